@@ -1,0 +1,113 @@
+"""Front door: one command, `phototriage`, whose subcommands are loaded only when they are called.
+
+`phototriage --help` must not cost the seconds that TensorFlow takes to import, and `watch` must not need it at all.
+So the group below knows of each subcommand where it lives and one line of help, and imports it on the call. What a
+user can cause ends here as one sentence and an exit code: 0 done, 1 could not, 2 wrong usage, 130 interrupted.
+"""
+
+import importlib
+from typing import Any, NamedTuple, NoReturn
+
+import click
+
+__version__ = "0.1.0"
+
+
+class Entry(NamedTuple):
+    """Where a subcommand lives, as `module:attribute`, and its line in `phototriage --help`."""
+
+    target: str
+    line: str
+
+
+COMMANDS = {
+    "watch": Entry("daemon.cli:watch", "File each photo that arrives in a folder, until stopped."),
+    "sort": Entry("daemon.cli:sort", "File the photos that are in a folder now, then exit."),
+    "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures, in about a minute."),
+    "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
+    "evaluate": Entry("training.cli:evaluate", "Measure a run or a model on labelled photos."),
+    "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model.onnx."),
+    "inspect": Entry("contract.cli:inspect", "Show the contract inside a model.onnx."),
+}
+
+# Import names that only the `train` extra brings.
+TRAINING_MODULES = frozenset({"tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "matplotlib"})
+
+
+class FrontDoor(click.Group):
+    """A click group that imports a subcommand when it is called, and ends errors in a sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the subcommand; None, which click reports as wrong usage, if there is no such one."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.target} is no click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands from the table above: click's own way would import every one of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.line) for name, entry in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand; an error that a user can cause or mend becomes one sentence on stderr."""
+        from contract.errors import PhototriageError
+
+        try:
+            return super().invoke(ctx)
+        except PhototriageError as error:
+            fail(ctx, str(error))
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing not in TRAINING_MODULES:
+                raise
+            fail(ctx, missing_training(ctx.invoked_subcommand, missing))
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+
+def missing_training(command: str | None, module: str) -> str:
+    """Sentence for a training dependency that is not installed: what is missing, why, and the cure."""
+    return (
+        f"`{command}` needs {module}, which is not installed here, because the daemon runs without it. "
+        'In the repository, install the training extra into this environment: pip install ".[train]"'
+    )
+
+
+def fail(ctx: click.Context, sentence: str) -> NoReturn:
+    """Say the sentence on stderr and exit 1."""
+    click.echo(f"phototriage: {sentence}", err=True)
+    ctx.exit(1)
+
+
+@click.group(cls=FrontDoor, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="phototriage")
+def cli() -> None:
+    """Sort photos into folders by what they show.
+
+    Drop photos into a folder: each one is classified and filed under its class, in milliseconds, and none is ever
+    lost. Train the classifier on your own folders, convert it once, and let the daemon do the rest.
+
+    \b
+    Examples:
+      phototriage watch --inbox inbox --output sorted
+      phototriage train photos --output run
+      phototriage convert run --output model.onnx
+      phototriage sort --inbox inbox --output sorted --model model.onnx
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    cli(prog_name="phototriage")
+
+
+if __name__ == "__main__":
+    main()
