@@ -1,0 +1,49 @@
+"""Errors that a user can cause or cure; each one's text is the whole sentence that the user reads."""
+
+from enum import StrEnum
+
+
+class PhototriageError(Exception):
+    """Base of every error that ends a command with one clear sentence: what came, why it failed, what to do."""
+
+
+class ContractError(PhototriageError):
+    """A model, or what is about to become one, breaks a line of the contract."""
+
+
+class ModelError(PhototriageError):
+    """A model file cannot be opened, or does not compute what it says it does."""
+
+
+class DeviceError(PhototriageError):
+    """The processor that was asked for cannot run the model."""
+
+
+class Reason(StrEnum):
+    """Why a photo could not be read; shared by the log, the ledger, reports and tests."""
+
+    EMPTY = "empty"
+    NOT_A_PHOTO = "not-a-photo"
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    TOO_LARGE = "too-large"
+    UNSUPPORTED = "unsupported-format"
+    UNREADABLE = "unreadable"
+    KILLED = "killed-the-decoder"
+
+
+class PhotoError(PhototriageError):
+    """One photo could not be read.
+
+    Attributes:
+        reason: machine-readable cause.
+        detail: the rest of the sentence, for people; holds no path.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"

@@ -1,0 +1,71 @@
+"""Which files are photos: by the end of their name, or by their first bytes."""
+
+from functools import cache
+from pathlib import Path
+
+PHOTO_EXTENSIONS = frozenset(
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif"),
+        *(".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".hif"),
+    )
+)
+"""Lower-case name endings that claim to be a photo."""
+
+PILLOW_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM")
+"""What Pillow may try. An allow-list: formats that start other programs (EPS) or hide archives stay shut."""
+
+_HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"))
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
+    (b"\xff\x4f\xff\x51", "JPEG2000"),
+)
+
+SNIFF_BYTES = 32
+"""How many first bytes `sniff` wants to see."""
+
+
+def has_photo_name(path: Path) -> bool:
+    """Tell whether a path ends like a photo (`IMG_1.JPG`); the file is not opened."""
+    return path.suffix.lower() in PHOTO_EXTENSIONS
+
+
+def sniff(head: bytes) -> str | None:
+    """Name the photo format that the first `SNIFF_BYTES` bytes of a file announce, or None."""
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        return _sniff_isobmff(head[8:12])
+    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
+        return "BMP"
+    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace():
+        return "PPM"
+    return None
+
+
+def _sniff_isobmff(brand: bytes) -> str | None:
+    if brand in (b"avif", b"avis"):
+        return "AVIF"
+    return "HEIF" if brand in _HEIF_BRANDS else None
+
+
+@cache
+def readable_formats() -> tuple[str, ...]:
+    """Pillow's format names that this installation reads; HEIF is among them when the `heic` extra is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return PILLOW_FORMATS
+    pillow_heif.register_heif_opener()
+    return (*PILLOW_FORMATS, "HEIF")

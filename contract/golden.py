@@ -1,0 +1,154 @@
+"""The golden sample: pictures that code makes, and the answers that must come back before a model is trusted.
+
+Patterns go straight into the network and catch wrong arithmetic (a driver, a provider, a precision); small image
+files pass through `to_input` first and catch a wrong geometry (a decoder, an orientation, an order of channels).
+"""
+
+import io
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from PIL import Image
+
+from contract.drawing import KINDS, draw_scene
+from contract.errors import ContractError, ModelError
+from contract.geometry import Geometry, Pixels, to_input
+from contract.metadata import Contract, GoldenCase
+
+Run = Callable[[Pixels], "np.ndarray[tuple[int, int], np.dtype[np.float32]]"]
+"""uint8 [n, size, size, 3] -> float32 [n, classes]."""
+
+MINIMUM_MARGIN = 0.05
+"""Distance of the best from the second probability below which an answer is no clear one."""
+GRID_TOLERANCE = 4
+"""Largest difference of a mean colour, of 255, that another version of a JPEG decoder may make."""
+_TRIED, _KEPT = 48, 3
+
+
+def pattern(seed: int, size_px: int) -> Pixels:
+    """Compute a picture from whole numbers alone, so that no library's version can change it.
+
+    Returns:
+        uint8 [size_px, size_px, 3]: overlaid waves and blocks, different for each seed.
+    """
+    y, x = np.mgrid[0:size_px, 0:size_px].astype(np.int64) * 256 // size_px
+    planes = []
+    for channel in range(3):
+        key = (seed * 3 + channel) * 2_654_435_761 % 2**32
+        a, b, c, d = (key >> shift & 255 for shift in (0, 8, 16, 24))
+        wave = np.abs((x * (a % 7) + y * (b % 7) + c) % 512 - 256)
+        blocks = (((x >> (4 + a % 3)) ^ (y >> (4 + b % 3))) & 3) * 48
+        tone = (y if d & 1 else x) * (d % 5) // 4
+        planes.append((wave * (1 + c % 3) + blocks + tone + d) // (2 + c % 3) % 256)
+    return np.stack(planes, axis=-1).astype(np.uint8)
+
+
+def make_golden(run: Run, geometry: Geometry) -> tuple[GoldenCase, ...]:
+    """Choose patterns and image files of which the model has a clear opinion, of different classes where it can.
+
+    Args:
+        run: the finished model on the processor where it was verified.
+        geometry: its geometry.
+
+    Raises:
+        ContractError: the model has no clear opinion of anything, as an untrained one.
+    """
+    patterns = [("pattern", seed, b"") for seed in range(_TRIED)]
+    files = [("encoded", seed, data) for seed, data in enumerate(_encoded_drawings())]
+    return (*_clearest(run, geometry, patterns), *_clearest(run, geometry, files))
+
+
+def _clearest(run: Run, geometry: Geometry, sources: list[tuple[str, int, bytes]]) -> list[GoldenCase]:
+    cases: list[GoldenCase] = []
+    for source, seed, encoded in sources:
+        pixels = to_input(encoded, geometry) if encoded else pattern(seed, geometry.size_px)
+        answer = tuple(float(value) for value in run(pixels[None])[0])
+        cases.append(GoldenCase(source, seed, _grid(pixels), answer, encoded))  # type: ignore[arg-type]
+    cases.sort(key=_margin, reverse=True)
+    if _margin(cases[0]) < MINIMUM_MARGIN:
+        raise ContractError(
+            f"The model has no clear opinion of any of {len(cases)} generated pictures (best margin "
+            f"{_margin(cases[0]):.3f}), so nothing could show later that it still computes the same. Train it longer."
+        )
+    best_of_class: dict[int, GoldenCase] = {}
+    for case in cases:
+        best_of_class.setdefault(int(np.argmax(case.probabilities)), case)
+    return [case for case in best_of_class.values() if _margin(case) >= MINIMUM_MARGIN][:_KEPT]
+
+
+def _margin(case: GoldenCase) -> float:
+    second, best = sorted(case.probabilities)[-2:]
+    return best - second
+
+
+def _encoded_drawings() -> Iterator[bytes]:
+    """Yield small files that exercise the geometry: JPEGs with an EXIF turn, and PNGs with a palette and alpha."""
+    for seed in range(4):
+        for number, kind in enumerate(sorted(KINDS)):
+            image = draw_scene(kind, 2 * seed, (160, 96))
+            yield _png(image) if number % 3 == 2 else _jpeg(image, orientation=(1, 6, 3, 8)[seed])
+
+
+def _jpeg(image: Image.Image, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[274] = orientation
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=80, exif=exif)
+    return out.getvalue()
+
+
+def _png(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    palette = image.quantize(32)
+    palette.save(out, "PNG", transparency=0, optimize=True)
+    return out.getvalue()
+
+
+def _grid(pixels: Pixels) -> tuple[int, ...]:
+    rows = np.array_split(pixels, 4, axis=0)
+    fields = [part.mean(axis=(0, 1)) for row in rows for part in np.array_split(row, 4, axis=1)]
+    return tuple(round(float(value)) for value in np.concatenate(fields))
+
+
+def replay(run: Run, contract: Contract, provider: str) -> float:
+    """Ask the model again and compare with the contract.
+
+    Args:
+        run: the model, opened on `provider`.
+        contract: what it must say.
+        provider: `cpu` or `cuda`; chooses the tolerance.
+
+    Returns:
+        The largest difference of a probability over all cases.
+
+    Raises:
+        ModelError: an input or an answer differs by more than the tolerance, with both.
+    """
+    if not contract.golden:
+        raise ContractError("The model carries no golden sample, so nothing shows that it computes what was verified.")
+    worst = 0.0
+    for case in contract.golden:
+        pixels = _replayed_input(case, contract)
+        got = run(pixels[None])[0]
+        difference = float(np.abs(got - np.asarray(case.probabilities, np.float32)).max())
+        limit = contract.tolerance[provider] + (contract.tolerance["decoder"] if case.encoded else 0.0)
+        if not difference <= limit:
+            raise ModelError(
+                f"The model does not compute what was verified: on golden {case.source} {case.seed} a probability "
+                f"differs by {difference:.2g} (at most {limit:.2g} on {provider}). Convert it again, or use the CPU."
+            )
+        worst = max(worst, difference)
+    return worst
+
+
+def _replayed_input(case: GoldenCase, contract: Contract) -> Pixels:
+    if not case.encoded:
+        return pattern(case.seed, contract.geometry.size_px)
+    pixels = to_input(case.encoded, contract.geometry)
+    difference = int(np.abs(np.subtract(_grid(pixels), case.grid)).max())
+    if difference > GRID_TOLERANCE:
+        raise ModelError(
+            f"Photos are not decoded as when the model was verified: golden file {case.seed} differs by {difference} "
+            f"of 255. Reinstall phototriage with the versions of its lock files."
+        )
+    return pixels

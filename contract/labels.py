@@ -1,0 +1,51 @@
+"""Labels become folders, so a label must be a safe name for one, on every system that the folders may travel to."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from contract.errors import ContractError
+
+MAX_LABEL_BYTES = 100
+_FORBIDDEN = frozenset('/\\:*?"<>|')
+_FORBIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels unchanged, in order, or raise ContractError naming the first one that cannot be a folder.
+
+    A label is one path component in NFC, at most 100 bytes of UTF-8, without leading dot or underscore (those are
+    hidden, or ours: `_failed`, `_review`), control characters or characters that Windows forbids, and unique
+    ignoring case.
+    """
+    if len(labels) < 2:
+        raise ContractError(f"A classifier needs at least two labels, and this one has {len(labels)}.")
+    seen: dict[str, str] = {}
+    for label in labels:
+        fault = _fault(label)
+        if fault:
+            raise ContractError(f"The label {label!r} cannot be the name of a folder: {fault}. Rename the class.")
+        twin = seen.get(label.casefold())
+        if twin is not None:
+            raise ContractError(f"The labels {twin!r} and {label!r} are one folder where case is ignored. Rename one.")
+        seen[label.casefold()] = label
+    return tuple(labels)
+
+
+def _fault(label: object) -> str | None:
+    if not isinstance(label, str):
+        return "it is not text"
+    if not label.strip():
+        return "it is empty"
+    if label != label.strip() or label.endswith("."):
+        return "it begins or ends with a space, or ends with a dot"
+    if label[0] in "._":
+        return "it begins with a dot or an underscore"
+    if any(character in _FORBIDDEN for character in label):
+        return "it holds one of " + " ".join(sorted(_FORBIDDEN))
+    if any(unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in label):
+        return "it holds a control or invisible character"
+    if not unicodedata.is_normalized("NFC", label):
+        return "it is not in Unicode normal form C"
+    if len(label.encode()) > MAX_LABEL_BYTES:
+        return f"it is longer than {MAX_LABEL_BYTES} bytes"
+    return None

@@ -1,0 +1,156 @@
+"""The contract itself: one JSON value inside the model file, read strictly.
+
+Whoever opens the file learns from it what goes in, what comes out, and how to see that it still computes the same.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from contract.errors import ContractError
+from contract.geometry import Geometry
+from contract.labels import check_labels
+
+METADATA_KEY = "phototriage"
+"""Key of the contract among the ONNX metadata properties."""
+FORMAT = 1
+INPUT_NAME, OUTPUT_NAME = "images", "probabilities"
+MAX_JSON_BYTES = 4 * 1024 * 1024
+
+Precision = Literal["fp32", "fp16", "int8"]
+Source = Literal["pattern", "encoded"]
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCase:
+    """One picture and what the model said of it when it was converted.
+
+    Attributes:
+        source: `pattern`: the input is `golden.pattern(seed)`; `encoded`: `encoded` passes through `to_input` first.
+        seed: number of the pattern, or of the drawing that was encoded.
+        encoded: a whole image file, for `encoded` alone.
+        grid: mean colours of the input in 4 x 4 fields, row by row: 48 numbers, which show a turned or skewed picture.
+        probabilities: the answer, one number a label.
+    """
+
+    source: Source
+    seed: int
+    grid: tuple[int, ...]
+    probabilities: tuple[float, ...]
+    encoded: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a model file promises. Every field is checked when one is made or read; ContractError says what is wrong.
+
+    Attributes:
+        labels: class names in the order of the output's columns.
+        geometry: how a photo becomes the input.
+        precision: arithmetic of the weights.
+        temperature: divisor of the logits, inside the graph; kept here for people.
+        thresholds: per label, the probability below which a photo wants review (from validation data).
+        metrics: figures measured before publication, by name.
+        recipe: resolved settings of the training run, or their name and hash.
+        data: what it was trained on: name, hash, counts.
+        made_by: versions of what made the file.
+        golden: answers to replay before the model is used.
+        tolerance: largest difference of a probability from `golden` by provider (`cpu`, `cuda`), and `decoder`, for
+            encoded cases, whose pixels may differ by a unit from one version of a JPEG library to the next.
+    """
+
+    labels: tuple[str, ...]
+    geometry: Geometry
+    precision: Precision = "fp32"
+    temperature: float = 1.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    golden: tuple[GoldenCase, ...] = ()
+    tolerance: Mapping[str, float] = field(default_factory=lambda: {"cpu": 1e-4, "cuda": 1e-2, "decoder": 2e-2})
+
+    def __post_init__(self) -> None:
+        check_labels(self.labels)
+        if self.precision not in get_args(Precision):
+            raise ContractError(f"The precision {self.precision!r} is unknown; known are: fp32, fp16, int8.")
+        _check_number("temperature", self.temperature, above=0.0)
+        for label, threshold in self.thresholds.items():
+            if label not in self.labels:
+                raise ContractError(f"A review threshold is given for {label!r}, which is not among the labels.")
+            _check_number(f"review threshold of {label!r}", threshold, least=0.0, most=1.0)
+        for name in ("cpu", "cuda", "decoder"):
+            _check_number(f"tolerance for {name!r}", self.tolerance.get(name), above=0.0, most=1.0)
+        for case in self.golden:
+            _check_case(case, len(self.labels))
+
+    def to_json(self) -> str:
+        """Write the contract as one line of JSON."""
+        value = {"format": FORMAT} | {item.name: getattr(self, item.name) for item in fields(self)}
+        value["geometry"] = {"id": self.geometry.id, "size_px": self.geometry.size_px}
+        value["golden"] = [asdict(case) | {"encoded": base64.b64encode(case.encoded).decode()} for case in self.golden]
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=dict, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Contract":
+        """Read a contract, refusing another format version, unknown or missing keys, and values out of range."""
+        value = _json_object(text)
+        version = value.pop("format", None)
+        if version != FORMAT:
+            raise ContractError(f"The contract has format {version!r}; this version of phototriage reads {FORMAT}.")
+        names = {item.name for item in fields(cls)}
+        if names != value.keys():
+            odd = ", ".join(sorted(names ^ value.keys()))
+            raise ContractError(f"The contract lacks these keys or does not know them: {odd}.")
+        try:
+            value["geometry"] = Geometry.from_id(value["geometry"]["id"], value["geometry"]["size_px"])
+            value["golden"] = tuple(_case(item) for item in value["golden"])
+            value["labels"] = tuple(value["labels"])
+            return cls(**value)
+        except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+            raise ContractError(f"The contract is malformed: {error!r}. Convert the model again.") from error
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    if len(text) > MAX_JSON_BYTES:
+        raise ContractError(f"The contract is longer than {MAX_JSON_BYTES} bytes, which no honest one is.")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ContractError(f"The contract is no valid JSON ({error}). Convert the model again.") from error
+    if not isinstance(value, dict):
+        raise ContractError("The contract is not a JSON object. Convert the model again.")
+    return value
+
+
+def _case(item: Mapping[str, Any]) -> GoldenCase:
+    return GoldenCase(
+        source=item["source"],
+        seed=item["seed"],
+        grid=tuple(item["grid"]),
+        probabilities=tuple(item["probabilities"]),
+        encoded=base64.b64decode(item["encoded"], validate=True),
+    )
+
+
+def _check_case(case: GoldenCase, classes: int) -> None:
+    if case.source not in get_args(Source) or type(case.seed) is not int or len(case.grid) != 48:
+        raise ContractError(f"A golden sample of the contract is malformed: {case.source!r}, seed {case.seed!r}.")
+    if len(case.probabilities) != classes or bool(case.encoded) != (case.source == "encoded"):
+        raise ContractError(f"A golden sample of the contract does not fit its {classes} labels.")
+    for number in (*case.grid, *case.probabilities):
+        _check_number("golden sample", number, least=0.0, most=255.0)
+
+
+def _check_number(what: str, number: object, *, least: float = -1e9, above: float = -1e9, most: float = 1e9) -> None:
+    if (
+        not isinstance(number, int | float)
+        or isinstance(number, bool)
+        or not (least <= number <= most)
+        or number <= above
+    ):
+        raise ContractError(f"The {what} of the contract is {number!r}, which is out of range.")

@@ -1,0 +1,165 @@
+"""Open a model so that what runs is what was promised, where it was said to run.
+
+One read of the bytes gives the hash, the contract and the session. onnxruntime falls back to the CPU without raising,
+at the start and in the middle of a run; here a fallback is either refused or said.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from contract.errors import ContractError, DeviceError, ModelError
+from contract.geometry import Pixels
+from contract.golden import replay
+from contract.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, Contract
+
+Device = Literal["auto", "cpu", "cuda"]
+Provider = Literal["cpu", "cuda"]
+
+MAX_MODEL_BYTES = 1 << 30
+_PROVIDER_NAMES: dict[str, Provider] = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
+_CUDA_OPTIONS = {
+    # HEURISTIC: the default, EXHAUSTIVE, searches anew for each batch size (634 ms against 1.9 ms) and ends no faster.
+    "cudnn_conv_algo_search": "HEURISTIC",
+    "arena_extend_strategy": "kSameAsRequested",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An opened and proven model.
+
+    Attributes:
+        contract: what it promises.
+        sha256: of the file's bytes, hexadecimal.
+        provider: where it really runs.
+        note: why it does not run where one may have hoped; empty when there is nothing to say.
+        golden_difference: largest difference from the golden sample, as measured when it was opened.
+        session: the onnxruntime session; `run` may be called from several threads at once.
+    """
+
+    contract: Contract
+    sha256: str
+    provider: Provider
+    note: str
+    golden_difference: float
+    session: ort.InferenceSession
+
+    def run(self, images: Pixels) -> NDArray[np.float32]:
+        """Classify uint8 [n, size, size, 3]; returns float32 [n, classes], rows that add up to one."""
+        return run_session(self.session, images)
+
+
+def open_model(source: Path | bytes, device: Device = "auto", *, threads: int = 1) -> Model:
+    """Open a model file, check every line of its contract and replay its golden sample.
+
+    Args:
+        source: path of an .onnx file, or its bytes.
+        device: `auto` takes CUDA where a driver, a device and the libraries are; `cuda` refuses anything else.
+        threads: of the CPU provider inside one call. One, with several callers, is the fastest (docs/performance.md).
+
+    Raises:
+        ModelError: no such file, no model, or it does not compute what it did when it was verified.
+        ContractError: it breaks its contract, or has none.
+        DeviceError: `cuda` was asked for and cannot be had.
+    """
+    data = source if isinstance(source, bytes) else read_model(source)
+    session, note = _open_session(data, device, threads)
+    contract = _contract_of(session)
+    _check_signature(session, contract)
+    provider = _PROVIDER_NAMES[session.get_providers()[0]]
+    difference = replay(lambda images: run_session(session, images), contract, provider)
+    return Model(contract, hashlib.sha256(data).hexdigest(), provider, note, difference, session)
+
+
+def read_model(path: Path) -> bytes:
+    """Read a model file, or raise ModelError with what is wrong with it."""
+    try:
+        if path.stat().st_size > MAX_MODEL_BYTES:
+            raise ModelError(f"{path} is larger than {MAX_MODEL_BYTES >> 20} MiB, which no model of ours is.")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"The model {path} cannot be read: {error.strerror}. Pass an .onnx file to --model."
+        ) from error
+
+
+def run_session(session: ort.InferenceSession, images: Pixels) -> NDArray[np.float32]:
+    """Run a session that keeps the contract's names on uint8 [n, size, size, 3]; returns float32 [n, classes]."""
+    return cast(NDArray[np.float32], session.run([OUTPUT_NAME], {INPUT_NAME: images})[0])
+
+
+def read_contract(data: bytes) -> Contract:
+    """Read the contract of a model's bytes on the CPU, with names and shapes checked and no picture classified."""
+    session, _ = _open_session(data, "cpu", 1)
+    contract = _contract_of(session)
+    _check_signature(session, contract)
+    return contract
+
+
+def cuda_obstacle() -> str:
+    """Say why CUDA cannot be asked for on this machine; empty when it can. Prints nothing and loads no library."""
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        return "this onnxruntime was built without CUDA"
+    if not Path("/proc/driver/nvidia/version").exists():
+        return "no NVIDIA driver is loaded"
+    if not any(os.access(f"/dev/nvidia{number}", os.R_OK | os.W_OK) for number in range(16)):
+        return "no NVIDIA device can be opened"
+    return ""
+
+
+def _open_session(data: bytes, device: Device, threads: int) -> tuple[ort.InferenceSession, str]:
+    obstacle = cuda_obstacle() if device != "cpu" else ""
+    if device == "cuda" and obstacle:
+        raise DeviceError(f"CUDA was asked for, but {obstacle}. Mend that, or pass --device auto.")
+    if device == "cpu" or obstacle:
+        return _create(data, ["CPUExecutionProvider"], threads), obstacle
+    ort.preload_dlls()
+    session = _create(data, [("CUDAExecutionProvider", _CUDA_OPTIONS), "CPUExecutionProvider"], threads)
+    if session.get_providers()[0] == "CUDAExecutionProvider":
+        return session, ""
+    note = "an NVIDIA device is there, but onnxruntime could not use it; install the extra 'cuda' of phototriage"
+    if device == "cuda":
+        raise DeviceError(f"CUDA was asked for and {note}, or pass --device auto.")
+    return session, note
+
+
+def _create(data: bytes, providers: list[Any], threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning threads burn an idle core
+    try:
+        # enable_fallback=0: a failing provider must raise, not turn into the CPU for good.
+        return ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
+    except Exception as error:  # onnxruntime's own exceptions share no base class but this
+        reason = str(error).splitlines()[0][:300]
+        raise ModelError(f"This is no model that onnxruntime can open: {reason}. Convert the run again.") from error
+
+
+def _contract_of(session: ort.InferenceSession) -> Contract:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ContractError("The model carries no phototriage contract. Make one with: phototriage convert RUN.")
+    return Contract.from_json(text)
+
+
+def _check_signature(session: ort.InferenceSession, contract: Contract) -> None:
+    size = contract.geometry.size_px
+    inputs = [(item.name, item.type, item.shape[1:]) for item in session.get_inputs()]
+    outputs = [(item.name, item.type, item.shape[1:]) for item in session.get_outputs()]
+    for got, wanted in (
+        (inputs, [(INPUT_NAME, "tensor(uint8)", [size, size, 3])]),
+        (outputs, [(OUTPUT_NAME, "tensor(float)", [len(contract.labels)])]),
+    ):
+        if got != wanted:
+            raise ContractError(f"The model's graph has {got} where its contract says {wanted}. Convert it again.")
+    if not isinstance(session.get_inputs()[0].shape[0], str):
+        raise ContractError("The model takes one fixed batch size; its first dimension must be free. Convert it again.")
