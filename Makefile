@@ -1,0 +1,49 @@
+# phototriage: what a user and a developer type. Every environment is made here and lives in this folder; nothing
+# outside it is touched.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run demo test lint lock clean
+unexport PYTHONPATH
+
+RUN := .venv/bin
+TEST := .venv-test/bin
+DAEMON := .venv-test-daemon/bin
+
+help: ## show this
+	@echo "phototriage: drop photos into a folder, each is filed under its class"
+	@echo
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+run: ## sort what is dropped into ./inbox into ./sorted, until Ctrl-C
+	@requirements/venv.sh .venv auto
+	@mkdir -p inbox
+	@$(RUN)/phototriage watch --inbox ./inbox --output ./sorted
+
+demo: ## see the daemon at work on drawn pictures, in about a minute
+	@requirements/venv.sh .venv auto
+	@$(RUN)/phototriage demo
+
+test: lint ## check everything: lint, types, import fences, all tests
+	@requirements/venv.sh .venv-test-daemon test-daemon
+	@echo "== the contract and the daemon, in an environment without TensorFlow"
+	@! $(DAEMON)/python -c 'import tensorflow' 2>/dev/null || { echo "TensorFlow is in .venv-test-daemon"; exit 1; }
+	@$(DAEMON)/python -m pytest -q tests/contract tests/daemon
+	@echo "== all tests"
+	@$(TEST)/python -m pytest -q
+
+lint: ## check style, types and import fences
+	@requirements/venv.sh .venv-test test
+	@echo "== style, types, import fences"
+	@$(TEST)/ruff check --quiet .
+	@$(TEST)/ruff format --quiet --check . || { echo "mend with: $(TEST)/ruff format ."; exit 1; }
+	@$(TEST)/mypy
+	@fences=$$($(TEST)/lint-imports --no-logo) || { echo "$$fences"; exit 1; }
+
+lock: ## make the lock files in requirements/ anew (newest versions: make lock UPGRADE=--upgrade)
+	@requirements/venv.sh .venv-test test
+	@requirements/lock.sh $(TEST)/uv $(UPGRADE)
+
+clean: ## remove environments, caches and builds; photos stay
+	rm -rf .venv .venv-test .venv-test-daemon build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

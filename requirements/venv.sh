@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Makes an environment from a lock file, or leaves it alone when it is up to date.
+# Usage: requirements/venv.sh FOLDER LOCK     LOCK: run, cuda, train, test, test-daemon, or auto (cuda with an NVIDIA
+#                                             driver that fits, else run)
+# PYTHON=/path/to/python chooses the Python; otherwise the newest working one of 3.11 to 3.13 on the PATH is taken.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+folder=$1
+lock=$2
+driver_min=580 # CUDA 13, which onnxruntime-gpu is built for, asks for this driver
+
+die() {
+    printf 'phototriage: %s\n' "$*" >&2
+    exit 1
+}
+
+# Prints "MINOR COMPLETE PATH" of a Python that runs and fits. Version managers leave shims on the PATH that exist and
+# fail when they are run, so nothing but running it tells.
+probe() {
+    "$1" -c '
+import importlib.util, sys
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    raise SystemExit(1)
+complete = all(importlib.util.find_spec(name) for name in ("venv", "ensurepip"))
+print(sys.version_info[1], int(complete), sys.executable)' 2>/dev/null || true
+}
+
+candidates() {
+    if [ -n "${PYTHON:-}" ]; then
+        probe "$PYTHON"
+        return
+    fi
+    local name path
+    for name in python3.13 python3.12 python3.11 python3 python; do
+        type -aP "$name" || true
+    done | while IFS= read -r path; do probe "$path"; done
+}
+
+pick_python() { # a complete one before a newer one without venv
+    local found best minor complete path
+    found=$(candidates)
+    [ -n "$found" ] || die "no Python 3.11, 3.12 or 3.13 that works was found${PYTHON:+ as PYTHON=$PYTHON}." \
+        "Install one (Debian and Ubuntu: apt install python3 python3-venv), or name it: make run PYTHON=/path/to/python3"
+    best=$(printf '%s\n' "$found" | sort -s -k2,2nr -k1,1nr | head -n 1)
+    read -r minor complete path <<<"$best"
+    [ "$complete" = 1 ] || die "$path is Python 3.$minor without the venv module." \
+        "Install it (Debian and Ubuntu: apt install python3.$minor-venv), then run this again"
+    printf '%s\n' "$path"
+}
+
+# The driver's major version, 0 without one.
+driver() {
+    local version
+    version=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1) || version=
+    version=${version%%.*}
+    case $version in '' | *[!0-9]*) echo 0 ;; *) echo "$version" ;; esac
+}
+
+choose_lock() {
+    local version
+    version=$(driver)
+    if [ "$version" -ge "$driver_min" ] && [ "$(uname -sm)" = "Linux x86_64" ]; then
+        echo cuda
+        return
+    fi
+    if [ "$version" -gt 0 ]; then
+        echo "NVIDIA driver $version found, but CUDA 13 needs $driver_min or newer: photos are sorted on the CPU." >&2
+    fi
+    echo run
+}
+
+download() { # measured on Linux x86_64, November 2026
+    case $1 in
+    run) echo "about 280 MB (ONNX Runtime is most of it), a minute or two" ;;
+    cuda) echo "about 1.6 GB (ONNX Runtime, CUDA 13 and cuDNN, because an NVIDIA GPU is here), some minutes" ;;
+    test-daemon) echo "about 300 MB (what the daemon's tests need), a minute or two" ;;
+    *) echo "about 1 GB (TensorFlow, ONNX Runtime), some minutes" ;;
+    esac
+}
+
+pip_install() {
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check --no-input --progress-bar off "$@"
+}
+
+# One record for what is being made, written first, and one for each finished step, written last: an interrupted
+# install goes on, a changed lock file or Python or a moved clone starts over, a changed pyproject.toml repeats step two.
+make_environment() {
+    local python=$1 lock_file=$2 wanted project
+    wanted="$("$python" -c 'import sys; print(sys.version, sys.base_prefix)') $(cksum <"$lock_file") $PWD"
+    project=$(cksum <pyproject.toml)
+    if [ "$(cat "$folder/.wanted" 2>/dev/null)" != "$wanted" ] || ! "$folder/bin/python" -c 'import pip' 2>/dev/null; then
+        rm -rf "$folder"
+        "$python" -m venv "$folder" || die "$python could not make an environment in $folder (what it says stands above)"
+        printf '%s\n' "$wanted" >"$folder/.wanted"
+    fi
+    if [ ! -e "$folder/.locked" ]; then
+        echo "Installing into $folder with Python 3.${python_minor}: $(download "$lock")." >&2
+        pip_install --only-binary :all: --require-hashes -r "$lock_file" ||
+            die "the packages could not be installed (what pip says stands above). If the network was away, run the" \
+                "same command again: it goes on where it stopped"
+        touch "$folder/.locked"
+    fi
+    if [ "$(cat "$folder/.installed" 2>/dev/null)" != "$project" ]; then
+        pip_install --no-deps --no-build-isolation --editable . ||
+            die "phototriage itself could not be installed into $folder (what pip says stands above)"
+        printf '%s\n' "$project" >"$folder/.installed"
+    fi
+}
+
+unset PYTHONPATH PYTHONHOME
+[ "$lock" != auto ] || lock=$(choose_lock)
+[ -e "requirements/$lock.txt" ] || die "there is no lock file requirements/$lock.txt"
+python=$(pick_python)
+python_minor=$("$python" -c 'import sys; print(sys.version_info[1])')
+make_environment "$python" "requirements/$lock.txt"

@@ -1,0 +1,74 @@
+"""The lock files: hashed, for every Python in range, made by a tool, and naming no host."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("run", "cuda", "train", "test", "test-daemon")
+TRAINING = {"tensorflow", "keras", "tf2onnx"}
+
+
+def lock(root: Path, name: str) -> str:
+    return (root / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def pins(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, flags=re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def project(root: Path) -> dict[str, Any]:
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_pin_has_hashes_and_no_line_names_a_place(root: Path, name: str) -> None:
+    text = lock(root, name)
+    assert re.search(r"https?:|file:|index-url|find-links|trusted-host|/(tmp|home|root|opt)/", text) is None
+    entries = re.split(r"\n(?=[a-z])", text)[1:]
+    assert entries
+    for entry in entries:
+        assert re.match(r"[a-z0-9-]+==", entry), entry
+        assert "--hash=sha256:" in entry, entry
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_lock_brings_the_build_backend_and_the_base(root: Path, project: dict[str, Any], name: str) -> None:
+    locked = pins(lock(root, name))
+    base = {re.split(r"[\[><=! ;]", line)[0] for line in project["project"]["dependencies"]}
+    assert base | {"hatchling"} <= locked.keys()
+
+
+def test_training_is_locked_only_where_it_belongs(root: Path) -> None:
+    held = {name: pins(lock(root, name)).keys() >= TRAINING for name in NAMES}
+    assert held == {"run": False, "cuda": False, "train": True, "test": True, "test-daemon": False}
+    for name in ("run", "cuda", "test-daemon"):
+        assert not TRAINING & pins(lock(root, name)).keys()
+
+
+def test_cuda_13_and_cuda_12_never_meet(root: Path) -> None:
+    assert "nvidia-cudnn-cu13" in pins(lock(root, "cuda"))
+    for name in NAMES:
+        assert not [pin for pin in pins(lock(root, name)) if pin.endswith("-cu12")]
+
+
+def test_one_version_of_a_package_in_all_locks(root: Path) -> None:
+    versions: dict[str, set[str]] = {}
+    for name in NAMES:
+        for package, version in pins(lock(root, name)).items():
+            versions.setdefault(package, set()).add(version)
+    assert {package: found for package, found in versions.items() if len(found) > 1} == {}
+
+
+def test_the_build_group_repeats_the_build_backend(project: dict[str, Any]) -> None:
+    assert project["dependency-groups"]["build"] == project["build-system"]["requires"]
+
+
+def test_base_dependencies_are_the_daemons_and_no_more(project: dict[str, Any]) -> None:
+    names = [re.split(r"[><=! ;]", line)[0] for line in project["project"]["dependencies"]]
+    assert names == ["click", "numpy", "pillow", "watchdog", "rich", "onnxruntime-gpu", "onnxruntime"]
+    everything = str(project["project"]["dependencies"]) + str(project["project"]["optional-dependencies"])
+    assert "python-daemon" not in everything

@@ -1,0 +1,82 @@
+"""The code keeps the shape that makes it readable: short files, short functions, and words where they are needed."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOMS = ("contract", "training", "convert", "daemon")
+FILE_LINES_MAX = 250
+FUNCTION_LINES_MAX = 60
+# Files that may catch everything and go on: the per-photo boundary, where a bad photo becomes a result.
+BROAD_EXCEPT: frozenset[str] = frozenset()
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def sources(root: Path) -> Iterator[tuple[str, str]]:
+    paths = [root / "phototriage.py"]
+    for room in ROOMS:
+        paths += sorted((root / room).rglob("*.py"))
+    for path in paths:
+        yield path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
+
+
+def functions(tree: ast.AST) -> Iterator[Function]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(node: Function) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def lacks_words(node: Function) -> bool:
+    return not node.name.startswith("_") and length(node) > 5 and not ast.get_docstring(node)
+
+
+def swallows_everything(node: ast.AST) -> bool:
+    """Whether an `except` takes whatever comes and goes on; one that ends in `raise` cleans up or says it better."""
+    if not isinstance(node, ast.ExceptHandler) or isinstance(node.body[-1], ast.Raise):
+        return False
+    kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+    return any(kind is None or getattr(kind, "id", "") in {"Exception", "BaseException"} for kind in kinds)
+
+
+def notes(name: str, text: str) -> Iterator[str]:
+    """Each place where one file leaves the shape, as a sentence."""
+    tree = ast.parse(text)
+    if text.count("\n") > FILE_LINES_MAX:
+        yield f"{name}: {text.count(chr(10))} lines, over {FILE_LINES_MAX}"
+    if text and not ast.get_docstring(tree):
+        yield f"{name}: no module docstring"
+    for function in functions(tree):
+        if length(function) > FUNCTION_LINES_MAX:
+            yield f"{name}:{function.lineno}: {function.name} is {length(function)} lines long"
+        if lacks_words(function):
+            yield f"{name}:{function.lineno}: public {function.name} has no docstring"
+    if name not in BROAD_EXCEPT:
+        for node in ast.walk(tree):
+            if swallows_everything(node):
+                yield f"{name}:{getattr(node, 'lineno', 0)}: swallows everything"
+
+
+def test_the_rooms_keep_their_shape(root: Path) -> None:
+    found = [note for name, text in sources(root) for note in notes(name, text)]
+    assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ('"""A."""\n' + "x = 1\n" * FILE_LINES_MAX, "251 lines"),
+        ("x = 1\n", "no module docstring"),
+        ('"""A."""\ndef f():\n    """B."""\n' + "    x = 1\n" * FUNCTION_LINES_MAX, "62 lines long"),
+        ('"""A."""\ndef f():\n' + "    x = 1\n" * 5, "no docstring"),
+        ('"""A."""\ntry:\n    x = 1\nexcept (ValueError, Exception):\n    pass\n', "swallows everything"),
+    ],
+)
+def test_each_way_out_of_shape_is_noticed(text: str, note: str) -> None:
+    assert note in " ".join(notes("a.py", text))
