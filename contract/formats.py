@@ -1,6 +1,7 @@
 """Which files are photos: by the end of their name, or by their first bytes."""
 
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 PHOTO_EXTENSIONS = frozenset(
@@ -11,8 +12,12 @@ PHOTO_EXTENSIONS = frozenset(
 )
 """Lower-case name endings that claim to be a photo."""
 
-PILLOW_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM")
-"""What Pillow may try. An allow-list: formats that start other programs (EPS) or hide archives stay shut."""
+PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM")
+"""What Pillow may try. An allow-list: formats that start other programs (EPS) or hide archives stay shut. MPO comes in
+through the JPEG reader, and has no opener of its own."""
+
+_PLUGINS = ("AvifImagePlugin", "Jpeg2KImagePlugin", "TiffImagePlugin", "WebPImagePlugin")
+# Pillow loads the others by itself; for these it would first load all that it has, in the middle of the first photo.
 
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"))
 
@@ -63,6 +68,8 @@ def _sniff_isobmff(brand: bytes) -> str | None:
 @cache
 def readable_formats() -> tuple[str, ...]:
     """Pillow's format names that this installation reads; HEIF is among them when the `heic` extra is installed."""
+    for plugin in _PLUGINS:
+        import_module(f"PIL.{plugin}")
     try:
         import pillow_heif
     except ImportError:
