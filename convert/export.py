@@ -1,0 +1,77 @@
+"""Keras to ONNX by tf2onnx: the one place that knows tf2onnx, which is pinned and looks for maintainers."""
+
+import os
+from typing import Any
+
+import onnx
+
+from contract.metadata import INPUT_NAME, OUTPUT_NAME
+from convert.errors import UNCHANGED, ExportError
+
+OPSET = 17
+"""17 keeps GlobalAveragePool and one Transpose; 18 turns the first into ReduceMean and makes two of the second."""
+
+
+def keras_on_cpu() -> None:
+    """Hide GPUs from TensorFlow in this process: on one, Keras computes in TF32 and is off by about 1e-3.
+
+    Call it before a model is loaded. Raises ExportError when TensorFlow has already taken the GPU.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        return
+    try:
+        tf.config.set_visible_devices([], "GPU")
+    except RuntimeError as error:
+        raise ExportError(
+            "TensorFlow already holds the GPU in this process; convert in a process of its own."
+        ) from error
+
+
+def check_network(model: Any, size_px: int, classes: int) -> None:
+    """Raise ExportError unless the Keras model takes uint8 images of that size, answers one logit a class, in fp32."""
+    wanted = ((None, size_px, size_px, 3), "uint8", (None, classes))
+    got = (tuple(model.input_shape), str(model.inputs[0].dtype), tuple(model.output_shape))
+    if got != wanted:
+        raise ExportError(
+            f"The run's network has input {got[0]} {got[1]} and output {got[2]}; its run.json asks for {wanted[0]} "
+            f"{wanted[1]} and {wanted[2]}. {UNCHANGED} Train it again."
+        )
+    reduced = sorted({layer.compute_dtype for layer in model.layers} - {"float32", "uint8"})
+    if reduced:
+        raise ExportError(f"The run's network computes in {', '.join(reduced)}; only float32 can be compared exactly.")
+
+
+def to_onnx(model: Any, temperature: float, size_px: int) -> onnx.ModelProto:
+    """Export a Keras model with temperature and softmax behind it.
+
+    Args:
+        model: functional Keras model, uint8 [N, size_px, size_px, 3] -> logits [N, classes].
+        temperature: divisor of the logits.
+        size_px: side of the input.
+
+    Returns:
+        The graph as tf2onnx leaves it: `images` uint8 -> `probabilities` float32.
+
+    Raises:
+        ExportError: tf2onnx cannot write this network.
+    """
+    import tensorflow as tf
+    import tf2onnx
+
+    spec = tf.TensorSpec([None, size_px, size_px, 3], tf.uint8, name=INPUT_NAME)
+
+    @tf.function(input_signature=[spec])
+    def classify(images: Any) -> dict[str, Any]:
+        return {OUTPUT_NAME: tf.nn.softmax(model(images, training=False) / temperature)}
+
+    try:
+        proto, _ = tf2onnx.convert.from_function(classify, input_signature=[spec], opset=OPSET)
+    except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
+        raise ExportError(
+            f"tf2onnx {tf2onnx.__version__} cannot export this network ({error}). {UNCHANGED} Train one of the "
+            "recipes' networks instead."
+        ) from error
+    return proto

@@ -1,0 +1,152 @@
+"""The gate: Keras and ONNX Runtime, both on the CPU in fp32, must say the same of the same photos."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from contract.geometry import Pixels
+from contract.metadata import INPUT_NAME, OUTPUT_NAME
+from contract.session import run_session
+from convert.errors import (
+    UNCHANGED,
+    AnswerMismatchError,
+    ExportError,
+    NameMismatchError,
+    NotProbabilitiesError,
+    ParityError,
+    ShapeMismatchError,
+    TopClassMismatchError,
+    TypeMismatchError,
+    ValueMismatchError,
+)
+from convert.passes.tidy import BATCH
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability. Measured: 1.5e-6 untrained, 5.7e-6 trained, 1.05e-5 at temperature 0.5."""
+_CHUNK = 32
+
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What the comparison found.
+
+    photos          how many were compared, in words
+    max_difference  largest difference of a probability on any of them
+    ties            photos where another class came first because the two best were within the tolerance
+    """
+
+    photos: str
+    max_difference: float
+    ties: int
+
+    def __str__(self) -> str:
+        tied = f" but for {self.ties} ties" if self.ties else ""
+        return f"max difference {self.max_difference:.1e} (limit {TOLERANCE:.0e}), top-1 identical{tied}, {self.photos}"
+
+
+def open_on_cpu(data: bytes) -> ort.InferenceSession:
+    """Open a graph that has no contract yet; all cores, CPU alone."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def check_signature(session: ort.InferenceSession, size_px: int, classes: int) -> None:
+    """See that inputs and outputs are what the contract promises.
+
+    Raises NameMismatchError, TypeMismatchError or ShapeMismatchError.
+    """
+    got = [*session.get_inputs(), *session.get_outputs()]
+    names = INPUT_NAME, OUTPUT_NAME
+    types = "tensor(uint8)", "tensor(float)"
+    shapes = [BATCH, size_px, size_px, 3], [BATCH, classes]
+    _same("names", [item.name for item in got], list(names), NameMismatchError)
+    _same("types", [item.type for item in got], list(types), TypeMismatchError)
+    _same("shapes", [item.shape for item in got], list(shapes), ShapeMismatchError)
+
+
+def _same(what: str, got: list[Any], wanted: list[Any], error: type[ParityError]) -> None:
+    if got != wanted:
+        raise error(f"The export has the {what} {got} where the contract promises {wanted}. {UNCHANGED}")
+
+
+def keras_probabilities(model: Any, temperature: float, images: Pixels) -> Probabilities:
+    """Ask Keras, on the CPU, and apply temperature and softmax in numpy: nothing of the exported wrapper is reused.
+
+    Raises ExportError if TensorFlow computed anywhere but on the CPU.
+    """
+    return _probabilities(_in_chunks(lambda chunk: _logits(model, chunk), images), temperature)
+
+
+def _logits(model: Any, images: Pixels) -> NDArray[np.float32]:
+    import tensorflow as tf
+
+    with tf.device("/CPU:0"):
+        logits = model(images, training=False)
+    if "CPU" not in logits.device:
+        raise ExportError(f"Keras computed on {logits.device}, where its arithmetic is not exact. {UNCHANGED}")
+    return cast(NDArray[np.float32], logits.numpy())
+
+
+def _probabilities(logits: NDArray[np.float32], temperature: float) -> Probabilities:
+    scaled = logits.astype(np.float64) / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return cast(Probabilities, (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32))
+
+
+def onnx_probabilities(session: ort.InferenceSession, images: Pixels) -> Probabilities:
+    """Ask ONNX Runtime."""
+    return _in_chunks(lambda chunk: run_session(session, chunk), images)
+
+
+def _in_chunks(run: Callable[[Pixels], NDArray[np.float32]], images: Pixels) -> NDArray[np.float32]:
+    """A few at a time: 256 photos at once would take gigabytes."""
+    return np.concatenate([run(images[start : start + _CHUNK]) for start in range(0, len(images), _CHUNK)])
+
+
+def compare(
+    keras: Probabilities, onnx: Probabilities, names: Sequence[str], labels: Sequence[str], photos: str
+) -> Parity:
+    """Hold two sets of answers, float32 [n, classes], side by side.
+
+    Raises:
+        ShapeMismatchError, NotProbabilitiesError: the answers are no probabilities of these classes for these photos.
+        TopClassMismatchError: another class comes first on a photo whose two best are further apart than TOLERANCE.
+        ValueMismatchError: a probability is off by TOLERANCE or more.
+    """
+    _same("answers", [list(onnx.shape)], [list(keras.shape)], ShapeMismatchError)
+    _check_probabilities(onnx, names)
+    difference = np.abs(keras.astype(np.float64) - onnx).max(axis=1)
+    best_two = np.sort(keras.astype(np.float64), axis=1)[:, -2:]
+    other_class = keras.argmax(axis=1) != onnx.argmax(axis=1)
+    tied = best_two[:, 1] - best_two[:, 0] < TOLERANCE
+
+    def refuse(kind: type[AnswerMismatchError], where: NDArray[np.bool_]) -> None:
+        if where.any():
+            worst = int(np.argmax(np.where(where, difference, -1.0)))
+            keras_says, onnx_says = _answer(keras[worst], labels), _answer(onnx[worst], labels)
+            found = names[worst], keras_says, onnx_says, float(difference[worst])
+            raise kind(*found, limit=TOLERANCE, affected=int(where.sum()), photos=len(names))
+
+    refuse(TopClassMismatchError, other_class & ~tied)
+    refuse(ValueMismatchError, ~(difference < TOLERANCE))  # so written, a NaN is refused too
+    return Parity(photos, float(difference.max()), int((other_class & tied).sum()))
+
+
+def _check_probabilities(answers: Probabilities, names: Sequence[str]) -> None:
+    wrong = ~(np.isfinite(answers).all(axis=1) & (np.abs(answers.sum(axis=1) - 1) < TOLERANCE))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise NotProbabilitiesError(
+            f"On {names[row]} the export answers {answers[row].tolist()}, no probabilities. {UNCHANGED}"
+        )
+
+
+def _answer(row: Probabilities, labels: Sequence[str]) -> tuple[str, float]:
+    return labels[int(row.argmax())], float(row.max())

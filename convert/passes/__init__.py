@@ -1,0 +1,1 @@
+"""Graph passes, each small and each a pure function: the outputs stay, the graph gets shorter."""

@@ -1,0 +1,71 @@
+"""Passes that change nothing but the writing: no-ops out, names that are the same each time, the batch named."""
+
+from collections import Counter
+from dataclasses import replace
+
+import onnx
+
+from convert.graph import Graph, Node, Rewrite, renamed
+
+BATCH = "batch"
+
+
+def drop_no_op(graph: Graph, node: Node) -> Rewrite | None:
+    """Identity, and a Cast to the type that the tensor has already."""
+    source, target = (node.inputs[0], node.outputs[0]) if node.inputs else ("", "")
+    same_cast = node.op == "Cast" and graph.types.get(source) == node.attributes["to"]
+    if node.op != "Identity" and not same_cast:
+        return None
+    if not graph.is_output(target):
+        return Rewrite({node.key: None}, rename={target: source})
+    # The graph's output keeps its name, so whoever writes the value must write it under that name.
+    joined = graph.producer(source) is None or graph.is_output(source)
+    return None if joined else Rewrite({node.key: None}, rename={source: target})
+
+
+def drop_dead(graph: Graph, node: Node) -> Rewrite | None:
+    """A node whose outputs nobody reads."""
+    if any(graph.is_output(name) or graph.readers(name) for name in node.outputs):
+        return None
+    return Rewrite({node.key: None})
+
+
+def name_batch(graph: Graph) -> Graph:
+    """Call the first dimension of every input and output `batch`; tf2onnx numbers it anew at each export."""
+    return replace(
+        graph,
+        inputs=tuple(_batch_named(value) for value in graph.inputs),
+        outputs=tuple(_batch_named(value) for value in graph.outputs),
+    )
+
+
+def _batch_named(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    named = onnx.ValueInfoProto()
+    named.CopyFrom(value)
+    named.type.tensor_type.shape.dim[0].dim_param = BATCH
+    return named
+
+
+def name_by_position(graph: Graph) -> Graph:
+    """Name tensors by operator and position (`conv_3`, `conv_3.1`), inputs and outputs of the graph excepted.
+
+    Keras and tf2onnx count layers and tensors per process; with these names the same run gives the same bytes.
+    """
+    kept = {value.name for value in (*graph.inputs, *graph.outputs)}
+    names: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for node in graph.nodes:
+        label = f"{node.op.lower()}_{seen[node.op]}"
+        seen[node.op] += 1
+        written = {name: f"{label}/{i}" if i else label for i, name in enumerate(node.outputs) if name}
+        constants = {name: f"{label}.{i}" for i, name in enumerate(node.inputs) if name in graph.constants}
+        names.update(
+            {old: new for old, new in {**constants, **written}.items() if old not in kept and old not in names}
+        )
+    return replace(
+        graph,
+        nodes=tuple(renamed(node, names) for node in graph.nodes),
+        constants={names.get(name, name): values for name, values in graph.constants.items()},
+        ranks={names.get(name, name): rank for name, rank in graph.ranks.items()},
+        types={names.get(name, name): kind for name, kind in graph.types.items()},
+    )
