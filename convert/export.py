@@ -56,7 +56,7 @@ def to_onnx(model: Any, temperature: float, size_px: int) -> onnx.ModelProto:
         The graph as tf2onnx leaves it: `images` uint8 -> `probabilities` float32.
 
     Raises:
-        ExportError: tf2onnx cannot write this network.
+        ExportError: tf2onnx cannot write this network, or wrote what is no ONNX.
     """
     import tensorflow as tf
     import tf2onnx
@@ -74,4 +74,17 @@ def to_onnx(model: Any, temperature: float, size_px: int) -> onnx.ModelProto:
             f"tf2onnx {tf2onnx.__version__} cannot export this network ({error}). {UNCHANGED} Train one of the "
             "recipes' networks instead."
         ) from error
-    return proto
+    return checked(proto)
+
+
+def checked(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model unchanged if the ONNX checker finds nothing, or raise ExportError.
+
+    tf2onnx only logs an operator that it does not know, and writes it under its TensorFlow name.
+    """
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExportError(f"The exported graph is not valid ONNX ({reason}). {UNCHANGED}") from error
+    return model

@@ -8,6 +8,7 @@ import onnx
 from contract.metadata import METADATA_KEY, Contract
 from contract.session import MAX_MODEL_BYTES, Model, open_model
 from convert.errors import UNCHANGED, ExportError
+from convert.export import checked
 
 _MADE_WITH = (
     "phototriage",
@@ -46,11 +47,7 @@ def stamped(model: onnx.ModelProto, contract: Contract) -> bytes:
             f"The model would be {copy.ByteSize() >> 20} MiB, and nothing larger than {MAX_MODEL_BYTES >> 20} MiB is "
             f"opened. {UNCHANGED} Train a smaller network."
         )
-    try:
-        onnx.checker.check_model(copy, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError(f"The exported file is not valid ONNX: {error}. {UNCHANGED}") from error
-    data: bytes = copy.SerializeToString(deterministic=True)
+    data: bytes = checked(copy).SerializeToString(deterministic=True)
     return data
 
 

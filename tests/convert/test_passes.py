@@ -234,7 +234,7 @@ REFUSED: dict[str, tuple[str, Constants, Match]] = {
         dense.scale_into_gemm,
     ),
     "the Cast changes the type": (
-        "(uint8[batch,8] x) => (float[batch,8] y) { y = Cast<to=1>(x) }",
+        "(uint8[batch,8] x) => (float[batch,8] y) { c = Cast<to=1>(x)  y = Relu(c) }",
         {},
         tidy.drop_no_op,
     ),

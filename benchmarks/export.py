@@ -1,0 +1,129 @@
+"""Measure what cleaning the graph brings: the plain tf2onnx export against this project's, side by side in one run.
+
+    python benchmarks/export.py [RUN] [--batches 1,4,16,64] [--rounds 7] [--json]
+
+RUN is a run folder; without one, MobileNetV2 at 224 pixels with random weights is built, which is as fast. Runs on the
+CPU, and on CUDA too where onnxruntime can use it. The two graphs take turns, so that a machine that slows down slows
+both; what counts is the ratio (above 1: this export is faster). Both compute with all cores. Every convolution must sit
+on the provider that was asked for; `elsewhere` counts those that do not.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from contract.session import cuda_obstacle, run_session
+from convert import export
+from convert.clean import clean, node_counts
+
+CUDA = [("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC"}), "CPUExecutionProvider"]
+
+
+def network(folder: Path | None) -> tuple[Any, int, float]:
+    """(Keras model, size, temperature) of the run, or of MobileNetV2 as training builds it."""
+    export.keras_on_cpu()
+    if folder is not None:
+        from training.run import load_run
+
+        run = load_run(folder)
+        return run.load_keras(), run.geometry.size_px, run.temperature
+    import keras
+
+    images = keras.Input((224, 224, 3), dtype="uint8", name="images")
+    base = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(224, 224, 3))
+    features = base(keras.layers.Rescaling(1 / 127.5, offset=-1)(images))
+    logits = keras.layers.Dense(6)(keras.layers.GlobalAveragePooling2D()(features))
+    return keras.Model(images, logits), 224, 1.3
+
+
+def opened(data: bytes, providers: list[Any]) -> tuple[ort.InferenceSession, float]:
+    """(session, milliseconds to open it)."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    started = time.perf_counter()
+    session = ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
+    return session, (time.perf_counter() - started) * 1e3
+
+
+def convolutions_elsewhere(session: ort.InferenceSession) -> int:
+    """Count the convolutions that another provider than the first runs."""
+    wanted, counts = session.get_providers()[0], Counter[str]()
+    for part in session.get_provider_graph_assignment_info():
+        counts.update(part.ep_name for node in part.get_nodes() if "Conv" in node.op_type)
+    return sum(count for provider, count in counts.items() if provider != wanted)
+
+
+def seconds(session: ort.InferenceSession, images: np.ndarray[Any, np.dtype[np.uint8]]) -> float:
+    """Return the seconds of one call."""
+    started = time.perf_counter()
+    run_session(session, images)
+    return time.perf_counter() - started
+
+
+def measure(
+    models: dict[str, bytes], provider: str, size_px: int, batches: list[int], rounds: int
+) -> list[dict[str, Any]]:
+    """One row per batch size: photos per second of each graph, and the median of the ratios of neighbouring calls."""
+    providers = CUDA if provider == "cuda" else ["CPUExecutionProvider"]
+    sessions, opening = {}, {}
+    for name, data in models.items():
+        sessions[name], opening[name] = opened(data, providers)
+        if (provider == "cuda") != ("CUDA" in sessions[name].get_providers()[0]):
+            raise SystemExit(f"asked for {provider}, got {sessions[name].get_providers()[0]}")
+    rows = []
+    for batch in batches:
+        images = np.random.default_rng(batch).integers(0, 256, (batch, size_px, size_px, 3), np.uint8)
+        answers = [run_session(session, images) for session in sessions.values()]
+        times = [{name: seconds(session, images) for name, session in sessions.items()} for _ in range(rounds)]
+        row = {"provider": provider, "batch": batch}
+        for name, session in sessions.items():
+            row[f"{name} photos/s"] = round(batch / statistics.median(t[name] for t in times), 1)
+            row[f"{name} opens in ms"] = round(opening[name], 1)
+            row[f"{name} convolutions elsewhere"] = convolutions_elsewhere(session)
+        row["ratio"] = round(statistics.median(t["plain"] / t["ours"] for t in times), 3)
+        rows.append(row | {"answers differ by": float(np.abs(answers[0] - answers[1]).max())})
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", nargs="?", type=Path)
+    parser.add_argument("--batches", default="1,4,16,64", help="comma-separated batch sizes")
+    parser.add_argument("--rounds", default=7, type=int, help="calls of each graph per batch size")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+
+    model, size_px, temperature = network(arguments.run)
+    plain = export.to_onnx(model, temperature, size_px)
+    ours = clean(plain)
+    models = {"plain": plain.SerializeToString(), "ours": ours.SerializeToString()}
+    obstacle = cuda_obstacle()
+    rows = []
+    for provider in ["cpu"] if obstacle else ["cpu", "cuda"]:
+        rows += measure(models, provider, size_px, [int(n) for n in arguments.batches.split(",")], arguments.rounds)
+    nodes = {"plain": node_counts(plain), "ours": node_counts(ours)}
+    if arguments.json:
+        print(json.dumps({"nodes": nodes, "rows": rows, "cuda": obstacle or "measured"}))
+        return
+    for name, counts in nodes.items():
+        print(f"{name:<6}{sum(counts.values())} nodes: {', '.join(f'{n} {op}' for op, n in counts.items())}")
+    print("  ".join(rows[0]))
+    for row in rows:
+        print("  ".join(f"{value!s:>{len(name)}}" for name, value in row.items()))
+    if obstacle:
+        print(f"CUDA not measured: {obstacle}.")
+
+
+if __name__ == "__main__":
+    main()

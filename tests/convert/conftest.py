@@ -1,0 +1,85 @@
+"""One small real network and its export, made once: MobileNetV2 at 64 pixels whose batch norms and head mean something.
+
+With random weights alone an export test proves little: the answers hardly vary from photo to photo. Here the batch
+norm statistics are those of drawn scenes, shaken at random, and the head is fitted by least squares to tell the scenes
+apart, which takes seconds.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+
+from contract.drawing import KINDS, draw_scene
+from contract.geometry import Geometry, Pixels, to_input
+
+SIZE_PX = 64
+TEMPERATURE = 1.3
+LABELS = tuple(KINDS)
+
+
+def drawings(per_kind: int, first_seed: int = 0) -> tuple[Pixels, npt.NDArray[np.int64]]:
+    """Scenes and their labels; uint8 [n, SIZE_PX, SIZE_PX, 3], int [n]."""
+    seeds = range(first_seed, first_seed + per_kind)
+    images = [
+        to_input(draw_scene(kind, seed, (160, 120)), Geometry(size_px=SIZE_PX)) for seed in seeds for kind in KINDS
+    ]
+    return np.stack(images), np.tile(np.arange(len(KINDS)), per_kind)
+
+
+def shake_batch_norms(network: Any, images: Pixels) -> None:
+    """Give every batch norm the statistics of `images`, each moved at random, and random scales and offsets."""
+    import keras
+
+    base = network.get_layer("base")
+    norms = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for norm in norms:
+        norm.momentum = 0.0
+    base(images / np.float32(127.5) - 1, training=True)
+    rng = np.random.default_rng(5)
+    for norm in norms:
+        _, _, mean, variance = norm.get_weights()
+        count = len(mean)
+        mean += rng.normal(0, 0.2, count) * np.sqrt(variance)
+        variance *= rng.uniform(0.7, 1.4, count)
+        norm.set_weights([rng.uniform(0.6, 1.4, count), rng.normal(0, 0.3, count), mean, variance])
+
+
+def fit_head(network: Any, images: Pixels, labels: npt.NDArray[np.int64]) -> None:
+    """Set the linear head by regularised least squares, so that the scenes are told apart with clear winners."""
+    import keras
+
+    features = keras.Model(network.input, network.get_layer("pool").output)(images, training=False).numpy()
+    centred = features - features.mean(axis=0)
+    targets = np.eye(labels.max() + 1)[labels] - 1 / (labels.max() + 1)
+    gram = centred.T @ centred
+    ridge = 0.01 * np.trace(gram) / len(gram) * np.eye(len(gram))
+    weights = 8 * np.linalg.solve(gram + ridge, centred.T @ targets)
+    network.get_layer("logits").set_weights([weights, -features.mean(axis=0) @ weights])
+
+
+@pytest.fixture(scope="session")
+def network() -> Any:
+    """The Keras model: uint8 images -> logits of six drawn scenes."""
+    import keras
+
+    from training.network import build
+    from training.recipe import Input, Recipe
+
+    keras.utils.set_random_seed(3)
+    model = build(Recipe(weights="none", input=Input(size_px=SIZE_PX)), len(LABELS), None)
+    images, labels = drawings(per_kind=16)
+    shake_batch_norms(model, images)
+    fit_head(model, images, labels)
+    return model
+
+
+@pytest.fixture(scope="session")
+def plain(network: Any) -> onnx.ModelProto:
+    """The network as tf2onnx leaves it."""
+    from convert.export import keras_on_cpu, to_onnx
+
+    keras_on_cpu()
+    return to_onnx(network, TEMPERATURE, SIZE_PX)
