@@ -27,7 +27,7 @@ COMMANDS = {
     "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
     "evaluate": Entry("training.cli:evaluate", "Measure a run or a model on labelled photos."),
     "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model.onnx."),
-    "inspect": Entry("contract.cli:inspect", "Show the contract inside a model.onnx."),
+    "inspect": Entry("contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."),
 }
 
 # Import names that only the `train` extra brings.
