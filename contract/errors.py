@@ -29,7 +29,8 @@ class Reason(StrEnum):
     TOO_LARGE = "too-large"
     UNSUPPORTED = "unsupported-format"
     UNREADABLE = "unreadable"
-    KILLED = "killed-the-decoder"
+    FOREIGN = "foreign-file"
+    CHANGED = "changed"
 
 
 class PhotoError(PhototriageError):

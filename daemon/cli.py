@@ -1,0 +1,48 @@
+"""`phototriage watch` and `phototriage sort`: the same way of a photo, until stopped or once."""
+
+import click
+
+from daemon.settings import Settings, options, refuse_unknown_environment
+
+
+@click.command()
+@options
+def watch(settings: Settings) -> None:
+    r"""File each photo that arrives in a folder under its class, until stopped.
+
+    Photos already there are filed too. A photo that cannot be read goes to OUTPUT/_failed with its reason beside it;
+    what is no photo stays in the inbox. Nothing is ever overwritten: a taken name gets a number. Stop with Ctrl-C or
+    SIGTERM; what is under way finishes, the rest stays in the inbox. Every option is also an environment variable
+    (PHOTOTRIAGE_INBOX) and a key of the --config file (inbox); flags win over variables, variables over the file.
+
+    \b
+    Examples:
+      phototriage watch --inbox ~/inbox --output ~/sorted
+      phototriage watch --inbox ~/inbox --output ~/sorted --model model.onnx --review-below 0.6
+    """
+    _serve(settings, once=False)
+
+
+@click.command()
+@options
+def sort(settings: Settings) -> None:
+    r"""File the photos that are in a folder now under their classes, then exit.
+
+    The same path as `watch`, once. Exits with 1 if photos had to stay that should have been filed, as when the
+    output cannot be written. A photo that cannot be read, but changed less than --give-up-after ago, is waited for.
+
+    \b
+    Examples:
+      phototriage sort --inbox ~/Downloads/photos --output ~/sorted
+      phototriage sort --inbox photos --output sorted --json | jq -r 'select(.event == "photo") | .label'
+    """
+    _serve(settings, once=True)
+
+
+def _serve(settings: Settings, *, once: bool) -> None:
+    refuse_unknown_environment()
+    from daemon.service import serve  # onnxruntime, Pillow and SQLite are not needed to print help
+
+    report = serve(settings, once=once)
+    if once and report.waiting:
+        click.get_current_context().exit(1)

@@ -1,0 +1,196 @@
+"""The last stage: decide, write the intent, move, sync, write the outcome - once per batch, not per photo."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.publish import sync_directory
+from contract.text import printable
+from daemon.clock import Clock
+from daemon.decide import Verdict, decide, decide_fault
+from daemon.filing import SourceChangedError, free_name, move, shortened, sync_file
+from daemon.ledger import Intent, Ledger
+from daemon.photo import Outcome, Photo
+from daemon.scan import MARKER
+
+OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made the folder anew"
+TOP = 5
+"""How many of the most probable classes the ledger keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what photos are judged.
+
+    Attributes:
+        labels: the model's, in order.
+        thresholds: probability per label below which a photo wants review.
+        give_up_after_s: how long an unreadable photo must stay unchanged before it is failed.
+        model: SHA-256 of the model file.
+        provider: where it runs.
+    """
+
+    labels: tuple[str, ...]
+    thresholds: Mapping[str, float]
+    give_up_after_s: float
+    model: str
+    provider: str
+
+
+class Filer:
+    """Moves judged photos from the inbox into the output; used by one thread.
+
+    Args:
+        output: root of the class folders.
+        ledger: where intents and outcomes go.
+        rules: by what to judge.
+        clock: time, for the ledger.
+    """
+
+    def __init__(self, output: Path, ledger: Ledger, rules: Rules, clock: Clock) -> None:
+        self._output = output
+        self._ledger = ledger
+        self._rules = rules
+        self._clock = clock
+        self._owed: dict[int, Outcome | None] = {}
+        self._unsynced: dict[Path, Callable[[Path], None]] = {}
+
+    def file(self, photos: list[Photo]) -> None:
+        """Judge a batch and move what is to be moved; afterwards each photo's `outcome` says what became of it."""
+        started_s = self._clock.monotonic_s()
+        folders = {id(photo): self._judge(photo).folder for photo in photos}
+        waiting = [photo for photo in photos if folders[id(photo)]]
+        while waiting:  # again for those whose free name was taken by somebody else meanwhile
+            waiting = self._attempt(waiting, folders)
+        for photo in photos:
+            photo.times_ms["file"] = 1e3 * (self._clock.monotonic_s() - started_s)
+
+    def settle_debts(self) -> None:
+        """Sync and conclude what could not be before; OSError or sqlite3.Error if it still cannot."""
+        for path in list(self._unsynced):
+            self._unsynced[path](path)
+            del self._unsynced[path]
+        if self._owed:
+            self._ledger.conclude(self._owed, self._clock.wall_s())
+            self._owed.clear()
+
+    def _judge(self, photo: Photo) -> Verdict:
+        rules = self._rules
+        if photo.scores is not None:
+            verdict = decide(photo.scores, rules.labels, rules.thresholds)
+        elif photo.fault is not None:
+            unchanged_s = max(photo.unchanged_s, photo.waited_s)
+            verdict = decide_fault(photo.fault, unchanged_s, rules.give_up_after_s)
+            photo.again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)
+        else:
+            verdict = Verdict(Outcome.AGAIN, "", reason="the daemon was stopped first")
+        photo.outcome, photo.reason = verdict.outcome, verdict.reason
+        photo.label, photo.probability = verdict.label, verdict.probability
+        return verdict
+
+    def _attempt(self, photos: list[Photo], folders: Mapping[int, str]) -> list[Photo]:
+        """Carry one batch through the protocol; returns those that must try another name."""
+        planned = self._plan(photos, folders)
+        try:
+            self.settle_debts()
+            rows = self._ledger.intend([self._intent(photo) for photo in planned], self._clock.wall_s())
+        except (OSError, sqlite3.Error) as error:
+            for photo in planned:
+                _postpone(photo, f"the ledger cannot be written ({error})")
+            return []
+        taken = []
+        for row, photo in zip(rows, planned, strict=True):
+            self._owed[row] = self._move(photo)
+            if photo.destination is None and photo.outcome not in (Outcome.AGAIN, Outcome.GONE):
+                taken.append(photo)
+        try:
+            self.settle_debts()
+        except (OSError, sqlite3.Error) as error:
+            for photo in planned:
+                photo.reason = photo.reason or f"filed, but not yet safe from a power cut ({error})"
+        return taken
+
+    def _plan(self, photos: list[Photo], folders: Mapping[int, str]) -> list[Photo]:
+        """Give each photo a free destination; those whose folder cannot be made stay."""
+        promised: set[Path] = set()
+        planned: list[Photo] = []
+        if not (self._output / MARKER).exists():  # a mount that is away: filing into the bare folder would hide photos
+            for photo in photos:
+                _postpone(photo, OUTPUT_AWAY)
+            return planned
+        for photo in photos:
+            folder = self._output / folders[id(photo)]
+            try:
+                self._make(folder)
+                photo.destination = free_name(folder, photo.path.name, promised.__contains__)
+            except OSError as error:
+                _postpone(photo, f"{printable(folder)} cannot be used ({error.strerror})")
+                continue
+            promised.add(photo.destination)
+            planned.append(photo)
+        return planned
+
+    def _make(self, folder: Path) -> None:
+        if not folder.is_dir():
+            folder.mkdir()
+            self._unsynced[folder.parent] = sync_directory
+
+    def _intent(self, photo: Photo) -> Intent:
+        assert photo.destination is not None
+        top = {}
+        if photo.scores is not None:
+            order = photo.scores.argsort()[::-1][:TOP]
+            top = {self._rules.labels[index]: round(float(photo.scores[index]), 6) for index in order}
+        return Intent(
+            becomes=photo.outcome,
+            source=photo.path,
+            destination=photo.destination,
+            identity=photo.identity,
+            sha256=photo.sha256,
+            label=photo.label,
+            probability=photo.probability,
+            top=top,
+            threshold=self._rules.thresholds.get(photo.label, 0.0),
+            reason=photo.reason,
+            model=self._rules.model,
+            provider=self._rules.provider,
+            times_ms=photo.times_ms,
+        )
+
+    def _move(self, photo: Photo) -> Outcome | None:
+        """Move one photo; returns the outcome for the ledger, None if nothing was moved."""
+        target = photo.destination
+        assert target is not None
+        try:
+            move(photo.path, photo.identity, photo.sha256, target)
+        except FileExistsError:
+            photo.destination = None
+            return None
+        except SourceChangedError:
+            photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
+            return None
+        except OSError as error:
+            _postpone(photo, f"it cannot be moved to {printable(target)} ({error.strerror})")
+            return None
+        self._unsynced |= {target: sync_file, target.parent: sync_directory, photo.path.parent: sync_directory}
+        if photo.outcome is Outcome.FAILED:
+            self._explain(photo, target)
+        return photo.outcome
+
+    def _explain(self, photo: Photo, target: Path) -> None:
+        """Put the reason beside a failed photo. That it stands in the ledger too makes a failure here bearable."""
+        note = free_name(target.parent, shortened(target.name, ".why.txt"))
+        text = f"{printable(photo.path.name)} could not be filed under a class.\n{photo.reason}\n"
+        try:
+            with note.open("x", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            photo.reason += f" (and no note could be written: {error.strerror})"
+
+
+def _postpone(photo: Photo, reason: str) -> None:
+    photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason

@@ -1,0 +1,130 @@
+"""Put one file under a name of its own in another folder, whole, without overwriting, and never in two places.
+
+On one file system that is one rename. Between two it is: copy to a hidden name beside the destination, sync, compare,
+publish under the free name, sync, see that the source has not changed, remove it.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+from contract.publish import sync_directory
+from daemon.photo import Identity
+from daemon.rename import rename_noreplace
+from daemon.scan import look_at
+
+MAX_NAME_BYTES = 255
+MAX_EXTENSION_BYTES = 32
+
+
+class SourceChangedError(Exception):
+    """The file is not the one that was classified; it is where it was, or back there."""
+
+
+def free_name(folder: Path, name: str, taken: Callable[[Path], bool] = lambda _: False) -> Path:
+    """Return the first of `name`, `name-1`, `name-2`... that is free in a folder, at most 255 bytes long.
+
+    Args:
+        folder: where it shall go; need not exist.
+        name: the file's name, kept with its extension.
+        taken: tells of names that are promised to others.
+    """
+    for candidate in _candidates(name):
+        path = folder / candidate
+        if not taken(path) and not os.path.lexists(path):
+            return path
+    raise AssertionError("the candidates never end")
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    stem, extension = Path(name).stem, Path(name).suffix
+    if len(os.fsencode(extension)) > MAX_EXTENSION_BYTES:
+        stem, extension = name, ""
+    for number in count(1):
+        yield shortened(stem, f"-{number}{extension}")
+
+
+def shortened(stem: str, ending: str) -> str:
+    """Join a stem and an ending, cutting the stem (between characters) so that the whole fits into 255 bytes."""
+    cut = os.fsencode(stem)[: MAX_NAME_BYTES - len(os.fsencode(ending))]
+    try:
+        stem.encode()
+    except UnicodeEncodeError:  # bytes that are no UTF-8, as Python carries them in names: any byte may be the last
+        return os.fsdecode(cut) + ending
+    return cut.decode(errors="ignore") + ending
+
+
+def move(source: Path, identity: Identity, sha256: str, target: Path) -> None:
+    """Move the very file that `identity` names to `target`, which must be free.
+
+    Raises:
+        FileExistsError: the name was taken meanwhile; nothing was moved.
+        SourceChangedError: another file stands at `source`, or it changed; nothing was moved.
+        OSError: it could not be moved; the source is untouched.
+    """
+    if look_at(source) != identity:
+        raise SourceChangedError
+    try:
+        rename_noreplace(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _move_across(source, identity, sha256, target)
+        return
+    if look_at(target) != identity:  # replaced or written to between the look and the rename
+        rename_noreplace(target, free_name(source.parent, source.name))
+        raise SourceChangedError
+
+
+def temporary_beside(target: Path) -> Path:
+    """Name of the hidden copy from which a file is published across file systems."""
+    return target.with_name("." + shortened(target.name, ".phototriage-part"))
+
+
+def _move_across(source: Path, identity: Identity, sha256: str, target: Path) -> None:
+    temporary = temporary_beside(target)
+    try:
+        _copy(source, identity, temporary)
+        if sha256_of(temporary) != sha256:
+            raise SourceChangedError
+        rename_noreplace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(target.parent)
+    if look_at(source) != identity:
+        target.unlink()  # our copy of an older state; what stands at the source is newer
+        raise SourceChangedError
+    source.unlink()
+
+
+def _copy(source: Path, identity: Identity, temporary: Path) -> None:
+    temporary.unlink(missing_ok=True)  # the rest of a copy that was interrupted
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as reader, temporary.open("xb") as writer:
+        if Identity.of(os.fstat(descriptor)) != identity:
+            raise SourceChangedError
+        shutil.copyfileobj(reader, writer, 1 << 20)
+        writer.flush()
+        shutil.copystat(source, temporary)
+        os.fsync(writer.fileno())
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's own data durable; the file is only opened for reading."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,19 @@
+"""Tell systemd how the service is, by the protocol of sd_notify(3): one datagram to the socket it names."""
+
+import os
+import socket
+
+
+def notify(message: str) -> None:
+    """Send `READY=1`, `STOPPING=1` or `STATUS=...`; does nothing where no supervisor listens."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        try:
+            out.connect(address)
+            out.sendall(message.encode())
+        except OSError:
+            return  # a supervisor that does not listen must not stop the filing

@@ -1,0 +1,85 @@
+"""The one thing that travels: a photo on its way from the inbox to its class."""
+
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import inf
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.errors import PhotoError
+from contract.geometry import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes a file this file: a new photo under an old name differs in one of these."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Identity":
+        """Take it from what `stat` said."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+class Outcome(StrEnum):
+    """Where a photo's way ended, this time."""
+
+    FILED = "filed"
+    REVIEW = "review"
+    FAILED = "failed"
+    LEFT = "left"
+    """It is none of ours to move (no photo, or not to be read by this installation) and stays in the inbox."""
+    AGAIN = "again"
+    """Something other than the photo is in the way, or it may still be growing: it stays, and is tried again."""
+    GONE = "gone"
+    """Somebody took it away, or changed it, before it was filed."""
+
+
+@dataclass(slots=True)
+class Photo:
+    """One photo.
+
+    Attributes:
+        path: where it lies in the inbox.
+        identity: of the file that was found ready.
+        noticed_s: when it was first seen, on the monotonic clock.
+        announced: whether an event announced it; otherwise a scan found it, and how long it lay there is not known.
+        waited_s: how long this very file has failed to decode so far, as the intake knows it.
+        unchanged_s: age of its last change by the wall clock; negative if that lies in the future.
+        sha256: of its bytes, hexadecimal.
+        pixels: its input to the network, uint8 [size, size, 3]; dropped once it is classified.
+        fault: why it cannot be read.
+        scores: float32 [classes].
+        label: the class under which it is filed, or `_review`, `_failed`.
+        probability: of the most probable class.
+        destination: where it was moved to.
+        outcome: how its way ended.
+        again_within_s: latest time to the next try of a photo that stays.
+        reason: the rest of the sentence when it was not filed.
+        times_ms: how long each stage took.
+    """
+
+    path: Path
+    identity: Identity
+    noticed_s: float
+    announced: bool = False
+    waited_s: float = 0.0
+    unchanged_s: float = 0.0
+    sha256: str = ""
+    pixels: Pixels | None = None
+    fault: PhotoError | None = None
+    scores: NDArray[np.float32] | None = None
+    label: str = ""
+    probability: float = 0.0
+    destination: Path | None = None
+    outcome: Outcome = Outcome.AGAIN
+    again_within_s: float = inf
+    reason: str = ""
+    times_ms: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,124 @@
+"""A photo's way: watch -> settle -> decode -> batch -> infer -> decide -> file -> record. Only this file knows it.
+
+    intake   (this thread)        what has settled in the inbox
+    read     (a thread per core)  bytes, hash, pixels; on the CPU the network too, one photo at a time
+    infer    (one thread, CUDA)   all that waits, up to the largest bucket; never waits for company
+    file     (one thread)         decide, intents, moves, syncs, outcomes: once for all that waits
+
+Few photos are on their way at once, so memory does not grow with the backlog, and a slow stage holds up those before
+it. A photo is never anywhere but in the inbox or where the filer put it: stopping means letting the few finish.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from contract.session import Model
+from daemon.classify import BUCKETS, classify
+from daemon.clock import Clock
+from daemon.decode import decode
+from daemon.filer import Filer
+from daemon.intake import Intake
+from daemon.photo import Photo
+from daemon.stage import Stage
+
+FILE_TOGETHER = 64
+"""Most photos that share one pair of commits and one sync of their folders."""
+LOOK_UP_S = 5.0
+"""How long the intake may wait before the pipeline looks whether it should stop."""
+
+
+class Pipeline:
+    """Runs the stages until it is stopped, or once over what is there.
+
+    Args:
+        intake: where photos come from.
+        model: opened and proven.
+        filer: where they go.
+        clock: time.
+        cores: how many threads read.
+        done: called for every photo whose way is over, from one thread.
+    """
+
+    def __init__(
+        self, intake: Intake, model: Model, filer: Filer, clock: Clock, *, cores: int, done: Callable[[Photo], None]
+    ) -> None:
+        self._intake = intake
+        self._model = model
+        self._filer = filer
+        self._clock = clock
+        self._cores = cores
+        self._done = done
+        self._room = 4 * cores + (2 * BUCKETS[-1] if model.provider == "cuda" else 0) + FILE_TOGETHER
+        self._under_way = 0
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._crash: BaseException | None = None
+
+    def stop(self) -> None:
+        """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""
+        self._stopping.set()
+        self._intake.wake()
+
+    def run(self, *, once: bool = False) -> None:
+        """Work until `stop` is called; with `once`, until all that lies in the inbox has been dealt with."""
+        with ExitStack() as stack:
+            stack.callback(self._intake.close)
+            file = self._stage(stack, "file", self._filer.file, self._finish, threads=1, most=FILE_TOGETHER)
+            read = self._reading_stages(stack, file)
+            while not self._stopping.is_set() and not (once and self._intake.finished_once()):
+                photos = self._intake.ready(self._free(), LOOK_UP_S)
+                self._enter(len(photos))
+                read.put(photos)
+        self._filer.settle_debts()
+        if self._crash is not None:
+            raise self._crash
+
+    def _reading_stages(self, stack: ExitStack, file: Stage) -> Stage:
+        if self._model.provider == "cuda":
+            infer = self._stage(stack, "infer", self._infer, file.put, threads=1, most=BUCKETS[-1])
+            return self._stage(stack, "read", self._read, infer.put, threads=self._cores, most=1)
+        return self._stage(stack, "read", self._read_and_infer, file.put, threads=self._cores, most=1)
+
+    def _stage(
+        self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", *, threads: int, most: int
+    ) -> Stage:
+        stage = Stage(name, work, then, threads=threads, most=most, crashed=self._crashed)
+        stack.callback(stage.close)
+        return stage
+
+    def _read(self, photos: list[Photo]) -> None:
+        if self._stopping.is_set():
+            return  # left in the inbox
+        for photo in photos:
+            photo.times_ms["wait"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
+            decode(photo, self._model.contract.geometry, self._clock.wall_s())
+
+    def _infer(self, photos: list[Photo]) -> None:
+        classify(self._model, photos)
+
+    def _read_and_infer(self, photos: list[Photo]) -> None:
+        self._read(photos)
+        self._infer(photos)
+
+    def _finish(self, photos: list[Photo]) -> None:
+        for photo in photos:
+            photo.times_ms["total"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
+            self._done(photo)
+            self._intake.give_back(photo)
+        self._enter(-len(photos))
+
+    def _free(self) -> int:
+        with self._lock:
+            return self._room - self._under_way
+
+    def _enter(self, count: int) -> None:
+        with self._lock:
+            self._under_way += count
+
+    def _crashed(self, error: BaseException) -> None:
+        self._crash = error
+        self.stop()
+
+
+StageWork = Callable[[list[Photo]], None]

@@ -1,0 +1,174 @@
+"""What the user sees: one line per photo, trouble said once, and the sum at the end."""
+
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from contract.text import printable
+from daemon.photo import Outcome, Photo
+
+
+class Report:
+    """Prints what happens; its methods may be called from any thread.
+
+    Args:
+        output: root of the class folders; destinations are shown below it.
+        as_json: one JSON object a line on standard output, for scripts.
+        quiet: no line per photo.
+    """
+
+    def __init__(self, output: Path, *, as_json: bool, quiet: bool) -> None:
+        self._output = output
+        self._as_json = as_json
+        self._quiet = quiet
+        self._lock = threading.Lock()
+        self._muted = False
+        self._obstacles: set[str] = set()
+        self._started_s = time.monotonic()
+        self._advance: Callable[[], None] = _nothing
+        self.counts: Counter[str] = Counter()
+        self.waiting: set[Path] = set()
+
+    def say(self, sentence: str) -> None:
+        """Say something about the whole on standard error."""
+        with self._lock:
+            click.echo(sentence, err=True)
+
+    def event(self, name: str, sentence: str, **facts: Any) -> None:
+        """Say something that scripts want to know too."""
+        if self._as_json:
+            self._line(json.dumps({"event": name, **facts}))
+        else:
+            self.say(sentence)
+
+    def photo(self, photo: Photo) -> None:
+        """Report one photo whose way is over."""
+        with self._lock:
+            self._count(photo)
+            self._advance()
+        line = _fact(photo) if self._as_json else self._sentence(photo)
+        if line and not (self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW)):
+            self._line(line)
+
+    def summary(self, what: str) -> None:
+        """Say the sum of all since the beginning."""
+        seconds = time.monotonic() - self._started_s
+        moved = sum(count for name, count in self.counts.items() if name not in ("left", "gone"))
+        classes = ", ".join(f"{printable(name)} {count}" for name, count in sorted(self.counts.items()))
+        rate = f" in {seconds:.1f} s, {moved / seconds:.0f} photos/s" if what == "sorted" else ""
+        stay = f"; {len(self.waiting)} could not be filed yet and stay in the inbox" if self.waiting else ""
+        facts = {"seconds": round(seconds, 3), "counts": dict(self.counts), "not_yet": len(self.waiting)}
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self.event(what, f"{what} {moved} photos{rate}: {classes or '-'}{stay}", **facts, peak_memory_mb=round(peak_mb))
+
+    def progress(self, total: int) -> AbstractContextManager[object]:
+        """Show a bar on a terminal, with rate and time left, for a pass over `total` files."""
+        if self._as_json or not sys.stderr.isatty():
+            return nullcontext()
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty(), transient=True)
+        task = bar.add_task("", total=total)
+        began_s = time.monotonic()
+
+        def advance() -> None:
+            rate = (bar.tasks[0].completed + 1) / max(1e-9, time.monotonic() - began_s)
+            bar.update(task, advance=1, description=f"{rate:.0f} photos/s")
+
+        self._advance = advance
+        return bar
+
+    def _count(self, photo: Photo) -> None:
+        self.waiting.discard(photo.path)
+        if photo.outcome is Outcome.AGAIN:
+            self.waiting.add(photo.path)
+        elif photo.outcome is Outcome.FILED:
+            self.counts[photo.label] += 1
+        else:
+            self.counts[_COUNTED_AS[photo.outcome]] += 1
+
+    def _sentence(self, photo: Photo) -> str:
+        name = printable(photo.path.name)
+        match photo.outcome:
+            case Outcome.FILED | Outcome.REVIEW | Outcome.FAILED:
+                self._obstacles.clear()
+                return f"{name} -> {self._where(photo)}"
+            case Outcome.LEFT:
+                return f"{name} stays in the inbox: {photo.reason}"
+            case Outcome.AGAIN if photo.waited_s == 0.0 and photo.fault is not None:
+                return f"{name} stays in the inbox for now: {photo.reason}"
+            case Outcome.AGAIN if photo.fault is None and (key := _without(name, photo.reason)) not in self._obstacles:
+                self._obstacles.add(key)
+                return f"{name} stays in the inbox for now, as will others: {photo.reason}"
+        return ""
+
+    def _where(self, photo: Photo) -> str:
+        assert photo.destination is not None
+        place = printable(photo.destination.parent.name)
+        if photo.destination.name != photo.path.name:
+            place += "/" + printable(photo.destination.name)
+        took = f"{_took_ms(photo):.0f} ms"
+        if photo.outcome is Outcome.FAILED:
+            return f"{place}: {photo.reason}"
+        unsure = f" ({photo.reason})" if photo.reason else ""
+        return f"{place} {photo.probability:.2f} {took}{unsure}"
+
+    def _line(self, line: str) -> None:
+        with self._lock:
+            if self._muted:
+                return
+            try:
+                click.echo(line)
+            except BrokenPipeError:  # whoever read along has gone; the filing goes on
+                self._muted = True
+                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+
+
+def _took_ms(photo: Photo) -> float:
+    """From the drop to the class folder; for a photo that a scan found, whose drop nobody saw, its own stages."""
+    if photo.announced:
+        return photo.times_ms["total"]
+    return sum(photo.times_ms.get(stage, 0.0) for stage in ("read", "decode", "infer", "file"))
+
+
+def _nothing() -> None:
+    pass
+
+
+_COUNTED_AS = {
+    Outcome.REVIEW: "_review",
+    Outcome.FAILED: "_failed",
+    Outcome.LEFT: "left in the inbox",
+    Outcome.GONE: "gone meanwhile",
+}
+
+
+def _without(name: str, reason: str) -> str:
+    return reason.replace(name, "")
+
+
+def _fact(photo: Photo) -> str:
+    facts = {
+        "event": "photo",
+        "path": str(photo.path),
+        "outcome": photo.outcome.value,
+        "label": photo.label,
+        "probability": round(photo.probability, 6),
+        "destination": str(photo.destination) if photo.destination else None,
+        "reason": photo.reason,
+        "sha256": photo.sha256,
+        "times_ms": {name: round(value, 3) for name, value in photo.times_ms.items()},
+    }
+    return json.dumps(facts)

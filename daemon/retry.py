@@ -1,0 +1,78 @@
+"""What could not be filed, and when it may be tried again: pure logic, time passed in."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+from daemon.photo import Identity, Outcome, Photo
+
+BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
+TRIES_OF_ONE_PASS = 3
+MAX_KNOWN = 200_000
+"""Files remembered; beyond that the oldest are forgotten and simply looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    identity: Identity
+    since_s: float
+    tries: int
+    again_s: float
+
+
+class Retries:
+    """Remembers files that stayed in the inbox, so that they are neither tried in a hot loop nor forgotten.
+
+    Args:
+        for_ever: whether an obstacle that is not the photo's fault is tried again until it goes away; without it,
+            as in one pass, `TRIES_OF_ONE_PASS` times.
+    """
+
+    def __init__(self, *, for_ever: bool) -> None:
+        self._for_ever = for_ever
+        self._known: OrderedDict[Path, _Known] = OrderedDict()
+        self._pending: set[Path] = set()
+
+    def pending(self) -> bool:
+        """Tell whether something is still to be tried again."""
+        return bool(self._pending)
+
+    def may_try(self, path: Path, identity: Identity, now_s: float) -> bool:
+        """Tell whether a file is new, has changed, or has waited long enough."""
+        known = self._known.get(path)
+        return known is None or known.identity != identity or now_s >= known.again_s
+
+    def waited_s(self, path: Path, identity: Identity, now_s: float) -> float:
+        """Seconds since this very file first came back; zero for another one."""
+        known = self._known.get(path)
+        return now_s - known.since_s if known is not None and known.identity == identity else 0.0
+
+    def take_back(self, photo: Photo, now_s: float) -> float | None:
+        """Take note of how a photo's way ended; return when to look at it again, or None for never."""
+        known = self._forget(photo.path)
+        if photo.outcome not in (Outcome.AGAIN, Outcome.LEFT):
+            return None
+        if known is None or known.identity != photo.identity:
+            known = _Known(photo.identity, now_s, 0, 0.0)
+        again_s = now_s + min(BACK_OFF_S[min(known.tries, len(BACK_OFF_S) - 1)], photo.again_within_s)
+        spent = not self._for_ever and photo.fault is None and known.tries + 1 >= TRIES_OF_ONE_PASS
+        if photo.outcome is Outcome.LEFT or spent:
+            again_s = inf
+        self._known[photo.path] = _Known(photo.identity, known.since_s, known.tries + 1, again_s)
+        if again_s < inf:
+            self._pending.add(photo.path)
+        if len(self._known) > MAX_KNOWN:
+            self._forget(next(iter(self._known)))
+        return again_s if again_s < inf else None
+
+    def forget_gone(self, now_s: float, look_at: Callable[[Path], Identity | None]) -> None:
+        """Drop what should be tried by now but has been taken away."""
+        for path in list(self._pending):
+            if self._known[path].again_s <= now_s and look_at(path) is None:
+                self._forget(path)
+
+    def _forget(self, path: Path) -> _Known | None:
+        self._pending.discard(path)
+        return self._known.pop(path, None)

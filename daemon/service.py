@@ -1,0 +1,170 @@
+"""From settings to a running pipeline, and back: what is checked before a photo is touched, in order."""
+
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+
+from contract.errors import PhototriageError
+from contract.session import Model, open_model
+from contract.text import printable
+from daemon.classify import warm
+from daemon.clock import Clock
+from daemon.cores import usable_cores
+from daemon.decide import review_thresholds
+from daemon.filer import Filer, Rules
+from daemon.intake import Intake
+from daemon.ledger import Ledger
+from daemon.notify import notify
+from daemon.pipeline import Pipeline
+from daemon.recovery import reconcile
+from daemon.report import Report
+from daemon.roots import InboxLock, MountMissingError, adopt_roots, check_roots, state_folder
+from daemon.scan import scan
+from daemon.settings import Settings
+
+MOUNT_LOOK_S = 5.0
+
+
+def serve(settings: Settings, *, once: bool) -> Report:
+    """File photos until a signal comes (`watch`), or once over what is there (`sort`).
+
+    Raises:
+        PhototriageError: nothing can be filed, and why.
+    """
+    inbox, output = check_roots(settings.inbox, settings.output)
+    report = Report(output, as_json=settings.as_json, quiet=settings.quiet)
+    clock = Clock()
+    with ExitStack() as stack:
+        stopped = stack.enter_context(_signals())
+        lock = InboxLock(inbox)
+        stack.callback(lock.close)
+        model = open_model(settings.model, settings.device)
+        ledger = Ledger(state_folder(inbox) / "ledger.sqlite")
+        stack.callback(ledger.close)
+        if not _adopt(ledger, inbox, output, report, stopped, once=once):
+            return report
+        _recover(ledger, clock, report)
+        warm(model)
+        pipeline = _pipeline(settings, inbox, output, model, ledger, report, clock, once=once)
+        stopped.then(pipeline.stop)
+        _say_ready(report, settings, model, inbox, output)
+        with report.progress(sum(1 for _ in scan(inbox))) if once else nullcontext():
+            _run(pipeline, once=once)
+        notify("STOPPING=1")
+        report.summary("sorted" if once else "stopped; filed")
+    return report
+
+
+class Stop:
+    """The wish to end, from a signal; calls the pipeline's `stop` once there is one."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self._action: Callable[[], None] = self.event.set
+
+    def ask(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        """Take the signal."""
+        self.event.set()
+        self._action()
+
+    def then(self, action: Callable[[], None]) -> None:
+        """Set what a signal does; at once if it came already."""
+        self._action = action
+        if self.event.is_set():
+            action()
+
+
+@contextmanager
+def _signals() -> Iterator[Stop]:
+    stop = Stop()
+    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _adopt(ledger: Ledger, inbox: Path, output: Path, report: Report, stopped: Stop, *, once: bool) -> bool:
+    """Make sure of both roots, waiting for a mount that is away; False when stopped meanwhile."""
+    said = False
+    while True:
+        try:
+            adopt_roots(ledger, inbox, output)
+        except MountMissingError as missing:
+            if once:
+                raise
+            if not said:
+                report.say(f"paused: {missing}")
+                notify(f"READY=1\nSTATUS=paused: {missing}")
+            said = True
+            if stopped.event.wait(MOUNT_LOOK_S):
+                return False
+        else:
+            return True
+
+
+def _recover(ledger: Ledger, clock: Clock, report: Report) -> None:
+    outcomes = reconcile(ledger, clock.wall_s())
+    moved = sum(outcome is not None for outcome in outcomes.values())
+    if outcomes:
+        report.say(f"the last run was cut off: of {len(outcomes)} photos on their way, {moved} had been moved")
+
+
+def _pipeline(
+    settings: Settings,
+    inbox: Path,
+    output: Path,
+    model: Model,
+    ledger: Ledger,
+    report: Report,
+    clock: Clock,
+    *,
+    once: bool,
+) -> Pipeline:
+    labels = model.contract.labels
+    rules = Rules(
+        labels=labels,
+        thresholds=review_thresholds(settings.review_below, labels, model.contract.thresholds),
+        give_up_after_s=settings.give_up_after,
+        model=model.sha256,
+        provider=model.provider,
+    )
+    intake = Intake(inbox, clock, report.say, watch=not once)
+    filer = Filer(output, ledger, rules, clock)
+    cores = settings.workers or usable_cores()
+    return Pipeline(intake, model, filer, clock, cores=cores, done=report.photo)
+
+
+def _say_ready(report: Report, settings: Settings, model: Model, inbox: Path, output: Path) -> None:
+    labels = ", ".join(model.contract.labels)
+    why = f" ({model.note})" if model.note else ""
+    report.event(
+        "ready",
+        f"ready: {printable(settings.model.name)} knows {labels}; every photo is filed under one of them.\n"
+        f"ready: runs on the {model.provider.upper()}{why}; {printable(inbox)} -> {printable(output)}",
+        model=str(settings.model),
+        sha256=model.sha256,
+        labels=model.contract.labels,
+        provider=model.provider,
+        note=model.note,
+        inbox=str(inbox),
+        output=str(output),
+        process_s=round(time.process_time(), 3),
+    )
+    notify(f"READY=1\nSTATUS=ready on {model.provider}: {printable(inbox)} -> {printable(output)}")
+
+
+def _run(pipeline: Pipeline, *, once: bool) -> None:
+    try:
+        pipeline.run(once=once)
+    except (OSError, sqlite3.Error) as error:
+        raise PhototriageError(
+            f"The daemon stopped because of {error!r}. No photo is lost: what was not filed is in the inbox, and the "
+            "next start finishes what was begun."
+        ) from error

@@ -1,0 +1,137 @@
+"""The daemon's settings: flags win over environment, environment over file, file over defaults.
+
+They are validated once, here; the parts get plain arguments and never look at settings.
+"""
+
+import functools
+import os
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from contract.shipped import SHIPPED_MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `watch` and `sort` were asked to do; the fields are the options' names.
+
+    Attributes:
+        review_below: `off`, `auto` or a probability.
+        give_up_after: seconds.
+        workers: threads that read photos; 0 for as many as there are usable cores.
+    """
+
+    inbox: Path
+    output: Path
+    model: Path
+    device: Literal["auto", "cpu", "cuda"]
+    review_below: Literal["off", "auto"] | float
+    give_up_after: float
+    workers: int
+    quiet: bool
+    as_json: bool
+
+
+class ReviewBelow(click.ParamType[str | float]):
+    """`off`, `auto`, or a probability."""
+
+    name = "off|auto|P"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | float:
+        """Return the word or the number; anything else is wrong usage."""
+        if value in ("off", "auto"):
+            return str(value)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = -1.0
+        if not 0.0 <= number <= 1.0 or isinstance(value, bool):
+            self.fail(f"{value!r} is neither off nor auto nor a probability from 0 to 1.", param, ctx)
+        return number
+
+
+def read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
+    """Take a TOML file's values as defaults of the options; a key that is no option is refused."""
+    if path is None:
+        return
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise click.BadParameter(f"{path} cannot be read ({error.strerror}).", ctx, param) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path} is no valid TOML: {error}", ctx, param) from error
+    known = {option.name: option for option in ctx.command.params if option.name not in ("config", "help")}
+    names = {"json": "as_json"}
+    settings = {names.get(key, key.replace("-", "_")): value for key, value in values.items()}
+    unknown = sorted(key for key in settings if key not in known)
+    if unknown:
+        keys = ", ".join(sorted(name for name in known if name))
+        raise click.BadParameter(f"{path} has the unknown key {unknown[0]!r}. Known keys: {keys}.", ctx, param)
+    tables = sorted(key for key, value in settings.items() if isinstance(value, dict | list))
+    if tables:
+        raise click.BadParameter(f"{path}: the key {tables[0]!r} must be one plain value.", ctx, param)
+    ctx.default_map = {**(ctx.default_map or {}), **settings}
+
+
+_OPTIONS = (
+    click.option("--inbox", type=click.Path(path_type=Path), required=True, help="Folder to take photos from."),
+    click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder of the class folders."),
+    click.option(
+        "--model", type=click.Path(path_type=Path), default=SHIPPED_MODEL, show_default="the shipped scenes.onnx",
+        help="Model made by `phototriage convert`.",
+    ),
+    click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+        help="auto takes CUDA where it works; cuda refuses anything else.",
+    ),
+    click.option(
+        "--review-below", type=ReviewBelow(), default="off", show_default=True,
+        help="Put unsure photos into _review: below this probability, or below the model's own thresholds (auto).",
+    ),
+    click.option(
+        "--give-up-after", type=click.FloatRange(min=0), default=60.0, show_default=True, metavar="SECONDS",
+        help="Put an unreadable photo into _failed once it has not changed for so long.",
+    ),
+    click.option(
+        "--workers", type=click.IntRange(min=0), default=0, show_default="one a core",
+        help="Threads that read photos.",
+    ),
+    click.option("--quiet", is_flag=True, help="No line per photo."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output."),
+)  # fmt: skip
+
+
+def options(command: Callable[[Settings], None]) -> Callable[..., None]:
+    """Give a command the daemon's options, each also as PHOTOTRIAGE_NAME and as a key of --config FILE.toml."""
+
+    @functools.wraps(command)
+    def with_settings(**values: Any) -> None:
+        command(Settings(**values))
+
+    decorated: Callable[..., None] = with_settings
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    config = click.option(
+        "--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=read_config,
+        envvar="PHOTOTRIAGE_CONFIG", help="TOML file with these options as keys; flags win over it.",
+    )  # fmt: skip
+    decorated = config(decorated)
+    for parameter in decorated.__click_params__:  # type: ignore[attr-defined]
+        parameter.envvar = parameter.envvar or "PHOTOTRIAGE_" + parameter.opts[0].strip("-").replace("-", "_").upper()
+    return decorated
+
+
+def refuse_unknown_environment() -> None:
+    """Raise UsageError for a PHOTOTRIAGE_* variable that means nothing: it is a misspelt setting."""
+    parameters = click.get_current_context().command.params
+    known = {str(parameter.envvar) for parameter in parameters} | {"PHOTOTRIAGE_SYSTEM_TESTS"}
+    unknown = sorted(name for name in os.environ if name.startswith("PHOTOTRIAGE_") and name not in known)
+    if unknown:
+        raise click.UsageError(
+            f"The environment variable {unknown[0]} is no setting. Known: {', '.join(sorted(known))}."
+        )

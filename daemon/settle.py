@@ -1,0 +1,106 @@
+"""When a file is ready to be read: pure logic, time passed in, nothing opened.
+
+The cases from the field that it exists for:
+- a photo moved in is whole at once, and waits for nothing;
+- a photo copied in is announced when its writer closes it; some writers open and close several times, so it must then
+  stay unchanged for a short moment;
+- a file found by scan may be half-written by a writer that nobody announces (a network share, a lost event): it must
+  look the same twice;
+- a file that changes between the looks starts its wait anew.
+"""
+
+import heapq
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from daemon.photo import Identity
+
+
+class Sign(Enum):
+    """What drew attention to a file."""
+
+    MOVED_IN = "moved in"
+    CLOSED = "closed after writing"
+    FOUND = "found by scan"
+
+
+class Settled(NamedTuple):
+    """When a settled file was first noticed, and by what sign."""
+
+    since_s: float
+    sign: Sign
+
+
+@dataclass(slots=True)
+class _Waiting:
+    identity: Identity
+    sign: Sign
+    since_s: float
+    due_s: float
+
+
+class Settler:
+    """Keeps files until they have settled. A file is known by its path, and its state by its identity.
+
+    Args:
+        closed_s: how long a file that was closed after writing must stay unchanged.
+        found_s: time between the two looks at a file that was found.
+    """
+
+    def __init__(self, closed_s: float = 0.05, found_s: float = 0.25) -> None:
+        self._wait_s = {Sign.MOVED_IN: 0.0, Sign.CLOSED: closed_s, Sign.FOUND: found_s}
+        self._waiting: dict[Path, _Waiting] = {}
+        self._due: list[tuple[float, int, Path]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._waiting
+
+    def see(self, path: Path, identity: Identity, sign: Sign, now_s: float) -> None:
+        """Take note of a file; a stronger sign than the one known hastens it, a weaker one changes nothing."""
+        known = self._waiting.get(path)
+        if known is not None and known.identity == identity and self._wait_s[sign] >= self._wait_s[known.sign]:
+            return
+        since_s = now_s if known is None else known.since_s
+        self._wait(path, _Waiting(identity, sign, since_s, now_s + self._wait_s[sign]))
+
+    def next_due_s(self) -> float | None:
+        """Return the time of the next look, or None when nothing waits."""
+        while self._due:
+            due_s, _, path = self._due[0]
+            known = self._waiting.get(path)
+            if known is not None and known.due_s == due_s:
+                return due_s
+            heapq.heappop(self._due)
+        return None
+
+    def due(self, now_s: float) -> list[Path]:
+        """Return the files to look at now, in the order of their due time."""
+        paths = []
+        while (due_s := self.next_due_s()) is not None and due_s <= now_s:
+            paths.append(heapq.heappop(self._due)[2])
+        return paths
+
+    def look(self, path: Path, identity: Identity, now_s: float) -> Settled | None:
+        """Say what a due file looks like now: what is known of it, if it has settled (it is then forgotten here)."""
+        known = self._waiting[path]
+        if known.identity == identity:
+            del self._waiting[path]
+            return Settled(known.since_s, known.sign)
+        sign = Sign.CLOSED if known.sign is Sign.MOVED_IN else known.sign
+        self._wait(path, _Waiting(identity, sign, known.since_s, now_s + self._wait_s[sign]))
+        return None
+
+    def forget(self, path: Path) -> None:
+        """Drop a file that is gone."""
+        self._waiting.pop(path, None)
+
+    def _wait(self, path: Path, waiting: _Waiting) -> None:
+        self._waiting[path] = waiting
+        self._count += 1
+        heapq.heappush(self._due, (waiting.due_s, self._count, path))
