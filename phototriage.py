@@ -21,13 +21,15 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "watch": Entry("daemon.cli:watch", "File each photo that arrives in a folder, until stopped."),
-    "sort": Entry("daemon.cli:sort", "File the photos that are in a folder now, then exit."),
+    "watch": Entry("daemon.cli:watch", "File each photo that arrives in a folder under its class, until stopped."),
+    "sort": Entry("daemon.cli:sort", "File the photos that are in a folder now under their classes, then exit."),
     "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures, in about a minute."),
     "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
     "evaluate": Entry("training.cli:evaluate", "Measure a run or a model on labelled photos."),
-    "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model.onnx."),
-    "inspect": Entry("contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."),
+    "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model file."),
+    "inspect": Entry(
+        "contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."
+    ),
 }
 
 # Import names that only the `train` extra brings.

@@ -52,8 +52,7 @@ def test_help_lists_every_command_and_imports_none(root: Path) -> None:
     done = run([sys.executable, "-X", "importtime", str(root / "phototriage.py"), "--help"])
     assert done.returncode == 0
     for name, entry in phototriage.COMMANDS.items():
-        assert name in done.stdout
-        assert entry.line in done.stdout
+        assert f"{name} {entry.line}" in " ".join(done.stdout.split())
     names = imported(done.stderr)
     assert "click" in names
     assert not names & (HEAVY | {"contract", "training", "convert", "daemon"})
