@@ -7,6 +7,7 @@ import onnx
 
 from contract.metadata import INPUT_NAME, OUTPUT_NAME
 from convert.errors import UNCHANGED, ExportError
+from convert.quiet import stderr_to_nowhere
 
 OPSET = 17
 """17 keeps GlobalAveragePool and one Transpose; 18 turns the first into ReduceMean and makes two of the second."""
@@ -18,7 +19,8 @@ def keras_on_cpu() -> None:
     Call it before a model is loaded. Raises ExportError when TensorFlow has already taken the GPU.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf
+    with stderr_to_nowhere():
+        import tensorflow as tf
 
     if not tf.config.list_physical_devices("GPU"):
         return

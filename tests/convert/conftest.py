@@ -5,6 +5,8 @@ norm statistics are those of drawn scenes, shaken at random, and the head is fit
 apart, which takes seconds.
 """
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,3 +85,43 @@ def plain(network: Any) -> onnx.ModelProto:
 
     keras_on_cpu()
     return to_onnx(network, TEMPERATURE, SIZE_PX)
+
+
+@pytest.fixture(scope="session")
+def write_run(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Return a function that writes a finished run of `network`, as it then is, with training's own writers."""
+    from training.layout import Photo
+    from training.run import MODEL, PREDICTIONS, write_manifest
+    from training.table import Predictions, write_predictions
+
+    dataset = tmp_path_factory.mktemp("scenes")
+    photos = [Photo(dataset / kind / f"{seed}.jpg", i, "val") for i, kind in enumerate(LABELS) for seed in (90, 91)]
+    for photo in photos:
+        photo.path.parent.mkdir(exist_ok=True)
+        draw_scene(LABELS[photo.label], int(photo.path.stem)).save(photo.path)
+
+    def write(folder: Path) -> Path:
+        folder.mkdir()
+        network.save(folder / MODEL)
+        answers = np.eye(len(LABELS))[[photo.label for photo in photos]]
+        write_predictions(folder / PREDICTIONS, Predictions(tuple(photos), answers), dataset, LABELS)
+        geometry = Geometry(size_px=SIZE_PX)
+        manifest = {
+            "labels": LABELS,
+            "geometry": {"id": geometry.id, "size_px": SIZE_PX},
+            "temperature": TEMPERATURE,
+            "thresholds": dict.fromkeys(LABELS, 0.5),
+            "metrics": {"validation": {"accuracy": 1.0}},
+            "recipe": {"seed": 3},
+            "dataset": {"root": str(dataset), "sha256": "5ce9e5"},
+        }
+        write_manifest(folder, manifest)
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def run_folder(write_run: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the network."""
+    return write_run(tmp_path_factory.mktemp("runs") / "scenes")
