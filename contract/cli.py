@@ -1,11 +1,13 @@
 """`phototriage inspect`: the contract inside a model file, as a table or as JSON."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from contract.shipped import SHIPPED_MODEL
+from contract.text import printable
 
 
 @click.command()
@@ -26,7 +28,7 @@ def inspect(model: Path, as_json: bool) -> None:
 
     opened = open_model(model, "cpu")
     if as_json:
-        facts = json.loads(opened.contract.to_json()) | {"sha256": opened.sha256, "path": str(model)}
+        facts = json.loads(opened.contract.to_json()) | {"sha256": opened.sha256, "path": printable(model)}
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     contract = opened.contract
@@ -48,12 +50,11 @@ def inspect(model: Path, as_json: bool) -> None:
     _print_table(rows)
 
 
-def _pairs(mapping: object) -> str:
-    if not isinstance(mapping, dict) or not mapping:
-        return "-"
-    return ", ".join(
+def _pairs(mapping: Mapping[str, object]) -> str:
+    pairs = (
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in mapping.items()
     )
+    return ", ".join(pairs) or "-"
 
 
 def _print_table(rows: dict[str, str]) -> None:
@@ -65,5 +66,5 @@ def _print_table(rows: dict[str, str]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(name, Text("".join(c if c.isprintable() else "?" for c in value)))
+        table.add_row(name, Text(printable(value)))
     Console().print(table)

@@ -5,10 +5,12 @@ preprocessing costs MobileNetV2 more than a point of accuracy and shows nowhere 
 """
 
 import io
+import logging
 import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from contract.errors import ContractError, PhotoError, Reason
 from contract.formats import SNIFF_BYTES, readable_formats, sniff
+from contract.text import printable
+from contract.values import short
 
 Mode = Literal["stretch", "letterbox"]
 Pixels = NDArray[np.uint8]
@@ -23,11 +27,17 @@ Pixels = NDArray[np.uint8]
 MAX_HEADER_PIXELS = 400_000_000
 """Largest photo, by its header: a 400-megapixel JPEG is decoded at one eighth and costs little."""
 MAX_DECODED_PIXELS = 120_000_000
-"""Largest picture that is really held in memory (3 bytes a pixel), after a JPEG's reduced decoding."""
+"""Largest picture that is really held in memory (4 bytes a pixel and more), after a JPEG's reduced decoding."""
+MAX_DETAIL = 200
+"""Characters of a decoder's own words that are passed on."""
 
 # Pillow's own limit looks at the header alone and would refuse a 200-megapixel JPEG that is decoded at 1/8.
 # `_check_size` takes its place, for every picture opened here.
 Image.MAX_IMAGE_PIXELS = None
+# Pillow warns and logs about damaged metadata; to the user that is noise, for the picture itself is read or refused.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -54,9 +64,11 @@ class Geometry:
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
-            raise ContractError(f"Geometry {self.mode!r} is unknown; known are: {', '.join(get_args(Mode))}.")
+            raise ContractError(f"Geometry {short(self.mode)} is unknown; known are: {', '.join(get_args(Mode))}.")
         if type(self.size_px) is not int or not 16 <= self.size_px <= 2048:
-            raise ContractError(f"An input of {self.size_px!r} pixels is out of range; pass a size from 16 to 2048.")
+            raise ContractError(
+                f"An input of {short(self.size_px)} pixels is out of range; pass a size from 16 to 2048."
+            )
 
     @property
     def id(self) -> str:
@@ -70,7 +82,7 @@ class Geometry:
             geometry = cls(mode, size_px)
             if geometry.id == geometry_id:
                 return geometry
-        raise ContractError(f"Geometry {geometry_id!r} is not known to this version of phototriage; update it.")
+        raise ContractError(f"Geometry {short(geometry_id)} is not known to this version of phototriage; update it.")
 
 
 def to_input(source: bytes | Path | Image.Image, geometry: Geometry) -> Pixels:
@@ -93,21 +105,31 @@ def to_input(source: bytes | Path | Image.Image, geometry: Geometry) -> Pixels:
     try:
         if isinstance(source, Image.Image):
             return _resized(source, geometry)
-        data = source if isinstance(source, bytes) else source.read_bytes()
-    except OSError as error:
-        raise PhotoError(Reason.UNREADABLE, f"the file could not be read ({error.strerror or error})") from error
-    try:
-        with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
+        with _opened(source if isinstance(source, bytes) else _read(source)) as image:
             return _resized(image, geometry)
     except PhotoError:
         raise
-    except UnidentifiedImageError as error:
-        raise _unidentified(data) from error
     except MemoryError as error:
         raise PhotoError(Reason.TOO_LARGE, "there was not enough memory to decode it") from error
     except Exception as error:  # the per-photo boundary: decoders raise almost anything on damaged bytes
-        reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT
-        raise PhotoError(reason, f"the decoder stopped: {str(error) or type(error).__name__}") from error
+        words = str(error)[:MAX_DETAIL] or type(error).__name__
+        reason = Reason.TRUNCATED if "truncated" in words.lower() else Reason.CORRUPT
+        raise PhotoError(reason, f"the decoder stopped: {printable(words)}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        words = getattr(error, "strerror", None) or error
+        raise PhotoError(Reason.UNREADABLE, f"the file could not be read ({words})") from error
+
+
+def _opened(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=readable_formats())
+    except UnidentifiedImageError as error:
+        raise _unidentified(data) from error
 
 
 def _unidentified(data: bytes) -> PhotoError:
@@ -122,7 +144,8 @@ def _unidentified(data: bytes) -> PhotoError:
 
 
 def _resized(image: Image.Image, geometry: Geometry) -> Pixels:
-    _check_size(image, MAX_HEADER_PIXELS)
+    # A progressive JPEG is held whole as coefficients, 2 to 6 bytes a pixel of its header, however small it is decoded.
+    _check_size(image, MAX_DECODED_PIXELS if image.info.get("progressive") else MAX_HEADER_PIXELS)
     image.draft(None, (2 * geometry.size_px, 2 * geometry.size_px))
     _check_size(image, MAX_DECODED_PIXELS)
     image.load()
@@ -171,17 +194,21 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         image = Image.fromarray(_to_eight_bits(np.asarray(image)))
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+        rgba = image if image.mode == "RGBA" else image.convert("RGBA")
+        rgb = Image.new("RGB", rgba.size, "white")
+        rgb.paste(rgba, mask=rgba)
+        return rgb
     return image.convert("RGB")
 
 
 def _to_eight_bits(values: NDArray[np.generic]) -> Pixels:
     """Map grey values of unknown depth to 0..255: floats up to 1 by 255, more than 8 bits by 1/256."""
-    grey = np.nan_to_num(values.astype(np.float64))
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:  # in either order of bytes
+        return cast(Pixels, np.right_shift(values, 8).astype(np.uint8))
+    grey = np.nan_to_num(values.astype(np.float32))
     top = float(grey.max(initial=0.0))
     if values.dtype.kind == "f" and top <= 1.0:
         grey *= 255.0
-    elif top > 255.0 or values.dtype == np.uint16:
+    elif top > 255.0:
         grey /= 256.0
     return np.clip(grey, 0, 255).astype(np.uint8)

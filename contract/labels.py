@@ -4,9 +4,13 @@ import unicodedata
 from collections.abc import Sequence
 
 from contract.errors import ContractError
+from contract.values import short
 
 MAX_LABEL_BYTES = 100
 _FORBIDDEN = frozenset('/\\:*?"<>|')
+_RESERVED = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in "123456789"))
+)
 _FORBIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
@@ -14,16 +18,18 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return the labels unchanged, in order, or raise ContractError naming the first one that cannot be a folder.
 
     A label is one path component in NFC, at most 100 bytes of UTF-8, without leading dot or underscore (those are
-    hidden, or ours: `_failed`, `_review`), control characters or characters that Windows forbids, and unique
-    ignoring case.
+    hidden, or ours: `_failed`, `_review`), control characters or what Windows forbids (characters, names of devices),
+    and unique ignoring case.
     """
+    if isinstance(labels, str):
+        raise ContractError(f"Labels are a list of names, not one text: {short(labels)}.")
     if len(labels) < 2:
         raise ContractError(f"A classifier needs at least two labels, and this one has {len(labels)}.")
     seen: dict[str, str] = {}
     for label in labels:
         fault = _fault(label)
         if fault:
-            raise ContractError(f"The label {label!r} cannot be the name of a folder: {fault}. Rename the class.")
+            raise ContractError(f"The label {short(label)} cannot be the name of a folder: {fault}. Rename the class.")
         twin = seen.get(label.casefold())
         if twin is not None:
             raise ContractError(f"The labels {twin!r} and {label!r} are one folder where case is ignored. Rename one.")
@@ -44,6 +50,8 @@ def _fault(label: object) -> str | None:
         return "it holds one of " + " ".join(sorted(_FORBIDDEN))
     if any(unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in label):
         return "it holds a control or invisible character"
+    if label.split(".")[0].rstrip().casefold() in _RESERVED:
+        return "Windows keeps that name for a device"
     if not unicodedata.is_normalized("NFC", label):
         return "it is not in Unicode normal form C"
     if len(label.encode()) > MAX_LABEL_BYTES:

@@ -13,12 +13,17 @@ from typing import Any, Literal, get_args
 from contract.errors import ContractError
 from contract.geometry import Geometry
 from contract.labels import check_labels
+from contract.values import check_mapping, check_number, read_object, short
 
 METADATA_KEY = "phototriage"
 """Key of the contract among the ONNX metadata properties."""
 FORMAT = 1
 INPUT_NAME, OUTPUT_NAME = "images", "probabilities"
-MAX_JSON_BYTES = 4 * 1024 * 1024
+MAX_CASES = 64
+"""Golden cases that a contract may hold: each one is classified before the model is used."""
+TOLERANCES = ("cpu", "cuda", "decoder")
+MAX_TOLERANCE = 0.5
+"""Above it a replay could hardly fail."""
 
 Precision = Literal["fp32", "fp16", "int8"]
 Source = Literal["pattern", "encoded"]
@@ -77,14 +82,20 @@ class Contract:
     def __post_init__(self) -> None:
         check_labels(self.labels)
         if self.precision not in get_args(Precision):
-            raise ContractError(f"The precision {self.precision!r} is unknown; known are: fp32, fp16, int8.")
-        _check_number("temperature", self.temperature, above=0.0)
+            raise ContractError(f"The precision {short(self.precision)} is unknown; known are: fp32, fp16, int8.")
+        check_number("temperature", self.temperature, above=0.0)
+        for name in ("thresholds", "metrics", "recipe", "data", "made_by", "tolerance"):
+            check_mapping(name, getattr(self, name))
         for label, threshold in self.thresholds.items():
             if label not in self.labels:
-                raise ContractError(f"A review threshold is given for {label!r}, which is not among the labels.")
-            _check_number(f"review threshold of {label!r}", threshold, least=0.0, most=1.0)
-        for name in ("cpu", "cuda", "decoder"):
-            _check_number(f"tolerance for {name!r}", self.tolerance.get(name), above=0.0, most=1.0)
+                raise ContractError(f"A review threshold is given for {short(label)}, which is not among the labels.")
+            check_number(f"review threshold of {label!r}", threshold, least=0.0, most=1.0)
+        if set(self.tolerance) != set(TOLERANCES):
+            raise ContractError(f"The contract must give a tolerance for each of {', '.join(TOLERANCES)} and no other.")
+        for name in TOLERANCES:
+            check_number(f"tolerance for {name!r}", self.tolerance[name], above=0.0, most=MAX_TOLERANCE)
+        if len(self.golden) > MAX_CASES:
+            raise ContractError(f"The contract holds {len(self.golden)} golden cases; at most {MAX_CASES} are read.")
         for case in self.golden:
             _check_case(case, len(self.labels))
 
@@ -98,32 +109,28 @@ class Contract:
     @classmethod
     def from_json(cls, text: str) -> "Contract":
         """Read a contract, refusing another format version, unknown or missing keys, and values out of range."""
-        value = _json_object(text)
+        value = read_object(text)
         version = value.pop("format", None)
-        if version != FORMAT:
-            raise ContractError(f"The contract has format {version!r}; this version of phototriage reads {FORMAT}.")
+        if type(version) is not int or version != FORMAT:
+            raise ContractError(
+                f"The contract has format {short(version)}; this version of phototriage reads {FORMAT}."
+            )
         names = {item.name for item in fields(cls)}
         if names != value.keys():
-            odd = ", ".join(sorted(names ^ value.keys()))
+            odd = ", ".join(short(name) for name in sorted(names ^ value.keys())[:12])
             raise ContractError(f"The contract lacks these keys or does not know them: {odd}.")
         try:
             value["geometry"] = Geometry.from_id(value["geometry"]["id"], value["geometry"]["size_px"])
-            value["golden"] = tuple(_case(item) for item in value["golden"])
-            value["labels"] = tuple(value["labels"])
+            value["golden"] = tuple(_case(item) for item in _list(value["golden"]))
+            value["labels"] = tuple(_list(value["labels"]))
             return cls(**value)
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-            raise ContractError(f"The contract is malformed: {error!r}. Convert the model again.") from error
+            raise ContractError(f"The contract is malformed: {short(error)}. Convert the model again.") from error
 
 
-def _json_object(text: str) -> dict[str, Any]:
-    if len(text) > MAX_JSON_BYTES:
-        raise ContractError(f"The contract is longer than {MAX_JSON_BYTES} bytes, which no honest one is.")
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ContractError(f"The contract is no valid JSON ({error}). Convert the model again.") from error
-    if not isinstance(value, dict):
-        raise ContractError("The contract is not a JSON object. Convert the model again.")
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"a list is due where {short(value)} stands")
     return value
 
 
@@ -131,26 +138,20 @@ def _case(item: Mapping[str, Any]) -> GoldenCase:
     return GoldenCase(
         source=item["source"],
         seed=item["seed"],
-        grid=tuple(item["grid"]),
-        probabilities=tuple(item["probabilities"]),
+        grid=tuple(_list(item["grid"])),
+        probabilities=tuple(_list(item["probabilities"])),
         encoded=base64.b64decode(item["encoded"], validate=True),
     )
 
 
 def _check_case(case: GoldenCase, classes: int) -> None:
     if case.source not in get_args(Source) or type(case.seed) is not int or len(case.grid) != 48:
-        raise ContractError(f"A golden sample of the contract is malformed: {case.source!r}, seed {case.seed!r}.")
+        raise ContractError(f"A golden sample of the contract is malformed: {short(case.source)}, {short(case.seed)}.")
     if len(case.probabilities) != classes or bool(case.encoded) != (case.source == "encoded"):
         raise ContractError(f"A golden sample of the contract does not fit its {classes} labels.")
-    for number in (*case.grid, *case.probabilities):
-        _check_number("golden sample", number, least=0.0, most=255.0)
-
-
-def _check_number(what: str, number: object, *, least: float = -1e9, above: float = -1e9, most: float = 1e9) -> None:
-    if (
-        not isinstance(number, int | float)
-        or isinstance(number, bool)
-        or not (least <= number <= most)
-        or number <= above
-    ):
-        raise ContractError(f"The {what} of the contract is {number!r}, which is out of range.")
+    for mean in case.grid:
+        check_number("golden sample", mean, least=0, most=255)
+    for probability in case.probabilities:
+        check_number("golden sample", probability, least=0.0, most=1.001)
+    if not 0.9 < sum(case.probabilities) < 1.1:
+        raise ContractError("A golden sample of the contract holds probabilities that do not add up to one.")

@@ -1,6 +1,7 @@
 """Write a file so that its name shows either the old content or the whole new one, also after a power cut."""
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -10,9 +11,11 @@ def publish_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: the folder is missing, read-only or full; whatever stood at `path` is unchanged and no rest is left.
     """
-    temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
+    # Random, for a name made of the process id comes back in a container, where a killed process left its rest.
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    file = temporary.open("xb")
     try:
-        with temporary.open("xb") as file:
+        with file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

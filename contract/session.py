@@ -14,10 +14,12 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from contract.errors import ContractError, DeviceError, ModelError
+from contract.errors import ContractError, DeviceError, ModelError, PhototriageError
 from contract.geometry import Pixels
 from contract.golden import replay
 from contract.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, Contract
+from contract.text import printable
+from contract.values import short
 
 Device = Literal["auto", "cpu", "cuda"]
 Provider = Literal["cpu", "cuda"]
@@ -74,7 +76,12 @@ def open_model(source: Path | bytes, device: Device = "auto", *, threads: int = 
     contract = _contract_of(session)
     _check_signature(session, contract)
     provider = _PROVIDER_NAMES[session.get_providers()[0]]
-    difference = replay(lambda images: run_session(session, images), contract, provider)
+    try:
+        difference = replay(lambda images: run_session(session, images), contract, provider)
+    except PhototriageError:
+        raise
+    except Exception as error:  # onnxruntime's own exceptions share no base class but this
+        raise ModelError(f"The model fails when it runs: {_words(error)}. Convert the run again.") from error
     return Model(contract, hashlib.sha256(data).hexdigest(), provider, note, difference, session)
 
 
@@ -134,18 +141,29 @@ def _create(data: bytes, providers: list[Any], threads: int) -> ort.InferenceSes
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what it logs as an error, it also raises
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    # A model is one file: weights that it names elsewhere, any file of this machine, are looked for where nothing is.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/dev/null/none")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning threads burn an idle core
     try:
         # enable_fallback=0: a failing provider must raise, not turn into the CPU for good.
         return ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime's own exceptions share no base class but this
-        reason = str(error).splitlines()[0][:300]
-        raise ModelError(f"This is no model that onnxruntime can open: {reason}. Convert the run again.") from error
+        raise ModelError(f"This is no model that onnxruntime opens: {_words(error)}. Convert the run again.") from error
+
+
+def _words(error: Exception) -> str:
+    """Return the first line of onnxruntime's own words; names out of a stranger's model may stand in it."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return printable(line[:300]).rstrip(".")
 
 
 def _contract_of(session: ort.InferenceSession) -> Contract:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError as error:
+        raise ContractError("The model's metadata is no UTF-8 text. Convert the run again.") from error
     if text is None:
         raise ContractError("The model carries no phototriage contract. Make one with: phototriage convert RUN.")
     return Contract.from_json(text)
@@ -160,6 +178,8 @@ def _check_signature(session: ort.InferenceSession, contract: Contract) -> None:
         (outputs, [(OUTPUT_NAME, "tensor(float)", [len(contract.labels)])]),
     ):
         if got != wanted:
-            raise ContractError(f"The model's graph has {got} where its contract says {wanted}. Convert it again.")
-    if not isinstance(session.get_inputs()[0].shape[0], str):
+            raise ContractError(
+                f"The model's graph has {short(got)} where its contract says {wanted}. Convert it again."
+            )
+    if any(isinstance(item.shape[0], int) for item in (*session.get_inputs(), *session.get_outputs())):
         raise ContractError("The model takes one fixed batch size; its first dimension must be free. Convert it again.")
