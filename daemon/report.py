@@ -60,16 +60,18 @@ class Report:
         if line and not (self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW)):
             self._line(line)
 
-    def summary(self, what: str) -> None:
-        """Say the sum of all since the beginning."""
+    def summary(self, *, once: bool) -> None:
+        """Say the sum of all since the beginning: with the rate, after one pass."""
         seconds = time.monotonic() - self._started_s
         moved = sum(count for name, count in self.counts.items() if name not in ("left", "gone"))
         classes = ", ".join(f"{printable(name)} {count}" for name, count in sorted(self.counts.items()))
-        rate = f" in {seconds:.1f} s, {moved / seconds:.0f} photos/s" if what == "sorted" else ""
+        rate = f" in {seconds:.1f} s, {moved / seconds:.0f} photos/s" if once else ""
         stay = f"; {len(self.waiting)} could not be filed yet and stay in the inbox" if self.waiting else ""
         facts = {"seconds": round(seconds, 3), "counts": dict(self.counts), "not_yet": len(self.waiting)}
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        self.event(what, f"{what} {moved} photos{rate}: {classes or '-'}{stay}", **facts, peak_memory_mb=round(peak_mb))
+        begin = "sorted" if once else "stopped; filed"
+        sentence = f"{begin} {moved} photos{rate}: {classes or '-'}{stay}"
+        self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
 
     def progress(self, total: int) -> AbstractContextManager[object]:
         """Show a bar on a terminal, with rate and time left, for a pass over `total` files."""

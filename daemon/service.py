@@ -56,7 +56,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         with report.progress(sum(1 for _ in scan(inbox))) if once else nullcontext():
             _run(pipeline, once=once)
         notify("STOPPING=1")
-        report.summary("sorted" if once else "stopped; filed")
+        report.summary(once=once)
     return report
 
 
