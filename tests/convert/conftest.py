@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
+from click.testing import CliRunner, Result
 
 from contract.drawing import KINDS, draw_scene
 from contract.geometry import Geometry, Pixels, to_input
@@ -125,3 +126,21 @@ def write_run(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Callabl
 def run_folder(write_run: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the network."""
     return write_run(tmp_path_factory.mktemp("runs") / "scenes")
+
+
+@pytest.fixture(scope="session")
+def converted(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """(the published file, what was said), over an older file."""
+    from phototriage import cli
+
+    output = tmp_path_factory.mktemp("converted") / "model.onnx"
+    output.write_bytes(b"an older model")
+    result = CliRunner().invoke(cli, ["convert", str(run_folder), "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    return output, result
+
+
+@pytest.fixture(scope="session")
+def published(converted: tuple[Path, Result]) -> Path:
+    """The published file."""
+    return converted[0]

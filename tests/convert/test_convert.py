@@ -19,6 +19,8 @@ from click.testing import CliRunner, Result
 
 from contract.metadata import METADATA_KEY
 from contract.session import open_model
+from convert.errors import OutputError
+from convert.pipeline import publish
 from phototriage import cli
 from training.run import load_run
 
@@ -50,16 +52,6 @@ def old(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_bytes(OLD)
     return path
-
-
-@pytest.fixture(scope="module")
-def converted(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
-    """(the published file, what was said), over an older file."""
-    output = tmp_path_factory.mktemp("converted") / "model.onnx"
-    output.write_bytes(OLD)
-    result = convert(run_folder, "--output", output)
-    assert result.exit_code == 0, result.output
-    return output, result
 
 
 def test_published_file_carries_the_contract_of_the_run(converted: tuple[Path, Result], run_folder: Path) -> None:
@@ -230,9 +222,11 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_disk_that_fills_up_leaves_the_older_file_alone(old: Path, run_folder: Path) -> None:
-    with largest_file(1_000_000):
-        refused(old, run_folder, because="could not be written (File too large")
+def test_a_disk_that_fills_up_half_way_leaves_the_older_file_alone(old: Path) -> None:
+    with largest_file(1_000_000), pytest.raises(OutputError, match="File too large.*unchanged"):
+        publish(old, bytes(2_000_000))
+    assert old.read_bytes() == OLD
+    assert list(old.parent.iterdir()) == [old]
 
 
 @contextmanager
