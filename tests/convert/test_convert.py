@@ -223,7 +223,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 def test_a_disk_that_fills_up_half_way_leaves_the_older_file_alone(old: Path) -> None:
-    with largest_file(1_000_000), pytest.raises(OutputError, match="File too large.*unchanged"):
+    with largest_file(1_000_000), pytest.raises(OutputError, match=r"File too large.*unchanged"):
         publish(old, bytes(2_000_000))
     assert old.read_bytes() == OLD
     assert list(old.parent.iterdir()) == [old]
