@@ -1,0 +1,95 @@
+"""`phototriage inspect`: what stands in a model, for people and for scripts."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from contract.cli import inspect
+from contract.errors import ContractError, ModelError
+from tests.colour_model import colour_model, contract_text, with_changes
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "modèle.onnx"
+    path.write_bytes(colour_model(("rouge", "forêt", "海"), thresholds={"海": 0.625}, metrics={"accuracy": 0.9375}))
+    return path
+
+
+def test_the_table_shows_every_part_of_the_contract(model: Path) -> None:
+    done = CliRunner().invoke(inspect, [str(model)], catch_exceptions=False)
+    assert done.exit_code == 0
+    together = "".join(done.output.split())
+    for words in (
+        *("rouge, forêt, 海", "32 x 32, exif-rgb-stretch-bilinear-1", "fp32", "海 0.625", "accuracy 0.9375"),
+        *("colour_model 1", "5 pictures replayed", "cpu 0.0001, cuda 0.01, decoder 0.02", model.name),
+        hashlib.sha256(model.read_bytes()).hexdigest(),
+    ):
+        assert "".join(words.split()) in together
+
+
+def test_json_is_the_contract_with_hash_and_path(model: Path) -> None:
+    done = CliRunner().invoke(inspect, [str(model), "--json"], catch_exceptions=False)
+    facts = json.loads(done.output)
+    assert facts.pop("sha256") == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert facts.pop("path") == str(model)
+    assert facts == json.loads(contract_text(model.read_bytes()))
+
+
+def test_terminal_commands_in_a_model_never_reach_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(
+        with_changes(colour_model(), recipe={"name": "\x1b]0;owned\x07\x1b[2J", "\x9b31m": "[red]x[/red]"})
+    )
+    for arguments in ([str(path)], [str(path), "--json"]):
+        output = CliRunner().invoke(inspect, arguments, catch_exceptions=False).output
+        assert "\x1b" not in output
+        assert "\x07" not in output
+    assert "[red]x[/red]" in CliRunner().invoke(inspect, [str(path)]).output
+
+
+def test_a_name_that_is_no_text_is_shown_escaped(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xff.onnx"))
+    path.write_bytes(colour_model())
+    for arguments in ([str(path)], [str(path), "--json"]):
+        done = CliRunner().invoke(inspect, arguments, catch_exceptions=False)
+        assert done.exit_code == 0
+        assert "xff" in "".join(done.output.split())
+
+
+def test_a_model_that_breaks_its_contract_or_is_missing_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(with_changes(colour_model(), labels=["../../x", "b", "c"]))
+    assert isinstance(CliRunner().invoke(inspect, [str(path)]).exception, ContractError)
+    assert isinstance(CliRunner().invoke(inspect, [str(tmp_path / "missing")]).exception, ModelError)
+
+
+def command(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    program = [sys.executable, "-X", "importtime", "-m", "phototriage", "inspect", *arguments]
+    return subprocess.run(program, cwd=root, capture_output=True, text=True)
+
+
+def test_the_command_works_from_the_front_door_without_onnx_or_tensorflow(model: Path, root: Path) -> None:
+    done = command(root, str(model), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["labels"] == ["rouge", "forêt", "海"]
+    imported = {line.rsplit("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "onnxruntime" in imported
+    assert not imported & {"onnx", "tensorflow", "keras", "training", "convert", "daemon"}
+
+
+def test_the_command_says_one_sentence_and_exits_1_on_a_bad_model(tmp_path: Path, root: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"no model")
+    done = command(root, str(path))
+    said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(said) == 1
+    assert said[0].startswith("phototriage: ")

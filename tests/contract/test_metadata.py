@@ -1,0 +1,195 @@
+"""The contract as text: it comes back whole, and whatever else stands there is refused in one short sentence."""
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract.errors import ContractError
+from contract.geometry import Geometry
+from contract.metadata import MAX_CASES, Contract, GoldenCase
+from tests.contract.photos import QUICK
+
+PATTERN = GoldenCase("pattern", 3, tuple(range(48)), (0.75, 0.25))
+FILE = GoldenCase("encoded", 0, (255,) * 48, (0.0, 1.0), b"\xff\xd8\0bytes")
+CONTRACT = Contract(
+    labels=("forêt", "海"),
+    geometry=Geometry("letterbox", 96),
+    precision="int8",
+    temperature=1.25,
+    thresholds={"海": 0.5},
+    metrics={"accuracy": 0.93, "per class": {"海": [1, 2.5, None, True]}},
+    recipe={"epochs": 3, "name": 'quote " and \\ and \u2028'},
+    data={"hash": "ab" * 32},
+    made_by={"phototriage": "0.1"},
+    golden=(PATTERN, FILE),
+    tolerance={"cpu": 1e-4, "cuda": 1e-2, "decoder": 2e-2},
+)
+VALUE: dict[str, Any] = json.loads(CONTRACT.to_json())
+
+
+def refusal(value: object) -> str:
+    with pytest.raises(ContractError) as caught:
+        Contract.from_json(value if isinstance(value, str) else json.dumps(value))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
+    return str(caught.value)
+
+
+def case(**changes: Any) -> dict[str, Any]:
+    return {"golden": [VALUE["golden"][0] | changes]}
+
+
+def test_a_contract_comes_back_as_it_was_written() -> None:
+    text = CONTRACT.to_json()
+    assert Contract.from_json(text) == CONTRACT
+    assert Contract.from_json(text).to_json() == text
+    assert "\n" not in text
+
+
+def test_the_written_form_is_frozen() -> None:
+    """Models out there hold it: a change of these keys takes a new format number."""
+    assert VALUE["format"] == 1
+    assert VALUE.keys() == {
+        *("format", "labels", "geometry", "precision", "temperature", "thresholds", "metrics", "recipe", "data"),
+        *("made_by", "golden", "tolerance"),
+    }
+    assert VALUE["geometry"] == {"id": "exif-rgb-letterbox-bilinear-1", "size_px": 96}
+    assert VALUE["golden"][0].keys() == {"source", "seed", "grid", "probabilities", "encoded"}
+
+
+@pytest.mark.parametrize("key", VALUE)
+def test_a_missing_key_is_refused_by_its_name(key: str) -> None:
+    rest = {name: item for name, item in VALUE.items() if name != key}
+    assert key in refusal(rest)
+
+
+BREACHES: list[tuple[dict[str, Any], str]] = [
+    ({"format": 2}, "format 2"),
+    ({"format": True}, "format True"),
+    ({"format": 1.0}, "format 1.0"),
+    ({"format": "1"}, "format '1'"),
+    ({"extra": 1}, "extra"),
+    ({"\x1b[31m" * 999: 1}, "do not|lacks"),
+    ({"labels": ["../../x", "b"]}, "folder"),
+    ({"labels": ["a", "A"]}, "one folder"),
+    ({"labels": ["a", 1]}, "not text"),
+    ({"labels": "ab"}, "malformed"),
+    ({"labels": {"a": 1, "b": 2}}, "malformed"),
+    ({"labels": None}, "malformed"),
+    ({"labels": ["forêt", "海", "third"]}, "does not fit its 3 labels"),
+    ({"geometry": {"id": "exif-rgb-letterbox-bilinear-1"}}, "size_px"),
+    ({"geometry": {"id": "other", "size_px": 96}}, "not known"),
+    ({"geometry": {"id": "exif-rgb-letterbox-bilinear-1", "size_px": 96.0}}, "out of range"),
+    ({"geometry": {"id": "exif-rgb-letterbox-bilinear-1", "size_px": 10**9}}, "out of range"),
+    ({"geometry": "exif-rgb-letterbox-bilinear-1"}, "malformed"),
+    ({"precision": "fp8"}, "precision"),
+    ({"precision": ["fp32"]}, "precision"),
+    ({"temperature": 0}, "temperature"),
+    ({"temperature": -1}, "temperature"),
+    ({"temperature": True}, "temperature"),
+    ({"temperature": "1"}, "temperature"),
+    ({"temperature": math.nan}, "temperature"),
+    ({"temperature": math.inf}, "temperature"),
+    ({"temperature": 10**400}, "temperature"),
+    ({"thresholds": {"sky": 0.5}}, "sky"),
+    ({"thresholds": {"海": 1.5}}, "threshold"),
+    ({"thresholds": {"海": None}}, "threshold"),
+    ({"thresholds": [0.5, 0.5]}, "thresholds"),
+    ({"metrics": {"accuracy": math.nan}}, "metrics"),
+    ({"metrics": {"accuracy": [math.inf]}}, "metrics"),
+    ({"metrics": 5}, "metrics"),
+    ({"recipe": "fast"}, "recipe"),
+    ({"recipe": {"a": "\ud800"}}, "recipe"),
+    ({"data": [1]}, "data"),
+    ({"made_by": None}, "made_by"),
+    ({"tolerance": {"cpu": 1e-4}}, "tolerance"),
+    ({"tolerance": VALUE["tolerance"] | {"tpu": 1e-4}}, "tolerance"),
+    ({"tolerance": VALUE["tolerance"] | {"cpu": 0}}, "tolerance"),
+    ({"tolerance": VALUE["tolerance"] | {"cpu": 0.9}}, "tolerance"),
+    ({"tolerance": VALUE["tolerance"] | {"cuda": "0.1"}}, "tolerance"),
+    ({"golden": {}}, "malformed"),
+    ({"golden": [7]}, "malformed"),
+    ({"golden": [{}]}, "malformed"),
+    ({"golden": VALUE["golden"] * MAX_CASES}, "golden cases"),
+    (case(source="net"), "golden sample"),
+    (case(source=["pattern"] * 9999), "golden sample"),
+    (case(seed="3"), "golden sample"),
+    (case(seed=True), "golden sample"),
+    (case(grid=[0] * 47), "golden sample"),
+    (case(grid=[256] * 48), "golden sample"),
+    (case(grid="0" * 48), "malformed"),
+    (case(probabilities=[0.5]), "does not fit"),
+    (case(probabilities=[0.9, 0.9]), "add up"),
+    (case(probabilities=[1.5, -0.5]), "out of range"),
+    (case(probabilities=[math.nan, 1.0]), "out of range"),
+    (case(probabilities=[None, 1.0]), "out of range"),
+    (case(encoded="AAAA"), "does not fit"),
+    (case(source="encoded"), "does not fit"),
+    (case(encoded="?!"), "malformed"),
+    (case(encoded=5), "malformed"),
+    (case(encoded="é"), "malformed"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), BREACHES, ids=[str(changes)[:40] for changes, _ in BREACHES])
+def test_each_breach_is_refused_with_its_reason(changes: dict[str, Any], words: str) -> None:
+    text = refusal(VALUE | changes)
+    assert any(word in text for word in words.split("|")), text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "null", "7", '"text"', "[]", "[" * 200_000, '{"a":' * 5000 + "1" + "}" * 5000, "NaN", "\ud800"),
+        *('{"format": 1, "format": 1}', " " * (4 * 1024 * 1024 + 1), '{"format": ' + "9" * 5000 + "}"),
+        json.dumps(VALUE).replace('"epochs"', '"name": 1, "epochs"'),
+        json.dumps(VALUE).replace('"epochs": 3', '"epochs": ' + "[" * 400 + "]" * 400),
+        json.dumps(VALUE).replace('"epochs": 3', '"epochs": 1e999'),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_text_that_is_no_honest_json_is_refused(text: str) -> None:
+    refusal(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+@settings(QUICK, max_examples=100)
+def test_no_json_at_all_raises_anything_but_a_contract_error(value: object) -> None:
+    refusal(json.dumps(value))
+
+
+@given(
+    st.sampled_from([*VALUE, "geometry.id", "geometry.size_px", *(f"golden.{key}" for key in VALUE["golden"][0])]), JSON
+)
+@settings(QUICK, max_examples=400)
+def test_any_value_at_any_place_is_refused_or_can_be_written_back(place: str, value: object) -> None:
+    changed = json.loads(json.dumps(VALUE))
+    outer, _, inner = place.partition(".")
+    holder = changed if not inner else changed["geometry"] if outer == "geometry" else changed["golden"][0]
+    holder[inner or outer] = value
+    try:
+        contract = Contract.from_json(json.dumps(changed))
+    except ContractError:
+        return
+    assert Contract.from_json(contract.to_json()) == contract
+
+
+def test_a_contract_is_checked_when_it_is_made_too() -> None:
+    with pytest.raises(ContractError, match="metrics"):
+        replace(CONTRACT, metrics={"accuracy": np.float32(0.5)})
+    with pytest.raises(ContractError, match="name"):
+        replace(CONTRACT, recipe={1: "one"})  # type: ignore[dict-item]
+    assert replace(CONTRACT, metrics={"accuracy": np.float64(0.5)}).to_json()
