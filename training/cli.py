@@ -1,0 +1,133 @@
+"""`phototriage train` and `phototriage evaluate`: the options, and what appears on the terminal.
+
+Nothing heavy is imported before a command really runs, so that `--help` answers at once.
+"""
+
+import json
+from pathlib import Path
+
+import click
+
+from training.recipe import Recipe, load_recipe
+
+_FOLDER = click.Path(path_type=Path)
+
+
+class _Layers(click.ParamType[int | str]):
+    """`all`, or a number of layers."""
+
+    name = "N|all"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Turn the option's text into what the recipe takes."""
+        if value == "all":
+            return "all"
+        try:
+            return int(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is neither a number of layers nor 'all'", param, ctx)
+
+
+@click.command()
+@click.argument("dataset", type=_FOLDER)
+@click.option("--output", required=True, type=_FOLDER, help="Folder to write the run into; new, or empty.")
+@click.option("--recipe", "recipe_file", type=_FOLDER, help="TOML file of settings; options win over it.")
+@click.option("--test", type=_FOLDER, help="Labelled photos to report on at the very end; they decide nothing.")
+@click.option("--size-px", type=int, help="Side of the network's square input.")
+@click.option("--geometry", type=click.Choice(["stretch", "letterbox"]), help="How a photo becomes a square.")
+@click.option("--epochs", type=int, help="Epochs of fine-tuning; 0 trains the head alone, in seconds.")
+@click.option("--batch-size", type=int, help="Photos per step of fine-tuning.")
+@click.option("--learning-rate", type=float, help="Highest learning rate of fine-tuning.")
+@click.option("--unfreeze", type=_Layers(), help="How many layers from the end to fine-tune.")
+@click.option(
+    "--batch-norm",
+    type=click.Choice(["train", "frozen"]),
+    help="Learn the statistics of these photos, or keep those of the initial weights.",
+)
+@click.option("--weights", type=click.Choice(["imagenet", "none"]), help="Weights to start from.")
+@click.option("--seed", type=int, help="Seed of the split, the order and the augmentation.")
+def train(
+    dataset: Path,
+    output: Path,
+    recipe_file: Path | None,
+    test: Path | None,
+    size_px: int | None,
+    geometry: str | None,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    unfreeze: int | str | None,
+    batch_norm: str | None,
+    weights: str | None,
+    seed: int | None,
+) -> None:
+    """Fine-tune a classifier on folders of labelled photos.
+
+    DATASET holds one folder of photos per class, or such folders in train, val and test (also seg_train/seg_train).
+    Photos are decoded once, into a cache that the next run finds; a linear head is trained on cached features; then
+    the network is fine-tuned, and its best epoch on validation photos is kept. The run folder that comes out goes to
+    `phototriage convert`. Ctrl-C stops early and keeps the best so far.
+
+    \b
+    Examples:
+      phototriage train photos --output runs/mine
+      phototriage train photos --output runs/quick --epochs 0
+      phototriage train photos/train --test photos/test --output runs/mine --size-px 128
+    """
+    options = {
+        "input.size_px": size_px,
+        "input.geometry": geometry,
+        "fine_tune.epochs": epochs,
+        "fine_tune.batch_size": batch_size,
+        "fine_tune.learning_rate": learning_rate,
+        "fine_tune.unfreeze": unfreeze,
+        "fine_tune.batch_norm": batch_norm,
+        "weights": weights,
+        "seed": seed,
+    }
+    recipe = (load_recipe(recipe_file) if recipe_file else Recipe()).with_options(options)
+    _train(dataset, output, recipe, test)
+
+
+def _train(dataset: Path, output: Path, recipe: Recipe, test: Path | None) -> None:
+    from rich.console import Console
+
+    from training.pipeline import summary, train_run
+    from training.progress import Reporter
+
+    reporter = Reporter(Console())
+    for line in summary(train_run(dataset, output, recipe, test, reporter)):
+        reporter.say(line)
+    reporter.say(f"Next: phototriage convert {click.format_filename(output)} --output model.onnx")
+
+
+@click.command()
+@click.argument("model", type=_FOLDER)
+@click.argument("dataset", type=_FOLDER)
+@click.option("--output", type=_FOLDER, help="Folder for metrics.json and predictions.csv; new, or empty.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on standard output.")
+def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> None:
+    """Measure a model on labelled photos.
+
+    MODEL is a run folder, the model.keras in it, or an .onnx file (which needs no TensorFlow). DATASET holds one folder
+    of photos per class; where it has a test folder, only that counts.
+
+    \b
+    Examples:
+      phototriage evaluate runs/mine photos/test
+      phototriage evaluate model.onnx photos/test --output report --json
+    """
+    from rich.console import Console
+
+    from training.evaluate import evaluate_model
+    from training.progress import Reporter
+    from training.show import show
+
+    reporter = Reporter(Console(stderr=as_json))
+    evaluation = evaluate_model(model, dataset, output, reporter)
+    if as_json:
+        click.echo(json.dumps(evaluation.to_dict(), ensure_ascii=False))
+    else:
+        show(evaluation, reporter)
+        if output is not None:
+            reporter.say(f"Figures and predictions are in {click.format_filename(output)}.")

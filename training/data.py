@@ -1,0 +1,146 @@
+"""From folders to samples: found, decoded, unreadable ones set apart, twins found, and every photo on one side."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.geometry import Geometry
+from contract.text import printable
+from training.cache import Decoded, cache_folder, decode_all
+from training.errors import DatasetError
+from training.layout import Dataset, Photo, find_dataset
+from training.progress import Reporter
+from training.recipe import Recipe
+from training.split import split_groups
+from training.twins import find_twins
+
+SHOWN = 10  # unreadable photos named one by one; the rest is counted
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Readable photos of some splits, each with its class and its place in the cache.
+
+    rows: int64 [N] into pixels, uint8 [rows, S, S, 3], memory-mapped. labels: int64 [N], class indices.
+    """
+
+    photos: tuple[Photo, ...]
+    rows: NDArray[np.int64]
+    hashes: tuple[bytes, ...]
+    pixels: NDArray[np.uint8]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        return np.array([photo.label for photo in self.photos], np.int64)
+
+    def of(self, *splits: str) -> "Samples":
+        """Those of the splits named."""
+        return self.take([number for number, photo in enumerate(self.photos) if photo.split in splits])
+
+    def take(self, numbers: Sequence[int]) -> "Samples":
+        """Those at the places named."""
+        photos = tuple(self.photos[number] for number in numbers)
+        hashes = tuple(self.hashes[number] for number in numbers)
+        return replace(self, photos=photos, rows=self.rows[np.asarray(numbers, np.int64)], hashes=hashes)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a training starts from. unreadable: how many photos were left out for that."""
+
+    dataset: Dataset
+    samples: Samples
+    unreadable: int
+
+    def data_hash(self) -> str:
+        """SHA-256 over path, content and side of each sample, in order: equal for equal training data."""
+        total = hashlib.sha256()
+        for photo, digest in zip(self.samples.photos, self.samples.hashes, strict=True):
+            name = os.fsencode(os.path.relpath(photo.path, self.dataset.root))
+            total.update(b"\0".join((name, photo.split.encode(), digest.hex().encode())) + b"\n")
+        return total.hexdigest()
+
+
+def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -> Prepared:
+    """Find, decode and part the photos of a dataset.
+
+    Args:
+        test: a folder of photos to report on at the end, beside those of the dataset's own test folder.
+
+    Raises:
+        DatasetError: there is nothing to train on. ContractError: a class name cannot be a folder.
+    """
+    dataset = find_dataset(root)
+    reporter.say(dataset.sentence())
+    photos = list(dataset.photos)
+    if test is not None:
+        apart = find_dataset(test, dataset.labels)
+        reporter.say(f"Test photos, only reported on: {apart.sentence()}")
+        photos += [replace(photo, split="test") for photo in apart.photos if apart.of("test") in ((), apart.photos)]
+    geometry = Geometry(recipe.input.geometry, recipe.input.size_px)
+    with reporter.work("Decoding", len(photos)) as tick:
+        decoded = decode_all([photo.path for photo in photos], geometry, tick)
+    reporter.say(
+        f"Decoded photos are kept in {cache_folder(geometry)}; {decoded.fresh} of {len(photos)} were decoded now."
+    )
+    _tell_failures(decoded, reporter)
+    samples, twins = _readable(photos, decoded)
+    return Prepared(dataset, _sided(samples, twins, dataset.labels, recipe, reporter), len(decoded.failures))
+
+
+def _readable(photos: list[Photo], decoded: Decoded) -> tuple[Samples, list[int]]:
+    good = np.flatnonzero(decoded.rows >= 0)
+    if not len(good):
+        raise DatasetError("None of the photos can be read. Check that they open in a picture viewer.")
+    samples = Samples(tuple(photos), decoded.rows, decoded.hashes, decoded.pixels).take(good.tolist())
+    return samples, find_twins(samples.hashes, decoded.looks[good], samples.rows, samples.pixels)
+
+
+def _sided(samples: Samples, twins: list[int], labels: tuple[str, ...], recipe: Recipe, reporter: Reporter) -> Samples:
+    """Split what has no side yet, and take out of training what has a twin among the photos to check with."""
+    splits = [photo.split for photo in samples.photos]
+    held = {group for group, split in zip(twins, splits, strict=True) if split in ("val", "test")}
+    free = [n for n, split in enumerate(splits) if split in ("", "train") and twins[n] not in held]
+    leaks = sum(split in ("", "train") for split in splits) - len(free)
+    if leaks:
+        reporter.say(f"{leaks} training photos are left out: the same photos stand among those to check with.")
+    if "val" not in splits:
+        own = [samples.photos[n].label for n in free]
+        sides = split_groups(own, [twins[n] for n in free], recipe.validation, recipe.seed, labels)
+    else:
+        sides = ["train"] * len(free)
+        _check_classes(samples.take(free), labels)
+    for number, side in zip(free, sides, strict=True):
+        splits[number] = side
+    kept = sorted({*free, *(n for n, split in enumerate(splits) if split in ("val", "test"))})
+    photos = tuple(replace(photo, split=split) for photo, split in zip(samples.photos, splits, strict=True))
+    sided = replace(samples, photos=photos).take(kept)
+    _tell_split(sided, len(twins) - len(set(twins)), reporter)
+    return sided
+
+
+def _check_classes(train: Samples, labels: tuple[str, ...]) -> None:
+    seen = {photo.label for photo in train.photos}
+    for index, label in enumerate(labels):
+        if index not in seen:
+            raise DatasetError(f"The class {label!r} has no readable training photos. Add some, or take the class out.")
+
+
+def _tell_split(samples: Samples, twins: int, reporter: Reporter) -> None:
+    counts = Counter(photo.split for photo in samples.photos)
+    kept = f" {twins} photos have an earlier twin, and stay on its side." if twins else ""
+    test = f", {counts['test']} only to report on" if counts["test"] else ""
+    reporter.say(f"{counts['train']} photos to train on, {counts['val']} to check with{test}.{kept}")
+
+
+def _tell_failures(decoded: Decoded, reporter: Reporter) -> None:
+    for path, reason in decoded.failures[:SHOWN]:
+        reporter.say(f"Left out: {printable(path)}: {reason}")
+    if len(decoded.failures) > SHOWN:
+        reporter.say(f"Left out: {len(decoded.failures) - SHOWN} more unreadable photos.")

@@ -1,0 +1,153 @@
+"""Find the labelled photos in a dataset, in whichever of the usual layouts people have them.
+
+`DATASET/<class>/`, `DATASET/{train,val,test}/<class>/`, and the doubled `seg_train/seg_train/<class>/` of a well-known
+scene set. A class folder may hold folders; a photo belongs to the class folder that it stands under.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.formats import SNIFF_BYTES, has_photo_name, sniff
+from contract.labels import check_labels
+from training.errors import DatasetError
+
+SPLIT_NAMES = {
+    "train": ("train", "training", "seg_train"),
+    "val": ("val", "valid", "validation", "dev", "seg_val"),
+    "test": ("test", "testing", "seg_test"),
+}
+_NOT_CLASSES = frozenset(("__MACOSX", "@eaDir", "lost+found"))
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One labelled photo: its path, the index of its class among the labels, and its split.
+
+    split: `train`, `val` or `test`; empty while nobody has decided yet.
+    """
+
+    path: Path
+    label: int
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What was found under `root`.
+
+    labels: class names, sorted; their order is the order of the network's outputs.
+    photos: in the order of label and path, so that the same folder always gives the same list.
+    kind: the layout in words. ignored: files in class folders that are no photos.
+    """
+
+    root: Path
+    labels: tuple[str, ...]
+    photos: tuple[Photo, ...]
+    kind: str
+    ignored: int = 0
+
+    def of(self, split: str) -> tuple[Photo, ...]:
+        """Photos of one split."""
+        return tuple(photo for photo in self.photos if photo.split == split)
+
+    def sentence(self) -> str:
+        """One line that says what was found."""
+        counts = [f"{len(self.of(name))} {name}" for name in SPLIT_NAMES if self.of(name)]
+        by_split = f" ({', '.join(counts)})" if counts else ""
+        others = f"; {self.ignored} other files ignored" if self.ignored else ""
+        return f"Found {len(self.photos)} photos of {len(self.labels)} classes in {self.kind}{by_split}{others}."
+
+
+def find_dataset(root: Path, labels: Sequence[str] | None = None) -> Dataset:
+    """Find the labelled photos under `root`.
+
+    Args:
+        root: the folder that the user named.
+        labels: class names that are known already (a model's); then other folders are errors, and one may be absent.
+
+    Raises:
+        DatasetError: there is no such folder, no class folders, or no photos.
+        ContractError: a class name cannot be the name of a folder in the output.
+    """
+    if not root.is_dir():
+        raise DatasetError(f"{root} is not a folder. Pass a folder that holds one folder of photos per class.")
+    roots, kind = _split_roots(root)
+    names = sorted({folder.name for split in roots.values() for folder in _subfolders(split)})
+    if labels is None and len(names) < 2:
+        raise DatasetError(_too_few_classes(root, names))
+    strangers = sorted(set(names) - set(labels)) if labels is not None else []
+    if strangers:
+        raise DatasetError(f"{root} holds folders that the model does not know as classes: {', '.join(strangers)}.")
+    return _collect(root, roots, kind, check_labels(names if labels is None else labels))
+
+
+def _collect(root: Path, roots: dict[str, Path], kind: str, labels: tuple[str, ...]) -> Dataset:
+    photos: list[Photo] = []
+    ignored = 0
+    for split, folder in roots.items():
+        for index, label in enumerate(labels):
+            for path in _files(folder / label):
+                if _is_photo(path):
+                    photos.append(Photo(path, index, split))
+                else:
+                    ignored += 1
+    if not photos:
+        raise DatasetError(f"{root} holds class folders but no photos. Put at least two photos into each class folder.")
+    return Dataset(root, labels, tuple(photos), kind, ignored)
+
+
+def _too_few_classes(root: Path, names: list[str]) -> str:
+    found = f"only one class folder ({names[0]})" if names else "no class folders"
+    return f"{root} holds {found}. Make one folder per class in it, at least two, and put the photos into them."
+
+
+def _split_roots(root: Path) -> tuple[dict[str, Path], str]:
+    """Map split names to the folder that holds their class folders; the split `` when nothing is decided."""
+    root = _undoubled(root)
+    by_name = {folder.name.lower(): folder for folder in _subfolders(root)}
+    found = {
+        split: _undoubled(by_name[name]) for split, names in SPLIT_NAMES.items() for name in names if name in by_name
+    }
+    if "train" in found or ("test" in found and len(by_name) <= 2):
+        shown = ", ".join(str(folder.relative_to(root)) for folder in found.values())
+        return found, f"the split folders {shown}"
+    return {"": root}, "class folders"
+
+
+def _undoubled(folder: Path) -> Path:
+    """Step into the inner folder of `seg_train/seg_train`."""
+    inner = _subfolders(folder)
+    known = {name for names in SPLIT_NAMES.values() for name in names}
+    if len(inner) != 1:
+        return folder
+    doubled = inner[0].name == folder.name or {inner[0].name.lower(), folder.name.lower()} <= known
+    return _undoubled(inner[0]) if doubled else folder
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        inner = [entry for entry in folder.iterdir() if entry.is_dir()]
+    except OSError as error:
+        raise DatasetError(f"{folder} cannot be listed ({error.strerror}). Check its permissions.") from error
+    return sorted(entry for entry in inner if not entry.name.startswith(".") and entry.name not in _NOT_CLASSES)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every plain file below a class folder, hidden ones apart, in a stable order."""
+    for current, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_CLASSES)
+        yield from (Path(current, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _is_photo(path: Path) -> bool:
+    if has_photo_name(path):
+        return True
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return sniff(file.read(SNIFF_BYTES)) is not None
+    except OSError:
+        return False

@@ -1,0 +1,69 @@
+"""Say how long work goes: a moving bar on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+Tick = Callable[[int], None]
+LINE_EVERY_S = 15.0
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Photos per second."""
+        return Text(f"{task.speed:,.0f} photos/s" if task.speed else "")
+
+
+class Reporter:
+    """Where a command tells its story.
+
+    Args:
+        console: where to write. clock: seconds, for the plain lines' rate.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self.console, self._clock = console, clock
+
+    def say(self, line: str) -> None:
+        """One finished fact, on a line of its own; markup in file names stays what it is."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def work(self, name: str, total: int) -> Iterator[Tick]:
+        """Show work on `total` photos; the value is called with the number done since the last call."""
+        if not self.console.is_terminal:
+            yield self._plain(name, total)
+            return
+        text = TextColumn("{task.description}", markup=False)
+        with Progress(text, BarColumn(), _Rate(), TimeRemainingColumn(), console=self.console, transient=True) as bar:
+            task = bar.add_task(name, total=total)
+            yield lambda done: bar.advance(task, done)
+
+    def _plain(self, name: str, total: int) -> Tick:
+        started = said = self._clock()
+        count = 0
+
+        def tick(done: int) -> None:
+            nonlocal said, count
+            count += done
+            now = self._clock()
+            if now - said >= LINE_EVERY_S:
+                said, rate = now, count / (now - started)
+                left = duration((total - count) / rate) if rate else "unknown time"
+                self.say(f"{name}: {count} of {total}, {rate:,.0f} photos/s, {left} left")
+
+        return tick
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `42 s`, `3 min 05 s`, `2 h 07 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

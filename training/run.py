@@ -1,0 +1,139 @@
+"""The run folder: what training writes and conversion reads.
+
+`run.json`, the manifest, is written last: a folder without it is an unfinished run, whatever else is in it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contract.errors import ContractError
+from contract.geometry import Geometry
+from contract.labels import check_labels
+from contract.publish import publish_bytes
+from training.errors import RunError
+from training.table import read_photos
+
+FORMAT = 1
+MANIFEST, MODEL, RECIPE, HISTORY, PREDICTIONS = (
+    "run.json",
+    "model.keras",
+    "recipe.toml",
+    "history.csv",
+    "predictions.csv",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    labels: class names in the order of the outputs. geometry: how a photo becomes the input.
+    temperature: divisor of the logits. thresholds: per class, the probability below which a photo wants review.
+    metrics: `validation`, and `test` where there was one, each as training.metrics.Metrics.to_dict.
+    recipe: resolved settings. dataset: the folder trained on. data_hash: SHA-256 of its photos and their sides.
+    manifest: all of run.json.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    geometry: Geometry
+    temperature: float
+    thresholds: Mapping[str, float]
+    metrics: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    dataset: Path
+    data_hash: str
+    manifest: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    @property
+    def validation(self) -> list[tuple[Path, int]]:
+        """The validation photos, each with its class index. The files may be gone by now.
+
+        Raises:
+            RunError: predictions.csv is missing or damaged.
+        """
+        file = self.path / PREDICTIONS
+        try:
+            return list(read_photos(file, self.dataset, self.labels, "val"))
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{file} is missing or damaged ({error!r}). Train the run again.") from error
+
+    def load_keras(self) -> Any:
+        """Load the network: uint8 [N, S, S, 3] -> logits float32 [N, classes].
+
+        Raises:
+            RunError: the file is missing, or is not the one that the manifest was written for.
+        """
+        file = self.path / MODEL
+        found = _sha256(file)
+        if found != self.manifest["model_sha256"]:
+            raise RunError(
+                f"{file} is not the model of this run: its SHA-256 differs from the manifest's. Train again."
+            )
+        import keras
+
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
+
+
+def load_run(path: Path) -> Run:
+    """Read a run folder's manifest.
+
+    Raises:
+        RunError: there is no such folder, the run is unfinished, damaged, or of a format that is not known here.
+    """
+    value = _read(path)
+    if value.get("format") != FORMAT:
+        raise RunError(
+            f"{path} is a run of format {value.get('format')!r}; this version of phototriage reads {FORMAT}."
+            " Use the version that wrote it, or train again."
+        )
+    try:
+        return Run(
+            path=path,
+            labels=check_labels(value["labels"]),
+            geometry=Geometry.from_id(value["geometry"]["id"], value["geometry"]["size_px"]),
+            temperature=float(value["temperature"]),
+            thresholds={str(label): float(threshold) for label, threshold in value["thresholds"].items()},
+            metrics=dict(value["metrics"]),
+            recipe=dict(value["recipe"]),
+            dataset=Path(value["dataset"]["root"]),
+            data_hash=str(value["dataset"]["sha256"]),
+            manifest=value | {"model_sha256": str(value["model_sha256"])},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, ContractError) as error:
+        raise RunError(f"The manifest {path / MANIFEST} is damaged ({error!r}). Train the run again.") from error
+
+
+def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Write run.json, which makes the run a finished one; the model's hash and the format are put in here."""
+    value = {"format": FORMAT, **manifest, "model_sha256": _sha256(path / MODEL)}
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    publish_bytes(path / MANIFEST, text.encode("utf-8", "surrogateescape"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    file = path / MANIFEST
+    if not path.is_dir():
+        raise RunError(f"{path} is not a run folder. Pass the folder that `phototriage train --output` wrote.")
+    if not file.is_file():
+        rest = "holds an unfinished run" if (path / RECIPE).is_file() else "is not a run folder"
+        raise RunError(f"{path} {rest}: there is no {MANIFEST} in it. Train again into a new folder.")
+    try:
+        value = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"The manifest {file} cannot be read ({error}). Train the run again.") from error
+    if not isinstance(value, dict):
+        raise RunError(f"The manifest {file} is damaged: it is not a JSON object. Train the run again.")
+    return value
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise RunError(f"{file} cannot be read ({error.strerror}). Train the run again.") from error
