@@ -21,7 +21,7 @@ run: ## sort what is dropped into ./inbox into ./sorted, until Ctrl-C
 	@mkdir -p inbox
 	@$(RUN)/phototriage watch --inbox ./inbox --output ./sorted
 
-demo: ## see the daemon at work on drawn pictures, in about a minute
+demo: ## see the daemon at work on drawn pictures; ends by itself
 	@requirements/venv.sh .venv auto
 	@$(RUN)/phototriage demo
 

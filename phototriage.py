@@ -23,9 +23,9 @@ class Entry(NamedTuple):
 COMMANDS = {
     "watch": Entry("daemon.cli:watch", "File each photo that arrives in a folder under its class, until stopped."),
     "sort": Entry("daemon.cli:sort", "File the photos that are in a folder now under their classes, then exit."),
-    "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures, in about a minute."),
+    "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."),
     "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
-    "evaluate": Entry("training.cli:evaluate", "Measure a run or a model on labelled photos."),
+    "evaluate": Entry("training.cli:evaluate", "Measure a model on labelled photos."),
     "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model file."),
     "inspect": Entry(
         "contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."
