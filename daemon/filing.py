@@ -77,42 +77,61 @@ def move(source: Path, identity: Identity, sha256: str, target: Path) -> None:
         _move_across(source, identity, sha256, target)
         return
     if look_at(target) != identity:  # replaced or written to between the look and the rename
-        rename_noreplace(target, free_name(source.parent, source.name))
+        _put_back(target, source)
         raise SourceChangedError
+
+
+def _put_back(target: Path, source: Path) -> None:
+    while True:
+        try:
+            rename_noreplace(target, free_name(source.parent, source.name))
+        except FileExistsError:
+            continue  # somebody was faster: the next free name
+        return
 
 
 def temporary_beside(target: Path) -> Path:
     """Name of the hidden copy from which a file is published across file systems."""
-    return target.with_name("." + shortened(target.name, ".phototriage-part"))
+    return target.with_name(shortened("." + target.name, ".phototriage-part"))
 
 
 def _move_across(source: Path, identity: Identity, sha256: str, target: Path) -> None:
     temporary = temporary_beside(target)
     try:
         _copy(source, identity, temporary)
-        if sha256_of(temporary) != sha256:
+        # What was too large to be read has no hash yet: the copy is then held against its source.
+        if sha256_of(temporary) != (sha256 or sha256_of(source)):
             raise SourceChangedError
         rename_noreplace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_directory(target.parent)
-    if look_at(source) != identity:
-        target.unlink()  # our copy of an older state; what stands at the source is newer
-        raise SourceChangedError
-    source.unlink()
+    try:
+        sync_directory(target.parent)
+        if look_at(source) != identity:
+            raise SourceChangedError  # our copy is of an older state; what stands at the source is newer
+        source.unlink()
+    except SourceChangedError:
+        target.unlink()
+        raise
+    except OSError:
+        if look_at(source) == identity:  # where it was, and there alone: a copy left here would be made at each try
+            target.unlink()
+        raise
 
 
 def _copy(source: Path, identity: Identity, temporary: Path) -> None:
     temporary.unlink(missing_ok=True)  # the rest of a copy that was interrupted
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as reader, temporary.open("xb") as writer:
+    # O_NONBLOCK: a FIFO that took the photo's place must not be waited for.
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as reader:
         if Identity.of(os.fstat(descriptor)) != identity:
             raise SourceChangedError
-        shutil.copyfileobj(reader, writer, 1 << 20)
-        writer.flush()
-        shutil.copystat(source, temporary)
-        os.fsync(writer.fileno())
+        with temporary.open("xb") as writer:
+            shutil.copyfileobj(reader, writer, 1 << 20)
+            writer.flush()
+            shutil.copystat(source, temporary)
+            os.fsync(writer.fileno())
 
 
 def sha256_of(path: Path) -> str:

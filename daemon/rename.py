@@ -54,8 +54,12 @@ def _link_and_unlink(source: Path, target: Path) -> None:
         if error.errno not in (errno.EPERM, *_NOT_SUPPORTED):
             raise
         _reserve_and_rename(source, target)
-    else:
+        return
+    try:
         source.unlink()
+    except OSError:
+        target.unlink()  # a folder that lets nothing go: the file stays where it was, and there alone
+        raise
 
 
 def _reserve_and_rename(source: Path, target: Path) -> None:
