@@ -3,9 +3,11 @@
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.errors import Reason
 from contract.publish import sync_directory
 from contract.text import printable
 from daemon.clock import Clock
@@ -70,7 +72,8 @@ class Filer:
     def settle_debts(self) -> None:
         """Sync and conclude what could not be before; OSError or sqlite3.Error if it still cannot."""
         for path in list(self._unsynced):
-            self._unsynced[path](path)
+            with suppress(FileNotFoundError, NotADirectoryError):  # its owner took it further: nothing of ours is left
+                self._unsynced[path](path)
             del self._unsynced[path]
         if self._owed:
             self._ledger.conclude(self._owed, self._clock.wall_s())
@@ -83,7 +86,8 @@ class Filer:
         elif photo.fault is not None:
             unchanged_s = max(photo.unchanged_s, photo.waited_s)
             verdict = decide_fault(photo.fault, unchanged_s, rules.give_up_after_s)
-            photo.again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)
+            if photo.fault.reason is not Reason.UNREADABLE:  # which no time mends: its tries just get rarer
+                photo.again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)
         else:
             verdict = Verdict(Outcome.AGAIN, "", reason="the daemon was stopped first")
         photo.outcome, photo.reason = verdict.outcome, verdict.reason
@@ -98,7 +102,7 @@ class Filer:
             rows = self._ledger.intend([self._intent(photo) for photo in planned], self._clock.wall_s())
         except (OSError, sqlite3.Error) as error:
             for photo in planned:
-                _postpone(photo, f"the ledger cannot be written ({error})")
+                _postpone(photo, f"the ledger cannot be written, or what was filed before not be made safe ({error})")
             return []
         taken = []
         for row, photo in zip(rows, planned, strict=True):
@@ -116,9 +120,10 @@ class Filer:
         """Give each photo a free destination; those whose folder cannot be made stay."""
         promised: set[Path] = set()
         planned: list[Photo] = []
-        if not (self._output / MARKER).exists():  # a mount that is away: filing into the bare folder would hide photos
+        obstacle = self._output_obstacle()
+        if obstacle:
             for photo in photos:
-                _postpone(photo, OUTPUT_AWAY)
+                _postpone(photo, obstacle)
             return planned
         for photo in photos:
             folder = self._output / folders[id(photo)]
@@ -131,6 +136,16 @@ class Filer:
             promised.add(photo.destination)
             planned.append(photo)
         return planned
+
+    def _output_obstacle(self) -> str:
+        """Say why nothing can be filed now: a mount that is away would hide what is filed into its bare folder."""
+        try:
+            (self._output / MARKER).stat()
+        except FileNotFoundError:
+            return OUTPUT_AWAY
+        except OSError as error:
+            return f"the output cannot be used ({error.strerror})"
+        return ""
 
     def _make(self, folder: Path) -> None:
         if not folder.is_dir():

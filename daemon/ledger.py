@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.errors import PhototriageError
+from contract.text import printable
 from daemon.photo import Identity, Outcome
 
 MIGRATIONS = (
@@ -83,13 +84,22 @@ class Ledger:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._migrate()
-            (last,) = self._connection.execute("SELECT coalesce(max(batch), 0) FROM photos").fetchone()
         except (OSError, sqlite3.Error) as error:
-            raise LedgerError(f"The ledger {path} cannot be used: {error}. Check the folder's permissions.") from error
-        self._batch = int(last)
+            raise _unusable(path, error) from error
+        try:
+            self._batch = self._open()
+        except BaseException as error:
+            self._connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise _unusable(path, error) from error
+            raise
+
+    def _open(self) -> int:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._migrate()
+        (last,) = self._connection.execute("SELECT coalesce(max(batch), 0) FROM photos").fetchone()
+        return int(last)
 
     def _migrate(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
@@ -183,4 +193,17 @@ class _Transaction:
         self._connection.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:  # a full disk may have rolled it back, or may not
+                self._connection.execute("ROLLBACK")
+
+
+def _unusable(path: Path, error: OSError | sqlite3.Error) -> LedgerError:
+    if isinstance(error, OSError | sqlite3.OperationalError):
+        cure = "Check the folder's permissions, and that its disk is not full."
+    else:
+        cure = "Its file is damaged: move it away and start again; only the record of past photos is in it."
+    return LedgerError(f"The ledger {printable(path)} cannot be used: {error}. {cure}")
