@@ -17,6 +17,6 @@ def usable_cores(cpu_max: Path = _CPU_MAX) -> int:
         quota, period = cpu_max.read_text(encoding="ascii").split()
         if quota != "max":
             cores = min(cores, -(-int(quota) // int(period)))
-    except (OSError, ValueError):
+    except (OSError, ValueError, ArithmeticError):
         pass
     return max(1, cores)

@@ -36,6 +36,8 @@ def decode(photo: Photo, geometry: Geometry, wall_s: float) -> None:
         photo.times_ms["decode"] = 1e3 * (time.perf_counter() - read_s)
     except PhotoError as fault:
         photo.fault = fault
+    except MemoryError:
+        photo.fault = PhotoError(Reason.UNREADABLE, "there was not enough memory to read it")
 
 
 def _read(photo: Photo, wall_s: float) -> bytes:

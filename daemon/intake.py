@@ -112,7 +112,7 @@ class Intake:
         if due_s is not None:
             times_s.append(due_s)
         if room > 0 and self._waiting() < MAX_WAITING and (self._scan is not None or self._wants_scan()):
-            times_s.append(now_s if self._scan is not None else self._next_scan_s)
+            times_s.append(now_s if self._scan is not None or self._rescan else self._next_scan_s)
         return max(0.0, min(times_s) - now_s)
 
     def _wants_scan(self) -> bool:
@@ -142,7 +142,11 @@ class Intake:
         if is_temporary(path.name):
             return
         if path in self._under_way:
-            self._under_way[path] = sign  # another file may stand there once this one is filed
+            if sign is not Sign.FOUND:
+                self._under_way[path] = sign  # another file may stand there once this one is filed
+            return
+        if self._waiting() >= MAX_WAITING and path not in self._settler:
+            self._rescan = True
             return
         identity, now_s = look_at(path), self._clock.monotonic_s()
         if identity is not None and self._retries.may_try(path, identity, now_s):
@@ -167,7 +171,7 @@ class Intake:
         again_s = self._retries.take_back(photo, self._clock.monotonic_s())
         if again_s is not None:
             self._next_scan_s = min(self._next_scan_s, again_s)
-        if sign is not None and sign is not Sign.FOUND:
+        if sign is not None:
             self._notice(photo.path, sign)
 
     def _continue_scan(self) -> None:

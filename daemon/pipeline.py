@@ -70,9 +70,9 @@ class Pipeline:
                 photos = self._intake.ready(self._free(), LOOK_UP_S)
                 self._enter(len(photos))
                 read.put(photos)
-        self._filer.settle_debts()
         if self._crash is not None:
-            raise self._crash
+            raise self._crash  # what it leaves unfinished, the next start finishes
+        self._filer.settle_debts()
 
     def _reading_stages(self, stack: ExitStack, file: Stage) -> Stage:
         if self._model.provider == "cuda":
@@ -105,8 +105,9 @@ class Pipeline:
         for photo in photos:
             photo.times_ms["total"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
             self._done(photo)
+        self._enter(-len(photos))  # before the notes that wake the intake: it would go back to sleep without room
+        for photo in photos:
             self._intake.give_back(photo)
-        self._enter(-len(photos))
 
     def _free(self) -> int:
         with self._lock:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
+from contract.errors import Reason
 from daemon.photo import Identity, Outcome, Photo
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
@@ -57,7 +58,8 @@ class Retries:
         if known is None or known.identity != photo.identity:
             known = _Known(photo.identity, now_s, 0, 0.0)
         again_s = now_s + min(BACK_OFF_S[min(known.tries, len(BACK_OFF_S) - 1)], photo.again_within_s)
-        spent = not self._for_ever and photo.fault is None and known.tries + 1 >= TRIES_OF_ONE_PASS
+        obstacle = photo.fault is None or photo.fault.reason is Reason.UNREADABLE
+        spent = obstacle and not self._for_ever and known.tries + 1 >= TRIES_OF_ONE_PASS
         if photo.outcome is Outcome.LEFT or spent:
             again_s = inf
         self._known[photo.path] = _Known(photo.identity, known.since_s, known.tries + 1, again_s)

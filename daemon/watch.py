@@ -34,6 +34,7 @@ class Watcher:
     """
 
     def __init__(self, inbox: Path, report: Report, lost: Callable[[], None]) -> None:
+        os.close(os.open(inbox, os.O_RDONLY | os.O_DIRECTORY))  # watchdog says nothing when it may not watch a folder
         status = inbox.stat()
         self._watched = (status.st_dev, status.st_ino)
         self._inbox = inbox
@@ -48,7 +49,7 @@ class Watcher:
 
     def is_well(self) -> bool:
         """Tell whether hints still come for the folder that stands at the path today."""
-        if not (self._emitter.is_alive() and self._descriptor.is_alive()):
+        if self._descriptor.ended or not (self._emitter.is_alive() and self._descriptor.is_alive()):
             return False
         try:
             status = self._inbox.stat()
@@ -78,12 +79,16 @@ class _Descriptor(InotifyFD):
     def __init__(self, lost: Callable[[], None]) -> None:
         super().__init__()
         self._lost = lost
+        self.ended = False
 
     def handle_event(self, event: InotifyEvent) -> None:
         if event.is_queue_overflow:
             self._lost()
-        else:
-            super().handle_event(event)
+            return
+        super().handle_event(event)
+        if event.is_ignored:  # the kernel took the watch away, as when the inbox is unmounted; it may be back already
+            self.ended = True
+            self._lost()
 
 
 class _Emitter(InotifyEmitter):
