@@ -8,6 +8,8 @@ import fcntl
 import json
 import os
 import uuid
+from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -16,6 +18,7 @@ from contract.errors import PhototriageError
 from contract.publish import sync_directory
 from contract.text import printable
 from daemon.ledger import Ledger
+from daemon.rename import rename_noreplace
 from daemon.scan import MARKER
 
 
@@ -36,7 +39,13 @@ def check_roots(inbox: Path, output: Path) -> tuple[Path, Path]:
     if not inbox.is_dir():
         what = "is no folder" if inbox.exists() else "does not exist"
         raise RootError(f"The inbox {printable(inbox)} {what}. Make it first: mkdir {printable(inbox)}")
-    if inbox == inbox.parent or inbox == Path.home().resolve():
+    try:
+        os.scandir(inbox).close()
+    except OSError as error:
+        raise RootError(
+            f"The inbox {printable(inbox)} cannot be read ({error.strerror}). Give this user read permission to it."
+        ) from error
+    if inbox == inbox.parent or inbox == _home():
         raise RootError(f"{printable(inbox)} is no inbox: everything in it would be sorted. Pass a folder of its own.")
     try:
         output.mkdir(exist_ok=True)
@@ -44,9 +53,23 @@ def check_roots(inbox: Path, output: Path) -> tuple[Path, Path]:
         raise RootError(f"The output {printable(output)} cannot be made ({error.strerror}).") from error
     if inbox.samefile(output):
         raise RootError(f"Inbox and output are the same folder, {printable(inbox)}. Pass two different ones.")
-    if output in inbox.parents and inbox.parent == output and inbox.name.startswith("_"):
-        raise RootError(f"The inbox {printable(inbox)} is one of the output's own folders. Pass another.")
     return inbox, output
+
+
+def check_folders(inbox: Path, output: Path, names: Iterable[str]) -> None:
+    """Refuse an inbox that is one of the folders to file into: what is filed there would be filed again for ever.
+
+    Args:
+        inbox: as it came from `check_roots`.
+        output: the same.
+        names: of all folders that the output may get.
+    """
+    for name in names:
+        folder = output / name
+        if folder.is_dir() and folder.samefile(inbox):
+            raise RootError(
+                f"The inbox {printable(inbox)} is the folder {printable(name)} of the output. Pass another inbox."
+            )
 
 
 def state_folder(inbox: Path) -> Path:
@@ -54,10 +77,20 @@ def state_folder(inbox: Path) -> Path:
     given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     if given:
         return Path(given)
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    xdg, home = os.environ.get("XDG_STATE_HOME"), _home()
+    if not xdg and home is None:
+        raise RootError("There is no home to keep the ledger in. Set XDG_STATE_HOME to a folder that can be written.")
     digest = sha256(os.fsencode(inbox)).hexdigest()[:10]
     name = "".join(character if character.isalnum() else "-" for character in printable(inbox.name))[:40]
-    return Path(home) / "phototriage" / f"{name}-{digest}"
+    states = Path(xdg) if xdg else Path(home or "/") / ".local" / "state"
+    return states / "phototriage" / f"{name}-{digest}"
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home().resolve()
+    except RuntimeError:  # a user without an entry, as in containers
+        return None
 
 
 class InboxLock:
@@ -83,20 +116,27 @@ class InboxLock:
         self._file.close()
 
 
-def adopt_roots(ledger: Ledger, inbox: Path, output: Path) -> None:
-    """Hold both roots against what the ledger remembers of them, and remember them.
+def check_mounts(ledger: Ledger, inbox: Path, output: Path) -> None:
+    """Hold both roots against what the ledger remembers of them; comes before anything is written into them.
 
     Raises:
         MountMissingError: one of them is an empty mount point today.
-        RootError: one of them cannot be written.
     """
     for role, path in (("inbox", inbox), ("output", output)):
         known = ledger.root(role)
-        if known is not None and not (path / MARKER).exists() and not os.path.ismount(known[1]):
+        if known is not None and not os.path.lexists(path / MARKER) and not os.path.ismount(known[1]):
             raise MountMissingError(
                 f"The {role} {printable(path)} has lost its marker, and nothing is mounted at {printable(known[1])}. "
                 "Mount it; nothing is filed before."
             )
+
+
+def adopt_roots(ledger: Ledger, inbox: Path, output: Path) -> None:
+    """Mark both roots where that is not done yet, and remember them.
+
+    Raises:
+        RootError: one of them cannot be written.
+    """
     for role, path in (("inbox", inbox), ("output", output)):
         ledger.record_root(role, path, _mark(path, role), _mount_point(path))
 
@@ -106,11 +146,7 @@ def _mark(root: Path, role: str) -> str:
     marker = root / MARKER
     try:
         if not marker.exists():
-            with marker.open("x", encoding="utf-8") as file:
-                json.dump({"id": uuid.uuid4().hex, "what": "phototriage knows this folder by this file"}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            sync_directory(root)
+            _make_marker(marker)
         return str(json.loads(marker.read_text(encoding="utf-8"))["id"])
     except OSError as error:
         raise RootError(
@@ -119,6 +155,21 @@ def _mark(root: Path, role: str) -> str:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise RootError(f"{printable(marker)} is not a marker of phototriage. Move it away and start again.") from error
+
+
+def _make_marker(marker: Path) -> None:
+    """Publish a whole marker or none, never in place of another: a process killed here must not leave half of it."""
+    temporary = marker.with_name(f"{MARKER}.{uuid.uuid4().hex}.part")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            json.dump({"id": uuid.uuid4().hex, "what": "phototriage knows this folder by this file"}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another phototriage begins at the same moment
+            rename_noreplace(temporary, marker)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(marker.parent)
 
 
 def _mount_point(path: Path) -> Path:

@@ -15,7 +15,7 @@ from contract.text import printable
 from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.cores import usable_cores
-from daemon.decide import review_thresholds
+from daemon.decide import FAILED_FOLDER, REVIEW_FOLDER, review_thresholds
 from daemon.filer import Filer, Rules
 from daemon.intake import Intake
 from daemon.ledger import Ledger
@@ -23,7 +23,15 @@ from daemon.notify import notify
 from daemon.pipeline import Pipeline
 from daemon.recovery import reconcile
 from daemon.report import Report
-from daemon.roots import InboxLock, MountMissingError, adopt_roots, check_roots, state_folder
+from daemon.roots import (
+    InboxLock,
+    MountMissingError,
+    adopt_roots,
+    check_folders,
+    check_mounts,
+    check_roots,
+    state_folder,
+)
 from daemon.scan import scan
 from daemon.settings import Settings
 
@@ -41,13 +49,14 @@ def serve(settings: Settings, *, once: bool) -> Report:
     clock = Clock()
     with ExitStack() as stack:
         stopped = stack.enter_context(_signals())
-        lock = InboxLock(inbox)
-        stack.callback(lock.close)
         model = open_model(settings.model, settings.device)
+        check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER))
         ledger = Ledger(state_folder(inbox) / "ledger.sqlite")
         stack.callback(ledger.close)
-        if not _adopt(ledger, inbox, output, report, stopped, once=once):
+        if not _mounted(ledger, inbox, output, report, stopped, once=once):
             return report
+        stack.callback(InboxLock(inbox).close)
+        adopt_roots(ledger, inbox, output)
         _recover(ledger, clock, report)
         warm(model)
         pipeline = _pipeline(settings, inbox, output, model, ledger, report, clock, once=once)
@@ -65,10 +74,14 @@ class Stop:
 
     def __init__(self) -> None:
         self.event = threading.Event()
+        self._asked = False
         self._action: Callable[[], None] = self.event.set
 
     def ask(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """Take the signal."""
+        """Take the first signal; one that comes while this runs would wait for a lock that is held below it."""
+        if self._asked:
+            return
+        self._asked = True
         self.event.set()
         self._action()
 
@@ -90,12 +103,12 @@ def _signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def _adopt(ledger: Ledger, inbox: Path, output: Path, report: Report, stopped: Stop, *, once: bool) -> bool:
-    """Make sure of both roots, waiting for a mount that is away; False when stopped meanwhile."""
+def _mounted(ledger: Ledger, inbox: Path, output: Path, report: Report, stopped: Stop, *, once: bool) -> bool:
+    """Make sure that both roots are there, waiting for a mount that is away; False when stopped meanwhile."""
     said = False
     while True:
         try:
-            adopt_roots(ledger, inbox, output)
+            check_mounts(ledger, inbox, output)
         except MountMissingError as missing:
             if once:
                 raise
