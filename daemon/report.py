@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class Report:
 
     def say(self, sentence: str) -> None:
         """Say something about the whole on standard error."""
-        with self._lock:
+        with self._lock, suppress(OSError):  # nobody listens, or a log's disk is full: no reason to stop filing
             click.echo(sentence, err=True)
 
     def event(self, name: str, sentence: str, **facts: Any) -> None:
@@ -63,7 +63,7 @@ class Report:
     def summary(self, *, once: bool) -> None:
         """Say the sum of all since the beginning: with the rate, after one pass."""
         seconds = time.monotonic() - self._started_s
-        moved = sum(count for name, count in self.counts.items() if name not in ("left", "gone"))
+        moved = sum(count for name, count in self.counts.items() if name not in _NOT_MOVED)
         classes = ", ".join(f"{printable(name)} {count}" for name, count in sorted(self.counts.items()))
         rate = f" in {seconds:.1f} s, {moved / seconds:.0f} photos/s" if once else ""
         stay = f"; {len(self.waiting)} could not be filed yet and stay in the inbox" if self.waiting else ""
@@ -132,10 +132,12 @@ class Report:
             if self._muted:
                 return
             try:
-                click.echo(line)
+                click.echo(_encodable(line))
             except BrokenPipeError:  # whoever read along has gone; the filing goes on
                 self._muted = True
                 sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+            except OSError:
+                return  # a log's disk is full; the next line may find room
 
 
 def _took_ms(photo: Photo) -> float:
@@ -155,6 +157,14 @@ _COUNTED_AS = {
     Outcome.LEFT: "left in the inbox",
     Outcome.GONE: "gone meanwhile",
 }
+
+_NOT_MOVED = (_COUNTED_AS[Outcome.LEFT], _COUNTED_AS[Outcome.GONE])
+
+
+def _encodable(line: str) -> str:
+    """Escape what the terminal's or log's own encoding does not know: a name must not end the daemon."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _without(name: str, reason: str) -> str:
