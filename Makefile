@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo test lint lock clean
+.PHONY: help run demo training test lint lock clean
 unexport PYTHONPATH
 
 RUN := .venv/bin
@@ -14,7 +14,7 @@ DAEMON := .venv-test-daemon/bin
 help: ## show this
 	@echo "phototriage: drop photos into a folder, each is filed under its class"
 	@echo
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 run: ## sort what is dropped into ./inbox into ./sorted, until Ctrl-C
 	@requirements/venv.sh .venv auto
@@ -24,6 +24,10 @@ run: ## sort what is dropped into ./inbox into ./sorted, until Ctrl-C
 demo: ## see the daemon at work on drawn pictures; ends by itself
 	@requirements/venv.sh .venv auto
 	@$(RUN)/phototriage demo
+
+training: ## make .venv-train, where `phototriage train` and `convert` have what they need
+	@requirements/venv.sh .venv-train auto-train
+	@echo "Ready: .venv-train/bin/phototriage train DATASET --output RUN"
 
 test: lint ## check everything: lint, types, import fences, all tests
 	@requirements/venv.sh .venv-test-daemon test-daemon
@@ -46,4 +50,4 @@ lock: ## make the lock files in requirements/ anew (newest versions: make lock U
 	@requirements/lock.sh $(TEST)/uv $(UPGRADE)
 
 clean: ## remove environments, caches and builds; photos stay
-	rm -rf .venv .venv-test .venv-test-daemon build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-train .venv-test .venv-test-daemon build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -78,8 +78,9 @@ class FrontDoor(click.Group):
 def missing_training(command: str | None, module: str) -> str:
     """Sentence for a training dependency that is not installed: what is missing, why, and the cure."""
     return (
-        f"`{command}` needs {module}, which is not installed here, because the daemon runs without it. "
-        'In the repository, install the training extra into this environment: pip install ".[train]"'
+        f"`{command}` needs {module}, which is not installed here, because the daemon runs without it. In the "
+        "repository, `make training` makes an environment that has it; elsewhere install the extra `train`: "
+        'pip install ".[train]"'
     )
 
 

@@ -19,5 +19,6 @@ lock() { # lock NAME [uv's options: which extras and groups]
 lock run --group build "$@"
 lock cuda --group build --extra cuda "$@"
 lock train --group build --extra train "$@"
+lock train-gpu --group build --extra train-gpu "$@"
 lock test --group build --extra train --extra dev "$@"
 lock test-daemon --group build --extra test "$@"

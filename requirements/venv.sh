@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Makes an environment from a lock file, or leaves it alone when it is up to date.
-# Usage: requirements/venv.sh FOLDER LOCK     LOCK: run, cuda, train, test, test-daemon, or auto (cuda with an NVIDIA
-#                                             driver that fits, else run)
+# Usage: requirements/venv.sh FOLDER LOCK     LOCK: the name of a lock file beside this script; or auto, which is cuda
+#                                             where an NVIDIA driver fits, else run; or auto-train: train-gpu or train
 # PYTHON=/path/to/python chooses the Python; otherwise the newest working one of 3.11 to 3.13 on the PATH is taken.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=$1
 lock=$2
-driver_min=580 # CUDA 13, which onnxruntime-gpu is built for, asks for this driver
+driver_min_13=580 # what CUDA 13, which onnxruntime-gpu is built for, asks of the driver
+driver_min_12=525 # and CUDA 12, which TensorFlow brings
 
 die() {
     printf 'phototriage: %s\n' "$*" >&2
@@ -56,23 +57,24 @@ driver() {
     case $version in '' | *[!0-9]*) echo 0 ;; *) echo "$version" ;; esac
 }
 
-choose_lock() {
+choose_lock() { # choose_lock LOCK_WITH_GPU LOCK_WITHOUT CUDA DRIVER_MIN
     local version
     version=$(driver)
-    if [ "$version" -ge "$driver_min" ] && [ "$(uname -sm)" = "Linux x86_64" ]; then
-        echo cuda
+    if [ "$version" -ge "$4" ] && [ "$(uname -sm)" = "Linux x86_64" ]; then
+        echo "$1"
         return
     fi
     if [ "$version" -gt 0 ]; then
-        echo "NVIDIA driver $version found, but CUDA 13 needs $driver_min or newer: photos are sorted on the CPU." >&2
+        echo "NVIDIA driver $version found, but $3 needs $4 or newer on Linux x86_64: the CPU will do the work." >&2
     fi
-    echo run
+    echo "$2"
 }
 
 download() { # measured on Linux x86_64, November 2026
     case $1 in
     run) echo "about 280 MB (ONNX Runtime is most of it), a minute or two" ;;
     cuda) echo "about 1.6 GB (ONNX Runtime, CUDA 13 and cuDNN, because an NVIDIA GPU is here), some minutes" ;;
+    train-gpu) echo "about 3.8 GB (TensorFlow and CUDA 12, because an NVIDIA GPU is here), some minutes" ;;
     test-daemon) echo "about 300 MB (what the daemon's tests need), a minute or two" ;;
     *) echo "about 1 GB (TensorFlow, ONNX Runtime), some minutes" ;;
     esac
@@ -108,7 +110,10 @@ make_environment() {
 }
 
 unset PYTHONPATH PYTHONHOME
-[ "$lock" != auto ] || lock=$(choose_lock)
+case $lock in
+auto) lock=$(choose_lock cuda run "CUDA 13" "$driver_min_13") ;;
+auto-train) lock=$(choose_lock train-gpu train "CUDA 12" "$driver_min_12") ;;
+esac
 [ -e "requirements/$lock.txt" ] || die "there is no lock file requirements/$lock.txt"
 python=$(pick_python)
 python_minor=$("$python" -c 'import sys; print(sys.version_info[1])')

@@ -122,22 +122,26 @@ def test_a_python_that_was_named_and_does_not_work_is_refused(clone: Path, build
 
 @pytest.mark.skipif((platform.system(), platform.machine()) != ("Linux", "x86_64"), reason="CUDA wheels are for x86-64")
 @pytest.mark.parametrize(
-    ("smi", "lock"),
+    ("smi", "lock", "lock_train"),
     [
-        (None, "run"),
-        ("echo 580.65.06", "cuda"),
-        ("echo 590.1; echo 590.1", "cuda"),
-        ("echo 570.124.04", "run"),
-        ("echo 'NVIDIA-SMI has failed because it could not communicate'; exit 9", "run"),
+        (None, "run", "train"),
+        ("echo 580.65.06", "cuda", "train-gpu"),
+        ("echo 590.1; echo 590.1", "cuda", "train-gpu"),
+        ("echo 570.124.04", "run", "train-gpu"),
+        ("echo 470.1", "run", "train"),
+        ("echo 'NVIDIA-SMI has failed because it could not communicate'; exit 9", "run", "train"),
     ],
 )
-def test_cuda_is_brought_where_a_driver_fits(build: Build, tmp_path: Path, smi: str | None, lock: str) -> None:
+def test_cuda_is_brought_where_a_driver_fits(
+    build: Build, tmp_path: Path, smi: str | None, lock: str, lock_train: str
+) -> None:
     """No lock file lies in this clone, so that the script ends by naming the one that it looks for."""
     if smi is not None:
         script(tmp_path / "bin" / "nvidia-smi", smi)
     done = build("auto")
     assert f"no lock file requirements/{lock}.txt" in done.stderr
-    assert ("needs 580 or newer" in done.stderr) == (smi == "echo 570.124.04")
+    assert ("CUDA 13 needs 580 or newer" in done.stderr) == (smi in ("echo 570.124.04", "echo 470.1"))
+    assert f"no lock file requirements/{lock_train}.txt" in build("auto-train").stderr
 
 
 BACKEND = """

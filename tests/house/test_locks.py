@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-NAMES = ("run", "cuda", "train", "test", "test-daemon")
+NAMES = ("run", "cuda", "train", "train-gpu", "test", "test-daemon")
 TRAINING = {"tensorflow", "keras", "tf2onnx"}
 
 
@@ -44,15 +44,16 @@ def test_every_lock_brings_the_build_backend_and_the_base(root: Path, project: d
 
 def test_training_is_locked_only_where_it_belongs(root: Path) -> None:
     held = {name: pins(lock(root, name)).keys() >= TRAINING for name in NAMES}
-    assert held == {"run": False, "cuda": False, "train": True, "test": True, "test-daemon": False}
+    assert [name for name in NAMES if held[name]] == ["train", "train-gpu", "test"]
     for name in ("run", "cuda", "test-daemon"):
         assert not TRAINING & pins(lock(root, name)).keys()
 
 
 def test_cuda_13_and_cuda_12_never_meet(root: Path) -> None:
-    assert "nvidia-cudnn-cu13" in pins(lock(root, "cuda"))
-    for name in NAMES:
-        assert not [pin for pin in pins(lock(root, name)) if pin.endswith("-cu12")]
+    """Both bring a cuDNN with the same file names, and the last one breaks the other."""
+    cudnn = {name: [pin for pin in pins(lock(root, name)) if pin.startswith("nvidia-cudnn")] for name in NAMES}
+    found = {name: held for name, held in cudnn.items() if held}
+    assert found == {"cuda": ["nvidia-cudnn-cu13"], "train-gpu": ["nvidia-cudnn-cu12"]}
 
 
 def test_one_version_of_a_package_in_all_locks(root: Path) -> None:
