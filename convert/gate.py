@@ -127,15 +127,15 @@ def compare(
     other_class = keras.argmax(axis=1) != onnx.argmax(axis=1)
     tied = best_two[:, 1] - best_two[:, 0] < TOLERANCE
 
-    def refuse(kind: type[AnswerMismatchError], where: NDArray[np.bool_]) -> None:
+    def _refuse(kind: type[AnswerMismatchError], where: NDArray[np.bool_]) -> None:
         if where.any():
             worst = int(np.argmax(np.where(where, difference, -1.0)))
             keras_says, onnx_says = _answer(keras[worst], labels), _answer(onnx[worst], labels)
             found = names[worst], keras_says, onnx_says, float(difference[worst])
             raise kind(*found, limit=TOLERANCE, affected=int(where.sum()), photos=len(names))
 
-    refuse(TopClassMismatchError, other_class & ~tied)
-    refuse(ValueMismatchError, ~(difference < TOLERANCE))  # so written, a NaN is refused too
+    _refuse(TopClassMismatchError, other_class & ~tied)
+    _refuse(ValueMismatchError, ~(difference < TOLERANCE))  # so written, a NaN is refused too
     return Parity(photos, float(difference.max()), int((other_class & tied).sum()))
 
 
