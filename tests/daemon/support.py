@@ -1,0 +1,261 @@
+"""Photos, models and a clock for the daemon's tests, and the real daemon as a process."""
+
+import io
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from PIL import Image
+
+from contract.session import Model, open_model
+from daemon.filer import Filer, Rules
+from daemon.ledger import Intent, Ledger
+from daemon.photo import Identity, Outcome, Photo
+from daemon.scan import MARKER
+from tests.colour_model import LABELS, colour_model
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+DEADLINE_S = 60.0
+"""How long a test waits for what must come at once; far more than a busy machine needs."""
+
+
+class HandClock:
+    """A clock that is turned by hand, both of its faces at once."""
+
+    def __init__(self, now_s: float = 1_000.0) -> None:
+        self.now_s = now_s
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    def wall_s(self) -> float:
+        return self.now_s
+
+    def turn(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def identity(inode: int = 1, size: int = 10, mtime_ns: int = 5, device: int = 1) -> Identity:
+    return Identity(device, inode, size, mtime_ns)
+
+
+def identity_of(path: Path) -> Identity:
+    return Identity.of(path.lstat())
+
+
+def encoded(image: Image.Image, pillow_format: str = "JPEG", **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, pillow_format, **options)
+    return out.getvalue()
+
+
+@cache
+def plain(colour: str, size_px: int = 40) -> bytes:
+    """Return a JPEG that the colour model is sure of."""
+    return encoded(Image.new("RGB", (size_px, size_px), colour))
+
+
+def unique(colour: str, number: int) -> bytes:
+    """Return a photo of a colour whose bytes no other number gives: what follows a JPEG's end is not read."""
+    return plain(colour) + f"photo {number}".encode()
+
+
+def write(path: Path, data: bytes, mtime_s: float | None = None) -> Path:
+    path.write_bytes(data)
+    if mtime_s is not None:
+        os.utime(path, (mtime_s, mtime_s))
+    return path
+
+
+def digest(data: bytes) -> str:
+    return sha256(data).hexdigest()
+
+
+@cache
+def model() -> Model:
+    """Open the colour model, once for all tests of a file."""
+    return open_model(colour_model(), "cpu")
+
+
+def model_file(folder: Path) -> Path:
+    path = folder / "colours.onnx"
+    path.write_bytes(colour_model())
+    return path
+
+
+def rules(**changes: Any) -> Rules:
+    thresholds = dict.fromkeys(LABELS, 0.0)
+    fields: dict[str, Any] = {"labels": LABELS, "thresholds": thresholds, "give_up_after_s": 60.0}
+    return Rules(**(fields | {"model": "m", "provider": "cpu"} | changes))
+
+
+def roots(folder: Path) -> tuple[Path, Path]:
+    """Make an inbox, and an output that carries its marker."""
+    inbox, output = folder / "inbox", folder / "output"
+    inbox.mkdir()
+    output.mkdir()
+    (output / MARKER).write_text('{"id": "1"}')
+    return inbox, output
+
+
+@contextmanager
+def opened_ledger(path: Path) -> Iterator[Ledger]:
+    ledger = Ledger(path)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def opened_filer(output: Path, ledger_path: Path, clock: HandClock | None = None, **changes: Any) -> Iterator[Filer]:
+    with opened_ledger(ledger_path) as ledger:
+        yield Filer(output, ledger, rules(**changes), clock or HandClock())  # type: ignore[arg-type]
+
+
+def scored(path: Path, colour: str = "red") -> Photo:
+    """Return a photo as it comes out of the network."""
+    import numpy as np
+
+    scores = np.full(len(LABELS), 0.01, np.float32)
+    scores[LABELS.index(colour)] = 0.98
+    data = path.read_bytes()
+    return Photo(path, identity_of(path), 0.0, True, sha256=digest(data), scores=scores)
+
+
+def intent(source: Path, destination: Path, **changes: Any) -> Intent:
+    """Return the intent to move the file that now stands at `source`."""
+    fields: dict[str, Any] = {"becomes": Outcome.FILED, "source": source, "destination": destination, "label": "red"}
+    if "identity" not in changes:
+        fields["identity"] = identity_of(source)
+    if "sha256" not in changes:
+        fields["sha256"] = digest(source.read_bytes())
+    return Intent(**(fields | changes))
+
+
+def tree(folder: Path, *, markers: bool = False) -> dict[str, bytes]:
+    """Return what lies below a folder, by path; symbolic links and special files are left out."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and (markers or path.name != MARKER)
+    }
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    """Wait for what another thread or process brings about; fails after the deadline."""
+    end_s = time.monotonic() + DEADLINE_S
+    while not true():
+        assert time.monotonic() < end_s, f"in vain waited for: {what}"
+        time.sleep(0.005)
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "phototriage", *map(os.fsdecode, arguments)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+
+
+def run(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, **options: Any
+) -> "subprocess.CompletedProcess[str]":
+    """Run `phototriage ARGUMENTS` to its end."""
+    whole = environment(**(env or {}))
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=DEADLINE_S, env=whole, **options)
+
+
+class Daemon:
+    """`phototriage watch --json` as a process; its lines are read as they come."""
+
+    def __init__(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> None:
+        self.events: list[dict[str, Any]] = []
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.errors: list[str] = []
+        self.process = subprocess.Popen(
+            command("watch", "--json", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment(**(env or {})),
+        )  # fmt: skip
+        readers = ((self.process.stdout, self._lines.put), (self.process.stderr, self.errors.append))
+        self._readers = [threading.Thread(target=_pump, args=reader) for reader in readers]
+        for reader in self._readers:
+            reader.start()
+
+    def until(self, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        """Read on until an event comes that is wanted, and return it."""
+        end_s = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.01, end_s - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(
+                    f"in vain waited for: {what}; errors: {self.errors}, events: {self.events}"
+                ) from None
+            event = json.loads(line)
+            self.events.append(event)
+            if wanted(event):
+                return dict(event)
+
+    def ready(self) -> dict[str, Any]:
+        return self.until(lambda event: event["event"] == "ready", "the ready line")
+
+    def photos(self, names: set[str]) -> dict[str, dict[str, Any]]:
+        """Read on until each name has been reported; returns the last report by name."""
+        got: dict[str, dict[str, Any]] = {}
+        while not names <= set(got):
+            event = self.until(lambda event: event["event"] == "photo", f"reports of {sorted(names - set(got))}")
+            got[Path(event["path"]).name] = event
+        return got
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        code = self.process.wait(DEADLINE_S)
+        for reader in self._readers:
+            reader.join(DEADLINE_S)
+        while not self._lines.empty():
+            self.events.append(json.loads(self._lines.get()))
+        return code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+def _pump(stream: Any, put: Callable[[str], object]) -> None:
+    for line in stream:
+        put(line)
+
+
+@contextmanager
+def daemon(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Daemon]:
+    process = Daemon(*arguments, env=env)
+    try:
+        yield process
+    finally:
+        process.close()

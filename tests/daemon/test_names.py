@@ -1,0 +1,96 @@
+"""A free name is found for every name, at most 255 bytes long, and cut between characters."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.filing import MAX_NAME_BYTES, free_name, shortened, temporary_beside
+from tests.daemon.support import QUICK
+
+RAW = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize(
+    ("name", "second", "third"),
+    [
+        ("a.jpg", "a-1.jpg", "a-2.jpg"),
+        ("a", "a-1", "a-2"),
+        ("a.tar.gz", "a.tar-1.gz", "a.tar-2.gz"),
+        ("a-1.jpg", "a-1-1.jpg", "a-1-2.jpg"),
+        ("a.", "a.-1", "a.-2"),
+        ("a b (1).JPG", "a b (1)-1.JPG", "a b (1)-2.JPG"),
+        (f"{RAW}.jpg", f"{RAW}-1.jpg", f"{RAW}-2.jpg"),
+        ("x" * 251 + ".jpg", "x" * 249 + "-1.jpg", "x" * 249 + "-2.jpg"),
+        ("é" * 125 + ".jpg", "é" * 124 + "-1.jpg", "é" * 124 + "-2.jpg"),
+        ("😀" * 62 + ".jpg", "😀" * 62 + "-1.jpg", "😀" * 62 + "-2.jpg"),
+        ("😀" * 63 + "abc", "😀" * 63 + "a-1", "😀" * 63 + "a-2"),
+        ("ab" + "😀" * 63, "ab" + "😀" * 62 + "-1", "ab" + "😀" * 62 + "-2"),
+        (RAW * 63 + "abc", (RAW * 63 + "abc")[:253] + "-1", (RAW * 63 + "abc")[:253] + "-2"),
+        ("a." + "e" * 253, "a." + "e" * 251 + "-1", "a." + "e" * 251 + "-2"),
+        ("a." + "e" * 31, "a-1." + "e" * 31, "a-2." + "e" * 31),
+        ("a." + "e" * 32, "a." + "e" * 32 + "-1", "a." + "e" * 32 + "-2"),
+    ],
+    ids=lambda name: name[:3].encode("ascii", "replace").decode() + str(len(name)),
+)
+def test_a_taken_name_gets_a_number_before_its_extension(tmp_path: Path, name: str, second: str, third: str) -> None:
+    got = []
+    for _ in range(3):
+        path = free_name(tmp_path, name)
+        path.write_bytes(b"")
+        got.append(path.name)
+    assert got == [name, second, third]
+
+
+def test_a_promised_name_is_taken_and_so_is_a_dangling_link(tmp_path: Path) -> None:
+    (tmp_path / "a-1.jpg").symlink_to("nowhere")
+    promised = {tmp_path / "a.jpg"}
+    assert free_name(tmp_path, "a.jpg", promised.__contains__) == tmp_path / "a-2.jpg"
+
+
+def test_numbers_go_on_past_nine(tmp_path: Path) -> None:
+    for _ in range(12):
+        free_name(tmp_path, "x" * 255).write_bytes(b"")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"x" * 255, *("x" * 253 + f"-{n}" for n in range(1, 10)), "x" * 252 + "-10", "x" * 252 + "-11"}
+
+
+NAMES = st.one_of(
+    st.binary(min_size=1, max_size=255),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255).map(lambda text: text.encode()[:255]),
+    st.builds(lambda stem, end: (stem * 300 + b"." + end)[-255:], st.binary(min_size=1), st.binary(max_size=40)),
+).filter(lambda name: b"/" not in name and b"\0" not in name and name not in (b".", b".."))
+
+
+@QUICK
+@given(NAMES, st.integers(0, 12))
+def test_every_name_gets_a_free_one_of_at_most_255_bytes(name: bytes, taken: int) -> None:
+    folder = Path("/nowhere-at-all")
+    promised: set[Path] = set()
+    for _ in range(taken + 1):
+        path = free_name(folder, os.fsdecode(name), promised.__contains__)
+        assert path not in promised
+        assert path.parent == folder
+        assert 1 <= len(os.fsencode(path.name)) <= MAX_NAME_BYTES
+        promised.add(path)
+    assert (folder / os.fsdecode(name)) in promised
+
+
+@QUICK
+@given(NAMES)
+def test_the_names_of_hidden_copies_and_notes_fit_too_and_are_made_from_text_by_whole_characters(name: bytes) -> None:
+    path = Path("/nowhere-at-all") / os.fsdecode(name)
+    copy = temporary_beside(path)
+    assert copy.name.startswith(".")
+    assert copy.parent == path.parent
+    note = shortened(path.name, ".why.txt")
+    for made in (copy.name, note):
+        assert len(os.fsencode(made)) <= MAX_NAME_BYTES
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return
+    for made in (copy.name, note):
+        os.fsencode(made).decode()

@@ -1,0 +1,109 @@
+"""What stays in the inbox is tried again, in growing steps, and neither for ever in one pass nor in a hot loop."""
+
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from contract.errors import PhotoError, Reason
+from daemon.photo import Identity, Outcome, Photo
+from daemon.retry import BACK_OFF_S, MAX_KNOWN, TRIES_OF_ONE_PASS, Retries
+from tests.daemon.support import identity
+
+PATH = Path("/inbox/a.jpg")
+SAME = identity()
+
+
+def photo(
+    outcome: Outcome, who: Identity = SAME, reason: Reason | None = None, within_s: float = inf, path: Path = PATH
+) -> Photo:
+    fault = PhotoError(reason, "") if reason else None
+    return Photo(path, who, 0.0, outcome=outcome, fault=fault, again_within_s=within_s)
+
+
+def test_each_try_waits_longer_up_to_a_limit() -> None:
+    retries, now_s = Retries(for_ever=True), 100.0
+    waits = []
+    for _ in range(6):
+        again_s = retries.take_back(photo(Outcome.AGAIN), now_s)
+        assert again_s is not None
+        assert not retries.may_try(PATH, identity(), again_s - 0.001)
+        assert retries.may_try(PATH, identity(), again_s)
+        waits.append(again_s - now_s)
+        now_s = again_s
+    assert waits == [*BACK_OFF_S, BACK_OFF_S[-1], BACK_OFF_S[-1]]
+
+
+def test_the_last_try_comes_when_its_time_is_up_not_later() -> None:
+    retries = Retries(for_ever=True)
+    assert retries.take_back(photo(Outcome.AGAIN, reason=Reason.TRUNCATED, within_s=0.3), 100.0) == 100.3
+
+
+def test_a_changed_file_is_tried_at_once_and_its_waiting_begins_anew() -> None:
+    retries = Retries(for_ever=True)
+    retries.take_back(photo(Outcome.AGAIN, reason=Reason.TRUNCATED), 100.0)
+    assert retries.waited_s(PATH, identity(), 130.0) == 30.0
+    assert retries.may_try(PATH, identity(size=11), 100.0)
+    assert retries.waited_s(PATH, identity(size=11), 130.0) == 0.0
+    assert retries.take_back(photo(Outcome.AGAIN, identity(size=11), Reason.TRUNCATED), 130.0) == 130.0 + BACK_OFF_S[0]
+    assert retries.waited_s(PATH, identity(size=11), 140.0) == 10.0
+
+
+def test_what_is_none_of_ours_is_left_until_it_changes() -> None:
+    retries = Retries(for_ever=True)
+    assert retries.take_back(photo(Outcome.LEFT, reason=Reason.FOREIGN), 100.0) is None
+    assert not retries.may_try(PATH, identity(), 1e9)
+    assert retries.may_try(PATH, identity(mtime_ns=6), 100.0)
+    assert not retries.pending()
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FILED, Outcome.FAILED, Outcome.REVIEW, Outcome.GONE])
+def test_what_has_left_the_inbox_is_forgotten(outcome: Outcome) -> None:
+    retries = Retries(for_ever=True)
+    retries.take_back(photo(Outcome.AGAIN), 100.0)
+    assert retries.take_back(photo(outcome), 101.0) is None
+    assert not retries.pending()
+    assert retries.may_try(PATH, identity(), 101.0)
+
+
+@pytest.mark.parametrize("reason", [None, Reason.UNREADABLE])
+def test_one_pass_gives_up_an_obstacle_after_a_few_tries(reason: Reason | None) -> None:
+    retries, now_s = Retries(for_ever=False), 100.0
+    for _ in range(TRIES_OF_ONE_PASS - 1):
+        again_s = retries.take_back(photo(Outcome.AGAIN, reason=reason), now_s)
+        assert again_s is not None
+        assert retries.pending()
+        now_s = again_s
+    assert retries.take_back(photo(Outcome.AGAIN, reason=reason), now_s) is None
+    assert not retries.pending()
+    assert not retries.may_try(PATH, identity(), 1e9)
+
+
+def test_one_pass_waits_for_what_may_still_be_growing() -> None:
+    retries, now_s = Retries(for_ever=False), 100.0
+    for _ in range(20):
+        again_s = retries.take_back(photo(Outcome.AGAIN, reason=Reason.TRUNCATED), now_s)
+        assert again_s is not None
+        now_s = again_s
+    assert retries.pending()
+
+
+def test_what_was_taken_away_meanwhile_is_dropped_once_its_time_has_come() -> None:
+    retries = Retries(for_ever=False)
+    retries.take_back(photo(Outcome.AGAIN), 100.0)
+    retries.forget_gone(100.5, lambda _: None)
+    assert retries.pending()
+    retries.forget_gone(101.0, lambda _: identity())
+    assert retries.pending()
+    retries.forget_gone(101.0, lambda _: None)
+    assert not retries.pending()
+
+
+def test_memory_does_not_grow_with_what_is_left_lying(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.retry.MAX_KNOWN", 10)
+    assert MAX_KNOWN > 10
+    retries = Retries(for_ever=True)
+    for number in range(25):
+        retries.take_back(photo(Outcome.AGAIN, path=Path(f"/inbox/{number}")), 100.0)
+    known = [number for number in range(25) if not retries.may_try(Path(f"/inbox/{number}"), identity(), 100.0)]
+    assert known == list(range(15, 25))

@@ -1,0 +1,92 @@
+"""The scan sees every regular file of the inbox itself, and nothing else; cores and identities tell the truth."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from daemon.cores import usable_cores
+from daemon.photo import Identity
+from daemon.scan import MARKER, is_temporary, look_at, scan
+
+
+@pytest.mark.parametrize(
+    ("name", "temporary"),
+    [
+        ("IMG_1.jpg", False), ("IMG_1.JPG", False), ("no extension", False), ("a.partial.jpg", False),
+        ("a.tmp.jpg", False), (MARKER, True), (".DS_Store", True), ("._IMG_1.jpg", True),
+        (".syncthing.a.jpg.tmp", True),
+        (".a.jpg.x9Y2", True),
+        ("a.jpg.part", True), ("a.jpg.PART", True), ("a.jpg.crdownload", True), ("a.jpg.filepart", True),
+        ("a.jpg.partial", True), ("a.tmp", True), ("a.download", True), ("~a.jpg", True), ("~$a.jpg", True),
+        ("a.jpg~", True), ("a[1].jpg", False), ("a.jpg.part1", False), ("part", False),
+    ],
+)  # fmt: skip
+def test_unfinished_and_hidden_names_are_known(name: str, temporary: bool) -> None:
+    assert is_temporary(name) is temporary
+
+
+def test_a_scan_yields_regular_files_alone(tmp_path: Path) -> None:
+    for name in ("a.jpg", "notes.txt", os.fsdecode(b"caf\xe9.jpg"), "x" * 255, MARKER, ".hidden.jpg", "half.jpg.part"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "folder.jpg" / "inside.jpg").write_bytes(b"x")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
+    (tmp_path / "dangling.jpg").symlink_to("nowhere")
+    os.link(tmp_path / "a.jpg", tmp_path / "hard.jpg")
+    os.mkfifo(tmp_path / "fifo.jpg")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.fsencode(tmp_path / "socket.jpg"))
+    names = {path.name for path in scan(tmp_path)}
+    assert names == {"a.jpg", "hard.jpg", "notes.txt", os.fsdecode(b"caf\xe9.jpg"), "x" * 255}
+    assert [look_at(tmp_path / name) for name in ("folder.jpg", "link.jpg", "dangling.jpg", "fifo.jpg", "gone")] == [
+        None
+    ] * 5
+
+
+def test_a_missing_inbox_is_an_error_and_no_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        next(scan(tmp_path / "gone"))
+
+
+def test_each_change_of_a_file_changes_its_identity(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"one")
+    os.utime(path, ns=(1, 1))
+    first = look_at(path)
+    assert first == Identity.of(path.stat())
+    path.chmod(0o400)
+    assert look_at(path) == first  # neither its rights nor its name make another photo of it
+    path.chmod(0o600)
+    moved = path.rename(tmp_path / "b.jpg")
+    assert look_at(moved) == first
+    os.utime(moved, ns=(1, 2))
+    assert look_at(moved) != first
+    moved.write_bytes(b"three")
+    os.utime(moved, ns=(1, 1))
+    assert look_at(moved) != first
+    twin = tmp_path / "c.jpg"
+    twin.write_bytes(b"one")
+    os.utime(twin, ns=(1, 1))
+    assert look_at(twin) != first
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("max 100000\n", 10_000), ("100000 100000\n", 1), ("150000 100000\n", 2), ("50000 100000\n", 1),
+        ("1000 100000\n", 1), ("0 100000\n", 1), ("900000000 100000\n", 10_000), ("", 10_000), ("max\n", 10_000),
+        ("x y\n", 10_000), ("100000 0 7\n", 10_000),
+    ],
+)  # fmt: skip
+def test_cores_follow_affinity_and_the_containers_limit(tmp_path: Path, text: str, most: int) -> None:
+    (tmp_path / "cpu.max").write_text(text)
+    mine = len(os.sched_getaffinity(0))
+    assert usable_cores(tmp_path / "cpu.max") == min(mine, most)
+    assert usable_cores(tmp_path / "none") == mine
+
+
+def test_a_period_of_zero_is_no_crash(tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text("100000 0\n")
+    assert usable_cores(tmp_path / "cpu.max") >= 1

@@ -1,0 +1,120 @@
+"""A file is handed on exactly once, and never while it changes."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.photo import Identity
+from daemon.settle import Settled, Settler, Sign
+from tests.daemon.support import QUICK, identity
+
+PATH = Path("/inbox/a.jpg")
+CLOSED_S, FOUND_S = 0.05, 0.25
+A, B = identity(size=10), identity(size=20)
+
+Seen = tuple[float, Sign, Identity]
+
+
+@pytest.mark.parametrize(
+    ("seen", "looks", "ready_at_s", "since_s", "sign"),
+    [
+        pytest.param([(0, Sign.MOVED_IN, A)], [A], 0.0, 0, Sign.MOVED_IN, id="moved in is ready at once"),
+        pytest.param([(0, Sign.CLOSED, A)], [A], CLOSED_S, 0, Sign.CLOSED, id="closed waits a moment"),
+        pytest.param([(0, Sign.FOUND, A)], [A], FOUND_S, 0, Sign.FOUND, id="found is looked at twice"),
+        pytest.param(
+            [(0, Sign.FOUND, A), (0.1, Sign.CLOSED, A)], [A], 0.1 + CLOSED_S, 0, Sign.CLOSED, id="a close hastens"
+        ),
+        pytest.param(
+            [(0, Sign.FOUND, A), (0.1, Sign.MOVED_IN, B)], [B], 0.1, 0, Sign.MOVED_IN, id="another file moved over it"
+        ),
+        pytest.param(
+            [(0, Sign.CLOSED, A), (0.02, Sign.FOUND, A)], [A], CLOSED_S, 0, Sign.CLOSED, id="a scan does not delay"
+        ),
+        pytest.param(
+            [(0, Sign.CLOSED, A), (0.04, Sign.CLOSED, B)], [B], 0.04 + CLOSED_S, 0, Sign.CLOSED,
+            id="closed again with more in it",
+        ),
+        pytest.param(
+            [(0, Sign.CLOSED, A), (0.04, Sign.CLOSED, A)], [A], CLOSED_S, 0, Sign.CLOSED, id="closed again unchanged"
+        ),
+        pytest.param([(0, Sign.CLOSED, A)], [B, B], 2 * CLOSED_S, 0, Sign.CLOSED, id="grown when looked at"),
+        pytest.param([(0, Sign.FOUND, A)], [B, A, A], 3 * FOUND_S, 0, Sign.FOUND, id="still growing, twice"),
+        pytest.param([(0, Sign.MOVED_IN, A)], [B, B], CLOSED_S, 0, Sign.CLOSED, id="moved in, then written to"),
+    ],
+)  # fmt: skip
+def test_a_file_is_ready_when_it_has_settled(
+    seen: list[Seen], looks: list[Identity], ready_at_s: float, since_s: float, sign: Sign
+) -> None:
+    settler = Settler(CLOSED_S, FOUND_S)
+    for now_s, how, who in seen:
+        assert settler.due(now_s - 1e-9) == []
+        settler.see(PATH, who, how, now_s)
+    for number, looked in enumerate(looks, 1):
+        due_s = settler.next_due_s()
+        assert due_s is not None
+        assert settler.due(due_s - 1e-9) == []
+        assert settler.due(due_s) == [PATH]
+        settled = settler.look(PATH, looked, due_s)
+        assert (settled is None) == (number < len(looks))
+    assert settled == Settled(since_s, sign)
+    assert due_s == pytest.approx(ready_at_s)
+    assert PATH not in settler
+    assert settler.next_due_s() is None
+
+
+def test_what_is_gone_is_forgotten_and_never_due() -> None:
+    settler = Settler()
+    settler.see(PATH, A, Sign.CLOSED, 0.0)
+    settler.forget(PATH)
+    settler.forget(PATH)
+    assert len(settler) == 0
+    assert settler.next_due_s() is None
+    assert settler.due(100.0) == []
+
+
+def test_files_are_due_in_the_order_of_their_time() -> None:
+    settler = Settler(CLOSED_S, FOUND_S)
+    paths = [Path(f"/inbox/{number}") for number in range(4)]
+    for path, sign in zip(paths, (Sign.FOUND, Sign.CLOSED, Sign.MOVED_IN, Sign.CLOSED), strict=True):
+        settler.see(path, A, sign, 0.0)
+    assert settler.due(1.0) == [paths[2], paths[1], paths[3], paths[0]]
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from([*Sign, "write", "remove"]), st.floats(0.0, 0.3), st.integers(0, 2)), max_size=40
+)
+
+
+@QUICK
+@given(STEPS)
+def test_whatever_happens_each_state_is_handed_on_at_most_once_and_only_unchanged_for_its_time(
+    steps: list[tuple[Sign | str, float, int]],
+) -> None:
+    """A model of the inbox: three files, written and removed at will, announced by any sign or none."""
+    settler, now_s = Settler(CLOSED_S, FOUND_S), 0.0
+    files: dict[Path, Identity] = {}
+    changed_s: dict[Path, float] = {}
+    handed: set[tuple[Path, Identity]] = set()
+    for number, (step, seconds, which) in enumerate([*steps, *[(Sign.FOUND, 1.0, who) for who in range(3)] * 3], 1):
+        now_s += seconds
+        path = Path(f"/inbox/{which}")
+        if step == "write":
+            files[path], changed_s[path] = identity(size=number), now_s
+        elif step == "remove":
+            files.pop(path, None)
+        elif path in files and (path, files[path]) not in handed and isinstance(step, Sign):
+            settler.see(path, files[path], step, now_s)
+        for due in settler.due(now_s):
+            if due not in files:
+                settler.forget(due)
+                continue
+            settled = settler.look(due, files[due], now_s)
+            if settled is None:
+                continue
+            wait_s = {Sign.MOVED_IN: 0.0, Sign.CLOSED: CLOSED_S, Sign.FOUND: FOUND_S}[settled.sign]
+            assert now_s - changed_s[due] >= wait_s - 1e-6
+            assert (due, files[due]) not in handed
+            handed.add((due, files[due]))
+    assert set(files.items()) <= handed
