@@ -1,0 +1,108 @@
+"""The report's charts: learning curves, reliability, precision against review, and accuracies with their intervals."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from training.report.content import Part, percent
+from training.report.markup import Html, h
+from training.report.scores import Bin, ReviewCurve
+from training.report.svg import Frame, Point, axes, band, chart, dot, line, whisker
+
+COLUMN_WORDS = {
+    "loss": "training loss",
+    "accuracy": "validation accuracy",
+    "log_loss": "validation log loss",
+    "val_loss": "validation loss",
+    "val_accuracy": "validation accuracy",
+}
+
+
+def curves(history: Sequence[Mapping[str, Any]], kind: str) -> dict[str, list[Point]]:
+    """Columns whose names hold `kind` (`loss` or `accuracy`), as (epoch, value), without what is no number."""
+    found: dict[str, list[Point]] = {}
+    for number, row in enumerate(history):
+        epoch = _number(row.get("epoch", number))
+        for name, text in row.items():
+            value = _number(text)
+            if kind in name and isfinite(value) and isfinite(epoch):
+                found.setdefault(COLUMN_WORDS.get(name, name.replace("_", " ")), []).append((epoch, value))
+    return found
+
+
+def _number(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return float("nan")
+
+
+def best_epoch(history: Sequence[Mapping[str, Any]]) -> float | None:
+    """The epoch whose weights were kept: the last one that was the best so far."""
+    best = [_number(row.get("epoch", "")) for row in history if str(row.get("best", "")).lower() in ("true", "1")]
+    return best[-1] if best and isfinite(best[-1]) else None
+
+
+def learning_chart(series: Mapping[str, Sequence[Point]], kind: str, kept: float | None) -> Html:
+    """Curves over the epochs, with the kept epoch marked."""
+    values = [y for points in series.values() for _, y in points]
+    epochs = [x for points in series.values() for x, _ in points]
+    room = (max(values) - min(values)) * 0.08 or 0.05
+    low, high = max(0.0, min(values) - room), max(values) + room
+    frame = Frame((min(epochs), max(*epochs, min(epochs) + 1)), (low, min(high, 1.0) if kind == "accuracy" else high))
+    words = "; ".join(f"{name} from {points[0][1]:.3f} to {points[-1][1]:.3f}" for name, points in series.items())
+    parts = [axes(frame, "epoch", kind, "y" if kind == "accuracy" else "", whole_x=True)]
+    if kept is not None:
+        (x, bottom), (_, top) = frame.at(kept, frame.y[0]), frame.at(kept, frame.y[1])
+        parts.append(h("line", h("title", f"epoch {kept:g} was kept"), x1=x, x2=x, y1=bottom, y2=top, class_="mark"))
+    for number, (name, points) in enumerate(series.items()):
+        parts.append(line(frame, points, f"s{number % 4}"))
+        if len(points) <= 60:
+            parts += [dot(frame, x, y, f"s{number % 4}", f"epoch {x:g}: {name} {y:.4f}", 3.0) for x, y in points]
+    return h("div", legend(list(series)), chart(frame, f"{kind} by epoch".capitalize(), words, parts))
+
+
+def legend(names: Sequence[str]) -> Html:
+    """Names of lines in their colours."""
+    return h("p", [h("span", name, class_=f"key s{number % 4}") for number, name in enumerate(names)], class_="legend")
+
+
+def reliability_chart(bins: Sequence[Bin]) -> Html:
+    """How often photos of a confidence are right; on the diagonal, probabilities mean what they say."""
+    frame = Frame((0.0, 1.0), (0.0, 1.0), height=380)
+    most = max(item.photos for item in bins)
+    parts = [axes(frame, "how sure the model was", "how often it was right", "xy")]
+    parts.append(line(frame, [(0, 0), (1, 1)], "ideal"))
+    for item in bins:
+        words = f"{item.photos:,} photos: {percent(item.confidence)} sure, {percent(item.accuracy)} right"
+        parts.append(whisker(frame, item.confidence, *item.interval, "s0"))
+        parts.append(dot(frame, item.confidence, item.accuracy, "s0", words, 3 + 9 * (item.photos / most) ** 0.5))
+    told = "; ".join(f"{percent(item.confidence, 0)} sure, {percent(item.accuracy, 0)} right" for item in bins)
+    return chart(frame, "Reliability diagram", told, parts)
+
+
+def review_chart(curve: ReviewCurve, part: Part) -> Html:
+    """Share of right ones among what is filed by itself, against the share sent to review."""
+    low = max(0.0, min(float(curve.precision.min()), float(curve.precision[0]) - 0.02) - 0.02)
+    frame = Frame((0.0, 1.0), (low, 1.0), height=380)
+    xs, ys = curve.share.tolist(), curve.precision.tolist()
+    parts = [
+        axes(frame, "share of photos sent to review", "right among the others", "xy"),
+        band(frame, xs, curve.low.tolist(), curve.high.tolist(), "s0"),
+        line(frame, zip(xs, ys, strict=True), "s0"),
+    ]
+    told = f"Without review {percent(ys[0])} are right."
+    if part.sent is not None and not part.sent.all():
+        share, right = at_thresholds(part)
+        words = f"thresholds of this model: {percent(share)} to review, {percent(right)} of the others right"
+        parts.append(dot(frame, share, right, "s1", words, 6.0))
+        told += f" With the {words}."
+    return chart(frame, "Precision against share sent to review", told, parts)
+
+
+def at_thresholds(part: Part) -> tuple[float, float]:
+    """(share sent to review by the thresholds, share of right ones among the others). Some must be left."""
+    if part.sent is None:
+        raise ValueError("there are no thresholds")
+    kept = ~part.sent
+    return float(part.sent.mean()), float((part.predicted == part.true)[kept].mean())

@@ -1,0 +1,50 @@
+"""Photos side by side, each with what it is, what it was taken for, and how surely."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.report.content import Part, ReportInput, percent
+from training.report.markup import Html, h
+from training.report.thumbs import Thumbnails
+
+WORST = 24
+
+
+def worst_mistakes(part: Part) -> NDArray[np.int64]:
+    """Places of the wrong ones, the surest first."""
+    wrong = np.flatnonzero(part.predicted != part.true)
+    return wrong[np.argsort(-part.top[wrong], kind="stable")]
+
+
+def gallery(numbers: Sequence[int], part: Part, given: ReportInput, thumbs: Thumbnails) -> Html:
+    """The photos at these places of a part, as a list of figures."""
+    return h("ul", [h("li", _figure(int(number), part, given, thumbs)) for number in numbers], class_="photos")
+
+
+def _figure(number: int, part: Part, given: ReportInput, thumbs: Thumbnails) -> Html:
+    true, taken = given.labels[part.true[number]], given.labels[part.predicted[number]]
+    name = given.shown(part.photos[number])
+    if true == taken:
+        verdict = [h("b", taken, class_="right"), f" {percent(part.top[number])}"]
+    else:
+        own = float(part.probabilities[number, part.true[number]])
+        verdict = [
+            h("b", taken, class_="wrong"),
+            f" {percent(part.top[number])}",
+            h("br"),
+            h("span", "is ", h("b", true), f" {percent(own)}"),
+        ]
+    return h(
+        "figure",
+        picture(thumbs.of(part.photos[number]), f"{name}: {true}, taken for {taken}"),
+        h("figcaption", h("span", verdict, class_="verdict"), h("span", name, class_="path", title=name)),
+    )
+
+
+def picture(uri: str | None, words: str) -> Html:
+    """The small copy of a photo, or a tile that says that there is none."""
+    if uri is None:
+        return h("div", h("span", "no picture here"), class_="gone", role="img", aria_label=words)
+    return h("img", src=uri, alt=words, loading="lazy", decoding="async")

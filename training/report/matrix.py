@@ -1,0 +1,132 @@
+"""The confusion matrix, whose cells lead to the photos behind them without a script: each is a link to its panel."""
+
+from collections.abc import Iterator, Sequence
+from math import ceil, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.report.content import Part, ReportInput, count
+from training.report.gallery import gallery
+from training.report.markup import Html, h
+from training.report.thumbs import Thumbnails
+
+SHOWN_CLASSES = 30
+PER_MISTAKE = 24
+PER_HIT = 6
+PAIRS = 8
+
+Matrix = NDArray[np.int64]
+
+
+def shown_classes(confusion: Matrix) -> list[int]:
+    """Classes that the matrix shows, in their order: all, or those with the most mistakes in row and column."""
+    if len(confusion) <= SHOWN_CLASSES:
+        return list(range(len(confusion)))
+    wrong = confusion - np.diag(np.diag(confusion))
+    mixed = wrong.sum(axis=0) + wrong.sum(axis=1)
+    return sorted(np.argsort(-mixed, kind="stable")[:SHOWN_CLASSES].tolist())
+
+
+def confusions(confusion: Matrix) -> Iterator[tuple[int, int, int]]:
+    """(photos, true class, class it was taken for) of each kind of mistake, the most frequent first."""
+    wrong = confusion - np.diag(np.diag(confusion))
+    for place in np.argsort(-wrong, axis=None, kind="stable"):
+        true, taken = divmod(int(place), len(confusion))
+        if not wrong[true, taken]:
+            return
+        yield int(wrong[true, taken]), true, taken
+
+
+def cells(part: Part, shown: Sequence[int]) -> dict[tuple[int, int], list[int]]:
+    """Photos to show behind each cell that is not empty: mistakes the surest first, hits the least sure first.
+
+    Mistakes come before hits, so that they get the pictures when there is not room for all.
+    """
+    inside = set(shown)
+    found: dict[tuple[int, int], list[int]] = {}
+    for number in np.argsort(-part.top, kind="stable"):
+        key = int(part.true[number]), int(part.predicted[number])
+        if inside.issuperset(key):
+            found.setdefault(key, []).append(int(number))
+    limited = {
+        (true, taken): numbers[::-1][:PER_HIT] if true == taken else numbers[:PER_MISTAKE]
+        for (true, taken), numbers in found.items()
+    }
+    return dict(sorted(limited.items(), key=lambda item: (item[0][0] == item[0][1], -len(found[item[0]]))))
+
+
+def matrix_table(confusion: Matrix, shown: Sequence[int], labels: Sequence[str]) -> Html:
+    """The table: a row per true class, a column per class it was taken for, darker for a larger share of the row."""
+    others = len(shown) < len(labels)
+    wide = " wide" if len(shown) > 10 else ""
+    head = [h("th", h("span", labels[taken]), scope="col") for taken in shown]
+    rest = h("th", h("span", "others"), scope="col") if others else None
+    rows = [
+        h(
+            "tr",
+            h("th", h("span", "is \\ taken for"), class_="corner"),
+            head,
+            rest,
+            h("th", h("span", "all"), scope="col"),
+        )
+    ]
+    for true in shown:
+        row = confusion[true]
+        tail = h("td", f"{row.sum() - row[list(shown)].sum():,}") if others else None
+        body = [_cell(int(row[taken]), int(row.sum()), true, taken, labels) for taken in shown]
+        total = h("td", f"{row.sum():,}", class_="total")
+        rows.append(h("tr", h("th", h("span", labels[true]), scope="row"), body, tail, total))
+    return h("div", h("table", rows, class_=f"matrix{wide}"), class_="scroll", tabindex="0", role="region",
+             aria_label="Confusion matrix")  # fmt: skip
+
+
+def _cell(number: int, total: int, true: int, taken: int, labels: Sequence[str]) -> Html:
+    kind = "hit" if true == taken else "miss"
+    if not number:
+        return h("td", h("span", "\N{MIDDLE DOT}", aria_label="0"), class_="none")
+    words = f"{count(number, 'photo')} of {labels[true]} taken for {labels[taken]}"
+    level = min(6, ceil(6 * sqrt(number / total)))
+    link = h("a", f"{number:,}", href=f"#{cell_id(true, taken)}", title=words, aria_label=f"{words}: show them")
+    return h("td", link, class_=f"{kind} l{level}")
+
+
+def cell_id(true: int, taken: int) -> str:
+    """Name of a cell's panel within the page: numbers alone, for class names may be anything."""
+    return f"cell-{true}-{taken}"
+
+
+def panels(
+    found: dict[tuple[int, int], list[int]], part: Part, given: ReportInput, confusion: Matrix, thumbs: Thumbnails
+) -> list[Html]:
+    """One panel a cell, hidden until its cell is followed."""
+    made = []
+    for (true, taken), numbers in found.items():
+        total = int(confusion[true, taken])
+        thumbs.want(part.photos[number] for number in numbers)
+        with_picture = [number for number in numbers if part.photos[number] in thumbs]
+        made.append(_panel(true, taken, total, given, gallery(with_picture, part, given, thumbs), len(with_picture)))
+    return made
+
+
+def _panel(true: int, taken: int, total: int, given: ReportInput, photos: Html, shown: int) -> Html:
+    order = "the least sure first" if true == taken else "the surest first"
+    what = "rightly taken for it" if true == taken else f"taken for {given.labels[taken]}"
+    words = f"{count(total, 'photo')} of {given.labels[true]} {what}"
+    note = f"{shown:,} of them, {order}." if shown < total else f"All of them, {order}."
+    if not shown:
+        note = "This page holds no more pictures; predictions.csv names every photo."
+    head = h("header", h("h3", words), h("a", "Close", href="#confusion", class_="close"))
+    return h("section", head, h("p", note, class_="note"), photos, id=cell_id(true, taken), class_="panel",
+             tabindex="-1", aria_label=words)  # fmt: skip
+
+
+def pair_list(confusion: Matrix, shown: Sequence[int], labels: Sequence[str]) -> Html:
+    """The most frequent mistakes in words, linked to their photos where the matrix shows them."""
+    rows = []
+    for number, true, taken in list(confusions(confusion))[:PAIRS]:
+        words = h("span", h("b", labels[true]), " taken for ", h("b", labels[taken]))
+        inside = true in shown and taken in shown
+        link = h("a", words, href=f"#{cell_id(true, taken)}") if inside else words
+        rows.append(h("li", h("span", f"{number:,}", class_="figure"), " ", link))
+    return h("ol", rows, class_="pairs")

@@ -1,0 +1,174 @@
+"""The report's sections that are text and tables: headline, classes, data, model card, how to go on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from training.metrics import ClassMetrics
+from training.report.content import Finding, Part, ReportInput, Step, count, percent
+from training.report.gallery import picture
+from training.report.markup import Child, Html, h
+from training.report.story import at_a_glance, headline
+from training.report.thumbs import Thumbnails
+
+TABLE_ROWS = 250
+FINDING_PHOTOS = 12
+MEANINGS = (
+    ("Interval", "Few photos tell the accuracy less exactly than many: 95 % interval (Wilson, 1927)."),
+    ("Precision", "Of the photos taken for a class, the share that is of it."),
+    ("Recall", "Of the photos of a class, the share that is found. F1 is the harmonic mean of both."),
+    ("AUC", "How likely a photo of the class gets a higher probability for it than a photo of another class."),
+    ("Log loss", "Mean of the negative natural logarithm of the probability given to the true class; 0 is perfect."),
+    (
+        "Calibration error",
+        "Mean distance between how sure and how often right, over 15 equal bins (Naeini, 2015; Guo, 2017).",
+    ),
+    ("Brier score", "Mean squared distance between the probabilities and the truth, 0 to 2 (Brier, 1950)."),
+)  # fmt: skip
+
+
+def section(name: str, title: str, *children: Child) -> Html:
+    """One section that the navigation leads to."""
+    return h("section", h("h2", title, id=f"{name}-title"), children, id=name, aria_labelledby=f"{name}-title")
+
+
+def note(*words: Child) -> Html:
+    """A remark in small."""
+    return h("p", words, class_="note")
+
+
+def hero(given: ReportInput) -> Html:
+    """The accuracy, large, with its interval, and the other figures beside it."""
+    part = given.parts[0]
+    low, high = part.scores.metrics.interval
+    bar = h(
+        "div",
+        h("i", class_="range", style=f"left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"),
+        h("i", class_="point", style=f"left:{100 * part.scores.metrics.accuracy:.2f}%"),
+        class_="interval",
+        aria_hidden="true",
+    )
+    big = h(
+        "div",
+        h("p", "Accuracy on ", part.words, class_="over"),
+        h("p", percent(part.scores.metrics.accuracy), class_="big"),
+        bar,
+        h("p", f"95 % interval {percent(low)} to {percent(high)}", class_="under"),
+        class_="accuracy",
+    )
+    return h("div", big, h("div", h("p", headline(part), class_="lead"), _tiles(given)), class_="hero")
+
+
+def _tiles(given: ReportInput) -> Html:
+    scores = given.parts[0].scores
+    tiles = [
+        ("macro F1", f"{scores.macro_f1:.3f}"),
+        ("mean AUC", "n/a" if scores.macro_auc is None else f"{scores.macro_auc:.4f}"),
+        ("log loss", f"{scores.metrics.log_loss:.3f}"),
+        ("calibration error", f"{scores.calibration_error:.3f}"),
+        ("Brier score", f"{scores.brier:.3f}"),
+    ]
+    tiles += [
+        (f"on {count(len(part.true), part.words[:-1])}", percent(part.scores.metrics.accuracy))
+        for part in given.parts[1:]
+    ]
+    return h("dl", [h("div", h("dt", name), h("dd", value)) for name, value in tiles], class_="tiles")
+
+
+def glance(given: ReportInput) -> Html:
+    """The telling facts, as a list."""
+    return section("glance", "At a glance", h("ul", [h("li", words) for words in at_a_glance(given)], class_="glance"))
+
+
+def class_table(given: ReportInput) -> Html:
+    """Precision, recall, F1 and AUC of each class; of very many, the weakest."""
+    part = given.parts[0]
+    classes = list(enumerate(part.scores.metrics.classes))
+    left_out = None
+    if len(classes) > TABLE_ROWS:
+        kept = sorted(classes, key=lambda item: item[1].f1)[:TABLE_ROWS]
+        left_out = note(f"The {TABLE_ROWS} classes of lowest F1; {len(classes) - TABLE_ROWS:,} more are left out here.")
+        classes = sorted(kept, key=lambda item: item[0])
+    names = ["class", "photos", "precision", "recall", "F1", "AUC"]
+    names += ["threshold", "to review"] if part.sent is not None else []
+    head = h("tr", [h("th", name, scope="col", class_="" if name == "class" else "number") for name in names])
+    rows = [_class_row(index, item, part, given.thresholds) for index, item in classes]
+    table = h("table", h("thead", head), h("tbody", rows), class_="figures")
+    return section("classes", "Each class", left_out, _scroll(table, "Figures of each class"))
+
+
+def _class_row(index: int, item: ClassMetrics, part: Part, thresholds: Mapping[str, float]) -> Html:
+    auc = part.scores.auc[index]
+    cells = [h("td", f"{item.photos:,}", class_="number")]
+    cells += [_bar(value) for value in (item.precision, item.recall, item.f1)]
+    cells.append(h("td", "\N{EN DASH}" if auc is None else f"{auc:.4f}", class_="number"))
+    if part.sent is not None:
+        own = part.sent[part.true == index]
+        cells.append(h("td", f"{thresholds.get(item.label, 0.0):.2f}", class_="number"))
+        cells.append(h("td", percent(float(np.mean(own)), 0) if len(own) else "\N{EN DASH}", class_="number"))
+    return h("tr", h("th", item.label, scope="row"), cells)
+
+
+def _bar(value: float) -> Html:
+    return h("td", f"{value:.3f}", class_="number bar", style=f"--part:{100 * value:.1f}%")
+
+
+def _scroll(child: Html, words: str) -> Html:
+    """Room that scrolls by itself, also from the keyboard, so that the page never does sideways."""
+    return h("div", child, class_="scroll", tabindex="0", role="region", aria_label=words)
+
+
+def data(given: ReportInput, thumbs: Thumbnails) -> Html:
+    """What was found about the data."""
+    parts = [f"{len(part.true):,} {part.words}" for part in given.parts]
+    counts = note(f"This report is on {' and '.join(parts)} of {count(len(given.labels), 'class')}.")
+    return section("data", "The data", counts, [_finding(finding, given, thumbs) for finding in given.findings])
+
+
+def _finding(finding: Finding, given: ReportInput, thumbs: Thumbnails) -> Html:
+    words = {"ok": "fine", "note": "note", "warning": "look here"}[finding.level]
+    badge = h("span", words, class_=f"badge {finding.level}")
+    text = h("p", badge, " ", h("b", finding.title), ". ", finding.sentence)
+    shown = finding.photos[:FINDING_PHOTOS]
+    if not shown:
+        return h("div", text, class_="finding")
+    thumbs.want(path for path, _ in shown)
+    items = [
+        h("li", h("figure", picture(thumbs.of(path), given.shown(path)),
+                  h("figcaption", h("span", given.shown(path), class_="path"), h("span", words))))
+        for path, words in shown
+    ]  # fmt: skip
+    more = len(finding.photos) - len(shown)
+    rest = note(f"{more:,} more are not shown.") if more else None
+    return h(
+        "div", text, h("details", h("summary", "Show them"), h("ul", items, class_="photos"), rest), class_="finding"
+    )
+
+
+def card(given: ReportInput) -> Html:
+    """What the model is, in two columns, and all its settings behind a fold."""
+    rows = [h("div", h("dt", name), h("dd", value)) for name, value in given.card]
+    settings = [h("tr", h("th", name, scope="row"), h("td", value)) for name, value in flat(given.recipe)]
+    fold = h("details", h("summary", "All settings"), h("table", settings, class_="settings")) if settings else None
+    return section("card", "Model card", h("dl", rows, class_="card"), fold)
+
+
+def flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """Nested values as (`section.key`, text) in their order."""
+    found: list[tuple[str, str]] = []
+    for key, value in values.items():
+        found += flat(value, f"{above}{key}.") if isinstance(value, Mapping) else [(f"{above}{key}", str(value))]
+    return found
+
+
+def steps(ways: Sequence[Step]) -> Html:
+    """How to go on: sentences with commands to copy."""
+    items = [h("li", h("p", step.sentence), h("pre", h("code", step.command), tabindex="0")) for step in ways]
+    return section("next", "How to go on", h("ol", items, class_="steps"))
+
+
+def meanings() -> Html:
+    """What each figure means, behind a fold."""
+    rows = [h("div", h("dt", name), h("dd", words)) for name, words in MEANINGS]
+    return h("details", h("summary", "What the figures mean"), h("dl", rows, class_="card"), class_="meanings")

@@ -1,0 +1,82 @@
+"""What the figures say, in sentences: what a colleague would ask first."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from training.report.charts import at_thresholds
+from training.report.content import Part, ReportInput, count, percent
+from training.report.scores import review_curve
+
+_TELLING = 0.01  # a smaller gap between confidence and accuracy is not worth a sentence of its own
+
+
+def headline(part: Part) -> str:
+    """How many were right, in one sentence."""
+    metrics = part.scores.metrics
+    wrong = metrics.photos - metrics.correct
+    return (
+        f"Of {metrics.photos:,} {part.words}, {metrics.correct:,} were put into the right class and {wrong:,} were not."
+    )
+
+
+def at_a_glance(given: ReportInput) -> Iterator[str]:
+    """The most telling facts about the first part."""
+    part = given.parts[0]
+    metrics = part.scores.metrics
+    low, high = metrics.interval
+    yield (
+        f"Another {metrics.photos:,} photos like these would most likely give between {percent(low)} and"
+        f" {percent(high)}: smaller differences between models may be luck."
+    )
+    if metrics.correct < metrics.photos:
+        yield _mixed_up(part, given)
+        yield _weakest(part)
+    yield _sureness(part)
+    yield _review(part)
+
+
+def _mixed_up(part: Part, given: ReportInput) -> str:
+    metrics = part.scores.metrics
+    confusion = np.array(metrics.confusion)
+    both = confusion + confusion.T
+    np.fill_diagonal(both, 0)
+    one, other = divmod(int(both.argmax()), len(both))
+    share = int(both[one, other]) / (metrics.photos - metrics.correct)
+    one_way, other_way = int(confusion[one, other]), int(confusion[other, one])
+    names = given.labels[one], given.labels[other]
+    return (
+        f"Most mixed up are {names[0]} and {names[1]}: {one_way} {names[0]} taken for {names[1]}, {other_way} the other"
+        f" way, together {percent(share, 0)} of all mistakes."
+    )
+
+
+def _weakest(part: Part) -> str:
+    weakest = min((item for item in part.scores.metrics.classes if item.photos), key=lambda item: item.f1)
+    return (
+        f"The weakest class is {weakest.label}: {percent(weakest.recall, 0)} of its {count(weakest.photos, 'photo')}"
+        f" are found, and {percent(weakest.precision, 0)} of what is taken for it is it."
+    )
+
+
+def _sureness(part: Part) -> str:
+    gap = float(part.top.mean()) - part.scores.metrics.accuracy
+    if abs(gap) < _TELLING:
+        return f"Its probabilities can be taken at their word: on average {percent(float(part.top.mean()))} sure."
+    direction = "surer than right" if gap > 0 else "less sure than right"
+    return (
+        f"It is {abs(100 * gap):.1f} points {direction}: on average {percent(float(part.top.mean()))} sure, and"
+        f" {percent(part.scores.metrics.accuracy)} right."
+    )
+
+
+def _review(part: Part) -> str:
+    if part.sent is not None and part.sent.any() and not part.sent.all():
+        share, right = at_thresholds(part)
+        return f"Its own thresholds send {percent(share)} to review, and {percent(right)} of the others are right."
+    curve = review_curve(part.true, part.probabilities)
+    tenth = int(np.abs(curve.share - 0.1).argmin())
+    return (
+        f"Sending the least sure {percent(float(curve.share[tenth]))} to review leaves"
+        f" {percent(float(curve.precision[tenth]))} right among the others."
+    )

@@ -1,0 +1,60 @@
+"""Small copies of photos inside a page: decoded by the contract's own function, encoded anew, a limited number."""
+
+import base64
+import io
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from contract.errors import PhotoError
+from contract.geometry import Geometry, to_input
+
+SIDE_PX = 128
+QUALITY = 72
+
+
+class Thumbnails:
+    """Small copies of photos as data URIs, at most `limit` of them, each made once.
+
+    What is encoded are the pixels alone: no EXIF, no place, no camera, no colour profile.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._made: dict[Path, str | None] = {}
+
+    def want(self, photos: Iterable[Path]) -> None:
+        """Make the copies of these photos, in threads, as far as there is room for more."""
+        fresh = list(dict.fromkeys(photo for photo in photos if photo not in self._made))[: max(0, self._left)]
+        if not fresh:
+            return
+        self._left -= len(fresh)
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "thumbnail") as pool:
+            self._made.update(zip(fresh, pool.map(thumbnail, fresh), strict=True))
+
+    def __contains__(self, photo: Path) -> bool:
+        """True for a photo that there was room for, whether it could be read or not."""
+        return photo in self._made
+
+    def of(self, photo: Path) -> str | None:
+        """The copy as a data URI; None for a photo that cannot be read, or came after the limit."""
+        return self._made.get(photo)
+
+
+def thumbnail(photo: Path) -> str | None:
+    """A JPEG of at most 128 x 128 pixels as a data URI, in the photo's own proportions; None if it cannot be read."""
+    try:
+        pixels = to_input(photo, Geometry("letterbox", SIDE_PX))
+    except PhotoError:
+        return None
+    seen = pixels.max(axis=2) > 0
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    if len(rows):  # the black bars of the letterbox go; an all-black photo stays whole
+        pixels = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
