@@ -33,7 +33,7 @@ class Stranger:
     prefix: tuple[str, ...]
 
     def python(self, script: str) -> "subprocess.CompletedProcess[str]":
-        return self._run([sys.executable, "-c", "from pathlib import Path; " + script])
+        return self._run([sys.executable, "-c", "from pathlib import Path\n" + script])
 
     def phototriage(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         return self._run(command(*arguments))

@@ -1,0 +1,199 @@
+"""The ledger keeps what was committed, whatever happens to its process, and says so when it cannot be used."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon import ledger as ledger_module
+from daemon.ledger import MIGRATIONS, Intent, Ledger, LedgerError
+from daemon.photo import Identity, Outcome
+from tests.daemon.conftest import Stranger
+from tests.daemon.support import environment, opened_ledger
+
+HUGE = Identity(device=2**64 - 1, inode=2**64 - 2, size=2**62, mtime_ns=-(2**60))
+RAW = Path(os.fsdecode(b"/in/caf\xe9 \xf0\x9f\x8c\xb2.jpg"))
+
+
+def planned(name: str = "/in/a.jpg", **fields: object) -> Intent:
+    whole: dict[str, object] = {
+        "becomes": Outcome.FILED, "source": Path(name), "destination": Path("/out/red/a.jpg"),
+        "identity": Identity(1, 2, 3, 4), "sha256": "00", "label": "red",
+    }  # fmt: skip
+    return Intent(**(whole | fields))  # type: ignore[arg-type]
+
+
+def rows(path: Path, columns: str = "*") -> list[tuple[object, ...]]:
+    """Read the photos' rows as another process would, while the ledger may be open."""
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    try:
+        return connection.execute(f"SELECT {columns} FROM photos ORDER BY id").fetchall()
+    finally:
+        connection.close()
+
+
+def test_an_intent_is_open_until_it_is_concluded_and_what_was_not_moved_leaves_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "state" / "ledger.sqlite"
+    with opened_ledger(path) as ledger:
+        first, second, third = ledger.intend([planned("/in/1"), planned("/in/2"), planned("/in/3")], 10.0)
+        (fourth,) = ledger.intend([planned("/in/4", becomes=Outcome.FAILED)], 11.0)
+        ledger.conclude({first: Outcome.FILED, second: None}, 12.0)
+        assert list(ledger.open_intents()) == [third, fourth]
+        ledger.conclude({third: Outcome.GONE, fourth: Outcome.FAILED}, 13.0)
+        assert ledger.open_intents() == {}
+        assert rows(path, "batch, state, becomes, intended_at, concluded_at") == [
+            (1, "filed", "filed", 10.0, 12.0),
+            (1, "gone", "filed", 10.0, 13.0),
+            (2, "failed", "failed", 11.0, 13.0),
+        ]
+    assert path.parent.stat().st_mode & 0o77 == 0
+
+
+def test_numbers_and_names_that_fit_no_column_of_their_kind_come_back_as_they_were(tmp_path: Path) -> None:
+    with opened_ledger(tmp_path / "l") as ledger:
+        (row,) = ledger.intend(
+            [planned(source=RAW, destination=RAW.with_name("x\n'; DROP TABLE photos; --"), identity=HUGE)], 1.0
+        )
+        (back,) = ledger.open_intents().values()
+        assert (back.source, back.destination.name, back.identity) == (RAW, "x\n'; DROP TABLE photos; --", HUGE)
+        ledger.record_root("inbox", RAW, "id", RAW.parent)
+        assert ledger.root("inbox") == ("id", RAW.parent)
+        assert ledger.root("output") is None
+    assert rows(tmp_path / "l", "id, source, label") == [(row, os.fsencode(RAW), "red")]
+
+
+def test_the_whole_story_of_a_photo_is_in_its_row(tmp_path: Path) -> None:
+    story = planned(
+        top={"Forêt": 0.9}, probability=0.9, threshold=0.5, reason="why", model="m", provider="cpu",
+        times_ms={"decode": 1.23456},
+    )  # fmt: skip
+    with opened_ledger(tmp_path / "l") as ledger:
+        ledger.intend([story], 1.0)
+    wanted = ("red", 0.9, '{"Forêt": 0.9}', 0.5, "why", "m", "cpu", '{"decode": 1.235}')
+    assert rows(tmp_path / "l", "label, probability, top, threshold, reason, model, provider, times_ms") == [wanted]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from daemon.ledger import Ledger, Intent
+from daemon.photo import Identity, Outcome
+ledger = Ledger(Path(sys.argv[1]))
+rows = [ledger.intend([Intent(Outcome.FILED, Path(f"/in/{n}"), Path(f"/out/{n}"), Identity(1, n, 3, 4), "00")], 1.0)[0]
+        for n in range(4)]
+ledger.conclude({rows[0]: Outcome.FILED, rows[1]: None}, 2.0)
+ledger._connection.execute("BEGIN IMMEDIATE")
+ledger._insert(Intent(Outcome.FILED, Path("/in/half"), Path("/out/half"), Identity(1, 9, 3, 4), "00"), 3.0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_was_committed_survives_a_kill_and_what_was_not_never_was(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment(), timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    with opened_ledger(path) as ledger:
+        assert [intent.source for intent in ledger.open_intents().values()] == [Path("/in/2"), Path("/in/3")]
+        ledger.intend([planned()], 4.0)
+    assert [row[0] for row in rows(path, "batch")] == [1, 3, 4, 5]
+
+
+def test_a_new_version_brings_an_old_ledger_up_to_date_in_order_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "l"
+    with opened_ledger(path) as ledger:
+        ledger.intend([planned()], 1.0)
+    more = (*MIGRATIONS, "ALTER TABLE photos ADD COLUMN a TEXT;", "UPDATE photos SET a = coalesce(a, '') || 'x';")
+    monkeypatch.setattr(ledger_module, "MIGRATIONS", more)
+    for _ in range(2):
+        with opened_ledger(path) as ledger:
+            assert len(ledger.open_intents()) == 1
+        assert rows(path, "source, a") == [(b"/in/a.jpg", "x")]
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "l"
+    with opened_ledger(path) as ledger:
+        ledger.intend([planned()], 1.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(ledger_module, "MIGRATIONS", (*MIGRATIONS, "DELETE FROM photos; SELECT * FROM nowhere;"))
+        with pytest.raises(LedgerError, match="nowhere"):
+            Ledger(path)
+    with opened_ledger(path) as ledger:
+        assert len(ledger.open_intents()) == 1
+
+
+def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    with opened_ledger(path) as ledger:
+        ledger._connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(LedgerError, match=r"written by a newer phototriage\. Update this one"):
+        Ledger(path)
+
+
+@pytest.mark.parametrize("damage", ["text", "torn"])
+def test_a_damaged_ledger_is_refused_with_what_to_do(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "l"
+    with opened_ledger(path) as ledger:
+        ledger.intend([planned(f"/in/{number}") for number in range(500)], 1.0)
+    data = path.read_bytes()
+    torn = data[:1024] + b"\xff" * 8192 + data[9216:]
+    path.write_bytes(b"this is a text of mine" * 300 if damage == "text" else torn)
+    with pytest.raises(LedgerError, match=r"is damaged: move it away and start again") as caught:
+        Ledger(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_written_is_said(stranger: Stranger) -> None:
+    stranger.folder.chmod(0o555)
+    script = f"from daemon.ledger import Ledger; Ledger(Path({str(stranger.folder / 'state' / 'l')!r}))"
+    done = stranger.python(script)
+    stranger.folder.chmod(0o755)
+    assert "LedgerError: The ledger" in done.stderr
+    assert "Check the folder's permissions" in done.stderr
+
+
+def test_a_full_disk_stops_one_batch_and_not_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    with opened_ledger(path) as ledger:
+        (first,) = ledger.intend([planned("/in/first")], 1.0)
+        (pages,) = ledger._connection.execute("PRAGMA page_count").fetchone()
+        ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            ledger.intend([planned(f"/in/{number}" + "x" * 3000) for number in range(50)], 2.0)
+        ledger.conclude({first: Outcome.FILED}, 3.0)
+        ledger._connection.execute("PRAGMA max_page_count = 1000000")
+        ledger.intend([planned("/in/second")], 4.0)
+        assert [intent.source for intent in ledger.open_intents().values()] == [Path("/in/second")]
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
+    """Another process that reads holds up a commit in the rollback journal; in WAL it does not, but errors may."""
+    path = tmp_path / "l"
+    with opened_ledger(path) as ledger:
+        ledger._connection.execute("PRAGMA journal_mode = DELETE")
+        ledger._connection.execute("PRAGMA busy_timeout = 1")
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM photos").fetchall()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            ledger.intend([planned("/in/1")], 1.0)
+        reader.execute("COMMIT")
+        reader.close()
+        ledger.intend([planned("/in/2")], 2.0)
+        assert [intent.source for intent in ledger.open_intents().values()] == [Path("/in/2")]
+
+
+def test_others_read_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    with opened_ledger(path) as ledger:
+        for number in range(5):
+            (row,) = ledger.intend([planned(f"/in/{number}")], 1.0)
+            assert rows(path, "state")[-1] == ("intent",)
+            ledger.conclude({row: Outcome.FILED}, 2.0)
+            assert rows(path, "state") == [("filed",)] * (number + 1)
