@@ -146,6 +146,14 @@ def test_a_200_megapixel_jpeg_takes_little_memory_and_damaged_files_make_no_nois
     assert int(done.stdout) < 100
 
 
+def test_what_pillow_logs_about_a_damaged_file_reaches_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    samples = struct.pack("<HHII", 277, 3, 1, 3)
+    data = example("tiff")
+    assert samples in data
+    assert refusal(data.replace(samples, samples[:8] + b"\x63\0\0\0")).reason is Reason.CORRUPT
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("path", ["missing.jpg", ".", "nul\0.jpg"])
 def test_a_path_that_cannot_be_read_is_unreadable(tmp_path: Path, path: str) -> None:
     assert refusal(tmp_path / path).reason is Reason.UNREADABLE

@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,25 @@ def test_what_a_killed_process_left_is_neither_in_the_way_nor_seen_under_the_nam
     assert all(name.startswith(".") for name in names(tmp_path) if name != "model.onnx")
     publish_bytes(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_content_is_synced_before_the_rename_and_the_folder_after_it(
+    tmp_path: Path, root: Path, require: Callable[[str], str]
+) -> None:
+    """Only the order of system calls shows this: whatever is killed, the page cache survives."""
+    program = "import sys; from pathlib import Path; from contract.publish import publish_bytes as publish\n"
+    program += "publish(Path(sys.argv[1]), b'x')"
+    trace = tmp_path / "trace"
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    tracer = [require("strace"), "-y", "-e", "trace=write,fsync,rename,renameat,renameat2", "-o", str(trace)]
+    subprocess.run([*tracer, sys.executable, "-c", program, str(folder / "model.onnx")], cwd=root, check=True)
+    lines = [line for line in trace.read_text().splitlines() if str(folder) in line]
+    assert [line.split("(")[0].removesuffix("2").removesuffix("at") for line in lines] == [
+        "write",
+        "fsync",
+        "rename",
+        "fsync",
+    ]
+    assert ".part>" in lines[1]
+    assert f"<{folder}>" in lines[3]

@@ -70,6 +70,7 @@ def test_the_provider_is_the_one_that_runs(model: Model) -> None:
     assert model.provider == "cpu"
     assert model.note == ""
     assert model.session.get_providers() == ["CPUExecutionProvider"]
+    assert model.session._enable_fallback is False  # has no public name, and shows only where a GPU fails in a run
 
 
 @WITHOUT_CUDA
