@@ -1,0 +1,1 @@
+"""`phototriage check-data`: what is wrong with a dataset, before a network learns it."""
