@@ -14,11 +14,12 @@ from contract.metadata import Contract
 from contract.publish import publish_bytes
 from contract.session import run_session
 from convert import export, gate
+from convert.card import card
 from convert.clean import clean, node_counts
 from convert.errors import OutputError
 from convert.gate import Parity
 from convert.photos import parity_photos
-from convert.stamp import proven, stamped, versions
+from convert.stamp import proven, stamped
 from training.run import Run, load_run
 
 Say = Callable[[str, str], None]
@@ -76,7 +77,7 @@ def convert_run(folder: Path, output: Path, say: Say) -> Converted:
     export.keras_on_cpu()
     network = run.load_keras()
     exported, model = _export(network, run, say)
-    contract = _contract(network, run, model, say)
+    parity, contract = _verify(network, run, model, say)
     data = stamped(model, contract)
     opened = proven(data, contract)
     say(
@@ -92,7 +93,7 @@ def convert_run(folder: Path, output: Path, say: Say) -> Converted:
         labels=contract.labels,
         nodes_exported=exported,
         nodes=node_counts(model),
-        parity=Parity(**contract.metrics["parity"]),
+        parity=parity,
         golden=len(contract.golden),
         replaced=replaced,
         seconds=round(time.monotonic() - started, 2),
@@ -110,8 +111,8 @@ def _export(network: Any, run: Run, say: Say) -> tuple[dict[str, int], onnx.Mode
     return before, model
 
 
-def _contract(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> Contract:
-    """Let the export through the gate and write down what it promises, with the figure of the gate on the card."""
+def _verify(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> tuple[Parity, Contract]:
+    """Let the export through the gate, and write down what it promises, with the gate's figure among the metrics."""
     session = gate.open_on_cpu(model.SerializeToString())
     gate.check_signature(session, run.geometry.size_px, len(run.labels))
     photos = parity_photos([path for path, _ in run.validation], run.geometry)
@@ -119,17 +120,8 @@ def _contract(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> Contr
     exported = gate.onnx_probabilities(session, photos.images)
     parity = gate.compare(answers, exported, photos.names, run.labels, str(photos))
     say("parity", str(parity))
-    return Contract(
-        labels=run.labels,
-        geometry=run.geometry,
-        temperature=run.temperature,
-        thresholds=run.thresholds,
-        metrics={**run.metrics, "parity": asdict(parity)},
-        recipe=run.recipe,
-        data={"name": run.dataset.name, "sha256": run.data_hash},
-        made_by=versions(),
-        golden=make_golden(lambda images: run_session(session, images), run.geometry),
-    )
+    golden = make_golden(lambda images: run_session(session, images), run.geometry)
+    return parity, card(run, parity, golden)
 
 
 def check_output(output: Path) -> None:

@@ -112,9 +112,11 @@ def write_run(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Callabl
             "geometry": {"id": geometry.id, "size_px": SIZE_PX},
             "temperature": TEMPERATURE,
             "thresholds": dict.fromkeys(LABELS, 0.5),
-            "metrics": {"validation": {"accuracy": 1.0}},
+            "metrics": {"validation": {"accuracy": 1.0, "confusion": [[2, 0], [0, 2]]}},
             "recipe": {"seed": 3},
-            "dataset": {"root": str(dataset), "sha256": "5ce9e5"},
+            "dataset": {"root": str(dataset), "sha256": "5ce9e5", "photos": {"train": 60, "val": 12, "test": 0}},
+            "weights": {"name": "none"},
+            "made_by": {"keras": "3.15.0"},
         }
         write_manifest(folder, manifest)
         return folder

@@ -25,6 +25,10 @@ def test_published_file_carries_the_contract_of_the_run(converted: tuple[Path, R
     assert contract.temperature == pytest.approx(run.temperature)
     assert dict(contract.thresholds) == dict(run.thresholds)
     assert contract.data["sha256"] == run.data_hash
+    assert contract.data["photos"] == {"train": 60, "val": 12, "test": 0}
+    assert contract.recipe == {"seed": 3, "initial_weights": {"name": "none"}}
+    assert contract.made_by["trained with"] == "keras 3.15.0"
+    assert contract.metrics["validation"] == {"accuracy": 1.0}, "the confusion matrix would outgrow the contract"
     assert contract.precision == "fp32"
     assert contract.metrics["parity"]["max_difference"] < 1e-4
     assert {"python", "tensorflow", "keras", "tf2onnx", "onnx"} <= contract.made_by.keys()

@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convert.card import card
 from convert.errors import OutputError
+from convert.gate import Parity
 from convert.pipeline import publish
 from tests.convert.calls import convert, refused
+from training.errors import RunError
 from training.run import load_run
 
 WriteRun = Callable[[Path], Path]
@@ -77,6 +80,13 @@ def test_labels_that_cannot_be_folders_are_refused(old: Path, run_folder: Path, 
 def test_a_label_more_than_the_network_has_is_refused(old: Path, run_folder: Path, tmp_path: Path) -> None:
     labels = [*load_run(run_folder).labels, "zoo"]
     refused(old, edited(run_folder, tmp_path, labels=labels), because="(None, 7)")
+
+
+@pytest.mark.parametrize("changes", [{"metrics": {"validation": 3}}, {"weights": "?", "made_by": [1]}])
+def test_a_damaged_manifest_is_refused(run_folder: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    run = load_run(edited(run_folder, tmp_path, **changes))
+    with pytest.raises(RunError, match="is damaged"):
+        card(run, Parity("256 validation photos", 1e-6, 0), ())
 
 
 def test_outputs_that_cannot_be_written_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:
