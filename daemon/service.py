@@ -53,6 +53,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER))
         ledger = Ledger(state_folder(inbox) / "ledger.sqlite")
         stack.callback(ledger.close)
+        stack.enter_context(_said())
         if not _mounted(ledger, inbox, output, report, stopped, once=once):
             return report
         stack.callback(InboxLock(inbox).close)
@@ -63,7 +64,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         stopped.then(pipeline.stop)
         _say_ready(report, settings, model, inbox, output)
         with report.progress(sum(1 for _ in scan(inbox))) if once else nullcontext():
-            _run(pipeline, once=once)
+            pipeline.run(once=once)
         notify("STOPPING=1")
         report.summary(once=once)
     return report
@@ -173,9 +174,10 @@ def _say_ready(report: Report, settings: Settings, model: Model, inbox: Path, ou
     notify(f"READY=1\nSTATUS=ready on {model.provider}: {printable(inbox)} -> {printable(output)}")
 
 
-def _run(pipeline: Pipeline, *, once: bool) -> None:
+@contextmanager
+def _said() -> Iterator[None]:
     try:
-        pipeline.run(once=once)
+        yield
     except (OSError, sqlite3.Error) as error:
         raise PhototriageError(
             f"The daemon stopped because of {error!r}. No photo is lost: what was not filed is in the inbox, and the "
