@@ -4,6 +4,7 @@ They are validated once, here; the parts get plain arguments and never look at s
 """
 
 import functools
+import math
 import os
 import tomllib
 from collections.abc import Callable
@@ -55,6 +56,33 @@ class ReviewBelow(click.ParamType[str | float]):
         return number
 
 
+class FolderOrFile(click.Path):
+    """A path with something in it: an empty one, as from an unset shell variable, would be the working directory."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; an empty one is wrong usage."""
+        if value == "":
+            self.fail("The path is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A time from 0 on; what is no number compares with nothing and would turn every rule off."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number of seconds; NaN is wrong usage."""
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no time.", param, ctx)
+        return seconds
+
+
 def read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
     """Take a TOML file's values as defaults of the options; a key that is no option is refused."""
     if path is None:
@@ -65,24 +93,44 @@ def read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
         raise click.BadParameter(f"{path} cannot be read ({error.strerror}).", ctx, param) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path} is no valid TOML: {error}", ctx, param) from error
-    known = {option.name: option for option in ctx.command.params if option.name not in ("config", "help")}
-    names = {"json": "as_json"}
-    settings = {names.get(key, key.replace("-", "_")): value for key, value in values.items()}
-    unknown = sorted(key for key in settings if key not in known)
-    if unknown:
-        keys = ", ".join(sorted(name for name in known if name))
-        raise click.BadParameter(f"{path} has the unknown key {unknown[0]!r}. Known keys: {keys}.", ctx, param)
-    tables = sorted(key for key, value in settings.items() if isinstance(value, dict | list))
-    if tables:
-        raise click.BadParameter(f"{path}: the key {tables[0]!r} must be one plain value.", ctx, param)
+    known = {_key(option): option for option in ctx.command.params if option.name not in ("config", "help")}
+    settings = {}
+    for key, value in values.items():
+        option = known.get(key.replace("-", "_"))
+        if option is None:
+            keys = ", ".join(sorted(known))
+            raise click.BadParameter(f"{path} has the unknown key {key!r}. Known keys: {keys}.", ctx, param)
+        wanted = _kinds(option)
+        if type(value) not in wanted:
+            kinds = " or ".join(_WORDS[kind] for kind in wanted)
+            raise click.BadParameter(f"{path}: the key {key!r} must be {kinds}, and is {value!r}.", ctx, param)
+        settings[str(option.name)] = value
     ctx.default_map = {**(ctx.default_map or {}), **settings}
 
 
+_WORDS = {str: "a text in quotes", bool: "true or false", int: "a whole number", float: "a number"}
+
+
+def _key(option: click.Parameter) -> str:
+    return option.opts[0].strip("-").replace("-", "_")
+
+
+def _kinds(option: click.Parameter) -> tuple[type, ...]:
+    """Types that an option's value may have in a file; click would make numbers of booleans, and paths of numbers."""
+    if isinstance(option, click.Option) and option.is_flag:
+        return (bool,)
+    if isinstance(option.type, click.IntRange):
+        return (int,)
+    if isinstance(option.type, click.FloatRange):
+        return int, float
+    return (str, int, float) if isinstance(option.type, ReviewBelow) else (str,)
+
+
 _OPTIONS = (
-    click.option("--inbox", type=click.Path(path_type=Path), required=True, help="Folder to take photos from."),
-    click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder of the class folders."),
+    click.option("--inbox", type=FolderOrFile(), required=True, help="Folder to take photos from."),
+    click.option("--output", type=FolderOrFile(), required=True, help="Folder of the class folders."),
     click.option(
-        "--model", type=click.Path(path_type=Path), default=SHIPPED_MODEL, show_default="the shipped scenes.onnx",
+        "--model", type=FolderOrFile(), default=SHIPPED_MODEL, show_default="the shipped scenes.onnx",
         help="Model made by `phototriage convert`.",
     ),
     click.option(
@@ -94,7 +142,7 @@ _OPTIONS = (
         help="Put unsure photos into _review: below this probability, or below the model's own thresholds (auto).",
     ),
     click.option(
-        "--give-up-after", type=click.FloatRange(min=0), default=60.0, show_default=True, metavar="SECONDS",
+        "--give-up-after", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS",
         help="Put an unreadable photo into _failed once it has not changed for so long.",
     ),
     click.option(
@@ -117,7 +165,7 @@ def options(command: Callable[[Settings], None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     config = click.option(
-        "--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=read_config,
+        "--config", type=FolderOrFile(), is_eager=True, expose_value=False, callback=read_config,
         envvar="PHOTOTRIAGE_CONFIG", help="TOML file with these options as keys; flags win over it.",
     )  # fmt: skip
     decorated = config(decorated)
