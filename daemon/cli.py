@@ -8,7 +8,7 @@ from daemon.settings import Settings, options, refuse_unknown_environment
 @click.command()
 @options
 def watch(settings: Settings) -> None:
-    r"""File each photo that arrives in a folder under its class, until stopped.
+    """File each photo that arrives in a folder under its class, until stopped.
 
     Photos already there are filed too. A photo that cannot be read goes to OUTPUT/_failed with its reason beside it;
     what is no photo stays in the inbox. Nothing is ever overwritten: a taken name gets a number. Stop with Ctrl-C or
@@ -26,7 +26,7 @@ def watch(settings: Settings) -> None:
 @click.command()
 @options
 def sort(settings: Settings) -> None:
-    r"""File the photos that are in a folder now under their classes, then exit.
+    """File the photos that are in a folder now under their classes, then exit.
 
     The same path as `watch`, once. Exits with 1 if photos had to stay that should have been filed, as when the
     output cannot be written. A photo that cannot be read, but changed less than --give-up-after ago, is waited for.
