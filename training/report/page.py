@@ -119,7 +119,10 @@ def _trust(given: ReportInput) -> Html:
 
 
 def _reliability_words() -> str:
-    return "On the diagonal, a photo that the model is 80 % sure of is right in 80 of 100 cases. Larger dots: more photos; lines: 95 % intervals."
+    return (
+        "On the diagonal, a photo that the model is 80 % sure of is right in 80 of 100 cases. Larger dots: more photos;"
+        " lines: 95 % intervals."
+    )
 
 
 def _bin_table(bins: tuple[Bin, ...]) -> Html:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
+NAME = 24  # characters of a name; longer ones are cut
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#1b57b0", "#b03f0c", "#0b6b57", "#77419f", "#565c66"
 
 
@@ -49,6 +50,11 @@ def png(draw: "Callable[[Figure], None]") -> bytes:
         draw(figure)
         figure.savefig(file, format="png")
     return file.getvalue()
+
+
+def clipped(name: str) -> str:
+    """A name that leaves room for the figure."""
+    return name if len(name) <= NAME else f"{name[: NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def tidy(axes: Any) -> None:
@@ -86,7 +92,7 @@ def confusion(figure: "Figure", given: ReportInput) -> None:
     counts = np.array(part.scores.metrics.confusion)
     chosen = shown_classes(counts)
     shares = (counts / np.maximum(1, counts.sum(axis=1, keepdims=True)))[np.ix_(chosen, chosen)]
-    counts, names = counts[np.ix_(chosen, chosen)], [given.labels[index] for index in chosen]
+    counts, names = counts[np.ix_(chosen, chosen)], [clipped(given.labels[index]) for index in chosen]
     side = max(5.0, 2.0 + 0.55 * len(chosen))
     figure.set_size_inches(side + 1, side)
     axes = figure.subplots()

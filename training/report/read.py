@@ -40,13 +40,15 @@ def _parse(rows: list[list[str]], root: Path, index: dict[str, int]) -> Predicti
         raise ValueError("it holds no photos")
     photos = tuple(Photo(Path(os.path.normpath(root / row[0])), index[row[2]], row[1]) for row in rows)
     given = np.array([row[4:] for row in rows], np.float64)
+    if given.shape[1:] != (len(index),):
+        raise ValueError("a line is too short")
     predicted = np.array([index[row[3]] for row in rows], np.int64)
     return Predictions(photos, _restored(given, predicted))
 
 
 def _restored(given: NDArray[np.float64], predicted: NDArray[np.int64]) -> NDArray[np.float64]:
     """Undo what rounding to six digits does: zeros, sums that are not 1, and ties with the class predicted."""
-    if not np.isfinite(given).all() or (given < 0).any() or given.ndim != 2:
+    if not np.isfinite(given).all() or (given < 0).any():
         raise ValueError("it holds probabilities that are none")
     places = np.arange(len(given))
     restored = np.maximum(given, ROUNDING)

@@ -1,0 +1,93 @@
+"""The report in a real browser: in light and dark, without a word on the console or a request, its cells followed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.training.report.browser import Shown, browse
+from tests.training.report.support import LABELS, TAKEN, Page, probabilities
+from training.layout import Photo
+from training.report import ReportInput, write_report
+from training.table import Predictions
+
+pytestmark = [pytest.mark.system("chromium"), pytest.mark.timeout(300)]
+
+EVIL = "<script>document.title='taken over'</script><img src=x onerror=\"document.title='taken over'\">"
+MAGENTA = (255, 0, 255)
+Browse = Callable[..., Shown]
+
+
+@pytest.fixture
+def report(photos: tuple[Photo, ...], tmp_path: Path) -> Path:
+    """A report whose class and photo carry hostile names; the forest taken for sea is a magenta photo."""
+    odd = tmp_path / "photos" / "<script>document.title='taken over'<"
+    odd = odd.with_name(odd.name + "\N{DIVISION SLASH}script>.png")
+    Image.new("RGB", (64, 64), MAGENTA).save(odd)
+    shown = tuple(replace(photo, path=odd) if number == 3 else photo for number, photo in enumerate(photos))
+    given = ReportInput(
+        title=EVIL,
+        labels=(*LABELS[:2], EVIL),
+        predictions=Predictions(shown, probabilities(TAKEN, 3)),
+        root=tmp_path / "photos",
+        history=[{"epoch": 0, "accuracy": 0.5, "loss": 1.0}, {"epoch": 1, "accuracy": 0.7, "loss": 0.5}],
+    )
+    return write_report(tmp_path / "report", given)
+
+
+@pytest.fixture
+def show(require: Callable[[str], str], tmp_path: Path) -> Browse:
+    browser = require("chromium")
+    return lambda address, *more: browse(browser, address, tmp_path, *more)
+
+
+def colours(screenshot: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+    with Image.open(screenshot) as image:
+        return np.asarray(image.convert("RGB"), np.int16)
+
+
+def magenta(screenshot: Path) -> int:
+    """How many pixels are of that colour, as far as JPEG keeps it."""
+    return int((np.abs(colours(screenshot) - np.array(MAGENTA)).max(axis=2) < 24).sum())
+
+
+def test_a_page_that_asks_and_complains_is_seen_to(show: Browse, tmp_path: Path) -> None:
+    """The next test would pass with a browser that tells nothing: here it has something to tell."""
+    file = tmp_path / "asking.html"
+    file.write_text('<img src="http://192.0.2.1/x.png"><script>console.log("hello")</script>', encoding="utf-8")
+    shown = show(file.as_uri())
+    assert set(shown.requests) == {"http://192.0.2.1/x.png"}
+    assert any("hello" in words for words in shown.console)
+
+
+@pytest.mark.parametrize(("scheme", "least", "most"), [("light", 200, 255), ("dark", 0, 60)])
+def test_it_follows_light_and_dark_asks_nothing_runs_nothing_and_stays_silent(
+    report: Path, show: Browse, scheme: str, least: int, most: int
+) -> None:
+    shown = show(report.as_uri(), scheme)
+    corner = colours(shown.screenshot)[5, 5]
+    assert least <= corner.min() <= corner.max() <= most
+    assert shown.requests == []
+    assert shown.console == []
+    page = Page(shown.dom)
+    assert not page.all("script")
+    assert f"<title>{EVIL.split('>', maxsplit=1)[0].replace('<', '&lt;')}" in shown.dom
+    assert len(page.all("svg")) == 4
+    assert len(page.all("section")) > 6
+
+
+def test_a_cell_of_the_matrix_opens_the_photos_behind_it(report: Path, show: Browse) -> None:
+    assert magenta(show(report.as_uri()).screenshot) == 0
+    assert magenta(show(f"{report.as_uri()}#cell-0-1").screenshot) > 5000
+    assert magenta(show(f"{report.as_uri()}#cell-1-2").screenshot) == 0
+
+
+def test_nothing_is_wider_than_a_telephone(report: Path, show: Browse) -> None:
+    """A page that scrolls sideways would show its paper right of the cards, and cut the cards' right border."""
+    narrow = colours(show(report.as_uri(), "light", "500,1400").screenshot)
+    cards = (narrow[600:1300] == 255).all(axis=2)
+    assert cards[:, 40:460].mean() > 0.5
+    assert not cards[:, 490:].any()

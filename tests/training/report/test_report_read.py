@@ -1,0 +1,70 @@
+"""What training wrote as predictions comes back as it was, whatever the names are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.report.support import LABELS
+from training.errors import RunError
+from training.layout import Photo
+from training.report.read import read_history, read_predictions
+from training.table import Predictions, write_predictions
+
+
+def written(root: Path, predictions: Predictions, labels: tuple[str, ...] = LABELS) -> Path:
+    file = root / "predictions.csv"
+    write_predictions(file, predictions, root, labels)
+    return file
+
+
+def test_predictions_come_back_with_photos_splits_and_probabilities(tmp_path: Path) -> None:
+    names = ("=1+1.jpg", "a,b\n.jpg", "caf\udce9.jpg", "'quoted.jpg")
+    photos = tuple(Photo(tmp_path / "sea" / name, 1, split) for name, split in zip(names, ("val", "val", "test", ""),
+                                                                                      strict=True))  # fmt: skip
+    before = Predictions(photos, np.array([[0.2, 0.5, 0.3]] * 4))
+    after = read_predictions(written(tmp_path, before), tmp_path, LABELS)
+    assert after.photos == photos
+    assert np.abs(after.probabilities - before.probabilities).max() < 1e-6
+
+
+def test_class_names_that_look_like_formulas_come_back(tmp_path: Path) -> None:
+    labels = ("+1", "-1")
+    before = Predictions((Photo(tmp_path / "+1" / "a.jpg", 0, "val"),), np.array([[0.9, 0.1]]))
+    assert read_predictions(written(tmp_path, before, labels), tmp_path, labels).photos == before.photos
+
+
+def test_a_probability_rounded_to_zero_is_not_taken_for_impossible(tmp_path: Path) -> None:
+    before = Predictions((Photo(tmp_path / "sea" / "a.jpg", 1, "val"),), np.array([[0.9999999, 1e-8, 0.0]]))
+    after = read_predictions(written(tmp_path, before), tmp_path, LABELS)
+    assert -np.log(after.probabilities[0, 1]) < 16
+    assert after.probabilities.sum() == pytest.approx(1.0)
+
+
+def test_a_tie_made_by_rounding_keeps_the_class_that_was_predicted(tmp_path: Path) -> None:
+    before = Predictions((Photo(tmp_path / "sea" / "a.jpg", 1, "val"),), np.array([[0.4, 0.4 + 1e-9, 0.2]]))
+    assert read_predictions(written(tmp_path, before), tmp_path, LABELS).probabilities.argmax() == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "path,split,true,predicted,forest,sea,street\n",
+        "path,split,true,predicted,sea,forest,street\na,val,sea,sea,1,0,0\n",
+        "path,split,true,predicted,forest,sea,street\na,val,sea,sea,0.1,0.9\n",
+        "path,split,true,predicted,forest,sea,street\na,val,lake,sea,0.1,0.9,0\n",
+        "path,split,true,predicted,forest,sea,street\na,val,sea,sea,0.9,0.1,0\n",
+        "path,split,true,predicted,forest,sea,street\na,val,sea,sea,nan,0.1,0\n",
+        "path,split,true,predicted,forest,sea,street\na,val\n",
+    ],
+)
+def test_damaged_predictions_are_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "predictions.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(RunError, match="missing or damaged"):
+        read_predictions(file, tmp_path, LABELS)
+
+
+def test_a_history_that_is_not_there_is_no_error(tmp_path: Path) -> None:
+    assert read_history(tmp_path / "history.csv") == []

@@ -1,0 +1,45 @@
+"""`phototriage compare`: runs side by side. Nothing heavy is imported before the command really runs."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="RUN RUN...")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for compare.html, a PNG and changes.csv.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON object on standard output.")
+def compare(runs: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
+    """Set runs side by side: figures, settings that differ, and which photos changed.
+
+    RUN is a run folder; the first one is what the others are compared with. Test photos count where every run has
+    some, else validation photos. Whether a difference is more than chance is McNemar's test on the common photos.
+
+    \b
+    Examples:
+      phototriage compare runs/quick runs/mine
+      phototriage compare runs/quick runs/mine runs/large --output compared
+      phototriage compare runs/quick runs/mine --json
+    """
+    if len(runs) < 2:
+        raise click.UsageError("Pass two runs or more.")
+    from rich.console import Console
+
+    from training.compare.comparison import compare_runs
+    from training.compare.show import show
+    from training.output import check_output
+
+    comparison = compare_runs(runs)
+    if output is not None:
+        for run in comparison.runs:
+            check_output(output, run.run.dataset)
+    if as_json:
+        click.echo(json.dumps(comparison.to_dict(), ensure_ascii=False))
+    else:
+        show(comparison, Console())
+    if output is not None:
+        from training.compare.write import write_comparison
+
+        page = write_comparison(output, comparison)
+        click.echo(f"The comparison is in {click.format_filename(page)}.", err=as_json)

@@ -1,0 +1,48 @@
+"""A comparison on the terminal, and its runs as rows of text that the page shows too."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from training.compare.comparison import Comparison
+from training.compare.measured import Measured
+from training.progress import duration
+
+DASH = "\N{EN DASH}"
+COLUMNS = ("run", "photos", "accuracy", "95 % interval", "log loss", "calibration error", "macro F1", "size", "time")
+
+
+def row(run: Measured) -> tuple[str, ...]:
+    """One run under `COLUMNS`."""
+    scores = run.part.scores
+    low, high = scores.metrics.interval
+    return (
+        run.name,
+        f"{scores.metrics.photos:,}",
+        f"{scores.metrics.accuracy:.4f}",
+        f"{low:.3f} to {high:.3f}",
+        f"{scores.metrics.log_loss:.4f}",
+        f"{scores.calibration_error:.4f}",
+        f"{scores.macro_f1:.4f}",
+        DASH if run.size_bytes is None else f"{run.size_bytes / 1e6:.1f} MB",
+        DASH if run.seconds is None else duration(run.seconds),
+    )
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """Print the runs beside each other with the settings that differ, and each pair in a sentence."""
+    table = Table(comparison.words)
+    for run in comparison.runs:
+        table.add_column(Text(run.name), justify="right")
+    best = [run.part.scores.metrics.accuracy == comparison.best for run in comparison.runs]
+    for name, *values in list(zip(COLUMNS, *map(row, comparison.runs), strict=True))[1:]:
+        bold = name == "accuracy"
+        table.add_row(
+            name, *(Text(text, "bold" if bold and top else "") for text, top in zip(values, best, strict=True))
+        )
+    table.add_section()
+    for name, values in comparison.settings:
+        table.add_row(Text(name), *map(Text, values))
+    console.print(table)
+    for line in (*(pair.sentence() for pair in comparison.pairs), *comparison.notes):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,60 @@
+"""Write a comparison into a folder: the page, its plot as PNG, and every photo that changed as CSV."""
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contract.publish import publish_bytes
+from training.compare.comparison import Comparison
+from training.compare.page import page
+from training.report.pictures import BLUE, GREEN, ORANGE, PURPLE, clipped, png, tidy, title
+from training.table import cell, path_cell
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAGE, PLOT, CHANGES = "compare.html", "accuracy.png", "changes.csv"
+
+
+def write_comparison(folder: Path, comparison: Comparison) -> Path:
+    """Write compare.html, accuracy.png and changes.csv into `folder`; returns the page's path.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    publish_bytes(folder / PAGE, page(comparison).encode("utf-8"))
+    publish_bytes(folder / PLOT, png(lambda figure: plot(figure, comparison)))
+    publish_bytes(folder / CHANGES, changes(comparison).encode("utf-8", "surrogateescape"))
+    return folder / PAGE
+
+
+def plot(figure: "Figure", comparison: Comparison) -> None:
+    """Accuracies with their 95 % intervals, one row a run."""
+    figure.set_size_inches(7, 1.6 + 0.5 * len(comparison.runs))
+    axes = figure.subplots()
+    for place, run in enumerate(reversed(comparison.runs)):
+        colour = (BLUE, ORANGE, GREEN, PURPLE)[(len(comparison.runs) - 1 - place) % 4]
+        metrics = run.part.scores.metrics
+        axes.plot(metrics.interval, [place, place], color=colour, linewidth=3, alpha=0.45)
+        axes.plot([metrics.accuracy], [place], "o", color=colour, markersize=9)
+    axes.set_yticks(
+        range(len(comparison.runs)), [clipped(run.name) for run in reversed(comparison.runs)], parse_math=False
+    )
+    axes.set(ylim=(-0.6, len(comparison.runs) - 0.4), xlabel=f"accuracy on {comparison.words}, 95 % interval")
+    title(axes, "Accuracy")
+    tidy(axes)
+
+
+def changes(comparison: Comparison) -> str:
+    """Every photo that one run of a pair gets right and the other wrong, one a line, safe in a spreadsheet."""
+    text = io.StringIO(newline="")
+    out = csv.writer(text)
+    out.writerow(["path", "true", "change", "reference", "taken for", "run", "taken for"])
+    for pair, run in zip(comparison.pairs, comparison.runs[1:], strict=True):
+        for kind, changed in (("gained", pair.gained), ("lost", pair.lost)):
+            for item in changed:
+                taken = cell(pair.reference), cell(item.before[0]), cell(pair.other), cell(item.after[0])
+                out.writerow([path_cell(item.photo, run.run.dataset), cell(item.true), kind, *taken])
+    return text.getvalue()
