@@ -51,6 +51,7 @@ class Intake:
         self._next_scan_s = 0.0
         self._rescan = False  # set by other threads; taken down when a scan begins, which sees all from then on
         self._scans = 0
+        self._woken = False
         self._watcher: Watcher | None = None
         self._troubles: dict[str, str] = {}
 
@@ -86,7 +87,8 @@ class Intake:
     def ready(self, room: int, longest_s: float) -> list[Photo]:
         """Return up to `room` photos that are ready, announced ones first; wait for one at most `longest_s` seconds."""
         self._look_around()
-        if room <= 0 or not (self._announced or self._found):
+        woken, self._woken = self._woken, False  # a wake that came before the wait must not be slept over
+        if not woken and (room <= 0 or not (self._announced or self._found)):
             self._wait(self._pause_s(longest_s, room))
             self._look_around()
         photos: list[Photo] = []
@@ -106,6 +108,8 @@ class Intake:
         return len(self._settler) + len(self._announced) + len(self._found)
 
     def _pause_s(self, longest_s: float, room: int) -> float:
+        if not self._watch and self.finished_once():
+            return 0.0  # nothing will come any more
         now_s = self._clock.monotonic_s()
         times_s = [now_s + longest_s]
         due_s = self._settler.next_due_s()
@@ -135,7 +139,9 @@ class Intake:
     def _take(self, note: Note) -> None:
         if isinstance(note, Photo):
             self._take_back(note)
-        elif note is not None:
+        elif note is None:
+            self._woken = True
+        else:
             self._notice(*note)
 
     def _notice(self, path: Path, sign: Sign) -> None:
