@@ -23,7 +23,7 @@ def probe(settings: Settings) -> None:
 
 
 # option, field, (flag, variable, file, default) and what the field is then
-TABLE: list[tuple[str, str, tuple[str, str, str], tuple[Any, Any, Any, Any]]] = [
+TABLE: list[tuple[str, str, tuple[str, str, str], tuple[Any, ...]]] = [
     ("model", "model", ("f.onnx", "e.onnx", "'c.onnx'"), (*map(Path, ("f.onnx", "e.onnx", "c.onnx")), SHIPPED_MODEL)),
     ("device", "device", ("cuda", "cpu", '"cpu"'), ("cuda", "cpu", "cpu", "auto")),
     ("review-below", "review_below", ("0.5", "auto", "0.25"), (0.5, "auto", 0.25, "off")),

@@ -1,0 +1,295 @@
+"""The intake hands out each file once, in bounded memory, and finds by itself what it missed. Its clock is turned."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from contract.errors import PhotoError, Reason
+from daemon import intake as intake_module
+from daemon.intake import MAX_WAITING, RESCAN_S, Intake
+from daemon.photo import Outcome, Photo
+from daemon.settle import Sign
+from tests.daemon.support import DEADLINE_S, HandClock, write
+
+
+class World:
+    """An intake, its clock and what it said."""
+
+    def __init__(self, inbox: Path, *, watch: bool) -> None:
+        self.inbox, self.clock, self.said = inbox, HandClock(), list[str]()
+        self.intake = Intake(inbox, self.clock, self.said.append, watch=watch)  # type: ignore[arg-type]
+        self.watched = watch
+
+    def ready(self, room: int = 1000, turns: int = 8, step_s: float = 0.3) -> list[Photo]:
+        """Collect what gets ready while the clock is turned."""
+        photos: list[Photo] = []
+        for _ in range(turns):
+            photos += self.intake.ready(room - len(photos), 0.0)
+            self.clock.turn(step_s)
+        return photos
+
+    def names(self, **how: float) -> list[str]:
+        return [photo.path.name for photo in self.ready(**how)]  # type: ignore[arg-type]
+
+    def give_back(self, photo: Photo, outcome: Outcome = Outcome.FILED, reason: Reason | None = None) -> None:
+        photo.outcome = outcome
+        photo.fault = PhotoError(reason, "") if reason else None
+        if outcome is Outcome.FILED:
+            photo.path.unlink(missing_ok=True)
+        self.intake.give_back(photo)
+
+
+@contextmanager
+def world(inbox: Path, *, watch: bool = False) -> Iterator[World]:
+    one = World(inbox, watch=watch)
+    try:
+        yield one
+    finally:
+        one.intake.close()
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    (tmp_path / "inbox").mkdir()
+    return tmp_path / "inbox"
+
+
+def test_what_is_there_at_the_start_is_handed_out_once_and_then_the_pass_is_over(inbox: Path) -> None:
+    for number in range(5):
+        write(inbox / f"{number}.jpg", b"x")
+    with world(inbox) as one:
+        assert not one.intake.finished_once()
+        photos = one.ready()
+        assert sorted(photo.path.name for photo in photos) == [f"{number}.jpg" for number in range(5)]
+        assert not any(photo.announced for photo in photos)
+        assert one.ready() == []
+        assert not one.intake.finished_once()
+        for photo in photos:
+            one.give_back(photo)
+        assert one.ready() == []
+        assert one.intake.finished_once()
+
+
+def test_a_file_that_grows_between_two_looks_is_handed_out_when_it_has_stopped(inbox: Path) -> None:
+    path = write(inbox / "a.jpg", b"x")
+    with world(inbox) as one:
+        for _ in range(4):
+            assert one.ready(turns=2, step_s=0.2) == []
+            with path.open("ab") as file:
+                file.write(b"more")
+        (photo,) = one.ready()
+        assert photo.identity.size == path.stat().st_size
+
+
+def test_what_is_announced_goes_before_what_was_found(inbox: Path) -> None:
+    for number in range(20):
+        write(inbox / f"old {number}.jpg", b"x")
+    with world(inbox) as one:
+        one.intake.ready(0, 0.0)
+        one.clock.turn(0.3)
+        one.intake.ready(0, 0.0)
+        one.intake.hint(write(inbox / "new.jpg", b"x"), Sign.MOVED_IN)
+        photos = one.intake.ready(3, 0.0)
+        assert [photo.announced for photo in photos] == [True, False, False]
+        assert photos[0].path.name == "new.jpg"
+
+
+def test_a_hint_of_what_is_no_photo_file_is_ignored(inbox: Path) -> None:
+    (inbox / "folder.jpg").mkdir()
+    os.mkfifo(inbox / "fifo.jpg")
+    (inbox / "link.jpg").symlink_to("folder.jpg")
+    write(inbox / ".hidden.jpg", b"x")
+    with world(inbox) as one:
+        for name in ("folder.jpg", "fifo.jpg", "link.jpg", ".hidden.jpg", "gone.jpg", "a.part"):
+            one.intake.hint(inbox / name, Sign.MOVED_IN)
+        assert one.ready() == []
+        assert one.intake.finished_once()
+
+
+@pytest.mark.parametrize("announced", [False, True], ids=["found", "announced"])
+def test_never_more_names_are_held_than_the_limit_and_each_of_ten_thousand_comes_once(
+    inbox: Path, announced: bool
+) -> None:
+    names = {f"{number}.jpg" for number in range(10_000)}
+    for name in names:
+        os.mknod(inbox / name)
+    with world(inbox, watch=False) as one:
+        one.intake._watch = announced  # scans again, as a watch does, but without the kernel's hints
+        one.intake._tend_watcher = lambda: None  # type: ignore[method-assign]
+        if announced:
+            for name in names:
+                one.intake.hint(inbox / name, Sign.MOVED_IN)
+        got: list[str] = []
+        for _ in range(2_000):
+            photos = one.intake.ready(64, 0.0)
+            assert one.intake._waiting() <= MAX_WAITING
+            got += [photo.path.name for photo in photos]
+            for photo in photos:
+                one.give_back(photo)
+            if not photos:
+                one.clock.turn(0.3)
+            if len(got) >= len(names) and not photos:
+                break
+        assert len(got) == len(names)
+        assert set(got) == names
+
+
+def test_hints_beyond_what_the_queue_holds_are_made_good_by_a_scan_at_once(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "MAX_WAITING", 8)
+    with world(inbox, watch=True) as one:
+        assert one.names(turns=1) == []
+        names = [f"{number}.jpg" for number in range(100)]
+        for name in names:
+            one.intake.hint(write(inbox / name, b"x"), Sign.CLOSED)
+        got: list[str] = []
+        while len(got) < 100 and one.clock.now_s < 1_000 + 100:
+            photos = one.intake.ready(4, 0.0)
+            got += [photo.path.name for photo in photos]
+            for photo in photos:
+                one.give_back(photo)
+            one.clock.turn(0.0 if photos else 0.06)
+        assert sorted(got) == sorted(names)
+
+
+def test_an_overflow_brings_a_scan_without_waiting_for_its_time(inbox: Path) -> None:
+    with world(inbox, watch=True) as one:
+        one.ready(turns=1)
+        before_s = one.clock.now_s
+        one.intake._watcher.close()  # type: ignore[union-attr]  # so that only the scan can find it
+        write(inbox / "missed.jpg", b"x")
+        one.intake.hints_lost()
+        assert one.names(turns=3, step_s=0.26) == ["missed.jpg"]
+        assert one.clock.now_s - before_s < RESCAN_S
+
+
+def test_what_no_hint_announced_is_found_by_the_next_scan(inbox: Path, tmp_path: Path) -> None:
+    with world(inbox, watch=True) as one:
+        one.ready(turns=1)
+        os.link(write(tmp_path / "a.jpg", b"x"), inbox / "a.jpg")  # inotify says nothing that is listened to
+        assert one.names(turns=3, step_s=0.1) == []
+        one.clock.turn(RESCAN_S)
+        assert one.names() == ["a.jpg"]
+
+
+def test_a_photo_moved_in_is_handed_out_by_its_hint_with_the_clock_standing_still(inbox: Path, tmp_path: Path) -> None:
+    with world(inbox, watch=True) as one:
+        one.ready(turns=1)
+        write(tmp_path / "a.jpg", b"x").rename(inbox / "a.jpg")
+        photos = one.intake.ready(9, DEADLINE_S)
+        assert [(photo.path.name, photo.announced) for photo in photos] == [("a.jpg", True)]
+
+
+def test_a_new_file_under_the_name_of_one_under_way_is_handed_out_when_that_is_done(inbox: Path) -> None:
+    with world(inbox) as one:
+        one.intake.hint(write(inbox / "a.jpg", b"first"), Sign.MOVED_IN)
+        (first,) = one.ready(turns=1)
+        write(inbox / "b", b"second").rename(inbox / "a.jpg")
+        one.intake.hint(inbox / "a.jpg", Sign.MOVED_IN)
+        assert one.ready() == []
+        first.outcome = Outcome.FILED
+        one.intake.give_back(first)
+        (second,) = one.ready(turns=1)
+        assert (second.path, second.identity.size, second.announced) == (first.path, 6, True)
+
+
+def test_a_scan_does_not_wipe_out_the_hint_of_a_file_under_way(inbox: Path) -> None:
+    with world(inbox, watch=True) as one:
+        one.intake.hint(write(inbox / "a.jpg", b"first"), Sign.MOVED_IN)
+        (first,) = one.ready(turns=1)
+        one.intake._watcher.close()  # type: ignore[union-attr]
+        write(inbox / "a.jpg", b"another")
+        one.intake.hint(inbox / "a.jpg", Sign.CLOSED)
+        one.ready(turns=2, step_s=RESCAN_S + 0.1)
+        one.give_back(first, Outcome.GONE)
+        assert one.ready(turns=1) == []
+        one.clock.turn(0.06)
+        (second,) = one.ready(turns=1)
+        assert second.announced
+
+
+def test_what_stays_is_handed_out_again_when_its_time_has_come_and_not_before(inbox: Path) -> None:
+    write(inbox / "a.jpg", b"x")
+    with world(inbox, watch=True) as one:
+        (photo,) = one.ready()
+        one.give_back(photo, Outcome.AGAIN, Reason.TRUNCATED)
+        assert one.ready(turns=3, step_s=0.3) == []
+        (again,) = one.ready(turns=20, step_s=0.3)
+        assert again.waited_s >= 1.0
+        assert photo.waited_s == 0.0
+
+
+def test_what_is_left_is_handed_out_again_only_when_it_changes(inbox: Path) -> None:
+    path = write(inbox / "notes.txt", b"x")
+    with world(inbox, watch=True) as one:
+        (photo,) = one.ready()
+        one.give_back(photo, Outcome.LEFT, Reason.FOREIGN)
+        assert one.ready(turns=30, step_s=1.0) == []
+        write(path, b"now a photo")
+        assert [photo.path for photo in one.ready(turns=30, step_s=1.0)] == [path]
+
+
+@pytest.mark.parametrize("reason", [None, Reason.UNREADABLE])
+def test_one_pass_ends_though_something_is_in_the_way(inbox: Path, reason: Reason | None) -> None:
+    write(inbox / "a.jpg", b"x")
+    with world(inbox) as one:
+        tries = 0
+        while not one.intake.finished_once():
+            for photo in one.ready(turns=4):
+                tries += 1
+                one.give_back(photo, Outcome.AGAIN, reason)
+            assert tries <= 3
+        assert tries == 3
+
+
+def test_one_pass_does_not_wait_for_a_photo_that_was_taken_away(inbox: Path) -> None:
+    path = write(inbox / "a.jpg", b"x")
+    with world(inbox) as one:
+        (photo,) = one.ready()
+        one.give_back(photo, Outcome.AGAIN, Reason.TRUNCATED)
+        path.unlink()
+        assert one.ready(turns=20, step_s=0.5) == []
+        assert one.intake.finished_once()
+
+
+def test_room_is_never_exceeded_and_nothing_is_dropped_for_lack_of_it(inbox: Path) -> None:
+    for number in range(30):
+        write(inbox / f"{number}.jpg", b"x")
+    with world(inbox) as one:
+        one.ready(room=0)
+        assert [len(one.intake.ready(room, 0.0)) for room in (0, -3, 7, 20, 9, 9)] == [0, 0, 7, 20, 3, 0]
+
+
+def test_an_inbox_that_vanishes_and_returns_is_said_once_each_and_healed(inbox: Path) -> None:
+    with world(inbox, watch=True) as one:
+        write(inbox / "before.jpg", b"x")
+        assert one.names() == ["before.jpg"]
+        shutil.rmtree(inbox)
+        for _ in range(5):
+            one.clock.turn(RESCAN_S)
+            assert one.names(turns=3) == []
+        assert one.said == [f"the inbox {inbox} cannot be read (No such file or directory); waiting until it can"]
+        inbox.mkdir()
+        write(inbox / "after.jpg", b"x")
+        one.clock.turn(RESCAN_S)
+        assert one.names() == ["after.jpg"]
+        assert one.said[1:] == ["the inbox can be read again"]
+        assert one.intake._watcher is not None
+        assert one.intake._watcher.is_well()
+
+
+def test_a_wake_ends_the_wait_also_if_it_comes_before(inbox: Path) -> None:
+    with world(inbox) as one:
+        one.ready()
+        one.intake.wake()
+        assert one.intake.ready(1, 3600.0) == []
+        later = threading.Timer(0.1, one.intake.wake)
+        later.start()
+        assert one.intake.ready(1, 3600.0) == []
+        later.join()

@@ -1,0 +1,225 @@
+"""A photo's whole way in one process: inotify, files, SQLite and onnxruntime are real."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.clock import Clock
+from daemon.filer import Filer
+from daemon.intake import Intake
+from daemon.ledger import Ledger
+from daemon.photo import Outcome, Photo
+from daemon.pipeline import FILE_TOGETHER, Pipeline
+from tests.colour_model import LABELS
+from tests.daemon.support import descriptors, model, opened_ledger, plain, roots, rules, tree, unique, wait_until, write
+
+
+class House:
+    """A pipeline over two folders, and what it reported."""
+
+    def __init__(self, folder: Path, ledger: Ledger, *, watch: bool, give_up_after_s: float) -> None:
+        self.inbox, self.output = roots(folder)
+        self.said: list[str] = []
+        self.done: list[Photo] = []
+        self.after: Callable[[Photo], None] = lambda _: None
+        clock = Clock()
+        intake = Intake(self.inbox, clock, self.said.append, watch=watch)
+        filer = Filer(self.output, ledger, rules(give_up_after_s=give_up_after_s), clock)
+        self.pipeline = Pipeline(intake, model(), filer, clock, cores=2, done=self._note)
+        self.error: BaseException | None = None
+
+    def _note(self, photo: Photo) -> None:
+        self.done.append(photo)
+        self.after(photo)
+
+    def names(self, outcome: Outcome = Outcome.FILED) -> list[str]:
+        return sorted(photo.path.name for photo in self.done if photo.outcome is outcome)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run the pipeline in a thread of its own; stops it at the end."""
+
+        def run() -> None:
+            try:
+                self.pipeline.run()
+            except BaseException as error:  # noqa: BLE001 - kept for the test to look at
+                self.error = error
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.pipeline.stop()
+            thread.join()
+
+
+@contextmanager
+def house(folder: Path, *, watch: bool = False, give_up_after_s: float = 60.0) -> Iterator[House]:
+    with opened_ledger(folder / "ledger") as ledger:
+        yield House(folder, ledger, watch=watch, give_up_after_s=give_up_after_s)
+
+
+def ledger_states(folder: Path) -> dict[str, str]:
+    with opened_ledger(folder / "ledger") as ledger:
+        rows = ledger._connection.execute("SELECT destination, state FROM photos").fetchall()
+    return {os.fsdecode(destination): state for destination, state in rows}
+
+
+def test_one_pass_files_everything_under_its_class_and_ends(tmp_path: Path) -> None:
+    with house(tmp_path) as one:
+        photos = {f"{number}.jpg": unique(LABELS[number % 3], number) for number in range(3 * FILE_TOGETHER)}
+        for name, data in photos.items():
+            write(one.inbox / name, data)
+        one.pipeline.run(once=True)
+        filed = {f"{LABELS[int(Path(name).stem) % 3]}/{name}": data for name, data in photos.items()}
+        assert tree(one.output) == filed
+        assert tree(one.inbox) == {}
+        assert one.names() == sorted(photos)
+        assert {"wait", "read", "decode", "infer", "file", "total"} <= set(one.done[0].times_ms)
+    assert ledger_states(tmp_path) == {str(one.output / name): "filed" for name in filed}
+
+
+def test_an_empty_inbox_is_a_pass_too_and_nothing_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.pipeline.LOOK_UP_S", 3600.0)
+    with house(tmp_path) as one:
+        one.pipeline.run(once=True)
+        assert one.done == []
+
+
+def test_what_arrives_while_it_runs_is_filed_however_it_arrives(tmp_path: Path) -> None:
+    with house(tmp_path, watch=True) as one:
+        write(one.inbox / "before.jpg", plain("red"))
+        with one.running():
+            wait_until(lambda: len(one.done) == 1, "the photo that was there")
+            write(one.inbox / "written.jpg", plain("green"))
+            write(tmp_path / "b", plain("blue")).rename(one.inbox / "moved.jpg")
+            os.link(write(tmp_path / "c", plain("red")), one.inbox / "linked.jpg")
+            wait_until(lambda: len(one.names()) == 4, "the others")
+        assert sorted(tree(one.output)) == ["blue/moved.jpg", "green/written.jpg", "red/before.jpg", "red/linked.jpg"]
+        assert (one.said, one.error) == ([], None)
+
+
+def test_a_slow_writer_is_waited_for_and_its_photo_filed_whole(tmp_path: Path) -> None:
+    photo = plain("green", 200)
+    with house(tmp_path, watch=True) as one, one.running(), (one.inbox / "slow.jpg").open("wb") as file:
+        for start in range(0, len(photo), 500):
+            file.write(photo[start : start + 300])
+            file.flush()
+            write(one.inbox / f"{start}.jpg", plain("red"))
+            wait_until(lambda: (one.output / "red" / f"{start}.jpg").exists(), "another photo, meanwhile")  # noqa: B023
+        file.close()
+        wait_until(lambda: "slow.jpg" in one.names(), "the slow one")
+        assert (one.output / "green" / "slow.jpg").read_bytes() == photo
+
+
+def test_a_new_file_under_the_name_of_one_just_filed_is_filed_beside_it(tmp_path: Path) -> None:
+    with house(tmp_path, watch=True) as one, one.running():
+        for number in range(5):
+            write(tmp_path / "new", unique("red", number)).rename(one.inbox / "a.jpg")
+            wait_until(lambda: len(one.names()) == number + 1, "the next of that name")  # noqa: B023
+        wanted = {f"red/a{number}.jpg" for number in ("", "-1", "-2", "-3", "-4")}
+        assert set(tree(one.output)) == wanted
+        assert set(tree(one.output).values()) == {unique("red", number) for number in range(5)}
+
+
+def test_files_dropped_over_each_other_without_a_pause_leave_none_half_and_the_last_one_filed(tmp_path: Path) -> None:
+    with house(tmp_path, watch=True) as one, one.running():
+        for number in range(200):
+            write(tmp_path / "new", unique("red", number)).rename(one.inbox / "a.jpg")
+        last = unique("red", 199)
+        wait_until(lambda: last in tree(one.output).values(), "the last one")
+        assert set(tree(one.output).values()) <= {unique("red", number) for number in range(200)}
+        assert len(set(tree(one.output).values())) == len(tree(one.output))
+
+
+def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest(tmp_path: Path) -> None:
+    with house(tmp_path) as one:
+        photos = {f"{number}.jpg": unique("red", number) for number in range(1000)}
+        for name, data in photos.items():
+            write(one.inbox / name, data)
+        one.after = lambda _: one.pipeline.stop()
+        one.pipeline.run(once=True)
+        filed = {Path(name).name: data for name, data in tree(one.output).items()}
+        assert 0 < len(filed) < 1000
+        assert filed | tree(one.inbox) == photos
+        assert len(filed) + len(tree(one.inbox)) == 1000
+        assert one.names() == sorted(filed)
+    assert set(ledger_states(tmp_path)) == {str(one.output / "red" / name) for name in filed}
+
+
+@pytest.mark.parametrize("where", ["daemon.pipeline.decode", "daemon.pipeline.classify", "daemon.filer.free_name"])
+def test_a_stage_that_breaks_ends_the_run_with_its_error_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(where, broken)
+    with house(tmp_path) as one:
+        photos = {f"{number}.jpg": unique("red", number) for number in range(100)}
+        for name, data in photos.items():
+            write(one.inbox / name, data)
+        with pytest.raises(RuntimeError, match="a fault of ours"):
+            one.pipeline.run(once=True)
+        assert tree(one.inbox) == photos
+
+
+def test_photos_that_vanish_are_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from daemon import pipeline
+
+    real = pipeline.decode  # type: ignore[attr-defined]
+
+    def vanishing(photo: Photo, *rest: Any) -> None:
+        if photo.path.name.startswith("gone"):
+            photo.path.unlink()
+        real(photo, *rest)
+
+    monkeypatch.setattr(pipeline, "decode", vanishing)
+    with house(tmp_path) as one:
+        for name in ("gone 1.jpg", "gone 2.jpg", "stays.jpg"):
+            write(one.inbox / name, plain("blue"))
+        one.pipeline.run(once=True)
+        assert tree(one.output) == {"blue/stays.jpg": plain("blue")}
+        assert one.names(Outcome.GONE) == ["gone 1.jpg", "gone 2.jpg"]
+
+
+def test_one_bad_photo_does_not_touch_the_others(tmp_path: Path) -> None:
+    with house(tmp_path, give_up_after_s=0.2) as one:
+        write(one.inbox / "bad.jpg", plain("red")[:400])
+        for number in range(10):
+            write(one.inbox / f"{number}.jpg", plain("green"))
+        one.pipeline.run(once=True)
+        assert one.names(Outcome.FAILED) == ["bad.jpg"]
+        assert len(one.names()) == 10
+        assert set(tree(one.output / "_failed")) == {"bad.jpg", "bad.jpg.why.txt"}
+
+
+def test_neither_threads_nor_descriptors_nor_names_grow_over_two_thousand_photos(tmp_path: Path) -> None:
+    with house(tmp_path, watch=True) as one:
+        seen: list[tuple[int, int]] = []
+        photo = write(tmp_path / "photo", plain("red"))
+
+        def drop(first: int, count: int) -> None:
+            for number in range(first, first + count):
+                os.link(photo, tmp_path / "one")
+                (tmp_path / "one").rename(one.inbox / f"{number}.jpg")
+            wait_until(lambda: len(one.done) >= first + count, "all of them")
+            seen.append((threading.active_count(), descriptors()))
+
+        with one.running():
+            drop(0, 100)
+            drop(100, 1900)
+        assert len(tree(one.output)) == 2000
+        assert seen[1][0] == seen[0][0]
+        assert seen[1][1] <= seen[0][1] + 2
+        assert one.pipeline._under_way == 0
+        assert one.pipeline._intake._under_way == {}
+        assert one.pipeline._intake._retries._known == {}
