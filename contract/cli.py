@@ -1,7 +1,7 @@
 """`phototriage inspect`: the contract inside a model file, as a table or as JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -48,13 +48,47 @@ def inspect(model: Path, as_json: bool) -> None:
         "tolerance": _pairs(contract.tolerance),
     }
     _print_table(rows)
+    for split, figures in contract.metrics.items():
+        if isinstance(figures, Mapping) and isinstance(figures.get("classes"), list):
+            _print_classes(split, figures["classes"])
 
 
 def _pairs(mapping: Mapping[str, object]) -> str:
-    pairs = (
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in mapping.items()
-    )
-    return ", ".join(pairs) or "-"
+    return ", ".join(_flat(mapping, "")) or "-"
+
+
+def _flat(mapping: Mapping[str, object], prefix: str) -> Iterator[str]:
+    """Yield `name value` for each plain value, names of inner mappings in front; lists of mappings are left out."""
+    for name, value in mapping.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif not isinstance(value, list):
+            yield f"{prefix}{name} {_figure(value)}"
+        elif not any(isinstance(item, Mapping) for item in value):
+            yield f"{prefix}{name} " + " to ".join(_figure(item) for item in value)
+
+
+_FIRST = ("label", "photos", "precision", "recall", "f1")
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _print_classes(split: str, classes: list[Mapping[str, object]]) -> None:
+    """Print what was measured of each class."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    names = list(dict.fromkeys(name for figures in classes for name in figures))
+    names.sort(key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
+    table = Table(title=f"each class on the {printable(split)} photos", title_justify="left", box=None, pad_edge=False)
+    for name in names:
+        table.add_column(printable(name), justify="left" if name == "label" else "right")
+    for figures in classes:
+        table.add_row(*(Text(printable(_figure(figures.get(name, "")))) for name in names))
+    Console().print(table)
 
 
 def _print_table(rows: dict[str, str]) -> None:

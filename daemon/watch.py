@@ -82,6 +82,7 @@ class _Descriptor(InotifyFD):
         self.ended = False
 
     def handle_event(self, event: InotifyEvent) -> None:
+        """Notice what watchdog keeps to itself: hints that were dropped, and a watch that the kernel took away."""
         if event.is_queue_overflow:
             self._lost()
             return
@@ -100,6 +101,7 @@ class _Emitter(InotifyEmitter):
         return Mask(InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO | InotifyConstants.IN_DELETE_SELF)
 
     def queue_event(self, event: FileSystemEvent) -> None:
+        """Report a hint at once, instead of queueing it for an observer."""
         path = Path(os.fsdecode(event.src_path))
         if isinstance(event, FileClosedEvent):
             self._report(path, Sign.CLOSED)

@@ -26,9 +26,10 @@ def test_the_table_shows_every_part_of_the_contract(model: Path) -> None:
     done = CliRunner().invoke(inspect, [str(model)], catch_exceptions=False)
     assert done.exit_code == 0
     together = "".join(done.output.split())
+    pictures = len(json.loads(contract_text(model.read_bytes()))["golden"])
     for words in (
         *("rouge, forêt, 海", "32 x 32, exif-rgb-stretch-bilinear-1", "fp32", "海 0.625", "accuracy 0.9375"),
-        *("colour_model 1", "5 pictures replayed", "cpu 0.0001, cuda 0.01, decoder 0.02", model.name),
+        *("colour_model 1", f"{pictures} pictures replayed", "cpu 0.0001, cuda 0.01, decoder 0.02", model.name),
         hashlib.sha256(model.read_bytes()).hexdigest(),
     ):
         assert "".join(words.split()) in together
@@ -93,3 +94,13 @@ def test_the_command_says_one_sentence_and_exits_1_on_a_bad_model(tmp_path: Path
     assert done.stdout == ""
     assert len(said) == 1
     assert said[0].startswith("phototriage: ")
+
+
+def test_inner_figures_are_shown_flat_and_those_of_classes_as_a_table(tmp_path: Path) -> None:
+    classes = [{"label": name, "precision": 0.5, "recall": 0.25} for name in ("red", "green", "blue")]
+    path = tmp_path / "model.onnx"
+    path.write_bytes(colour_model(metrics={"test": {"accuracy": 0.75, "interval": [0.5, 0.875], "classes": classes}}))
+    output = CliRunner().invoke(inspect, [str(path)], catch_exceptions=False).output
+    assert "test.accuracy 0.75, test.interval 0.5 to 0.875" in " ".join(output.split())
+    assert "{" not in output
+    assert [line.split() for line in output.splitlines() if line.startswith("green")] == [["green", "0.5", "0.25"]]
