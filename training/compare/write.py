@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from contract.publish import publish_bytes
 from training.compare.comparison import Comparison
 from training.compare.page import page
+from training.errors import TrainingError
 from training.report.pictures import BLUE, GREEN, ORANGE, PURPLE, clipped, png, tidy, title
+from training.report.write import unwritable
 from training.table import cell, path_cell
 
 if TYPE_CHECKING:
@@ -21,12 +23,16 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     """Write compare.html, accuracy.png and changes.csv into `folder`; returns the page's path.
 
     Raises:
-        OSError: the folder cannot be written.
+        TrainingError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    publish_bytes(folder / PAGE, page(comparison).encode("utf-8"))
-    publish_bytes(folder / PLOT, png(lambda figure: plot(figure, comparison)))
-    publish_bytes(folder / CHANGES, changes(comparison).encode("utf-8", "surrogateescape"))
+    text = page(comparison).encode("utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        publish_bytes(folder / PAGE, text)
+        publish_bytes(folder / PLOT, png(lambda figure: plot(figure, comparison)))
+        publish_bytes(folder / CHANGES, changes(comparison).encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise TrainingError(unwritable(folder, error)) from error
     return folder / PAGE
 
 

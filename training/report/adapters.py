@@ -25,12 +25,13 @@ def report_of_run(run: Run, findings: Sequence[Finding] = ()) -> ReportInput:
         RunError: predictions.csv is missing or damaged.
     """
     data = run.manifest.get("dataset", {})
+    place = printable("/".join(run.dataset.parts[-2:]))
     return ReportInput(
         title=printable(run.path.resolve().name),
         labels=run.labels,
         predictions=read_predictions(run.path / PREDICTIONS, run.dataset, run.labels),
         root=run.dataset,
-        source=f"A classifier of {count(len(run.labels), 'class')}, trained on {printable(run.dataset.name)}.",
+        source=f"A classifier of {count(len(run.labels), 'class')}, trained on {place}.",
         history=read_history(run.path / HISTORY),
         thresholds=run.thresholds,
         findings=(*_of_data(data), *findings),

@@ -69,7 +69,7 @@ def _learning(given: ReportInput) -> Html | None:
     if not charts:
         return None
     said = "" if kept is None else f" The dashed line marks epoch {kept:g}, whose weights were kept."
-    words = note(f"Epoch by epoch. The training loss is taken on altered photos, and may stand above the others.{said}")
+    words = note(f"A training loss is taken on altered photos, and may well stand above the others.{said}")
     return section("learning", "How it learnt", words, h("div", charts, class_="pair"))
 
 

@@ -26,9 +26,11 @@ def at_a_glance(given: ReportInput) -> Iterator[str]:
     metrics = part.scores.metrics
     low, high = metrics.interval
     yield (
-        f"Another {metrics.photos:,} photos like these would most likely give between {percent(low)} and"
-        f" {percent(high)}: smaller differences between models may be luck."
+        f"As far as {count(metrics.photos, 'photo')} can tell, it is right on {percent(low)} to {percent(high)} of"
+        " photos like these: smaller differences between models may be luck."
     )
+    if part.split == "val":
+        yield "These photos chose the epoch and the temperature, so they flatter it a little: keep test photos."
     if metrics.correct < metrics.photos:
         yield _mixed_up(part, given)
         yield _weakest(part)

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from contract.publish import publish_bytes
+from contract.text import printable
+from training.errors import TrainingError
 from training.report.content import ReportInput
 from training.report.page import page
 from training.report.pictures import write_pictures
@@ -20,9 +22,20 @@ def write_report(folder: Path, given: ReportInput) -> Path:
         The path of report.html.
 
     Raises:
-        OSError: the folder cannot be written.
+        TrainingError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    publish_bytes(folder / REPORT, page(given).encode("utf-8"))
-    write_pictures(folder / PICTURES, given)
+    text = page(given).encode("utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        publish_bytes(folder / REPORT, text)
+        write_pictures(folder / PICTURES, given)
+    except OSError as error:
+        raise TrainingError(unwritable(folder, error)) from error
     return folder / REPORT
+
+
+def unwritable(folder: Path, error: OSError) -> str:
+    """Sentence for a folder that a page cannot be written into."""
+    return (
+        f"The page cannot be written into {printable(folder)} ({error.strerror}). Free space, or name another folder."
+    )

@@ -1,0 +1,81 @@
+"""Runs and evaluations bring to a report what they know, and the command writes it anew."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.training.report.conftest import MakeRun
+from tests.training.report.support import LABELS, TAKEN, TRUE, Page, probabilities
+from training.errors import RunError, TrainingError
+from training.evaluate import Evaluation
+from training.layout import Dataset, Photo
+from training.metrics import measure
+from training.report import Finding, report_of_evaluation, report_of_run, write_report
+from training.report.cli import report
+from training.report.page import page
+from training.run import PREDICTIONS
+from training.table import Predictions
+
+
+def evaluation(model: Path, photos: tuple[Photo, ...], root: Path) -> Evaluation:
+    plain = tuple(Photo(photo.path, photo.label) for photo in photos)
+    predictions = Predictions(plain, probabilities(TAKEN, 3))
+    metrics = measure(predictions.true, predictions.probabilities, LABELS)
+    unreadable = ((root / "sea" / "broken\x1b.jpg", "the file is empty"),)
+    return Evaluation(model, Dataset(root, LABELS, plain, "class folders"), metrics, predictions, unreadable)
+
+
+def test_an_evaluation_of_a_model_file_tells_of_unreadable_photos_and_how_to_use_it(
+    photos: tuple[Photo, ...], tmp_path: Path
+) -> None:
+    given = report_of_evaluation(evaluation(Path("my model.onnx"), photos, tmp_path / "photos"), {"sea": 0.95})
+    shown = Page(page(given))
+    for words in ("my model.onnx on photos", "Of 12 photos, 9 were", "1 photo could not be read", "the file is empty",
+                  r"broken\x1b.jpg", "phototriage inspect 'my model.onnx'", "Its own thresholds send"):  # fmt: skip
+        assert words in shown.text, words
+
+
+def test_an_evaluation_of_a_run_leads_to_its_conversion(photos: tuple[Photo, ...], tmp_path: Path) -> None:
+    given = report_of_evaluation(evaluation(Path("runs/mine/model.keras"), photos, tmp_path / "photos"))
+    assert [step.command for step in given.steps] == ["phototriage convert runs/mine --output model.onnx"]
+
+
+def test_findings_of_others_stand_after_what_the_run_knows(make_run: MakeRun) -> None:
+    given = report_of_run(make_run(), [Finding("Twins", "note", "None.")])
+    assert [finding.title for finding in given.findings] == ["Photos", "Unreadable", "Twins"]
+
+
+def test_a_run_with_test_photos_is_reported_on_them_and_gives_the_other_figure_beside(
+    make_run: MakeRun, photos: tuple[Photo, ...]
+) -> None:
+    split = tuple(Photo(photo.path, photo.label, "test" if n % 4 == 3 else "val") for n, photo in enumerate(photos))
+    given = report_of_run(make_run(of=split))
+    assert [(part.split, len(part.true)) for part in given.parts] == [("test", 3), ("val", 9)]
+    assert given.parts[0].scores.metrics.accuracy == 0.0  # the wrong one of each class is the last one
+    assert "on 9 validation photos" in Page(page(given)).text
+
+
+def test_the_command_writes_the_report_into_the_run_or_elsewhere(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    done = CliRunner().invoke(report, [str(run.path), "--output", str(tmp_path / "there")], catch_exceptions=False)
+    assert done.output == f"The report is in {tmp_path / 'there' / 'report.html'}.\n"
+    assert (tmp_path / "there" / "report.html").is_file()
+    assert not (run.path / "report.html").exists()
+
+
+def test_a_run_without_predictions_ends_in_one_sentence(make_run: MakeRun) -> None:
+    run = make_run()
+    (run.path / PREDICTIONS).unlink()
+    with pytest.raises(RunError, match="missing or damaged"):
+        report_of_run(run)
+
+
+def test_a_folder_that_cannot_be_written_ends_in_one_sentence(make_run: MakeRun, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(TrainingError, match="cannot be written into"):
+        write_report(tmp_path / "file", report_of_run(make_run()))
+
+
+def test_the_true_class_of_every_photo_is_kept(make_run: MakeRun) -> None:
+    assert report_of_run(make_run()).predictions.true.tolist() == list(TRUE)
