@@ -84,10 +84,10 @@ def _print(rows: list[dict[str, Any]], folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="What went where", title_justify="left")
+    table = Table(title="What went where, ms from drop to class folder", title_justify="left")
     for heading in ("picture", "filed under"):
         table.add_column(heading)
-    for heading in ("probability", "ms from drop to class folder"):
+    for heading in ("probability", "ms"):
         table.add_column(heading, justify="right")
     for event in rows:
         where = Path(event["destination"]).relative_to(folder).parent if event["destination"] else event["outcome"]

@@ -70,7 +70,7 @@ class Report:
         facts = {"seconds": round(seconds, 3), "counts": dict(self.counts), "not_yet": len(self.waiting)}
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         begin = "sorted" if once else "stopped; filed"
-        sentence = f"{begin} {moved} photos{rate}: {classes or '-'}{stay}"
+        sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {classes or '-'}{stay}"
         self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
 
     def progress(self, total: int) -> AbstractContextManager[object]:
