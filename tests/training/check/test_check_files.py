@@ -29,11 +29,11 @@ def findings(root: Path) -> dict[Kind, list[tuple[list[str], Finding]]]:
     return by_kind
 
 
-def blocks(path: Path, seed: int, size: tuple[int, int] = (120, 90), **options: object) -> None:
+def blocks(path: Path, seed: int, size: tuple[int, int] = (120, 90), format: str | None = None) -> None:  # noqa: A002
     """A picture that resembles none of another seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 255, (9, 12, 3)).astype(np.uint8)
-    Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).save(path, **options)
+    Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).save(path, format)
 
 
 @pytest.fixture

@@ -1,0 +1,73 @@
+"""A check from end to end, in its order: find, look, compare, judge labels, write, move aside."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.publish import publish_bytes
+from training.check.findings import find_all
+from training.check.kinds import Kind
+from training.check.quarantine import Moved, check_quarantine, quarantine
+from training.check.report import Report, to_json
+from training.check.scan import scanned
+from training.errors import TrainingError
+from training.layout import find_dataset
+from training.output import check_output
+from training.progress import Reporter
+from training.run import load_run
+
+FINDINGS, PAGE = "findings.json", "check.html"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check ended with: the report, and the files that it moved aside."""
+
+    report: Report
+    moved: tuple[Moved, ...]
+
+
+def check_dataset(
+    root: Path, reporter: Reporter, run: Path | None = None, output: Path | None = None, aside: Path | None = None
+) -> Checked:
+    """Look for what is wrong with a dataset.
+
+    Args:
+        root: folders of labelled photos. run: a finished run on them; then wrong labels are looked for too.
+        output: a folder, not there yet or empty, for findings.json and check.html.
+        aside: a folder to move broken files to.
+
+    Raises:
+        PhototriageError: the dataset, the run or one of the folders cannot be used. Bad photos are no error.
+    """
+    if output is not None:
+        check_output(output, root)
+    if aside is not None:
+        check_quarantine(aside, root)
+    trained = load_run(run) if run is not None else None
+    dataset = find_dataset(root)
+    reporter.say(dataset.sentence())
+    paths = [photo.path for photo in dataset.photos]
+    with reporter.work("Looking", len(paths)) as tick, scanned(paths, tick) as scan:
+        findings, groups = find_all(dataset, scan)
+    if trained is not None:
+        from training.check.labels import suspects
+
+        findings += suspects(dataset, groups, trained, reporter)
+    kinds = tuple(Kind)
+    checked = tuple(kind for kind in kinds if trained is not None or kind is not Kind.SUSPECT)
+    report = Report(dataset, tuple(sorted(findings, key=lambda item: kinds.index(item.kind))), checked)
+    if output is not None:
+        _write(report, output)
+    moved = quarantine(report, scan.digests, aside) if aside is not None else []
+    return Checked(report, tuple(moved))
+
+
+def _write(report: Report, output: Path) -> None:
+    from training.check.page import page
+
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        publish_bytes(output / FINDINGS, to_json(report.to_dict(), indent=1).encode() + b"\n")
+        publish_bytes(output / PAGE, page(report).encode())
+    except OSError as error:
+        raise TrainingError(f"The findings cannot be written to {output} ({error.strerror}).") from error
