@@ -1,17 +1,19 @@
 """Runs and evaluations bring to a report what they know, and the command writes it anew."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tests.colour_model import colour_model
 from tests.training.report.conftest import MakeRun
 from tests.training.report.support import LABELS, TAKEN, TRUE, Page, probabilities
 from training.errors import RunError, TrainingError
 from training.evaluate import Evaluation
 from training.layout import Dataset, Photo
 from training.metrics import measure
-from training.report import Finding, report_of_evaluation, report_of_run, write_report
+from training.report import About, Finding, about_model, report_of_evaluation, report_of_run, write_report
 from training.report.cli import report
 from training.report.page import page
 from training.run import PREDICTIONS
@@ -29,7 +31,7 @@ def evaluation(model: Path, photos: tuple[Photo, ...], root: Path) -> Evaluation
 def test_an_evaluation_of_a_model_file_tells_of_unreadable_photos_and_how_to_use_it(
     photos: tuple[Photo, ...], tmp_path: Path
 ) -> None:
-    given = report_of_evaluation(evaluation(Path("my model.onnx"), photos, tmp_path / "photos"), {"sea": 0.95})
+    given = report_of_evaluation(evaluation(Path("my model.onnx"), photos, tmp_path / "photos"), About({"sea": 0.95}))
     shown = Page(page(given))
     for words in ("my model.onnx on photos", "Of 12 photos, 9 were", "1 photo could not be read", "the file is empty",
                   r"broken\x1b.jpg", "phototriage inspect 'my model.onnx'", "Its own thresholds send"):  # fmt: skip
@@ -39,6 +41,24 @@ def test_an_evaluation_of_a_model_file_tells_of_unreadable_photos_and_how_to_use
 def test_an_evaluation_of_a_run_leads_to_its_conversion(photos: tuple[Photo, ...], tmp_path: Path) -> None:
     given = report_of_evaluation(evaluation(Path("runs/mine/model.keras"), photos, tmp_path / "photos"))
     assert [step.command for step in given.steps] == ["phototriage convert runs/mine --output model.onnx"]
+
+
+def test_a_run_says_the_same_of_itself_by_its_folder_and_by_its_model(make_run: MakeRun) -> None:
+    run = make_run()
+    about = about_model(run.path)
+    assert about == about_model(run.path / "model.keras")
+    assert about.thresholds == dict.fromkeys(LABELS, 0.65)
+    assert dict(about.card)["Input"] == "96 x 96 px, exif-rgb-stretch-bilinear-1"
+
+
+def test_a_model_file_says_of_itself_what_its_contract_holds(tmp_path: Path) -> None:
+    file = tmp_path / "colours.onnx"
+    file.write_bytes(colour_model(thresholds={"red": 0.5}))
+    about = about_model(file)
+    card = dict(about.card)
+    assert about.thresholds == {"red": 0.5}
+    assert card["Precision"] == "fp32"
+    assert card["Model SHA-256"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_findings_of_others_stand_after_what_the_run_knows(make_run: MakeRun) -> None:

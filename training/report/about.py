@@ -1,0 +1,83 @@
+"""What a model says of itself: the card of a report, from a run's manifest or from the contract in a model file."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contract.metadata import Contract
+from contract.session import open_model
+from contract.text import printable
+from training.progress import duration
+from training.report.content import percent
+from training.run import MODEL, Run, load_run
+
+
+@dataclass(frozen=True)
+class About:
+    """Thresholds per class, rows of the model card, and all settings, as nested values."""
+
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    card: tuple[tuple[str, str], ...] = ()
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+def about_model(model: Path) -> About:
+    """What a run folder, the model.keras in it, or an .onnx file says of itself.
+
+    Raises:
+        PhototriageError: it cannot be read, or breaks its contract.
+    """
+    if model.suffix.lower() == ".onnx":
+        opened = open_model(model, "cpu")
+        card = _contract_card(opened.contract, opened.sha256)
+        return About(opened.contract.thresholds, tuple(card), opened.contract.recipe)
+    return about_run(load_run(model.parent if model.name == MODEL else model))
+
+
+def about_run(run: Run) -> About:
+    """What a run says of itself."""
+    return About(run.thresholds, tuple(_run_card(run)), run.recipe)
+
+
+def _contract_card(contract: Contract, sha256: str) -> Iterator[tuple[str, str]]:
+    yield "Classes", ", ".join(contract.labels)
+    yield "Input", f"{contract.geometry.size_px} x {contract.geometry.size_px} px, {contract.geometry.id}"
+    yield "Precision", contract.precision
+    yield "Probabilities", f"calibrated, temperature {contract.temperature:.3f}"
+    yield "Model SHA-256", sha256
+    for name, values in (("Data", contract.data), ("Made by", contract.made_by)):
+        plain = [f"{key} {value}" for key, value in values.items() if isinstance(value, str | int | float)]
+        if plain:
+            yield name, ", ".join(plain)
+
+
+def _run_card(run: Run) -> Iterator[tuple[str, str]]:
+    manifest = run.manifest
+    data = manifest.get("dataset", {})
+    yield "Classes", ", ".join(run.labels)
+    yield "Input", f"{run.geometry.size_px} x {run.geometry.size_px} px, {run.geometry.id}"
+    yield "Probabilities", f"calibrated on validation photos, temperature {run.temperature:.3f}"
+    if run.thresholds:
+        wanted = run.recipe.get("precision")
+        aim = f", aimed at a precision of {percent(float(wanted), 0)}" if isinstance(wanted, int | float) else ""
+        yield "Review thresholds", f"from {min(run.thresholds.values()):.2f} to {max(run.thresholds.values()):.2f}{aim}"
+    weights = manifest.get("weights")
+    if isinstance(weights, Mapping):
+        yield "Started from", " ".join(str(weights[key]) for key in ("name", "file") if key in weights)
+    if data.get("layout"):
+        yield "Data", f"{printable(run.dataset)} ({data['layout']})"
+    yield "Data SHA-256", run.data_hash
+    yield "Model SHA-256", str(manifest.get("model_sha256", ""))
+    if (run.path / MODEL).is_file():
+        yield "Model size", f"{(run.path / MODEL).stat().st_size / 1e6:.1f} MB"
+    seconds = manifest.get("seconds")
+    if isinstance(seconds, Mapping) and seconds:
+        stages = ", ".join(f"{name} {duration(float(value))}" for name, value in seconds.items())
+        yield "Time", f"{duration(sum(map(float, seconds.values())))} ({stages})"
+    if manifest.get("device"):
+        yield "Trained on", str(manifest["device"])
+    if manifest.get("interrupted"):
+        yield "Interrupted", "Training was stopped early; the best epoch until then was kept."
+    if manifest.get("made_by"):
+        yield "Made by", ", ".join(f"{name} {version}" for name, version in manifest["made_by"].items())
