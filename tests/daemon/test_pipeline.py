@@ -111,7 +111,7 @@ def test_a_slow_writer_is_waited_for_and_its_photo_filed_whole(tmp_path: Path) -
     photo = plain("green", 200)
     with house(tmp_path, watch=True) as one, one.running(), (one.inbox / "slow.jpg").open("wb") as file:
         for start in range(0, len(photo), 500):
-            file.write(photo[start : start + 300])
+            file.write(photo[start : start + 500])
             file.flush()
             write(one.inbox / f"{start}.jpg", plain("red"))
             wait_until(lambda: (one.output / "red" / f"{start}.jpg").exists(), "another photo, meanwhile")  # noqa: B023
