@@ -146,12 +146,12 @@ def intent(source: Path, destination: Path, **changes: Any) -> Intent:
     return Intent(**(fields | changes))
 
 
-def tree(folder: Path, *, markers: bool = False) -> dict[str, bytes]:
-    """Return what lies below a folder, by path; symbolic links and special files are left out."""
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return what lies below a folder, by path; without links, special files and our markers."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and (markers or path.name != MARKER)
+        if path.is_file() and not path.is_symlink() and not path.name.startswith(MARKER)
     }
 
 
