@@ -19,6 +19,7 @@ from training.report.thumbs import Thumbnails
 THUMBNAILS = 240
 PER_SIDE = 24
 CLASSES = 250
+CURVES = 4  # as many as there are colours
 
 
 def page(comparison: Comparison) -> str:
@@ -96,13 +97,18 @@ def _verdicts(comparison: Comparison) -> list[Html]:
 
 
 def _learning(runs: Sequence[Measured]) -> Html | None:
+    best = sorted(runs, key=lambda run: -run.part.scores.metrics.accuracy)[:CURVES]
+    drawn = [run for run in runs if run in best]
     charts = []
     for kind, column in (("accuracy", "validation accuracy"), ("loss", "validation log loss")):
-        series = {run.name: curves(run.given.history, kind).get(column, []) for run in runs}
+        series = {run.name: curves(run.given.history, kind).get(column, []) for run in drawn}
         known = {name: points for name, points in series.items() if points}
         if any(len(points) > 1 for points in known.values()):
             charts.append(h("figure", h("h3", column.capitalize()), learning_chart(known, kind, None)))
-    return section("learning", "How they learnt", h("div", charts, class_="pair")) if charts else None
+    if not charts:
+        return None
+    said = note(f"The {CURVES} most accurate ones.") if len(runs) > CURVES else None
+    return section("learning", "How they learnt", said, h("div", charts, class_="pair"))
 
 
 def _changes(number: int, pair: Pair, other: Measured, thumbs: Thumbnails) -> Html | None:

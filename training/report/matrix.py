@@ -15,6 +15,7 @@ SHOWN_CLASSES = 30
 PER_MISTAKE = 24
 PER_HIT = 6
 PAIRS = 8
+NARROW = 10  # classes that fit beside the list of mistakes, with names that lie flat
 
 Matrix = NDArray[np.int64]
 
@@ -38,16 +39,18 @@ def confusions(confusion: Matrix) -> Iterator[tuple[int, int, int]]:
         yield int(wrong[true, taken]), true, taken
 
 
-def cells(part: Part, shown: Sequence[int]) -> dict[tuple[int, int], list[int]]:
-    """Photos to show behind each cell that is not empty: mistakes the surest first, hits the least sure first.
+def cells(part: Part, shown: Sequence[int], pairs: Sequence[tuple[int, int, int]]) -> dict[tuple[int, int], list[int]]:
+    """Photos to show behind each shown cell that is not empty, and behind each of `pairs`.
 
+    Mistakes stand the surest first, hits the least sure first.
     Mistakes come before hits, so that they get the pictures when there is not room for all.
     """
     inside = set(shown)
+    listed = {(true, taken) for _, true, taken in pairs}
     found: dict[tuple[int, int], list[int]] = {}
     for number in np.argsort(-part.top, kind="stable"):
         key = int(part.true[number]), int(part.predicted[number])
-        if inside.issuperset(key):
+        if inside.issuperset(key) or key in listed:
             found.setdefault(key, []).append(int(number))
     limited = {
         (true, taken): numbers[::-1][:PER_HIT] if true == taken else numbers[:PER_MISTAKE]
@@ -59,8 +62,8 @@ def cells(part: Part, shown: Sequence[int]) -> dict[tuple[int, int], list[int]]:
 def matrix_table(confusion: Matrix, shown: Sequence[int], labels: Sequence[str]) -> Html:
     """The table: a row per true class, a column per class it was taken for, darker for a larger share of the row."""
     others = len(shown) < len(labels)
-    wide = " wide" if len(shown) > 10 else ""
-    head = [h("th", h("span", labels[taken]), scope="col") for taken in shown]
+    wide = " wide" if len(shown) > NARROW else ""
+    head = [h("th", h("span", labels[taken], title=labels[taken]), scope="col") for taken in shown]
     rest = h("th", h("span", "others"), scope="col") if others else None
     rows = [
         h(
@@ -76,7 +79,7 @@ def matrix_table(confusion: Matrix, shown: Sequence[int], labels: Sequence[str])
         tail = h("td", f"{row.sum() - row[list(shown)].sum():,}") if others else None
         body = [_cell(int(row[taken]), int(row.sum()), true, taken, labels) for taken in shown]
         total = h("td", f"{row.sum():,}", class_="total")
-        rows.append(h("tr", h("th", h("span", labels[true]), scope="row"), body, tail, total))
+        rows.append(h("tr", h("th", h("span", labels[true], title=labels[true]), scope="row"), body, tail, total))
     return h("div", h("table", rows, class_=f"matrix{wide}"), class_="scroll", tabindex="0", role="region",
              aria_label="Confusion matrix")  # fmt: skip
 
@@ -121,12 +124,10 @@ def _panel(true: int, taken: int, total: int, given: ReportInput, photos: Html, 
              tabindex="-1", aria_label=words)  # fmt: skip
 
 
-def pair_list(confusion: Matrix, shown: Sequence[int], labels: Sequence[str]) -> Html:
-    """The most frequent mistakes in words, linked to their photos where the matrix shows them."""
+def pair_list(pairs: Sequence[tuple[int, int, int]], labels: Sequence[str]) -> Html:
+    """Kinds of mistakes (as of `confusions`) in words, each a link to its photos."""
     rows = []
-    for number, true, taken in list(confusions(confusion))[:PAIRS]:
-        words = h("span", h("b", labels[true]), " taken for ", h("b", labels[taken]))
-        inside = true in shown and taken in shown
-        link = h("a", words, href=f"#{cell_id(true, taken)}") if inside else words
+    for number, true, taken in pairs:
+        link = h("a", h("b", labels[true]), " taken for ", h("b", labels[taken]), href=f"#{cell_id(true, taken)}")
         rows.append(h("li", h("span", f"{number:,}", class_="figure"), " ", link))
     return h("ol", rows, class_="pairs")

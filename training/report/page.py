@@ -1,5 +1,6 @@
 """The report's page, from top to bottom."""
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from training.report.charts import best_epoch, curves, learning_chart, reliabili
 from training.report.content import ReportInput, count, percent
 from training.report.gallery import WORST, gallery, worst_mistakes
 from training.report.markup import Html, document, h
-from training.report.matrix import cells, matrix_table, pair_list, panels, shown_classes
+from training.report.matrix import NARROW, PAIRS, cells, confusions, matrix_table, pair_list, panels, shown_classes
 from training.report.scores import Bin, review_curve
 from training.report.sections import card, class_table, data, glance, hero, meanings, note, section, steps
 from training.report.thumbs import Thumbnails
@@ -49,7 +50,7 @@ def _mistakes(given: ReportInput, thumbs: Thumbnails) -> Html:
     part = given.parts[0]
     wrong = worst_mistakes(part)
     if not len(wrong):
-        return section("mistakes", "Worst mistakes", note(f"All {part.words} were put into the right class."))
+        return section("mistakes", "Worst mistakes", note("There are none to show."))
     shown = [int(number) for number in wrong[:WORST]]
     thumbs.want(part.photos[number] for number in shown)
     said = f"All {count(len(wrong), 'mistake')}, the surest first"
@@ -81,15 +82,12 @@ def _confusion(given: ReportInput, thumbs: Thumbnails) -> Html:
     left = len(given.labels) - len(shown)
     if left:
         words += f" Shown are the {len(shown)} classes with the most mistakes; {left:,} others are left out."
-    if not len(worst_mistakes(part)):
-        pairs = None
-    else:
-        pairs = h("div", h("h3", "Most frequent mistakes"), pair_list(confusion, shown, given.labels))
+    pairs = list(islice(confusions(confusion), PAIRS))
+    beside = h("div", h("h3", "Most frequent mistakes"), pair_list(pairs, given.labels)) if pairs else None
     table = matrix_table(confusion, shown, given.labels)
-    behind = panels(cells(part, shown), part, given, confusion, thumbs)
-    return section(
-        "confusion", "What is taken for what", note(words), h("div", table, pairs, class_="matrix-side"), behind
-    )
+    place = "matrix-side" if pairs and len(shown) <= NARROW else "matrix-above"
+    behind = panels(cells(part, shown, pairs), part, given, confusion, thumbs)
+    return section("confusion", "What is taken for what", note(words), h("div", table, beside, class_=place), behind)
 
 
 def _trust(given: ReportInput) -> Html:

@@ -9,12 +9,15 @@ from training.report.content import Part, ReportInput, count, percent
 from training.report.scores import review_curve
 
 _TELLING = 0.01  # a smaller gap between confidence and accuracy is not worth a sentence of its own
+_MIXED = 3  # photos: fewer make no pattern
 
 
 def headline(part: Part) -> str:
     """How many were right, in one sentence."""
     metrics = part.scores.metrics
     wrong = metrics.photos - metrics.correct
+    if not wrong:
+        return f"All {metrics.photos:,} {part.words} were put into the right class."
     return (
         f"Of {metrics.photos:,} {part.words}, {metrics.correct:,} were put into the right class and {wrong:,} were not."
     )
@@ -32,22 +35,24 @@ def at_a_glance(given: ReportInput) -> Iterator[str]:
     if part.split == "val" and given.history:
         yield "These photos chose the epoch and the temperature, so they flatter it a little: keep test photos."
     if metrics.correct < metrics.photos:
-        yield _mixed_up(part, given)
+        yield from _mixed_up(part, given)
         yield _weakest(part)
     yield _sureness(part)
     yield _review(part)
 
 
-def _mixed_up(part: Part, given: ReportInput) -> str:
+def _mixed_up(part: Part, given: ReportInput) -> Iterator[str]:
     metrics = part.scores.metrics
     confusion = np.array(metrics.confusion)
     both = confusion + confusion.T
     np.fill_diagonal(both, 0)
+    if both.max() < _MIXED:
+        return
     one, other = divmod(int(both.argmax()), len(both))
     share = int(both[one, other]) / (metrics.photos - metrics.correct)
     one_way, other_way = int(confusion[one, other]), int(confusion[other, one])
     names = given.labels[one], given.labels[other]
-    return (
+    yield (
         f"Most mixed up are {names[0]} and {names[1]}: {one_way} {names[0]} taken for {names[1]}, {other_way} the other"
         f" way, together {percent(share, 0)} of all mistakes."
     )

@@ -52,6 +52,15 @@ def test_the_page_shows_the_photos_that_changed_and_loads_nothing(make_run: Make
     assert len(names) == len(set(names))
 
 
+def test_of_many_runs_the_curves_of_the_best_are_drawn(make_run: MakeRun) -> None:
+    worse = [make_run(f"worse {number}", ((1, 0.9), *TAKEN[1:])).path for number in range(2)]
+    better = [make_run(f"better {number}").path for number in range(4)]
+    shown = Page(page(compare_runs([*worse, *better])))
+    keys = shown.text.partition("How they learnt")[2].partition("What changed")[0]
+    assert "worse" not in keys
+    assert "The 4 most accurate ones." in keys
+
+
 def test_three_runs_are_each_set_against_the_first(make_run: MakeRun) -> None:
     runs = [make_run("first").path, make_run("second", OTHER).path, make_run("third", OTHER[::1]).path]
     shown = Page(page(compare_runs(runs)))

@@ -145,12 +145,12 @@ def test_no_more_than_the_set_number_of_pictures_is_made(given: ReportInput, mon
 def test_a_model_without_mistakes_has_a_report_too(given: ReportInput) -> None:
     perfect = probabilities([(label, 0.9) for label in TRUE], 3)
     shown = Page(page(replace(given, predictions=Predictions(given.predictions.photos, perfect))))
-    assert "All validation photos were put into the right class." in shown.text
+    assert "All 12 validation photos were put into the right class." in shown.text
 
 
 def test_one_photo_of_one_class_has_a_report_too(given: ReportInput) -> None:
     one = Predictions(given.predictions.photos[:1], given.predictions.probabilities[:1])
-    assert "Of 1 validation photos" in Page(page(replace(given, predictions=one))).text
+    assert "All 1 validation photos" in Page(page(replace(given, predictions=one))).text
 
 
 def luminance(colour: tuple[float, ...]) -> float:
