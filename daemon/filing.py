@@ -90,13 +90,17 @@ def _put_back(target: Path, source: Path) -> None:
         return
 
 
-def temporary_beside(target: Path) -> Path:
-    """Name of the hidden copy from which a file is published across file systems."""
-    return target.with_name(shortened("." + target.name, ".phototriage-part"))
+def temporary_beside(target: Path, source: Path, identity: Identity) -> Path:
+    """Name of the hidden copy from which a file is published across file systems.
+
+    It is this file's alone, for daemons of several inboxes may file into one output; and a crash does not change it.
+    """
+    token = hashlib.sha256(os.fsencode(source) + repr(identity).encode()).hexdigest()[:16]
+    return target.with_name(shortened("." + target.name, f".{token}.phototriage-part"))
 
 
 def _move_across(source: Path, identity: Identity, sha256: str, target: Path) -> None:
-    temporary = temporary_beside(target)
+    temporary = temporary_beside(target, source, identity)
     try:
         _copy(source, identity, temporary)
         # What was too large to be read has no hash yet: the copy is then held against its source.

@@ -49,7 +49,7 @@ def reconcile(ledger: Ledger, now_s: float) -> dict[Path, Outcome | None]:
 
 def _settle(intent: Intent) -> Outcome | None:
     source, target = _look_at(intent.source), _look_at(intent.destination)
-    temporary = temporary_beside(intent.destination)
+    temporary = temporary_beside(intent.destination, intent.source, intent.identity)
     if _look_at(temporary) is not None:
         temporary.unlink()  # a copy across file systems that was not published; its name is ours alone
     source_is_it = source == intent.identity

@@ -177,7 +177,7 @@ def test_a_photo_without_a_hash_crosses_file_systems_too(source: Path, elsewhere
 
 
 def test_the_rest_of_an_interrupted_copy_does_not_hinder_the_next(source: Path, elsewhere: Path) -> None:
-    temporary_beside(elsewhere / "a.jpg").write_bytes(b"half")
+    temporary_beside(elsewhere / "a.jpg", source, identity_of(source)).write_bytes(b"half")
     move(source, identity_of(source), digest(PHOTO), elsewhere / "a.jpg")
     assert tree(elsewhere) == {"a.jpg": PHOTO}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.filing import MAX_NAME_BYTES, free_name, shortened, temporary_beside
-from tests.daemon.support import QUICK
+from tests.daemon.support import QUICK, identity
 
 RAW = os.fsdecode(b"caf\xe9")
 
@@ -82,7 +82,7 @@ def test_every_name_gets_a_free_one_of_at_most_255_bytes(name: bytes, taken: int
 @given(NAMES)
 def test_the_names_of_hidden_copies_and_notes_fit_too_and_are_made_from_text_by_whole_characters(name: bytes) -> None:
     path = Path("/nowhere-at-all") / os.fsdecode(name)
-    copy = temporary_beside(path)
+    copy = temporary_beside(path, path, identity())
     assert copy.name.startswith(".")
     assert copy.parent == path.parent
     note = shortened(path.name, ".why.txt")

@@ -10,7 +10,7 @@ from daemon.filing import temporary_beside
 from daemon.photo import Identity, Outcome
 from daemon.recovery import reconcile
 from tests.daemon.conftest import Stranger
-from tests.daemon.support import intent, opened_ledger, plain, tree, write
+from tests.daemon.support import identity_of, intent, opened_ledger, plain, tree, write
 
 PHOTO, OTHER = plain("red"), plain("green")
 
@@ -43,11 +43,11 @@ def name_reserved(source: Path, target: Path) -> None:
 
 
 def copy_half_done(source: Path, target: Path) -> None:
-    temporary_beside(target).write_bytes(PHOTO[:100])
+    temporary_beside(target, source, identity_of(source)).write_bytes(PHOTO[:100])
 
 
 def copied_not_published(source: Path, target: Path) -> None:
-    temporary_beside(target).write_bytes(PHOTO)
+    temporary_beside(target, source, identity_of(source)).write_bytes(PHOTO)
 
 
 def published_not_removed(source: Path, target: Path) -> None:
