@@ -30,7 +30,7 @@ def browse(browser: str, address: str, folder: Path, scheme: str = "light", size
     """Open an address twice, in new profiles under `folder`: for its pixels, and for the page made of it."""
     shot, log = folder / f"{scheme}.png", folder / "net.json"
     words = _run(browser, address, folder, scheme, size, f"--screenshot={shot}", f"--log-net-log={log}")
-    done = _run(browser, address, folder, scheme, size, "--dump-dom")
+    done = _run(browser, address, folder, scheme, size, "--dump-dom", "--virtual-time-budget=3000")
     console = re.findall(r"CONSOLE[^\n]*", words.stderr + done.stderr)
     return Shown(shot, done.stdout, console, requests(log))
 
