@@ -284,8 +284,9 @@ def test_an_inbox_that_vanishes_and_returns_is_said_once_each_and_healed(inbox: 
         assert one.intake._watcher.is_well()
 
 
-def test_a_wake_ends_the_wait_also_if_it_comes_before(inbox: Path) -> None:
-    with world(inbox) as one:
+def test_a_wake_ends_the_wait_also_if_it_comes_before(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "RESCAN_S", 3600.0)
+    with world(inbox, watch=True) as one:
         one.ready()
         one.intake.wake()
         assert one.intake.ready(1, 3600.0) == []

@@ -57,6 +57,13 @@ def test_numbers_go_on_past_nine(tmp_path: Path) -> None:
     assert names == {"x" * 255, *("x" * 253 + f"-{n}" for n in range(1, 10)), "x" * 252 + "-10", "x" * 252 + "-11"}
 
 
+def test_the_hidden_copies_of_two_photos_that_go_to_one_name_are_two_and_a_restart_finds_them(tmp_path: Path) -> None:
+    target, one, two = tmp_path / "a.jpg", tmp_path / "1" / "a.jpg", tmp_path / "2" / "a.jpg"
+    copies = [temporary_beside(target, path, identity(number)) for path in (one, two) for number in (1, 2)]
+    assert len(set(copies)) == 4
+    assert temporary_beside(target, one, identity(1)) == copies[0]
+
+
 NAMES = st.one_of(
     st.binary(min_size=1, max_size=255),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255).map(lambda text: text.encode()[:255]),
