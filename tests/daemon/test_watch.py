@@ -80,6 +80,14 @@ def test_what_is_written_or_moved_in_is_announced_and_nothing_else(inbox: Path, 
         assert hints.lost == 0
 
 
+def test_the_kernel_is_asked_for_no_more_than_is_used(inbox: Path) -> None:
+    """Asked for what is moved out, watchdog holds back every hint behind it for half a second."""
+    with watched(inbox) as (watcher, _):
+        (watch,) = watcher._descriptor._watch_for_wd.values()
+        names = (InotifyConstants.IN_CLOSE_WRITE, InotifyConstants.IN_MOVED_TO, InotifyConstants.IN_DELETE_SELF)
+        assert watch.mask == sum(names)
+
+
 def test_a_real_overflow_of_the_kernels_queue_is_noticed(inbox: Path) -> None:
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     if limit > 100_000:
