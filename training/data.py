@@ -52,10 +52,15 @@ class Samples:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a training starts from. unreadable: how many photos were left out for that."""
+    """What a training starts from.
+
+    samples: every photo, at the size of the input. learning: those to train on, at the size of fine-tuning.
+    unreadable: how many photos were left out for that.
+    """
 
     dataset: Dataset
     samples: Samples
+    learning: Samples
     unreadable: int
 
     def data_hash(self) -> str:
@@ -82,16 +87,32 @@ def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -
     if test is not None:
         apart = find_dataset(test, dataset.labels)
         reporter.say(f"Test photos, only reported on: {apart.sentence()}")
-        photos += [replace(photo, split="test") for photo in apart.photos if apart.of("test") in ((), apart.photos)]
-    geometry = Geometry(recipe.input.geometry, recipe.input.size_px)
-    with reporter.work("Decoding", len(photos)) as tick:
-        decoded = decode_all([photo.path for photo in photos], geometry, tick)
-    reporter.say(
-        f"Decoded photos are kept in {cache_folder(geometry)}; {decoded.fresh} of {len(photos)} were decoded now."
-    )
+        known = {photo.path.resolve() for photo in dataset.of("test")}
+        chosen = (photo for photo in apart.of("test") or apart.photos if photo.path.resolve() not in known)
+        photos += [replace(photo, split="test") for photo in chosen]
+    decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
     _tell_failures(decoded, reporter)
     samples, twins = _readable(photos, decoded)
-    return Prepared(dataset, _sided(samples, twins, dataset.labels, recipe, reporter), len(decoded.failures))
+    samples = _sided(samples, twins, dataset.labels, recipe, reporter)
+    return Prepared(dataset, samples, _learning(samples.of("train"), recipe, reporter), len(decoded.failures))
+
+
+def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Reporter) -> Decoded:
+    geometry = Geometry(recipe.input.geometry, size_px)
+    with reporter.work(f"Decoding to {size_px} px", len(photos)) as tick:
+        decoded = decode_all([photo.path for photo in photos], geometry, tick)
+    place = cache_folder(geometry)
+    reporter.say(f"Decoded photos are kept in {place}; {decoded.fresh} of {len(photos)} were decoded now.")
+    return decoded
+
+
+def _learning(train: Samples, recipe: Recipe, reporter: Reporter) -> Samples:
+    """The photos to train on, at the size of fine-tuning."""
+    if recipe.training_px == recipe.input.size_px or not recipe.fine_tune.epochs:
+        return train
+    decoded = _decode(train.photos, recipe, recipe.training_px, reporter)
+    good = np.flatnonzero(decoded.rows >= 0).tolist()  # one may have gone since
+    return replace(train, rows=decoded.rows, pixels=decoded.pixels).take(good)
 
 
 def _readable(photos: list[Photo], decoded: Decoded) -> tuple[Samples, list[int]]:

@@ -6,8 +6,7 @@ The step is Keras's own (`train_on_batch`), without a word of TensorFlow, so tha
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -39,6 +38,11 @@ class Epoch:
     photos_per_s: float
     seconds: float
     best: bool
+
+    @classmethod
+    def start(cls) -> "Epoch":
+        """The state before fine-tuning."""
+        return cls(0, math.nan, 0.0, math.inf, 0.0, 0.0, best=False)
 
     def better_than(self, other: "Epoch") -> bool:
         """More photos right, or as many with less doubt."""
@@ -79,16 +83,19 @@ class Average:
 
 def fine_tune(
     model: keras.Model,
-    train: Samples,
-    validation: Samples,
+    learner: keras.Model,
+    data: tuple[Samples, Samples],
     recipe: Recipe,
     keep: Callable[[Epoch], None],
     reporter: Reporter,
 ) -> bool:
-    """Train the network; it ends with the weights of its best epoch, the head stage's included.
+    """Train the network; `model` ends with the weights of the best epoch, the head stage's included.
 
     Args:
-        keep: called after each epoch, with the model holding that epoch's weights to save.
+        model: what is measured and kept, at the size of the input.
+        learner: the same network at the size of the photos trained on; it takes its first weights from `model`.
+        data: photos to train on, at the learner's size, and photos to check with, at the model's.
+        keep: called after each epoch, while `model` holds that epoch's weights.
 
     Returns:
         Whether it was stopped by Ctrl-C; then the best so far is kept.
@@ -96,21 +103,26 @@ def fine_tune(
     Raises:
         TrainingError: the loss became infinite or no number.
     """
-    start = _validated(model, validation, epoch=0, loss=math.nan, photos_per_s=0.0, started=time.monotonic(), best=None)
-    reporter.say(start.line(recipe.fine_tune.epochs))
-    keep(start)
-    best, best_weights = start, model.get_weights()
-    loop = _Loop(model, train, recipe, reporter)
+    train, validation = data
+    epochs, patience = recipe.fine_tune.epochs, recipe.fine_tune.patience
+    best = _validated(model, validation, Epoch.start())
+    best_weights = model.get_weights()
+    reporter.say(best.line(epochs))
+    keep(best)
+    learner.set_weights(best_weights)
+    loop = _Loop(learner, train, recipe, reporter)
     try:
         with loop.feed:
-            for number in range(1, recipe.fine_tune.epochs + 1):
-                epoch, weights = loop.epoch(number, validation, best)
-                reporter.say(epoch.line(recipe.fine_tune.epochs))
+            for number in range(1, epochs + 1):
+                trained, weights = loop.epoch(number)
+                model.set_weights(weights)
+                epoch = _validated(model, validation, trained, best)
+                reporter.say(epoch.line(epochs))
                 if epoch.best:
                     best, best_weights = epoch, weights
-                loop.swap(weights, lambda epoch=epoch: keep(epoch))  # type: ignore[misc]
-                if recipe.fine_tune.patience and number - best.epoch >= recipe.fine_tune.patience:
-                    reporter.say(f"No better for {recipe.fine_tune.patience} epochs: stopped early.")
+                keep(epoch)
+                if patience and number - best.epoch >= patience:
+                    reporter.say(f"No better for {patience} epochs: stopped early.")
                     break
     except KeyboardInterrupt:
         reporter.say(f"Stopped by Ctrl-C: the best weights so far, of epoch {best.epoch}, are kept.")
@@ -121,62 +133,49 @@ def fine_tune(
 
 
 class _Loop:
-    """One fine-tuning under way: model, optimizer, batches, average and the count of steps."""
+    """One fine-tuning under way: learner, optimizer, batches, average and the count of steps."""
 
-    def __init__(self, model: keras.Model, train: Samples, recipe: Recipe, reporter: Reporter) -> None:
+    def __init__(self, learner: keras.Model, train: Samples, recipe: Recipe, reporter: Reporter) -> None:
         settings = recipe.fine_tune
-        unfreeze(model, settings.unfreeze)
+        unfreeze(learner, settings)
         self._optimizer = _optimizer(settings)
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing)
-        model.compile(self._optimizer, loss)
+        learner.compile(self._optimizer, loss)
         self.feed = Feed(
             train.pixels,
             train.rows,
             train.labels,
-            int(model.output_shape[-1]),
+            int(learner.output_shape[-1]),
             settings.batch_size,
             recipe.augmentation,
             recipe.seed,
         )
-        self._model, self._settings, self._reporter = model, settings, reporter
-        self._average = Average(model, settings.averaging, min(AVERAGE_EVERY, self.feed.steps))
+        self._learner, self._settings, self._reporter = learner, settings, reporter
+        self._average = Average(learner, settings.averaging, min(AVERAGE_EVERY, self.feed.steps))
         self._step = 0
 
-    def epoch(self, number: int, validation: Samples, best: Epoch) -> tuple[Epoch, Weights]:
-        """Train one epoch and validate what it is worth: the averaged weights, which are returned."""
+    def epoch(self, number: int) -> tuple[Epoch, Weights]:
+        """Train one epoch: (its figures, not validated yet; the averaged weights)."""
         started = time.monotonic()
         loss = self._train(number)
-        speed = self.feed.steps * self.feed.batch_size / (time.monotonic() - started)
-        weights = self._average.weights()
-        done: list[Epoch] = []
-        self.swap(weights, lambda: done.append(_validated(self._model, validation, number, loss, speed, started, best)))
-        return done[0], weights
-
-    def swap(self, weights: Weights, work: Callable[[], None]) -> None:
-        """Do some work with other weights in the model, then go on with its own."""
-        own = self._model.get_weights()
-        self._model.set_weights(weights)
-        try:
-            work()
-        finally:
-            self._model.set_weights(own)
+        seconds = time.monotonic() - started
+        photos = self.feed.steps * self.feed.batch_size
+        return Epoch(number, loss, 0.0, math.inf, photos / seconds, seconds, best=False), self._average.weights()
 
     def _train(self, number: int) -> float:
         settings, steps = self._settings, self.feed.steps * self._settings.epochs
-        self._model.reset_metrics()
-        loss: Any = math.nan
-        with self._reporter.work(
-            f"Epoch {number} of {settings.epochs}", self.feed.steps * self.feed.batch_size
-        ) as tick:
+        losses: list[float] = []
+        photos_in_all = self.feed.steps * self.feed.batch_size
+        with self._reporter.work(f"Epoch {number} of {settings.epochs}", photos_in_all) as tick:
             for photos, targets in self.feed.epoch():
                 self._optimizer.learning_rate = rate(self._step, steps, settings.learning_rate, settings.warmup)
-                loss = self._model.train_on_batch(photos, targets)  # the mean of the epoch so far
+                losses.append(float(self._learner.train_on_batch(photos, targets)))
                 self._step += 1
                 self._average.update(self._step)
                 tick(len(photos))
-        if not math.isfinite(float(loss)):
+        if not math.isfinite(losses[-1]):
             raise TrainingError(f"The loss is no longer a number in epoch {number}. Pass a lower --learning-rate.")
-        return float(loss)
+        return sum(losses) / len(losses)
 
 
 def _optimizer(settings: FineTune) -> keras.optimizers.Optimizer:
@@ -185,19 +184,9 @@ def _optimizer(settings: FineTune) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def _validated(
-    model: keras.Model,
-    validation: Samples,
-    epoch: int,
-    loss: float,
-    photos_per_s: float,
-    started: float,
-    best: Epoch | None,
-) -> Epoch:
+def _validated(model: keras.Model, validation: Samples, epoch: Epoch, best: Epoch | None = None) -> Epoch:
+    """The epoch with the figures of the validation photos, and whether it is the best so far."""
     logits = logits_of(model, validation)
     accuracy = float((logits.argmax(axis=1) == validation.labels).mean())
-    doubt = log_loss(validation.labels, softmax(logits))
-    found = Epoch(epoch, loss, accuracy, doubt, photos_per_s, time.monotonic() - started, best=best is None)
-    if best is not None and found.better_than(best):
-        return Epoch(epoch, loss, accuracy, doubt, photos_per_s, time.monotonic() - started, best=True)
-    return found
+    found = replace(epoch, accuracy=accuracy, log_loss=log_loss(validation.labels, softmax(logits)))
+    return replace(found, best=best is None or found.better_than(best))

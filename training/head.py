@@ -35,17 +35,17 @@ def _predict_into(out: NDArray[np.float32], model: keras.Model, samples: Samples
         tick(len(rows))
 
 
-def features_of(model: keras.Model, samples: Samples, weights_hash: str, reporter: Reporter) -> NDArray[np.float32]:
+def features_of(model: keras.Model, samples: Samples, origin: str, reporter: Reporter) -> NDArray[np.float32]:
     """Pooled features, float32 [N, 1280], memory-mapped; the cache keeps them for the next run on the same photos.
 
     Args:
-        weights_hash: SHA-256 of the initial weights; empty for random ones, whose features are not kept.
+        origin: the weights' SHA-256 and the photos' geometry; empty for random weights, whose features are not kept.
     """
     network = feature_model(model)
     shape = (len(samples.rows), int(network.output_shape[-1]))
-    key = hashlib.sha256(b"".join((weights_hash.encode(), str(samples.pixels.shape[1]).encode(), *samples.hashes)))
+    key = hashlib.sha256(b"".join((origin.encode(), b"\0", *samples.hashes)))
     file = cache_root() / "features" / f"{key.hexdigest()}.npy"
-    if weights_hash and file.is_file():
+    if origin and file.is_file():
         known: NDArray[np.float32] = np.load(file, mmap_mode="r")
         return known
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def features_of(model: keras.Model, samples: Samples, weights_hash: str, reporte
         with reporter.work("Features", len(samples.rows)) as tick:
             _predict_into(out, network, samples, tick)
         out.flush()
-        if weights_hash:
+        if origin:
             part.rename(file)
     finally:
         part.unlink(missing_ok=True)
@@ -87,12 +87,13 @@ def train_head(
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     size = min(recipe.batch_size, len(train))
     steps = len(train) // size
+    epochs = max(recipe.epochs, -(-recipe.least_steps // steps))
     rng = np.random.default_rng(seed)
     best, kept = -1.0, model.get_weights()
-    for epoch in range(recipe.epochs):
+    for epoch in range(epochs):
         picks = rng.permutation(train)[: steps * size].reshape(steps, size)
         for step, pick in enumerate(picks, epoch * steps):
-            optimizer.learning_rate = rate(step, recipe.epochs * steps, recipe.learning_rate, warmup=0.05)
+            optimizer.learning_rate = rate(step, epochs * steps, recipe.learning_rate, warmup=0.05)
             model.train_on_batch(features[pick], labels[pick])
         weights = model.get_weights()
         accuracy = _accuracy(features, labels, val, weights)

@@ -108,7 +108,10 @@ def _split_roots(root: Path) -> tuple[dict[str, Path], str]:
     root = _undoubled(root)
     by_name = {folder.name.lower(): folder for folder in _subfolders(root)}
     found = {
-        split: _undoubled(by_name[name]) for split, names in SPLIT_NAMES.items() for name in names if name in by_name
+        split: _undoubled(by_name[name])
+        for split, names in SPLIT_NAMES.items()
+        for name in names
+        if name in by_name and _subfolders(by_name[name])  # a class may be called `train` and show railways
     }
     if "train" in found or ("test" in found and len(by_name) <= 2):
         shown = ", ".join(str(folder.relative_to(root)) for folder in found.values())

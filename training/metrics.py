@@ -51,6 +51,10 @@ class Metrics:
         """Plain values, for JSON."""
         return asdict(self)
 
+    def card(self) -> dict[str, Any]:
+        """The same without the confusion matrix, which of two thousand classes would outgrow a model's metadata."""
+        return {key: value for key, value in asdict(self).items() if key != "confusion"}
+
 
 def measure(true: Ints, probabilities: Floats, labels: Sequence[str]) -> Metrics:
     """Measure predictions.

@@ -2,28 +2,26 @@
 
 import csv
 import errno
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from contract.geometry import Geometry
-from training.calibrate import find_temperature, find_thresholds
-from training.data import Prepared, Samples, prepare
+from training.data import Prepared, prepare
 from training.device import describe_device, memory_errors, start_keras
 from training.errors import TrainingError
-from training.metrics import Metrics, measure, softmax
+from training.metrics import Metrics
 from training.output import check_output
 from training.progress import Reporter, duration
 from training.recipe import Recipe
+from training.results import manifest_of, measure_run
 from training.run import HISTORY, MODEL, PREDICTIONS, RECIPE, write_manifest
-from training.table import Predictions, write_predictions
+from training.table import write_predictions
 from training.weights import find_weights, sha256_of
 
 if TYPE_CHECKING:
@@ -71,12 +69,10 @@ def train_run(dataset: Path, output: Path, recipe: Recipe, test: Path | None, re
     """
     check_output(output, dataset)
     timer = Timer()
-    device = start_keras()
+    with timer.stage("data"):
+        prepared = prepare(dataset, test, recipe, reporter)
+    reporter.say(f"Training runs on {start_keras()}.")
     try:
-        with timer.stage("data"):
-            prepared = prepare(dataset, test, recipe, reporter)
-        output.mkdir(parents=True, exist_ok=True)
-        reporter.say(f"Training runs on {device}.")
         return _train(prepared, output, recipe, timer, reporter)
     except memory_errors() as error:
         raise TrainingError(
@@ -87,17 +83,16 @@ def train_run(dataset: Path, output: Path, recipe: Recipe, test: Path | None, re
 
 
 def _train(prepared: Prepared, output: Path, recipe: Recipe, timer: Timer, reporter: Reporter) -> Trained:
-    (output / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
     model, origin = _network(prepared, recipe)
     with timer.stage("head"):
         _fit_head(model, prepared, recipe, origin.get("sha256", ""), reporter)
     with timer.stage("fine-tune"):
-        interrupted = _fine_tune(model, prepared.samples, output, recipe, reporter)
+        interrupted = _fine_tune(model, prepared, output, recipe, reporter)
     with timer.stage("measure"):
         reporter.say("Calibrating on the validation photos.")
-        measured = _measure(model, prepared, recipe)
+        measured = measure_run(model, prepared, recipe)
         write_predictions(output / PREDICTIONS, measured.predictions, prepared.dataset.root, prepared.dataset.labels)
-    manifest = _manifest(prepared, recipe, measured) | {
+    manifest = manifest_of(prepared, recipe, measured) | {
         "weights": origin,
         "device": describe_device(),
         "seconds": timer.seconds,
@@ -125,7 +120,9 @@ def _fit_head(model: "keras.Model", prepared: Prepared, recipe: Recipe, weights_
     from training.head import features_of, train_head
 
     samples = prepared.samples.of("train", "val")
-    features = features_of(model, samples, weights_hash, reporter)
+    geometry = Geometry(recipe.input.geometry, recipe.input.size_px)
+    origin = f"{weights_hash} {geometry.id} {geometry.size_px}" if weights_hash else ""
+    features = features_of(model, samples, origin, reporter)
     sides = np.array([photo.split for photo in samples.photos])
     val = sides == "val"
     weights, accuracy = train_head(
@@ -140,9 +137,12 @@ def _fit_head(model: "keras.Model", prepared: Prepared, recipe: Recipe, weights_
     reporter.say(f"Head trained on features: validation accuracy {accuracy:.4f}.")
 
 
-def _fine_tune(model: "keras.Model", samples: Samples, output: Path, recipe: Recipe, reporter: Reporter) -> bool:
+def _fine_tune(model: "keras.Model", prepared: Prepared, output: Path, recipe: Recipe, reporter: Reporter) -> bool:
     from training.finetune import Epoch, fine_tune
+    from training.network import build
 
+    output.mkdir(parents=True, exist_ok=True)
+    (output / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
     columns = [item.name for item in fields(Epoch)]
     with (output / HISTORY).open("w", encoding="utf-8", newline="") as file:
         history = csv.DictWriter(file, columns)
@@ -153,73 +153,19 @@ def _fine_tune(model: "keras.Model", samples: Samples, output: Path, recipe: Rec
             history.writerow(asdict(epoch))
             file.flush()
             if epoch.best:
-                part = output / f".{MODEL}.part.keras"
-                model.save(part)
-                part.replace(output / MODEL)
+                _save(model, output)
 
-        return fine_tune(model, samples.of("train"), samples.of("val"), recipe, keep, reporter)
-
-
-@dataclass(frozen=True)
-class _Measured:
-    temperature: float
-    thresholds: dict[str, float]
-    validation: Metrics
-    test: Metrics | None
-    predictions: Predictions
+        learner = build(recipe, len(prepared.dataset.labels), None, recipe.training_px)
+        data = (prepared.learning, prepared.samples.of("val"))
+        interrupted = fine_tune(model, learner, data, recipe, keep, reporter)
+    _save(model, output)  # once more: Ctrl-C may have come while the best one was being written
+    return interrupted
 
 
-def _measure(model: "keras.Model", prepared: Prepared, recipe: Recipe) -> _Measured:
-    """Calibrate on the validation photos; look at the test photos only then, once."""
-    from training.head import logits_of
-
-    labels = prepared.dataset.labels
-    val, test = prepared.samples.of("val"), prepared.samples.of("test")
-    logits = logits_of(model, val)
-    temperature = find_temperature(logits, val.labels)
-    probabilities = softmax(logits, temperature)
-    tested = softmax(logits_of(model, test), temperature) if test.photos else probabilities[:0]
-    return _Measured(
-        temperature=temperature,
-        thresholds=find_thresholds(probabilities, val.labels, labels, recipe.precision),
-        validation=measure(val.labels, probabilities, labels),
-        test=measure(test.labels, tested, labels) if test.photos else None,
-        predictions=Predictions(val.photos + test.photos, np.concatenate([probabilities, tested])),
-    )
-
-
-def _manifest(prepared: Prepared, recipe: Recipe, measured: _Measured) -> dict[str, Any]:
-    geometry = Geometry(recipe.input.geometry, recipe.input.size_px)
-    metrics = {"validation": measured.validation.to_dict()}
-    if measured.test is not None:
-        metrics["test"] = measured.test.to_dict()
-    splits = [photo.split for photo in prepared.samples.photos]
-    return {
-        "labels": list(prepared.dataset.labels),
-        "geometry": {"id": geometry.id, "size_px": geometry.size_px},
-        "temperature": measured.temperature,
-        "thresholds": measured.thresholds,
-        "metrics": metrics,
-        "recipe": asdict(recipe),
-        "dataset": {
-            "root": str(prepared.dataset.root.absolute()),
-            "layout": prepared.dataset.kind,
-            "sha256": prepared.data_hash(),
-            "photos": {name: splits.count(name) for name in ("train", "val", "test")},
-            "unreadable": prepared.unreadable,
-        },
-        "made_by": {"python": platform.python_version(), **_versions()},
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in ("phototriage", "tensorflow", "keras", "numpy", "pillow"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue  # run from a clone without being installed
-    return found
+def _save(model: "keras.Model", output: Path) -> None:
+    part = output / f".{MODEL}.part.keras"
+    model.save(part)
+    part.replace(output / MODEL)
 
 
 def _why(error: OSError, output: Path) -> str:

@@ -33,7 +33,7 @@ class Run:
 
     labels: class names in the order of the outputs. geometry: how a photo becomes the input.
     temperature: divisor of the logits. thresholds: per class, the probability below which a photo wants review.
-    metrics: `validation`, and `test` where there was one, each as training.metrics.Metrics.to_dict.
+    metrics: `validation`, and `test` where there was one, each as training.metrics.Metrics.card.
     recipe: resolved settings. dataset: the folder trained on. data_hash: SHA-256 of its photos and their sides.
     manifest: all of run.json.
     """

@@ -1,0 +1,86 @@
+"""One affine warp carries crop, shift, rotation, shear and flip, each within its bounds."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from training.augment import Augmentation, augment_batch, draw_matrix, warp
+
+SIZE = 32
+
+
+@pytest.fixture
+def photo() -> NDArray[np.uint8]:
+    """A smooth ramp: red to the right, green down."""
+    ramp = np.linspace(10, 240, SIZE)
+    return np.stack([np.tile(ramp, (SIZE, 1)), np.tile(ramp[:, None], (1, SIZE)), np.full((SIZE, SIZE), 90)], 2).astype(
+        np.uint8
+    )
+
+
+def matrices(augmentation: Augmentation, count: int = 200) -> NDArray[np.float64]:
+    rng = np.random.default_rng(0)
+    return np.array([draw_matrix(augmentation, SIZE, rng) for _ in range(count)])
+
+
+def corners(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where the output's corners lie in the input."""
+    a, b, c, d, e, f = matrix
+    return np.array([(a * x + b * y + c, d * x + e * y + f) for x in (0, SIZE) for y in (0, SIZE)])
+
+
+def test_an_idle_augmentation_changes_nothing(photo: NDArray[np.uint8]) -> None:
+    assert Augmentation().idle
+    assert np.array_equal(augment_batch([photo], Augmentation(), np.random.default_rng(0)), photo[None])
+    assert np.array_equal(warp(photo, draw_matrix(Augmentation(), SIZE, np.random.default_rng(0))), photo)
+
+
+def test_a_flip_mirrors_left_and_right_half_of_the_time(photo: NDArray[np.uint8]) -> None:
+    batch = augment_batch([photo] * 200, Augmentation(flip=True), np.random.default_rng(0))
+    mirrored = (batch == photo[:, ::-1]).all(axis=(1, 2, 3))
+    assert ((batch == photo).all(axis=(1, 2, 3)) | mirrored).all()
+    assert 70 < mirrored.sum() < 130
+
+
+def test_a_crop_stays_inside_the_photo_and_keeps_its_least_share() -> None:
+    found = matrices(Augmentation(crop=0.5, aspect=0.2))
+    sides = found[:, [0, 4]]
+    assert sides.min() >= 0.5 / 1.2**0.5 - 1e-9
+    assert sides.max() <= 1.0
+    assert sides.min() < 0.55
+    for matrix in found:
+        assert corners(matrix).min() >= -1e-6
+        assert corners(matrix).max() <= SIZE + 1e-6
+
+
+def test_a_shift_moves_by_its_share_at_most() -> None:
+    found = matrices(Augmentation(shift=0.1))
+    assert np.abs(found[:, [2, 5]]).max() <= 0.1 * SIZE
+    assert np.abs(found[:, [2, 5]]).max() > 0.09 * SIZE
+
+
+def test_a_rotation_turns_about_the_centre_within_its_angle() -> None:
+    found = matrices(Augmentation(rotation_deg=20))
+    angles = np.degrees(np.arctan2(found[:, 3], found[:, 0]))
+    assert 19 < np.abs(angles).max() <= 20
+    middle = found[:, [0, 3]] * SIZE / 2 + found[:, [1, 4]] * SIZE / 2 + found[:, [2, 5]]
+    assert np.allclose(middle, SIZE / 2)
+
+
+def test_a_shear_slants_within_its_angle() -> None:
+    found = matrices(Augmentation(shear_deg=15))
+    assert 14 < np.degrees(np.arctan(np.abs(found[:, 1]))).max() <= 15
+    assert np.allclose(found[:, 3], 0)
+
+
+def test_a_seed_repeats_a_batch_also_in_threads(photo: NDArray[np.uint8]) -> None:
+    strong = Augmentation(crop=0.6, aspect=0.1, shift=0.1, rotation_deg=15, shear_deg=5, flip=True)
+    alone = augment_batch([photo] * 8, strong, np.random.default_rng(3))
+    with ThreadPoolExecutor(4) as pool:
+        pooled = augment_batch([photo] * 8, strong, np.random.default_rng(3), pool)
+    assert np.array_equal(alone, pooled)
+    assert not np.array_equal(alone[0], alone[1])
+    assert alone.shape == (8, SIZE, SIZE, 3)
+    assert alone.dtype == np.uint8

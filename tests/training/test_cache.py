@@ -1,0 +1,133 @@
+"""Each photo is decoded once, whatever happens to the process, and what the cache gives is what to_input gives."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contract.geometry import Geometry, to_input
+from training.cache import cache_folder, cache_root, decode_all, look
+from training.errors import TrainingError
+
+GEOMETRY = Geometry(size_px=40)
+MakePhotos = Callable[..., list[Path]]
+
+
+def test_the_cache_holds_what_to_input_gives(tmp_path: Path, make_photos: MakePhotos) -> None:
+    paths = make_photos(tmp_path, "red", 5)
+    found = decode_all(paths, GEOMETRY)
+    for path, row in zip(paths, found.rows, strict=True):
+        assert np.array_equal(found.pixels[row], to_input(path, GEOMETRY))
+
+
+def test_a_second_run_decodes_nothing(tmp_path: Path, make_photos: MakePhotos) -> None:
+    paths = make_photos(tmp_path, "red", 5)
+    first, second = decode_all(paths, GEOMETRY), decode_all(paths[::-1], GEOMETRY)
+    assert (first.fresh, second.fresh) == (5, 0)
+    assert np.array_equal(first.rows, second.rows[::-1])
+    assert first.hashes == second.hashes[::-1]
+    assert np.array_equal(first.looks, second.looks[::-1])
+
+
+def test_a_moved_dataset_is_known_by_its_content(tmp_path: Path, make_photos: MakePhotos) -> None:
+    make_photos(tmp_path / "old", "red", 5)
+    decode_all(sorted((tmp_path / "old").iterdir()), GEOMETRY)
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert decode_all(sorted((tmp_path / "new").iterdir()), GEOMETRY).fresh == 0
+
+
+def test_a_changed_photo_is_decoded_anew(tmp_path: Path, make_photos: MakePhotos) -> None:
+    path, other = make_photos(tmp_path, "red", 2)
+    decode_all([path], GEOMETRY)
+    path.write_bytes(other.read_bytes())
+    found = decode_all([path], GEOMETRY)
+    assert np.array_equal(found.pixels[found.rows[0]], to_input(other, GEOMETRY))
+
+
+def test_each_geometry_has_a_cache_of_its_own(tmp_path: Path, make_photos: MakePhotos) -> None:
+    paths = make_photos(tmp_path, "red", 1, size=(60, 20))
+    for geometry in (GEOMETRY, Geometry("letterbox", 40), Geometry(size_px=32)):
+        found = decode_all(paths, geometry)
+        assert np.array_equal(found.pixels[found.rows[0]], to_input(paths[0], geometry))
+
+
+def test_unreadable_photos_keep_their_place_and_say_why(tmp_path: Path, make_photos: MakePhotos) -> None:
+    good, cut = make_photos(tmp_path, "red", 2)
+    cut.write_bytes(cut.read_bytes()[:300])
+    empty, gone = tmp_path / "empty.jpg", tmp_path / "gone.jpg"
+    empty.touch()
+    for _ in range(2):  # the second time from the index
+        found = decode_all([empty, good, cut, gone], GEOMETRY)
+        assert list(found.rows >= 0) == [False, True, False, False]
+        reasons = dict(found.failures)
+        assert reasons[empty].startswith("empty")
+        assert reasons[cut].startswith(("truncated", "corrupt"))
+        assert "could not be opened" in reasons[gone]
+
+
+def test_twins_are_stored_once(tmp_path: Path, make_photos: MakePhotos) -> None:
+    paths = make_photos(tmp_path, "red", 2)
+    paths[1].write_bytes(paths[0].read_bytes())
+    found = decode_all(paths, GEOMETRY)
+    assert list(found.rows) == [0, 0]
+    assert len(found.pixels) == 1
+
+
+def test_rows_that_the_index_does_not_know_are_cut_and_lost_ones_decoded_anew(
+    tmp_path: Path, make_photos: MakePhotos
+) -> None:
+    paths = make_photos(tmp_path, "red", 3)
+    decode_all(paths[:2], GEOMETRY)
+    pixels = cache_folder(GEOMETRY) / "pixels.u8"
+    with pixels.open("ab") as file:
+        file.write(b"half a row, from a process that was killed")
+    found = decode_all(paths, GEOMETRY)
+    assert found.fresh == 1
+    assert np.array_equal(found.pixels[found.rows[2]], to_input(paths[2], GEOMETRY))
+    os.truncate(pixels, 100)
+    found = decode_all(paths, GEOMETRY)
+    assert found.fresh == 3
+    assert np.array_equal(found.pixels[found.rows[0]], to_input(paths[0], GEOMETRY))
+
+
+def test_a_damaged_index_is_begun_anew(tmp_path: Path, make_photos: MakePhotos) -> None:
+    paths = make_photos(tmp_path, "red", 2)
+    decode_all(paths, GEOMETRY)
+    (index,) = cache_folder(GEOMETRY).glob("index-*.sqlite")
+    index.write_bytes(b"not a database" * 100)
+    found = decode_all(paths, GEOMETRY)
+    assert np.array_equal(found.pixels[found.rows[1]], to_input(paths[1], GEOMETRY))
+    with sqlite3.connect(index) as connection:
+        assert connection.execute("SELECT count(*) FROM content").fetchone() == (2,)
+    connection.close()
+
+
+def test_progress_counts_every_photo(tmp_path: Path, make_photos: MakePhotos) -> None:
+    ticks: list[int] = []
+    decode_all([*make_photos(tmp_path, "red", 4), tmp_path / "gone.jpg"], GEOMETRY, ticks.append)
+    assert sum(ticks) == 5
+
+
+def test_the_cache_stands_where_the_user_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_root() == tmp_path / "phototriage"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_root() == Path.home() / ".cache" / "phototriage"
+
+
+def test_a_cache_that_cannot_be_written_ends_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_photos: MakePhotos
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(TrainingError, match="Set XDG_CACHE_HOME"):
+        decode_all(make_photos(tmp_path / "photos", "red", 1), GEOMETRY)
+
+
+def test_a_look_has_a_bit_for_each_step_down_to_the_left() -> None:
+    ramp = np.repeat(np.linspace(0, 255, 72, dtype=np.uint8)[None, :, None], 72, axis=0).repeat(3, axis=2)
+    assert look(ramp) == 2**64 - 1
+    assert look(np.ascontiguousarray(ramp[:, ::-1])) == 0

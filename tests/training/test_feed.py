@@ -1,0 +1,41 @@
+"""The feed gives every photo once an epoch, with its own label, and repeats with its seed."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from training.augment import Augmentation
+from training.feed import Feed
+
+PIXELS = np.arange(20, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8)
+ROWS = np.array([3, 5, 7, 9, 11, 13, 15], np.int64)
+LABELS = np.array([0, 1, 0, 1, 0, 1, 0], np.int64)
+
+
+def epoch(batch_size: int, seed: int = 0) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    with Feed(PIXELS, ROWS, LABELS, 2, batch_size, Augmentation(), seed) as feed:
+        batches = list(feed.epoch())
+        assert len(batches) == feed.steps
+        return batches
+
+
+def test_every_photo_comes_with_its_label() -> None:
+    photos, targets = (np.concatenate(parts) for parts in zip(*epoch(7), strict=True))
+    assert sorted(photos[:, 0, 0, 0]) == list(ROWS)
+    assert np.array_equal(targets.argmax(axis=1), (photos[:, 0, 0, 0] - 3) // 2 % 2)
+    assert targets.dtype == np.float32
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(3, [3, 3]), (7, [7]), (100, [7])])
+def test_batches_are_full_and_a_small_dataset_is_one_batch(batch_size: int, sizes: list[int]) -> None:
+    assert [len(photos) for photos, _ in epoch(batch_size)] == sizes
+
+
+def test_a_seed_repeats_the_order_and_each_epoch_has_its_own() -> None:
+    def order(seed: int) -> list[list[int]]:
+        with Feed(PIXELS, ROWS, LABELS, 2, 7, Augmentation(), seed) as feed:
+            return [[int(photo[0, 0, 0]) for photos, _ in feed.epoch() for photo in photos] for _ in range(2)]
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+    assert order(1)[0] != order(1)[1]

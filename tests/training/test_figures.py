@@ -1,0 +1,101 @@
+"""Schedules, metrics and calibration: plain functions, checked against values known from elsewhere."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+from training.calibrate import find_temperature, find_thresholds
+from training.metrics import log_loss, measure, softmax, wilson
+from training.schedule import decay, rate
+
+
+def test_the_rate_rises_in_a_line_and_falls_along_a_cosine() -> None:
+    rates = [rate(step, 110, 1.0, 10 / 110) for step in range(110)]
+    assert rates[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
+    assert rates[10] == 1.0
+    assert rates[60] == pytest.approx(0.5)
+    assert rates[-1] < 0.001
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+def test_without_warm_up_the_rate_begins_at_its_peak() -> None:
+    assert rate(0, 10, 0.3, 0.0) == 0.3
+
+
+def test_averaging_begins_quickly_and_ends_at_its_share() -> None:
+    assert decay(0, 0.999, 1) == 0.1
+    assert decay(10**6, 0.999, 8) == pytest.approx(0.999**8)
+
+
+def test_wilson_agrees_with_published_values() -> None:
+    # Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I, method 3.
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert wilson(29, 29) == pytest.approx((0.8830, 1.0), abs=5e-5)
+
+
+def random_predictions(seed: int, count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, classes, count)
+    logits = rng.normal(size=(count, classes)) + 1.5 * np.eye(classes)[true]
+    return true, logits
+
+
+def test_measures_agree_with_scikit_learn() -> None:
+    true, logits = random_predictions(0, 300, 4)
+    probabilities = softmax(logits)
+    found = measure(true, probabilities, "abcd")
+    predicted = probabilities.argmax(axis=1)
+    assert found.accuracy == sklearn_metrics.accuracy_score(true, predicted)
+    assert np.array_equal(found.confusion, sklearn_metrics.confusion_matrix(true, predicted))
+    assert found.log_loss == pytest.approx(sklearn_metrics.log_loss(true, probabilities))
+    wanted = sklearn_metrics.precision_recall_fscore_support(true, predicted)
+    ours = np.array([(item.precision, item.recall, item.f1, item.photos) for item in found.classes]).T
+    assert ours == pytest.approx(np.array(wanted))
+
+
+def test_a_class_without_photos_or_predictions_measures_zero_and_not_an_error() -> None:
+    found = measure(np.array([0, 0]), np.array([[0.9, 0.1, 0.0]] * 2), "abc")
+    assert [item.f1 for item in found.classes] == [1.0, 0.0, 0.0]
+    assert found.sentence("photos") == "Accuracy on the 2 photos: 1.0000 (95 % interval 0.342 to 1.000), 0 wrong."
+
+
+def test_a_certain_mistake_costs_much_but_not_everything() -> None:
+    assert log_loss(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(34.54, abs=0.01)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_calibration_finds_the_temperature_that_spoilt_the_logits(temperature: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = 2 * rng.normal(size=(20_000, 3))
+    honest = softmax(logits)
+    true = (honest.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
+    assert find_temperature(logits * temperature, true) == pytest.approx(temperature, rel=0.05)
+
+
+def two_class(top: Sequence[float]) -> np.ndarray:  # type: ignore[type-arg]
+    return np.array([[value, 1 - value] for value in top])
+
+
+def test_a_threshold_is_the_smallest_that_keeps_the_precision() -> None:
+    probabilities = two_class([0.99, 0.95, 0.9, 0.8, 0.7, 0.6])
+    true = np.array([0, 0, 0, 1, 0, 1])  # as class 0: right, right, right, wrong, right, wrong
+    assert find_thresholds(probabilities, true, "ab", 1.0)["a"] == pytest.approx(0.9)
+    assert find_thresholds(probabilities, true, "ab", 0.8)["a"] == pytest.approx(0.7)
+    assert find_thresholds(probabilities, true, "ab", 0.6)["a"] == 0.0  # all are good enough
+
+
+def test_where_the_precision_is_out_of_reach_the_best_there_is_is_taken() -> None:
+    probabilities = two_class([0.99, 0.9, 0.8])
+    assert find_thresholds(probabilities, np.array([1, 0, 0]), "ab", 0.95)["a"] == pytest.approx(0.8)
+
+
+def test_a_class_that_was_never_predicted_is_never_trusted() -> None:
+    assert find_thresholds(two_class([0.9]), np.array([0]), "ab", 0.9)["b"] == 1.0
+
+
+def test_photos_of_one_probability_stand_or_fall_together() -> None:
+    thresholds = find_thresholds(two_class([0.9, 0.9, 0.9]), np.array([0, 0, 1]), "ab", 0.95)
+    assert thresholds["a"] == pytest.approx(0.9)

@@ -1,0 +1,100 @@
+"""Labelled photos are found in the layouts that people have, and nothing else is taken for one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from contract.errors import ContractError
+from training.errors import DatasetError
+from training.layout import find_dataset
+
+Make = Callable[..., Path]
+
+
+def test_class_folders_are_found_in_sorted_order(tmp_path: Path, make_dataset: Make) -> None:
+    found = find_dataset(make_dataset(tmp_path, ("zebra", "apple", "Moon"), count=2))
+    assert found.labels == ("Moon", "apple", "zebra")
+    assert [photo.label for photo in found.photos] == [0, 0, 1, 1, 2, 2]
+    assert {photo.split for photo in found.photos} == {""}
+    assert found.sentence() == "Found 6 photos of 3 classes in class folders."
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [
+        ("train", "val", "test"),
+        ("Train", "Validation", "Test"),
+        ("seg_train/seg_train", "seg_val/seg_val", "seg_test/seg_test"),
+        ("training", "valid", "testing"),
+    ],
+)
+def test_split_folders_are_found_under_their_usual_names(
+    tmp_path: Path, make_dataset: Make, train: str, val: str, test: str
+) -> None:
+    for number, folder in enumerate((train, val, test), 1):
+        make_dataset(tmp_path / folder, ("a", "b"), count=number)
+    (tmp_path / "seg_pred").mkdir()
+    found = find_dataset(tmp_path)
+    assert found.labels == ("a", "b")
+    assert [len(found.of(split)) for split in ("train", "val", "test")] == [2, 4, 6]
+    assert "(2 train, 4 val, 6 test)" in found.sentence()
+
+
+def test_the_doubled_folder_is_found_from_its_outer_half(tmp_path: Path, make_dataset: Make) -> None:
+    make_dataset(tmp_path / "seg_train" / "seg_train", ("a", "b"), count=2)
+    assert find_dataset(tmp_path / "seg_train").labels == ("a", "b")
+
+
+def test_a_class_may_be_called_like_a_split(tmp_path: Path, make_dataset: Make) -> None:
+    make_dataset(tmp_path, ("bus", "train", "test"), count=2)
+    assert find_dataset(tmp_path).labels == ("bus", "test", "train")
+
+
+def test_a_photo_is_known_by_name_or_content_and_the_rest_is_counted(tmp_path: Path, make_dataset: Make) -> None:
+    make_dataset(tmp_path, ("a", "b"), count=2)
+    (tmp_path / "a" / "000.jpg").rename(tmp_path / "a" / "photo without extension")
+    (tmp_path / "a" / "notes.txt").write_text("not a photo")
+    (tmp_path / "a" / ".hidden.jpg").write_bytes(b"x")
+    found = find_dataset(tmp_path)
+    assert len(found.photos) == 4
+    assert found.ignored == 1
+
+
+def test_folders_inside_a_class_belong_to_it_and_rubbish_folders_to_nothing(tmp_path: Path, make_dataset: Make) -> None:
+    make_dataset(tmp_path, ("a", "b"), count=1)
+    make_dataset(tmp_path / "a", ("2024",), count=3)
+    make_dataset(tmp_path, ("__MACOSX", ".thumbnails"), count=1)
+    found = find_dataset(tmp_path)
+    assert found.labels == ("a", "b")
+    assert [photo.label for photo in found.photos] == [0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "count", "sentence"),
+    [((), 0, "no class folders"), (("only",), 2, "only one class folder (only)"), (("a", "b"), 0, "no photos")],
+)
+def test_what_cannot_be_trained_on_is_refused_in_a_sentence(
+    tmp_path: Path, make_dataset: Make, labels: tuple[str, ...], count: int, sentence: str
+) -> None:
+    with pytest.raises(DatasetError) as error:
+        find_dataset(make_dataset(tmp_path, labels, count=count))
+    assert sentence in str(error.value)
+    assert str(error.value).endswith(".")
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="is not a folder"):
+        find_dataset(tmp_path / "nowhere")
+
+
+def test_a_class_name_that_cannot_be_a_folder_of_the_output_is_refused(tmp_path: Path, make_dataset: Make) -> None:
+    with pytest.raises(ContractError, match="_failed"):
+        find_dataset(make_dataset(tmp_path, ("_failed", "a"), count=1))
+
+
+def test_with_known_labels_a_class_may_be_absent_and_a_stranger_may_not(tmp_path: Path, make_dataset: Make) -> None:
+    make_dataset(tmp_path, ("b",), count=2)
+    assert [photo.label for photo in find_dataset(tmp_path, ("a", "b")).photos] == [1, 1]
+    with pytest.raises(DatasetError, match="does not know as classes: b"):
+        find_dataset(tmp_path, ("a", "c"))

@@ -1,0 +1,118 @@
+"""The network does what the recipe says: which layers learn, how batch norm behaves, where weights come from."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from contract.geometry import Geometry, Mode
+from training.cache import decode_all
+from training.data import Samples
+from training.errors import WeightsError
+from training.head import features_of
+from training.layout import Photo
+from training.network import build, feature_model, unfreeze
+from training.progress import Reporter
+from training.recipe import FineTune, Input, Recipe
+
+RECIPE = Recipe(weights="none", input=Input(size_px=32))
+PHOTOS = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
+
+
+def norms(model: Any) -> list[Any]:
+    import keras
+
+    base = model.get_layer("base")
+    return [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def after_a_step(recipe: Recipe) -> tuple[Any, list[Any], list[Any]]:
+    """A network trained by one step; (it, the moving means before, and after)."""
+    import keras
+
+    model = build(recipe, 2, None)
+    unfreeze(model, recipe.fine_tune)
+    before = [layer.get_weights()[2] for layer in norms(model)]
+    model.compile(keras.optimizers.AdamW(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.train_on_batch(PHOTOS, np.arange(8) % 2)
+    return model, before, [layer.get_weights()[2] for layer in norms(model)]
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_batch_norm_learns_the_photos_statistics_or_keeps_its_own() -> None:
+    _, before, after = after_a_step(RECIPE)
+    assert not any(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+    frozen = replace(RECIPE, fine_tune=FineTune(batch_norm="frozen"))
+    model, before, after = after_a_step(frozen)
+    assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+    assert unfreeze(model, frozen.fine_tune) > 0
+
+
+def test_the_momentum_of_batch_norm_is_the_recipes() -> None:
+    model = build(replace(RECIPE, fine_tune=FineTune(batch_norm_momentum=0.5)), 2, None)
+    assert {layer.momentum for layer in norms(model)} == {0.5}
+
+
+@pytest.mark.usefixtures("small_backbone")
+@pytest.mark.parametrize(("last", "learns"), [(1, False), (2, True), ("all", True)])
+def test_only_the_layers_unfrozen_learn(last: int | str, learns: bool) -> None:
+    recipe = Recipe().with_options({"fine_tune.unfreeze": last, "input.size_px": 32})
+    _, before, after = after_a_step(recipe)  # the last layers are a batch norm and a ReLU
+    assert learns != np.array_equal(before[-1], after[-1])
+
+
+def test_layers_are_counted_from_the_end() -> None:
+    model = build(RECIPE, 2, None)
+    everything, five, one = (unfreeze(model, FineTune(unfreeze=last)) for last in ("all", 5, 2))
+    assert everything > five > one > 0
+    unfreeze(model, FineTune(unfreeze=1))
+    assert [layer.trainable for layer in model.get_layer("base").layers] == [False] * 153 + [True]
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_features_are_kept_for_the_same_photos_weights_and_geometry_alone(
+    tmp_path: Path, make_photos: Callable[..., list[Path]], reporter: Reporter
+) -> None:
+    model = build(RECIPE, 2, None)
+    photos = make_photos(tmp_path, "red", 3, size=(90, 30))
+
+    def features(mode: Mode, origin: str, paths: list[Path]) -> NDArray[np.float32]:
+        found = decode_all(paths, Geometry(mode, 32))
+        held = tuple(Photo(path, 0) for path in paths)
+        return features_of(model, Samples(held, found.rows, found.hashes, found.pixels), origin, reporter)
+
+    first = features("stretch", "w stretch", photos)
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    assert np.array_equal(features("stretch", "w stretch", photos), first)
+    for mode, origin, paths in (
+        ("letterbox", "w letterbox", photos),
+        ("stretch", "v stretch", photos),
+        ("stretch", "w stretch", photos[::-1]),
+        ("stretch", "", photos),
+    ):
+        assert not np.array_equal(features(mode, origin, paths), first)  # type: ignore[arg-type]
+
+
+def test_dropout_and_the_number_of_classes_are_the_recipes() -> None:
+    model = build(replace(RECIPE, fine_tune=FineTune(dropout=0.4)), 7, None)
+    assert model.get_layer("dropout").rate == 0.4
+    assert model.output_shape == (None, 7)
+    assert feature_model(model).output_shape == (None, 1280)
+
+
+def test_a_weights_file_is_loaded_at_any_size(shared: Path) -> None:
+    (file,) = (shared / "keras" / "models").glob("mobilenet_v2*_1.0_224_no_top.h5")
+    small, large = build(RECIPE, 2, file), build(replace(RECIPE, input=Input(size_px=64)), 2, file)
+    for one, other in zip(small.get_layer("base").get_weights(), large.get_layer("base").get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_damaged_weights_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "weights.h5"
+    file.write_bytes(b"x" * 1000)
+    with pytest.raises(WeightsError, match="cannot be loaded"):
+        build(RECIPE, 2, file)

@@ -1,0 +1,178 @@
+"""Training end to end, with a real network on few photos: what it keeps, leaves out, honours and refuses."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contract.errors import PhototriageError
+from training.errors import DatasetError, TrainingError
+from training.pipeline import train_run
+from training.progress import Reporter
+from training.recipe import FineTune, Head, Input, Recipe
+from training.run import load_run
+
+Make = Callable[..., Path]
+HEAD_ALONE = Recipe(
+    weights="none", input=Input(size_px=32), head=Head(epochs=4, least_steps=30), fine_tune=FineTune(epochs=0)
+)
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_colours_are_learnt_and_the_history_tells_how(trained: tuple[Path, Path]) -> None:
+    _, run = trained
+    history = rows(run / "history.csv")
+    assert [row["epoch"] for row in history] == ["0", "1", "2"]
+    best = max(float(row["accuracy"]) for row in history)
+    assert load_run(run).metrics["validation"]["accuracy"] == pytest.approx(best)
+    assert best > 0.6
+    assert all(float(row["loss"]) > 0 for row in history[1:])
+
+
+def test_predictions_hold_each_photo_to_check_with_and_none_of_training(trained: tuple[Path, Path]) -> None:
+    dataset, run = trained
+    predictions = rows(run / "predictions.csv")
+    splits = [row["split"] for row in predictions]
+    assert (splits.count("val"), splits.count("test")) == (6, 12)
+    for row in predictions:
+        assert (dataset / row["path"]).is_file()
+        assert sum(float(row[label]) for label in ("blue", "green", "red")) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_saved_network_is_the_one_that_was_measured(trained: tuple[Path, Path]) -> None:
+    from training.cache import decode_all
+    from training.metrics import softmax
+
+    run = load_run(trained[1])
+    pixels = decode_all([path for path, _ in run.validation], run.geometry)
+    photos = np.stack([pixels.pixels[row] for row in pixels.rows])
+    again = softmax(run.load_keras().predict_on_batch(photos), run.temperature)
+    written = [row for row in rows(run.path / "predictions.csv") if row["split"] == "val"]
+    assert np.allclose(again, [[float(row[label]) for label in run.labels] for row in written], atol=1e-4)
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_the_resolved_recipe_trains_the_same_run_again(tmp_path: Path, make_dataset: Make, reporter: Reporter) -> None:
+    from training.recipe import load_recipe
+
+    dataset = make_dataset(tmp_path / "photos")
+    recipe = replace(HEAD_ALONE, seed=5, fine_tune=FineTune(epochs=2, batch_size=8))
+    train_run(dataset, tmp_path / "first", recipe, None, reporter)
+    train_run(dataset, tmp_path / "again", load_recipe(tmp_path / "first" / "recipe.toml"), None, reporter)
+    one, other = load_run(tmp_path / "first"), load_run(tmp_path / "again")
+    assert one.data_hash == other.data_hash
+    assert one.validation == other.validation
+    first, again = (rows(run.path / "history.csv") for run in (one, other))
+    assert [float(row["log_loss"]) for row in first] == pytest.approx([float(row["log_loss"]) for row in again])
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_bad_photos_leaks_and_test_photos_stay_out_of_training(
+    tmp_path: Path, make_dataset: Make, reporter: Reporter, story: io.StringIO
+) -> None:
+    dataset = tmp_path / "photos"
+    make_dataset(dataset / "train", ("a", "b"), count=5)
+    make_dataset(dataset / "test", ("a", "b"), count=2, seed=1)
+    (dataset / "train" / "a" / "bad.jpg").write_text("no photo")
+    shutil.copy(dataset / "test" / "b" / "000.jpg", dataset / "train" / "b" / "leak.jpg")
+    train_run(dataset, tmp_path / "run", HEAD_ALONE, None, reporter)
+    manifest = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert manifest["dataset"]["photos"] == {"train": 8, "val": 2, "test": 4}
+    assert manifest["dataset"]["unreadable"] == 1
+    assert manifest["weights"] == {"name": "none"}
+    assert "bad.jpg: not-a-photo" in story.getvalue()
+    assert "1 training photos are left out" in story.getvalue()
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_a_validation_folder_is_used_as_it_is(tmp_path: Path, make_dataset: Make, reporter: Reporter) -> None:
+    make_dataset(tmp_path / "photos" / "train", ("a", "b"), count=4)
+    make_dataset(tmp_path / "photos" / "val", ("a", "b"), count=3, seed=1)
+    train_run(tmp_path / "photos", tmp_path / "run", HEAD_ALONE, None, reporter)
+    assert {path.parents[1].name for path, _ in load_run(tmp_path / "run").validation} == {"val"}
+    assert len(load_run(tmp_path / "run").validation) == 6
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_ctrl_c_keeps_the_best_so_far_and_finishes_the_run(
+    tmp_path: Path, make_dataset: Make, story: io.StringIO
+) -> None:
+    from rich.console import Console
+
+    class Impatient(Reporter):
+        def say(self, line: str) -> None:
+            super().say(line)
+            if line.startswith("Epoch 1"):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    recipe = replace(HEAD_ALONE, fine_tune=FineTune(epochs=1000, batch_size=8))
+    train_run(make_dataset(tmp_path / "photos"), tmp_path / "run", recipe, None, Impatient(Console(file=story)))
+    manifest = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert manifest["interrupted"] is True
+    assert len(rows(tmp_path / "run" / "history.csv")) <= 3
+    load_run(tmp_path / "run").load_keras()
+
+
+def refused(dataset: Path, output: Path, reporter: Reporter, recipe: Recipe = HEAD_ALONE) -> str:
+    with pytest.raises(PhototriageError) as error:
+        train_run(dataset, output, recipe, None, reporter)
+    return str(error.value)
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(
+    tmp_path: Path, make_dataset: Make, reporter: Reporter, story: io.StringIO
+) -> None:
+    dataset = make_dataset(tmp_path / "photos", count=2)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    (tmp_path / "file").touch()
+    assert "is not empty" in refused(dataset, tmp_path / "full", reporter)
+    assert "is a file" in refused(dataset, tmp_path / "file", reporter)
+    assert "inside the dataset" in refused(dataset, dataset / "run", reporter)
+    assert "cannot be made" in refused(dataset, tmp_path / "file" / "run", reporter)
+    assert story.getvalue() == ""
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_photos_that_cannot_be_trained_on_leave_no_run_behind(
+    tmp_path: Path, make_dataset: Make, reporter: Reporter
+) -> None:
+    dataset = make_dataset(tmp_path / "photos", ("a", "b"), count=3)
+    make_dataset(dataset, ("lonely",), count=1)
+    assert "'lonely' has 1 readable photo" in refused(dataset, tmp_path / "run", reporter)
+    for path in dataset.rglob("*.jpg"):
+        path.write_bytes(b"x")
+    assert "None of the photos can be read" in refused(dataset, tmp_path / "run", reporter)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_a_loss_that_explodes_ends_in_a_sentence_and_keeps_the_head(
+    tmp_path: Path, make_dataset: Make, reporter: Reporter
+) -> None:
+    recipe = replace(HEAD_ALONE, fine_tune=FineTune(epochs=3, batch_size=8, learning_rate=10.0, batch_norm="frozen"))
+    dataset = make_dataset(tmp_path / "photos", ("a", "b"))
+    with pytest.raises(TrainingError, match="lower --learning-rate"):
+        train_run(dataset, tmp_path / "run", recipe, None, reporter)
+    assert (tmp_path / "run" / "model.keras").is_file()
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_a_test_set_of_unknown_classes_is_refused(tmp_path: Path, make_dataset: Make, reporter: Reporter) -> None:
+    dataset = make_dataset(tmp_path / "photos", ("a", "b"), count=2)
+    test: Any = make_dataset(tmp_path / "test", ("a", "c"), count=2)
+    with pytest.raises(DatasetError, match="c"):
+        train_run(dataset, tmp_path / "run", HEAD_ALONE, test, reporter)

@@ -1,0 +1,76 @@
+"""Initial weights are taken from where Keras keeps them, fetched when absent, or their absence is explained."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from training import weights
+from training.errors import WeightsError
+from training.weights import FILE, find_weights, sha256_of, weights_path
+
+
+@pytest.fixture
+def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return tmp_path / "keras"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """A real server in place of the distant one; what it answers with is the first number of the list."""
+    status = [200]
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status[0])
+            self.send_header("Content-Length", "7")
+            self.end_headers()
+            self.wfile.write(b"weights")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setattr(weights, "URL", f"http://127.0.0.1:{server.server_port}/{FILE}")
+        yield status
+        server.shutdown()
+        thread.join()
+
+
+def test_weights_that_are_there_are_taken(keras_home: Path) -> None:
+    file = keras_home / "models" / FILE
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"abc")
+    assert find_weights() == file == weights_path()
+    assert sha256_of(file) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_without_the_variable_they_are_looked_for_where_keras_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KERAS_HOME")
+    assert weights_path() == Path.home() / ".keras" / "models" / FILE
+
+
+def test_absent_weights_are_fetched_whole_or_not_at_all(keras_home: Path, server: list[int]) -> None:
+    server[0] = 404
+    with pytest.raises(WeightsError, match="404"):
+        find_weights()
+    assert not list((keras_home / "models").iterdir())
+    server[0] = 200
+    assert find_weights().read_bytes() == b"weights"
+
+
+def test_without_a_network_the_sentence_says_where_to_put_them(
+    keras_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "URL", "http://127.0.0.1:9/nothing")  # port 9 is closed
+    with pytest.raises(WeightsError) as error:
+        find_weights()
+    sentence = str(error.value)
+    assert str(keras_home / "models" / FILE) in sentence
+    assert "KERAS_HOME" in sentence
+    assert "--weights none" in sentence
