@@ -11,6 +11,7 @@ import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from contract.errors import PhotoError, Reason
@@ -107,11 +108,12 @@ def _move(source: Path, wanted: Path, why: str, folder: Path) -> Path:
 
 
 def _free_names(wanted: Path) -> Iterator[Path]:
+    """The name itself, then numbered ones that stay within the 255 bytes of a name."""
     yield wanted
-    number = 2
-    while True:
-        yield wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
-        number += 1
+    suffix = wanted.suffix[:20]
+    stem = os.fsdecode(os.fsencode(wanted.stem)[: 240 - len(os.fsencode(suffix))])
+    for number in count(2):
+        yield wanted.with_name(f"{stem}-{number}{suffix}")
 
 
 def _place(source: Path, target: Path) -> None:

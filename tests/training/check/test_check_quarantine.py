@@ -90,6 +90,18 @@ def test_nothing_is_overwritten_in_the_quarantine(dataset: Path, tmp_path: Path,
     assert (older.parent / "text-3.jpg").read_text() == "no photo"
 
 
+def test_a_name_that_is_taken_and_as_long_as_names_may_be_still_finds_a_place(
+    dataset: Path, tmp_path: Path, reporter: Reporter
+) -> None:
+    long = f"{'ä' * 125}.jpg"
+    for folder in (dataset, tmp_path / "aside"):
+        (folder / "cat").mkdir(parents=True, exist_ok=True)
+        (folder / "cat" / long).write_text(folder.name)
+    move(dataset, tmp_path / "aside", reporter)
+    assert (tmp_path / "aside" / "cat" / long).read_text() == "aside"
+    assert "photos" in [path.read_text() for path in (tmp_path / "aside" / "cat").glob("ä*")]
+
+
 def test_the_way_back_overwrites_nothing(dataset: Path, tmp_path: Path, reporter: Reporter) -> None:
     move(dataset, tmp_path / "aside", reporter)
     (dataset / "cat" / "text.jpg").write_text("a new one")
