@@ -98,7 +98,7 @@ def _move(source: Path, wanted: Path, why: str, folder: Path) -> Path:
             continue
         _note(folder, source, target, why)
         try:
-            _place(source, target)
+            place(source, target)
         except FileExistsError:
             continue  # somebody was faster; the note names a file that is still where it was
         sync_directory(target.parent)
@@ -116,7 +116,7 @@ def _free_names(wanted: Path) -> Iterator[Path]:
         yield wanted.with_name(f"{stem}-{number}{suffix}")
 
 
-def _place(source: Path, target: Path) -> None:
+def place(source: Path, target: Path) -> None:
     """Let the file appear under its new name too: a second link, or a copy where there is no way to link.
 
     Both fail with FileExistsError rather than overwrite.

@@ -13,7 +13,7 @@ from PIL import Image
 
 from contract.errors import PhototriageError
 from training.check.check import Checked, check_dataset
-from training.check.quarantine import BACK, LIST
+from training.check.quarantine import BACK, LIST, place
 from training.progress import Reporter
 
 
@@ -174,3 +174,21 @@ def test_a_quarantine_inside_or_around_the_dataset_or_a_file_is_refused(
     with pytest.raises(PhototriageError, match="quarantine"):
         move(dataset, tmp_path / place, reporter)
     assert tree(dataset) == before
+
+
+def test_a_name_that_is_taken_at_the_last_moment_is_not_overwritten(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_text("new")
+    target.write_text("older")
+    with pytest.raises(FileExistsError):
+        place(source, target)
+    assert (source.read_text(), target.read_text()) == ("new", "older")
+
+
+def test_nor_on_another_file_system(tmp_path: Path, elsewhere: Path) -> None:
+    source, target = tmp_path / "source", elsewhere / "target"
+    source.write_text("new")
+    target.write_text("older")
+    with pytest.raises(FileExistsError):
+        place(source, target)
+    assert (source.read_text(), target.read_text()) == ("new", "older")
