@@ -26,6 +26,17 @@ COMMANDS = {
     "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."),
     "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
     "evaluate": Entry("training.cli:evaluate", "Measure a model on labelled photos."),
+    "check-data": Entry(
+        "training.check.cli:check_data",
+        "Find unreadable, duplicate, leaking and suspicious photos in folders of labelled photos.",
+    ),
+    "report": Entry(
+        "training.report.cli:report", "Write a run's report.html and its figures, from the files in the run folder."
+    ),
+    "compare": Entry(
+        "training.compare.cli:compare",
+        "Set runs side by side: figures, settings that differ, and which photos changed.",
+    ),
     "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model file."),
     "inspect": Entry(
         "contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."
@@ -33,7 +44,9 @@ COMMANDS = {
 }
 
 # Import names that only the `train` extra brings.
-TRAINING_MODULES = frozenset({"tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "matplotlib"})
+TRAINING_MODULES = frozenset(
+    {"tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "matplotlib", "cleanlab", "threadpoolctl"}
+)
 
 
 class FrontDoor(click.Group):
