@@ -5,10 +5,16 @@ Nothing heavy is imported before a command really runs, so that `--help` answers
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from contract.errors import PhototriageError
 from training.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from training.evaluate import Evaluation
+    from training.progress import Reporter
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -98,13 +104,42 @@ def _train(dataset: Path, output: Path, recipe: Recipe, test: Path | None) -> No
     reporter = Reporter(Console())
     for line in summary(train_run(dataset, output, recipe, test, reporter)):
         reporter.say(line)
+    _report_run(output, reporter)
     reporter.say(f"Next: phototriage convert {click.format_filename(output)} --output model.onnx")
+
+
+def _report_run(run: Path, reporter: "Reporter") -> None:
+    """Write the run's report; the run is complete by now, whatever comes of it."""
+    from training.report.adapters import report_of_run
+    from training.report.write import write_report
+    from training.run import load_run
+
+    try:
+        write_report(run, report_of_run(load_run(run)))
+    except PhototriageError as error:
+        reporter.say(f"{error} The run itself is complete.")
+    else:
+        reporter.say(f"What it learned, and what it takes for what: {click.format_filename(run / 'report.html')}")
+
+
+def _report_evaluation(evaluation: "Evaluation", output: Path, reporter: "Reporter") -> None:
+    """Write the same report of an evaluation, where what draws it is installed."""
+    from training.report.about import about_model
+    from training.report.adapters import report_of_evaluation
+    from training.report.write import write_report
+
+    try:
+        write_report(output, report_of_evaluation(evaluation, about_model(evaluation.model)))
+    except ModuleNotFoundError as error:
+        reporter.say(f"report.html is left out: it needs {error.name}, of the extra 'train'.")
+    else:
+        reporter.say(f"The report is {click.format_filename(output / 'report.html')}.")
 
 
 @click.command()
 @click.argument("model", type=_FOLDER)
 @click.argument("dataset", type=_FOLDER)
-@click.option("--output", type=_FOLDER, help="Folder for metrics.json and predictions.csv; new, or empty.")
+@click.option("--output", type=_FOLDER, help="Folder for report.html, metrics.json and predictions.csv; new, or empty.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on standard output.")
 def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> None:
     """Measure a model on labelled photos.
@@ -131,3 +166,5 @@ def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> 
         show(evaluation, reporter)
         if output is not None:
             reporter.say(f"Figures and predictions are in {click.format_filename(output)}.")
+    if output is not None:
+        _report_evaluation(evaluation, output, reporter)

@@ -48,6 +48,7 @@ class Reporter:
         count = 0
 
         def tick(done: int) -> None:
+            """Count; say a line when the last one is old enough."""
             nonlocal said, count
             count += done
             now = self._clock()
