@@ -101,7 +101,7 @@ def fine_tune(
         Whether it was stopped by Ctrl-C; then the best so far is kept.
 
     Raises:
-        TrainingError: the loss became infinite or no number.
+        TrainingError: the weights grew out of bounds.
     """
     train, validation = data
     epochs, patience = recipe.fine_tune.epochs, recipe.fine_tune.patience
@@ -173,8 +173,6 @@ class _Loop:
                 self._step += 1
                 self._average.update(self._step)
                 tick(len(photos))
-        if not math.isfinite(losses[-1]):
-            raise TrainingError(f"The loss is no longer a number in epoch {number}. Pass a lower --learning-rate.")
         return sum(losses) / len(losses)
 
 
@@ -185,8 +183,14 @@ def _optimizer(settings: FineTune) -> keras.optimizers.Optimizer:
 
 
 def _validated(model: keras.Model, validation: Samples, epoch: Epoch, best: Epoch | None = None) -> Epoch:
-    """The epoch with the figures of the validation photos, and whether it is the best so far."""
+    """The epoch with the figures of the validation photos, and whether it is the best so far.
+
+    Raises:
+        TrainingError: the network answers with infinities or no numbers.
+    """
     logits = logits_of(model, validation)
+    if not np.isfinite(logits).all():
+        raise TrainingError(f"The weights grew out of bounds in epoch {epoch.epoch}. Pass a lower --learning-rate.")
     accuracy = float((logits.argmax(axis=1) == validation.labels).mean())
     found = replace(epoch, accuracy=accuracy, log_loss=log_loss(validation.labels, softmax(logits)))
     return replace(found, best=best is None or found.better_than(best))

@@ -36,7 +36,7 @@ def test_wilson_agrees_with_published_values() -> None:
     assert wilson(29, 29) == pytest.approx((0.8830, 1.0), abs=5e-5)
 
 
-def random_predictions(seed: int, count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def random_predictions(seed: int, count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     true = rng.integers(0, classes, count)
     logits = rng.normal(size=(count, classes)) + 1.5 * np.eye(classes)[true]
@@ -75,7 +75,7 @@ def test_calibration_finds_the_temperature_that_spoilt_the_logits(temperature: f
     assert find_temperature(logits * temperature, true) == pytest.approx(temperature, rel=0.05)
 
 
-def two_class(top: Sequence[float]) -> np.ndarray:  # type: ignore[type-arg]
+def two_class(top: Sequence[float]) -> np.ndarray:
     return np.array([[value, 1 - value] for value in top])
 
 
