@@ -101,6 +101,12 @@ def test_a_folder_without_manifest_is_an_unfinished_run_or_none_at_all(copy: Pat
         load_run(tmp_path / "nowhere")
 
 
+def test_the_saved_network_is_the_network_alone(trained: Trained) -> None:
+    network = load_run(trained[1]).load_keras()
+    weights = sum(weight.nbytes for weight in network.get_weights())
+    assert (trained[1] / "model.keras").stat().st_size < 1.2 * weights  # an optimizer's state would treble it
+
+
 def test_a_network_other_than_the_manifests_is_refused(copy: Path) -> None:
     with (copy / "model.keras").open("ab") as file:
         file.write(b"x")
