@@ -168,6 +168,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """One run at a time appends; a second one waits, and then finds the work done."""
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        os.utime(lock.fileno())  # the time of the last use, for `phototriage cache`
         yield
 
 
