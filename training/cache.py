@@ -24,6 +24,7 @@ from contract.errors import PhotoError
 from contract.geometry import Geometry, to_input
 from training.errors import TrainingError
 from training.index import Entry, Index
+from training.plain import plain_status
 
 CHUNK = 512  # photos per commit: what a kill costs at most
 
@@ -101,11 +102,13 @@ def _fill(
 def _read(path: Path, geometry: Geometry, index: Index) -> tuple[Entry, NDArray[np.uint8] | None]:
     """Look one photo up, or decode it. Failures come back as an entry with a reason, in their place."""
     try:
-        status = path.stat()
+        status = plain_status(path)
         known = index.by_path(path, status)
         if known is not None:
             return known, None
         data = path.read_bytes()
+    except PhotoError as error:
+        return Entry(b"", fault=str(error)), None
     except OSError as error:
         return Entry(b"", fault=f"it could not be opened ({error.strerror})"), None
     digest = hashlib.sha256(data).digest()
@@ -166,9 +169,8 @@ def _chunks(paths: Sequence[Path], size: int) -> Iterator[list[Path]]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One run at a time appends; a second one waits, and then finds the work done."""
-    with (folder / "lock").open("w") as lock:
+    with (folder / "lock").open("w") as lock:  # opened for writing anew: its time is that of the last use
         fcntl.flock(lock, fcntl.LOCK_EX)
-        os.utime(lock.fileno())  # the time of the last use, for `phototriage cache`
         yield
 
 

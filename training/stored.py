@@ -28,7 +28,7 @@ _PART = re.compile(r"\.[0-9a-f]{64}\.npy\.\d+\.part")
 class Stored:
     """One geometry's decoded photos, or the features of one set of photos.
 
-    files: what it consists of, in the order in which it is to be removed. photos: how many it holds.
+    files: what it consists of. photos: how many it holds.
     used_s: when it was last used, in seconds since 1970. lock: what its writer holds; None for what is whole.
     """
 
@@ -112,8 +112,7 @@ def _pixels(root: Path) -> Iterator[Stored]:
         named = _FOLDER.fullmatch(folder.name)
         if named is None or folder.is_symlink() or not folder.is_dir():
             continue
-        # The pixels go first: an index that knows rows which are not there is begun anew.
-        files = sorted((file for file in _entries(folder) if _PIXELS.fullmatch(file.name)), reverse=True)
+        files = [file for file in _entries(folder) if _PIXELS.fullmatch(file.name)]
         if files:
             size = sum(file.lstat().st_size for file in files)
             photos = sum(file.lstat().st_size for file in files if file.name == "pixels.u8")
