@@ -169,7 +169,7 @@ def _chunks(paths: Sequence[Path], size: int) -> Iterator[list[Path]]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One run at a time appends; a second one waits, and then finds the work done."""
-    with (folder / "lock").open("w") as lock:  # opened for writing anew: its time is that of the last use
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
