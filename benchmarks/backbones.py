@@ -24,7 +24,8 @@ from convert.clean import clean, node_counts
 NAMES = ("MobileNetV2", "EfficientNetB0", "VGG16", "ResNet50", "Xception", "ResNet101", "InceptionResNetV2")
 SMALLEST_PX = {"Xception": 96, "InceptionResNetV2": 96}
 BRINGS_ITS_OWN_SCALING = {"EfficientNetB0"}
-LIMIT = 1e-3
+LIMIT = 2e-3
+"""fp32 through a hundred random layers; a wrong pass is off by the spread itself."""
 
 
 def shaken(base: Any, images: Any) -> None:
