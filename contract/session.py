@@ -64,7 +64,7 @@ def open_model(source: Path | bytes, device: Device = "auto", *, threads: int = 
     Args:
         source: path of an .onnx file, or its bytes.
         device: `auto` takes CUDA where a driver, a device and the libraries are; `cuda` refuses anything else.
-        threads: of the CPU provider inside one call. One, with several callers, is faster than batches on all cores, in less memory.
+        threads: of the CPU provider inside one call. One, with several callers, beats one caller with several.
 
     Raises:
         ModelError: no such file, no model, or it does not compute what it did when it was verified.

@@ -8,41 +8,84 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from contract.metadata import Precision
     from convert.pipeline import Converted
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option("--output", type=click.Path(path_type=Path), help="The .onnx file to write; an older one is replaced.")
 @click.option(
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The .onnx file to write; an older one is replaced.",
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    help="fp32 (default) computes what was trained; int8 is for CPUs, fp16 for GPUs.",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(min=0, max=100),
+    help="Points of accuracy that fp16 or int8 may cost on the validation photos.  [default: 1]",
+)
+@click.option(
+    "--check", type=click.Path(path_type=Path), help="Prove a finished .onnx file again on this machine; no RUN then."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object, and nothing else.")
-def convert(run: Path, output: Path, as_json: bool) -> None:
+def convert(
+    run: Path | None,
+    output: Path | None,
+    precision: "Precision | None",
+    max_drop: float | None,
+    check: Path | None,
+    as_json: bool,
+) -> None:
     """Turn a run folder into one verified model file.
 
     RUN is a folder written by `phototriage train`. The network is exported to ONNX with everything inside (rescaling,
     temperature, softmax, and the contract: labels, geometry, thresholds, metrics), then Keras and ONNX Runtime answer
     for the same validation photos. Only if they agree is the file published, by one rename; otherwise whatever stood
-    at --output stays as it was.
+    at --output stays as it was. A smaller precision is measured on the validation photos as well.
 
     \b
-    Example:
+    Examples:
       phototriage convert runs/scenes --output model.onnx
+      phototriage convert runs/scenes --output model.int8.onnx --precision int8
+      phototriage convert --check model.onnx
     """
+    if check is not None:
+        if run is not None or output is not None or precision is not None or max_drop is not None:
+            raise click.UsageError(
+                "--check looks at one finished file: give no RUN, --output, --precision, --max-drop."
+            )
+        _check(check, as_json)
+        return
+    if run is None or output is None:
+        raise click.UsageError("A RUN and an --output are needed; or --check with a finished file.")
+    if max_drop is not None and precision in (None, "fp32"):
+        raise click.UsageError("--max-drop is for --precision fp16 or int8; fp32 must agree with Keras.")
     from convert.pipeline import convert_run
+    from convert.precision import MAX_DROP_POINTS
 
-    converted = convert_run(run, output, _silent if as_json else _line)
+    allowed = MAX_DROP_POINTS if max_drop is None else max_drop
+    converted = convert_run(run, output, _silent if as_json else _line, precision or "fp32", allowed)
     if as_json:
         click.echo(json.dumps(converted.to_json(), ensure_ascii=False))
     else:
         _print_end(converted)
 
 
+def _check(model: Path, as_json: bool) -> None:
+    from convert.check import check_model
+
+    checked = check_model(model)
+    if as_json:
+        click.echo(json.dumps(checked.to_json(), ensure_ascii=False))
+        return
+    for name, found in checked.rows().items():
+        _line(name, found)
+    click.echo(f"{click.format_filename(model)} computes here what was verified.")
+
+
 def _line(step: str, found: str) -> None:
-    click.echo(f"{step:<8}{found}")
+    click.echo(f"{step:<9}{found}")
 
 
 def _silent(step: str, found: str) -> None:

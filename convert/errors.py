@@ -86,3 +86,19 @@ class ValueMismatchError(AnswerMismatchError):
             f"The export computes other probabilities: on {self.photo} {self._answers()}; {self.affected} of "
             f"{self.photos} photos are past the limit. {UNCHANGED} Please report it with the run's run.json."
         )
+
+
+class PrecisionError(ConvertError):
+    """Base of what stops a smaller precision than fp32."""
+
+
+class TooFewPhotosError(PrecisionError):
+    """There are not enough validation photos left to measure on."""
+
+
+class AccuracyDropError(PrecisionError):
+    """The smaller precision files more photos wrongly than was allowed."""
+
+
+class CheckError(ConvertError):
+    """A model file breaks a rule of ONNX."""

@@ -96,6 +96,8 @@ def _logits(model: Any, images: Pixels) -> NDArray[np.float32]:
 
 def _probabilities(logits: NDArray[np.float32], temperature: float) -> Probabilities:
     scaled = logits.astype(np.float64) / temperature
+    if scaled.shape[1] == 1:  # of two classes, the logit of the second
+        scaled = np.pad(scaled, ((0, 0), (1, 0)))
     exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return cast(Probabilities, (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32))
 

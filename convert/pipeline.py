@@ -9,15 +9,14 @@ from typing import Any
 
 import onnx
 
-from contract.golden import make_golden
-from contract.metadata import Contract
+from contract.metadata import Precision
 from contract.publish import publish_bytes
-from contract.session import run_session
-from convert import export, gate
+from convert import export, gate, precision
 from convert.card import card
 from convert.clean import clean, node_counts
 from convert.errors import OutputError
 from convert.gate import Parity
+from convert.measure import Measured
 from convert.photos import parity_photos
 from convert.stamp import proven, stamped
 from training.run import Run, load_run
@@ -36,7 +35,9 @@ class Converted:
     labels          in the order of the output's columns
     nodes_exported  per operator, as tf2onnx left the graph
     nodes           per operator, as published
-    parity          of Keras and ONNX Runtime
+    precision       fp32, fp16 or int8
+    parity          of Keras and ONNX Runtime, both in fp32
+    measured        what a smaller precision costs and brings; None for fp32
     golden          pictures in the golden sample
     replaced        whether an older file stood at the output
     seconds         from start to publication
@@ -48,7 +49,9 @@ class Converted:
     labels: tuple[str, ...]
     nodes_exported: dict[str, int]
     nodes: dict[str, int]
+    precision: Precision
     parity: Parity
+    measured: Measured | None
     golden: int
     replaced: bool
     seconds: float
@@ -58,17 +61,26 @@ class Converted:
         return asdict(self) | {"output": str(self.output), "labels": list(self.labels)}
 
 
-def convert_run(folder: Path, output: Path, say: Say) -> Converted:
+def convert_run(
+    folder: Path,
+    output: Path,
+    say: Say,
+    kind: Precision = "fp32",
+    max_drop_points: float = precision.MAX_DROP_POINTS,
+) -> Converted:
     """Convert a run folder into one verified model file.
 
     Args:
         folder: a finished run of `phototriage train`.
         output: the .onnx file; an older one is replaced by rename, and only once the new one is proven.
         say: told of each step.
+        kind: precision of the file; what is smaller than fp32 is made from the verified fp32 graph.
+        max_drop_points: points of accuracy that a smaller precision may cost on the validation photos.
 
     Raises:
         PhototriageError: the output cannot be written, the run is no finished and whole run, its labels break the
-            contract, or the export does not compute what the run computes. `output` is then as it was.
+            contract, the export does not compute what the run computes, or the precision costs too much. `output` is
+            then as it was.
     """
     started = time.monotonic()
     check_output(output)
@@ -76,9 +88,11 @@ def convert_run(folder: Path, output: Path, say: Say) -> Converted:
     say("run", f"{folder}: {len(run.labels)} classes, {run.geometry.size_px} px, {run.geometry.id}")
     export.keras_on_cpu()
     network = run.load_keras()
-    exported, model = _export(network, run, say)
-    parity, contract = _verify(network, run, model, say)
-    data = stamped(model, contract)
+    plain, model = _export(network, run, say)
+    parity = _verify(network, run, model, say)
+    made = precision.make(kind, plain, model, run, max_drop_points, say)
+    contract = card(run, parity, made)
+    data = stamped(made.model, contract)
     opened = proven(data, contract)
     say(
         "golden",
@@ -91,28 +105,30 @@ def convert_run(folder: Path, output: Path, say: Say) -> Converted:
         sha256=opened.sha256,
         size_bytes=len(data),
         labels=contract.labels,
-        nodes_exported=exported,
-        nodes=node_counts(model),
+        nodes_exported=node_counts(plain),
+        nodes=node_counts(made.model),
+        precision=kind,
         parity=parity,
+        measured=made.measured,
         golden=len(contract.golden),
         replaced=replaced,
         seconds=round(time.monotonic() - started, 2),
     )
 
 
-def _export(network: Any, run: Run, say: Say) -> tuple[dict[str, int], onnx.ModelProto]:
-    """(nodes per operator before cleaning, the clean graph)."""
+def _export(network: Any, run: Run, say: Say) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+    """(the graph as tf2onnx left it, the clean one)."""
     export.check_network(network, run.geometry.size_px, len(run.labels))
     plain = export.to_onnx(network, run.temperature, run.geometry.size_px)
     before, model = node_counts(plain), clean(plain)
     say("export", f"{sum(before.values())} nodes by tf2onnx: {in_words(before)}")
     after = node_counts(model)
     say("clean", f"{sum(after.values())} nodes: {in_words(after)}")
-    return before, model
+    return plain, model
 
 
-def _verify(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> tuple[Parity, Contract]:
-    """Let the export through the gate, and write down what it promises, with the gate's figure among the metrics."""
+def _verify(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> Parity:
+    """Let the export through the gate."""
     session = gate.open_on_cpu(model.SerializeToString())
     gate.check_signature(session, run.geometry.size_px, len(run.labels))
     photos = parity_photos([path for path, _ in run.validation], run.geometry)
@@ -120,8 +136,7 @@ def _verify(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> tuple[P
     exported = gate.onnx_probabilities(session, photos.images)
     parity = gate.compare(answers, exported, photos.names, run.labels, str(photos))
     say("parity", str(parity))
-    golden = make_golden(lambda images: run_session(session, images), run.geometry)
-    return parity, card(run, parity, golden)
+    return parity
 
 
 def check_output(output: Path) -> None:

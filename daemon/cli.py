@@ -28,8 +28,9 @@ def watch(settings: Settings) -> None:
 def sort(settings: Settings) -> None:
     """File the photos that are in a folder now under their classes, then exit.
 
-    The same path as `watch`, once. Exits with 1 if photos had to stay that should have been filed, as when the
-    output cannot be written. A photo that cannot be read, but changed less than --give-up-after ago, is waited for.
+    The same path as `watch`, once. Exits with 1 if it was stopped early, or if photos had to stay that should have
+    been filed, as when the output cannot be written. A photo that cannot be read, but changed less than
+    --give-up-after ago, is waited for.
 
     \b
     Examples:
@@ -44,5 +45,5 @@ def _serve(settings: Settings, *, once: bool) -> None:
     from daemon.service import serve  # onnxruntime, Pillow and SQLite are not needed to print help
 
     report = serve(settings, once=once)
-    if once and report.waiting:
+    if once and (report.waiting or report.cut_short):
         click.get_current_context().exit(1)

@@ -38,6 +38,7 @@ class Report:
         self._advance: Callable[[], None] = _nothing
         self.counts: Counter[str] = Counter()
         self.waiting: set[Path] = set()
+        self.cut_short = False
 
     def say(self, sentence: str) -> None:
         """Say something about the whole on standard error."""
@@ -69,7 +70,7 @@ class Report:
         stay = f"; {len(self.waiting)} could not be filed yet and stay in the inbox" if self.waiting else ""
         facts = {"seconds": round(seconds, 3), "counts": dict(self.counts), "not_yet": len(self.waiting)}
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        begin = "sorted" if once else "stopped; filed"
+        begin = "stopped early; sorted" if self.cut_short else "sorted" if once else "stopped; filed"
         sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {classes or '-'}{stay}"
         self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from contract.errors import PhototriageError
 from contract.publish import sync_directory
@@ -102,18 +102,34 @@ class InboxLock:
 
     def __init__(self, inbox: Path) -> None:
         self.marker = _mark(inbox, "inbox")
-        self._file: IO[bytes] = (inbox / MARKER).open("rb")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise RootError(
-                f"Another phototriage is at work on {printable(inbox)}. Stop that one first, or leave it to it."
-            ) from error
+        busy = f"Another phototriage is at work on {printable(inbox)}. Stop that one first, or leave it to it."
+        self._file = _locked(inbox / MARKER, "rb", busy)
 
     def close(self) -> None:
         """Let go of the inbox."""
         self._file.close()
+
+
+def lock_state(folder: Path) -> IO[bytes]:
+    """Lock the folder of a ledger until the returned file is closed.
+
+    Two inboxes that are given one STATE_DIRECTORY would else settle each other's open intents.
+
+    Raises:
+        RootError: another process has it.
+    """
+    busy = f"Another phototriage keeps its ledger in {printable(folder)}. Give each inbox a STATE_DIRECTORY of its own."
+    return _locked(folder / "lock", "ab", busy)
+
+
+def _locked(path: Path, mode: Literal["rb", "ab"], busy: str) -> IO[bytes]:
+    file: IO[bytes] = path.open(mode)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise RootError(busy) from error
+    return file
 
 
 def check_mounts(ledger: Ledger, inbox: Path, output: Path) -> None:

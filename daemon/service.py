@@ -30,6 +30,7 @@ from daemon.roots import (
     check_folders,
     check_mounts,
     check_roots,
+    lock_state,
     state_folder,
 )
 from daemon.scan import scan
@@ -51,12 +52,14 @@ def serve(settings: Settings, *, once: bool) -> Report:
         stopped = stack.enter_context(_signals())
         model = open_model(settings.model, settings.device)
         check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER))
-        ledger = Ledger(state_folder(inbox) / "ledger.sqlite")
+        state = state_folder(inbox)
+        ledger = Ledger(state / "ledger.sqlite")
         stack.callback(ledger.close)
         stack.enter_context(_said())
         if not _mounted(ledger, inbox, output, report, stopped, once=once):
             return report
         stack.callback(InboxLock(inbox).close)
+        stack.enter_context(lock_state(state))
         adopt_roots(ledger, inbox, output)
         _recover(ledger, clock, report)
         warm(model)
@@ -66,6 +69,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         with report.progress(sum(1 for _ in scan(inbox))) if once else nullcontext():
             pipeline.run(once=once)
         notify("STOPPING=1")
+        report.cut_short = once and stopped.event.is_set()
         report.summary(once=once)
     return report
 

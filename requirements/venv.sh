@@ -52,7 +52,8 @@ pick_python() { # a complete one before a newer one without venv
 # The driver's major version, 0 without one.
 driver() {
     local version
-    version=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1) || version=
+    # No `| head`: with several GPUs nvidia-smi would die of the closed pipe, and look like no driver at all.
+    version=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null) || version=
     version=${version%%.*}
     case $version in '' | *[!0-9]*) echo 0 ;; *) echo "$version" ;; esac
 }

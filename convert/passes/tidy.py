@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import onnx
 
+from convert.errors import ExportError
 from convert.graph import Graph, Node, Rewrite, renamed
 
 BATCH = "batch"
@@ -23,11 +24,37 @@ def drop_no_op(graph: Graph, node: Node) -> Rewrite | None:
     return None if joined else Rewrite({node.key: None}, rename={source: target})
 
 
+def drop_round_trip(graph: Graph, node: Node) -> Rewrite | None:
+    """A Cast from float32 to float16 and back, which only rounds: an Identity takes its place."""
+    inner = graph.producer(node.inputs[0]) if node.op == "Cast" else None
+    if inner is None or inner.op != "Cast" or node.attributes["to"] != onnx.TensorProto.FLOAT:
+        return None
+    halved = inner.attributes["to"] == onnx.TensorProto.FLOAT16
+    if not halved or graph.types.get(inner.inputs[0]) != onnx.TensorProto.FLOAT:
+        return None
+    return Rewrite({node.key: Node("Identity", inner.inputs, node.outputs)})
+
+
 def drop_dead(graph: Graph, node: Node) -> Rewrite | None:
     """A node whose outputs nobody reads."""
     if any(graph.is_output(name) or graph.readers(name) for name in node.outputs):
         return None
     return Rewrite({node.key: None})
+
+
+def in_order(graph: Graph) -> Graph:
+    """Put each node behind those that it reads from. Raises ExportError where they run in a circle."""
+    known = {"", *graph.constants, *(value.name for value in graph.inputs)}
+    waiting, ordered = list(graph.nodes), list[Node]()
+    while waiting:
+        ready = [node for node in waiting if known.issuperset(node.inputs)]
+        if not ready:
+            raise ExportError(f"the exported graph reads {waiting[0].inputs[0]}, which nothing in it writes")
+        ordered += ready
+        known.update(name for node in ready for name in node.outputs)
+        keys = {node.key for node in ready}
+        waiting = [node for node in waiting if node.key not in keys]
+    return replace(graph, nodes=tuple(ordered))
 
 
 def name_batch(graph: Graph) -> Graph:

@@ -96,7 +96,9 @@ def write_run(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     from training.table import Predictions, write_predictions
 
     dataset = tmp_path_factory.mktemp("scenes")
-    photos = [Photo(dataset / kind / f"{seed}.jpg", i, "val") for i, kind in enumerate(LABELS) for seed in (90, 91)]
+    photos = [
+        Photo(dataset / kind / f"{seed}.jpg", i, "val") for i, kind in enumerate(LABELS) for seed in range(90, 98)
+    ]
     for photo in photos:
         photo.path.parent.mkdir(exist_ok=True)
         draw_scene(LABELS[photo.label], int(photo.path.stem)).save(photo.path)
@@ -114,7 +116,7 @@ def write_run(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Callabl
             "thresholds": dict.fromkeys(LABELS, 0.5),
             "metrics": {"validation": {"accuracy": 1.0, "confusion": [[2, 0], [0, 2]]}},
             "recipe": {"seed": 3},
-            "dataset": {"root": str(dataset), "sha256": "5ce9e5", "photos": {"train": 60, "val": 12, "test": 0}},
+            "dataset": {"root": str(dataset), "sha256": "5ce9e5", "photos": {"train": 60, "val": 48, "test": 0}},
             "weights": {"name": "none"},
             "made_by": {"keras": "3.15.0"},
         }

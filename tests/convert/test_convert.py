@@ -1,6 +1,5 @@
 """`phototriage convert` as a user calls it: what it publishes, and what it says."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ from click.testing import Result
 
 from contract.metadata import METADATA_KEY
 from contract.session import open_model
-from tests.convert.calls import convert
 from training.run import load_run
 
 
@@ -25,7 +23,7 @@ def test_published_file_carries_the_contract_of_the_run(converted: tuple[Path, R
     assert contract.temperature == pytest.approx(run.temperature)
     assert dict(contract.thresholds) == dict(run.thresholds)
     assert contract.data["sha256"] == run.data_hash
-    assert contract.data["photos"] == {"train": 60, "val": 12, "test": 0}
+    assert contract.data["photos"] == {"train": 60, "val": 48, "test": 0}
     assert contract.recipe == {"seed": 3, "initial_weights": {"name": "none"}}
     assert contract.made_by["trained with"] == "keras 3.15.0"
     assert contract.metrics["validation"] == {"accuracy": 1.0}, "the confusion matrix would outgrow the contract"
@@ -63,7 +61,7 @@ def test_it_says_what_it_did_and_what_to_type_next(converted: tuple[Path, Result
     assert list(steps) == ["run", "export", "clean", "parity", "golden", "written", "Next:"]
     assert "52 Conv" in steps["export"]
     assert "104 nodes: 52 Conv, 35 Clip, 11 Add" in steps["clean"]
-    assert "12 validation photos and 244 drawn pictures (validation photos: too few)" in steps["parity"]
+    assert "48 validation photos and 208 drawn pictures (validation photos: too few)" in steps["parity"]
     assert "in place of the older file" in steps["written"]
     assert steps["Next:"] == f"Next: phototriage sort --inbox INBOX --output SORTED --model {output}"
     assert result.stderr == ""
@@ -83,16 +81,3 @@ def test_help_loads_nothing_heavy(root: Path) -> None:
 
 def test_nothing_else_is_left_beside_the_published_file(converted: tuple[Path, Result]) -> None:
     assert [path.name for path in converted[0].parent.iterdir()] == ["model.onnx"]
-
-
-def test_json_is_one_object_and_the_same_run_gives_the_same_graph(
-    converted: tuple[Path, Result], run_folder: Path, tmp_path: Path
-) -> None:
-    result = convert(run_folder, "--output", tmp_path / "again.onnx", "--json")
-    facts = json.loads(result.stdout)
-    assert facts["output"] == str(tmp_path / "again.onnx")
-    assert facts["size_bytes"] == (tmp_path / "again.onnx").stat().st_size
-    assert facts["nodes"]["Conv"] == 52
-    assert facts["parity"]["max_difference"] < 1e-4
-    assert facts["replaced"] is False
-    assert (tmp_path / "again.onnx").read_bytes() == converted[0].read_bytes()

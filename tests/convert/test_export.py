@@ -94,6 +94,35 @@ def small(size_px: int = 32, classes: int = 3, dtype: str = "uint8") -> Any:
     return keras.Model(images, keras.layers.Dense(classes)(keras.layers.GlobalAveragePooling2D()(images)))
 
 
+def test_one_logit_of_two_classes_becomes_two_columns_of_probabilities(photos: Pixels) -> None:
+    keras.utils.set_random_seed(2)
+    model, size_px = small(photos.shape[1], classes=1), photos.shape[1]
+    model.layers[-1].set_weights([np.array([[0.02], [-0.03], [0.01]]), np.array([0.4])])
+    export.check_network(model, size_px, 2)
+    logits = model(photos, training=False).numpy()[:, 0].astype(np.float64)
+    sigmoid = 1 / (1 + np.exp(-logits / 1.3))
+    assert sigmoid.std() > 0.05
+    exported = probabilities(clean(export.to_onnx(model, 1.3, size_px)), photos)
+    assert np.abs(exported - np.stack([1 - sigmoid, sigmoid], axis=1)).max() < 1e-6
+    assert np.abs(gate.keras_probabilities(model, 1.3, photos) - exported).max() < 1e-6
+    with pytest.raises(ExportError):
+        export.check_network(model, size_px, 3)
+
+
+def test_constants_that_tf2onnx_makes_inputs_of_stay_inside(photos: Pixels) -> None:
+    """As in EfficientNet, whose normalisation `from_function` leaves outside the graph."""
+    keras.utils.set_random_seed(4)
+    size_px = photos.shape[1]
+    images = keras.Input((size_px, size_px, 3), dtype="uint8")
+    scaled = keras.layers.Normalization(mean=[99.0, 120.0, 80.0], variance=[900.0, 2500.0, 1600.0])(images)
+    model = keras.Model(images, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(scaled)))
+    exported = clean(export.to_onnx(model, 1.3, size_px))
+    gate.check_signature(gate.open_on_cpu(exported.SerializeToString()), size_px, 4)
+    wanted = gate.keras_probabilities(model, 1.3, photos)
+    assert wanted.std(axis=0).min() > 0.01
+    assert np.abs(probabilities(exported, photos) - wanted).max() < 1e-6
+
+
 @pytest.mark.parametrize("wrong", [{"size_px": 48}, {"classes": 4}, {"dtype": "float32"}])
 def test_a_network_that_does_not_fit_its_run_is_refused(wrong: dict[str, Any]) -> None:
     export.check_network(small(), 32, 3)

@@ -184,14 +184,14 @@ def run(
 
 
 class Daemon:
-    """`phototriage watch --json` as a process; its lines are read as they come."""
+    """`phototriage watch --json` (or `sort`) as a process; its lines are read as they come."""
 
-    def __init__(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *arguments: str | Path, env: Mapping[str, str] | None = None, verb: str = "watch") -> None:
         self.events: list[dict[str, Any]] = []
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.errors: list[str] = []
         self.process = subprocess.Popen(
-            command("watch", "--json", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            command(verb, "--json", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=environment(**(env or {})),
         )  # fmt: skip
         readers = ((self.process.stdout, self._lines.put), (self.process.stderr, self.errors.append))
@@ -253,8 +253,8 @@ def _pump(stream: Any, put: Callable[[str], object]) -> None:
 
 
 @contextmanager
-def daemon(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Daemon]:
-    process = Daemon(*arguments, env=env)
+def daemon(*arguments: str | Path, env: Mapping[str, str] | None = None, verb: str = "watch") -> Iterator[Daemon]:
+    process = Daemon(*arguments, env=env, verb=verb)
     try:
         yield process
     finally:

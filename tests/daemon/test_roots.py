@@ -127,6 +127,33 @@ def test_of_two_daemons_on_one_inbox_the_second_says_so_and_exits(tmp_path: Path
         assert first.stop() == 0
 
 
+def test_two_inboxes_never_keep_one_ledger_at_the_same_time(tmp_path: Path) -> None:
+    env = {"STATE_DIRECTORY": str(tmp_path / "state")}
+    options = ("--output", tmp_path / "out", "--model", model_file(tmp_path), "--inbox")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "two" / "a.jpg", plain("red"))
+    with daemon(*options, tmp_path / "one", env=env) as first:
+        first.ready()
+        second = run("sort", *options, tmp_path / "two", env=env)
+        assert second.returncode == 1
+        assert "STATE_DIRECTORY of its own" in second.stderr
+        assert first.stop() == 0
+    assert run("sort", *options, tmp_path / "two", env=env).returncode == 0
+    assert tree(tmp_path / "out") == {"red/a.jpg": plain("red")}
+
+
+def test_one_pass_that_is_stopped_early_is_not_done(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "half.jpg", plain("red")[:300])
+    options = ("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path))
+    with daemon(*options, verb="sort") as sorting:
+        sorting.photos({"half.jpg"})  # it may still be growing, so the pass waits for it
+        assert sorting.stop() == 1
+        assert sorting.events[-1]["event"] == "summary"
+    assert tree(tmp_path / "in") == {"half.jpg": plain("red")[:300]}
+
+
 def test_the_lock_holds_until_it_is_closed(tmp_path: Path) -> None:
     lock = InboxLock(tmp_path)
     with pytest.raises(RootError, match="Another phototriage is at work"):

@@ -1,0 +1,161 @@
+"""What a smaller precision costs and brings, measured before it is published: accuracy, agreement, size, CPU time."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+import contract.geometry
+from contract.errors import PhotoError
+from contract.session import run_session
+from convert.errors import UNCHANGED, AccuracyDropError, TooFewPhotosError
+from convert.gate import onnx_probabilities
+
+CALIBRATION = 256
+"""Photos on which the ranges of int8 are measured; at most a quarter of those that there are."""
+MOST = 2_000
+"""Validation photos that are read, evenly spread: more would say no more than to a tenth of a point."""
+FEWEST = 12
+_WARM_UP, _ROUNDS = 3, 31
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Validation photos with their classes: uint8 [n, size, size, 3] and int64 [n]."""
+
+    images: contract.geometry.Pixels
+    labels: NDArray[np.int64]
+
+    def part(self, chosen: NDArray[np.bool_]) -> "Labelled":
+        """Take some of them."""
+        return Labelled(self.images[chosen], self.labels[chosen])
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A smaller precision beside fp32, on the same photos.
+
+    photos         measured; none of them was calibrated on
+    calibrated_on  other validation photos, for int8
+    fp32_accuracy, accuracy   share of right first classes
+    drop_points    by how many points (hundredths) the accuracy fell; below zero where it rose
+    agreement      share of photos of which both say the same
+    max_difference largest difference of a probability
+    fp32_bytes, bytes         size of the graph
+    cpu_speed      photos per second of CPU time, one thread and one photo a call, relative to fp32 on this machine
+    """
+
+    photos: int
+    calibrated_on: int
+    fp32_accuracy: float
+    accuracy: float
+    drop_points: float
+    agreement: float
+    max_difference: float
+    fp32_bytes: int
+    bytes: int
+    cpu_speed: float
+
+    def __str__(self) -> str:
+        return (
+            f"top-1 {self.fp32_accuracy:.2%} -> {self.accuracy:.2%} ({-self.drop_points:+.2f} points) on {self.photos} "
+            f"validation photos, {self.agreement:.1%} agree with fp32, {self.fp32_bytes / 1e6:.1f} -> "
+            f"{self.bytes / 1e6:.1f} MB, {self.cpu_speed:.2f} times fp32's photos per second of CPU time"
+        )
+
+
+def read_labelled(validation: Sequence[tuple[Path, int]], geometry: contract.geometry.Geometry) -> Labelled:
+    """Read validation photos, evenly spread over the set; those that are gone or broken are left out.
+
+    Raises TooFewPhotosError: drawn pictures can stand in where arithmetic is compared, but not where accuracy is.
+    """
+
+    def read(item: tuple[Path, int]) -> contract.geometry.Pixels | None:
+        try:
+            return contract.geometry.to_input(item[0], geometry)
+        except PhotoError:
+            return None
+
+    step = max(1.0, len(validation) / MOST)
+    chosen = [validation[int(i * step)] for i in range(min(MOST, len(validation)))]
+    with ThreadPoolExecutor() as pool:
+        found = [(pixels, label) for pixels, (_, label) in zip(pool.map(read, chosen), chosen, strict=True)]
+    whole = [(pixels, label) for pixels, label in found if pixels is not None]
+    if len(whole) < FEWEST:
+        raise TooFewPhotosError(
+            f"Only {len(whole)} of the run's {len(validation)} validation photos can be read, and at least {FEWEST} "
+            f"must show what a smaller precision costs. {UNCHANGED} Put the dataset back where the run was trained, "
+            "or convert to fp32."
+        )
+    return Labelled(np.stack([pixels for pixels, _ in whole]), np.array([label for _, label in whole], np.int64))
+
+
+def split(photos: Labelled) -> tuple[Labelled, Labelled]:
+    """(to calibrate on, to measure on): two parts, evenly spread, so that nothing is measured where it was tuned."""
+    count = len(photos.labels)
+    calibrated = np.zeros(count, np.bool_)
+    calibrated[np.linspace(0, count - 1, min(CALIBRATION, count // 4)).round().astype(np.int64)] = True
+    return photos.part(calibrated), photos.part(~calibrated)
+
+
+def measure(fp32: bytes, smaller: bytes, photos: Labelled, calibrated_on: int) -> Measured:
+    """Ask both graphs about the same photos."""
+    sessions = one_thread(fp32), one_thread(smaller)
+    before, after = (onnx_probabilities(session, photos.images) for session in sessions)
+    right = [float((answers.argmax(axis=1) == photos.labels).mean()) for answers in (before, after)]
+    return Measured(
+        photos=len(photos.labels),
+        calibrated_on=calibrated_on,
+        fp32_accuracy=right[0],
+        accuracy=right[1],
+        drop_points=100 * (right[0] - right[1]),
+        agreement=float((before.argmax(axis=1) == after.argmax(axis=1)).mean()),
+        max_difference=float(np.abs(before - after).max()),
+        fp32_bytes=len(fp32),
+        bytes=len(smaller),
+        cpu_speed=cpu_speed(*sessions, photos.images[:1]),
+    )
+
+
+def check_drop(precision: str, measured: Measured, max_drop_points: float) -> None:
+    """Raise AccuracyDropError with the figures where accuracy falls by more than `max_drop_points`."""
+    if not measured.drop_points <= max_drop_points:  # so written, a NaN is refused too
+        raise AccuracyDropError(
+            f"{precision} costs more than the {max_drop_points:g} points that --max-drop allows: {measured}. "
+            f"{UNCHANGED} Convert to fp32, or allow more with --max-drop."
+        )
+
+
+def one_thread(data: bytes, *, literal: bool = False) -> ort.InferenceSession:
+    """Open a graph on the CPU with one thread, as the daemon does.
+
+    Args:
+        literal: compute each node as it is written; nothing is fused.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    if literal:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def cpu_speed(reference: ort.InferenceSession, other: ort.InferenceSession, images: contract.geometry.Pixels) -> float:
+    """How many times the reference's photos per second of CPU time the other does.
+
+    They take turns, and the median of the ratios of neighbours counts: a machine that slows down slows both.
+    """
+
+    def seconds(session: ort.InferenceSession) -> float:
+        started = time.process_time()
+        run_session(session, images)
+        return time.process_time() - started
+
+    ratios = [seconds(reference) / seconds(other) for _ in range(_WARM_UP + _ROUNDS)]
+    return round(statistics.median(ratios[_WARM_UP:]), 3)
