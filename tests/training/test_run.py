@@ -93,7 +93,10 @@ def test_a_manifest_that_is_no_json_object_is_refused(copy: Path, text: str) -> 
 
 def test_a_folder_without_manifest_is_an_unfinished_run_or_none_at_all(copy: Path, tmp_path: Path) -> None:
     (copy / "run.json").unlink()
-    with pytest.raises(RunError, match="holds an unfinished run"):
+    with pytest.raises(RunError, match=r"holds an unfinished run.* new folder"):
+        load_run(copy)
+    (copy / "checkpoint.npz").touch()
+    with pytest.raises(RunError, match=r"holds an unfinished run.* same train command"):
         load_run(copy)
     with pytest.raises(RunError, match="is not a run folder"):
         load_run(tmp_path)
