@@ -37,6 +37,9 @@ COMMANDS = {
         "training.compare.cli:compare",
         "Set runs side by side: figures, settings that differ, and which photos changed.",
     ),
+    "cache": Entry(
+        "training.cache_cli:cache", "Show what the cache of decoded photos and features holds, or clean it."
+    ),
     "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model file."),
     "inspect": Entry(
         "contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."

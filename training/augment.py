@@ -4,7 +4,7 @@ Crop, zoom, shift, rotation, shear and flip are one matrix, and one bilinear res
 the same inside the model cost 26 photos a second and core, and turn XLA off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import cos, radians, sin, tan
@@ -72,12 +72,12 @@ def warp(photo: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
 def augment_batch(
     photos: Sequence[NDArray[np.uint8]],
     augmentation: Augmentation,
-    rng: np.random.Generator,
+    rngs: Iterable[np.random.Generator],
     pool: ThreadPoolExecutor | None = None,
 ) -> NDArray[np.uint8]:
-    """Warp each photo of a batch by its own draw: uint8 [N, S, S, 3]. Draws come in order, so a seed repeats a run."""
+    """Warp each photo of a batch by a draw from its own generator: uint8 [N, S, S, 3]."""
     if augmentation.idle:
         return np.stack(photos)
-    matrices = [draw_matrix(augmentation, photo.shape[0], rng) for photo in photos]
+    matrices = [draw_matrix(augmentation, photo.shape[0], rng) for photo, rng in zip(photos, rngs, strict=True)]
     mapped = pool.map(warp, photos, matrices) if pool else map(warp, photos, matrices)
     return np.stack(list(mapped))

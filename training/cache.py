@@ -24,6 +24,7 @@ from contract.errors import PhotoError
 from contract.geometry import Geometry, to_input
 from training.errors import TrainingError
 from training.index import Entry, Index
+from training.plain import plain_status
 
 CHUNK = 512  # photos per commit: what a kill costs at most
 
@@ -101,11 +102,13 @@ def _fill(
 def _read(path: Path, geometry: Geometry, index: Index) -> tuple[Entry, NDArray[np.uint8] | None]:
     """Look one photo up, or decode it. Failures come back as an entry with a reason, in their place."""
     try:
-        status = path.stat()
+        status = plain_status(path)
         known = index.by_path(path, status)
         if known is not None:
             return known, None
         data = path.read_bytes()
+    except PhotoError as error:
+        return Entry(b"", fault=str(error)), None
     except OSError as error:
         return Entry(b"", fault=f"it could not be opened ({error.strerror})"), None
     digest = hashlib.sha256(data).digest()

@@ -36,7 +36,8 @@ class _Layers(click.ParamType[int | str]):
 
 @click.command()
 @click.argument("dataset", type=_FOLDER)
-@click.option("--output", required=True, type=_FOLDER, help="Folder to write the run into; new, or empty.")
+@click.option("--output", required=True, type=_FOLDER, help="Folder for the run: new, empty, or of an unfinished run.")
+@click.option("--restart", is_flag=True, help="Begin an unfinished run anew instead of going on with it.")
 @click.option("--recipe", "recipe_file", type=_FOLDER, help="TOML file of settings; options win over it.")
 @click.option("--test", type=_FOLDER, help="Labelled photos to report on at the very end; they decide nothing.")
 @click.option("--size-px", type=int, help="Side of the network's square input.")
@@ -55,6 +56,7 @@ class _Layers(click.ParamType[int | str]):
 def train(
     dataset: Path,
     output: Path,
+    restart: bool,
     recipe_file: Path | None,
     test: Path | None,
     size_px: int | None,
@@ -72,7 +74,8 @@ def train(
     DATASET holds one folder of photos per class, or such folders in train, val and test (also seg_train/seg_train).
     Photos are decoded once, into a cache that the next run finds; a linear head is trained on cached features; then
     the network is fine-tuned, and its best epoch on validation photos is kept. The run folder that comes out goes to
-    `phototriage convert`. Ctrl-C stops early and keeps the best so far.
+    `phototriage convert`. Ctrl-C stops early and keeps the best so far. After a kill, the same command goes on after
+    the last whole epoch.
 
     \b
     Examples:
@@ -92,17 +95,17 @@ def train(
         "seed": seed,
     }
     recipe = (load_recipe(recipe_file) if recipe_file else Recipe()).with_options(options)
-    _train(dataset, output, recipe, test)
+    _train(dataset, output, recipe, test, restart)
 
 
-def _train(dataset: Path, output: Path, recipe: Recipe, test: Path | None) -> None:
+def _train(dataset: Path, output: Path, recipe: Recipe, test: Path | None, restart: bool) -> None:
     from rich.console import Console
 
     from training.pipeline import summary, train_run
     from training.progress import Reporter
 
     reporter = Reporter(Console())
-    for line in summary(train_run(dataset, output, recipe, test, reporter)):
+    for line in summary(train_run(dataset, output, recipe, test, reporter, restart)):
         reporter.say(line)
     _report_run(output, reporter)
     reporter.say(f"Next: phototriage convert {click.format_filename(output)} --output model.onnx")

@@ -21,3 +21,7 @@ class TrainingError(PhototriageError):
 
 class RunError(PhototriageError):
     """A run folder is missing, incomplete, damaged or of an unknown format."""
+
+
+class CheckpointError(TrainingError):
+    """The state that an unfinished run was left in cannot be gone on from."""

@@ -20,6 +20,7 @@ from training.errors import DatasetError
 from training.layout import Dataset, Photo, find_dataset
 from training.metrics import Metrics, measure
 from training.output import check_output
+from training.plain import plain_status
 from training.progress import Reporter
 from training.run import PREDICTIONS
 from training.table import Predictions, write_predictions
@@ -117,9 +118,12 @@ def _decoded(
 
 def _read(path: Path, geometry: Geometry) -> NDArray[np.uint8] | str:
     try:
+        plain_status(path)
         return to_input(path, geometry)
     except PhotoError as error:
         return str(error)
+    except OSError as error:
+        return f"it could not be opened ({error.strerror})"
 
 
 def _write(evaluation: Evaluation, output: Path) -> None:

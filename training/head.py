@@ -1,7 +1,10 @@
 """The head stage: one pass of the network as it starts, then a linear classifier on its features, in seconds."""
 
+import fcntl
 import hashlib
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -42,13 +45,25 @@ def features_of(model: keras.Model, samples: Samples, origin: str, reporter: Rep
         origin: the weights' SHA-256 and the photos' geometry; empty for random weights, whose features are not kept.
     """
     network = feature_model(model)
-    shape = (len(samples.rows), int(network.output_shape[-1]))
     key = hashlib.sha256(b"".join((origin.encode(), b"\0", *samples.hashes)))
     file = cache_root() / "features" / f"{key.hexdigest()}.npy"
-    if origin and file.is_file():
-        known: NDArray[np.float32] = np.load(file, mmap_mode="r")
-        return known
+    if origin:
+        with suppress(FileNotFoundError):
+            known: NDArray[np.float32] = np.load(file, mmap_mode="r")
+            with suppress(OSError):  # another user's, who may read it all the same
+                os.utime(file)  # the time of the last use, for `phototriage cache`
+            return known
     file.parent.mkdir(parents=True, exist_ok=True)
+    with (file.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # held while files are half written: `phototriage cache --clean` leaves those
+        return _computed(network, samples, file, bool(origin), reporter)
+
+
+def _computed(
+    network: keras.Model, samples: Samples, file: Path, keep: bool, reporter: Reporter
+) -> NDArray[np.float32]:
+    """Features in a new file, which has the name `file` in the end, or, not kept, no name at all."""
+    shape = (len(samples.rows), int(network.output_shape[-1]))
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         out = np.lib.format.open_memmap(part, "w+", np.float32, shape)
@@ -57,7 +72,7 @@ def features_of(model: keras.Model, samples: Samples, origin: str, reporter: Rep
         with reporter.work("Features", len(samples.rows)) as tick:
             _predict_into(out, network, samples, tick)
         out.flush()
-        if origin:
+        if keep:
             part.rename(file)
     finally:
         part.unlink(missing_ok=True)

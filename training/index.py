@@ -108,6 +108,9 @@ class Index:
         if pixels.stat().st_size < self.rows * row_bytes:
             self._connection.executescript("DELETE FROM content; DELETE FROM file;")
             self.rows = 0
+        if not self.rows:  # another file, not the same one cut: a training may have it mapped, and would die of SIGBUS
+            pixels.unlink()
+            pixels.touch()
         os.truncate(pixels, self.rows * row_bytes)
 
 

@@ -4,13 +4,15 @@
 scene set. A class folder may hold folders; a photo belongs to the class folder that it stands under.
 """
 
+import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
 from contract.labels import check_labels
+from contract.text import printable
 from training.errors import DatasetError
 
 SPLIT_NAMES = {
@@ -18,6 +20,8 @@ SPLIT_NAMES = {
     "val": ("val", "valid", "validation", "dev", "seg_val"),
     "test": ("test", "testing", "seg_test"),
 }
+NO_PHOTOS = "holds class folders but no photos. Put at least two photos into each class folder."
+SHOWN = 3  # folders that cannot be listed named one by one
 _NOT_CLASSES = frozenset(("__MACOSX", "@eaDir", "lost+found"))
 
 
@@ -40,6 +44,7 @@ class Dataset:
     labels: class names, sorted; their order is the order of the network's outputs.
     photos: in the order of label and path, so that the same folder always gives the same list.
     kind: the layout in words. ignored: files in class folders that are no photos.
+    unlisted: folders inside class folders that cannot be listed, each with the reason.
     """
 
     root: Path
@@ -47,6 +52,7 @@ class Dataset:
     photos: tuple[Photo, ...]
     kind: str
     ignored: int = 0
+    unlisted: tuple[tuple[Path, str], ...] = ()
 
     def of(self, split: str) -> tuple[Photo, ...]:
         """Photos of one split."""
@@ -57,7 +63,16 @@ class Dataset:
         counts = [f"{len(self.of(name))} {name}" for name in SPLIT_NAMES if self.of(name)]
         by_split = f" ({', '.join(counts)})" if counts else ""
         others = f"; {self.ignored} other files ignored" if self.ignored else ""
-        return f"Found {len(self.photos)} photos of {len(self.labels)} classes in {self.kind}{by_split}{others}."
+        found = f"Found {len(self.photos)} photos of {len(self.labels)} classes in {self.kind}{by_split}{others}."
+        return f"{found}{self.left_out()}"
+
+    def left_out(self) -> str:
+        """What is missing, because folders cannot be listed; the rest beyond a few is counted."""
+        if not self.unlisted:
+            return ""
+        named = "; ".join(f"{printable(folder)} ({reason})" for folder, reason in self.unlisted[:SHOWN])
+        more = f"; and {len(self.unlisted) - SHOWN} more" if len(self.unlisted) > SHOWN else ""
+        return f" Left out are folders that cannot be listed: {named}{more}."
 
 
 def find_dataset(root: Path, labels: Sequence[str] | None = None) -> Dataset:
@@ -85,17 +100,21 @@ def find_dataset(root: Path, labels: Sequence[str] | None = None) -> Dataset:
 
 def _collect(root: Path, roots: dict[str, Path], kind: str, labels: tuple[str, ...]) -> Dataset:
     photos: list[Photo] = []
+    unlisted: list[OSError] = []
     ignored = 0
     for split, folder in roots.items():
         for index, label in enumerate(labels):
-            for path in _files(folder / label):
+            for path in _files(folder / label, unlisted.append):
                 if _is_photo(path):
                     photos.append(Photo(path, index, split))
                 else:
                     ignored += 1
+    # A class need not stand in every split.
+    missed = tuple((Path(error.filename), str(error.strerror)) for error in unlisted if error.errno != errno.ENOENT)
+    dataset = Dataset(root, labels, tuple(photos), kind, ignored, missed)
     if not photos:
-        raise DatasetError(f"{root} holds class folders but no photos. Put at least two photos into each class folder.")
-    return Dataset(root, labels, tuple(photos), kind, ignored)
+        raise DatasetError(f"{root} {NO_PHOTOS}{dataset.left_out()}")
+    return dataset
 
 
 def _too_few_classes(root: Path, names: list[str]) -> str:
@@ -137,9 +156,9 @@ def _subfolders(folder: Path) -> list[Path]:
     return sorted(entry for entry in inner if not entry.name.startswith(".") and entry.name not in _NOT_CLASSES)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, miss: Callable[[OSError], None]) -> Iterator[Path]:
     """Every plain file below a class folder, hidden ones apart, in a stable order."""
-    for current, folders, names in os.walk(folder):
+    for current, folders, names in os.walk(folder, onerror=miss):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_CLASSES)
         yield from (Path(current, name) for name in sorted(names) if not name.startswith("."))
 

@@ -1,49 +1,36 @@
-"""A training from end to end, in its order: find, decode, part, head, fine-tune, calibrate, test, manifest."""
+"""A training from end to end, in its order: find, decode, part, head, fine-tune, calibrate, test, manifest.
 
-import csv
+One that was killed goes on after its last epoch, from the checkpoint in its run folder.
+"""
+
 import errno
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from contract.geometry import Geometry
+from training.checkpoint import CHECKPOINT, Header, read_state
 from training.data import Prepared, prepare
 from training.device import describe_device, memory_errors, start_keras
+from training.epoch import State
 from training.errors import TrainingError
+from training.keeper import Keeper
 from training.metrics import Metrics
-from training.output import check_output
 from training.progress import Reporter, duration
 from training.recipe import Recipe
 from training.results import manifest_of, measure_run
-from training.run import HISTORY, MODEL, PREDICTIONS, RECIPE, write_manifest
+from training.run import PREDICTIONS, write_manifest
+from training.same import photos_of, settings_of
 from training.table import write_predictions
+from training.timer import Timer
+from training.unfinished import check_photos, claimed, clear, find_unfinished
 from training.weights import find_weights, sha256_of
 
 if TYPE_CHECKING:
     import keras
-
-    from training.finetune import Epoch
-
-
-@dataclass
-class Timer:
-    """Seconds that each stage of a training took."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time one stage, also when it ends in an error."""
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(time.monotonic() - started, 2)
 
 
 @dataclass(frozen=True)
@@ -56,24 +43,31 @@ class Trained:
     seconds: float
 
 
-def train_run(dataset: Path, output: Path, recipe: Recipe, test: Path | None, reporter: Reporter) -> Trained:
+def train_run(
+    dataset: Path, output: Path, recipe: Recipe, test: Path | None, reporter: Reporter, restart: bool = False
+) -> Trained:
     """Train a classifier on folders of photos and write a run folder.
 
     Args:
-        dataset: folders of labelled photos. output: a folder that is not there yet, or empty.
+        dataset: folders of labelled photos.
+        output: a folder that is not there yet, or empty, or holds an unfinished run of this recipe and these photos,
+            which is then gone on with after its last epoch.
         test: more photos to report on at the very end; they decide nothing.
+        restart: begin an unfinished run anew.
 
     Raises:
-        PhototriageError: one sentence on what was wrong. Decoded photos stay in the cache, and the best weights of a
-            fine-tuning under way stay in the output folder.
+        PhototriageError: one sentence on what was wrong. Decoded photos stay in the cache, and what was done up to the
+            last epoch stays in the output folder.
     """
-    check_output(output, dataset)
+    find_unfinished(output, dataset, recipe, restart)
     timer = Timer()
     with timer.stage("data"):
         prepared = prepare(dataset, test, recipe, reporter)
     reporter.say(f"Training runs on {start_keras()}.")
     try:
-        return _train(prepared, output, recipe, timer, reporter)
+        with claimed(output):
+            header = find_unfinished(output, dataset, recipe, restart)  # again: another training may have ended there
+            return _train(prepared, output, recipe, header, timer, reporter)
     except memory_errors() as error:
         raise TrainingError(
             "There was not enough memory for a step. Pass a smaller --batch-size or --size-px."
@@ -82,38 +76,64 @@ def train_run(dataset: Path, output: Path, recipe: Recipe, test: Path | None, re
         raise TrainingError(_why(error, output)) from error
 
 
-def _train(prepared: Prepared, output: Path, recipe: Recipe, timer: Timer, reporter: Reporter) -> Trained:
-    model, origin = _network(prepared, recipe)
-    with timer.stage("head"):
-        _fit_head(model, prepared, recipe, origin.get("sha256", ""), reporter)
+def _train(
+    prepared: Prepared, output: Path, recipe: Recipe, kept: Header | None, timer: Timer, reporter: Reporter
+) -> Trained:
+    import keras
+
+    keras.utils.set_random_seed(recipe.seed)
+    state = None
+    clear(output, anew=kept is None)
+    if kept is None:
+        model, header = _begun(prepared, recipe, timer, reporter)
+    else:
+        model, header, state = _gone_on(prepared, output, recipe, kept, reporter)
+        timer.add(header.seconds)
+    keeper = Keeper(output, model, recipe, header, timer)
     with timer.stage("fine-tune"):
-        interrupted = _fine_tune(model, prepared, output, recipe, reporter)
+        interrupted = _fine_tune(model, prepared, recipe, keeper, reporter, state)
     with timer.stage("measure"):
         reporter.say("Calibrating on the validation photos.")
         measured = measure_run(model, prepared, recipe)
         write_predictions(output / PREDICTIONS, measured.predictions, prepared.dataset.root, prepared.dataset.labels)
     manifest = manifest_of(prepared, recipe, measured) | {
-        "weights": origin,
+        "weights": dict(header.origin),
         "device": describe_device(),
         "seconds": timer.seconds,
         "interrupted": interrupted,
+        "resumed_after": list(header.resumed_after),
     }
     write_manifest(output, manifest)
+    keeper.finish()
     return Trained(output, measured.validation, measured.test, sum(timer.seconds.values()))
 
 
-def _network(prepared: Prepared, recipe: Recipe) -> "tuple[keras.Model, dict[str, str]]":
-    """(the network with its initial weights, where they came from)."""
-    import keras
-
+def _begun(prepared: Prepared, recipe: Recipe, timer: Timer, reporter: Reporter) -> "tuple[keras.Model, Header]":
+    """The network with a trained head, and what its checkpoints will say."""
     from training.network import build
 
-    keras.utils.set_random_seed(recipe.seed)
-    if recipe.weights == "none":
-        return build(recipe, len(prepared.dataset.labels), None), {"name": "none"}
-    file = find_weights()
-    origin = {"name": "imagenet", "file": file.name, "sha256": sha256_of(file)}
-    return build(recipe, len(prepared.dataset.labels), file), origin
+    origin, file = {"name": "none"}, None
+    if recipe.weights != "none":
+        file = find_weights()
+        origin = {"name": "imagenet", "file": file.name, "sha256": sha256_of(file)}
+    model = build(recipe, len(prepared.dataset.labels), file)
+    with timer.stage("head"):
+        _fit_head(model, prepared, recipe, origin.get("sha256", ""), reporter)
+    return model, Header(settings_of(recipe), photos_of(prepared), origin)
+
+
+def _gone_on(
+    prepared: Prepared, output: Path, recipe: Recipe, kept: Header, reporter: Reporter
+) -> "tuple[keras.Model, Header, State]":
+    """The network and the state of an unfinished run; the initial weights are not needed any more."""
+    from training.network import build
+
+    check_photos(output, kept, photos_of(prepared))
+    header, state = read_state(output)
+    done = f"epoch {state.epoch} of {recipe.fine_tune.epochs}" if state.epoch else "the head stage"
+    reporter.say(f"Going on after {done}.")
+    model = build(recipe, len(prepared.dataset.labels), None)
+    return model, replace(header, resumed_after=(*header.resumed_after, state.epoch)), state
 
 
 def _fit_head(model: "keras.Model", prepared: Prepared, recipe: Recipe, weights_hash: str, reporter: Reporter) -> None:
@@ -137,44 +157,31 @@ def _fit_head(model: "keras.Model", prepared: Prepared, recipe: Recipe, weights_
     reporter.say(f"Head trained on features: validation accuracy {accuracy:.4f}.")
 
 
-def _fine_tune(model: "keras.Model", prepared: Prepared, output: Path, recipe: Recipe, reporter: Reporter) -> bool:
-    from training.finetune import Epoch, fine_tune
+def _fine_tune(
+    model: "keras.Model",
+    prepared: Prepared,
+    recipe: Recipe,
+    keeper: Keeper,
+    reporter: Reporter,
+    state: State | None,
+) -> bool:
+    from training.finetune import fine_tune
     from training.network import build
 
-    output.mkdir(parents=True, exist_ok=True)
-    (output / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
-    columns = [item.name for item in fields(Epoch)]
-    with (output / HISTORY).open("w", encoding="utf-8", newline="") as file:
-        history = csv.DictWriter(file, columns)
-        history.writeheader()
-
-        def keep(epoch: "Epoch") -> None:
-            """Note the epoch; save the model at each best one, so that a kill costs what came after it, no more."""
-            history.writerow(asdict(epoch))
-            file.flush()
-            if epoch.best:
-                _save(model, output)
-
-        learner = build(recipe, len(prepared.dataset.labels), None, recipe.training_px)
-        data = (prepared.learning, prepared.samples.of("val"))
-        interrupted = fine_tune(model, learner, data, recipe, keep, reporter)
-    _save(model, output)  # once more: Ctrl-C may have come while the best one was being written
+    learner = build(recipe, len(prepared.dataset.labels), None, recipe.training_px)
+    data = (prepared.learning, prepared.samples.of("val"))
+    interrupted = fine_tune(model, learner, data, recipe, keeper.keep, reporter, state)
+    keeper.save_model()  # once more: a kill or Ctrl-C may have come while the best one was being written
     return interrupted
 
 
-def _save(model: "keras.Model", output: Path) -> None:
-    part = output / f".{MODEL}.part.keras"
-    model.save(part)
-    part.replace(output / MODEL)
-
-
 def _why(error: OSError, output: Path) -> str:
+    go_on = "Decoded photos are kept, so that the next run begins where this one trained."
+    if (output / CHECKPOINT).is_file():
+        go_on = "All epochs up to the last checkpoint are kept: the same command goes on from there."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        kept = f"; the best weights so far are in {output / MODEL}" if (output / MODEL).is_file() else ""
-        return (
-            f"The disk is full ({error.filename or output}){kept}. Free space and train again; decoded photos are kept."
-        )
-    return f"Training stopped: {error}. Decoded photos are kept, so that the next run begins where this one trained."
+        return f"The disk is full ({error.filename or output}). Free space, and train again. {go_on}"
+    return f"Training stopped: {error}. {go_on}"
 
 
 def summary(trained: Trained) -> Iterator[str]:

@@ -14,6 +14,7 @@ from contract.errors import ContractError
 from contract.geometry import Geometry
 from contract.labels import check_labels
 from contract.publish import publish_bytes
+from training.checkpoint import CHECKPOINT
 from training.errors import RunError
 from training.table import read_photos
 
@@ -121,7 +122,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is not a run folder. Pass the folder that `phototriage train --output` wrote.")
     if not file.is_file():
         rest = "holds an unfinished run" if (path / RECIPE).is_file() else "is not a run folder"
-        raise RunError(f"{path} {rest}: there is no {MANIFEST} in it. Train again into a new folder.")
+        cure = "Give the same train command again" if (path / CHECKPOINT).is_file() else "Train again into a new folder"
+        raise RunError(f"{path} {rest}: there is no {MANIFEST} in it. {cure}.")
     try:
         value = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError, RecursionError) as error:

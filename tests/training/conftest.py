@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,20 +63,22 @@ def make_photos_fixture() -> MakePhotos:
     return make_photos
 
 
+def three_layers(size_px: int) -> Any:
+    """What `small_backbone` puts in MobileNetV2's place."""
+    import keras
+
+    images = keras.Input((size_px, size_px, 3))
+    features = keras.layers.Conv2D(8, 3, strides=4)(images)
+    features = keras.layers.BatchNormalization()(features)
+    return keras.Model(images, keras.layers.ReLU()(features), name="base")
+
+
 @pytest.fixture
 def small_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let networks be built on three layers in place of MobileNetV2's 154, whose training graph takes 20 s to make."""
-    import keras
-
     from training import network
 
-    def backbone(size_px: int) -> keras.Model:
-        images = keras.Input((size_px, size_px, 3))
-        features = keras.layers.Conv2D(8, 3, strides=4)(images)
-        features = keras.layers.BatchNormalization()(features)
-        return keras.Model(images, keras.layers.ReLU()(features), name="base")
-
-    monkeypatch.setattr(network, "backbone", backbone)
+    monkeypatch.setattr(network, "backbone", three_layers)
 
 
 @pytest.fixture(scope="session")
@@ -95,5 +98,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         fine_tune=FineTune(epochs=2, batch_size=8),
         augmentation=Augmentation(crop=0.8, flip=True),
     )
-    train_run(dataset, root / "run", recipe, test, Reporter(Console(file=io.StringIO())))
+    with pytest.MonkeyPatch.context() as patch:  # made before any test's own home is
+        patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
+        train_run(dataset, root / "run", recipe, test, Reporter(Console(file=io.StringIO())))
     return dataset, root / "run"

@@ -71,6 +71,19 @@ def test_unreadable_photos_keep_their_place_and_say_why(tmp_path: Path, make_pho
         assert "could not be opened" in reasons[gone]
 
 
+def test_a_pipe_and_a_device_that_are_called_photos_are_unreadable_and_hold_nothing_up(
+    tmp_path: Path, make_photos: MakePhotos
+) -> None:
+    (good,) = make_photos(tmp_path, "red", 1)
+    pipe, device, folder = tmp_path / "pipe.jpg", tmp_path / "zero.jpg", tmp_path / "folder.jpg"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    folder.mkdir()
+    found = decode_all([pipe, good, device, folder], GEOMETRY)
+    assert list(found.rows >= 0) == [False, True, False, False]
+    assert [reason for _, reason in found.failures] == ["unreadable: it is not a plain file"] * 3
+
+
 def test_twins_are_stored_once(tmp_path: Path, make_photos: MakePhotos) -> None:
     paths = make_photos(tmp_path, "red", 2)
     paths[1].write_bytes(paths[0].read_bytes())

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,6 +59,15 @@ def test_figures_and_predictions_are_written(model: Path, colours: Path, tmp_pat
     with (tmp_path / "report" / "predictions.csv").open(newline="") as lines:
         wrong = [row for row in csv.DictReader(lines) if row["true"] != row["predicted"]]
     assert [(row["path"], row["predicted"]) for row in wrong] == [("blue/stranger.png", "red")]
+
+
+def test_a_pipe_that_is_called_a_photo_is_unreadable_and_holds_nothing_up(
+    model: Path, colours: Path, reporter: Reporter
+) -> None:
+    os.mkfifo(colours / "red" / "pipe.jpg")
+    found = evaluate_model(model, colours, None, reporter)
+    assert found.metrics.photos == 6
+    assert found.unreadable == ((colours / "red" / "pipe.jpg", "unreadable: it is not a plain file"),)
 
 
 def test_a_test_folder_alone_counts(model: Path, colours: Path, tmp_path: Path, reporter: Reporter) -> None:

@@ -1,5 +1,6 @@
 """Labelled photos are found in the layouts that people have, and nothing else is taken for one."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +60,26 @@ def test_a_photo_is_known_by_name_or_content_and_the_rest_is_counted(tmp_path: P
     found = find_dataset(tmp_path)
     assert len(found.photos) == 4
     assert found.ignored == 1
+
+
+def test_a_folder_that_cannot_be_listed_is_said(tmp_path: Path, make_dataset: Make) -> None:
+    make_dataset(tmp_path, ("a", "b"), count=1)
+    deep = tmp_path / "a"
+    folder = os.open(deep, os.O_RDONLY)
+    for _ in range(20):  # a path longer than the kernel takes: not even root can list it
+        os.mkdir("x" * 250, dir_fd=folder)
+        inner = os.open("x" * 250, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    found = find_dataset(tmp_path)
+    assert len(found.photos) == 2
+    assert "Left out are folders that cannot be listed: " in found.sentence()
+    assert "(File name too long)" in found.sentence()
+    (tmp_path / "a" / "000.jpg").unlink()
+    (tmp_path / "b" / "000.jpg").unlink()
+    with pytest.raises(DatasetError, match=r"no photos\..*cannot be listed"):
+        find_dataset(tmp_path)
 
 
 def test_folders_inside_a_class_belong_to_it_and_rubbish_folders_to_nothing(tmp_path: Path, make_dataset: Make) -> None:

@@ -1,6 +1,8 @@
 """The network does what the recipe says: which layers learn, how batch norm behaves, where weights come from."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from contract.geometry import Geometry, Mode
-from training.cache import decode_all
+from training.cache import cache_root, decode_all
 from training.data import Samples
 from training.errors import WeightsError
 from training.head import features_of
 from training.layout import Photo
 from training.network import build, feature_model, unfreeze
-from training.progress import Reporter
+from training.progress import Reporter, Tick
 from training.recipe import FineTune, Input, Recipe
+from training.stored import REST, clean_cache, list_cache
 
 RECIPE = Recipe(weights="none", input=Input(size_px=32))
 PHOTOS = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
@@ -95,6 +98,29 @@ def test_features_are_kept_for_the_same_photos_weights_and_geometry_alone(
         ("stretch", "", photos),
     ):
         assert not np.array_equal(features(mode, origin, paths), first)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_features_under_way_survive_a_cleaning_and_a_look_at_them_counts_as_a_use(
+    tmp_path: Path, make_photos: Callable[..., list[Path]], reporter: Reporter
+) -> None:
+    class Cleaning(Reporter):
+        @contextmanager
+        def work(self, name: str, total: int) -> Iterator[Tick]:
+            assert {item.kind for item in clean_cache(cache_root(), float("inf")).busy} == {REST}
+            with super().work(name, total) as tick:
+                yield tick
+
+    paths = make_photos(tmp_path, "red", 3)
+    found = decode_all(paths, Geometry(size_px=32))
+    samples = Samples(tuple(Photo(path, 0) for path in paths), found.rows, found.hashes, found.pixels)
+    model = build(RECIPE, 2, None)
+    features_of(model, samples, "weights", Cleaning(reporter.console))
+    (held,) = list_cache(cache_root())
+    os.utime(held.files[0], (0, 0))
+    features_of(model, samples, "weights", reporter)
+    (held,) = list_cache(cache_root())
+    assert held.used_s > 0
 
 
 def test_dropout_and_the_number_of_classes_are_the_recipes() -> None:

@@ -93,12 +93,21 @@ def test_a_manifest_that_is_no_json_object_is_refused(copy: Path, text: str) -> 
 
 def test_a_folder_without_manifest_is_an_unfinished_run_or_none_at_all(copy: Path, tmp_path: Path) -> None:
     (copy / "run.json").unlink()
-    with pytest.raises(RunError, match="holds an unfinished run"):
+    with pytest.raises(RunError, match=r"holds an unfinished run.* new folder"):
+        load_run(copy)
+    (copy / "checkpoint.npz").touch()
+    with pytest.raises(RunError, match=r"holds an unfinished run.* same train command"):
         load_run(copy)
     with pytest.raises(RunError, match="is not a run folder"):
         load_run(tmp_path)
     with pytest.raises(RunError, match="is not a run folder"):
         load_run(tmp_path / "nowhere")
+
+
+def test_the_saved_network_is_the_network_alone(trained: Trained) -> None:
+    network = load_run(trained[1]).load_keras()
+    weights = sum(weight.nbytes for weight in network.get_weights())
+    assert (trained[1] / "model.keras").stat().st_size < 1.2 * weights  # an optimizer's state would treble it
 
 
 def test_a_network_other_than_the_manifests_is_refused(copy: Path) -> None:

@@ -71,6 +71,17 @@ def test_options_win_over_the_recipe_and_test_photos_are_reported(tmp_path: Path
     assert f"phototriage convert {output}" in result.output
 
 
+@pytest.mark.usefixtures("small_backbone")
+def test_restart_begins_an_unfinished_run_anew(tmp_path: Path, make_dataset: Make) -> None:
+    dataset, output = make_dataset(tmp_path / "photos", ("a", "b"), count=3), tmp_path / "run"
+    output.mkdir()
+    (output / "checkpoint.npz").write_bytes(b"damaged")
+    with pytest.raises(PhototriageError, match="--restart"):
+        run(train, dataset, "--output", output, *QUICK)
+    assert run(train, dataset, "--output", output, *QUICK, "--restart").exit_code == 0
+    assert (output / "run.json").is_file()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
