@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,11 @@ SYSTEM_TESTS = os.environ.get("PHOTOTRIAGE_SYSTEM_TESTS") == "1"
 # would write its settings to is never the user's.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["KERAS_HOME"] = str(SHARED / "keras" if SHARED.exists() else tempfile.mkdtemp(prefix="phototriage-keras-"))
+
+
+# A runner that starts the tests in the background lets them ignore Ctrl-C, and every process that they start with them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
