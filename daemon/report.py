@@ -16,6 +16,7 @@ import click
 
 from contract.text import printable
 from daemon.photo import Outcome, Photo
+from daemon.scan import scan
 
 
 class Report:
@@ -56,7 +57,8 @@ class Report:
         """Report one photo whose way is over."""
         with self._lock:
             self._count(photo)
-            self._advance()
+            if photo.outcome is not Outcome.AGAIN:  # that one will come by once more
+                self._advance()
         line = _fact(photo) if self._as_json else self._sentence(photo)
         if line and not (self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW)):
             self._line(line)
@@ -64,6 +66,7 @@ class Report:
     def summary(self, *, once: bool) -> None:
         """Say the sum of all since the beginning: with the rate, after one pass."""
         seconds = time.monotonic() - self._started_s
+        self.waiting = {path for path in self.waiting if os.path.lexists(path)}  # its owner may have taken it away
         moved = sum(count for name, count in self.counts.items() if name not in _NOT_MOVED)
         classes = ", ".join(f"{printable(name)} {count}" for name, count in sorted(self.counts.items()))
         rate = f" in {seconds:.1f} s, {moved / seconds:.0f} photos/s" if once else ""
@@ -74,8 +77,8 @@ class Report:
         sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {classes or '-'}{stay}"
         self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
 
-    def progress(self, total: int) -> AbstractContextManager[object]:
-        """Show a bar on a terminal, with rate and time left, for a pass over `total` files."""
+    def progress(self, inbox: Path) -> AbstractContextManager[object]:
+        """Show a bar on a terminal, with rate and time left, for one pass over an inbox, which is counted for it."""
         if self._as_json or not sys.stderr.isatty():
             return nullcontext()
         from rich.console import Console
@@ -83,7 +86,7 @@ class Report:
 
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
         bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty(), transient=True)
-        task = bar.add_task("", total=total)
+        task = bar.add_task("", total=sum(1 for _ in scan(inbox)))
         began_s = time.monotonic()
 
         def advance() -> None:

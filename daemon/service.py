@@ -33,7 +33,6 @@ from daemon.roots import (
     lock_state,
     state_folder,
 )
-from daemon.scan import scan
 from daemon.settings import Settings
 
 MOUNT_LOOK_S = 5.0
@@ -66,7 +65,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         pipeline = _pipeline(settings, inbox, output, model, ledger, report, clock, once=once)
         stopped.then(pipeline.stop)
         _say_ready(report, settings, model, inbox, output)
-        with report.progress(sum(1 for _ in scan(inbox))) if once else nullcontext():
+        with report.progress(inbox) if once else nullcontext():
             pipeline.run(once=once)
         notify("STOPPING=1")
         report.cut_short = once and stopped.event.is_set()

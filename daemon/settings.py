@@ -149,7 +149,7 @@ _OPTIONS = (
         "--workers", type=click.IntRange(min=0), default=0, show_default="one a core",
         help="Threads that read photos.",
     ),
-    click.option("--quiet", is_flag=True, help="No line per photo."),
+    click.option("--quiet", is_flag=True, help="No line for a photo that is filed."),
     click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output."),
 )  # fmt: skip
 

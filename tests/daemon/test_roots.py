@@ -154,6 +154,17 @@ def test_one_pass_that_is_stopped_early_is_not_done(tmp_path: Path) -> None:
     assert tree(tmp_path / "in") == {"half.jpg": plain("red")[:300]}
 
 
+def test_a_photo_that_its_owner_takes_away_is_not_said_to_stay(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    half = write(tmp_path / "in" / "half.jpg", plain("red")[:300])
+    options = ("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path))
+    with daemon(*options, verb="sort") as sorting:
+        sorting.photos({"half.jpg"})
+        half.unlink()
+        assert sorting.wait() == 0
+        assert sorting.events[-1]["not_yet"] == 0
+
+
 def test_the_lock_holds_until_it_is_closed(tmp_path: Path) -> None:
     lock = InboxLock(tmp_path)
     with pytest.raises(RootError, match="Another phototriage is at work"):
