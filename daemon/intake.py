@@ -169,7 +169,8 @@ class Intake:
         self._under_way[path] = None
         announced = settled.sign is not Sign.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
-        photo = Photo(path, identity, settled.since_s, announced, waited_s)
+        relpath = path.parent.relative_to(self._inbox)
+        photo = Photo(path, identity, settled.since_s, announced, relpath, waited_s)
         (self._announced if announced else self._found).append(photo)
 
     def _take_back(self, photo: Photo) -> None:

@@ -51,6 +51,7 @@ class Photo:
         identity: of the file that was found ready.
         noticed_s: when it was first seen, on the monotonic clock.
         announced: whether an event announced it; otherwise a scan found it, and how long it lay there is not known.
+        relpath: its folder below the inbox, empty for the inbox itself.
         waited_s: how long this very file has failed to decode so far, as the intake knows it.
         unchanged_s: age of its last change by the wall clock; negative if that lies in the future.
         sha256: of its bytes, hexadecimal.
@@ -70,6 +71,7 @@ class Photo:
     identity: Identity
     noticed_s: float
     announced: bool = False
+    relpath: Path = Path()
     waited_s: float = 0.0
     unchanged_s: float = 0.0
     sha256: str = ""
