@@ -72,7 +72,7 @@ _FIRST = ("label", "photos", "precision", "recall", "f1")
 
 
 def _figure(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _print_classes(split: str, classes: list[Mapping[str, object]]) -> None:

@@ -1,6 +1,6 @@
-"""Figures of merit: accuracy with its interval, precision and recall of each class, confusion, log loss."""
+"""Figures of merit: accuracy with its interval, each class, how well probabilities rank, and whether they hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import Any
@@ -11,16 +11,24 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
+BINS = 15
+BINNING = f"{BINS} bins of equal width over the highest probability"
+_CARD_DIGITS = 6  # of the figures of a class: two thousand classes must fit into a model's metadata
+
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One class: how many photos are of it, precision and recall from 0 to 1 (0 where undefined), and their F1."""
+    """One class: how many photos are of it, precision and recall from 0 to 1 (0 where undefined), their F1, and AUC.
+
+    auc: of this class against the rest; None where there are no photos of it, or no others.
+    """
 
     label: str
     photos: int
     precision: float
     recall: float
     f1: float
+    auc: float | None
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,9 @@ class Metrics:
     """What a model did on labelled photos.
 
     interval: 95 % confidence interval of the accuracy (Wilson). log_loss: mean of -ln(probability of the true class).
+    calibration_error: mean distance between confidence and accuracy over bins, weighted by their photos (ECE).
+    calibration_binning: what those bins are. brier: mean squared distance between probabilities and truth, 0 to 2.
+    macro_*: means over the classes that have photos; of the AUC, over those that have one, None where none has.
     confusion[t][p]: photos of class t that were taken for class p.
     """
 
@@ -36,6 +47,13 @@ class Metrics:
     accuracy: float
     interval: tuple[float, float]
     log_loss: float
+    calibration_error: float
+    calibration_binning: str
+    brier: float
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    macro_auc: float | None
     classes: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]
 
@@ -53,7 +71,26 @@ class Metrics:
 
     def card(self) -> dict[str, Any]:
         """The same without the confusion matrix, which of two thousand classes would outgrow a model's metadata."""
-        return {key: value for key, value in asdict(self).items() if key != "confusion"}
+        card = {key: value for key, value in asdict(self).items() if key != "confusion"}
+        return card | {"classes": [_rounded(item) for item in card["classes"]]}
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(value, _CARD_DIGITS) if isinstance(value, float) else value for name, value in figures.items()}
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Photos whose highest probability lies within one fifteenth of 0 to 1: how sure, and how often right."""
+
+    photos: int
+    confidence: float
+    accuracy: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the accuracy."""
+        return wilson(round(self.accuracy * self.photos), self.photos)
 
 
 def measure(true: Ints, probabilities: Floats, labels: Sequence[str]) -> Metrics:
@@ -62,26 +99,87 @@ def measure(true: Ints, probabilities: Floats, labels: Sequence[str]) -> Metrics
     Args:
         true: class index of each photo, [N], N > 0. probabilities: [N, classes]. labels: class names.
     """
-    predicted = probabilities.argmax(axis=1)
     confusion = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(confusion, (true, predicted), 1)
+    np.add.at(confusion, (true, probabilities.argmax(axis=1)), 1)
     correct = int(np.trace(confusion))
+    classes = tuple(
+        _of_class(confusion, index, label, auc(true == index, probabilities[:, index]))
+        for index, label in enumerate(labels)
+    )
+    held = [item for item in classes if item.photos]
+    ranked = [item.auc for item in classes if item.auc is not None]
     return Metrics(
         photos=len(true),
         correct=correct,
         accuracy=correct / len(true),
         interval=wilson(correct, len(true)),
         log_loss=log_loss(true, probabilities),
-        classes=tuple(_of_class(confusion, index, label) for index, label in enumerate(labels)),
+        calibration_error=calibration_error(reliability(true, probabilities)),
+        calibration_binning=BINNING,
+        brier=brier(true, probabilities),
+        macro_precision=_mean(item.precision for item in held),
+        macro_recall=_mean(item.recall for item in held),
+        macro_f1=_mean(item.f1 for item in held),
+        macro_auc=_mean(ranked) if ranked else None,
+        classes=classes,
         confusion=tuple(tuple(map(int, row)) for row in confusion),
     )
 
 
-def _of_class(confusion: Ints, index: int, label: str) -> ClassMetrics:
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _of_class(confusion: Ints, index: int, label: str, area: float | None) -> ClassMetrics:
     hits = int(confusion[index, index])
     photos, taken = int(confusion[index].sum()), int(confusion[:, index].sum())
     f1 = 2 * hits / (photos + taken) if photos + taken else 0.0
-    return ClassMetrics(label, photos, hits / taken if taken else 0.0, hits / photos if photos else 0.0, f1)
+    return ClassMetrics(label, photos, hits / taken if taken else 0.0, hits / photos if photos else 0.0, f1, area)
+
+
+def auc(of_class: NDArray[np.bool_], given: Floats) -> float | None:
+    """Area under the ROC curve: how likely one of the class gets more than one of the rest, a tie counting half.
+
+    Source: J. A. Hanley, B. J. McNeil, Radiology 143, 1982, by the rank statistic of Mann and Whitney, 1947.
+
+    Args:
+        of_class: which photos are of the class, [N]. given: the probability of it that each got, [N].
+    """
+    inside, rest = given[of_class], np.sort(given[~of_class])
+    if not len(inside) or not len(rest):
+        return None
+    below, not_above = np.searchsorted(rest, inside, "left"), np.searchsorted(rest, inside, "right")
+    return float((below.mean() + not_above.mean()) / (2 * len(rest)))
+
+
+def reliability(true: Ints, probabilities: Floats) -> tuple[Bin, ...]:
+    """Photos by their highest probability, in 15 bins of equal width; empty ones are left out.
+
+    Source of the bins and of the error over them: Naeini et al., AAAI 2015; 15 as in Guo et al., "On Calibration of
+    Modern Neural Networks", 2017.
+    """
+    top = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == true
+    place = np.clip(np.ceil(top * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    chosen = (place == number for number in range(BINS))
+    return tuple(
+        Bin(int(here.sum()), float(top[here].mean()), float(right[here].mean())) for here in chosen if here.any()
+    )
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Mean distance between how sure and how often right, each bin by its photos (sources: `reliability`)."""
+    gaps = (item.photos * abs(item.confidence - item.accuracy) for item in bins)
+    return sum(gaps) / sum(item.photos for item in bins)
+
+
+def brier(true: Ints, probabilities: Floats) -> float:
+    """Mean over photos of the squared distance to the truth, summed over classes: 0 is perfect, 2 surely wrong.
+
+    Source: G. W. Brier, Monthly Weather Review 78, 1950.
+    """
+    own = probabilities[np.arange(len(true)), true].astype(np.float64)
+    return float((np.square(probabilities.astype(np.float64)).sum(axis=1) - 2 * own + 1).mean())
 
 
 def wilson(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]:

@@ -23,14 +23,17 @@ def show(evaluation: Evaluation, reporter: Reporter) -> None:
     reporter.console.print(_classes(metrics))
     reporter.console.print(_matrix(metrics) if len(metrics.classes) <= MATRIX_UP_TO else _confusions(metrics))
     reporter.say(metrics.sentence())
-    reporter.say(f"Log loss {metrics.log_loss:.4f}.")
+    area = "undefined" if metrics.macro_auc is None else f"{metrics.macro_auc:.4f}"
+    reporter.say(f"Macro F1 {metrics.macro_f1:.4f}, macro AUC {area}.")
+    reporter.say(f"Log loss {metrics.log_loss:.4f}, calibration error {metrics.calibration_error:.4f}.")
 
 
 def _classes(metrics: Metrics) -> Table:
-    table = Table("class", *(Column(name, justify="right") for name in ("photos", "precision", "recall", "F1")))
+    table = Table("class", *(Column(name, justify="right") for name in ("photos", "precision", "recall", "F1", "AUC")))
     for item in metrics.classes:
         figures = (f"{value:.3f}" for value in (item.precision, item.recall, item.f1))
-        table.add_row(Text(item.label), str(item.photos), *figures)
+        area = "\N{EN DASH}" if item.auc is None else f"{item.auc:.4f}"
+        table.add_row(Text(item.label), str(item.photos), *figures, area)
     return table
 
 

@@ -1,13 +1,15 @@
 """Schedules, metrics and calibration: plain functions, checked against values known from elsewhere."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
+from contract.values import MAX_JSON_BYTES
 from training.calibrate import find_temperature, find_thresholds
-from training.metrics import log_loss, measure, softmax, wilson
+from training.metrics import auc, log_loss, measure, softmax, wilson
 from training.schedule import decay, rate
 
 
@@ -54,6 +56,33 @@ def test_measures_agree_with_scikit_learn() -> None:
     wanted = sklearn_metrics.precision_recall_fscore_support(true, predicted)
     ours = np.array([(item.precision, item.recall, item.f1, item.photos) for item in found.classes]).T
     assert ours == pytest.approx(np.array(wanted))
+    macro = sklearn_metrics.precision_recall_fscore_support(true, predicted, average="macro")[:3]
+    assert (found.macro_precision, found.macro_recall, found.macro_f1) == pytest.approx(macro)
+    one_against_rest = [sklearn_metrics.roc_auc_score(true == index, probabilities[:, index]) for index in range(4)]
+    assert [item.auc for item in found.classes] == pytest.approx(one_against_rest)
+    assert found.macro_auc == pytest.approx(np.mean(one_against_rest))
+
+
+def test_auc_counts_a_tie_as_half() -> None:
+    rng = np.random.default_rng(1)
+    of_class, given = rng.random(200) < 0.3, rng.integers(0, 5, 200) / 4
+    assert auc(of_class, given) == pytest.approx(sklearn_metrics.roc_auc_score(of_class, given))
+    assert auc(np.array([True, False]), np.array([0.5, 0.5])) == 0.5
+
+
+def test_auc_is_undefined_where_there_is_nothing_to_tell_apart() -> None:
+    found = measure(np.array([0, 0]), np.array([[0.9, 0.1], [0.4, 0.6]]), "ab")
+    assert [item.auc for item in found.classes] == [None, None]
+    assert found.macro_auc is None
+    assert json.loads(json.dumps(found.card()))["macro_auc"] is None
+
+
+def test_the_card_of_two_thousand_classes_fits_into_a_model_many_times() -> None:
+    labels = [f"{number:04d} {'a very long name of a class ' * 3}" for number in range(2000)]
+    true, logits = random_predictions(0, 4000, 2000)
+    card = measure(true, softmax(logits), labels).card()
+    assert "confusion" not in card
+    assert len(json.dumps(card)) < MAX_JSON_BYTES / 6
 
 
 def test_a_class_without_photos_or_predictions_measures_zero_and_not_an_error() -> None:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from training.metrics import Bin
 from training.report.content import Part, percent
 from training.report.markup import Html, h
-from training.report.scores import Bin, ReviewCurve
+from training.report.scores import ReviewCurve
 from training.report.svg import Frame, Point, axes, band, chart, dot, line, whisker
 
 COLUMN_WORDS = {

@@ -61,13 +61,13 @@ def hero(given: ReportInput) -> Html:
 
 
 def _tiles(given: ReportInput) -> Html:
-    scores = given.parts[0].scores
+    metrics = given.parts[0].scores.metrics
     tiles = [
-        ("macro F1", f"{scores.macro_f1:.3f}"),
-        ("mean AUC", "n/a" if scores.macro_auc is None else f"{scores.macro_auc:.4f}"),
-        ("log loss", f"{scores.metrics.log_loss:.3f}"),
-        ("calibration error", f"{scores.calibration_error:.3f}"),
-        ("Brier score", f"{scores.brier:.3f}"),
+        ("macro F1", f"{metrics.macro_f1:.3f}"),
+        ("macro AUC", "n/a" if metrics.macro_auc is None else f"{metrics.macro_auc:.4f}"),
+        ("log loss", f"{metrics.log_loss:.3f}"),
+        ("calibration error", f"{metrics.calibration_error:.3f}"),
+        ("Brier score", f"{metrics.brier:.3f}"),
     ]
     tiles += [
         (f"on {count(len(part.true), part.words[:-1])}", percent(part.scores.metrics.accuracy))
@@ -99,10 +99,9 @@ def class_table(given: ReportInput) -> Html:
 
 
 def _class_row(index: int, item: ClassMetrics, part: Part, thresholds: Mapping[str, float]) -> Html:
-    auc = part.scores.auc[index]
     cells = [h("td", f"{item.photos:,}", class_="number")]
     cells += [_bar(value) for value in (item.precision, item.recall, item.f1)]
-    cells.append(h("td", "\N{EN DASH}" if auc is None else f"{auc:.4f}", class_="number"))
+    cells.append(h("td", "\N{EN DASH}" if item.auc is None else f"{item.auc:.4f}", class_="number"))
     if part.sent is not None:
         own = part.sent[part.true == index]
         cells.append(h("td", f"{thresholds.get(item.label, 0.0):.2f}", class_="number"))
