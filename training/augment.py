@@ -39,6 +39,14 @@ class Augmentation:
         return self == Augmentation()
 
 
+RANGES: dict[str, tuple[float, float]] = {
+    "crop": (0.1, 1.0),
+    "aspect": (0.0, 1.0),
+    "shift": (0.0, 0.5),
+    "rotation_deg": (0.0, 180.0),
+    "shear_deg": (0.0, 60.0),
+}
+
 Matrix = tuple[float, float, float, float, float, float]
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from contract.errors import PhototriageError
-from training.recipe import Recipe, load_recipe
+from training.recipe import Recipe
+from training.recipe_file import load_recipe
 
 if TYPE_CHECKING:
     from training.evaluate import Evaluation

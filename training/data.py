@@ -108,7 +108,7 @@ def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Rep
 
 def _learning(train: Samples, recipe: Recipe, reporter: Reporter) -> Samples:
     """The photos to train on, at the size of fine-tuning."""
-    if recipe.training_px == recipe.input.size_px or not recipe.fine_tune.epochs:
+    if recipe.training_px == recipe.input.size_px:
         return train
     decoded = _decode(train.photos, recipe, recipe.training_px, reporter)
     good = np.flatnonzero(decoded.rows >= 0).tolist()  # one may have gone since

@@ -34,7 +34,7 @@ def build(recipe: Recipe, classes: int, weights: Path | None, size_px: int | Non
     _set_batch_norm(base, recipe)
     scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
     pooled = layers.GlobalAveragePooling2D(name="pool")(base(scaled))
-    dropped = layers.Dropout(recipe.fine_tune.dropout, seed=recipe.seed, name="dropout")(pooled)
+    dropped = layers.Dropout(recipe.network.dropout, seed=recipe.seed, name="dropout")(pooled)
     logits = layers.Dense(classes, name="logits", dtype="float32")(dropped)
     return keras.Model(images, logits, name="phototriage")
 
@@ -58,7 +58,7 @@ def unfreeze(model: keras.Model, settings: FineTune) -> int:
     """
     base = model.get_layer("base")
     base.trainable = True
-    frozen = [] if settings.unfreeze == "all" else base.layers[: -settings.unfreeze]
+    frozen = [] if settings.unfreeze == "all" else base.layers[: -int(settings.unfreeze)]
     if settings.batch_norm == "frozen":
         frozen = [*frozen, *_batch_norms(base)]
     for layer in frozen:

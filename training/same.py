@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from training.data import Prepared, Samples
+from training.knobs import flatten
 from training.recipe import Recipe
 
 SHOWN = 4  # differing settings named one by one
@@ -16,11 +17,9 @@ _WORDS = {"train": "photos to train on", "val": "photos to check with", "test": 
 
 
 def settings_of(recipe: Recipe) -> dict[str, Any]:
-    """Every setting by its name in the recipe, `fine_tune.epochs` for one in a section."""
-    flat: dict[str, Any] = {}
-    for key, value in asdict(recipe).items():
-        flat |= {f"{key}.{name}": inner for name, inner in value.items()} if isinstance(value, dict) else {key: value}
-    return flat
+    """Every setting by its name in the recipe, `fine_tune.epochs` for one in a section; lists as JSON has them."""
+    flat = flatten(asdict(recipe))
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in flat.items()}
 
 
 def photos_of(prepared: Prepared) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from training.head import features_of
 from training.layout import Photo
 from training.network import build, feature_model, unfreeze
 from training.progress import Reporter, Tick
-from training.recipe import FineTune, Input, Recipe
+from training.recipe import FineTune, Input, Network, Recipe
 from training.stored import REST, clean_cache, list_cache
 
 RECIPE = Recipe(weights="none", input=Input(size_px=32))
@@ -124,7 +124,7 @@ def test_features_under_way_survive_a_cleaning_and_a_look_at_them_counts_as_a_us
 
 
 def test_dropout_and_the_number_of_classes_are_the_recipes() -> None:
-    model = build(replace(RECIPE, fine_tune=FineTune(dropout=0.4)), 7, None)
+    model = build(replace(RECIPE, network=Network(dropout=0.4)), 7, None)
     assert model.get_layer("dropout").rate == 0.4
     assert model.output_shape == (None, 7)
     assert feature_model(model).output_shape == (None, 1280)

@@ -37,7 +37,7 @@ KILLED = """
 import os, runpy, signal, sys
 from pathlib import Path
 from rich.console import Console
-from training import network, pipeline, progress, recipe
+from training import network, pipeline, progress, recipe_file
 
 class Doomed(progress.Reporter):
     def say(self, line):
@@ -47,7 +47,7 @@ class Doomed(progress.Reporter):
 
 conftest, dataset, output, settings = map(Path, sys.argv[1:])
 network.backbone = runpy.run_path(str(conftest))["three_layers"]
-pipeline.train_run(dataset, output, recipe.load_recipe(settings), None, Doomed(Console()))
+pipeline.train_run(dataset, output, recipe_file.load_recipe(settings), None, Doomed(Console()))
 """
 
 

@@ -78,7 +78,7 @@ def test_the_saved_network_is_the_one_that_was_measured(trained: tuple[Path, Pat
 
 @pytest.mark.usefixtures("small_backbone")
 def test_the_resolved_recipe_trains_the_same_run_again(tmp_path: Path, make_dataset: Make, reporter: Reporter) -> None:
-    from training.recipe import load_recipe
+    from training.recipe_file import load_recipe
 
     dataset = make_dataset(tmp_path / "photos")
     recipe = replace(HEAD_ALONE, seed=5, fine_tune=FineTune(epochs=2, batch_size=8))

@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from contract.errors import PhototriageError
 from training.cli import evaluate, train
-from training.recipe import Recipe, load_recipe
+from training.recipe import Recipe
+from training.recipe_file import load_recipe
 
 Make = Callable[..., Path]
 QUICK = ("--weights", "none", "--size-px", "32", "--epochs", "0")
