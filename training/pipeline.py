@@ -21,7 +21,7 @@ from training.keeper import Keeper
 from training.metrics import Metrics
 from training.progress import Reporter, duration
 from training.recipe import Recipe
-from training.results import manifest_of, measure_run
+from training.results import manifest_of, measure_run, write_extras
 from training.run import PREDICTIONS, write_manifest
 from training.same import photos_of, settings_of
 from training.table import write_predictions
@@ -94,8 +94,9 @@ def _train(
         interrupted = _fine_tune(model, prepared, recipe, keeper, reporter, state)
     with timer.stage("measure"):
         reporter.say("Calibrating on the validation photos.")
-        measured = measure_run(model, prepared, recipe)
+        measured = measure_run(model, prepared, recipe, reporter)
         write_predictions(output / PREDICTIONS, measured.predictions, prepared.dataset.root, prepared.dataset.labels)
+        write_extras(output, prepared, measured, recipe, reporter)
     manifest = manifest_of(prepared, recipe, measured) | {
         "weights": dict(header.origin),
         "device": describe_device(),

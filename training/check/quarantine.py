@@ -4,14 +4,11 @@ Each move is noted before it is made, in `moved.jsonl` for programs and as a lin
 between leaves a note of a file that was not moved, which the way back passes over.
 """
 
-import errno
 import hashlib
 import os
 import shlex
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 from contract.errors import PhotoError, Reason
@@ -21,6 +18,7 @@ from training.check.kinds import Kind
 from training.check.photo import read_photo
 from training.check.report import Report, to_json
 from training.errors import TrainingError
+from training.place import free_names, place
 
 LIST, BACK = "moved.jsonl", "go-back.sh"
 BROKEN = frozenset((Reason.EMPTY, Reason.NOT_A_PHOTO, Reason.TRUNCATED, Reason.CORRUPT))
@@ -93,7 +91,7 @@ def _unchanged(path: Path, digest: bytes) -> bool:
 
 def _move(source: Path, wanted: Path, why: str, folder: Path) -> Path:
     wanted.parent.mkdir(parents=True, exist_ok=True)
-    for target in _free_names(wanted):
+    for target in free_names(wanted):
         if os.path.lexists(target):
             continue
         _note(folder, source, target, why)
@@ -105,45 +103,6 @@ def _move(source: Path, wanted: Path, why: str, folder: Path) -> Path:
         source.unlink()
         return target
     raise AssertionError("names do not end")
-
-
-def _free_names(wanted: Path) -> Iterator[Path]:
-    """The name itself, then numbered ones that stay within the 255 bytes of a name."""
-    yield wanted
-    suffix = wanted.suffix[:20]
-    stem = os.fsdecode(os.fsencode(wanted.stem)[: 240 - len(os.fsencode(suffix))])
-    for number in count(2):
-        yield wanted.with_name(f"{stem}-{number}{suffix}")
-
-
-def place(source: Path, target: Path) -> None:
-    """Let the file appear under its new name too: a second link, or a copy where there is no way to link.
-
-    Both fail with FileExistsError rather than overwrite.
-    """
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
-            raise
-        _copy(source, target)
-
-
-def _copy(source: Path, target: Path) -> None:
-    if source.is_symlink():
-        target.symlink_to(source.readlink())
-        return
-    with source.open("rb") as old, target.open("xb") as new:
-        try:
-            shutil.copyfileobj(old, new, 1 << 20)
-            new.flush()
-            os.fsync(new.fileno())
-        except BaseException:
-            target.unlink()
-            raise
-    shutil.copystat(source, target)
 
 
 def _note(folder: Path, source: Path, target: Path, why: str) -> None:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from contract.errors import PhototriageError
 from training.check.check import Checked, check_dataset
-from training.check.quarantine import BACK, LIST, place
+from training.check.quarantine import BACK, LIST
+from training.place import place
 from training.progress import Reporter
 
 
