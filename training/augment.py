@@ -1,7 +1,8 @@
 """Light augmentation: one affine warp per photo, in Pillow, so that the input pipeline is never the bottleneck.
 
-Crop, zoom, shift, rotation, shear and flip are one matrix, and one bilinear resampling applies it. Keras layers that do
-the same inside the model cost 26 photos a second and core, and turn XLA off.
+Crop, zoom, shift, rotation, shear and flip are one matrix, and one bilinear resampling applies it; contrast, brightness
+and saturation are another, over the three colours. Keras layers that do the same inside the model cost 26 photos a
+second and core, and turn XLA off.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,16 +15,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 FILL = (124, 116, 104)  # ImageNet's mean colour: what a rotated corner shows carries no signal
+LUMA = (0.299, 0.587, 0.114)  # share of red, green and blue in grey (ITU-R BT.601)
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a photo may be warped. All zero (and `flip` False) leaves it as it is.
+    """How far a photo may be changed. All zero (and `crop` 1, `flip` False) leaves it as it is.
 
     crop: the smallest share of the side that a crop keeps, 1.0 = none; the place of the crop is random.
     aspect: a crop's width over height is drawn from 1/(1+aspect) to 1+aspect.
     shift: share of the side by which the photo may leave the frame, on top of the crop.
     rotation_deg, shear_deg: drawn from -value to +value. flip: mirror left and right half of the time.
+    zoom: about the middle, the side of what is seen is multiplied by 1-zoom to 1+zoom; beyond the photo is FILL.
+    contrast: the distance of colours from the photo's mean is multiplied by 1-contrast to 1+contrast.
+    brightness: colours are multiplied by 1-brightness to 1+brightness.
+    saturation: the distance of colours from grey is multiplied by 1-saturation to 1+saturation.
     """
 
     crop: float = 1.0
@@ -32,11 +38,20 @@ class Augmentation:
     rotation_deg: float = 0.0
     shear_deg: float = 0.0
     flip: bool = False
+    zoom: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    saturation: float = 0.0
 
     @property
     def idle(self) -> bool:
         """True when nothing would be changed."""
         return self == Augmentation()
+
+    @property
+    def colours(self) -> bool:
+        """True when colours are changed."""
+        return bool(self.contrast or self.brightness or self.saturation)
 
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -45,6 +60,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "shift": (0.0, 0.5),
     "rotation_deg": (0.0, 180.0),
     "shear_deg": (0.0, 60.0),
+    "zoom": (0.0, 0.9),
+    "contrast": (0.0, 0.95),
+    "brightness": (0.0, 0.95),
+    "saturation": (0.0, 1.0),
 }
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -60,7 +79,9 @@ def draw_matrix(augmentation: Augmentation, size_px: int, rng: np.random.Generat
     angle = radians(rng.uniform(-1, 1) * augmentation.rotation_deg)
     shear = tan(radians(rng.uniform(-1, 1) * augmentation.shear_deg))
     mirror = -1.0 if augmentation.flip and rng.random() < 0.5 else 1.0
-    return _about_centre(size_px, width * mirror, height, angle, shear, dx, dy)
+    # What was added later is drawn later: a seed's warps stay what they were.
+    zoom = 1 + rng.uniform(-1, 1) * augmentation.zoom
+    return _about_centre(size_px, zoom * width * mirror, zoom * height, angle, shear, dx, dy)
 
 
 def _about_centre(size_px: int, sx: float, sy: float, angle: float, shear: float, dx: float, dy: float) -> Matrix:
@@ -70,11 +91,36 @@ def _about_centre(size_px: int, sx: float, sy: float, angle: float, shear: float
     return a, b, centre + dx - (a + b) * centre, d, e, centre + dy - (d + e) * centre
 
 
-def warp(photo: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
-    """Apply one warp to uint8 [S, S, 3]; the shape stays."""
+def draw_colours(augmentation: Augmentation, mean: float, rng: np.random.Generator) -> tuple[float, ...]:
+    """Draw one change of colours: Pillow's twelve numbers, three rows of red, green, blue and 1.
+
+    Args:
+        mean: of all values of the photo, 0 to 255; what contrast leaves where it is.
+    """
+    contrast, brightness, saturation = 1 + rng.uniform(-1, 1, size=3) * (
+        augmentation.contrast,
+        augmentation.brightness,
+        augmentation.saturation,
+    )
+    mixed = saturation * np.eye(3) + (1 - saturation) * np.array(LUMA)
+    moved = np.full((3, 1), (1 - contrast) * mean)
+    return tuple((brightness * np.hstack([contrast * mixed, moved])).ravel().tolist())
+
+
+def warp(photo: NDArray[np.uint8], matrix: Matrix, colours: tuple[float, ...] = ()) -> NDArray[np.uint8]:
+    """Apply one warp to uint8 [S, S, 3], and before it a change of colours, if there is one; the shape stays."""
     image = Image.fromarray(photo)
+    if colours:
+        image = image.convert("RGB", colours)
     moved = image.transform(image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=FILL)
     return np.asarray(moved)
+
+
+def augment(photo: NDArray[np.uint8], augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Change one photo, uint8 [S, S, 3], by a draw from its own generator; the warp is drawn first."""
+    matrix = draw_matrix(augmentation, photo.shape[0], rng)
+    colours = draw_colours(augmentation, float(photo.mean()), rng) if augmentation.colours else ()
+    return warp(photo, matrix, colours)
 
 
 def augment_batch(
@@ -83,9 +129,9 @@ def augment_batch(
     rngs: Iterable[np.random.Generator],
     pool: ThreadPoolExecutor | None = None,
 ) -> NDArray[np.uint8]:
-    """Warp each photo of a batch by a draw from its own generator: uint8 [N, S, S, 3]."""
+    """Change each photo of a batch by a draw from its own generator: uint8 [N, S, S, 3]."""
     if augmentation.idle:
         return np.stack(photos)
-    matrices = [draw_matrix(augmentation, photo.shape[0], rng) for photo, rng in zip(photos, rngs, strict=True)]
-    mapped = pool.map(warp, photos, matrices) if pool else map(warp, photos, matrices)
+    draws = list(rngs)
+    mapped = (pool.map if pool else map)(augment, photos, [augmentation] * len(draws), draws)
     return np.stack(list(mapped))

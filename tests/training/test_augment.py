@@ -1,14 +1,18 @@
-"""One affine warp carries crop, shift, rotation, shear and flip, each within its bounds."""
+"""One affine warp carries crop, zoom, shift, rotation, shear and flip, one matrix the colours, each in its bounds."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.augment import Augmentation, augment_batch, draw_matrix, warp
+from training.augment import FILL, LUMA, RANGES, Augmentation, augment_batch, draw_matrix, warp
 
 SIZE = 32
+Centre = Callable[[NDArray[np.uint8]], NDArray[np.float64] | float]
+GOLDEN = (-0.9212438501327, 0.0885666489136, 154.6273621042029, 0.0834982097710, 0.9771644309745, -9.5819876547568)
 
 
 @pytest.fixture
@@ -79,8 +83,57 @@ def test_a_shear_slants_within_its_angle() -> None:
     assert np.allclose(found[:, 3], 0)
 
 
+def test_a_zoom_keeps_middle_and_proportions_within_its_share() -> None:
+    found = matrices(Augmentation(zoom=0.3))
+    assert 0.7 <= found[:, 0].min() < 0.72
+    assert 1.28 < found[:, 0].max() <= 1.3
+    assert np.array_equal(found[:, 0], found[:, 4])
+    assert np.allclose(found[:, 0] * SIZE / 2 + found[:, 2], SIZE / 2)
+
+
+def test_warps_of_a_seed_stay_what_they_were() -> None:
+    """Or a training that goes on after an update would see other photos than it began with."""
+    warps = Augmentation(crop=0.6, aspect=0.15, shift=0.03, rotation_deg=8.0, flip=True)
+    matrix = draw_matrix(warps, 160, np.random.default_rng((0, 1, 2)))
+    assert np.allclose(matrix, GOLDEN, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "centre"),
+    [
+        (Augmentation(contrast=0.2), np.mean),
+        (Augmentation(brightness=0.2), lambda photo: 0.0),
+        (Augmentation(saturation=0.2), lambda photo: photo @ np.array(LUMA)),
+    ],
+)
+def test_colours_change_within_their_share(photo: NDArray[np.uint8], kind: Augmentation, centre: Centre) -> None:
+    batch = augment_batch([photo] * 200, kind, generators(200)).astype(np.float64)
+    still = np.broadcast_to(np.asarray(centre(photo)), photo.shape[:2])[..., None]
+    far = np.abs(photo - still) > 60  # elsewhere rounding is as large as the change
+    unclipped = far & (batch > 0).all(axis=0) & (batch < 255).all(axis=0)
+    factors = ((batch - still) / (photo - still))[:, unclipped]
+    assert np.ptp(factors, axis=1).max() < 0.02, "one factor for all pixels of a photo"
+    assert 0.79 < factors.min() < 0.82
+    assert 1.18 < factors.max() < 1.21
+
+
+def test_colours_do_not_move_the_warp_and_fill_keeps_its_colour() -> None:
+    grey = np.full((SIZE, SIZE, 3), 90, np.uint8)
+    turned = Augmentation(rotation_deg=45, shift=0.5)
+    coloured = Augmentation(rotation_deg=45, shift=0.5, brightness=0.5, contrast=0.5, saturation=0.5)
+    plain, changed = (augment_batch([grey] * 20, kind, generators(20)) for kind in (turned, coloured))
+    filled = (plain == FILL).all(axis=3)
+    assert filled.any()
+    assert np.array_equal(filled, (changed == FILL).all(axis=3))
+
+
+def test_every_number_has_its_range() -> None:
+    numbers = {item.name for item in fields(Augmentation) if item.type is not bool}
+    assert numbers == set(RANGES)
+
+
 def test_a_seed_repeats_a_batch_also_in_threads(photo: NDArray[np.uint8]) -> None:
-    strong = Augmentation(crop=0.6, aspect=0.1, shift=0.1, rotation_deg=15, shear_deg=5, flip=True)
+    strong = Augmentation(0.6, 0.1, 0.1, 15, 5, flip=True, zoom=0.2, contrast=0.2, brightness=0.2, saturation=0.2)
     alone = augment_batch([photo] * 8, strong, generators(8, 3))
     with ThreadPoolExecutor(4) as pool:
         pooled = augment_batch([photo] * 8, strong, generators(8, 3), pool)
