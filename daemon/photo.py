@@ -28,6 +28,15 @@ class Identity:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+class Mode(StrEnum):
+    """How a photo is filed: moved, or left where it is while a copy or link of it is filed."""
+
+    MOVE = "move"
+    COPY = "copy"
+    HARDLINK = "hardlink"
+    SYMLINK = "symlink"
+
+
 class Outcome(StrEnum):
     """Where a photo's way ended, this time."""
 
@@ -62,6 +71,7 @@ class Photo:
         probability: of the most probable class.
         destination: where it was moved to.
         outcome: how its way ended.
+        stays: whether its original stays in the inbox though it is filed, as a copy or link.
         again_within_s: latest time to the next try of a photo that stays.
         reason: the rest of the sentence when it was not filed.
         times_ms: how long each stage took.
@@ -82,6 +92,7 @@ class Photo:
     probability: float = 0.0
     destination: Path | None = None
     outcome: Outcome = Outcome.AGAIN
+    stays: bool = False
     again_within_s: float = inf
     reason: str = ""
     times_ms: dict[str, float] = field(default_factory=dict)

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from daemon import ledger as ledger_module
-from daemon.ledger import MIGRATIONS, Intent, Ledger, LedgerError
-from daemon.photo import Identity, Outcome
+from daemon.ledger import Intent, Ledger, LedgerError
+from daemon.photo import Identity, Mode, Outcome
+from daemon.schema import MIGRATIONS
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import environment, opened_ledger
 
 HUGE = Identity(device=2**64 - 1, inode=2**64 - 2, size=2**62, mtime_ns=-(2**60))
+A = Path("/in/a.jpg")
 RAW = Path(os.fsdecode(b"/in/caf\xe9 \xf0\x9f\x8c\xb2.jpg"))
 
 
@@ -59,6 +61,7 @@ def test_numbers_and_names_that_fit_no_column_of_their_kind_come_back_as_they_we
             [planned(source=RAW, destination=RAW.with_name("x\n'; DROP TABLE photos; --"), identity=HUGE)], 1.0
         )
         (back,) = ledger.open_intents().values()
+        assert ledger.open_undoes() == {}
         assert (back.source, back.destination.name, back.identity) == (RAW, "x\n'; DROP TABLE photos; --", HUGE)
         ledger.record_root("inbox", RAW, "id", RAW.parent)
         assert ledger.root("inbox") == ("id", RAW.parent)
@@ -87,7 +90,7 @@ rows = [ledger.intend([Intent(Outcome.FILED, Path(f"/in/{n}"), Path(f"/out/{n}")
         for n in range(4)]
 ledger.conclude({rows[0]: Outcome.FILED, rows[1]: None}, 2.0)
 ledger._connection.execute("BEGIN IMMEDIATE")
-ledger._insert(Intent(Outcome.FILED, Path("/in/half"), Path("/out/half"), Identity(1, 9, 3, 4), "00"), 3.0)
+ledger._insert(Intent(Outcome.FILED, Path("/in/half"), Path("/out/half"), Identity(1, 9, 3, 4), "00"), 5, 3.0)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -106,13 +109,20 @@ def test_a_new_version_brings_an_old_ledger_up_to_date_in_order_and_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "l"
-    with opened_ledger(path) as ledger:
-        ledger.intend([planned()], 1.0)
+    with monkeypatch.context() as old:
+        old.setattr(ledger_module, "MIGRATIONS", MIGRATIONS[:1])
+        with opened_ledger(path) as ledger:
+            assert [column[1] for column in ledger._connection.execute("PRAGMA table_info(photos)")][-1] == "times_ms"
+            texts = "'00', 'red', 1, '{}', 0, '', '', '', '{}'"
+            ledger._connection.execute(
+                f"INSERT INTO photos VALUES (1, 1, 'intent', 'filed', 1, NULL, ?, x'2f', '1', '2', 3, 4, {texts})",
+                (os.fsencode(A),),
+            )
     more = (*MIGRATIONS, "ALTER TABLE photos ADD COLUMN a TEXT;", "UPDATE photos SET a = coalesce(a, '') || 'x';")
     monkeypatch.setattr(ledger_module, "MIGRATIONS", more)
     for _ in range(2):
         with opened_ledger(path) as ledger:
-            assert len(ledger.open_intents()) == 1
+            assert [(intent.source, intent.mode) for intent in ledger.open_intents().values()] == [(A, Mode.MOVE)]
         assert rows(path, "source, a") == [(b"/in/a.jpg", "x")]
 
 
@@ -187,6 +197,56 @@ def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
         reader.close()
         ledger.intend([planned("/in/2")], 2.0)
         assert [intent.source for intent in ledger.open_intents().values()] == [Path("/in/2")]
+
+
+def test_a_damaged_page_that_no_question_touched_is_found_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    with opened_ledger(path) as ledger:
+        ledger.intend([planned(f"/in/{number}") for number in range(500)], 1.0)
+        (root,) = ledger._connection.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'photos_content'"
+        ).fetchone()
+    with path.open("r+b") as file:
+        file.seek(4096 * (root - 1))
+        file.write(b"\xff" * 200)
+    with pytest.raises(LedgerError, match=r"is damaged: move it away and start again, mv .*/l .*/l\.damaged"):
+        Ledger(path)
+
+
+def test_a_file_filed_as_a_copy_is_known_by_its_inode_and_in_its_place_when_its_device_is_renumbered(
+    tmp_path: Path,
+) -> None:
+    with opened_ledger(tmp_path / "l") as ledger:
+        ledger.intend([planned(identity=Identity(1, 2, 3, 4), mode=Mode.COPY, held=A)], 1.0)
+        renamed = A.with_name("b.jpg")
+        for path, file in ((A, (1, 2, 3, 4)), (renamed, (1, 2, 3, 4)), (A, (9, 2, 3, 4))):
+            assert ledger.known(path, Identity(*file)), (path, file)
+        for path, file in ((renamed, (9, 2, 3, 4)), (A, (1, 7, 3, 4)), (A, (1, 2, 7, 4)), (A, (1, 2, 3, 7))):
+            assert not ledger.known(path, Identity(*file)), (path, file)
+
+
+def test_a_file_taken_back_is_known_in_its_place_until_it_is_changed_or_renamed(tmp_path: Path) -> None:
+    second = 10**9
+    with opened_ledger(tmp_path / "l") as ledger:
+        (filed,) = ledger.intend([planned()], 1.0)
+        assert not ledger.known(A, Identity(1, 2, 3, 4))
+        (row,) = ledger.intend([planned(identity=Identity(1, 2, 3, 5 * second), undoes=filed, held=A)], 2.0)
+        for state in ("on its way", "there"):
+            assert ledger.known(A, Identity(8, 9, 3, 5 * second)), state
+            assert ledger.known(A, Identity(8, 9, 3, 4 * second)), f"{state}, where times are kept to two seconds"
+            assert not ledger.known(A.with_name("b.jpg"), Identity(1, 2, 3, 5 * second)), state
+            assert not ledger.known(A, Identity(1, 2, 7, 5 * second)), state
+            assert not ledger.known(A, Identity(1, 2, 3, 8 * second)), state
+            ledger.conclude({row: Outcome.FILED}, 3.0)
+        assert list(ledger.open_intents()) == [filed]
+
+
+def test_batches_are_numbered_on_also_between_processes(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    with opened_ledger(path) as daemon, opened_ledger(path) as other:
+        for ledger in (daemon, other, daemon):
+            ledger.intend([planned(), planned()], 1.0)
+    assert rows(path, "batch") == [(1,), (1,), (2,), (2,), (3,), (3,)]
 
 
 def test_others_read_while_it_is_written(tmp_path: Path) -> None:

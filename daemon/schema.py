@@ -1,0 +1,48 @@
+"""The ledger's tables: what each version changed, in order. A change is added at the end; none is ever edited."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE roots (role TEXT PRIMARY KEY, path BLOB NOT NULL, marker TEXT NOT NULL, mount BLOB NOT NULL) STRICT;
+    CREATE TABLE photos (
+        id INTEGER PRIMARY KEY,
+        batch INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        becomes TEXT NOT NULL,
+        intended_at REAL NOT NULL,
+        concluded_at REAL,
+        source BLOB NOT NULL,
+        destination BLOB NOT NULL,
+        device TEXT NOT NULL,
+        inode TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        label TEXT NOT NULL,
+        probability REAL NOT NULL,
+        top TEXT NOT NULL,
+        threshold REAL NOT NULL,
+        reason TEXT NOT NULL,
+        model TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        times_ms TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX photos_open ON photos (id) WHERE state = 'intent';
+    """,
+    # mode: move, copy, hardlink or symlink. part_of: row of the photo that a companion travels with. undoes: row whose
+    # photo was taken back. held: path in the inbox at which the file is left alone, because it was filed already (a
+    # copy or link) or taken back. Few rows are held where photos are moved, so that index costs filing nothing; one
+    # on destinations would double the ledger's growth for the sake of questions alone.
+    """
+    ALTER TABLE photos ADD COLUMN mode TEXT NOT NULL DEFAULT 'move';
+    ALTER TABLE photos ADD COLUMN part_of INTEGER;
+    ALTER TABLE photos ADD COLUMN undoes INTEGER;
+    ALTER TABLE photos ADD COLUMN held BLOB;
+    CREATE INDEX photos_content ON photos (sha256);
+    CREATE INDEX photos_source ON photos (source);
+    CREATE INDEX photos_part_of ON photos (part_of) WHERE part_of IS NOT NULL;
+    CREATE INDEX photos_undoes ON photos (undoes) WHERE undoes IS NOT NULL;
+    CREATE INDEX photos_held_inode ON photos (inode) WHERE held IS NOT NULL;
+    CREATE INDEX photos_held_path ON photos (held) WHERE held IS NOT NULL;
+    """,
+)
+"""Scripts; `PRAGMA user_version` counts those that a ledger has seen."""
