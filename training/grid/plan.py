@@ -1,0 +1,43 @@
+"""The plan of a grid: its cells, each with a name and the whole recipe that it is trained by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from training.errors import RecipeError
+from training.grid.names import cell_names, shown
+from training.recipe import Recipe
+from training.recipe_file import Grid
+
+MOST = 1000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a grid. options: the settings that the grid gives it, by name. recipe: all of its settings."""
+
+    name: str
+    options: Mapping[str, Any]
+    recipe: Recipe
+
+
+def plan(grid: Grid) -> tuple[Cell, ...]:
+    """The cells of a grid, in its order.
+
+    Raises:
+        RecipeError: it has more than a thousand cells, or the same one twice.
+    """
+    number = 1
+    for values in grid.axes.values():
+        number *= len(values)
+    if number > MOST:
+        raise RecipeError(f"The grid has {number:,} cells, and at most {MOST:,} are trained. Take some values out.")
+    for key, values in grid.axes.items():
+        twice = [value for place, value in enumerate(values) if value in values[:place]]
+        if twice:
+            raise RecipeError(f"The grid lists {shown(twice[0])} twice for {key}. Take one of them out.")
+    options = list(grid.cells())
+    names = cell_names(grid.axes, options)
+    return tuple(
+        Cell(name, option, grid.recipe.with_options(option)) for name, option in zip(names, options, strict=True)
+    )

@@ -1,0 +1,80 @@
+"""A grid's results as rows of text, for the terminal, the page and the CSV file."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from rich.table import Column, Table
+from rich.text import Text
+
+from training.grid.names import shown
+from training.grid.outcome import AVERAGES, Figures, Outcome
+from training.grid.results import Results
+from training.progress import Reporter, duration
+from training.table import cell
+
+DASH = "\N{EN DASH}"
+
+
+def columns(splits: Sequence[str]) -> tuple[str, ...]:
+    """Heads of a row's columns; test photos have theirs where any cell measured some."""
+    tested = ("test",) if "test" in splits else ()
+    return ("cell", "validation", "95 % interval", "log loss", "macro F1", *tested, "time", "parameters")
+
+
+def row(outcome: Outcome, splits: Sequence[str]) -> tuple[str, ...]:
+    """A finished cell under `columns`."""
+    own, test = outcome.figures["validation"], outcome.figures.get("test")
+    tested = (DASH if test is None else f"{test.accuracy:.4f}",) if "test" in splits else ()
+    return (
+        outcome.cell.name,
+        f"{own.accuracy:.4f}",
+        f"{own.interval[0]:.3f} to {own.interval[1]:.3f}",
+        f"{own.log_loss:.4f}",
+        DASH if own.f1 is None else f"{own.f1:.4f}",
+        *tested,
+        DASH if outcome.seconds is None else duration(outcome.seconds),
+        DASH if outcome.parameters is None else size(outcome.parameters),
+    )
+
+
+def size(parameters: int) -> str:
+    """A number of parameters in short: `2.26 M`, `840 k`."""
+    return f"{parameters / 1e6:.2f} M" if parameters >= 1e6 else f"{parameters / 1e3:.0f} k"
+
+
+def show(results: Results, reporter: Reporter) -> None:
+    """Print the cells beside each other, the best first, and those that failed with their reasons."""
+    if results.best is not None:
+        heads = columns(results.splits)
+        table = Table(heads[0], *(Column(name, justify="right") for name in heads[1:]))
+        for place, outcome in enumerate(results.finished):
+            table.add_row(*(Text(text, "bold" if not place else "") for text in row(outcome, results.splits)))
+        reporter.console.print(table)
+    for outcome in results.failed:
+        reporter.say(f"{outcome.cell.name} failed: {outcome.reason}")
+    if results.best is not None:
+        reporter.say(f"Best by validation photos: {results.best.cell.name}. Test photos decide nothing.")
+
+
+def csv_text(results: Results) -> str:
+    """Every cell on a line, the best first, safe in a spreadsheet."""
+    sides = results.splits or ("validation",)
+    names = ("accuracy", "low", "high", "log_loss", *AVERAGES)
+    text = io.StringIO(newline="")
+    out = csv.writer(text)
+    figures = [f"{side}_{name}" for side in sides for name in names]
+    out.writerow(["cell", "state", *map(cell, results.grid.axes), *figures, "seconds", "parameters", "reason"])
+    for outcome in results.outcomes:
+        settings = [cell(shown(value)) for value in outcome.cell.options.values()]
+        values = [value for side in sides for value in _figures(outcome.figures.get(side))]
+        more = ["" if value is None else str(value) for value in (outcome.seconds, outcome.parameters)]
+        out.writerow([cell(outcome.cell.name), outcome.state, *settings, *values, *more, cell(outcome.reason)])
+    return text.getvalue()
+
+
+def _figures(given: Figures | None) -> list[str]:
+    if given is None:
+        return [""] * (4 + len(AVERAGES))
+    values = (given.accuracy, *given.interval, given.log_loss, *(getattr(given, name) for name in AVERAGES))
+    return ["" if value is None else f"{value:.6f}" for value in values]
