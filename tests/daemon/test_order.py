@@ -1,0 +1,77 @@
+"""The order of the protocol, by a system-call trace: a kill cannot show a missing sync, for the page cache survives."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.daemon.support import command, environment, model_file, unique, write
+
+CALLS = "mkdir,renameat2,fsync,fdatasync,pwrite64,unlink"
+LINE = re.compile(r"\d+ +(\w+)\((?:\d+<([^>]*)>|AT_FDCWD<[^>]*>, \"([^\"]*)\"|\"([^\"]*)\")")
+
+
+class Call(NamedTuple):
+    """One system call, and the file or the source of the rename that it was about."""
+
+    name: str
+    path: str
+
+
+@pytest.mark.system("strace")
+def test_intent_rename_photo_folders_outcome_are_made_durable_in_this_order(tmp_path: Path) -> None:
+    inbox, output, state = tmp_path / "in", tmp_path / "out", tmp_path / "state"
+    inbox.mkdir()
+    photo = write(inbox / "a.jpg", unique("red", 1))
+    calls = traced(tmp_path, inbox, output, state)
+    wal, filed = str(state / "ledger.sqlite-wal"), str(output / "red" / "a.jpg")
+
+    renamed = calls.index(Call("renameat2", str(photo)))
+    before, after = calls[:renamed], calls[renamed + 1 :]
+    written = last(before, Call("pwrite64", wal))
+    assert Call("fdatasync", wal) in before[written:], "the intent was not synced before the rename"
+
+    concluded = after.index(Call("pwrite64", wal))
+    synced = after[:concluded]
+    assert Call("fdatasync", filed) in synced, "the photo's data was not synced before its outcome"
+    made = calls.index(Call("mkdir", str(output / "red")))
+    assert Call("fsync", str(output)) in calls[made : renamed + 1 + concluded], "the new class folder was not synced"
+    for folder in (output / "red", inbox):
+        assert Call("fsync", str(folder)) in synced, f"{folder.name} was not synced before the outcome"
+    assert Call("fdatasync", wal) in after[concluded:], "the outcome was not synced"
+
+
+@pytest.mark.system("strace")
+def test_a_copy_across_file_systems_is_durable_before_it_is_published_and_published_before_its_source_goes(
+    tmp_path: Path, elsewhere: Path
+) -> None:
+    inbox, output, state = tmp_path / "in", elsewhere / "out", tmp_path / "state"
+    inbox.mkdir()
+    photo = write(inbox / "a.jpg", unique("red", 1))
+    calls = traced(tmp_path, inbox, output, state)
+    folder, wal = str(output / "red"), str(state / "ledger.sqlite-wal")
+
+    removed = calls.index(Call("unlink", str(photo)))
+    published = next(n for n, call in enumerate(calls) if call.name == "renameat2" and call.path.startswith(folder))
+    copy = calls[published].path
+    assert Call("fsync", copy) in calls[:published], "the copy was published before its data was synced"
+    assert Call("fsync", folder) in calls[published:removed], "the source went before the copy's name was synced"
+    concluded = next(n for n in range(removed, len(calls)) if calls[n] == Call("pwrite64", wal))
+    assert Call("fsync", str(inbox)) in calls[removed:concluded], "the inbox was not synced before the outcome"
+
+
+def traced(folder: Path, inbox: Path, output: Path, state: Path) -> list[Call]:
+    """Run `sort` and return its calls in order, across threads."""
+    log = folder / "trace"
+    words = command("sort", "--inbox", inbox, "--output", output, "--model", model_file(folder))
+    env = environment(STATE_DIRECTORY=str(state))
+    strace = ["strace", "-f", "-y", "-s", "4096", "-e", f"trace={CALLS}", "-o", str(log)]
+    subprocess.run([*strace, *words], check=True, capture_output=True, timeout=60, env=env)
+    found = (LINE.match(line) for line in log.read_text().splitlines())
+    return [Call(match[1], match[2] or match[3] or match[4]) for match in found if match]
+
+
+def last(calls: list[Call], wanted: Call) -> int:
+    return len(calls) - 1 - calls[::-1].index(wanted)

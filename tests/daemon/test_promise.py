@@ -1,0 +1,65 @@
+"""Short forms of the long proofs in benchmarks/promise, which docs/promise.md names; see there what they look at."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.promise.faults import faults
+from benchmarks.promise.flood import soak
+from benchmarks.promise.fuzz import fuzz, names
+from benchmarks.promise.kills import kills_at_calls, random_kills
+from benchmarks.promise.world import BrokenError, World
+
+Tell = Callable[[str], None]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+def test_kills_at_random_moments_lose_and_double_nothing(world: World) -> None:
+    counts = random_kills(world, 5, seed=1, tell=print)
+    assert counts["kills"] == 5
+    assert counts["photos"] >= 50
+
+
+@pytest.mark.system("strace")
+@pytest.mark.timeout(300)
+def test_a_system_call_that_fails_once_costs_no_photo_and_fails_none(world: World) -> None:
+    counts = faults(world, ("openat", "renameat2", "fsync", "pwrite64"), ("EIO", "ENOSPC"), 1, print)
+    assert counts["faults"] == 8
+
+
+def test_mutated_photos_of_every_format_are_filed_or_failed_with_a_reason(world: World) -> None:
+    counts = fuzz(world, 280, seed=2, tell=print)
+    assert counts["filed"] + counts["failed"] == 280
+
+
+def test_hostile_names_are_kept(world: World) -> None:
+    assert names(world, 150, seed=3, tell=print)["names"] == 150
+
+
+def test_memory_files_and_threads_stay_flat_over_many_photos(world: World) -> None:
+    rows = soak(world, 1000, print)
+    assert rows["open_files"][-1] == rows["open_files"][4]
+    assert rows["threads"][-1] == rows["threads"][4]
+    assert rows["resident_mb"][-1] < rows["resident_mb"][4] + 10
+
+
+def test_the_audit_sees_a_lost_a_doubled_and_a_damaged_photo(world: World) -> None:
+    world.put(range(3))
+    world.check_nothing_lost()
+    photo = world.inbox / "0.jpg"
+    kept = photo.read_bytes()
+    photo.write_bytes(kept[:-1])
+    with pytest.raises(BrokenError, match="1 photos are lost"):
+        world.check_nothing_lost()
+    photo.write_bytes(kept)
+    (world.output / "red").mkdir(parents=True)
+    (world.output / "red" / "0.jpg").write_bytes(kept)
+    with pytest.raises(BrokenError, match="1 are there twice"):
+        world.check()
