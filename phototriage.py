@@ -23,6 +23,11 @@ class Entry(NamedTuple):
 COMMANDS = {
     "watch": Entry("daemon.cli:watch", "File each photo that arrives in a folder under its class, until stopped."),
     "sort": Entry("daemon.cli:sort", "File the photos that are in a folder now under their classes, then exit."),
+    "history": Entry("daemon.questions:history", "Show what was filed, when and where; youngest first."),
+    "explain": Entry(
+        "daemon.questions:explain",
+        "Tell all that is known of one photo: why it is where it is, and what happened since.",
+    ),
     "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."),
     "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
     "evaluate": Entry("training.cli:evaluate", "Measure a model on labelled photos."),

@@ -41,21 +41,21 @@ class Ledger:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = _connect(path)
         except (OSError, sqlite3.Error) as error:
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
         try:
             self._open()
             self._reader = _connect(path)
         except BaseException as error:
             self._connection.close()
             if isinstance(error, sqlite3.Error):
-                raise _unusable(path, error) from error
+                raise unusable(path, error) from error
             raise
 
     def _open(self) -> None:
         self._check()
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        self._migrate()
+        migrate(self._connection, self._path)
 
     def _check(self) -> None:
         """Raise DatabaseError for a damaged file now, and not when a photo is on its way."""
@@ -64,15 +64,6 @@ class Ledger:
             (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
-
-    def _migrate(self) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise LedgerError(
-                f"The ledger {printable(self._path)} was written by a newer phototriage. Update this one."
-            )
-        for number, script in enumerate(MIGRATIONS[version:], version + 1):
-            self._connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
     def close(self) -> None:
         """Close the file; nothing is pending."""
@@ -153,6 +144,19 @@ class Ledger:
         return _Transaction(self._connection)
 
 
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a ledger up to this version.
+
+    Raises:
+        LedgerError: it was written by a newer one.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise LedgerError(f"The ledger {printable(path)} was written by a newer phototriage. Update this one.")
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
@@ -173,7 +177,8 @@ class _Transaction:
                 self._connection.execute("ROLLBACK")
 
 
-def _unusable(path: Path, error: OSError | sqlite3.Error) -> LedgerError:
+def unusable(path: Path, error: OSError | sqlite3.Error) -> LedgerError:
+    """Make the sentence about a ledger that cannot be used: what it says, and what to do."""
     if isinstance(error, OSError | sqlite3.OperationalError):
         cure = "Check the folder's permissions, and that its disk is not full."
     else:

@@ -49,6 +49,10 @@ class Outcome(StrEnum):
     """Something other than the photo is in the way, or it may still be growing: it stays, and is tried again."""
     GONE = "gone"
     """Somebody took it away, or changed it, before it was filed."""
+    UNDONE = "undone"
+    """It was taken back to the inbox, where it is left alone until it changes."""
+    RETRIED = "retried"
+    """It was taken back to the inbox to be judged again."""
 
 
 @dataclass(slots=True)

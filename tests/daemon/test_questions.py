@@ -1,0 +1,369 @@
+"""Questions are answered from any ledger, at work or stopped, own or not, and change nothing."""
+
+import csv
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import phototriage
+from daemon import ledger as ledger_module
+from daemon.ledger import Intent, Ledger
+from daemon.ledgers import reading
+from daemon.photo import Mode, Outcome
+from daemon.roots import adopt_roots, state_folder
+from daemon.schema import MIGRATIONS
+from tests.daemon.conftest import Stranger
+from tests.daemon.support import digest, identity_of, plain, roots, write
+
+DAY_S = 86_400.0
+HOSTILE = "=cmd|' C calc'!A0\x1b[2J\n.jpg"
+
+
+def ask(*words: str | Path) -> Result:
+    return CliRunner().invoke(phototriage.cli, [os.fsdecode(word) for word in words])
+
+
+def told(*words: str | Path) -> list[dict[str, object]]:
+    result = ask(*words, "--json")
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+class House:
+    """An inbox with its ledger, in which photos are filed without a model."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.inbox, self.output = roots(folder)
+        self.path = state_folder(self.inbox) / "ledger.sqlite"
+        with self.opened() as ledger:
+            adopt_roots(ledger, self.inbox, self.output)
+
+    def opened(self) -> "Open":
+        return Open(self.path)
+
+    def file(
+        self, name: str, at_s: float, label: str = "sea", outcome: Outcome = Outcome.FILED, **more: object
+    ) -> Path:
+        folder = {Outcome.REVIEW: "_review", Outcome.FAILED: "_failed"}.get(outcome, label)
+        target = self.output / folder / name
+        target.parent.mkdir(exist_ok=True)
+        write(target, name.encode(errors="surrogateescape") + plain("red"))
+        fields: dict[str, object] = {
+            "source": self.inbox / name, "destination": target, "identity": identity_of(target), "becomes": outcome,
+            "sha256": digest(target.read_bytes()), "label": label, "probability": 0.75,
+            "top": {"sea": 0.75, "street": 0.25}, "model": "m" * 64, "provider": "cpu", "times_ms": {"read": 1.5},
+        }  # fmt: skip
+        with self.opened() as ledger:
+            (row,) = ledger.intend([Intent(**(fields | more))], at_s)  # type: ignore[arg-type]
+            if more.get("becomes") is not Outcome.AGAIN:
+                ledger.conclude({row: outcome}, at_s)
+        return target
+
+
+class Open:
+    """A ledger that is open for as long as a block lasts."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Ledger:
+        self.ledger = Ledger(self._path)
+        return self.ledger
+
+    def __exit__(self, *_: object) -> None:
+        self.ledger.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "house")
+
+
+@pytest.fixture
+def full(house: House) -> House:
+    """Three photos of three days, in three states."""
+    at_s = datetime.fromisoformat("2026-11-20T12:00").timestamp()
+    house.file("a.jpg", at_s - 2 * DAY_S)
+    house.file("b.jpg", at_s - DAY_S, "street", Outcome.REVIEW, reason="street 0.75 is below 0.90")
+    house.file("c.jpg", at_s, "", Outcome.FAILED, reason="truncated: it ends early", top=None)
+    return house
+
+
+def names(rows: list[dict[str, object]]) -> str:
+    return "".join(Path(str(row["path"])).stem for row in rows)
+
+
+def test_history_shows_what_was_asked_for_youngest_first(full: House) -> None:
+    for words, which in {
+        "": "cba",
+        "--limit 2": "cb",
+        "--limit 1 --all": "cba",
+        "--since 2026-11-19": "cb",
+        "--until 2026-11-19": "ba",
+        "--until 2026-11-19T11:59": "a",
+        "--since 2026-11-19 --until 2026-11-19": "b",
+        "--since 1min": "",
+        "--label street": "b",
+        "--state filed": "a",
+        "--state failed --state review": "cb",
+        "--state open": "",
+        "--label sea --state failed": "",
+    }.items():
+        assert names(told("history", *words.split())) == which, words
+
+
+def test_a_row_of_history_is_the_whole_story(full: House) -> None:
+    (row,) = told("history", "--state", "review")
+    at = datetime.fromisoformat("2026-11-19T12:00").astimezone().isoformat(timespec="milliseconds")
+    assert {name: row[name] for name in ("at", "batch", "label", "probability", "reason", "mode", "taken_back")} == {
+        "at": at, "batch": 2, "label": "street", "probability": 0.75, "reason": "street 0.75 is below 0.90",
+        "mode": "move", "taken_back": False,
+    }  # fmt: skip
+    assert (row["inbox"], row["path"]) == (str(full.inbox), str(full.inbox / "b.jpg"))
+    assert (row["destination"], row["top"]) == (str(full.output / "_review" / "b.jpg"), {"sea": 0.75, "street": 0.25})
+
+
+def test_history_asks_all_ledgers_or_that_of_one_inbox(full: House, tmp_path: Path) -> None:
+    House(tmp_path / "other").file("d.jpg", 5.0)
+    assert sorted(names(told("history"))) == ["a", "b", "c", "d"]
+    assert names(told("history", "--inbox", tmp_path / "other" / "inbox")) == "d"
+    result = ask("history", "--inbox", tmp_path)
+    assert result.exit_code == 1
+    assert f"There is no ledger of {tmp_path} that this user can read" in result.stderr
+
+
+def test_a_service_names_its_ledger_by_its_state_folder(full: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(full.path.parent))
+    monkeypatch.setenv("XDG_STATE_HOME", "/nowhere")
+    assert names(told("history")) == "cba"
+
+
+def test_hostile_names_reach_neither_terminal_nor_spreadsheet(house: House) -> None:
+    house.file(HOSTILE, 1.0, reason="+1")
+    table = ask("history")
+    assert table.exit_code == 0
+    assert "\x1b" not in table.output
+    assert "\\x1b" in table.output
+    (row,) = csv.DictReader(ask("history", "--csv").stdout.splitlines())
+    assert (row["reason"], row["state"], row["probability"]) == ("'+1", "filed", "0.75")
+    assert row["path"].startswith("/")
+    assert "\x1b" not in ask("explain", house.inbox / HOSTILE).output
+    assert told("history")[0]["path"] == str(house.inbox / HOSTILE)
+
+
+def test_a_label_that_is_a_formula_is_none_in_a_spreadsheet(house: House) -> None:
+    for label in ("=1+1", "+1", "-1", "@a", "\t=1"):
+        house.file("a.jpg", 1.0, label)
+    labels = [row["label"] for row in csv.DictReader(ask("history", "--csv").stdout.splitlines())]
+    assert labels == ["'\\x09=1", "'@a", "'-1", "'+1", "'=1+1"]
+
+
+def listing(folder: Path) -> list[tuple[str, int, int]]:
+    """Names, times and sizes; of a ledger's index of its log, which readers lock in, the name alone."""
+    return sorted(
+        (path.name, *((0, 0) if path.name.endswith("-shm") else (path.stat().st_mtime_ns, path.stat().st_size)))
+        for path in folder.rglob("*")
+    )
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+def test_a_question_changes_nothing(full: House, at_work: bool) -> None:
+    daemon = Ledger(full.path) if at_work else None
+    before = listing(full.path.parent)
+    assert names(told("history")) == "cba"
+    ask("explain", full.inbox / "a.jpg")
+    assert listing(full.path.parent) == before
+    if daemon is not None:
+        (row,) = daemon.intend([], 1.0) or [0]
+        assert row == 0
+        daemon.close()
+
+
+def test_what_was_committed_a_moment_ago_is_told_while_the_daemon_works(full: House) -> None:
+    with full.opened() as daemon:
+        source = write(full.inbox / "new.jpg", b"new")
+        daemon.intend([Intent(Outcome.FILED, source, full.output / "sea" / "new.jpg", identity_of(source), "00")], 9e9)
+        assert names(told("history", "--state", "open")) == "new"
+
+
+def killed(house: House) -> None:
+    """Leave a ledger as a killed daemon does: the last rows only in its log."""
+    daemon = Ledger(house.path)
+    source = write(house.inbox / "new.jpg", b"new")
+    daemon.intend([Intent(Outcome.FILED, source, house.output / "new.jpg", identity_of(source), "00")], 9e9)
+    parts = {path: path.read_bytes() for path in house.path.parent.iterdir()}
+    daemon.close()
+    for path, data in parts.items():
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize("end", ["stopped", "killed", "killed without an index"])
+def test_somebody_who_may_only_read_reads_the_ledger_of_a_stopped_daemon(
+    full: House, stranger: Stranger, end: str
+) -> None:
+    if end.startswith("killed"):
+        killed(full)
+    if end.endswith("index"):
+        Path(f"{full.path}-shm").unlink()
+    folder = full.path.parent
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+    done = stranger.phototriage("history", "--json")
+    folder.chmod(0o700)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert names(rows) == ("newcba" if end.startswith("killed") else "cba")
+
+
+def test_an_old_ledger_is_read_without_being_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with monkeypatch.context() as old:
+        old.setattr(ledger_module, "MIGRATIONS", MIGRATIONS[:1])
+        with Open(path):
+            pass
+    before = path.read_bytes()
+    with reading(path) as connection:
+        assert connection.execute("SELECT held FROM photos").fetchall() == []
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_ledger_is_said(house: House) -> None:
+    house.path.write_bytes(b"this is a text of mine" * 300)
+    result = ask("history")
+    assert result.exit_code == 1
+    assert "is damaged: move it away" in result.stderr
+
+
+def test_wrong_usage_is_refused() -> None:
+    for words, sentence in (
+        (("--since", "tomorrow"), "'tomorrow' is no time. Write 2026-11-20"),
+        (("--since", "99999999999d"), "is no time"),
+        (("--json", "--csv"), "cannot be had at once"),
+        (("--limit", "0"), "--limit"),
+        (("--state", "lost"), "--state"),
+    ):
+        result = ask("history", *words)
+        assert result.exit_code == 2, words
+        assert sentence in result.stderr
+
+
+def test_no_ledger_at_all_is_said() -> None:
+    result = ask("history")
+    assert result.exit_code == 1
+    assert "There is no ledger that this user can read: `watch` and `sort` begin one when they start" in result.stderr
+
+
+def test_a_photo_is_explained_by_where_it_lies_lay_or_by_its_content(full: House, tmp_path: Path) -> None:
+    here, once = full.output / "sea" / "a.jpg", full.inbox / "a.jpg"
+    copy = write(tmp_path / "copy.jpg", here.read_bytes())
+    answers = [told("explain", path) for path in (here, once, copy)]
+    assert [[(row["state"], row["now"]) for row in rows] for rows in answers] == 3 * [
+        [("filed", "it lies there unchanged")]
+    ]
+    text = "".join(ask("explain", copy).output.split())
+    for part in ("sea 0.7500", "street 0.2500", "read 1.5 ms", "on the CPU", "SHA-256 " + digest(here.read_bytes())):
+        assert "".join(part.split()) in text
+
+
+def moved_away(photo: Path) -> None:
+    photo.rename(photo.with_name("elsewhere.jpg"))
+
+
+def rewritten(photo: Path) -> None:
+    write(photo, b"x" * photo.stat().st_size)
+
+
+def copied_over(photo: Path) -> None:
+    data = photo.read_bytes()
+    photo.unlink()
+    write(photo, data, mtime_s=1.0)
+
+
+def made_a_folder(photo: Path) -> None:
+    photo.unlink()
+    photo.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("happened", "since"),
+    [
+        (moved_away, "it is no longer there"),
+        (rewritten, "another file lies there now, or it was changed"),
+        (copied_over, "it lies there with the same content"),
+        (made_a_folder, "something that is no file lies there now"),
+    ],
+)
+def test_what_happened_since_is_told(full: House, happened: object, since: str) -> None:
+    happened(full.output / "sea" / "a.jpg")  # type: ignore[operator]
+    (row,) = told("explain", full.inbox / "a.jpg")
+    assert str(row["now"]).startswith(since)
+
+
+def test_a_link_is_explained_by_its_original(house: House) -> None:
+    target = house.file("a.jpg", 1.0, mode=Mode.SYMLINK, held=house.inbox / "a.jpg")
+    target.rename(house.inbox / "a.jpg")
+    target.symlink_to(house.inbox / "a.jpg")
+    (row,) = told("explain", target)
+    assert (row["mode"], row["now"]) == ("symlink", "it lies there unchanged")
+
+
+def test_an_unknown_photo_is_said(full: House, tmp_path: Path) -> None:
+    for path, how in (
+        (tmp_path / "none.jpg", "by its path alone"),
+        (write(tmp_path / "x.jpg", b"x"), "and its content"),
+    ):
+        result = ask("explain", path)
+        assert result.exit_code == 1
+        assert f"Nothing is known of {path}. It was looked for by its path" in result.stderr
+        assert how in result.stderr
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "backup.sqlite"
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+def test_a_backup_is_one_whole_file_also_while_the_daemon_works(full: House, backup: Path, at_work: bool) -> None:
+    daemon = Ledger(full.path) if at_work else None
+    result = ask("history", "--backup", backup)
+    assert result.exit_code == 0, result.stderr
+    assert "3 rows, was copied to" in result.output
+    with sqlite3.connect(f"{backup.as_uri()}?mode=ro&immutable=1", uri=True) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert copy.execute("SELECT count(*) FROM photos").fetchone() == (3,)
+    copy.close()
+    if daemon is not None:
+        daemon.close()
+    with Open(backup) as restored:
+        assert restored.open_intents() == {}
+
+
+def test_a_backup_overwrites_nothing(full: House, backup: Path) -> None:
+    write(backup, b"mine")
+    result = ask("history", "--backup", backup)
+    assert (result.exit_code, backup.read_bytes()) == (1, b"mine")
+    assert "exists. Name a new file" in result.stderr
+    result = ask("history", "--backup", backup / "deeper" / "file")
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+
+
+def test_a_backup_is_of_one_ledger(full: House, backup: Path, tmp_path: Path) -> None:
+    other = House(tmp_path / "other")
+    result = ask("history", "--backup", backup)
+    assert result.exit_code == 1
+    assert "There is more than one ledger. Say whose with --inbox" in result.stderr
+    assert str(other.inbox) in result.stderr
+    assert ask("history", "--inbox", other.inbox, "--backup", backup).exit_code == 0
