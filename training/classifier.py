@@ -52,11 +52,13 @@ def _of_run(run: Run) -> Classifier:
     from training.device import start_keras
 
     device = start_keras()
+    from training.network import two_columns
+
     network = run.load_keras()
 
     def classify(photos: NDArray[np.uint8]) -> Floats:
         """Answer for one batch, filled up: another shape would make the backend build the graph anew."""
         full = np.resize(photos, (BATCH, *photos.shape[1:]))
-        return softmax(network.predict_on_batch(full)[: len(photos)], run.temperature)
+        return softmax(two_columns(network.predict_on_batch(full)[: len(photos)]), run.temperature)
 
     return Classifier(run.labels, run.geometry, classify, device, run)

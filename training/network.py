@@ -4,17 +4,21 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
-from training.errors import WeightsError
-from training.recipe import FineTune, Recipe
+from training.backbones import BACKBONES, block_starts, make_backbone
+from training.recipe import FineTune, Network, Recipe
 
 
 def build(recipe: Recipe, classes: int, weights: Path | None, size_px: int | None = None) -> keras.Model:
-    """Build MobileNetV2 with a linear head.
+    """Build the recipe's backbone with what stands on it.
 
-    Input `images`: uint8 [N, S, S, 3]; output `logits`: float32 [N, classes]. Scaling to -1..1 is inside; no Lambda, so
-    that the saved model loads in Keras's safe mode.
+    Layers `images`, `scale`, `base`, `pool`, then the top: for each hidden layer `hidden_1` (with `hidden_1_norm`) and
+    `hidden_1_relu`, or else `norm` where batch normalisation is asked for, and at last `dropout` and `logits`. Input
+    `images`: uint8 [N, S, S, 3]; output `logits`: float32 [N, classes], or [N, 1] with a sigmoid, of the second class.
+    No Lambda, so that the saved model loads in Keras's safe mode.
 
     Args:
         weights: file of the base's initial weights, None for random ones.
@@ -25,55 +29,85 @@ def build(recipe: Recipe, classes: int, weights: Path | None, size_px: int | Non
     """
     size = size_px or recipe.input.size_px
     images = keras.Input((size, size, 3), dtype="uint8", name="images")
-    base = backbone(size)
-    if weights is not None:
-        try:
-            base.load_weights(weights)
-        except (OSError, ValueError, KeyError) as error:
-            raise WeightsError(f"The weights file {weights} cannot be loaded ({error}). Fetch it again.") from error
-    _set_batch_norm(base, recipe)
-    scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(images)
-    pooled = layers.GlobalAveragePooling2D(name="pool")(base(scaled))
-    dropped = layers.Dropout(recipe.network.dropout, seed=recipe.seed, name="dropout")(pooled)
-    logits = layers.Dense(classes, name="logits", dtype="float32")(dropped)
-    return keras.Model(images, logits, name="phototriage")
+    base = make_backbone(recipe.backbone, size, weights)
+    pooled = layers.GlobalAveragePooling2D(name="pool")(base(_scale(recipe)(images)))
+    topped = _before_last(recipe.network, recipe.seed, pooled)
+    units = 1 if recipe.network.sigmoid else classes
+    last = layers.Dense(units, kernel_regularizer=_l2(recipe.network), name="logits", dtype="float32")
+    model = keras.Model(images, last(topped), name="phototriage")
+    for norm in (*_batch_norms(base), *_batch_norms(model)):
+        norm.momentum = recipe.fine_tune.batch_norm_momentum
+    return model
 
 
-def backbone(size_px: int) -> keras.Model:
-    """MobileNetV2 without its top and with random weights: float32 [N, S, S, 3] in -1..1 -> [N, S/32, S/32, 1280]."""
-    shape = (size_px, size_px, 3)
-    return keras.applications.MobileNetV2(include_top=False, input_shape=shape, weights=None, name="base")
+def _scale(recipe: Recipe) -> layers.Layer:
+    if recipe.input.scaling == "unit":
+        return layers.Rescaling(1 / 255, name="scale")
+    pixels = BACKBONES[recipe.backbone].pixels
+    scale, offset = (list(number) if isinstance(number, tuple) else number for number in (pixels.scale, pixels.offset))
+    return layers.Rescaling(scale, offset=offset, name="scale")
+
+
+def _before_last(network: Network, seed: int, pooled: Any) -> Any:
+    for place, units in enumerate(network.hidden, 1):
+        name = f"hidden_{place}"
+        pooled = layers.Dense(units, kernel_regularizer=_l2(network), name=name)(pooled)
+        if network.batch_norm:
+            pooled = layers.BatchNormalization(name=f"{name}_norm")(pooled)
+        pooled = layers.ReLU(name=f"{name}_relu")(pooled)
+    if network.batch_norm and not network.hidden:
+        pooled = layers.BatchNormalization(name="norm")(pooled)
+    return layers.Dropout(network.dropout, seed=seed, name="dropout")(pooled)
+
+
+def _l2(network: Network) -> Any:
+    return keras.regularizers.L2(network.l2) if network.l2 else None
 
 
 def feature_model(model: keras.Model) -> keras.Model:
-    """The same network up to the pooled features, float32 [N, 1280]; weights are shared."""
+    """The same network up to the pooled features, float32 [N, channels]; weights are shared."""
     return keras.Model(model.input, model.get_layer("pool").output)
 
 
+def top_model(model: keras.Model) -> keras.Model:
+    """The same network from the pooled features on, float32 [N, channels] -> its logits; layers are shared."""
+    return keras.Model(model.get_layer("pool").output, model.output, name="top")
+
+
+def two_columns(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A logit for each class, float32 [N, classes], whatever the network gives.
+
+    The one logit z of a sigmoid becomes (0, z), whose softmax is (1 - sigmoid(z), sigmoid(z)).
+    """
+    return np.pad(logits, ((0, 0), (1, 0))) if logits.shape[1] == 1 else logits
+
+
 def unfreeze(model: keras.Model, settings: FineTune) -> int:
-    """Let the last layers of the base learn (`all`: every one), and return how many weights now do.
+    """Let the last layers or blocks of the base learn, and return how many weights of the network now do.
+
+    `all`: every layer; 0: none, what stands on the base learns alone. Blocks are counted as in
+    training.backbones.block_starts.
 
     Frozen batch norms are layers that do not learn: Keras then keeps their statistics too. `base(x, training=False)`
     would not do: inside a functional model, Keras 3 passes its own `training` over it.
     """
     base = model.get_layer("base")
     base.trainable = True
-    frozen = [] if settings.unfreeze == "all" else base.layers[: -int(settings.unfreeze)]
+    frozen = base.layers[: _first_learning(base, settings)]
     if settings.batch_norm == "frozen":
         frozen = [*frozen, *_batch_norms(base)]
     for layer in frozen:
         layer.trainable = False
-    return sum(int(weight.size) for weight in _values(model.trainable_weights))
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
-def _values(weights: list[Any]) -> list[Any]:
-    return [keras.ops.convert_to_numpy(weight) for weight in weights]
+def _first_learning(base: keras.Model, settings: FineTune) -> int:
+    if settings.unfreeze == "all":
+        return 0
+    if settings.blocks is not None:
+        return block_starts([layer.name for layer in base.layers])[-settings.blocks]
+    return max(0, len(base.layers) - int(settings.unfreeze))
 
 
-def _set_batch_norm(base: keras.Model, recipe: Recipe) -> None:
-    for layer in _batch_norms(base):
-        layer.momentum = recipe.fine_tune.batch_norm_momentum
-
-
-def _batch_norms(base: keras.Model) -> list[Any]:
-    return [layer for layer in base.layers if isinstance(layer, layers.BatchNormalization)]
+def _batch_norms(model: keras.Model) -> list[Any]:
+    return [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]

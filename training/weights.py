@@ -6,45 +6,72 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
+from contract.geometry import Geometry
 from contract.publish import publish_bytes
+from training.backbones import BACKBONES
 from training.errors import WeightsError
-
-FILE = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
-URL = f"https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/{FILE}"
+from training.recipe import Recipe
 
 
-def weights_path() -> Path:
-    """Where Keras keeps MobileNetV2's ImageNet weights: under `$KERAS_HOME`, by default `~/.keras`.
+def weights_path(backbone: str) -> Path:
+    """Where Keras keeps the backbone's ImageNet weights: under `$KERAS_HOME`, by default `~/.keras`.
 
-    One file serves every input size: the weights of convolutions do not depend on it, and this file is of the size
-    (224 px) at which they were trained.
+    One file serves every input size: the weights of convolutions do not depend on it, and this file is of the size at
+    which they were trained.
     """
     home = os.environ.get("KERAS_HOME") or str(Path.home() / ".keras")
-    return Path(home) / "models" / FILE
+    return Path(home) / "models" / BACKBONES[backbone].file
 
 
-def find_weights() -> Path:
+def find_weights(backbone: str = "MobileNetV2") -> Path:
     """Return the weights file, fetching it when it is not there.
 
     Raises:
-        WeightsError: it is not there and cannot be fetched, with the way to bring it.
+        WeightsError: it is not there and cannot be fetched, with the way to bring it, or it is damaged.
     """
-    path = weights_path()
-    if path.is_file():
-        return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(URL, timeout=30) as answer:
-            publish_bytes(path, answer.read())
-    except (OSError, HTTPException) as error:
-        raise WeightsError(
-            f"The ImageNet weights are not at {path} and could not be fetched ({error}). Put the file"
-            f" {FILE} there (from {URL}), set KERAS_HOME to a folder whose models/ holds it, or pass --weights none."
-        ) from error
+    path, url = weights_path(backbone), BACKBONES[backbone].url
+    if not path.is_file():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - all https
+                publish_bytes(path, answer.read())
+        except (OSError, HTTPException) as error:
+            raise WeightsError(
+                f"The ImageNet weights of {backbone} are not at {path} and could not be fetched ({error}). Put the file"
+                f" {path.name} there (from {url}), set KERAS_HOME to a folder whose models/ holds it, or pass"
+                " --weights none."
+            ) from error
+    _check(path, backbone)
     return path
+
+
+def _check(path: Path, backbone: str) -> None:
+    """Hold the file against the hash that Keras gives; of MobileNetV2 it gives none, and loading must show it."""
+    due = BACKBONES[backbone].md5
+    if not due:
+        return
+    try:
+        found = _digest(path, "md5")
+    except OSError as error:
+        raise WeightsError(f"The weights file {path} cannot be read ({error.strerror}).") from error
+    if found != due:
+        raise WeightsError(
+            f"The weights file {path} is damaged, or not the one of {backbone}: its MD5 is {found}, and Keras names"
+            f" {due}. Delete it, and it is fetched again, or bring it from {BACKBONES[backbone].url}."
+        )
+
+
+def features_origin(recipe: Recipe, weights_hash: str) -> str:
+    """What tells the features of the same photos apart: initial weights, geometry, and how pixels are scaled."""
+    geometry = Geometry(recipe.input.geometry, recipe.input.size_px)
+    return f"{weights_hash} {geometry.id} {geometry.size_px} {recipe.input.scaling}"
 
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
+    return _digest(path, "sha256")
+
+
+def _digest(path: Path, kind: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, kind).hexdigest()

@@ -63,9 +63,11 @@ def make_photos_fixture() -> MakePhotos:
     return make_photos
 
 
-def three_layers(size_px: int) -> Any:
+def three_layers(name: str, size_px: int, weights: Path | None = None) -> Any:
     """What `small_backbone` puts in MobileNetV2's place."""
     import keras
+
+    assert (name, weights) == ("MobileNetV2", None)
 
     images = keras.Input((size_px, size_px, 3))
     features = keras.layers.Conv2D(8, 3, strides=4)(images)
@@ -78,7 +80,7 @@ def small_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let networks be built on three layers in place of MobileNetV2's 154, whose training graph takes 20 s to make."""
     from training import network
 
-    monkeypatch.setattr(network, "backbone", three_layers)
+    monkeypatch.setattr(network, "make_backbone", three_layers)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from training.data import Samples
 from training.errors import WeightsError
 from training.head import features_of
 from training.layout import Photo
-from training.network import build, feature_model, unfreeze
+from training.metrics import softmax
+from training.network import build, feature_model, top_model, two_columns, unfreeze
 from training.progress import Reporter, Tick
 from training.recipe import FineTune, Input, Network, Recipe
 from training.stored import REST, clean_cache, list_cache
@@ -61,7 +62,7 @@ def test_the_momentum_of_batch_norm_is_the_recipes() -> None:
 
 
 @pytest.mark.usefixtures("small_backbone")
-@pytest.mark.parametrize(("last", "learns"), [(1, False), (2, True), ("all", True)])
+@pytest.mark.parametrize(("last", "learns"), [(0, False), (1, False), (2, True), (9, True), ("all", True)])
 def test_only_the_layers_unfrozen_learn(last: int | str, learns: bool) -> None:
     recipe = Recipe().with_options({"fine_tune.unfreeze": last, "input.size_px": 32})
     _, before, after = after_a_step(recipe)  # the last layers are a batch norm and a ReLU
@@ -72,8 +73,57 @@ def test_layers_are_counted_from_the_end() -> None:
     model = build(RECIPE, 2, None)
     everything, five, one = (unfreeze(model, FineTune(unfreeze=last)) for last in ("all", 5, 2))
     assert everything > five > one > 0
+    layers = model.get_layer("base").layers
     unfreeze(model, FineTune(unfreeze=1))
-    assert [layer.trainable for layer in model.get_layer("base").layers] == [False] * 153 + [True]
+    assert [layer.trainable for layer in layers] == [False] * 153 + [True]
+    unfreeze(model, FineTune(unfreeze="2 blocks"))
+    assert next(layer.name for layer in layers if layer.trainable) == "block_15_expand"
+    assert all(layer.trainable for layer in layers[134:])
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_what_stands_on_the_backbone_is_the_recipes_and_can_learn_alone() -> None:
+    wide = Recipe().with_options({"input.size_px": 32, "network.hidden": [6, 4], "network.batch_norm": True})
+    model = build(wide.with_options({"network.l2": 0.5}), 3, None)
+    own = ["hidden_1", "hidden_1_norm", "hidden_1_relu", "hidden_2", "hidden_2_norm", "hidden_2_relu"]
+    assert [layer.name for layer in model.layers] == ["images", "scale", "base", "pool", *own, "dropout", "logits"]
+    assert [layer.momentum for layer in model.layers if layer.name.endswith("norm")] == [0.98, 0.98]
+    kernels = [model.get_layer(name).get_weights()[0] for name in ("hidden_1", "hidden_2", "logits")]
+    assert float(sum(model.losses)) == pytest.approx(0.5 * sum(float((kernel**2).sum()) for kernel in kernels))
+    top = top_model(model)
+    features = feature_model(model).predict_on_batch(PHOTOS)
+    np.testing.assert_allclose(top.predict_on_batch(features), model.predict_on_batch(PHOTOS), atol=1e-6)
+    unfreeze(model, FineTune(unfreeze=0))
+    assert [weight.path for weight in model.trainable_weights] == [weight.path for weight in top.trainable_weights]
+    assert model.get_layer("logits") is top.get_layer("logits")
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_without_hidden_layers_the_features_are_normalised() -> None:
+    model = build(Recipe().with_options({"input.size_px": 32, "network.batch_norm": True}), 3, None)
+    assert [layer.name for layer in model.layers][3:] == ["pool", "norm", "dropout", "logits"]
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_one_unit_answers_for_two_classes() -> None:
+    model = build(Recipe().with_options({"input.size_px": 32, "network.sigmoid": True}), 2, None)
+    logits = model.predict_on_batch(PHOTOS)
+    assert logits.shape == (8, 1)
+    sigmoid = 1 / (1 + np.exp(-logits[:, 0]))
+    np.testing.assert_allclose(softmax(two_columns(logits)), np.stack([1 - sigmoid, sigmoid], 1), atol=1e-6)
+    assert two_columns(np.ones((2, 3), np.float32)).shape == (2, 3)
+
+
+@pytest.mark.usefixtures("small_backbone")
+@pytest.mark.parametrize(("scaling", "ends"), [("unit", (0, 1)), ("backbone", (-1, 1))])
+def test_pixels_are_scaled_as_the_backbone_wants_them_or_to_one(scaling: str, ends: tuple[int, int]) -> None:
+    import keras
+
+    model = build(Recipe().with_options({"input.size_px": 32, "input.scaling": scaling}), 2, None)
+    scaled = keras.Model(model.input, model.get_layer("scale").output)
+    black_and_white = np.stack([np.zeros((32, 32, 3), np.uint8), np.full((32, 32, 3), 255, np.uint8)])
+    found = scaled.predict_on_batch(black_and_white)
+    assert (found[0].max(), found[1].min()) == pytest.approx(ends)
 
 
 @pytest.mark.usefixtures("small_backbone")
