@@ -1,6 +1,5 @@
 """The last stage: decide, write the intent, move, sync, write the outcome - once per batch, not per photo."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,10 +11,13 @@ from contract.publish import sync_directory
 from contract.text import printable
 from daemon.clock import Clock
 from daemon.decide import Verdict, decide, decide_fault
-from daemon.filing import SourceChangedError, free_name, move, shortened, sync_file
-from daemon.ledger import Intent, Ledger
-from daemon.photo import Outcome, Photo
+from daemon.filing import SourceChangedError, free_name, sync_file
+from daemon.intent import Intent
+from daemon.ledger import Ledger
+from daemon.modes import place, why_not
+from daemon.photo import Mode, Outcome, Photo
 from daemon.scan import MARKER
+from daemon.why import write_why
 
 OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made the folder anew"
 TOP = 5
@@ -32,6 +34,7 @@ class Rules:
         give_up_after_s: how long an unreadable photo must stay unchanged before it is failed.
         model: SHA-256 of the model file.
         provider: where it runs.
+        mode: how photos are filed.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +42,7 @@ class Rules:
     give_up_after_s: float
     model: str
     provider: str
+    mode: Mode = Mode.MOVE
 
 
 class Filer:
@@ -106,7 +110,7 @@ class Filer:
             return []
         taken = []
         for row, photo in zip(rows, planned, strict=True):
-            self._owed[row] = self._move(photo)
+            self._owed[row] = self._place(photo)
             if photo.destination is None and photo.outcome not in (Outcome.AGAIN, Outcome.GONE):
                 taken.append(photo)
         try:
@@ -172,14 +176,16 @@ class Filer:
             model=self._rules.model,
             provider=self._rules.provider,
             times_ms=photo.times_ms,
+            mode=self._rules.mode,
+            held=None if self._rules.mode is Mode.MOVE else photo.path,
         )
 
-    def _move(self, photo: Photo) -> Outcome | None:
-        """Move one photo; returns the outcome for the ledger, None if nothing was moved."""
-        target = photo.destination
+    def _place(self, photo: Photo) -> Outcome | None:
+        """Bring one photo to its destination; returns the outcome for the ledger, None if nothing was done."""
+        target, mode = photo.destination, self._rules.mode
         assert target is not None
         try:
-            move(photo.path, photo.identity, photo.sha256, target)
+            place(mode, photo.path, photo.identity, photo.sha256, target)
         except FileExistsError:
             photo.destination = None
             return None
@@ -187,22 +193,25 @@ class Filer:
             photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
             return None
         except OSError as error:
-            _postpone(photo, f"it cannot be moved to {printable(target)} ({error.strerror})")
+            _postpone(photo, why_not(mode, target, error))
             return None
-        self._unsynced |= {target: sync_file, target.parent: sync_directory, photo.path.parent: sync_directory}
+        photo.stays = mode is not Mode.MOVE
+        self._owe_syncs(photo.path, target)
         if photo.outcome is Outcome.FAILED:
             self._explain(photo, target)
         return photo.outcome
 
+    def _owe_syncs(self, source: Path, target: Path) -> None:
+        if self._rules.mode is not Mode.SYMLINK:  # which has no data of its own
+            self._unsynced[target] = sync_file
+        self._unsynced[target.parent] = sync_directory
+        if self._rules.mode is Mode.MOVE:
+            self._unsynced[source.parent] = sync_directory
+
     def _explain(self, photo: Photo, target: Path) -> None:
         """Put the reason beside a failed photo. That it stands in the ledger too makes a failure here bearable."""
-        note = free_name(target.parent, shortened(target.name, ".why.txt"))
-        text = f"{printable(photo.path.name)} could not be filed under a class.\n{photo.reason}\n"
         try:
-            with note.open("x", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            write_why(target, photo.path.name, photo.reason)
         except OSError as error:
             photo.reason += f" (and no note could be written: {error.strerror})"
 

@@ -26,27 +26,50 @@ class SourceChangedError(Exception):
 
 
 def free_name(folder: Path, name: str, taken: Callable[[Path], bool] = lambda _: False) -> Path:
-    """Return the first of `name`, `name-1`, `name-2`... that is free in a folder, at most 255 bytes long.
+    """Return a free one of `name`, `name-1`, `name-2`... in a folder, at most 255 bytes long.
+
+    It follows a taken one and, without gaps among these, is the first.
 
     Args:
         folder: where it shall go; need not exist.
         name: the file's name, kept with its extension.
         taken: tells of names that are promised to others.
     """
-    for candidate in _candidates(name):
-        path = folder / candidate
-        if not taken(path) and not os.path.lexists(path):
-            return path
-    raise AssertionError("the candidates never end")
+
+    def is_free(number: int) -> bool:
+        path = folder / numbered(name, number)
+        return not taken(path) and not os.path.lexists(path)
+
+    return folder / numbered(name, free_number(is_free))
 
 
-def _candidates(name: str) -> Iterator[str]:
-    yield name
+def free_number(is_free: Callable[[int], bool]) -> int:
+    """Return a number that is free and follows a taken one, or 0; in twice as many looks as it has binary digits.
+
+    One look a number would make the n-th photo of one name cost n looks, and n of them n squared.
+    """
+    low, high = -1, 0
+    while not is_free(high):
+        low, high = high, max(1, 2 * high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_free(middle) else (middle, high)
+    return high
+
+
+def candidates(name: str) -> Iterator[str]:
+    """Yield a name, and the same with 1, 2, 3... before its extension."""
+    return (numbered(name, number) for number in count())
+
+
+def numbered(name: str, number: int) -> str:
+    """Return a name with a number before its extension, at most 255 bytes long; with 0 the name itself."""
+    if number == 0:
+        return name
     stem, extension = Path(name).stem, Path(name).suffix
     if len(os.fsencode(extension)) > MAX_EXTENSION_BYTES:
         stem, extension = name, ""
-    for number in count(1):
-        yield shortened(stem, f"-{number}{extension}")
+    return shortened(stem, f"-{number}{extension}")
 
 
 def shortened(stem: str, ending: str) -> str:
@@ -100,16 +123,7 @@ def temporary_beside(target: Path, source: Path, identity: Identity) -> Path:
 
 
 def _move_across(source: Path, identity: Identity, sha256: str, target: Path) -> None:
-    temporary = temporary_beside(target, source, identity)
-    try:
-        _copy(source, identity, temporary)
-        # What was too large to be read has no hash yet: the copy is then held against its source.
-        if sha256_of(temporary) != (sha256 or sha256_of(source)):
-            raise SourceChangedError
-        rename_noreplace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    publish_copy(source, identity, sha256, target)
     try:
         sync_directory(target.parent)
         if look_at(source) != identity:
@@ -121,6 +135,28 @@ def _move_across(source: Path, identity: Identity, sha256: str, target: Path) ->
     except OSError:
         if look_at(source) == identity:  # where it was, and there alone: a copy left here would be made at each try
             target.unlink()
+        raise
+
+
+def publish_copy(source: Path, identity: Identity, sha256: str, target: Path) -> None:
+    """Copy the very file that `identity` names, with its mode, time and extended attributes, and leave it alone.
+
+    The copy is durable but for its name: the caller syncs the folder.
+
+    Raises:
+        FileExistsError: the name was taken meanwhile; there is no copy.
+        SourceChangedError: another file stands at `source`, or it is another by now; there is no copy.
+        OSError: it could not be copied; there is no copy.
+    """
+    temporary = temporary_beside(target, source, identity)
+    try:
+        _copy(source, identity, temporary)
+        # What was too large to be read has no hash yet: the copy is then held against its source.
+        if sha256_of(temporary) != (sha256 or sha256_of(source)):
+            raise SourceChangedError
+        rename_noreplace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from daemon.clock import Clock
 from daemon.photo import Photo
-from daemon.retry import Retries
+from daemon.retry import Known, Retries
 from daemon.scan import is_temporary, look_at, scan
 from daemon.settle import Settler, Sign
 from daemon.watch import Watcher, watch_fault
@@ -33,15 +33,16 @@ class Intake:
         clock: time.
         say: takes one sentence for the user, once for each lasting trouble.
         watch: False for one pass over what is there, without hints.
+        known: tells of files that are not to be handed out, because an earlier run dealt with them.
     """
 
-    def __init__(self, inbox: Path, clock: Clock, say: Say, *, watch: bool) -> None:
+    def __init__(self, inbox: Path, clock: Clock, say: Say, *, watch: bool, known: Known = lambda *_: False) -> None:
         self._inbox = inbox
         self._clock = clock
         self._say = say
         self._watch = watch
         self._settler = Settler()
-        self._retries = Retries(for_ever=watch)
+        self._retries = Retries(for_ever=watch, known=known)
         self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
         self._announced: deque[Photo] = deque()
         self._found: deque[Photo] = deque()

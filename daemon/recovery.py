@@ -1,18 +1,25 @@
 """After a crash: finish what was begun, or forget it, by looking at both places of every open intent.
 
-Only a file that matches what the intent says - device, inode, size and time, or content - is called finished or
-removed; a new file under an old name is left alone.
+Only a file that matches what the intent says - device, inode, size and time, or content - is called finished; a new
+file under an old name is left alone. An original is removed only where photos are moved, and only if the file at the
+destination is the same one or a copy made by us, which has its time too: a stranger's file of equal content is not.
 """
 
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.publish import sync_directory
 from contract.text import printable
 from daemon.filing import sha256_of, sync_file, temporary_beside
-from daemon.ledger import Intent, Ledger
-from daemon.photo import Identity, Outcome
+from daemon.intent import Intent
+from daemon.ledger import Ledger
+from daemon.photo import Identity, Mode, Outcome
+from daemon.why import write_why
+
+SAME_TIME_NS = 2_000_000_000
+"""A copy's time may differ by so much from its original's: cards and sticks keep it to two seconds."""
 
 
 class RecoveryError(PhototriageError):
@@ -48,20 +55,30 @@ def reconcile(ledger: Ledger, now_s: float) -> dict[Path, Outcome | None]:
 
 
 def _settle(intent: Intent) -> Outcome | None:
-    source, target = _look_at(intent.source), _look_at(intent.destination)
+    source = _look_at(intent.source)
     temporary = temporary_beside(intent.destination, intent.source, intent.identity)
-    if _look_at(temporary) is not None:
-        temporary.unlink()  # a copy across file systems that was not published; its name is ours alone
-    source_is_it = source == intent.identity
-    if target is None or not _is_it(target, intent, source_is_it=source_is_it):
+    if published := _look_at(temporary) is None:
+        published = _is_there(intent, source_is_it=source == intent.identity)
+    else:
+        temporary.unlink()  # a copy that was not published; its name is ours alone
+    if not published:
         return None if source is not None else Outcome.GONE
-    sync_file(intent.destination)
+    if intent.mode is not Mode.SYMLINK:
+        sync_file(intent.destination)
+    if intent.becomes is Outcome.FAILED and intent.part_of is None:
+        with suppress(OSError):  # the reason stands in the ledger too
+            write_why(intent.destination, intent.source.name, intent.reason)
     sync_directory(intent.destination.parent)
-    if source_is_it:
-        intent.source.unlink()  # published and durable, but the original was not yet removed
-    if intent.source.parent.is_dir():
-        sync_directory(intent.source.parent)
+    if intent.mode is Mode.MOVE:
+        _finish_move(intent.source, source == intent.identity)
     return intent.becomes
+
+
+def _finish_move(source: Path, there: bool) -> None:
+    if there:
+        source.unlink()  # published and durable, but the original was not yet removed
+    if source.parent.is_dir():
+        sync_directory(source.parent)
 
 
 def _look_at(path: Path) -> Identity | None:
@@ -73,14 +90,22 @@ def _look_at(path: Path) -> Identity | None:
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-def _is_it(target: Identity, intent: Intent, *, source_is_it: bool) -> bool:
-    """Tell whether the file at the destination is the intended one: the same inode, or a copy of equal content."""
+def _is_there(intent: Intent, *, source_is_it: bool) -> bool:
+    """Tell whether the file at the destination is the intended one: a link to it, or a copy of equal content."""
+    if intent.mode is Mode.SYMLINK:
+        with suppress(OSError):
+            return intent.destination.readlink() == intent.source
+        return False
+    target = _look_at(intent.destination)
     if target == intent.identity:
         return True
-    if target.size != intent.identity.size:
+    if target is None or target.size != intent.identity.size or intent.mode is Mode.HARDLINK:
+        return False
+    same_time = abs(target.mtime_ns - intent.identity.mtime_ns) < SAME_TIME_NS
+    if source_is_it and not same_time:
         return False
     if intent.sha256:
         return sha256_of(intent.destination) == intent.sha256
     if source_is_it:  # too large to have been read, so its hash is taken now
         return sha256_of(intent.destination) == sha256_of(intent.source)
-    return target.mtime_ns == intent.identity.mtime_ns
+    return same_time

@@ -14,6 +14,8 @@ TRIES_OF_ONE_PASS = 3
 MAX_KNOWN = 200_000
 """Files remembered; beyond that the oldest are forgotten and simply looked at again."""
 
+Known = Callable[[Path, Identity], bool]
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -29,10 +31,12 @@ class Retries:
     Args:
         for_ever: whether an obstacle that is not the photo's fault is tried again until it goes away; without it,
             as in one pass, `TRIES_OF_ONE_PASS` times.
+        known: tells of files that were dealt with by an earlier run: copied, linked, or taken back.
     """
 
-    def __init__(self, *, for_ever: bool) -> None:
+    def __init__(self, *, for_ever: bool, known: Known = lambda *_: False) -> None:
         self._for_ever = for_ever
+        self._known_before = known
         self._known: OrderedDict[Path, _Known] = OrderedDict()
         self._pending: set[Path] = set()
 
@@ -43,7 +47,13 @@ class Retries:
     def may_try(self, path: Path, identity: Identity, now_s: float) -> bool:
         """Tell whether a file is new, has changed, or has waited long enough."""
         known = self._known.get(path)
-        return known is None or known.identity != identity or now_s >= known.again_s
+        if known is not None and known.identity == identity:
+            return now_s >= known.again_s
+        if not self._known_before(path, identity):
+            return True
+        self._forget(path)
+        self._remember(path, _Known(identity, now_s, 0, inf))
+        return False
 
     def waited_s(self, path: Path, identity: Identity, now_s: float) -> float:
         """Seconds since this very file first came back; zero for another one."""
@@ -53,20 +63,16 @@ class Retries:
     def take_back(self, photo: Photo, now_s: float) -> float | None:
         """Take note of how a photo's way ended; return when to look at it again, or None for never."""
         known = self._forget(photo.path)
-        if photo.outcome not in (Outcome.AGAIN, Outcome.LEFT):
+        if photo.outcome not in (Outcome.AGAIN, Outcome.LEFT) and not photo.stays:
             return None
         if known is None or known.identity != photo.identity:
             known = _Known(photo.identity, now_s, 0, 0.0)
         again_s = now_s + min(BACK_OFF_S[min(known.tries, len(BACK_OFF_S) - 1)], photo.again_within_s)
         obstacle = photo.fault is None or photo.fault.reason is Reason.UNREADABLE
         spent = obstacle and not self._for_ever and known.tries + 1 >= TRIES_OF_ONE_PASS
-        if photo.outcome is Outcome.LEFT or spent:
+        if photo.outcome is Outcome.LEFT or photo.stays or spent:
             again_s = inf
-        self._known[photo.path] = _Known(photo.identity, known.since_s, known.tries + 1, again_s)
-        if again_s < inf:
-            self._pending.add(photo.path)
-        if len(self._known) > MAX_KNOWN:
-            self._forget(next(iter(self._known)))
+        self._remember(photo.path, _Known(photo.identity, known.since_s, known.tries + 1, again_s))
         return again_s if again_s < inf else None
 
     def forget_gone(self, now_s: float, look_at: Callable[[Path], Identity | None]) -> None:
@@ -74,6 +80,13 @@ class Retries:
         for path in list(self._pending):
             if self._known[path].again_s <= now_s and look_at(path) is None:
                 self._forget(path)
+
+    def _remember(self, path: Path, known: _Known) -> None:
+        self._known[path] = known
+        if known.again_s < inf:
+            self._pending.add(path)
+        if len(self._known) > MAX_KNOWN:
+            self._forget(next(iter(self._known)))
 
     def _forget(self, path: Path) -> _Known | None:
         self._pending.discard(path)

@@ -19,7 +19,9 @@ from daemon.decide import FAILED_FOLDER, REVIEW_FOLDER, review_thresholds
 from daemon.filer import Filer, Rules
 from daemon.intake import Intake
 from daemon.ledger import Ledger
+from daemon.modes import check_mode
 from daemon.notify import notify
+from daemon.photo import Mode
 from daemon.pipeline import Pipeline
 from daemon.recovery import reconcile
 from daemon.report import Report
@@ -60,6 +62,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         stack.callback(InboxLock(inbox).close)
         stack.enter_context(lock_state(state))
         adopt_roots(ledger, inbox, output)
+        check_mode(Mode(settings.mode), inbox, output)
         _recover(ledger, clock, report)
         warm(model)
         pipeline = _pipeline(settings, inbox, output, model, ledger, report, clock, once=once)
@@ -151,8 +154,9 @@ def _pipeline(
         give_up_after_s=settings.give_up_after,
         model=model.sha256,
         provider=model.provider,
+        mode=Mode(settings.mode),
     )
-    intake = Intake(inbox, clock, report.say, watch=not once)
+    intake = Intake(inbox, clock, report.say, watch=not once, known=ledger.known)
     filer = Filer(output, ledger, rules, clock)
     cores = settings.workers or usable_cores()
     return Pipeline(intake, model, filer, clock, cores=cores, done=report.photo)

@@ -30,6 +30,7 @@ class Settings:
     inbox: Path
     output: Path
     model: Path
+    mode: Literal["move", "copy", "hardlink", "symlink"]
     device: Literal["auto", "cpu", "cuda"]
     review_below: Literal["off", "auto"] | float
     give_up_after: float
@@ -132,6 +133,10 @@ _OPTIONS = (
     click.option(
         "--model", type=FolderOrFile(), default=SHIPPED_MODEL, show_default="the shipped scenes.onnx",
         help="Model made by `phototriage convert`.",
+    ),
+    click.option(
+        "--mode", type=click.Choice(["move", "copy", "hardlink", "symlink"]), default="move", show_default=True,
+        help="move photos, or leave them in the inbox and file a copy, a hard link or a symbolic link of each.",
     ),
     click.option(
         "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,

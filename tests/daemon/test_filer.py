@@ -188,7 +188,7 @@ def test_what_its_owner_takes_away_at_once_does_not_hold_up_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     inbox, output = roots(tmp_path)
-    real = Filer._move
+    real = Filer._place
 
     def taken_away(self: Filer, photo: Photo) -> Outcome | None:
         outcome = real(self, photo)
@@ -196,7 +196,7 @@ def test_what_its_owner_takes_away_at_once_does_not_hold_up_the_next(
             shutil.rmtree(output / "red") if gone == "class folder" else (output / "red" / "0.jpg").unlink()
         return outcome
 
-    monkeypatch.setattr(Filer, "_move", taken_away)
+    monkeypatch.setattr(Filer, "_place", taken_away)
     photos = [scored(write(inbox / f"{number}.jpg", plain("red"))) for number in range(3)]
     with opened_filer(output, tmp_path / "l") as filer:
         for photo in photos:

@@ -1,14 +1,16 @@
 """After a kill at any point every photo is in one place, and the ledger says which."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from daemon.filing import temporary_beside
-from daemon.photo import Identity, Outcome
+from daemon.photo import Identity, Mode, Outcome
 from daemon.recovery import reconcile
+from daemon.why import write_why
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import identity_of, intent, opened_ledger, plain, tree, write
 
@@ -51,7 +53,16 @@ def copied_not_published(source: Path, target: Path) -> None:
 
 
 def published_not_removed(source: Path, target: Path) -> None:
+    shutil.copy2(source, target)
+
+
+def before_the_rename_with_a_stranger_of_equal_content(source: Path, target: Path) -> None:
     target.write_bytes(PHOTO)
+
+
+def copied_not_published_and_a_stranger_of_equal_content_and_time(source: Path, target: Path) -> None:
+    shutil.copy2(source, temporary_beside(target, source, identity_of(source)))
+    shutil.copy2(source, target)
 
 
 def published_and_removed(source: Path, target: Path) -> None:
@@ -97,6 +108,10 @@ def filed_and_changed_by_its_owner(source: Path, target: Path) -> None:
     target.write_bytes(PHOTO + b"edited")
 
 
+def linked_by_name(source: Path, target: Path) -> None:
+    target.symlink_to(source)
+
+
 IN, OUT = "inbox/a.jpg", "red/a.jpg"
 
 
@@ -113,6 +128,8 @@ IN, OUT = "inbox/a.jpg", "red/a.jpg"
         (copy_half_done, {IN: PHOTO}, None),
         (copied_not_published, {IN: PHOTO}, None),
         (published_not_removed, {OUT: PHOTO}, Outcome.FILED),
+        (before_the_rename_with_a_stranger_of_equal_content, {IN: PHOTO, OUT: PHOTO}, None),
+        (copied_not_published_and_a_stranger_of_equal_content_and_time, {IN: PHOTO, OUT: PHOTO}, None),
         (published_and_removed, {OUT: PHOTO}, Outcome.FILED),
         (renamed_and_a_new_file_under_the_old_name, {IN: OTHER, OUT: PHOTO}, Outcome.FILED),
         (published_and_a_new_file_under_the_old_name, {IN: OTHER, OUT: PHOTO}, Outcome.FILED),
@@ -144,6 +161,60 @@ def test_each_crash_is_finished_or_forgotten(
         states = ledger._connection.execute("SELECT state, concluded_at FROM photos").fetchall()
         assert states == ([(outcome.value, 2.0)] if outcome else [])
         assert reconcile(ledger, 3.0) == {}
+
+
+@pytest.mark.parametrize("across", [False, True], ids=["one file system", "two file systems"])
+@pytest.mark.parametrize(
+    ("mode", "crash", "after", "outcome"),
+    [
+        (Mode.COPY, before_the_rename, {IN: PHOTO}, None),
+        (Mode.COPY, copy_half_done, {IN: PHOTO}, None),
+        (Mode.COPY, copied_not_published, {IN: PHOTO}, None),
+        (Mode.COPY, published_not_removed, {IN: PHOTO, OUT: PHOTO}, Outcome.FILED),
+        (Mode.COPY, published_and_removed, {OUT: PHOTO}, Outcome.FILED),
+        (Mode.COPY, before_the_rename_with_a_stranger_at_the_target, {IN: PHOTO, OUT: OTHER}, None),
+        (Mode.COPY, before_the_rename_with_a_stranger_of_equal_content, {IN: PHOTO, OUT: PHOTO}, None),
+        (Mode.COPY, published_and_a_new_file_under_the_old_name, {IN: OTHER, OUT: PHOTO}, Outcome.FILED),
+        (Mode.HARDLINK, before_the_rename, {IN: PHOTO}, None),
+        (Mode.HARDLINK, between_link_and_unlink, {IN: PHOTO, OUT: PHOTO}, Outcome.FILED),
+        (Mode.HARDLINK, published_not_removed, {IN: PHOTO, OUT: PHOTO}, None),
+        (Mode.SYMLINK, before_the_rename, {IN: PHOTO}, None),
+        (Mode.SYMLINK, linked_by_name, {IN: PHOTO}, Outcome.FILED),
+        (Mode.SYMLINK, before_the_rename_with_a_stranger_at_the_target, {IN: PHOTO, OUT: OTHER}, None),
+        (Mode.SYMLINK, published_not_removed, {IN: PHOTO, OUT: PHOTO}, None),
+    ],
+)
+def test_originals_stay_whatever_a_crash_interrupted_where_they_are_copied_or_linked(
+    tmp_path: Path, request: pytest.FixtureRequest, across: bool, mode: Mode, crash: Crash, after: dict[str, bytes],
+    outcome: Outcome | None,
+) -> None:  # fmt: skip
+    if across and crash is between_link_and_unlink:
+        pytest.skip("a link never spans two file systems")
+    output: Path = request.getfixturevalue("elsewhere") if across else tmp_path / "output"
+    source, target = tmp_path / "root" / IN, output / OUT
+    source.parent.mkdir(parents=True)
+    target.parent.mkdir(parents=True)
+    write(source, PHOTO, mtime_s=1_500_000_000.5)
+    with opened_ledger(tmp_path / "l") as ledger:
+        ledger.intend([intent(source, target, mode=mode, held=source)], 1.0)
+        crash(source, target)
+        assert reconcile(ledger, 2.0) == {source: outcome}
+    assert tree(tmp_path / "root") | tree(output) == after
+    assert (mode is Mode.SYMLINK and outcome is not None) == target.is_symlink()
+
+
+def test_a_failed_photo_whose_note_a_kill_prevented_gets_it_at_the_next_start_and_no_second_one(tmp_path: Path) -> None:
+    failed = tmp_path / "_failed"
+    failed.mkdir()
+    with opened_ledger(tmp_path / "l") as ledger:
+        for name in ("a.jpg", "b.jpg"):
+            source = write(tmp_path / name, PHOTO)
+            ledger.intend([intent(source, failed / name, becomes=Outcome.FAILED, reason="corrupt: torn")], 1.0)
+            source.rename(failed / name)
+        write_why(failed / "b.jpg", "b.jpg", "corrupt: torn")
+        reconcile(ledger, 2.0)
+    assert set(tree(failed)) == {"a.jpg", "a.jpg.why.txt", "b.jpg", "b.jpg.why.txt"}
+    assert tree(failed)["a.jpg.why.txt"] == b"a.jpg could not be filed under a class.\ncorrupt: torn\n"
 
 
 def test_a_batch_is_settled_photo_by_photo(tmp_path: Path) -> None:

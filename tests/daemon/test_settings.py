@@ -25,6 +25,7 @@ def probe(settings: Settings) -> None:
 # option, field, (flag, variable, file, default) and what the field is then
 TABLE: list[tuple[str, str, tuple[str, str, str], tuple[Any, ...]]] = [
     ("model", "model", ("f.onnx", "e.onnx", "'c.onnx'"), (*map(Path, ("f.onnx", "e.onnx", "c.onnx")), SHIPPED_MODEL)),
+    ("mode", "mode", ("copy", "symlink", '"hardlink"'), ("copy", "symlink", "hardlink", "move")),
     ("device", "device", ("cuda", "cpu", '"cpu"'), ("cuda", "cpu", "cpu", "auto")),
     ("review-below", "review_below", ("0.5", "auto", "0.25"), (0.5, "auto", 0.25, "off")),
     ("give-up-after", "give_up_after", ("1.5", "2", "3"), (1.5, 2.0, 3.0, 60.0)),
@@ -133,7 +134,7 @@ def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path: Path, folders: lis
 
 def test_an_unknown_key_is_answered_with_the_known_ones(tmp_path: Path, folders: list[str]) -> None:
     said = refusal_of([*folders, *written(tmp_path, "colour = 'red'")])
-    known = "device, give_up_after, inbox, json, model, output, quiet, review_below, workers"
+    known = ", ".join(sorted(["inbox", "output", *(option.replace("-", "_") for option, *_ in TABLE)]))
     assert known in " ".join(said.split())
 
 

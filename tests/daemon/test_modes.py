@@ -1,0 +1,231 @@
+"""Copied and linked photos are whole under their class, their originals untouched, and none is filed twice."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from daemon import modes
+from daemon.filing import SourceChangedError, temporary_beside
+from daemon.modes import ModeError, check_mode, place, why_not
+from daemon.photo import Identity, Mode, Outcome
+from daemon.retry import Retries
+from daemon.scan import MARKER, look_at
+from tests.daemon.support import (
+    daemon,
+    digest,
+    identity_of,
+    model_file,
+    opened_filer,
+    opened_ledger,
+    plain,
+    roots,
+    run,
+    scored,
+    tree,
+    write,
+)
+
+PHOTO = plain("red")
+STAYING = [Mode.COPY, Mode.HARDLINK, Mode.SYMLINK]
+staying = pytest.mark.parametrize("mode", STAYING)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "red").mkdir()
+    return write(tmp_path / "inbox" / "a.jpg", PHOTO, mtime_s=1_500_000_000.5)
+
+
+@staying
+def test_the_photo_is_there_and_its_original_is_as_it_was(source: Path, mode: Mode) -> None:
+    target, before = source.parent.parent / "red" / "a.jpg", source.lstat()
+    source.chmod(0o640)
+    place(mode, source, identity_of(source), digest(PHOTO), target)
+    assert target.read_bytes() == PHOTO
+    assert identity_of(source) == Identity.of(before)
+    kind = "link" if target.is_symlink() else "same" if target.samefile(source) else "other"
+    assert kind == {Mode.COPY: "other", Mode.HARDLINK: "same", Mode.SYMLINK: "link"}[mode]
+    assert (stat.S_IMODE(target.stat().st_mode), target.stat().st_mtime) == (0o640, 1_500_000_000.5)
+    assert [path.name for path in target.parent.iterdir()] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("mode", [Mode.COPY, Mode.SYMLINK])
+def test_copies_and_symbolic_links_cross_file_systems(source: Path, elsewhere: Path, mode: Mode) -> None:
+    place(mode, source, identity_of(source), digest(PHOTO), elsewhere / "a.jpg")
+    assert (elsewhere / "a.jpg").read_bytes() == PHOTO
+    assert source.read_bytes() == PHOTO
+
+
+def test_extended_attributes_are_copied(source: Path) -> None:
+    try:
+        os.setxattr(source, "user.rating", b"5")
+    except OSError:
+        pytest.skip("no extended attributes here")
+    target = source.parent.parent / "red" / "a.jpg"
+    place(Mode.COPY, source, identity_of(source), digest(PHOTO), target)
+    assert os.getxattr(target, "user.rating") == b"5"
+
+
+@staying
+def test_a_taken_name_is_left_alone(source: Path, mode: Mode) -> None:
+    target = write(source.parent.parent / "red" / "a.jpg", b"theirs")
+    with pytest.raises(FileExistsError):
+        place(mode, source, identity_of(source), digest(PHOTO), target)
+    assert tree(source.parent.parent) == {"inbox/a.jpg": PHOTO, "red/a.jpg": b"theirs"}
+
+
+@staying
+@pytest.mark.parametrize("late", [False, True], ids=["before the look", "after it"])
+def test_a_file_that_changed_since_it_was_classified_is_not_filed(
+    source: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode, late: bool
+) -> None:
+    identity, target = identity_of(source), source.parent.parent / "red" / "a.jpg"
+
+    def meddled(path: Path) -> Identity | None:
+        seen = look_at(path)
+        write(path.with_name("new"), b"newer").replace(path)
+        return seen
+
+    if late:
+        monkeypatch.setattr(modes, "look_at", meddled)
+    else:
+        write(source, b"newer")
+    with pytest.raises(SourceChangedError):
+        place(mode, source, identity, digest(PHOTO), target)
+    assert tree(source.parent.parent) == {"inbox/a.jpg": b"newer"}
+    assert not target.is_symlink()
+
+
+def test_a_copy_that_was_cut_off_does_not_hinder_the_next(source: Path) -> None:
+    target = source.parent.parent / "red" / "a.jpg"
+    temporary_beside(target, source, identity_of(source)).write_bytes(b"half")
+    place(Mode.COPY, source, identity_of(source), digest(PHOTO), target)
+    assert tree(target.parent) == {"a.jpg": PHOTO}
+
+
+def test_hard_links_between_two_file_systems_are_refused_at_the_start(tmp_path: Path, elsewhere: Path) -> None:
+    write(tmp_path / MARKER, b"{}")
+    with pytest.raises(ModeError) as refused:
+        check_mode(Mode.HARDLINK, tmp_path, elsewhere)
+    assert str(refused.value) == (
+        f"--mode hardlink cannot be used from {tmp_path} to {elsewhere}: a hard link and its original must lie on one "
+        "file system. Pass --mode symlink or copy."
+    )
+    for mode in (Mode.MOVE, Mode.COPY, Mode.SYMLINK):
+        check_mode(mode, tmp_path, elsewhere)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_file_system_without_links_is_refused_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "symlink", forbidden)
+    monkeypatch.setattr(os, "link", forbidden)
+    for mode in (Mode.HARDLINK, Mode.SYMLINK):
+        with pytest.raises(ModeError, match=r"has no such links.*Pass --mode copy\."):
+            check_mode(mode, tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "code", "sentence"),
+    [
+        (Mode.MOVE, errno.EPERM, "it cannot be moved to red/a.jpg (Operation not permitted)"),
+        (Mode.COPY, errno.ENOSPC, "it cannot be copied to red/a.jpg (No space left on device)"),
+        (
+            Mode.HARDLINK, errno.EPERM,
+            ("it cannot be linked to red/a.jpg (the file system has no such links, or the kernel forbids to link other "
+             "people's files); --mode copy would do"),
+        ),
+        (Mode.SYMLINK, errno.EACCES, "it cannot be linked to red/a.jpg (Permission denied)"),
+    ],
+)  # fmt: skip
+def test_a_photo_that_cannot_be_placed_gets_a_sentence_that_says_what_would_do(
+    mode: Mode, code: int, sentence: str
+) -> None:
+    assert why_not(mode, Path("red/a.jpg"), OSError(code, os.strerror(code))) == sentence
+
+
+@staying
+def test_the_filer_files_it_holds_the_original_and_syncs_what_can_be_synced(tmp_path: Path, mode: Mode) -> None:
+    inbox, output = roots(tmp_path)
+    photo = scored(write(inbox / "a.jpg", PHOTO))
+    with opened_filer(output, tmp_path / "l", mode=mode) as filer:
+        filer.file([photo])
+    assert (photo.outcome, photo.stays, photo.reason) == (Outcome.FILED, True, "")
+    assert (output / "red" / "a.jpg").read_bytes() == PHOTO
+    assert tree(inbox) == {"a.jpg": PHOTO}
+    with opened_ledger(tmp_path / "l") as ledger:
+        assert ledger.known(inbox / "a.jpg", photo.identity)
+        assert not ledger.known(inbox / "a.jpg", identity_of(write(inbox / "a.jpg", b"newer")))
+
+
+def test_what_an_earlier_run_filed_is_asked_for_once_and_a_changed_one_is_tried(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jpg", PHOTO)
+    asked: list[Path] = []
+
+    def known(path: Path, identity: Identity) -> bool:
+        asked.append(path)
+        return identity.size == len(PHOTO)
+
+    retries = Retries(for_ever=True, known=known)
+    assert [retries.may_try(path, identity_of(path), 0.0) for _ in range(3)] == [False] * 3
+    assert len(asked) == 1
+    assert not retries.pending()
+    assert retries.may_try(path, identity_of(write(path, b"newer")), 0.0)
+
+
+@staying
+def test_one_pass_ends_a_second_one_files_nothing_and_a_new_version_is_filed(tmp_path: Path, mode: Mode) -> None:
+    inbox, output = tmp_path / "in", tmp_path / "out"
+    inbox.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        write(inbox / name, PHOTO + name.encode(), mtime_s=1_500_000_000)
+    write(inbox / "torn.jpg", PHOTO[:200], mtime_s=1_500_000_000)
+    options = ("sort", "--inbox", inbox, "--output", output, "--model", model_file(tmp_path), "--mode", str(mode))
+    options += ("--give-up-after", "0")
+    assert "sorted 3 photos" in (first := run(*options)).stderr, first.stderr
+    assert "sorted 0 photos" in run(*options).stderr
+    write(inbox / "new", PHOTO + b"newer").replace(inbox / "b.jpg")
+    assert "sorted 1 photo " in run(*options).stderr
+    assert sorted(path.name for path in (output / "red").iterdir()) == ["a.jpg", "b-1.jpg", "b.jpg"]
+    assert sorted(path.name for path in (output / "_failed").iterdir()) == ["torn.jpg", "torn.jpg.why.txt"]
+    assert sorted(tree(inbox)) == ["a.jpg", "b.jpg", "torn.jpg"]
+
+
+def test_a_daemon_that_copies_files_each_photo_once_and_goes_on(tmp_path: Path) -> None:
+    inbox, output = tmp_path / "in", tmp_path / "out"
+    inbox.mkdir()
+    write(inbox / "a.jpg", PHOTO)
+    options = ("--inbox", inbox, "--output", output, "--model", model_file(tmp_path), "--mode", "copy")
+    with daemon(*options) as one:
+        one.photos({"a.jpg"})
+        write(inbox / "b.jpg", PHOTO)
+        one.photos({"b.jpg"})
+        assert one.stop() == 0
+        names = [Path(event["path"]).name for event in one.events if event["event"] == "photo"]
+    assert names == ["a.jpg", "b.jpg"]
+    assert sorted(tree(output / "red")) == ["a.jpg", "b.jpg"]
+
+
+def test_a_mode_that_cannot_be_had_ends_the_start_with_one_sentence(tmp_path: Path, elsewhere: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "a.jpg", PHOTO)
+    options: list[str | Path] = [
+        "sort",
+        "--inbox",
+        tmp_path / "in",
+        "--output",
+        elsewhere / "out",
+        "--mode",
+        "hardlink",
+    ]
+    done = run(*options, "--model", model_file(tmp_path))
+    assert done.returncode == 1
+    assert "--mode hardlink cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert tree(tmp_path / "in") == {"a.jpg": PHOTO}
