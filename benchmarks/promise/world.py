@@ -162,7 +162,7 @@ class World:
 
     def check_nothing_lost(self) -> None:
         """Raise BrokenError if a photo is in neither place, or not whole."""
-        lost = self.inputs - _contents(self.inbox) - _contents(self.output)
+        lost = self.inputs - contents(self.inbox) - contents(self.output)
         if lost:
             raise BrokenError(f"{lost.total()} photos are lost")
 
@@ -172,10 +172,10 @@ class World:
         Where originals stay, that is one place in the output, and the original besides.
         """
         if self.keeps:
-            _equal(_contents(self.inbox), self.inputs, "in the inbox, where originals stay")
-            _equal(_contents(self.output), self.inputs, "in the output")
+            _equal(contents(self.inbox), self.inputs, "in the inbox, where originals stay")
+            _equal(contents(self.output), self.inputs, "in the output")
         else:
-            _equal(_contents(self.inbox) + _contents(self.output), self.inputs, "in inbox and output")
+            _equal(contents(self.inbox) + contents(self.output), self.inputs, "in inbox and output")
         rest = [path for path in self.output.rglob(".*") if path.name.endswith("phototriage-part")]
         if rest:
             raise BrokenError(f"{len(rest)} unpublished copies were left")
@@ -193,7 +193,7 @@ class World:
             )
 
 
-def _contents(root: Path) -> Counter[str]:
+def contents(root: Path) -> Counter[str]:
     """What lies below a folder, by content; markers, notes and unpublished copies do not count."""
     return Counter(digest(path.read_bytes()) for path in _files(root))
 
