@@ -85,7 +85,7 @@ class Geometry:
         raise ContractError(f"Geometry {short(geometry_id)} is not known to this version of phototriage; update it.")
 
 
-def to_input(source: bytes | Path | Image.Image, geometry: Geometry) -> Pixels:
+def to_input(source: bytes | Path | Image.Image, geometry: Geometry, max_pixels: int = MAX_DECODED_PIXELS) -> Pixels:
     """Decode one photo and bring it to the network's input.
 
     JPEGs are decoded at a reduced scale of at least twice the target (mean error 0.24 of 255, 3 to 7 times faster at
@@ -95,6 +95,7 @@ def to_input(source: bytes | Path | Image.Image, geometry: Geometry) -> Pixels:
     Args:
         source: the file's bytes, its path, or a picture already opened by Pillow.
         geometry: what to make of it.
+        max_pixels: largest picture to hold in memory, at most `MAX_DECODED_PIXELS`.
 
     Returns:
         uint8 [size_px, size_px, 3], RGB.
@@ -104,9 +105,9 @@ def to_input(source: bytes | Path | Image.Image, geometry: Geometry) -> Pixels:
     """
     try:
         if isinstance(source, Image.Image):
-            return _resized(source, geometry)
+            return _resized(source, geometry, max_pixels)
         with _opened(source if isinstance(source, bytes) else _read(source)) as image:
-            return _resized(image, geometry)
+            return _resized(image, geometry, max_pixels)
     except PhotoError:
         raise
     except MemoryError as error:
@@ -143,11 +144,11 @@ def _unidentified(data: bytes) -> PhotoError:
     return PhotoError(Reason.CORRUPT, f"it begins like {kind} but its header cannot be read")
 
 
-def _resized(image: Image.Image, geometry: Geometry) -> Pixels:
+def _resized(image: Image.Image, geometry: Geometry, max_pixels: int) -> Pixels:
     # A progressive JPEG is held whole as coefficients, 2 to 6 bytes a pixel of its header, however small it is decoded.
     _check_size(image, MAX_DECODED_PIXELS if image.info.get("progressive") else MAX_HEADER_PIXELS)
     image.draft(None, (2 * geometry.size_px, 2 * geometry.size_px))
-    _check_size(image, MAX_DECODED_PIXELS)
+    _check_size(image, max_pixels)
     image.load()
     orientation = _orientation(image)
     rgb = _to_rgb(image)

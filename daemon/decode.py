@@ -12,19 +12,22 @@ from pathlib import Path
 
 from contract.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
-from contract.geometry import Geometry, to_input
+from contract.geometry import Geometry
+from daemon.alone import StoppedError
+from daemon.guard import Guard
 from daemon.photo import Identity, Photo
 
 MAX_FILE_BYTES = 1 << 29
 
 
-def decode(photo: Photo, geometry: Geometry, wall_s: float) -> None:
-    """Fill in `pixels` and `sha256`, or `fault`.
+def decode(photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
+    """Fill in `pixels` and `sha256`, or `fault`; neither when the daemon ends first.
 
     Args:
         photo: its `path` is read.
         geometry: the model's.
         wall_s: the time now, to tell how long ago the file changed.
+        guard: decodes.
     """
     started_s = time.perf_counter()
     try:
@@ -32,10 +35,12 @@ def decode(photo: Photo, geometry: Geometry, wall_s: float) -> None:
         photo.sha256 = hashlib.sha256(data).hexdigest()
         read_s = time.perf_counter()
         photo.times_ms["read"] = 1e3 * (read_s - started_s)
-        photo.pixels = to_input(data, geometry)
+        photo.pixels = guard.pixels(photo, data, geometry)
         photo.times_ms["decode"] = 1e3 * (time.perf_counter() - read_s)
     except PhotoError as fault:
         photo.fault = fault
+    except StoppedError:
+        return
     except MemoryError:
         photo.fault = PhotoError(Reason.UNREADABLE, "there was not enough memory to read it")
 

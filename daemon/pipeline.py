@@ -18,6 +18,7 @@ from daemon.classify import BUCKETS, classify
 from daemon.clock import Clock
 from daemon.decode import decode
 from daemon.filer import Filer
+from daemon.guard import Guard
 from daemon.intake import Intake
 from daemon.photo import Photo
 from daemon.stage import Stage
@@ -35,17 +36,27 @@ class Pipeline:
         intake: where photos come from.
         model: opened and proven.
         filer: where they go.
+        guard: decodes.
         clock: time.
         cores: how many threads read.
         done: called for every photo whose way is over, from one thread.
     """
 
     def __init__(
-        self, intake: Intake, model: Model, filer: Filer, clock: Clock, *, cores: int, done: Callable[[Photo], None]
+        self,
+        intake: Intake,
+        model: Model,
+        filer: Filer,
+        guard: Guard,
+        clock: Clock,
+        *,
+        cores: int,
+        done: Callable[[Photo], None],
     ) -> None:
         self._intake = intake
         self._model = model
         self._filer = filer
+        self._guard = guard
         self._clock = clock
         self._cores = cores
         self._done = done
@@ -58,6 +69,7 @@ class Pipeline:
     def stop(self) -> None:
         """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""
         self._stopping.set()
+        self._guard.stop()
         self._intake.wake()
 
     def run(self, *, once: bool = False) -> None:
@@ -92,7 +104,7 @@ class Pipeline:
             return  # left in the inbox
         for photo in photos:
             photo.times_ms["wait"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
-            decode(photo, self._model.contract.geometry, self._clock.wall_s())
+            decode(photo, self._model.contract.geometry, self._clock.wall_s(), self._guard)
 
     def _infer(self, photos: list[Photo]) -> None:
         classify(self._model, photos)

@@ -1,25 +1,29 @@
 """From settings to a running pipeline, and back: what is checked before a photo is touched, in order."""
 
+import os
 import signal
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
 from contract.errors import PhototriageError
 from contract.session import Model, open_model
 from contract.text import printable
+from daemon.anew import start_anew
 from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.cores import usable_cores
 from daemon.decide import FAILED_FOLDER, REVIEW_FOLDER, review_thresholds
 from daemon.filer import Filer, Rules
+from daemon.guard import HANG_S, Guard
 from daemon.intake import Intake
 from daemon.ledger import Ledger
 from daemon.modes import check_mode
+from daemon.notes import Notes
 from daemon.notify import notify
 from daemon.photo import Mode
 from daemon.pipeline import Pipeline
@@ -65,7 +69,8 @@ def serve(settings: Settings, *, once: bool) -> Report:
         check_mode(Mode(settings.mode), inbox, output)
         _recover(ledger, clock, report)
         warm(model)
-        pipeline = _pipeline(settings, inbox, output, model, ledger, report, clock, once=once)
+        guard = stack.enter_context(_guard(state, report, stopped))
+        pipeline = _pipeline(settings, inbox, output, model, ledger, guard, report, clock, once=once)
         stopped.then(pipeline.stop)
         _say_ready(report, settings, model, inbox, output)
         with report.progress(inbox) if once else nullcontext():
@@ -136,12 +141,29 @@ def _recover(ledger: Ledger, clock: Clock, report: Report) -> None:
         report.say(f"the last run was cut off: of {len(outcomes)} photos on their way, {moved} had been moved")
 
 
+@contextmanager
+def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
+    """Yield what decodes; a photo that hangs it starts the process anew, or ends it when it should end anyway."""
+
+    def hung(path: Path) -> None:
+        why = f"{printable(path)} has been in the decoder for {HANG_S:.0f} s"
+        if stopped.event.is_set():
+            report.say(f"{why}, and is not waited for; it is tried alone at the next start")
+            os._exit(1)
+        start_anew(report.say, why, worked=guard.decoded)
+
+    with closing(Notes(state / "decoding")) as notes, closing(Guard(notes)) as guard:
+        guard.watch(hung)
+        yield guard
+
+
 def _pipeline(
     settings: Settings,
     inbox: Path,
     output: Path,
     model: Model,
     ledger: Ledger,
+    guard: Guard,
     report: Report,
     clock: Clock,
     *,
@@ -159,7 +181,7 @@ def _pipeline(
     intake = Intake(inbox, clock, report.say, watch=not once, known=ledger.known)
     filer = Filer(output, ledger, rules, clock)
     cores = settings.workers or usable_cores()
-    return Pipeline(intake, model, filer, clock, cores=cores, done=report.photo)
+    return Pipeline(intake, model, filer, guard, clock, cores=cores, done=report.photo)
 
 
 def _say_ready(report: Report, settings: Settings, model: Model, inbox: Path, output: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,9 @@ from PIL import Image
 
 from contract.session import Model, open_model
 from daemon.filer import Filer, Rules
+from daemon.guard import Guard
 from daemon.ledger import Intent, Ledger
+from daemon.notes import Notes
 from daemon.photo import Identity, Outcome, Photo
 from daemon.scan import MARKER
 from tests.colour_model import LABELS, colour_model
@@ -124,6 +126,12 @@ def opened_ledger(path: Path) -> Iterator[Ledger]:
 def opened_filer(output: Path, ledger_path: Path, clock: HandClock | None = None, **changes: Any) -> Iterator[Filer]:
     with opened_ledger(ledger_path) as ledger:
         yield Filer(output, ledger, rules(**changes), clock or HandClock())  # type: ignore[arg-type]
+
+
+@contextmanager
+def opened_guard(notes: Path) -> Iterator[Guard]:
+    with closing(Notes(notes)) as written, closing(Guard(written)) as guard:
+        yield guard
 
 
 def scored(path: Path, colour: str = "red") -> Photo:

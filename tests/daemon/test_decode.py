@@ -14,7 +14,7 @@ from daemon.decide import decide_fault
 from daemon.decode import MAX_FILE_BYTES, decode
 from daemon.photo import Outcome, Photo
 from tests.daemon.conftest import Stranger
-from tests.daemon.support import digest, encoded, identity_of, plain, write
+from tests.daemon.support import digest, encoded, identity_of, opened_guard, plain, write
 
 SMALL = Geometry(size_px=32)
 PHOTO = encoded(Image.linear_gradient("L").convert("RGB"), quality=95)
@@ -24,7 +24,8 @@ def decoded(path: Path, meddle: Callable[[], object] = lambda: None, wall_s: flo
     """Decode the file that is at `path` now, after somebody meddled with it."""
     photo = Photo(path, identity_of(path), 0.0)
     meddle()
-    decode(photo, SMALL, wall_s)
+    with opened_guard(path.with_name(".decoding")) as guard:
+        decode(photo, SMALL, wall_s, guard)
     return photo
 
 
@@ -165,11 +166,13 @@ def test_memory_that_is_short_is_no_fault_of_the_photo(tmp_path: Path, monkeypat
 SCRIPT = """
 from daemon.decode import decode
 from daemon.decide import decide_fault
+from daemon.guard import Guard
+from daemon.notes import Notes
 from daemon.photo import Identity, Photo
 from contract.geometry import Geometry
 path = Path({!r})
 photo = Photo(path, Identity.of(path.stat()), 0.0)
-decode(photo, Geometry(size_px=32), 1e10)
+decode(photo, Geometry(size_px=32), 1e10, Guard(Notes(path.with_name(".decoding"))))
 print(photo.fault, decide_fault(photo.fault, 1e9, 60.0).outcome)
 """
 

@@ -11,18 +11,31 @@ import pytest
 
 from daemon.clock import Clock
 from daemon.filer import Filer
+from daemon.guard import Guard
 from daemon.intake import Intake
 from daemon.ledger import Ledger
 from daemon.photo import Outcome, Photo
 from daemon.pipeline import FILE_TOGETHER, Pipeline
 from tests.colour_model import LABELS
-from tests.daemon.support import descriptors, model, opened_ledger, plain, roots, rules, tree, unique, wait_until, write
+from tests.daemon.support import (
+    descriptors,
+    model,
+    opened_guard,
+    opened_ledger,
+    plain,
+    roots,
+    rules,
+    tree,
+    unique,
+    wait_until,
+    write,
+)
 
 
 class House:
     """A pipeline over two folders, and what it reported."""
 
-    def __init__(self, folder: Path, ledger: Ledger, *, watch: bool, give_up_after_s: float) -> None:
+    def __init__(self, folder: Path, ledger: Ledger, guard: Guard, *, watch: bool, give_up_after_s: float) -> None:
         self.inbox, self.output = roots(folder)
         self.said: list[str] = []
         self.done: list[Photo] = []
@@ -30,7 +43,7 @@ class House:
         clock = Clock()
         intake = Intake(self.inbox, clock, self.said.append, watch=watch)
         filer = Filer(self.output, ledger, rules(give_up_after_s=give_up_after_s), clock)
-        self.pipeline = Pipeline(intake, model(), filer, clock, cores=2, done=self._note)
+        self.pipeline = Pipeline(intake, model(), filer, guard, clock, cores=2, done=self._note)
         self.error: BaseException | None = None
 
     def _note(self, photo: Photo) -> None:
@@ -61,8 +74,8 @@ class House:
 
 @contextmanager
 def house(folder: Path, *, watch: bool = False, give_up_after_s: float = 60.0) -> Iterator[House]:
-    with opened_ledger(folder / "ledger") as ledger:
-        yield House(folder, ledger, watch=watch, give_up_after_s=give_up_after_s)
+    with opened_ledger(folder / "ledger") as ledger, opened_guard(folder / "decoding") as guard:
+        yield House(folder, ledger, guard, watch=watch, give_up_after_s=give_up_after_s)
 
 
 def ledger_states(folder: Path) -> dict[str, str]:

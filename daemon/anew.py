@@ -1,0 +1,29 @@
+"""Start the process anew when a part of it hangs: the inbox is the queue, so nothing is lost by it."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+MAX_RESTARTS = 3
+"""How often in a row, without a photo decoded between; then it is for the supervisor, or the user, to look."""
+_COUNT = "_PHOTOTRIAGE_RESTARTS"  # handed from process to process, and gone with the last of them
+
+
+def start_anew(say: Callable[[str], None], why: str, *, worked: bool) -> NoReturn:
+    """Replace this process by a new one with the same arguments, or end it with code 1.
+
+    A thread that hangs cannot be ended and would be waited for, so nothing is closed. That is no more than a kill
+    does, and the next start finishes what was begun.
+
+    Args:
+        say: takes a sentence for the user.
+        why: what hangs.
+        worked: whether photos were decoded since the last start, so that restarts get on.
+    """
+    count = 1 if worked else 1 + int(os.environ.get(_COUNT, "0"))
+    if count > MAX_RESTARTS:
+        say(f"{why}, again after {MAX_RESTARTS} starts anew. The daemon ends; no photo is lost.")
+        os._exit(1)
+    say(f"{why}. Starting anew; it is tried alone then.")
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, _COUNT: str(count)})

@@ -1,0 +1,115 @@
+"""Decode so that no photo can take the daemon with it twice.
+
+A photo that aborts, is killed with, or hangs the process was written down before (`daemon/notes.py`). The next process
+tries each of those in a child process with limits (`daemon/alone.py`); what kills that too is the photo's own fault.
+A photo that needs much memory goes there at once.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from contract.errors import PhotoError, Reason
+from contract.geometry import Geometry, Pixels, to_input
+from daemon.alone import LEAST_MEMORY_BYTES, MEMORY_BYTES, Alone, DiedError, webp_size
+from daemon.notes import Notes
+from daemon.photo import Identity, Photo
+
+HERE_PIXELS = 24_000_000
+"""Larger pictures are decoded alone: each takes 4 to 20 bytes a pixel, and here there is one for each core."""
+HANG_S = 120.0
+"""A decoder that takes longer hangs. The slowest format, JPEG 2000, takes seconds for `HERE_PIXELS`."""
+MAX_VERDICTS = 1024
+
+
+class Guard:
+    """Decodes photos for several threads.
+
+    Args:
+        notes: what is in the decoder.
+    """
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+        self._alone = Alone()
+        self._turn = threading.Lock()  # one child at a time, so that their memory does not add up
+        self._verdicts: OrderedDict[Path, tuple[Identity, PhotoError]] = OrderedDict()
+        self._done = threading.Event()
+        self._watch: threading.Thread | None = None
+        self.decoded = False
+
+    def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
+        """Return the network's input, uint8 [size_px, size_px, 3], of a photo's bytes.
+
+        Raises:
+            PhotoError: it cannot be read. What was found out alone is not found out anew while the file is the same.
+            StoppedError: the daemon ends.
+        """
+        width, height = webp_size(data) or (0, 0)
+        if not self._notes.deaths(photo.path) and width * height <= HERE_PIXELS:
+            try:
+                return self._pixels_here(photo, data, geometry)
+            except PhotoError as fault:
+                if fault.reason is not Reason.TOO_LARGE:
+                    raise
+        told = self._verdicts.get(photo.path)
+        if told is not None and told[0] == photo.identity:
+            raise told[1]
+        try:
+            return self._pixels_alone(photo, data, geometry)
+        except OSError as error:
+            raise PhotoError(Reason.UNREADABLE, f"it must be decoded alone, and cannot be now ({error})") from error
+        except PhotoError as fault:
+            self._verdicts[photo.path] = (photo.identity, fault)
+            if len(self._verdicts) > MAX_VERDICTS:
+                self._verdicts.popitem(last=False)
+            raise
+
+    def watch(self, hung: Callable[[Path], None]) -> None:
+        """Call `hung`, from a thread of its own, when a photo has been in the decoder for `HANG_S`."""
+        self._watch = threading.Thread(target=self._look, args=(hung,), name="guard", daemon=True)
+        self._watch.start()
+
+    def stop(self) -> None:
+        """End the decoding in child processes: the photo stays in the inbox."""
+        self._alone.stop()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._done.set()
+        if self._watch is not None:
+            self._watch.join()
+
+    def _pixels_here(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
+        self._notes.begin(photo.path, here=True)
+        try:
+            pixels = to_input(data, geometry, HERE_PIXELS)
+            self.decoded = True
+            return pixels
+        finally:
+            self._notes.end(photo.path, cleared=True)
+
+    def _pixels_alone(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
+        # If the process dies while its child decodes, as where one limit of memory holds for both, the next child gets
+        # half. A photo that was only near when somebody killed the process has enough with the least.
+        halved = max(0, self._notes.deaths(photo.path) - 1)
+        with self._turn:
+            self._notes.begin(photo.path, here=False)
+            cleared = False
+            try:
+                pixels = self._alone.to_input(data, geometry, max(LEAST_MEMORY_BYTES, MEMORY_BYTES >> halved))
+                cleared = True
+                return pixels
+            except PhotoError as fault:
+                cleared = not isinstance(fault, DiedError)
+                raise
+            finally:
+                self._notes.end(photo.path, cleared=cleared)
+
+    def _look(self, hung: Callable[[Path], None]) -> None:
+        while not self._done.wait(HANG_S / 16):
+            longest = self._notes.longest()
+            if longest is not None and longest[1] > HANG_S:
+                hung(longest[0])
+                return
