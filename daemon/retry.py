@@ -11,6 +11,8 @@ from daemon.photo import Identity, Outcome, Photo
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
 TRIES_OF_ONE_PASS = 3
+ASK_AGAIN_S = 60.0
+"""How long a file that was dealt with is left alone before the ledger is asked anew: `retry` may have released it."""
 MAX_KNOWN = 200_000
 """Files remembered; beyond that the oldest are forgotten and simply looked at again."""
 
@@ -19,6 +21,8 @@ Known = Callable[[Path, Identity], bool]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
+    """A file that stays; without tries it was dealt with, and the ledger says for how long it is left alone."""
+
     identity: Identity
     since_s: float
     tries: int
@@ -47,12 +51,12 @@ class Retries:
     def may_try(self, path: Path, identity: Identity, now_s: float) -> bool:
         """Tell whether a file is new, has changed, or has waited long enough."""
         known = self._known.get(path)
-        if known is not None and known.identity == identity:
+        if known is not None and known.identity == identity and (known.tries or now_s < known.again_s):
             return now_s >= known.again_s
         if not self._known_before(path, identity):
             return True
         self._forget(path)
-        self._remember(path, _Known(identity, now_s, 0, inf))
+        self._remember(path, _Known(identity, now_s, 0, now_s + ASK_AGAIN_S))
         return False
 
     def waited_s(self, path: Path, identity: Identity, now_s: float) -> float:
@@ -63,14 +67,17 @@ class Retries:
     def take_back(self, photo: Photo, now_s: float) -> float | None:
         """Take note of how a photo's way ended; return when to look at it again, or None for never."""
         known = self._forget(photo.path)
-        if photo.outcome not in (Outcome.AGAIN, Outcome.LEFT) and not photo.stays:
+        if photo.stays:
+            self._remember(photo.path, _Known(photo.identity, now_s, 0, now_s + ASK_AGAIN_S))
+            return None
+        if photo.outcome not in (Outcome.AGAIN, Outcome.LEFT):
             return None
         if known is None or known.identity != photo.identity:
             known = _Known(photo.identity, now_s, 0, 0.0)
         again_s = now_s + min(BACK_OFF_S[min(known.tries, len(BACK_OFF_S) - 1)], photo.again_within_s)
         obstacle = photo.fault is None or photo.fault.reason is Reason.UNREADABLE
         spent = obstacle and not self._for_ever and known.tries + 1 >= TRIES_OF_ONE_PASS
-        if photo.outcome is Outcome.LEFT or photo.stays or spent:
+        if photo.outcome is Outcome.LEFT or spent:
             again_s = inf
         self._remember(photo.path, _Known(photo.identity, known.since_s, known.tries + 1, again_s))
         return again_s if again_s < inf else None
@@ -83,7 +90,7 @@ class Retries:
 
     def _remember(self, path: Path, known: _Known) -> None:
         self._known[path] = known
-        if known.again_s < inf:
+        if known.tries and known.again_s < inf:
             self._pending.add(path)
         if len(self._known) > MAX_KNOWN:
             self._forget(next(iter(self._known)))

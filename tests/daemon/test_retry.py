@@ -107,3 +107,31 @@ def test_memory_does_not_grow_with_what_is_left_lying(monkeypatch: pytest.Monkey
         retries.take_back(photo(Outcome.AGAIN, path=Path(f"/inbox/{number}")), 100.0)
     known = [number for number in range(25) if not retries.may_try(Path(f"/inbox/{number}"), identity(), 100.0)]
     assert known == list(range(15, 25))
+
+
+def test_what_was_dealt_with_is_left_alone_until_the_ledger_says_otherwise() -> None:
+    known, asked = {PATH: True}, list[Path]()
+
+    def ask(path: Path, _: Identity) -> bool:
+        asked.append(path)
+        return known[path]
+
+    retries = Retries(for_ever=True, known=ask)
+    for now_s in (0.0, 1.0, 59.0):
+        assert not retries.may_try(PATH, identity(), now_s)
+    assert asked == [PATH]
+    assert not retries.pending()
+    assert not retries.may_try(PATH, identity(), 60.0)
+    known[PATH] = False
+    assert not retries.may_try(PATH, identity(), 119.0)
+    assert retries.may_try(PATH, identity(), 120.0)
+    assert retries.may_try(PATH, identity(mtime_ns=9), 61.0)
+
+
+def test_an_original_that_was_copied_is_left_alone_until_the_ledger_says_otherwise() -> None:
+    retries = Retries(for_ever=True, known=lambda *_: False)
+    copied = Photo(PATH, identity(), 0.0, outcome=Outcome.FILED, stays=True)
+    assert retries.take_back(copied, 0.0) is None
+    assert not retries.pending()
+    assert not retries.may_try(PATH, identity(), 59.0)
+    assert retries.may_try(PATH, identity(), 60.0)
