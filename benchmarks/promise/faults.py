@@ -54,7 +54,7 @@ def _fault(world: World, call: str, error: str, when: int, done: dict[str, int])
     done["photos"] += PHOTOS
     ended = _until_filed_or_ended(world)
     strace.terminate()
-    strace.wait()
+    strace.communicate()
     hit = "INJECTED" in log.read_text(errors="replace")
     done["faults"] += hit
     done["ended by one"] += ended
