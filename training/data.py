@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from contract.geometry import Geometry
 from contract.text import printable
 from training.cache import Decoded, cache_folder, decode_all
+from training.check.known import DataFindings, known_findings
 from training.errors import DatasetError
 from training.layout import Dataset, Photo, find_dataset
 from training.progress import Reporter
@@ -55,13 +56,14 @@ class Prepared:
     """What a training starts from.
 
     samples: every photo, at the size of the input. learning: those to train on, at the size of fine-tuning.
-    unreadable: how many photos were left out for that.
+    unreadable: how many photos were left out for that. findings: what was found about the data on the way.
     """
 
     dataset: Dataset
     samples: Samples
     learning: Samples
     unreadable: int
+    findings: DataFindings
 
     def data_hash(self) -> str:
         """SHA-256 over path, content and side of each sample, in order: equal for equal training data."""
@@ -93,8 +95,10 @@ def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -
     decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
     _tell_failures(decoded, reporter)
     samples, twins = _readable(photos, decoded)
+    findings = known_findings(dataset, samples, twins, decoded.looks[decoded.rows >= 0], decoded.failures)
     samples = _sided(samples, twins, dataset.labels, recipe, reporter)
-    return Prepared(dataset, samples, _learning(samples.of("train"), recipe, reporter), len(decoded.failures))
+    learning = _learning(samples.of("train"), recipe, reporter)
+    return Prepared(dataset, samples, learning, len(decoded.failures), findings)
 
 
 def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Reporter) -> Decoded:

@@ -100,6 +100,7 @@ def manifest_of(prepared: Prepared, recipe: Recipe, measured: Measured) -> dict[
             "photos": {name: splits.count(name) for name in ("train", "val", "test")},
             "unreadable": prepared.unreadable,
         },
+        "data_findings": prepared.findings.and_suspects(measured.predictions, prepared.dataset).to_dict(),
         "made_by": {"python": platform.python_version(), **_versions()},
     }
 

@@ -1,7 +1,8 @@
-"""The kinds of findings, and the words that people read about each."""
+"""What a finding is, the kinds of them, and the words that people read about each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Kind(StrEnum):
@@ -20,6 +21,20 @@ class Kind(StrEnum):
     SIZE = "odd-size"
     ASPECT = "odd-aspect"
     BALANCE = "balance"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found.
+
+    photos: numbers of the photos in the dataset; twins stand together in one finding. detail: the rest, in words.
+    facts: plain values that a script would read.
+    """
+
+    kind: Kind
+    photos: tuple[int, ...]
+    detail: str
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.cache import decode_all
-from training.check.findings import Finding
-from training.check.kinds import Kind
+from training.check.kinds import Finding, Kind
 from training.data import Samples
 from training.errors import DatasetError
 from training.layout import Dataset

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from contract.text import printable
-from training.check.findings import Finding
-from training.check.kinds import WORDS, Kind
+from training.check.kinds import WORDS, Finding, Kind
 from training.check.report import Report
 from training.report.gallery import picture
 from training.report.markup import Html, document, h

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from contract.errors import PhotoError, Reason
 from contract.publish import sync_directory
-from training.check.findings import Finding
-from training.check.kinds import Kind
+from training.check.kinds import Finding, Kind
 from training.check.photo import read_photo
 from training.check.report import Report, to_json
 from training.errors import TrainingError

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.text import printable
-from training.check.findings import Finding
-from training.check.kinds import WORDS, Kind
+from training.check.kinds import WORDS, Finding, Kind
 from training.layout import SPLIT_NAMES, Dataset
 
 FORMAT = 1

@@ -1,14 +1,14 @@
 """From a run folder, or an evaluation, to what a report is made of."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from contract.text import printable
 from training.evaluate import Evaluation
 from training.report.about import About, about_run
 from training.report.content import Finding, ReportInput, Step, count
+from training.report.findings import check_step, doubts, findings_of_run
 from training.report.read import read_history, read_predictions
 from training.run import HISTORY, MODEL, PREDICTIONS, Run
 
@@ -24,7 +24,6 @@ def report_of_run(run: Run, findings: Sequence[Finding] = ()) -> ReportInput:
     Raises:
         RunError: predictions.csv is missing or damaged.
     """
-    data = run.manifest.get("dataset", {})
     place = printable("/".join(run.dataset.parts[-2:]))
     return ReportInput(
         title=printable(run.path.resolve().name),
@@ -34,24 +33,11 @@ def report_of_run(run: Run, findings: Sequence[Finding] = ()) -> ReportInput:
         source=f"A classifier of {count(len(run.labels), 'class')}, trained on {place}.",
         history=read_history(run.path / HISTORY),
         thresholds=run.thresholds,
-        findings=(*_of_data(data), *findings),
+        findings=(*findings_of_run(run), *findings),
         card=about_run(run).card,
         recipe=run.recipe,
-        steps=_ways_on(run.path),
+        steps=(*_ways_on(run.path), check_step(run)),
     )
-
-
-def _of_data(data: Mapping[str, Any]) -> Iterator[Finding]:
-    counts = data.get("photos", {})
-    if counts:
-        words = {"train": "to train on", "val": "to check with", "test": "only to report on"}
-        said = ", ".join(f"{number:,} {words.get(name, name)}" for name, number in counts.items() if number)
-        yield Finding("Photos", "note", f"{said}.")
-    unreadable = int(data.get("unreadable", 0))
-    if unreadable:
-        yield Finding("Unreadable", "warning", f"{count(unreadable, 'photo')} could not be read and took no part.")
-    else:
-        yield Finding("Unreadable", "ok", "Every photo could be read.")
 
 
 def _ways_on(run: Path) -> tuple[Step, ...]:
@@ -83,7 +69,7 @@ def report_of_evaluation(
         root=dataset.root,
         source=dataset.sentence(),
         thresholds=known.thresholds,
-        findings=(_unreadable(evaluation), *findings),
+        findings=(_unreadable(evaluation), doubts(evaluation.predictions, dataset.labels), *findings),
         card=(model, *known.card),
         recipe=known.recipe,
         steps=_ways_on_from(evaluation.model),

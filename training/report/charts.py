@@ -1,6 +1,7 @@
 """The report's charts: learning curves, reliability, precision against review, and accuracies with their intervals."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
@@ -44,8 +45,17 @@ def best_epoch(history: Sequence[Mapping[str, Any]]) -> float | None:
     return best[-1] if best and isfinite(best[-1]) else None
 
 
-def learning_chart(series: Mapping[str, Sequence[Point]], kind: str, kept: float | None) -> Html:
-    """Curves over the epochs, with the kept epoch marked."""
+def stage_starts(history: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Where one stage on photos ends and the next begins, between two epochs; none in runs that tell no stages."""
+    told = [(_number(row.get("epoch", "")), row["stage"]) for row in history if row.get("stage")]
+    trained = [(epoch, stage) for epoch, stage in told if epoch > 0]  # epoch 0 is before any stage on photos
+    return [(one + other) / 2 for (one, a), (other, b) in pairwise(trained) if a != b]
+
+
+def learning_chart(
+    series: Mapping[str, Sequence[Point]], kind: str, kept: float | None, starts: Sequence[float] = ()
+) -> Html:
+    """Curves over the epochs, with the kept epoch marked, and the places where a stage begins."""
     values = [y for points in series.values() for _, y in points]
     epochs = [x for points in series.values() for x, _ in points]
     room = (max(values) - min(values)) * 0.08 or 0.05
@@ -53,9 +63,11 @@ def learning_chart(series: Mapping[str, Sequence[Point]], kind: str, kept: float
     frame = Frame((min(epochs), max(*epochs, min(epochs) + 1)), (low, min(high, 1.0) if kind == "accuracy" else high))
     words = "; ".join(f"{name} from {points[0][1]:.3f} to {points[-1][1]:.3f}" for name, points in series.items())
     parts = [axes(frame, "epoch", kind, "y" if kind == "accuracy" else "", whole_x=True)]
-    if kept is not None:
-        (x, bottom), (_, top) = frame.at(kept, frame.y[0]), frame.at(kept, frame.y[1])
-        parts.append(h("line", h("title", f"epoch {kept:g} was kept"), x1=x, x2=x, y1=bottom, y2=top, class_="mark"))
+    marks = [(start, "fine-tuning begins", "start") for start in starts]
+    marks += [] if kept is None else [(kept, f"epoch {kept:g} was kept", "mark")]
+    for epoch, said, class_ in marks:
+        (x, bottom), (_, top) = frame.at(epoch, frame.y[0]), frame.at(epoch, frame.y[1])
+        parts.append(h("line", h("title", said), x1=x, x2=x, y1=bottom, y2=top, class_=class_))
     for number, (name, points) in enumerate(series.items()):
         parts.append(line(frame, points, f"s{number % 4}"))
         if len(points) <= 60:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from training.metrics import Bin
-from training.report.charts import best_epoch, curves, learning_chart, reliability_chart, review_chart
+from training.report.charts import best_epoch, curves, learning_chart, reliability_chart, review_chart, stage_starts
 from training.report.content import ReportInput, count, percent
 from training.report.gallery import WORST, gallery, worst_mistakes
 from training.report.markup import Html, document, h
@@ -63,14 +63,15 @@ def _mistakes(given: ReportInput, thumbs: Thumbnails) -> Html:
 
 def _learning(given: ReportInput) -> Html | None:
     charts = []
-    kept = best_epoch(given.history)
+    kept, starts = best_epoch(given.history), stage_starts(given.history)
     for kind in ("accuracy", "loss"):
         series = curves(given.history, kind)
         if any(len(points) > 1 for points in series.values()):
-            charts.append(h("figure", learning_chart(series, kind, kept)))
+            charts.append(h("figure", learning_chart(series, kind, kept, starts)))
     if not charts:
         return None
     said = "" if kept is None else f" The dashed line marks epoch {kept:g}, whose weights were kept."
+    said += " The dotted line is where fine-tuning begins." if starts else ""
     words = note(f"A training loss is taken on altered photos, and may well stand above the others.{said}")
     return section("learning", "How it learnt", words, h("div", charts, class_="pair"))
 

@@ -3,13 +3,14 @@
 import io
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from contract.publish import publish_bytes
-from training.report.charts import at_thresholds, best_epoch, curves
+from training.report.charts import at_thresholds, best_epoch, curves, stage_starts
 from training.report.content import Part, ReportInput, percent
 from training.report.matrix import shown_classes
 from training.report.scores import review_curve
@@ -18,24 +19,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
+CLASSES = 40
 NAME = 24  # characters of a name; longer ones are cut
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#1b57b0", "#b03f0c", "#0b6b57", "#77419f", "#565c66"
 
 
 def write_pictures(folder: Path, given: ReportInput) -> list[Path]:
-    """Write learning.png (with a history of two epochs or more), confusion.png, reliability.png and review.png.
+    """Write accuracy.png and loss.png (of a history of two epochs or more), confusion, classes, reliability and review.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    drawn = {"confusion": confusion, "reliability": reliability, "review": review}
-    if any(len(points) > 1 for points in curves(given.history, "").values()):
-        drawn = {"learning": learning} | drawn
+    drawn = {"confusion": confusion, "classes": classes, "reliability": reliability, "review": review}
+    for kind in ("loss", "accuracy"):
+        if any(len(points) > 1 for points in curves(given.history, kind).values()):
+            drawn = {kind: partial(learning, kind=kind)} | drawn
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, draw in drawn.items():
         files.append(folder / f"{name}.png")
-        publish_bytes(files[-1], png(lambda figure, draw=draw: draw(figure, given)))  # type: ignore[misc]
+        publish_bytes(files[-1], png(partial(draw, given=given)))
     return files
 
 
@@ -69,21 +72,46 @@ def title(axes: Any, text: str) -> None:
     axes.set_title(text, loc="left", fontweight="bold", parse_math=False)
 
 
-def learning(figure: "Figure", given: ReportInput) -> None:
-    """Accuracies and losses by epoch, one above the other."""
-    kinds = [kind for kind in ("accuracy", "loss") if curves(given.history, kind)]
+def learning(figure: "Figure", given: ReportInput, kind: str) -> None:
+    """Accuracies, or losses, by epoch."""
+    axes = figure.subplots()
+    colours = (BLUE, ORANGE, GREEN, PURPLE) * 9
+    for colour, (name, points) in zip(colours, curves(given.history, kind).items(), strict=False):
+        axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, label=name)
     kept = best_epoch(given.history)
-    for axes, kind in zip(np.ravel(figure.subplots(len(kinds), 1, sharex=True)), kinds, strict=True):
-        for colour, (name, points) in zip(
-            (BLUE, ORANGE, GREEN, PURPLE) * 9, curves(given.history, kind).items(), strict=False
-        ):
-            axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, label=name)
-        if kept is not None:
-            axes.axvline(kept, color=GREY, linestyle="--", linewidth=1)
-        axes.set_ylabel(kind)
-        axes.legend(frameon=False)
-        tidy(axes)
-    axes.set_xlabel("epoch")
+    if kept is not None:
+        axes.axvline(kept, color=GREY, linestyle="--", linewidth=1, label=f"epoch {kept:g}, whose weights were kept")
+    for start in stage_starts(given.history):
+        axes.axvline(start, color=GREY, linestyle=":", linewidth=1.5, label="fine-tuning begins")
+    axes.set(xlabel="epoch", ylabel=kind)
+    axes.locator_params(axis="x", integer=True)
+    axes.legend(frameon=False)
+    title(axes, f"{kind} by epoch".capitalize())
+    tidy(axes)
+
+
+def classes(figure: "Figure", given: ReportInput) -> None:
+    """Precision, recall and F1 of each class, the best F1 on top; of many, those of the lowest F1."""
+    part = given.parts[0]
+    ranked = sorted(part.scores.metrics.classes, key=lambda item: item.f1)
+    shown = ranked[:CLASSES]
+    figure.set_size_inches(7, 1.8 + 0.42 * len(shown))
+    axes = figure.subplots()
+    for place, item in enumerate(shown):
+        axes.plot([item.precision, item.recall], [place, place], color=GREY, linewidth=2, alpha=0.4, zorder=1)
+    marks = (("precision", BLUE, "o"), ("recall", ORANGE, "s"), ("f1", GREEN, "d"))
+    for name, colour, marker in marks:
+        values = [getattr(item, name) for item in shown]
+        axes.scatter(
+            values, range(len(shown)), 46, color=colour, marker=marker, label=name.replace("f1", "F1"), zorder=3
+        )
+    axes.set_yticks(range(len(shown)), [f"{clipped(item.label)} ({item.photos:,})" for item in shown], parse_math=False)
+    least = min(min(item.precision, item.recall) for item in shown)
+    axes.set(xlim=(max(0.0, least - 0.05), 1.01), ylim=(-0.6, len(shown) - 0.4))
+    axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.3 / figure.get_figheight()))
+    few = f", the {CLASSES} of lowest F1" if len(ranked) > CLASSES else ""
+    title(axes, f"Each class of {part.scores.metrics.photos:,} {part.words}{few}")
+    tidy(axes)
 
 
 def confusion(figure: "Figure", given: ReportInput) -> None:

@@ -13,7 +13,8 @@ from training.report.story import at_a_glance, headline
 from training.report.thumbs import Thumbnails
 
 TABLE_ROWS = 250
-FINDING_PHOTOS = 12
+FINDING_PHOTOS = 16
+FEW = 8  # photos of a finding that stand open
 MEANINGS = (
     ("Interval", "Few photos tell the accuracy less exactly than many: 95 % interval (Wilson, 1927)."),
     ("Precision", "Of the photos taken for a class, the share that is of it."),
@@ -140,9 +141,8 @@ def _finding(finding: Finding, given: ReportInput, thumbs: Thumbnails) -> Html:
     ]  # fmt: skip
     more = len(finding.photos) - len(shown)
     rest = note(f"{more:,} more are not shown.") if more else None
-    return h(
-        "div", text, h("details", h("summary", "Show them"), h("ul", items, class_="photos"), rest), class_="finding"
-    )
+    fold = h("details", h("summary", "Show them"), h("ul", items, class_="photos"), rest, open=len(shown) <= FEW)
+    return h("div", text, fold, class_="finding")
 
 
 def card(given: ReportInput) -> Html:

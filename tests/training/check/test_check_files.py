@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.check.findings import Finding, find_all
-from training.check.kinds import Kind
+from training.check.findings import find_all
+from training.check.kinds import Finding, Kind
 from training.check.photo import MAX_FILE_BYTES
 from training.check.scan import scanned
 from training.layout import find_dataset

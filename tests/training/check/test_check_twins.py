@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.check.findings import find_all, members
+from training.check.copies import members
+from training.check.findings import find_all
 from training.check.kinds import Kind
 from training.check.scan import scanned
 from training.layout import find_dataset

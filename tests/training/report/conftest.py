@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,7 @@ def make_run(tmp_path: Path, photos: tuple[Photo, ...]) -> MakeRun:
         of: tuple[Photo, ...] = photos,
         root: Path = tmp_path / "photos",
         epochs: int = 5,
+        **more: Any,
     ) -> Run:
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
@@ -53,7 +55,7 @@ def make_run(tmp_path: Path, photos: tuple[Photo, ...]) -> MakeRun:
             "device": "the CPU, 2 cores",
             "made_by": {"keras": "3.15.1"},
         }  # fmt: skip
-        write_manifest(folder, manifest)
+        write_manifest(folder, manifest | more)
         return load_run(folder)
 
     return make

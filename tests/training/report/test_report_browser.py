@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,7 @@ def report(photos: tuple[Photo, ...], tmp_path: Path) -> Path:
     odd = tmp_path / "photos" / "<script>document.title='taken over'<"
     odd = odd.with_name(odd.name + "\N{DIVISION SLASH}script>.png")
     Image.new("RGB", (64, 64), MAGENTA).save(odd)
-    shown = tuple(replace(photo, path=odd) if number == 3 else photo for number, photo in enumerate(photos))
+    shown = tuple(Photo(odd, photo.label, "val") if number == 3 else photo for number, photo in enumerate(photos))
     given = ReportInput(
         title=EVIL,
         labels=(*LABELS[:2], EVIL),

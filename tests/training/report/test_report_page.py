@@ -44,7 +44,8 @@ def test_the_report_of_a_run_shows_its_figures_curves_data_card_and_next_command
         assert words in shown.text, words
     assert f"phototriage convert {run.path} --output model.onnx" in shown.text
     pictures = sorted(path.name for path in (run.path / "figures").iterdir())
-    assert pictures == ["confusion.png", "learning.png", "reliability.png", "review.png"]
+    names = ("accuracy", "classes", "confusion", "loss", "reliability", "review")
+    assert pictures == [f"{name}.png" for name in names]
     for path in (run.path / "figures").iterdir():
         with Image.open(path) as image:
             assert image.width > 600
@@ -82,7 +83,7 @@ def test_names_of_classes_files_findings_and_settings_are_only_text(given: Repor
         title=EVIL,
         source=EVIL,
         labels=(EVIL, '"><img src=x onerror=alert(1)>', "street"),
-        predictions=Predictions((replace(given.predictions.photos[3], path=odd), *given.predictions.photos[:3]),
+        predictions=Predictions((Photo(odd, given.predictions.photos[3].label, "val"), *given.predictions.photos[:3]),
                                 given.predictions.probabilities[[3, 0, 1, 2]]),
         findings=(Finding(EVIL, "warning", EVIL, ((odd, EVIL),)),),
         card=((EVIL, EVIL),),

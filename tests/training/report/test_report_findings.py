@@ -1,0 +1,90 @@
+"""What a run found out about its data stands in its report, also of runs that kept less, and names stay words."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.training.report.conftest import MakeRun
+from tests.training.report.support import Page
+from training.errors import RunError
+from training.layout import Photo
+from training.report import report_of_run
+from training.report.charts import stage_starts
+from training.report.content import Finding
+from training.report.page import page
+
+EVIL = "<script>alert(1)</script>.jpg"
+FOUND = {
+    "photos": 60,
+    "counts": {"unlisted-folder": 0, "unreadable": 1, "blank": 0, "two-labels": 0, "leak": 2, "duplicate": 0,
+               "near-duplicate": 0, "balance": 1, "suspect-label": 30},
+    "examples": [
+        {"kind": "unreadable", "photos": [f"sea/{EVIL}"], "detail": "the file is empty"},
+        {"kind": "leak", "photos": ["sea/04.jpg", "sea/05.jpg"], "detail": "the same file in train and test"},
+        {"kind": "leak", "photos": ["sea/06.jpg", "sea/07.jpg"], "detail": "the same file in train and test"},
+        {"kind": "balance", "photos": [], "detail": "sea: 3 readable photos to train on, the largest class has 50"},
+        {"kind": "suspect-label", "photos": ["forest/03.jpg"], "detail": "in forest, looks like sea (60% against 20%)"},
+    ],
+}  # fmt: skip
+
+
+def findings(make_run: MakeRun) -> dict[str, Finding]:
+    return {finding.title: finding for finding in report_of_run(make_run(data_findings=FOUND)).findings}
+
+
+def test_each_kind_that_was_found_is_told_with_its_photos_and_the_rest_in_one_line(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    found = findings(make_run)
+    assert found["Unreadable files"].level == "warning"
+    leak = found["The same photo in two splits"]
+    assert leak.sentence.startswith("2 found. ")
+    assert [path.name for path, _ in leak.photos] == ["04.jpg", "05.jpg", "06.jpg", "07.jpg"]
+    assert leak.photos[2] == (tmp_path / "photos" / "sea" / "06.jpg", "2. the same file in train and test")
+    assert found["Suspected wrong labels"].level == "note"
+    assert "sea: 3 readable photos" in found["Class balance"].sentence
+    assert found["Not found"].sentence == (
+        "Looked for in 60 photos, without a find: folders that cannot be listed, blank pictures,"
+        " photos under two labels, exact duplicates, near duplicates."
+    )
+    assert "check-data" in found["The rest"].sentence
+
+
+def test_the_page_shows_them_with_small_pictures_and_the_command_for_the_rest(make_run: MakeRun) -> None:
+    run = make_run(data_findings=FOUND)
+    shown = Page(page(report_of_run(run)))
+    assert "script" not in {tag for tag, _ in shown.elements}
+    assert EVIL in shown.text
+    assert "1. the same file in train and test" in shown.text
+    assert f"phototriage check-data {run.dataset} --run {run.path} --output check" in shown.text
+
+
+def test_a_run_of_before_tells_what_it_kept(make_run: MakeRun) -> None:
+    assert [finding.title for finding in report_of_run(make_run()).findings] == ["Photos", "Unreadable"]
+
+
+@pytest.mark.parametrize("damaged", [[], {"photos": 1}, FOUND | {"counts": {"nonsense": 1}}])
+def test_damaged_findings_are_refused_in_one_sentence(make_run: MakeRun, damaged: object) -> None:
+    with pytest.raises(RunError, match="is damaged"):
+        report_of_run(make_run(data_findings=damaged))
+
+
+HISTORY = [("0", "start"), ("1", "head"), ("2", "head"), ("3", "fine-tune"), ("4", "fine-tune")]
+
+
+def test_a_line_stands_where_one_stage_on_photos_ends_and_the_next_begins() -> None:
+    assert stage_starts([{"epoch": epoch, "stage": stage} for epoch, stage in HISTORY]) == [2.5]
+
+
+def test_a_head_on_features_and_a_history_without_stages_have_no_such_line() -> None:
+    assert stage_starts([{"epoch": "0", "stage": "head"}, {"epoch": "1", "stage": "fine-tune"}]) == []
+    assert stage_starts([{"epoch": "0"}, {"epoch": "1"}]) == []
+
+
+def test_the_page_of_two_stages_says_what_the_dotted_line_is(make_run: MakeRun, photos: tuple[Photo, ...]) -> None:
+    run = make_run()
+    rows = [f"{epoch},{stage},1.0,0.{epoch}5,0.7,True" for epoch, stage in HISTORY]
+    (run.path / "history.csv").write_text("\n".join(["epoch,stage,loss,accuracy,log_loss,best", *rows]))
+    shown = Page(page(report_of_run(run)))
+    assert "The dotted line is where fine-tuning begins." in shown.text
+    assert shown.values("class").count("start") == 2
