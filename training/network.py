@@ -93,11 +93,10 @@ def unfreeze(model: keras.Model, settings: FineTune) -> int:
     """
     base = model.get_layer("base")
     base.trainable = True
-    frozen = base.layers[: _first_learning(base, settings)]
-    if settings.batch_norm == "frozen":
-        frozen = [*frozen, *_batch_norms(base)]
-    for layer in frozen:
-        layer.trainable = False
+    first = _first_learning(base, settings)
+    for place, layer in enumerate(base.layers):  # each one: a base that could learn already sets none of its layers
+        keeps = settings.batch_norm == "frozen" and isinstance(layer, layers.BatchNormalization)
+        layer.trainable = place >= first and not keeps
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from contract.geometry import Geometry, Mode
+from training.backbones import BACKBONES, block_starts
 from training.cache import cache_root, decode_all
 from training.data import Samples
 from training.errors import WeightsError
@@ -79,6 +80,7 @@ def test_layers_are_counted_from_the_end() -> None:
     unfreeze(model, FineTune(unfreeze="2 blocks"))
     assert next(layer.name for layer in layers if layer.trainable) == "block_15_expand"
     assert all(layer.trainable for layer in layers[134:])
+    assert len(block_starts([layer.name for layer in layers])) == BACKBONES["MobileNetV2"].blocks
 
 
 @pytest.mark.usefixtures("small_backbone")
