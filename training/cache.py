@@ -9,11 +9,12 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,13 @@ from PIL import Image
 
 from contract.errors import PhotoError
 from contract.geometry import Geometry, to_input
+from training.digests import SIZE, Digests
 from training.errors import TrainingError
 from training.index import Entry, Index
 from training.plain import plain_status
 
 CHUNK = 512  # photos per commit: what a kill costs at most
+SLICE = 8  # photos handed to a thread at once: handing over takes longer than looking a known one up
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,35 @@ class Decoded:
     """What a dataset looks like in the cache, in the order of the paths asked for.
 
     rows: int64 [N], the row of each photo in `pixels`, -1 for an unreadable one.
-    hashes: SHA-256 of each file, empty for one that could not be opened.
+    hashes: SHA-256 of each file, none for one that could not be opened.
     looks: uint64 [N], difference hash of each photo (`look`). failures: (path, reason) of the unreadable ones.
     pixels: uint8 [rows, S, S, 3], memory-mapped and read-only. fresh: how many had to be decoded now.
     """
 
     rows: NDArray[np.int64]
-    hashes: tuple[bytes, ...]
+    hashes: Digests
     looks: NDArray[np.uint64]
     failures: tuple[tuple[Path, str], ...]
     pixels: NDArray[np.uint8]
     fresh: int
+
+
+@dataclass
+class _Found:
+    """The same while it grows: a few dozen bytes a photo, because there may be a million."""
+
+    rows: "array[int]" = field(default_factory=lambda: array("q"))
+    hashes: bytearray = field(default_factory=bytearray)
+    looks: "array[int]" = field(default_factory=lambda: array("Q"))
+    failures: list[tuple[Path, str]] = field(default_factory=list)
+
+    def add(self, path: Path, entry: Entry) -> None:
+        """Append one photo."""
+        self.rows.append(entry.row)
+        self.hashes += entry.digest.ljust(SIZE, b"\0")
+        self.looks.append(entry.look)
+        if entry.fault:
+            self.failures.append((path, entry.fault))
 
 
 def cache_root() -> Path:
@@ -59,7 +80,7 @@ def cache_folder(geometry: Geometry) -> Path:
 
 
 def decode_all(
-    paths: Sequence[Path],
+    paths: Iterable[Path],
     geometry: Geometry,
     tick: Callable[[int], None] = lambda done: None,
     workers: int | None = None,
@@ -77,26 +98,28 @@ def decode_all(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder), Index.open(folder, geometry) as index:
-            entries = _fill(paths, geometry, index, folder / "pixels.u8", tick, workers or len(os.sched_getaffinity(0)))
-            return _decoded(paths, entries, index, folder / "pixels.u8", geometry.size_px)
+            found = _fill(paths, geometry, index, folder / "pixels.u8", tick, workers or len(os.sched_getaffinity(0)))
+            return _decoded(found, index, folder / "pixels.u8", geometry.size_px)
     except OSError as error:
         raise TrainingError(_unwritable(folder, error)) from error
 
 
 def _fill(
-    paths: Sequence[Path], geometry: Geometry, index: Index, file: Path, tick: Callable[[int], None], workers: int
-) -> list[Entry]:
-    entries: list[Entry] = []
+    paths: Iterable[Path], geometry: Geometry, index: Index, file: Path, tick: Callable[[int], None], workers: int
+) -> _Found:
+    found = _Found()
     with ThreadPoolExecutor(workers, "decode") as pool, file.open("ab") as pixels:
         for chunk in _chunks(paths, CHUNK):
-            work = pool.map(lambda path: _read(path, geometry, index), chunk)
-            for path, (entry, photo) in zip(chunk, work, strict=True):
-                entries.append(_store(path, entry, photo, index, pixels.write))
+            known = index.rows
+            work = pool.map(lambda part: [_read(path, geometry, index) for path in part], _chunks(chunk, SLICE))
+            for path, (entry, photo) in zip(chunk, chain.from_iterable(work), strict=True):
+                found.add(path, _store(path, entry, photo, index, pixels.write))
                 tick(1)
-            pixels.flush()
-            os.fsync(pixels.fileno())  # an index that outlives a power cut must not point at rows that did not
+            if index.rows > known:
+                pixels.flush()
+                os.fsync(pixels.fileno())  # an index that outlives a power cut must not point at rows that did not
             index.commit()
-    return entries
+    return found
 
 
 def _read(path: Path, geometry: Geometry, index: Index) -> tuple[Entry, NDArray[np.uint8] | None]:
@@ -135,16 +158,14 @@ def _store(
     return entry
 
 
-def _decoded(paths: Sequence[Path], entries: list[Entry], index: Index, file: Path, size_px: int) -> Decoded:
-    failures = tuple((path, entry.fault) for path, entry in zip(paths, entries, strict=True) if entry.fault)
+def _decoded(found: _Found, index: Index, file: Path, size_px: int) -> Decoded:
     shape = (index.rows, size_px, size_px, 3)
-    pixels = np.memmap(file, np.uint8, "r", shape=shape) if index.rows else np.zeros(shape, np.uint8)
     return Decoded(
-        rows=np.array([entry.row for entry in entries], np.int64),
-        hashes=tuple(entry.digest for entry in entries),
-        looks=np.array([entry.look for entry in entries], np.uint64),
-        failures=failures,
-        pixels=pixels,
+        rows=np.frombuffer(found.rows, np.int64),
+        hashes=Digests(np.frombuffer(found.hashes, np.uint8).reshape(-1, SIZE)),
+        looks=np.frombuffer(found.looks, np.uint64),
+        failures=tuple(found.failures),
+        pixels=np.memmap(file, np.uint8, "r", shape=shape) if index.rows else np.zeros(shape, np.uint8),
         fresh=index.fresh,
     )
 
@@ -160,7 +181,7 @@ def look(photo: NDArray[np.uint8]) -> int:
     return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes())
 
 
-def _chunks(paths: Sequence[Path], size: int) -> Iterator[list[Path]]:
+def _chunks(paths: Iterable[Path], size: int) -> Iterator[list[Path]]:
     rest = iter(paths)
     while chunk := list(islice(rest, size)):
         yield chunk

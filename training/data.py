@@ -14,6 +14,7 @@ from contract.geometry import Geometry
 from contract.text import printable
 from training.cache import Decoded, cache_folder, decode_all
 from training.check.known import DataFindings, known_findings
+from training.digests import Digests
 from training.errors import DatasetError
 from training.layout import Dataset, Photo, find_dataset
 from training.progress import Reporter
@@ -33,12 +34,12 @@ class Samples:
 
     photos: tuple[Photo, ...]
     rows: NDArray[np.int64]
-    hashes: tuple[bytes, ...]
+    hashes: Digests
     pixels: NDArray[np.uint8]
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        return np.array([photo.label for photo in self.photos], np.int64)
+        return np.fromiter((photo.label for photo in self.photos), np.int64, len(self.photos))
 
     def of(self, *splits: str) -> "Samples":
         """Those of the splits named."""
@@ -47,8 +48,8 @@ class Samples:
     def take(self, numbers: Sequence[int]) -> "Samples":
         """Those at the places named."""
         photos = tuple(self.photos[number] for number in numbers)
-        hashes = tuple(self.hashes[number] for number in numbers)
-        return replace(self, photos=photos, rows=self.rows[np.asarray(numbers, np.int64)], hashes=hashes)
+        places = np.asarray(numbers, np.int64)
+        return replace(self, photos=photos, rows=self.rows[places], hashes=self.hashes.take(places))
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -
         reporter.say(f"Test photos, only reported on: {apart.sentence()}")
         known = {photo.path.resolve() for photo in dataset.of("test")}
         chosen = (photo for photo in apart.of("test") or apart.photos if photo.path.resolve() not in known)
-        photos += [replace(photo, split="test") for photo in chosen]
+        photos += [photo.on("test") for photo in chosen]
     decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
     _tell_failures(decoded, reporter)
     samples, twins = _readable(photos, decoded)
@@ -104,7 +105,7 @@ def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -
 def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Reporter) -> Decoded:
     geometry = Geometry(recipe.input.geometry, size_px)
     with reporter.work(f"Decoding to {size_px} px", len(photos)) as tick:
-        decoded = decode_all([photo.path for photo in photos], geometry, tick)
+        decoded = decode_all((photo.path for photo in photos), geometry, tick)
     place = cache_folder(geometry)
     reporter.say(f"Decoded photos are kept in {place}; {decoded.fresh} of {len(photos)} were decoded now.")
     return decoded
@@ -144,7 +145,7 @@ def _sided(samples: Samples, twins: list[int], labels: tuple[str, ...], recipe: 
     for number, side in zip(free, sides, strict=True):
         splits[number] = side
     kept = sorted({*free, *(n for n, split in enumerate(splits) if split in ("val", "test"))})
-    photos = tuple(replace(photo, split=split) for photo, split in zip(samples.photos, splits, strict=True))
+    photos = tuple(photo.on(split) for photo, split in zip(samples.photos, splits, strict=True))
     sided = replace(samples, photos=photos).take(kept)
     _tell_split(sided, len(twins) - len(set(twins)), reporter)
     return sided

@@ -16,6 +16,11 @@ CREATE TABLE IF NOT EXISTS content (
 CREATE TABLE IF NOT EXISTS file (
     path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest BLOB) WITHOUT ROWID;
 """
+_BY_HASH = "SELECT digest, row, look, fault FROM content WHERE digest = ?"
+_BY_PATH = """
+SELECT digest, row, look, fault FROM file JOIN content USING (digest)
+WHERE path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ?
+"""
 VERSION = 1
 
 
@@ -23,7 +28,7 @@ VERSION = 1
 class Entry:
     """One photo of the index: its SHA-256, its row (-1: none), its difference hash, why it is unreadable.
 
-    stamp: size, mtime and ctime under which the file held that content.
+    stamp: size, mtime and ctime under which the file holds that content; None for what the index knows already.
     """
 
     digest: bytes
@@ -64,28 +69,25 @@ class Index:
             file.unlink(missing_ok=True)
             connection = _connect(file)
             index = cls(connection, pixels, row_bytes)
+        os.utime(file)  # the time of the last use, for `phototriage cache`
         with closing(connection):
             yield index
 
     def by_path(self, path: Path, status: os.stat_result) -> Entry | None:
         """What the file holds, if it has not changed since it was read."""
-        stamp = _stamp(status)
-        sql = "SELECT digest FROM file WHERE path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ?"
         with self._lock:
-            found = self._connection.execute(sql, (_key(path), *stamp)).fetchone()
-        entry = self.by_hash(found[0]) if found else None
-        return replace(entry, stamp=stamp) if entry else None
+            found = self._connection.execute(_BY_PATH, (_key(path), *_stamp(status))).fetchone()
+        return _entry(*found) if found else None
 
     def by_hash(self, digest: bytes) -> Entry | None:
         """What is known of that content."""
         with self._lock:
-            sql = "SELECT row, look, fault FROM content WHERE digest = ?"
-            found = self._connection.execute(sql, (digest,)).fetchone()
-        return Entry(digest, found[0], found[1] & (2**64 - 1), found[2]) if found else None
+            found = self._connection.execute(_BY_HASH, (digest,)).fetchone()
+        return _entry(*found) if found else None
 
     def remember(self, path: Path, entry: Entry) -> None:
-        """Note one photo; what could not even be opened is looked at again next time."""
-        if not entry.digest:
+        """Note one photo, unless it is known; what could not even be opened is looked at again next time."""
+        if entry.stamp is None:
             return
         signed = entry.look - 2**64 if entry.look >= 2**63 else entry.look  # SQLite's integers are signed
         with self._lock:
@@ -94,7 +96,7 @@ class Index:
                 self.fresh += 1
             content = (entry.digest, entry.row, signed, entry.fault)
             self._connection.execute("INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?)", content)
-            file = (_key(path), *(entry.stamp or ()), entry.digest)
+            file = (_key(path), *entry.stamp, entry.digest)
             self._connection.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)", file)
 
     def commit(self) -> None:
@@ -112,6 +114,10 @@ class Index:
             pixels.unlink()
             pixels.touch()
         os.truncate(pixels, self.rows * row_bytes)
+
+
+def _entry(digest: bytes, row: int, look: int, fault: str) -> Entry:
+    return Entry(digest, row, look & (2**64 - 1), fault)
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ scene set. A class folder may hold folders; a photo belongs to the class folder 
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,16 +26,33 @@ SHOWN = 3  # folders that cannot be listed named one by one
 _NOT_CLASSES = frozenset(("__MACOSX", "@eaDir", "lost+found"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Photo:
     """One labelled photo: its path, the index of its class among the labels, and its split.
 
     split: `train`, `val` or `test`; empty while nobody has decided yet.
+
+    There may be a million of them, and a Path takes half a kilobyte: so it is made when it is asked for.
     """
 
-    path: Path
+    folder: str
+    name: str
     label: int
-    split: str = ""
+    split: str
+
+    def __init__(self, path: Path, label: int, split: str = "") -> None:
+        folder, name = os.path.split(path)
+        for field, value in zip(self.__slots__, (sys.intern(folder), name, label, split), strict=True):
+            object.__setattr__(self, field, value)
+
+    @property
+    def path(self) -> Path:
+        """Where the photo is."""
+        return Path(self.folder, self.name)
+
+    def on(self, split: str) -> "Photo":
+        """The same photo on a side."""
+        return self if split == self.split else Photo(self.path, self.label, split)
 
 
 @dataclass(frozen=True)

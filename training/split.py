@@ -4,12 +4,15 @@ Photos with the same content, or nearly the same look, stay on one side: a model
 training would be praised for remembering it.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.errors import DatasetError
+
+Ints = NDArray[np.int64]
 
 
 def split_groups(
@@ -29,32 +32,36 @@ def split_groups(
     Raises:
         DatasetError: a class has no two photos that are not twins.
     """
-    members: dict[int, list[int]] = defaultdict(list)
-    for photo, group in enumerate(groups):
-        members[group].append(photo)
-    by_label: dict[int, list[list[int]]] = defaultdict(list)
-    for twins in members.values():
-        by_label[labels[twins[0]]].append(twins)
-    sides = ["train"] * len(labels)
-    for label, name in enumerate(names):
-        for photo in _drawn(by_label[label], share, np.random.default_rng((seed, label)), name):
-            sides[photo] = "val"
-    return sides
+    _, first, group, sizes = np.unique(np.asarray(groups), return_index=True, return_inverse=True, return_counts=True)
+    side = np.zeros(len(first), np.bool_)
+    for label, members in enumerate(_by_class(np.asarray(labels)[first], first, len(names))):
+        chosen = _drawn(sizes[members].tolist(), share, np.random.default_rng((seed, label)), names[label])
+        side[members[chosen]] = True
+    return ["val" if held else "train" for held in side[group]]
 
 
-def _drawn(groups: list[list[int]], share: float, rng: np.random.Generator, name: str) -> Iterable[int]:
-    if len(groups) < 2:
-        held = sum(map(len, groups))
+def _by_class(labels: Ints, first: Ints, classes: int) -> list[Ints]:
+    """The groups of each class, in the order of their first photos."""
+    order = np.lexsort((first, labels))
+    return np.split(order, np.searchsorted(labels[order], np.arange(1, classes)))
+
+
+def _drawn(sizes: list[int], share: float, rng: np.random.Generator, name: str) -> list[int]:
+    """Which of a class's groups go to validation; each is given as the number of its photos."""
+    if len(sizes) < 2:
+        held = sum(sizes)
         raise DatasetError(
             f"The class {name!r} has {held} readable photo{'s' * (held != 1)} without twins, and needs at least two:"
             " one to learn from and one to check with. Add photos, or take the class out."
         )
-    wanted = share * sum(map(len, groups))
+    wanted = share * sum(sizes)
     drawn: list[int] = []
-    for place in rng.permutation(len(groups))[: len(groups) - 1]:
-        if drawn and len(drawn) + len(groups[place]) / 2 > wanted:
+    held = 0
+    for place in rng.permutation(len(sizes))[: len(sizes) - 1].tolist():
+        if drawn and held + sizes[place] / 2 > wanted:
             break
-        drawn += groups[place]
+        drawn.append(place)
+        held += sizes[place]
     return drawn
 
 
@@ -62,7 +69,7 @@ class Groups:
     """Disjoint sets over photo numbers (union by the smaller number, with path halving)."""
 
     def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
+        self._parent = array("q", range(count))
 
     def find(self, photo: int) -> int:
         """Number of the group: its smallest photo."""

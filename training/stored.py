@@ -116,7 +116,7 @@ def _pixels(root: Path) -> Iterator[Stored]:
         if files:
             size = sum(file.lstat().st_size for file in files)
             photos = sum(file.lstat().st_size for file in files if file.name == "pixels.u8")
-            # Each use writes to the index, if only the paths that it met.
+            # Each use leaves its time on the index.
             used = max(file.lstat().st_mtime for file in _entries(folder))
             rows = photos // (3 * int(named[1]) ** 2)
             yield Stored(PHOTOS, folder.name, tuple(files), rows, size, used, folder / "lock")

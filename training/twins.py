@@ -5,16 +5,19 @@ since calm seas and foggy glaciers share hashes without being the same photo.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from training.digests import Digests
 from training.split import Groups
 
 MAX_BITS = 3
 MAX_THUMBNAIL_DIFFERENCE = 6.0  # of 255, mean over a 16 x 16 thumbnail; a re-encoded photo stays under 3
 _REACH = 32  # neighbours looked at within a band: keeps thousands of plain photos from costing their square
+_THUMBNAILS = 16_384  # kept at hand, 2 kB each: plain photos are compared with dozens of others
 
 
 def find_twins(
@@ -26,14 +29,23 @@ def find_twins(
         hashes: SHA-256 of each photo. looks: its difference hash (training.cache.look).
         rows: its row in pixels, uint8 [rows, S, S, 3].
     """
-    groups = Groups(len(hashes))
-    first: dict[bytes, int] = {}
-    for photo, digest in enumerate(hashes):
-        groups.join(first.setdefault(digest, photo), photo)
+    groups = Groups(len(rows))
+    for one, other in _same(hashes if isinstance(hashes, Digests) else Digests.of(hashes)):
+        groups.join(one, other)
+    thumbnail = lru_cache(_THUMBNAILS)(lambda row: _thumbnail(pixels[row]))
     for one, other in _alike(looks):
-        if groups.find(one) != groups.find(other) and _same_colours(pixels[rows[one]], pixels[rows[other]]):
+        if groups.find(one) != groups.find(other) and _same_colours(thumbnail(rows[one]), thumbnail(rows[other])):
             groups.join(one, other)
     return groups.numbers()
+
+
+def _same(hashes: Digests) -> Iterator[tuple[int, int]]:
+    """Pairs with equal sums, enough to join all that are equal: neighbours in the sorted order."""
+    words = np.ascontiguousarray(hashes.rows).view(np.uint64)
+    order = np.lexsort(words.T)
+    equal = (words[order[:-1]] == words[order[1:]]).all(axis=1)
+    for place in np.flatnonzero(equal):
+        yield int(order[place]), int(order[place + 1])
 
 
 def _alike(looks: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
@@ -48,8 +60,8 @@ def _alike(looks: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
                 yield int(one[place]), int(other[place])
 
 
-def _same_colours(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    return bool(np.abs(_thumbnail(one) - _thumbnail(other)).mean() <= MAX_THUMBNAIL_DIFFERENCE)
+def _same_colours(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
+    return bool(np.abs(one - other).mean() <= MAX_THUMBNAIL_DIFFERENCE)
 
 
 def _thumbnail(photo: NDArray[np.uint8]) -> NDArray[np.int16]:

@@ -32,6 +32,18 @@ def test_a_second_run_decodes_nothing(tmp_path: Path, make_photos: MakePhotos) -
     assert np.array_equal(first.looks, second.looks[::-1])
 
 
+def test_a_second_run_writes_nothing_into_the_index(tmp_path: Path, make_photos: MakePhotos) -> None:
+    paths = make_photos(tmp_path, "red", 5)
+    decode_all(paths, GEOMETRY)
+    (index,) = cache_folder(GEOMETRY).glob("*.sqlite")
+    before = index.read_bytes()
+    decode_all(paths, GEOMETRY)
+    assert index.read_bytes() == before
+    paths[0].touch()  # as if changed: it is read again, and its new times are kept
+    assert decode_all(paths, GEOMETRY).fresh == 0
+    assert index.read_bytes() != before
+
+
 def test_a_moved_dataset_is_known_by_its_content(tmp_path: Path, make_photos: MakePhotos) -> None:
     make_photos(tmp_path / "old", "red", 5)
     decode_all(sorted((tmp_path / "old").iterdir()), GEOMETRY)
