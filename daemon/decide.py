@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from contract.errors import PhotoError, Reason
 from daemon.photo import Outcome
 
-FAILED_FOLDER, REVIEW_FOLDER = "_failed", "_review"
+FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER = "_failed", "_review", "_duplicates"
 
 
 class Verdict(NamedTuple):

@@ -14,6 +14,7 @@ from contract.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
 from contract.geometry import Geometry
 from daemon.alone import StoppedError
+from daemon.companions import WAITS, is_companion
 from daemon.guard import Guard
 from daemon.photo import Identity, Photo
 
@@ -65,6 +66,8 @@ def _read(photo: Photo, wall_s: float) -> bytes:
 
 def _contents(descriptor: int, path: Path, size: int) -> bytes:
     head = os.pread(descriptor, SNIFF_BYTES, 0)
+    if is_companion(path):  # raw data too, which is a TIFF by its first bytes
+        raise PhotoError(Reason.FOREIGN, WAITS)
     if not has_photo_name(path) and sniff(head) is None:
         raise PhotoError(Reason.FOREIGN, "neither its name nor its content is that of a photo")
     if size > MAX_FILE_BYTES:

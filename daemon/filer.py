@@ -1,48 +1,27 @@
 """The last stage: decide, write the intent, move, sync, write the outcome - once per batch, not per photo."""
 
+import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from contract.errors import Reason
 from contract.publish import sync_directory
 from contract.text import printable
 from daemon.clock import Clock
-from daemon.decide import Verdict, decide, decide_fault
+from daemon.companions import LATE_S, WAITS, Companions, companion_name, is_companion, photo_is_coming
 from daemon.filing import SourceChangedError, free_name, sync_file
-from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.modes import place, why_not
 from daemon.photo import Mode, Outcome, Photo
+from daemon.plan import Planner, join
+from daemon.rules import Rules, intent_for, judge
 from daemon.scan import MARKER
 from daemon.why import write_why
 
+__all__ = ["Filer", "Rules"]
+
 OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made the folder anew"
-TOP = 5
-"""How many of the most probable classes the ledger keeps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """By what photos are judged.
-
-    Attributes:
-        labels: the model's, in order.
-        thresholds: probability per label below which a photo wants review.
-        give_up_after_s: how long an unreadable photo must stay unchanged before it is failed.
-        model: SHA-256 of the model file.
-        provider: where it runs.
-        mode: how photos are filed.
-    """
-
-    labels: tuple[str, ...]
-    thresholds: Mapping[str, float]
-    give_up_after_s: float
-    model: str
-    provider: str
-    mode: Mode = Mode.MOVE
 
 
 class Filer:
@@ -62,14 +41,22 @@ class Filer:
         self._clock = clock
         self._owed: dict[int, Outcome | None] = {}
         self._unsynced: dict[Path, Callable[[Path], None]] = {}
+        self._planner = Planner(output, ledger, rules.layout, set_aside=rules.set_aside, made=self._owe_folder)
+        self._companions = Companions()
+        self._behind: list[Photo] = []
 
     def file(self, photos: list[Photo]) -> None:
         """Judge a batch and move what is to be moved; afterwards each photo's `outcome` says what became of it."""
         started_s = self._clock.monotonic_s()
-        folders = {id(photo): self._judge(photo).folder for photo in photos}
-        waiting = [photo for photo in photos if folders[id(photo)]]
+        for photo in photos:
+            judge(photo, self._rules)
+        parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
+        for part in parts:
+            self._companions.wait(part)
+        waiting = [photo for photo in photos if photo.folder]
         while waiting:  # again for those whose free name was taken by somebody else meanwhile
-            waiting = self._attempt(waiting, folders)
+            waiting = self._attempt(waiting)
+        self._follow([part for part in parts if part.follows is None])
         for photo in photos:
             photo.times_ms["file"] = 1e3 * (self._clock.monotonic_s() - started_s)
 
@@ -83,102 +70,78 @@ class Filer:
             self._ledger.conclude(self._owed, self._clock.wall_s())
             self._owed.clear()
 
-    def _judge(self, photo: Photo) -> Verdict:
-        rules = self._rules
-        if photo.scores is not None:
-            verdict = decide(photo.scores, rules.labels, rules.thresholds)
-        elif photo.fault is not None:
-            unchanged_s = max(photo.unchanged_s, photo.waited_s)
-            verdict = decide_fault(photo.fault, unchanged_s, rules.give_up_after_s)
-            if photo.fault.reason is not Reason.UNREADABLE:  # which no time mends: its tries just get rarer
-                photo.again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)
-        else:
-            verdict = Verdict(Outcome.AGAIN, "", reason="the daemon was stopped first")
-        photo.outcome, photo.reason = verdict.outcome, verdict.reason
-        photo.label, photo.probability = verdict.label, verdict.probability
-        return verdict
+    def _attempt(self, photos: list[Photo]) -> list[Photo]:
+        """Carry one batch through the protocol; returns those that must be planned once more."""
+        obstacle = self._output_obstacle()
+        if obstacle:
+            for photo in photos:
+                self._postpone(photo, obstacle)
+            return []
+        try:
+            planned, later, obstacles = self._planner.plan(photos, self._companions)
+        except sqlite3.Error as error:
+            for photo in photos:
+                self._postpone(photo, f"the ledger cannot be read ({error})")
+            return []
+        for photo in photos:
+            if id(photo) in obstacles:
+                self._postpone(photo, obstacles[id(photo)])
+        self._carry_out(planned)
+        for photo in planned:
+            self._look_after_parts(photo)
+        taken = [photo for photo in planned if photo.destination is None]
+        return later + [photo for photo in taken if photo.outcome not in (Outcome.AGAIN, Outcome.GONE)]
 
-    def _attempt(self, photos: list[Photo], folders: Mapping[int, str]) -> list[Photo]:
-        """Carry one batch through the protocol; returns those that must try another name."""
-        planned = self._plan(photos, folders)
+    def _follow(self, parts: list[Photo]) -> None:
+        """File companions that come later than their photo; those whose photo has not come wait for it."""
+        late = []
+        with suppress(sqlite3.Error):  # nothing can be found or filed now: they wait
+            late = [part for part in (*self._behind, *parts) if self._find_photo(part)]
+        self._behind = [part for part in self._behind if part not in late]
+        self._carry_out(late)
+        for part in late:
+            self._companions.leave(part)
+            if part.destination is None and part.outcome is not Outcome.GONE:
+                _wait(part)
+                self._behind.append(part)
+
+    def _find_photo(self, part: Photo) -> bool:
+        """Give a companion its place beside the photo of its name that was filed last, if that still lies there."""
+        if self._rules.mode is Mode.MOVE and photo_is_coming(part.path):
+            return False
+        since_s = self._clock.wall_s() - LATE_S
+        for row, was in reversed(self._ledger.of_name(part.path.parent, part.path.stem, since_s).items()):
+            if os.path.lexists(was.destination):
+                name = companion_name(part.path, was.source, was.destination)
+                join(part, was.destination, free_name(was.destination.parent, name))
+                part.follows_row, part.outcome, part.label = row, was.becomes, was.label
+                part.reason = f"it follows {printable(was.destination.name)}"
+                return True
+        return False
+
+    def _carry_out(self, planned: list[Photo]) -> None:
+        """Take photos that have a destination, and what travels with them, through the protocol."""
+        if not planned:
+            return
         try:
             self.settle_debts()
-            rows = self._ledger.intend([self._intent(photo) for photo in planned], self._clock.wall_s())
+            intents = [intent_for(photo, self._rules) for photo in planned]
+            rows = iter(self._ledger.intend(intents, self._clock.wall_s()))
         except (OSError, sqlite3.Error) as error:
             for photo in planned:
-                _postpone(photo, f"the ledger cannot be written, or what was filed before not be made safe ({error})")
-            return []
-        taken = []
-        for row, photo in zip(rows, planned, strict=True):
-            self._owed[row] = self._place(photo)
-            if photo.destination is None and photo.outcome not in (Outcome.AGAIN, Outcome.GONE):
-                taken.append(photo)
+                self._postpone(
+                    photo, f"the ledger cannot be written, or what was filed before not be made safe ({error})"
+                )
+            return
+        for photo in planned:
+            self._owed[next(rows)] = self._place(photo)
+            for part in photo.companions:
+                self._owed[next(rows)] = self._place(part) if photo.destination else None
         try:
             self.settle_debts()
         except (OSError, sqlite3.Error) as error:
             for photo in planned:
                 photo.reason = photo.reason or f"filed, but not yet safe from a power cut ({error})"
-        return taken
-
-    def _plan(self, photos: list[Photo], folders: Mapping[int, str]) -> list[Photo]:
-        """Give each photo a free destination; those whose folder cannot be made stay."""
-        promised: set[Path] = set()
-        planned: list[Photo] = []
-        obstacle = self._output_obstacle()
-        if obstacle:
-            for photo in photos:
-                _postpone(photo, obstacle)
-            return planned
-        for photo in photos:
-            folder = self._output / folders[id(photo)]
-            try:
-                self._make(folder)
-                photo.destination = free_name(folder, photo.path.name, promised.__contains__)
-            except OSError as error:
-                _postpone(photo, f"{printable(folder)} cannot be used ({error.strerror})")
-                continue
-            promised.add(photo.destination)
-            planned.append(photo)
-        return planned
-
-    def _output_obstacle(self) -> str:
-        """Say why nothing can be filed now: a mount that is away would hide what is filed into its bare folder."""
-        try:
-            (self._output / MARKER).stat()
-        except FileNotFoundError:
-            return OUTPUT_AWAY
-        except OSError as error:
-            return f"the output cannot be used ({error.strerror})"
-        return ""
-
-    def _make(self, folder: Path) -> None:
-        if not folder.is_dir():
-            folder.mkdir()
-            self._unsynced[folder.parent] = sync_directory
-
-    def _intent(self, photo: Photo) -> Intent:
-        assert photo.destination is not None
-        top = {}
-        if photo.scores is not None:
-            order = photo.scores.argsort()[::-1][:TOP]
-            top = {self._rules.labels[index]: round(float(photo.scores[index]), 6) for index in order}
-        return Intent(
-            becomes=photo.outcome,
-            source=photo.path,
-            destination=photo.destination,
-            identity=photo.identity,
-            sha256=photo.sha256,
-            label=photo.label,
-            probability=photo.probability,
-            top=top,
-            threshold=self._rules.thresholds.get(photo.label, 0.0),
-            reason=photo.reason,
-            model=self._rules.model,
-            provider=self._rules.provider,
-            times_ms=photo.times_ms,
-            mode=self._rules.mode,
-            held=None if self._rules.mode is Mode.MOVE else photo.path,
-        )
 
     def _place(self, photo: Photo) -> Outcome | None:
         """Bring one photo to its destination; returns the outcome for the ledger, None if nothing was done."""
@@ -193,13 +156,38 @@ class Filer:
             photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
             return None
         except OSError as error:
-            _postpone(photo, why_not(mode, target, error))
+            self._postpone(photo, why_not(mode, target, error))
             return None
         photo.stays = mode is not Mode.MOVE
         self._owe_syncs(photo.path, target)
-        if photo.outcome is Outcome.FAILED:
+        if photo.outcome is Outcome.FAILED and photo.follows is None:
             self._explain(photo, target)
         return photo.outcome
+
+    def _look_after_parts(self, photo: Photo) -> None:
+        """Let companions that were not filed wait: for their photo, or to follow it where it lies now."""
+        left = [part for part in photo.companions if photo.destination is None or part.destination is None]
+        for part in left:
+            if part.outcome is not Outcome.GONE:
+                _wait(part)
+                (self._companions.wait if photo.destination is None else self._behind.append)(part)
+        photo.companions = [part for part in photo.companions if part not in left]
+
+    def _postpone(self, photo: Photo, reason: str) -> None:
+        photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason
+
+    def _output_obstacle(self) -> str:
+        """Say why nothing can be filed now: a mount that is away would hide what is filed into its bare folder."""
+        try:
+            (self._output / MARKER).stat()
+        except FileNotFoundError:
+            return OUTPUT_AWAY
+        except OSError as error:
+            return f"the output cannot be used ({error.strerror})"
+        return ""
+
+    def _owe_folder(self, folder: Path) -> None:
+        self._unsynced[folder] = sync_directory
 
     def _owe_syncs(self, source: Path, target: Path) -> None:
         if self._rules.mode is not Mode.SYMLINK:  # which has no data of its own
@@ -216,5 +204,6 @@ class Filer:
             photo.reason += f" (and no note could be written: {error.strerror})"
 
 
-def _postpone(photo: Photo, reason: str) -> None:
-    photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason
+def _wait(part: Photo) -> None:
+    part.destination, part.follows, part.follows_row = None, None, None
+    part.outcome, part.reason = Outcome.LEFT, WAITS

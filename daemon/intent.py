@@ -18,6 +18,7 @@ class Intent:
     Attributes:
         part_of: row of the photo that this companion travels with.
         undoes: row whose photo is taken back by this.
+        companions: what travels with it; each gets a row of its own, part of this one.
         held: path in the inbox at which the daemon leaves this very file alone from now on.
     """
 
@@ -38,6 +39,7 @@ class Intent:
     part_of: int | None = None
     undoes: int | None = None
     held: Path | None = None
+    companions: tuple["Intent", ...] = ()
 
     def columns(self) -> dict[str, Any]:
         """Return the row's values by column."""

@@ -8,6 +8,7 @@ commit costs 0.26 ms and is durable.
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from contract.errors import PhototriageError
@@ -71,12 +72,12 @@ class Ledger:
         self._connection.close()
 
     def intend(self, intents: Iterable[Intent], now_s: float) -> list[int]:
-        """Commit one batch of intents, durably; returns their row numbers in order."""
+        """Commit one batch of intents, durably; returns their row numbers in order, companions after their photo."""
         with self._transaction():
             # Asked anew each time: photos are taken back by a process of its own, while this one files.
             last = self._connection.execute("SELECT batch FROM photos ORDER BY id DESC LIMIT 1").fetchone()
             batch = last[0] + 1 if last else 1
-            return [self._insert(intent, batch, now_s) for intent in intents]
+            return [row for intent in intents for row in self._insert_all(intent, batch, now_s)]
 
     def conclude(self, outcomes: Mapping[int, Outcome | None], now_s: float) -> None:
         """Commit what became of intents; None means that nothing was moved, and the row goes."""
@@ -97,10 +98,10 @@ class Ledger:
         """Return the intents to take back without an outcome, by row: a crash, or a process that is at it now."""
         return self._intents("state = 'intent' AND undoes IS NOT NULL")
 
-    def _intents(self, which: str) -> dict[int, Intent]:
+    def _intents(self, which: str, *values: int | float | str | bytes) -> dict[int, Intent]:
         cursor = self._connection.cursor()
         cursor.row_factory = sqlite3.Row
-        rows = cursor.execute(f"SELECT * FROM photos WHERE {which} ORDER BY id")
+        rows = cursor.execute(f"SELECT * FROM photos WHERE {which} ORDER BY id", values)
         return {row["id"]: intent_of(row) for row in rows}
 
     def known(self, path: Path, identity: Identity) -> bool:
@@ -132,6 +133,23 @@ class Ledger:
         self._connection.execute(
             "INSERT OR REPLACE INTO roots VALUES (?, ?, ?, ?)", (role, os.fsencode(path), marker, os.fsencode(mount))
         )
+
+    def of_content(self, sha256: str) -> list[Intent]:
+        """Return what was filed of photos of one content, the oldest first; it may lie elsewhere by now."""
+        same = "sha256 = ? AND part_of IS NULL AND undoes IS NULL AND state IN ('filed', 'review')"
+        return list(self._intents(same, sha256).values())
+
+    def of_name(self, folder: Path, base: str, since_s: float) -> dict[int, Intent]:
+        """Return what was filed from a folder since a time as `base`, or as `base` with an extension, oldest first."""
+        first = os.fsencode(folder / base)
+        named = "(source = ? OR source > ? AND source < ?) AND part_of IS NULL AND undoes IS NULL"
+        filed = "state NOT IN ('intent', 'gone') AND intended_at >= ?"
+        found = self._intents(f"{named} AND {filed}", first, first + b".", first + b"/", since_s)
+        return {row: intent for row, intent in found.items() if base in (intent.source.name, intent.source.stem)}
+
+    def _insert_all(self, intent: Intent, batch: int, now_s: float) -> list[int]:
+        row = self._insert(intent, batch, now_s)
+        return [row, *(self._insert(replace(part, part_of=row), batch, now_s) for part in intent.companions)]
 
     def _insert(self, intent: Intent, batch: int, now_s: float) -> int:
         values = {"batch": batch, "state": "intent", "intended_at": now_s} | intent.columns()

@@ -47,6 +47,8 @@ class Outcome(StrEnum):
     """It is none of ours to move (no photo, or not to be read by this installation) and stays in the inbox."""
     AGAIN = "again"
     """Something other than the photo is in the way, or it may still be growing: it stays, and is tried again."""
+    DUPLICATE = "duplicate"
+    """A photo of equal content is filed already: it is set aside."""
     GONE = "gone"
     """Somebody took it away, or changed it, before it was filed."""
     UNDONE = "undone"
@@ -73,7 +75,11 @@ class Photo:
         scores: float32 [classes].
         label: the class under which it is filed, or `_review`, `_failed`.
         probability: of the most probable class.
+        folder: of the output that it goes to, a class or one that begins with `_`; empty if it stays.
         destination: where it was moved to.
+        companions: files of the same name that travel with it.
+        follows: the photo whose companion this is, where it is filed now.
+        follows_row: of that photo in the ledger, if it was filed before.
         outcome: how its way ended.
         stays: whether its original stays in the inbox though it is filed, as a copy or link.
         again_within_s: latest time to the next try of a photo that stays.
@@ -94,7 +100,11 @@ class Photo:
     scores: NDArray[np.float32] | None = None
     label: str = ""
     probability: float = 0.0
+    folder: str = ""
     destination: Path | None = None
+    companions: list["Photo"] = field(default_factory=list)
+    follows: Path | None = None
+    follows_row: int | None = None
     outcome: Outcome = Outcome.AGAIN
     stays: bool = False
     again_within_s: float = inf

@@ -10,7 +10,7 @@ from typing import Any
 from daemon.intent import Intent, intent_of
 from daemon.photo import Outcome
 
-MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED)
+MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
 """States of photos that lie in the output, as far as the ledger knows."""
 TAKEN_BACK = (Outcome.UNDONE, Outcome.RETRIED)
 STATES = (*(outcome.value for outcome in MOVED), *(outcome.value for outcome in TAKEN_BACK), "gone", "open")

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from contract.text import printable
+from daemon.companions import is_companion
 from daemon.photo import Outcome, Photo
 from daemon.scan import scan
 
@@ -39,6 +40,7 @@ class Report:
         self._advance: Callable[[], None] = _nothing
         self.counts: Counter[str] = Counter()
         self.waiting: set[Path] = set()
+        self._lonely: set[Path] = set()
         self.cut_short = False
 
     def say(self, sentence: str) -> None:
@@ -67,6 +69,10 @@ class Report:
         """Say the sum of all since the beginning: with the rate, after one pass."""
         seconds = time.monotonic() - self._started_s
         self.waiting = {path for path in self.waiting if os.path.lexists(path)}  # its owner may have taken it away
+        with self._lock:
+            self.counts[_LEFT] += sum(os.path.lexists(path) for path in self._lonely)  # whose photo never came
+            self._lonely.clear()
+            self.counts = +self.counts  # without zeros
         moved = sum(count for name, count in self.counts.items() if name not in _NOT_MOVED)
         classes = ", ".join(f"{printable(name)} {count}" for name, count in sorted(self.counts.items()))
         rate = f" in {seconds:.1f} s, {moved / seconds:.0f} photos/s" if once else ""
@@ -98,7 +104,13 @@ class Report:
 
     def _count(self, photo: Photo) -> None:
         self.waiting.discard(photo.path)
-        if photo.outcome is Outcome.AGAIN:
+        self._lonely.difference_update((photo.path, *(part.path for part in photo.companions)))
+        self.counts[_COMPANIONS] += len(photo.companions) + bool(photo.follows_row)
+        if photo.follows is not None:
+            return
+        if photo.outcome is Outcome.LEFT and is_companion(photo.path):
+            self._lonely.add(photo.path)
+        elif photo.outcome is Outcome.AGAIN:
             self.waiting.add(photo.path)
         elif photo.outcome is Outcome.FILED:
             self.counts[photo.label] += 1
@@ -107,8 +119,10 @@ class Report:
 
     def _sentence(self, photo: Photo) -> str:
         name = printable(photo.path.name)
+        if photo.follows is not None:  # its photo's line names it, unless that was said before
+            return f"{name} -> {self._place(photo)}, it follows its photo" if photo.follows_row else ""
         match photo.outcome:
-            case Outcome.FILED | Outcome.REVIEW | Outcome.FAILED:
+            case Outcome.FILED | Outcome.REVIEW | Outcome.FAILED | Outcome.DUPLICATE:
                 self._obstacles.clear()
                 return f"{name} -> {self._where(photo)}"
             case Outcome.LEFT:
@@ -121,15 +135,20 @@ class Report:
         return ""
 
     def _where(self, photo: Photo) -> str:
-        assert photo.destination is not None
-        place = printable(photo.destination.parent.name)
-        if photo.destination.name != photo.path.name:
-            place += "/" + printable(photo.destination.name)
+        place = self._place(photo)
         took = f"{_took_ms(photo):.0f} ms"
-        if photo.outcome is Outcome.FAILED:
-            return f"{place}: {photo.reason}"
+        parts = ", ".join(printable(part.path.name) for part in photo.companions)
+        ending = f", with {parts}" if parts else ""
+        if photo.outcome in (Outcome.FAILED, Outcome.DUPLICATE):
+            return f"{place}: {photo.reason}{ending}"
         unsure = f" ({photo.reason})" if photo.reason else ""
-        return f"{place} {photo.probability:.2f} {took}{unsure}"
+        return f"{place} {photo.probability:.2f} {took}{unsure}{ending}"
+
+    def _place(self, photo: Photo) -> str:
+        assert photo.destination is not None
+        place = printable(os.path.relpath(photo.destination.parent, self._output))
+        renamed = photo.destination.name != photo.path.name
+        return f"{place}/{printable(photo.destination.name)}" if renamed else place
 
     def _line(self, line: str) -> None:
         with self._lock:
@@ -155,14 +174,17 @@ def _nothing() -> None:
     pass
 
 
+_LEFT, _COMPANIONS = "left in the inbox", "companion files"
 _COUNTED_AS = {
     Outcome.REVIEW: "_review",
     Outcome.FAILED: "_failed",
-    Outcome.LEFT: "left in the inbox",
+    Outcome.DUPLICATE: "_duplicates",
+    Outcome.LEFT: _LEFT,
     Outcome.GONE: "gone meanwhile",
 }
 
-_NOT_MOVED = (_COUNTED_AS[Outcome.LEFT], _COUNTED_AS[Outcome.GONE])
+_NOT_MOVED = (_LEFT, _COUNTED_AS[Outcome.GONE], _COMPANIONS)
+"""Counts of what is no photo that was moved."""
 
 
 def _encodable(line: str) -> str:
@@ -177,12 +199,13 @@ def _without(name: str, reason: str) -> str:
 
 def _fact(photo: Photo) -> str:
     facts = {
-        "event": "photo",
+        "event": "photo" if photo.follows is None else "companion",
         "path": str(photo.path),
         "outcome": photo.outcome.value,
         "label": photo.label,
         "probability": round(photo.probability, 6),
         "destination": str(photo.destination) if photo.destination else None,
+        "companions": [str(part.destination) for part in photo.companions],
         "reason": photo.reason,
         "sha256": photo.sha256,
         "times_ms": {name: round(value, 3) for name, value in photo.times_ms.items()},

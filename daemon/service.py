@@ -17,10 +17,11 @@ from daemon.anew import start_anew
 from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.cores import usable_cores
-from daemon.decide import FAILED_FOLDER, REVIEW_FOLDER, review_thresholds
+from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, review_thresholds
 from daemon.filer import Filer, Rules
 from daemon.guard import HANG_S, Guard
 from daemon.intake import Intake
+from daemon.layout import Layout, check_layout
 from daemon.ledger import Ledger
 from daemon.modes import check_mode
 from daemon.notes import Notes
@@ -56,7 +57,8 @@ def serve(settings: Settings, *, once: bool) -> Report:
     with ExitStack() as stack:
         stopped = stack.enter_context(_signals())
         model = open_model(settings.model, settings.device)
-        check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER))
+        check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
+        check_layout(Layout(settings.layout), inbox, output)
         state = state_folder(inbox)
         ledger = Ledger(state / "ledger.sqlite")
         stack.callback(ledger.close)
@@ -177,6 +179,8 @@ def _pipeline(
         model=model.sha256,
         provider=model.provider,
         mode=Mode(settings.mode),
+        layout=Layout(settings.layout),
+        set_aside=settings.duplicates == "set-aside",
     )
     intake = Intake(inbox, clock, report.say, watch=not once, known=ledger.known)
     filer = Filer(output, ledger, rules, clock)

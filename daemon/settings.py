@@ -15,6 +15,7 @@ from typing import Any, Literal
 import click
 
 from contract.shipped import SHIPPED_MODEL
+from daemon.layout import DEFAULT_LAYOUT, Layout, LayoutError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Settings:
     output: Path
     model: Path
     mode: Literal["move", "copy", "hardlink", "symlink"]
+    layout: str
+    duplicates: Literal["keep", "set-aside"]
     device: Literal["auto", "cpu", "cuda"]
     review_below: Literal["off", "auto"] | float
     give_up_after: float
@@ -68,6 +71,20 @@ class FolderOrFile(click.Path):
         if value == "":
             self.fail("The path is empty.", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Template(click.ParamType[str]):
+    """A layout that can be used."""
+
+    name = "template"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the template; one that leads nowhere is wrong usage."""
+        try:
+            Layout(value)
+        except LayoutError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 class Seconds(click.FloatRange):
@@ -137,6 +154,14 @@ _OPTIONS = (
     click.option(
         "--mode", type=click.Choice(["move", "copy", "hardlink", "symlink"]), default="move", show_default=True,
         help="move photos, or leave them in the inbox and file a copy, a hard link or a symbolic link of each.",
+    ),
+    click.option(
+        "--layout", type=Template(), default=DEFAULT_LAYOUT, show_default=True,
+        help="Where below the output a photo goes; {date:%Y/%m}, of taking, is a field too.",
+    ),
+    click.option(
+        "--duplicates", type=click.Choice(["keep", "set-aside"]), default="keep", show_default=True,
+        help="Put photos of equal content as one that is filed already into _duplicates, or file them too.",
     ),
     click.option(
         "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,

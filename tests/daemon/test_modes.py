@@ -186,8 +186,8 @@ def test_one_pass_ends_a_second_one_files_nothing_and_a_new_version_is_filed(tmp
     for name in ("a.jpg", "b.jpg"):
         write(inbox / name, PHOTO + name.encode(), mtime_s=1_500_000_000)
     write(inbox / "torn.jpg", PHOTO[:200], mtime_s=1_500_000_000)
-    options = ("sort", "--inbox", inbox, "--output", output, "--model", model_file(tmp_path), "--mode", str(mode))
-    options += ("--give-up-after", "0")
+    folders = ("--inbox", inbox, "--output", output)
+    options = ("sort", *folders, "--model", model_file(tmp_path), "--mode", str(mode), "--give-up-after", "0")
     assert "sorted 3 photos" in (first := run(*options)).stderr, first.stderr
     assert "sorted 0 photos" in run(*options).stderr
     write(inbox / "new", PHOTO + b"newer").replace(inbox / "b.jpg")

@@ -26,6 +26,11 @@ def probe(settings: Settings) -> None:
 TABLE: list[tuple[str, str, tuple[str, str, str], tuple[Any, ...]]] = [
     ("model", "model", ("f.onnx", "e.onnx", "'c.onnx'"), (*map(Path, ("f.onnx", "e.onnx", "c.onnx")), SHIPPED_MODEL)),
     ("mode", "mode", ("copy", "symlink", '"hardlink"'), ("copy", "symlink", "hardlink", "move")),
+    (
+        "layout", "layout", ("{name}", "{label}/{name}", '"{date}/{name}"'),
+        ("{name}", "{label}/{name}", "{date}/{name}", "{label}/{relpath}/{name}"),
+    ),
+    ("duplicates", "duplicates", ("set-aside", "keep", '"set-aside"'), ("set-aside", "keep", "set-aside", "keep")),
     ("device", "device", ("cuda", "cpu", '"cpu"'), ("cuda", "cpu", "cpu", "auto")),
     ("review-below", "review_below", ("0.5", "auto", "0.25"), (0.5, "auto", 0.25, "off")),
     ("give-up-after", "give_up_after", ("1.5", "2", "3"), (1.5, 2.0, 3.0, 60.0)),
@@ -106,6 +111,8 @@ def test_every_option_is_in_the_table() -> None:
         ("config = 'x'", "unknown key 'config'"),
         ("help = true", "unknown key 'help'"),
         ("as_json = true", "unknown key 'as_json'"),
+        ("layout = '{colour}/{name}'", "{colour} is no field; known are {label}, {relpath}, {name}, {date}"),
+        ("layout = '../{name}'", "'..' is no name for a folder of photos"),
         ("workers = 'many'", "'workers' must be a whole number, and is 'many'"),
         ("workers = -1", "is not in the range"),
         ("workers = 2.5", "'workers' must be a whole number"),

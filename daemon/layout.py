@@ -1,0 +1,106 @@
+"""Where under the output a photo goes: a template of folders, checked once at the start."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from string import Formatter
+
+from contract.errors import PhototriageError
+from contract.text import printable
+
+DEFAULT_LAYOUT = "{label}/{relpath}/{name}"
+FIELDS = ("label", "relpath", "name", "date")
+_EXAMPLE = datetime(2024, 2, 29, 23, 59, 58, tzinfo=UTC)
+_DATE_FORMAT = re.compile(r"(?:[^%{}]|%[YmdHMSyjGVubB%])*")
+"""Parts of a date that name a folder: nothing that depends on a zone, or may be empty."""
+
+
+class LayoutError(PhototriageError):
+    """A template does not say where photos go."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    before: str
+    field: str
+    form: str
+
+
+class Layout:
+    """Fills a template such as `{label}/{date:%Y/%m}/{name}`.
+
+    Args:
+        template: folders and `{name}`, with the fields `{label}`, `{relpath}` (the photo's folder below the inbox),
+            `{name}` and `{date}` (of taking, in the form of strftime).
+
+    Raises:
+        LayoutError: it leads out of the output, or nowhere, or has a field that does not exist.
+    """
+
+    def __init__(self, template: str = DEFAULT_LAYOUT) -> None:
+        self._template = template
+        self._parts = [self._checked(*part) for part in self._parsed()]
+        self.needs_date = any(part.field == "date" for part in self._parts)
+        self._check()
+
+    def place(self, label: str, relpath: Path, name: str, taken: datetime) -> Path:
+        """Return the photo's place below the output.
+
+        Args:
+            label: its class.
+            relpath: its folder below the inbox.
+            name: the file's.
+            taken: when; used only if `needs_date`.
+        """
+        values = {"": "", "label": label, "relpath": "" if relpath == Path() else str(relpath), "name": name}
+        text = ""
+        for part in self._parts:
+            text += part.before + (taken.strftime(part.form) if part.field == "date" else values[part.field])
+        return Path(*(component for component in text.split("/") if component))
+
+    def is_default(self) -> bool:
+        """Tell whether it is the template without which nothing was asked for."""
+        return self._template == DEFAULT_LAYOUT
+
+    def _parsed(self) -> list[tuple[str, str | None, str | None, str | None]]:
+        try:
+            return list(Formatter().parse(self._template))
+        except ValueError as error:
+            raise self._refused(f"its braces do not match ({error})") from error
+
+    def _checked(self, before: str, field: str | None, form: str | None, conversion: str | None) -> _Part:
+        if field is None:
+            return _Part(before, "", "")
+        if field not in FIELDS:
+            raise self._refused(f"{{{field}}} is no field; known are {', '.join(f'{{{name}}}' for name in FIELDS)}")
+        if conversion or (form and field != "date"):
+            raise self._refused(f"{{{field}}} takes no form")
+        if field == "date" and not _DATE_FORMAT.fullmatch(form or ""):
+            raise self._refused(f"{form!r} is no form of a date; such is %Y/%m/%d")
+        return _Part(before, field, form or "%Y-%m-%d")
+
+    def _check(self) -> None:
+        fields = [part.field for part in self._parts]
+        if fields.count("name") != 1 or fields[-1] != "name":
+            raise self._refused("it must end with {name}, which keeps the photo's own and its extension")
+        if self._template.startswith("/"):
+            raise self._refused("it must not be absolute: photos go below the output")
+        for component in str(self.place("x", Path("x"), "x", _EXAMPLE)).split("/"):
+            if component.startswith((".", "~")) or "\0" in component or len(component.encode()) > 255:
+                raise self._refused(f"{printable(component)!r} is no name for a folder of photos")
+
+    def _refused(self, why: str) -> LayoutError:
+        return LayoutError(
+            f"--layout {printable(self._template)!r} cannot be used: {why}. The default: {DEFAULT_LAYOUT}"
+        )
+
+
+def check_layout(layout: Layout, inbox: Path, output: Path) -> None:
+    """Refuse a layout other than the default for an inbox inside the output: what is filed might come to lie in it."""
+    if layout.is_default() or not inbox.is_relative_to(output):
+        return
+    raise LayoutError(
+        f"The inbox {printable(inbox)} lies in the output {printable(output)}, where --layout could file photos into "
+        "it. Pass an inbox outside of the output, or leave --layout out."
+    )

@@ -1,0 +1,121 @@
+"""Where the photos of a batch go: layout, duplicates, companions, and a free name for each."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contract.text import printable
+from daemon.companions import Companions, companion_name
+from daemon.decide import DUPLICATES_FOLDER
+from daemon.filing import MAX_NAME_BYTES, free_number, numbered, sha256_of, shortened
+from daemon.layout import DEFAULT_LAYOUT, Layout
+from daemon.ledger import Ledger
+from daemon.photo import Outcome, Photo
+from daemon.taken import taken_at
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Planner:
+    """Finds each photo of a batch a free place in the output; used by one thread.
+
+    Args:
+        output: root of the class folders.
+        ledger: tells what was filed before.
+        layout: where photos lie below it; those that are not filed under a class lie by the default one.
+        set_aside: whether a photo of equal content as one that is filed goes to `_duplicates`.
+        made: called with the folder in which a new one was made.
+    """
+
+    def __init__(
+        self, output: Path, ledger: Ledger, layout: Layout, *, set_aside: bool, made: Callable[[Path], None]
+    ) -> None:
+        self._output = output
+        self._ledger = ledger
+        self._layout = layout
+        self._set_aside = set_aside
+        self._made = made
+        self._aside = Layout(DEFAULT_LAYOUT)
+
+    def plan(self, photos: list[Photo], companions: Companions) -> tuple[list[Photo], list[Photo], dict[int, str]]:
+        """Give each photo its destination, and let it take its companions along.
+
+        Returns:
+            Those that have a place; those that are to be planned once these are filed, for they may be their
+            duplicates; and by `id` of the others, why their folder cannot be used.
+        """
+        planned: list[Photo] = []
+        later: list[Photo] = []
+        obstacles: dict[int, str] = {}
+        promised: set[Path] = set()
+        contents: set[str] = set()
+        for photo in photos:
+            if self._set_aside and photo.sha256 in contents:
+                later.append(photo)
+                continue
+            contents.add(photo.sha256)
+            self._set_duplicate_aside(photo)
+            place = self._place_of(photo)
+            try:
+                self._make(place.parent)
+            except OSError as error:
+                obstacles[id(photo)] = f"{printable(place.parent)} cannot be used ({error.strerror})"
+                continue
+            photo.companions = companions.claim(photo.path)
+            promised |= _give_names(photo, place, promised)
+            planned.append(photo)
+        return planned, later, obstacles
+
+    def _set_duplicate_aside(self, photo: Photo) -> None:
+        if not self._set_aside or photo.outcome not in (Outcome.FILED, Outcome.REVIEW):
+            return
+        for same in self._ledger.of_content(photo.sha256):
+            if _still_there(same.destination, photo):
+                where = printable(os.path.relpath(same.destination, self._output))
+                photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
+                photo.reason = f"the same photo is filed as {where}"
+                return
+
+    def _place_of(self, photo: Photo) -> Path:
+        layout = self._layout if photo.outcome is Outcome.FILED else self._aside
+        taken = taken_at(photo) if layout.needs_date else _NEVER
+        place = self._output / layout.place(photo.folder, photo.relpath, photo.path.name, taken)
+        if len(os.fsencode(place.name)) > MAX_NAME_BYTES:  # a layout that adds to the name
+            place = place.with_name(shortened(place.stem, place.suffix))
+        return place
+
+    def _make(self, folder: Path) -> None:
+        if folder == self._output or folder.is_dir():
+            return
+        self._make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        self._made(folder.parent)
+
+
+def _give_names(photo: Photo, place: Path, promised: set[Path]) -> set[Path]:
+    """Give a photo and its companions free names of one stem; returns their places."""
+
+    def places(number: int) -> list[Path]:
+        target = place.with_name(numbered(place.name, number))
+        names = [companion_name(part.path, photo.path, target) for part in photo.companions]
+        return [target, *map(target.with_name, names)]
+
+    number = free_number(lambda number: not any(path in promised or os.path.lexists(path) for path in places(number)))
+    photo.destination, *parts = places(number)
+    for part, destination in zip(photo.companions, parts, strict=True):
+        join(part, photo.destination, destination)
+        part.outcome, part.label, part.reason = photo.outcome, photo.label, ""
+    return {photo.destination, *parts}
+
+
+def join(part: Photo, photo: Path, destination: Path) -> None:
+    """Let a companion follow its photo, which is or will be filed at `photo`."""
+    part.follows, part.destination = photo, destination
+
+
+def _still_there(place: Path, photo: Photo) -> bool:
+    try:
+        return place.stat().st_size == photo.identity.size and sha256_of(place) == photo.sha256
+    except OSError:
+        return False

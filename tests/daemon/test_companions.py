@@ -1,0 +1,232 @@
+"""Sidecars, films and raw data travel with the photo of their name, whenever they come; nothing is overwritten."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from contract.errors import PhotoError, Reason
+from daemon.companions import COMPANION_EXTENSIONS, LATE_S, MAX_WAITING, WAITS, Companions, companion_name, is_companion
+from daemon.filer import Filer
+from daemon.photo import Mode, Outcome, Photo
+from tests.daemon.support import (
+    HandClock,
+    daemon,
+    identity_of,
+    model_file,
+    opened_filer,
+    opened_ledger,
+    plain,
+    roots,
+    run,
+    scored,
+    tree,
+    unique,
+    write,
+)
+
+
+def part(path: Path, data: bytes = b"sidecar") -> Photo:
+    """Return a companion as it comes out of the decoder."""
+    write(path, data)
+    return Photo(path, identity_of(path), 0.0, fault=PhotoError(Reason.FOREIGN, WAITS))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(tree(folder))
+
+
+def test_companions_are_known_by_their_ending_whatever_its_case() -> None:
+    for name in ("a.xmp", "a.XMP", "a.jpg.xmp", "a.AAE", "a.json", "a.MOV", "a.CR2", "a.nef", "a.Dng"):
+        assert is_companion(Path(name)), name
+    for name in ("a.jpg", "a.txt", "a.jpg.why.txt", "xmp", "a.xmp.bak", "a.mp4"):
+        assert not is_companion(Path(name)), name
+    assert all(extension == extension.lower() for extension in COMPANION_EXTENSIONS)
+
+
+@pytest.mark.parametrize(
+    ("companion", "destination", "name"),
+    [
+        ("IMG_1.xmp", "IMG_1.jpg", "IMG_1.xmp"), ("IMG_1.XMP", "IMG_1-2.jpg", "IMG_1-2.XMP"),
+        ("IMG_1.jpg.xmp", "IMG_1-2.jpg", "IMG_1-2.jpg.xmp"), ("IMG_1.xmp", "2024 IMG_1.jpg", "2024 IMG_1.xmp"),
+    ],
+)  # fmt: skip
+def test_a_companion_gets_its_photos_new_stem(companion: str, destination: str, name: str) -> None:
+    assert companion_name(Path("in", companion), Path("in/IMG_1.jpg"), Path("red", destination)) == name
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["before", "in one batch"])
+def test_companions_travel_in_the_transaction_of_their_photo_under_one_free_stem(
+    tmp_path: Path, together: bool
+) -> None:
+    inbox, output = roots(tmp_path)
+    (output / "red").mkdir()
+    write(output / "red" / "a.jpg", b"theirs")
+    write(output / "red" / "a-1.AAE", b"theirs")
+    parts = [part(inbox / name, name.encode()) for name in ("a.xmp", "a.AAE", "a.jpg.json", "b.xmp", "a.png.xmp")]
+    photo = scored(write(inbox / "a.jpg", plain("red")))
+    with opened_filer(output, tmp_path / "l") as filer:
+        if together:
+            filer.file([*parts, photo])
+        else:
+            filer.file(parts)
+            assert {one.outcome for one in parts} == {Outcome.LEFT}
+            filer.file([photo])
+    assert photo.destination == output / "red" / "a-2.jpg"
+    assert tree(output / "red") == {
+        "a.jpg": b"theirs", "a-1.AAE": b"theirs", "a-2.jpg": plain("red"), "a-2.xmp": b"a.xmp", "a-2.AAE": b"a.AAE",
+        "a-2.jpg.json": b"a.jpg.json",
+    }  # fmt: skip
+    assert names(inbox) == ["a.png.xmp", "b.xmp"]
+    with opened_ledger(tmp_path / "l") as ledger:
+        rows = ledger._connection.execute("SELECT id, batch, part_of, state, label FROM photos ORDER BY id").fetchall()
+    assert rows == [(1, 1, None, "filed", "red"), *((row, 1, 1, "filed", "red") for row in (2, 3, 4))]
+
+
+def test_companions_that_come_late_follow_their_photo_and_overwrite_nothing(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([scored(write(inbox / "a.jpg", unique("red", n))) for n in (1,)])
+        filer.file([scored(write(inbox / "a.jpg", unique("red", 2)))])
+        write(output / "red" / "a-1.xmp", b"theirs")
+        late = [part(inbox / "a.xmp"), part(inbox / "a.jpg.json")]
+        filer.file(late)
+    assert [one.outcome for one in late] == [Outcome.FILED] * 2
+    assert [one.reason for one in late] == ["it follows a-1.jpg"] * 2
+    assert names(output / "red") == ["a-1-1.xmp", "a-1.jpg", "a-1.jpg.json", "a-1.xmp", "a.jpg"]
+    assert tree(output / "red")["a-1.xmp"] == b"theirs"
+    with opened_ledger(tmp_path / "l") as ledger:
+        rows = ledger._connection.execute("SELECT part_of FROM photos WHERE part_of IS NOT NULL").fetchall()
+    assert rows == [(2,), (2,)]
+
+
+@pytest.mark.parametrize("why", ["too late", "photo gone", "a new photo is coming", "another folder"])
+def test_a_companion_that_may_be_another_photos_waits(tmp_path: Path, why: str) -> None:
+    inbox, output = roots(tmp_path)
+    clock = HandClock()
+    with opened_filer(output, tmp_path / "l", clock) as filer:
+        filer.file([scored(write(inbox / "a.jpg", plain("red")))])
+        place = inbox / "a.xmp"
+        if why == "too late":
+            clock.turn(LATE_S + 1)
+        elif why == "photo gone":
+            (output / "red" / "a.jpg").unlink()
+        elif why == "a new photo is coming":
+            write(inbox / "a.JPG", plain("green"))
+        else:
+            (inbox / "sub").mkdir()
+            place = inbox / "sub" / "a.xmp"
+        late = part(place)
+        filer.file([late])
+        assert (late.outcome, late.destination) == (Outcome.LEFT, None)
+        assert place.exists()
+        if why == "a new photo is coming":
+            filer.file([scored(inbox / "a.JPG", "green")])
+            assert names(output / "green") == ["a.JPG", "a.xmp"]
+
+
+def test_companions_go_where_their_photo_goes_also_into_failed_and_get_no_note(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    torn = scored(write(inbox / "a.jpg", b"torn"))
+    torn.scores, torn.fault, torn.unchanged_s = None, PhotoError(Reason.CORRUPT, "torn"), 1e6
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([part(inbox / "a.xmp"), torn])
+    assert names(output) == ["_failed/a.jpg", "_failed/a.jpg.why.txt", "_failed/a.xmp"]
+
+
+def test_companions_of_a_photo_that_stays_stay_and_travel_with_it_later(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    write(output / "red", b"a file in the way")
+    photo = scored(write(inbox / "a.jpg", plain("red")))
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([part(inbox / "a.xmp"), photo])
+        assert photo.outcome is Outcome.AGAIN
+        assert names(inbox) == ["a.jpg", "a.xmp"]
+        (output / "red").unlink()
+        filer.file([photo])
+    assert names(output) == ["red/a.jpg", "red/a.xmp"]
+
+
+def test_a_companion_that_was_rewritten_is_not_taken_in_its_old_state(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([part(inbox / "a.xmp")])
+        write(inbox / "a.xmp", b"half of the new")
+        filer.file([scored(write(inbox / "a.jpg", plain("red")))])
+        assert names(inbox) == ["a.xmp"]
+        filer.file([part(inbox / "a.xmp", b"the new one")])
+    assert tree(output / "red")["a.xmp"] == b"the new one"
+
+
+def test_a_companion_whose_own_move_fails_follows_with_the_next_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox, output = roots(tmp_path)
+    real = Filer._place
+
+    def meddled(self: Filer, photo: Photo) -> Outcome | None:
+        """Take the name of the companion at the last moment."""
+        if photo.follows is not None and photo.follows_row is None:
+            write(output / "red" / "a.xmp", b"theirs")
+        return real(self, photo)
+
+    monkeypatch.setattr(Filer, "_place", meddled)
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([part(inbox / "a.xmp"), scored(write(inbox / "a.jpg", plain("red")))])
+    assert tree(output / "red") == {"a.jpg": plain("red"), "a.xmp": b"theirs", "a-1.xmp": b"sidecar"}
+    assert names(inbox) == []
+
+
+@pytest.mark.parametrize("mode", [Mode.COPY, Mode.HARDLINK, Mode.SYMLINK])
+def test_where_photos_stay_their_companions_stay_too_and_are_not_filed_twice(tmp_path: Path, mode: Mode) -> None:
+    inbox, output = roots(tmp_path)
+    early, photo = part(inbox / "a.xmp"), scored(write(inbox / "a.jpg", plain("red")))
+    with opened_filer(output, tmp_path / "l", mode=mode) as filer:
+        filer.file([early, photo])
+        late = part(inbox / "a.json")
+        filer.file([late])
+    assert names(inbox) == ["a.jpg", "a.json", "a.xmp"]
+    assert sorted(path.name for path in (output / "red").iterdir()) == ["a.jpg", "a.json", "a.xmp"]
+    assert early.stays
+    with opened_ledger(tmp_path / "l") as ledger:
+        assert all(ledger.known(one.path, one.identity) for one in (early, photo, late))
+
+
+def test_the_memory_of_companions_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert MAX_WAITING >= 100_000
+    monkeypatch.setattr("daemon.companions.MAX_WAITING", 2)
+    waiting = Companions()
+    for name in "abc":
+        waiting.wait(part(tmp_path / f"{name}.xmp"))
+    assert waiting.claim(tmp_path / "a.jpg") == []
+    assert [one.path.name for one in waiting.claim(tmp_path / "c.jpg")] == ["c.xmp"]
+
+
+def test_one_pass_takes_all_of_them_along_and_a_raw_file_is_never_taken_for_a_photo(tmp_path: Path) -> None:
+    inbox, output = tmp_path / "in", tmp_path / "out"
+    inbox.mkdir()
+    write(inbox / "a.jpg", plain("red"))
+    write(inbox / "a.CR2", b"II*\0" + bytes(100))
+    write(inbox / "lonely.NEF", b"II*\0" + bytes(100))
+    options = ("sort", "--inbox", inbox, "--output", output, "--model", model_file(tmp_path))
+    done = run(*options)
+    assert done.returncode == 0, done.stderr
+    assert "sorted 1 photo " in done.stderr
+    assert "companion files 1, left in the inbox 1, red 1" in done.stderr
+    assert "lonely.NEF stays in the inbox: it waits for the photo whose name it shares" in done.stdout
+    assert names(output) == ["red/a.CR2", "red/a.jpg"]
+    assert names(inbox) == ["lonely.NEF"]
+
+
+def test_a_daemon_files_a_sidecar_that_comes_after_its_photo(tmp_path: Path) -> None:
+    inbox, output = tmp_path / "in", tmp_path / "out"
+    inbox.mkdir()
+    with daemon("--inbox", inbox, "--output", output, "--model", model_file(tmp_path)) as one:
+        one.ready()
+        write(inbox / "a.jpg", plain("red"))
+        one.photos({"a.jpg"})
+        write(inbox / "a.jpg.xmp", b"sidecar")
+        event = one.until(lambda event: event["event"] == "companion", "the sidecar")
+        assert one.stop() == 0
+    assert json.loads(json.dumps(event))["destination"] == str(output / "red" / "a.jpg.xmp")
+    assert names(output) == ["red/a.jpg", "red/a.jpg.xmp"]

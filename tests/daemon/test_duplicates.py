@@ -1,0 +1,64 @@
+"""With `--duplicates set-aside` a photo of equal content goes to `_duplicates`, while the first one is still there."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.photo import Mode, Outcome, Photo
+from tests.daemon.support import opened_filer, plain, roots, scored, tree, write
+
+
+def filed(tmp_path: Path, *batches: list[str], set_aside: bool = True, mode: Mode = Mode.MOVE) -> list[Photo]:
+    """File batches of photos of equal content, one after the other; returns all."""
+    inbox, output = tmp_path / "inbox", tmp_path / "output"
+    if not inbox.exists():
+        roots(tmp_path)
+    photos = []
+    with opened_filer(output, tmp_path / "l", set_aside=set_aside, mode=mode) as filer:
+        for batch in batches:
+            some = [scored(write(inbox / name, plain("red"))) for name in batch]
+            filer.file(some)
+            photos += some
+    return photos
+
+
+@pytest.mark.parametrize("batches", [[["a.jpg", "b.jpg", "c.jpg"]], [["a.jpg"], ["b.jpg", "c.jpg"]]])
+def test_the_second_of_equal_photos_is_set_aside(tmp_path: Path, batches: list[list[str]]) -> None:
+    photos = filed(tmp_path, *batches)
+    assert [photo.outcome for photo in photos] == [Outcome.FILED, Outcome.DUPLICATE, Outcome.DUPLICATE]
+    assert sorted(tree(tmp_path / "output")) == ["_duplicates/b.jpg", "_duplicates/c.jpg", "red/a.jpg"]
+    assert photos[1].reason == "the same photo is filed as red/a.jpg"
+    assert tree(tmp_path / "inbox") == {}
+
+
+def test_by_default_both_are_filed(tmp_path: Path) -> None:
+    filed(tmp_path, ["a.jpg"], ["a.jpg"], set_aside=False)
+    assert sorted(tree(tmp_path / "output")) == ["red/a-1.jpg", "red/a.jpg"]
+
+
+@pytest.mark.parametrize("change", ["moved on", "edited", "edited to equal length"])
+def test_a_photo_whose_first_copy_is_no_longer_there_is_filed(tmp_path: Path, change: str) -> None:
+    filed(tmp_path, ["a.jpg"])
+    first = tmp_path / "output" / "red" / "a.jpg"
+    if change == "moved on":
+        first.rename(tmp_path / "kept.jpg")
+    else:
+        first.write_bytes(b"edited" if change == "edited" else bytes(len(plain("red"))))
+    (photo,) = filed(tmp_path, ["b.jpg"])
+    assert photo.outcome is Outcome.FILED
+    assert tree(tmp_path / "output")["red/b.jpg"] == plain("red")
+
+
+def test_the_one_whose_name_was_taken_is_not_the_duplicate_of_itself(tmp_path: Path) -> None:
+    filed(tmp_path, ["a.jpg"])
+    (again,) = filed(tmp_path, ["a.jpg"])
+    assert again.outcome is Outcome.DUPLICATE
+    (third,) = filed(tmp_path, ["a.jpg"])
+    assert third.destination == tmp_path / "output" / "_duplicates" / "a-1.jpg"
+
+
+def test_copies_are_set_aside_too_and_their_originals_stay(tmp_path: Path) -> None:
+    photos = filed(tmp_path, ["a.jpg", "b.jpg"], mode=Mode.COPY)
+    assert [photo.outcome for photo in photos] == [Outcome.FILED, Outcome.DUPLICATE]
+    assert sorted(tree(tmp_path / "output")) == ["_duplicates/b.jpg", "red/a.jpg"]
+    assert sorted(tree(tmp_path / "inbox")) == ["a.jpg", "b.jpg"]

@@ -1,0 +1,140 @@
+"""A layout says where photos go, never out of the output; a wrong one is refused at the start."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+
+from contract.errors import PhotoError, Reason
+from daemon.layout import DEFAULT_LAYOUT, Layout, LayoutError, check_layout
+from daemon.photo import Photo
+from daemon.taken import taken_at
+from tests.daemon.support import QUICK, encoded, identity_of, opened_filer, plain, roots, run, scored, tree, write
+
+TAKEN = datetime(2024, 7, 3, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("template", "relpath", "place"),
+    [
+        (DEFAULT_LAYOUT, "", "red/a.jpg"),
+        (DEFAULT_LAYOUT, "trip/day 1", "red/trip/day 1/a.jpg"),
+        ("{name}", "trip", "a.jpg"),
+        ("{label}/{date:%Y/%m}/{name}", "trip", "red/2024/07/a.jpg"),
+        ("{date}/{label}-{name}", "", "2024-07-03/red-a.jpg"),
+        ("by class/{label}/{date:%Y-%m-%d %H.%M.%S} {name}", "", "by class/red/2024-07-03 12.00.00 a.jpg"),
+        ("{{x}}/{name}", "", "{x}/a.jpg"),
+    ],
+)
+def test_a_template_is_filled(template: str, relpath: str, place: str) -> None:
+    assert Layout(template).place("red", Path(relpath), "a.jpg", TAKEN) == Path(place)
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("", "must end with {name}"), ("{label}", "must end with {name}"), ("{name}/{label}", "must end with {name}"),
+        ("{name}.jpg", "must end with {name}"), ("{name}{name}", "must end with {name}"),
+        ("{label}/{nam}", "{nam} is no field; known are {label}, {relpath}, {name}, {date}"),
+        ("{}/{name}", "{} is no field"), ("{0}/{name}", "{0} is no field"), ("{label.x}/{name}", "{label.x} is no"),
+        ("{label[0]}/{name}", "is no field"), ("{label", "its braces do not match"), ("{label}}/{name}", "braces"),
+        ("{label:%Y}/{name}", "{label} takes no form"), ("{label!r}/{name}", "{label} takes no form"),
+        ("{date:%Q}/{name}", "'%Q' is no form of a date"), ("{date:%Y{name}}/{name}", "is no form of a date"),
+        ("/{name}", "it must not be absolute"), ("/srv/{label}/{name}", "it must not be absolute"),
+        ("../{name}", "'..' is no name"), ("{label}/../{name}", "'..' is no name"), ("{date:..}/{name}", "'..' is no"),
+        ("{label}/.hidden/{name}", "'.hidden' is no name"), (".{label}/{name}", "is no name"),
+        ("{label}/x\0y/{name}", "is no name"), ("x" * 256 + "/{name}", "is no name"),
+        (".{name}", "is no name"), ("{label}/~{name}", "is no name"),
+    ],
+)  # fmt: skip
+def test_a_template_that_leads_elsewhere_or_nowhere_is_refused(template: str, why: str) -> None:
+    with pytest.raises(LayoutError, match="cannot be used") as refused:
+        Layout(template)
+    assert why in str(refused.value)
+    assert str(refused.value).endswith(DEFAULT_LAYOUT)
+
+
+@QUICK
+@given(st.text(st.sampled_from("{}labelnmrpthd:%Ym/.~ "), max_size=30).map(lambda text: text + "{name}"))
+def test_no_template_that_is_taken_leads_out_of_the_output(template: str) -> None:
+    try:
+        layout = Layout(template)
+    except LayoutError:
+        return
+    place = layout.place("red", Path("a/b"), "n.jpg", TAKEN)
+    assert not place.is_absolute()
+    assert ".." not in place.parts
+    assert place.name.endswith("n.jpg")
+
+
+def test_an_inbox_in_the_output_needs_the_default_layout(tmp_path: Path) -> None:
+    check_layout(Layout(), tmp_path / "in", tmp_path)
+    check_layout(Layout("{name}"), tmp_path, tmp_path / "out")
+    with pytest.raises(LayoutError, match="Pass an inbox outside of the output"):
+        check_layout(Layout("{name}"), tmp_path / "in", tmp_path)
+
+
+def photo_with(path: Path, **tags: str) -> Photo:
+    image = Image.new("RGB", (8, 8))
+    exif = image.getexif()
+    for name, text in tags.items():
+        tag = ExifTags.Base[name]
+        (exif if name == "DateTime" else exif.get_ifd(ExifTags.IFD.Exif))[tag] = text
+    write(path, encoded(image, exif=exif), mtime_s=1_500_000_000)
+    return Photo(path, identity_of(path), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("tags", "year"),
+    [
+        ({"DateTimeOriginal": "2019:05:06 07:08:09", "DateTime": "2022:01:01 00:00:00"}, 2019),
+        ({"DateTimeDigitized": "2020:05:06 07:08:09"}, 2020),
+        ({"DateTime": "2021:05:06 07:08:09"}, 2021),
+        ({}, 2017), ({"DateTimeOriginal": "0000:00:00 00:00:00"}, 2017), ({"DateTimeOriginal": "yesterday"}, 2017),
+    ],
+)  # fmt: skip
+def test_the_date_of_taking_is_the_cameras_else_that_of_the_last_change(
+    tmp_path: Path, tags: dict[str, str], year: int
+) -> None:
+    assert taken_at(photo_with(tmp_path / "a.jpg", **tags)).year == year
+
+
+def test_a_file_that_cannot_be_read_was_taken_when_it_changed(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jpg", b"no photo", mtime_s=1_500_000_000)
+    assert taken_at(Photo(path, identity_of(path), 0.0)).year == 2017
+
+
+def test_photos_lie_by_the_layout_and_what_is_not_filed_lies_by_the_default_one(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    one, two, three = (write(inbox / f"{n}.jpg", plain("red"), mtime_s=1_500_000_000) for n in range(3))
+    unsure, torn = scored(two, "green"), scored(three)
+    torn.scores, torn.fault, torn.unchanged_s = None, PhotoError(Reason.CORRUPT, "torn"), 1e6
+    torn.relpath = Path("trip")
+    thresholds = {"red": 0.0, "green": 1.0, "blue": 0.0}
+    with opened_filer(
+        output, tmp_path / "l", layout=Layout("{date:%Y/%m}/{label}/{name}"), thresholds=thresholds
+    ) as filer:
+        filer.file([scored(one), unsure, torn])
+    assert sorted(tree(output)) == [
+        "2017/07/red/0.jpg", "_failed/trip/2.jpg", "_failed/trip/2.jpg.why.txt", "_review/1.jpg",
+    ]  # fmt: skip
+
+
+def test_a_name_that_the_layout_makes_too_long_is_cut(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l", layout=Layout("{label}-{name}")) as filer:
+        filer.file([scored(write(inbox / ("x" * 251 + ".jpg"), plain("red")))])
+    (name,) = tree(output)
+    assert name == "red-" + "x" * 247 + ".jpg"
+
+
+def test_the_layout_is_an_option_and_a_wrong_one_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    done = run("sort", "--inbox", tmp_path / "in", "--output", tmp_path / "out", "--layout", "{colour}/{name}")
+    assert done.returncode == 2
+    assert "{colour} is no field" in " ".join(done.stderr.split())
+    assert not os.path.lexists(tmp_path / "out")
