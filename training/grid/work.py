@@ -5,19 +5,23 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from contract.errors import PhototriageError
 from contract.text import printable
 from training.data import prepare
 from training.errors import TrainingError
 from training.grid.child import run_child
 from training.grid.folder import KEPT, check_grid, finished_run, recipe_file, write_recipes
 from training.grid.outcome import Outcome, State, look
+from training.grid.pictures import write_pictures
 from training.grid.plan import Cell, plan
 from training.grid.results import Results, results_of
 from training.grid.show import show
-from training.grid.write import write_results
+from training.grid.write import PAGE, write_results
 from training.progress import Reporter, duration
 from training.recipe_file import Grid
-from training.report.write import unwritable
+from training.report.adapters import report_of_run
+from training.report.write import REPORT, unwritable, write_report
+from training.run import MANIFEST, load_run
 from training.unfinished import claimed
 
 PROGRAM = (sys.executable, "-m", "phototriage")
@@ -58,7 +62,9 @@ def run_grid(
         with claimed(output):
             check_grid(output, dataset, grid, restart)  # again: another process may have begun there
             write_recipes(output, grid, cells)
+            _complete(output, cells, reporter)
             results = _train_all(output, grid, cells, train, reporter)
+            _compare(results, reporter)
     except OSError as error:
         raise TrainingError(unwritable(output, error)) from error
     except KeyboardInterrupt:
@@ -103,8 +109,27 @@ def _train_all(
         outcomes[cell.name] = look(output, cell, reason)
         results = results_of(output, grid, outcomes.values())
         write_results(results)
-    show(results, reporter)
     return results
+
+
+def _complete(output: Path, cells: Sequence[Cell], reporter: Reporter) -> None:
+    """Write the reports that a kill came before: the runs themselves were finished."""
+    for cell in cells:
+        folder = output / cell.name
+        if (folder / MANIFEST).is_file() and not (folder / REPORT).is_file():
+            try:
+                write_report(folder, report_of_run(load_run(folder)))
+            except PhototriageError as error:
+                reporter.say(str(error))
+
+
+def _compare(results: Results, reporter: Reporter) -> None:
+    write_pictures(results)
+    show(results, reporter)
+    if results.best is not None:
+        reporter.say(f"The comparison is {printable(results.folder / PAGE)}.")
+        best = printable(results.folder / results.best.cell.name)
+        reporter.say(f"Next: phototriage convert {best} --output model.onnx")
 
 
 def _tell_plan(output: Path, outcomes: dict[str, Outcome], waiting: int, reporter: Reporter) -> None:

@@ -4,16 +4,20 @@ import json
 
 from contract.publish import publish_bytes
 from training.grid.folder import GRID
+from training.grid.page import page
 from training.grid.results import Results
 from training.grid.show import csv_text
 
+PAGE, TABLE = "grid.html", "grid.csv"
+
 
 def write_results(results: Results) -> None:
-    """Write grid.json and grid.csv.
+    """Write grid.json, grid.csv and grid.html.
 
     Raises:
         OSError: the folder cannot be written.
     """
     text = json.dumps(results.to_dict(), indent=2, ensure_ascii=False) + "\n"
     publish_bytes(results.folder / GRID, text.encode("utf-8", "surrogateescape"))
-    publish_bytes(results.folder / "grid.csv", csv_text(results).encode("utf-8", "surrogateescape"))
+    publish_bytes(results.folder / TABLE, csv_text(results).encode("utf-8", "surrogateescape"))
+    publish_bytes(results.folder / PAGE, page(results).encode("utf-8"))

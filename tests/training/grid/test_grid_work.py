@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.grid.fake_train import PARAMETERS
+from tests.training.grid.support import PARAMETERS
 from training.errors import DatasetError, TrainingError
 from training.grid.work import run_grid
 from training.progress import Reporter
@@ -86,6 +86,16 @@ def test_what_is_finished_is_left_alone_also_by_restart(
     assert starts(tmp_path) == ["2"]
     assert len(results.finished) == 3
     assert "A grid of 3 cells, 2 of them finished already; 1 to train" in story.getvalue()
+
+
+def test_a_report_that_a_kill_came_before_is_written(
+    photos: Photos, done: Path, tmp_path: Path, grid: Grid, program: Program, reporter: Reporter
+) -> None:
+    (done / "seed-2" / "report.html").unlink()
+    run_grid(photos[0], done, grid, photos[1], reporter, program=program)
+    assert starts(tmp_path) == []
+    assert "seed-2" in (done / "seed-2" / "report.html").read_text()
+    assert (done / "seed-1" / "report.html").read_text() == "a report"
 
 
 def test_a_cell_that_fails_is_told_and_holds_up_no_other(

@@ -1,0 +1,70 @@
+"""The plot over all cells as files of its own, for slides and mails, and the best cell's curves."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contract.publish import publish_bytes
+from training.grid.charts import ROWS, cells_chart, clipped, colour, colour_axis, setting, validation
+from training.grid.page import look
+from training.grid.results import Results
+from training.report.markup import Html, h
+from training.report.pictures import BLUE, GREEN, ORANGE, PURPLE, png, tidy, title
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES = "figures"
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
+
+
+def write_pictures(results: Results) -> None:
+    """Write figures/cells.svg and cells.png, and the best cell's learning.png where it has one.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    if results.best is None:
+        return
+    folder = results.folder / FIGURES
+    folder.mkdir(exist_ok=True)
+    publish_bytes(folder / "cells.svg", standalone(cells_chart(results)).encode("utf-8"))
+    publish_bytes(folder / "cells.png", png(lambda figure: plot(figure, results)))
+    learning = Path(results.folder / results.best.cell.name / FIGURES / "learning.png")
+    if learning.is_file():
+        publish_bytes(folder / "learning.png", learning.read_bytes())
+
+
+def standalone(drawn: Html) -> str:
+    """A chart of the page as a file of its own, which follows light and dark too."""
+    inside = drawn.removeprefix("<svg")
+    head, _, rest = inside.partition(">")
+    return f'<svg xmlns="http://www.w3.org/2000/svg"{head}>{h("style", Html(look()))}{rest}\n'
+
+
+def plot(figure: "Figure", results: Results) -> None:
+    """Accuracies with their 95 % intervals, one row a cell, the best on top; hollow: test photos."""
+    outcomes = results.finished[:ROWS]
+    figure.set_size_inches(8, 1.6 + 0.3 * len(outcomes))
+    axes = figure.subplots()
+    for place, outcome in enumerate(reversed(outcomes)):
+        own, test, shade = validation(outcome), outcome.figures.get("test"), _COLOURS[colour(results, outcome)]
+        axes.plot(own.interval, [place, place], color=shade, linewidth=2.5, alpha=0.45)
+        axes.plot([own.accuracy], [place], "o", color=shade, markersize=7)
+        if test is not None:
+            axes.plot([test.accuracy], [place], "o", color=shade, markersize=5, markerfacecolor="white")
+    names = [clipped(outcome.cell.name) for outcome in reversed(outcomes)]
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    tested = "; hollow: test photos" if "test" in results.splits else ""
+    axes.set(ylim=(-0.7, len(outcomes) - 0.3), xlabel=f"accuracy on validation photos, 95 % interval{tested}")
+    title(axes, f"The best of {len(results.finished)}: {results.finished[0].cell.name}")
+    _explain(axes, results)
+    tidy(axes)
+
+
+def _explain(axes: Any, results: Results) -> None:
+    """Say which colour is which value."""
+    key = colour_axis(results)
+    for place, value in enumerate(results.grid.axes[key] if key else ()):
+        axes.plot([], [], "o", color=_COLOURS[place], label=setting(key or "", value))
+    if key:
+        axes.legend(frameon=False, loc="lower right")
