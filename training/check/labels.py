@@ -19,7 +19,7 @@ from training.data import Samples
 from training.errors import DatasetError
 from training.layout import Dataset
 from training.progress import Reporter
-from training.recipe import recipe_of
+from training.recipe import Recipe, recipe_of
 from training.run import Run
 
 FOLDS = 5
@@ -85,19 +85,25 @@ def _features(samples: Samples, run: Run, reporter: Reporter) -> NDArray[np.floa
     start_keras()
     from training.head import features_of
     from training.network import build
-    from training.weights import find_weights, sha256_of
+    from training.weights import features_origin, find_weights, sha256_of
 
-    recipe = recipe_of(dict(run.recipe))
+    recipe = _base(run)
     if recipe.weights == "none":
         reporter.say(
             "The run began with random weights, so its trained network is used, which has seen these labels:"
             " some wrong ones it knows by heart, and they are missed."
         )
         return features_of(run.load_keras(), samples, "", reporter)
-    file: Path = find_weights()
+    file: Path = find_weights(recipe.backbone)
     # As training names them, so that what it computed is found again.
-    origin = f"{sha256_of(file)} {run.geometry.id} {run.geometry.size_px}"
+    origin = features_origin(recipe, sha256_of(file))
     return features_of(build(recipe, len(run.labels), file), samples, origin, reporter)
+
+
+def _base(run: Run) -> Recipe:
+    """The recipe of the run's network up to its features, also of a run whose other settings are no longer known."""
+    kept = ("backbone", "weights", "input")
+    return recipe_of({name: run.recipe[name] for name in kept if name in run.recipe})
 
 
 def _out_of_fold(

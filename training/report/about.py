@@ -56,6 +56,7 @@ def _run_card(run: Run) -> Iterator[tuple[str, str]]:
     manifest = run.manifest
     data = manifest.get("dataset", {})
     yield "Classes", ", ".join(run.labels)
+    yield "Network", _network(run.recipe)
     yield "Input", f"{run.geometry.size_px} x {run.geometry.size_px} px, {run.geometry.id}"
     yield "Probabilities", f"calibrated on validation photos, temperature {run.temperature:.3f}"
     if run.thresholds:
@@ -79,5 +80,16 @@ def _run_card(run: Run) -> Iterator[tuple[str, str]]:
         yield "Trained on", str(manifest["device"])
     if manifest.get("interrupted"):
         yield "Interrupted", "Training was stopped early; the best epoch until then was kept."
+    if manifest.get("resumed_after"):
+        epochs = ", ".join(map(str, manifest["resumed_after"]))
+        yield "Resumed", f"Training was killed, and went on after epoch {epochs}."
     if manifest.get("made_by"):
         yield "Made by", ", ".join(f"{name} {version}" for name, version in manifest["made_by"].items())
+
+
+def _network(recipe: Mapping[str, Any]) -> str:
+    """Backbone and what stands on it, in words; runs of before that was a setting are all of MobileNetV2."""
+    top = recipe.get("network", {})
+    hidden = " and ".join(str(units) for units in top.get("hidden", ()))
+    dense = f", fully connected {hidden}" if hidden else ""
+    return f"{recipe.get('backbone', 'MobileNetV2')}{dense}{', one sigmoid unit' if top.get('sigmoid') else ''}"

@@ -45,7 +45,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "temperature": 1.0,
         "thresholds": {},
         "metrics": {},
-        "recipe": {"weights": "none", "input": {"size_px": 32}},
+        # A run of before: where its dropout stands is no longer a setting.
+        "recipe": {"weights": "none", "input": {"size_px": 32}, "fine_tune": {"dropout": 0.2}},
         "dataset": {"root": "photos", "sha256": ""},
     }
     write_manifest(folder, manifest)

@@ -69,6 +69,20 @@ def test_damaged_findings_are_refused_in_one_sentence(make_run: MakeRun, damaged
         report_of_run(make_run(data_findings=damaged))
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "MobileNetV2"),
+        ({"backbone": "VGG16", "network": {"hidden": [512, 64], "sigmoid": True}},
+         "VGG16, fully connected 512 and 64, one sigmoid unit"),
+    ],
+)  # fmt: skip
+def test_the_card_names_the_network(make_run: MakeRun, settings: dict[str, object], words: str) -> None:
+    given = report_of_run(make_run(recipe={"precision": 0.95, **settings}, resumed_after=[2, 3]))
+    assert dict(given.card)["Network"] == words
+    assert dict(given.card)["Resumed"] == "Training was killed, and went on after epoch 2, 3."
+
+
 HISTORY = [("0", "start"), ("1", "head"), ("2", "head"), ("3", "fine-tune"), ("4", "fine-tune")]
 
 
