@@ -1,27 +1,25 @@
 """Watch and settle: which photos of the inbox are ready to be read.
 
 Everything here runs in the pipeline's own thread; the watcher and the last stage only put notes into a queue. Memory
-does not grow with the inbox: a scan stops taking names while enough of them wait, and goes on when they are through.
+does not grow with the inbox: no more names are taken while enough of them wait.
 """
 
 import queue
 from collections import deque
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from daemon.clock import Clock
+from daemon.lookout import Lookout, Say
 from daemon.photo import Photo
 from daemon.retry import Known, Retries
-from daemon.scan import is_temporary, look_at, scan
+from daemon.scan import look_at
 from daemon.settle import Settler, Sign
-from daemon.watch import Watcher, watch_fault
+from daemon.sieve import Sieve
 
 MAX_WAITING = 4096
 """Files under observation or ready: the rest is left to the scan."""
-RESCAN_S = 2.0
 _WAKE = None
 
-Say = Callable[[str], None]
 Note = tuple[Path, Sign] | Photo | None
 
 
@@ -29,17 +27,16 @@ class Intake:
     """Finds photos and hands them out once they are ready, each file once.
 
     Args:
-        inbox: the folder.
+        sieve: of the inbox.
         clock: time.
         say: takes one sentence for the user, once for each lasting trouble.
         watch: False for one pass over what is there, without hints.
         known: tells of files that are not to be handed out, because an earlier run dealt with them.
     """
 
-    def __init__(self, inbox: Path, clock: Clock, say: Say, *, watch: bool, known: Known = lambda *_: False) -> None:
-        self._inbox = inbox
+    def __init__(self, sieve: Sieve, clock: Clock, say: Say, *, watch: bool, known: Known = lambda *_: False) -> None:
+        self._sieve = sieve
         self._clock = clock
-        self._say = say
         self._watch = watch
         self._settler = Settler()
         self._retries = Retries(for_ever=watch, known=known)
@@ -47,14 +44,8 @@ class Intake:
         self._announced: deque[Photo] = deque()
         self._found: deque[Photo] = deque()
         self._under_way: dict[Path, Sign | None] = {}
-        self._scan: Iterator[Path] | None = None
-        self._scan_started_s = 0.0
-        self._next_scan_s = 0.0
-        self._rescan = False  # set by other threads; taken down when a scan begins, which sees all from then on
-        self._scans = 0
+        self._lookout = Lookout(sieve, clock, say, self.hint, self.hints_lost, watch=watch)
         self._woken = False
-        self._watcher: Watcher | None = None
-        self._troubles: dict[str, str] = {}
 
     # Other threads may call these four.
 
@@ -67,11 +58,11 @@ class Intake:
         if self._notes.qsize() < 4 * MAX_WAITING:
             self._notes.put((path, sign))
         else:
-            self._rescan = True
+            self._lookout.ask()
 
     def hints_lost(self) -> None:
         """Take note that the kernel dropped hints: scan at once."""
-        self._rescan = True
+        self._lookout.ask()
         self.wake()
 
     def give_back(self, photo: Photo) -> None:
@@ -82,8 +73,8 @@ class Intake:
 
     def finished_once(self) -> bool:
         """Tell whether a whole scan is through, and all that it saw has been handed out and has come back."""
-        idle = not (self._under_way or self._waiting() or self._scan)
-        return idle and self._scans > 0 and not self._retries.pending()
+        idle = not (self._under_way or self._waiting() or self._lookout.under_way())
+        return idle and self._lookout.scans > 0 and not self._retries.pending()
 
     def ready(self, room: int, longest_s: float) -> list[Photo]:
         """Return up to `room` photos that are ready, announced ones first; wait for one at most `longest_s` seconds."""
@@ -100,10 +91,7 @@ class Intake:
 
     def close(self) -> None:
         """Stop watching."""
-        self._scan = None
-        if self._watcher is not None:
-            self._watcher.close()
-            self._watcher = None
+        self._lookout.close()
 
     def _waiting(self) -> int:
         return len(self._settler) + len(self._announced) + len(self._found)
@@ -116,12 +104,12 @@ class Intake:
         due_s = self._settler.next_due_s()
         if due_s is not None:
             times_s.append(due_s)
-        if room > 0 and self._waiting() < MAX_WAITING and (self._scan is not None or self._wants_scan()):
-            times_s.append(now_s if self._scan is not None or self._rescan else self._next_scan_s)
+        if room > 0 and self._waiting() < MAX_WAITING and (self._lookout.under_way() or self._wants_scan()):
+            times_s.append(self._lookout.due_s(now_s))
         return max(0.0, min(times_s) - now_s)
 
     def _wants_scan(self) -> bool:
-        return self._watch or self._scans == 0 or self._retries.pending()
+        return self._watch or self._lookout.scans == 0 or self._retries.pending()
 
     def _wait(self, seconds: float) -> None:
         try:
@@ -132,7 +120,7 @@ class Intake:
     def _look_around(self) -> None:
         while not self._notes.empty():
             self._take(self._notes.get())
-        self._continue_scan()
+        self._take_names()
         now_s = self._clock.monotonic_s()
         for path in self._settler.due(now_s):
             self._look(path, now_s)
@@ -146,14 +134,14 @@ class Intake:
             self._notice(*note)
 
     def _notice(self, path: Path, sign: Sign) -> None:
-        if is_temporary(path.name):
+        if sign is not Sign.FOUND and not self._sieve.takes(path):
             return
         if path in self._under_way:
             if sign is not Sign.FOUND:
                 self._under_way[path] = sign  # another file may stand there once this one is filed
             return
         if self._waiting() >= MAX_WAITING and path not in self._settler:
-            self._rescan = True
+            self._lookout.ask()
             return
         identity, now_s = look_at(path), self._clock.monotonic_s()
         if identity is not None and self._retries.may_try(path, identity, now_s):
@@ -170,7 +158,7 @@ class Intake:
         self._under_way[path] = None
         announced = settled.sign is not Sign.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
-        relpath = path.parent.relative_to(self._inbox)
+        relpath = path.parent.relative_to(self._sieve.inbox)
         photo = Photo(path, identity, settled.since_s, announced, relpath, waited_s)
         (self._announced if announced else self._found).append(photo)
 
@@ -178,56 +166,18 @@ class Intake:
         sign = self._under_way.pop(photo.path, None)
         again_s = self._retries.take_back(photo, self._clock.monotonic_s())
         if again_s is not None:
-            self._next_scan_s = min(self._next_scan_s, again_s)
+            self._lookout.ask_by(again_s)
         if sign is not None:
             self._notice(photo.path, sign)
 
-    def _continue_scan(self) -> None:
-        if self._waiting() >= MAX_WAITING or not self._begin_scan():
+    def _take_names(self) -> None:
+        if self._waiting() >= MAX_WAITING:
             return
-        assert self._scan is not None
-        try:
-            for path in self._scan:
-                if path not in self._settler:
-                    self._notice(path, Sign.FOUND)
-                if self._waiting() >= MAX_WAITING:
-                    return
-            self._tell("scan", "", "the inbox can be read again")
-        except OSError as error:
-            self._tell("scan", f"the inbox {self._inbox} cannot be read ({error.strerror}); waiting until it can", "")
-        self._scan = None
-        self._scans += 1
-        now_s = self._clock.monotonic_s()
-        self._retries.forget_gone(now_s, look_at)
-        self._next_scan_s = now_s + max(RESCAN_S, 20 * (now_s - self._scan_started_s))
-
-    def _begin_scan(self) -> bool:
-        if self._scan is None:
-            now_s = self._clock.monotonic_s()
-            if not self._rescan and (now_s < self._next_scan_s or not self._wants_scan()):
-                return False
-            self._rescan = False
-            self._tend_watcher()
-            self._scan, self._scan_started_s = scan(self._inbox), now_s
-        return True
-
-    def _tend_watcher(self) -> None:
-        """Watch the folder that stands at the path now, before it is scanned, so that nothing falls between."""
-        if not self._watch or (self._watcher is not None and self._watcher.is_well()):
-            return
-        if self._watcher is not None:
-            self._watcher.close()
-            self._watcher = None
-        try:
-            self._watcher = Watcher(self._inbox, self.hint, self.hints_lost)
-            self._tell("watch", "", "the inbox is watched again")
-        except FileNotFoundError:
-            return  # the scan says so
-        except OSError as error:
-            self._tell("watch", watch_fault(error), "")
-
-    def _tell(self, topic: str, trouble: str, relief: str) -> None:
-        """Say a trouble when it begins, and its end once."""
-        if self._troubles.get(topic, "") != trouble:
-            self._troubles[topic] = trouble
-            self._say(trouble or relief)
+        scans = self._lookout.scans
+        for path in self._lookout.paths(wanted=self._wants_scan()):
+            if path not in self._settler:
+                self._notice(path, Sign.FOUND)
+            if self._waiting() >= MAX_WAITING:
+                return
+        if self._lookout.scans > scans:
+            self._retries.forget_gone(self._clock.monotonic_s(), look_at)

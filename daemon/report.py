@@ -18,6 +18,7 @@ from contract.text import printable
 from daemon.companions import is_companion
 from daemon.photo import Outcome, Photo
 from daemon.scan import scan
+from daemon.sieve import Sieve
 
 
 class Report:
@@ -83,7 +84,7 @@ class Report:
         sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {classes or '-'}{stay}"
         self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
 
-    def progress(self, inbox: Path) -> AbstractContextManager[object]:
+    def progress(self, sieve: Sieve) -> AbstractContextManager[object]:
         """Show a bar on a terminal, with rate and time left, for one pass over an inbox, which is counted for it."""
         if self._as_json or not sys.stderr.isatty():
             return nullcontext()
@@ -92,7 +93,7 @@ class Report:
 
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
         bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty(), transient=True)
-        task = bar.add_task("", total=sum(1 for _ in scan(inbox)))
+        task = bar.add_task("", total=sum(1 for _ in scan(sieve)))
         began_s = time.monotonic()
 
         def advance() -> None:
@@ -118,7 +119,7 @@ class Report:
             self.counts[_COUNTED_AS[photo.outcome]] += 1
 
     def _sentence(self, photo: Photo) -> str:
-        name = printable(photo.path.name)
+        name = printable(photo.relpath / photo.path.name)
         if photo.follows is not None:  # its photo's line names it, unless that was said before
             return f"{name} -> {self._place(photo)}, it follows its photo" if photo.follows_row else ""
         match photo.outcome:
@@ -129,7 +130,7 @@ class Report:
                 return f"{name} stays in the inbox: {photo.reason}"
             case Outcome.AGAIN if photo.waited_s == 0.0 and photo.fault is not None:
                 return f"{name} stays in the inbox for now: {photo.reason}"
-            case Outcome.AGAIN if photo.fault is None and (key := _without(name, photo.reason)) not in self._obstacles:
+            case Outcome.AGAIN if photo.fault is None and (key := _obstacle(photo)) not in self._obstacles:
                 self._obstacles.add(key)
                 return f"{name} stays in the inbox for now, as will others: {photo.reason}"
         return ""
@@ -193,8 +194,8 @@ def _encodable(line: str) -> str:
     return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _without(name: str, reason: str) -> str:
-    return reason.replace(name, "")
+def _obstacle(photo: Photo) -> str:
+    return photo.reason.replace(printable(photo.path.name), "")
 
 
 def _fact(photo: Photo) -> str:

@@ -1,20 +1,17 @@
 """The truth about the inbox: what lies in it now. Events only hint at it."""
 
-import fnmatch
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from daemon.photo import Identity
+from daemon.sieve import MARKER, Sieve
 
-MARKER = ".phototriage"
-_TEMPORARY = (".*", "~*", "*~", "*.part", "*.crdownload", "*.filepart", "*.partial", "*.tmp", "*.download")
+__all__ = ["MARKER", "look_at", "scan"]
 
-
-def is_temporary(name: str) -> bool:
-    """Tell whether a name says that its file is not finished, or hidden: those are left alone."""
-    return any(fnmatch.fnmatchcase(name.lower(), shape) for shape in _TEMPORARY)
+Unread = Callable[[Path, OSError], None]
+Enter = Callable[[Path], None]
 
 
 def look_at(path: Path) -> Identity | None:
@@ -26,15 +23,56 @@ def look_at(path: Path) -> Identity | None:
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-def scan(inbox: Path) -> Iterator[Path]:
-    """Yield what may be photos: regular files directly in the inbox, without links, folders and temporary names.
+def _nothing(*_: object) -> None:
+    pass
 
-    Read as it goes, so that a million files need no more memory than one.
+
+def scan(
+    sieve: Sieve, start: Path | None = None, *, enter: Enter = _nothing, unread: Unread = _nothing
+) -> Iterator[Path]:
+    """Yield what may be photos: regular files in the inbox, without links and what the sieve holds back.
+
+    Read as it goes, so that a million files need no more memory than one. Of folders, only the names of those beside
+    the way down are held. Links are not followed; a folder that is its own ancestor, as by a mount, is not entered.
+
+    Args:
+        sieve: of the inbox; it also says whether folders are entered.
+        start: the inbox, or a folder in it.
+        enter: called for each folder just before it is listed.
+        unread: called for each folder inside that cannot be listed.
 
     Raises:
-        OSError: the inbox cannot be listed (gone, or not permitted).
+        OSError: the folder to start with cannot be listed (gone, or not permitted).
     """
-    with os.scandir(inbox) as entries:
+    start = start or sieve.inbox
+    way: list[tuple[tuple[int, int], list[Path]]] = [((-1, -1), [start])]
+    while way:
+        if not way[-1][1]:
+            way.pop()
+            continue
+        folder = way[-1][1].pop()
+        inner: list[Path] = []
+        try:
+            status = folder.lstat()
+            itself = (status.st_dev, status.st_ino)
+            if any(itself == above for above, _ in way):
+                continue
+            enter(folder)
+            yield from _files(sieve, folder, inner)
+        except OSError as error:
+            if folder == start:
+                raise
+            unread(folder, error)
+            continue
+        way.append((itself, inner))
+
+
+def _files(sieve: Sieve, folder: Path, inner: list[Path]) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
         for entry in entries:
-            if not is_temporary(entry.name) and entry.is_file(follow_symlinks=False):
-                yield inbox / entry.name
+            path = folder / entry.name
+            if entry.is_file(follow_symlinks=False):
+                if sieve.takes(path):
+                    yield path
+            elif sieve.recursive and entry.is_dir(follow_symlinks=False) and sieve.enters(path):
+                inner.append(path)

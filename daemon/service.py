@@ -41,6 +41,7 @@ from daemon.roots import (
     state_folder,
 )
 from daemon.settings import Settings
+from daemon.sieve import Sieve
 
 MOUNT_LOOK_S = 5.0
 
@@ -71,11 +72,12 @@ def serve(settings: Settings, *, once: bool) -> Report:
         check_mode(Mode(settings.mode), inbox, output)
         _recover(ledger, clock, report)
         warm(model)
+        sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         guard = stack.enter_context(_guard(state, report, stopped))
-        pipeline = _pipeline(settings, inbox, output, model, ledger, guard, report, clock, once=once)
+        pipeline = _pipeline(settings, sieve, output, model, ledger, guard, report, clock, once=once)
         stopped.then(pipeline.stop)
         _say_ready(report, settings, model, inbox, output)
-        with report.progress(inbox) if once else nullcontext():
+        with report.progress(sieve) if once else nullcontext():
             pipeline.run(once=once)
         notify("STOPPING=1")
         report.cut_short = once and stopped.event.is_set()
@@ -161,7 +163,7 @@ def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
 
 def _pipeline(
     settings: Settings,
-    inbox: Path,
+    sieve: Sieve,
     output: Path,
     model: Model,
     ledger: Ledger,
@@ -182,7 +184,7 @@ def _pipeline(
         layout=Layout(settings.layout),
         set_aside=settings.duplicates == "set-aside",
     )
-    intake = Intake(inbox, clock, report.say, watch=not once, known=ledger.known)
+    intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known)
     filer = Filer(output, ledger, rules, clock)
     cores = settings.workers or usable_cores()
     return Pipeline(intake, model, filer, guard, clock, cores=cores, done=report.photo)

@@ -24,12 +24,15 @@ class Settings:
 
     Attributes:
         review_below: `off`, `auto` or a probability.
+        ignore: shell patterns of what is left alone.
         give_up_after: seconds.
         workers: threads that read photos; 0 for as many as there are usable cores.
     """
 
     inbox: Path
     output: Path
+    recursive: bool
+    ignore: tuple[str, ...]
     model: Path
     mode: Literal["move", "copy", "hardlink", "symlink"]
     layout: str
@@ -58,6 +61,19 @@ class ReviewBelow(click.ParamType[str | float]):
         if not 0.0 <= number <= 1.0 or isinstance(value, bool):
             self.fail(f"{value!r} is neither off nor auto nor a probability from 0 to 1.", param, ctx)
         return number
+
+
+class Pattern(click.ParamType[str]):
+    """A shell pattern; several in an environment variable are separated by colons, for names hold blanks."""
+
+    name = "glob"
+    envvar_list_splitter = ":"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the pattern; one that no name can match, or that all do, is wrong usage."""
+        if not str(value).strip("/") or not str(value).strip("*"):
+            self.fail(f"{value!r} would ignore nothing, or everything.", param, ctx)
+        return str(value)
 
 
 class FolderOrFile(click.Path):
@@ -119,14 +135,20 @@ def read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
             keys = ", ".join(sorted(known))
             raise click.BadParameter(f"{path} has the unknown key {key!r}. Known keys: {keys}.", ctx, param)
         wanted = _kinds(option)
-        if type(value) not in wanted:
+        if type(value) not in wanted or (option.multiple and not all(type(item) is str for item in value)):
             kinds = " or ".join(_WORDS[kind] for kind in wanted)
             raise click.BadParameter(f"{path}: the key {key!r} must be {kinds}, and is {value!r}.", ctx, param)
         settings[str(option.name)] = value
     ctx.default_map = {**(ctx.default_map or {}), **settings}
 
 
-_WORDS = {str: "a text in quotes", bool: "true or false", int: "a whole number", float: "a number"}
+_WORDS = {
+    str: "a text in quotes",
+    list: "a list of texts in quotes",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+}
 
 
 def _key(option: click.Parameter) -> str:
@@ -137,6 +159,8 @@ def _kinds(option: click.Parameter) -> tuple[type, ...]:
     """Types that an option's value may have in a file; click would make numbers of booleans, and paths of numbers."""
     if isinstance(option, click.Option) and option.is_flag:
         return (bool,)
+    if isinstance(option, click.Option) and option.multiple:
+        return (list,)
     if isinstance(option.type, click.IntRange):
         return (int,)
     if isinstance(option.type, click.FloatRange):
@@ -147,6 +171,11 @@ def _kinds(option: click.Parameter) -> tuple[type, ...]:
 _OPTIONS = (
     click.option("--inbox", type=FolderOrFile(), required=True, help="Folder to take photos from."),
     click.option("--output", type=FolderOrFile(), required=True, help="Folder of the class folders."),
+    click.option("--recursive", is_flag=True, help="Look into folders in the inbox too; see --layout."),
+    click.option(
+        "--ignore", type=Pattern(), multiple=True, default=[], metavar="GLOB",
+        help="Leave alone what has such a name, or with a slash such a path below the inbox. May be given repeatedly.",
+    ),
     click.option(
         "--model", type=FolderOrFile(), default=SHIPPED_MODEL, show_default="the shipped scenes.onnx",
         help="Model made by `phototriage convert`.",

@@ -1,31 +1,47 @@
 """Hints from the kernel that make the scan prompt: a file was closed after writing, or moved in.
 
-watchdog's inotify emitter, with a mask of our own. Its default mask also asks for files that are moved away, and each
-of those waits half a second for a partner at the head of its queue: a daemon that moves files out of its own inbox
-delays itself (p50 258 ms instead of 0.2 ms; watchdog issues 390 and 649). The emitter is used without watchdog's
-observer, whose threads outlive a vanished inbox and say nothing.
+watchdog's inotify descriptor, with a mask of our own and without its emitters. Their default mask also asks for files
+that are moved away, and each of those waits half a second for a partner at the head of their queue: a daemon that moves
+files out of its own inbox delays itself (p50 258 ms instead of 0.2 ms; watchdog issues 390 and 649). And its observer's
+threads outlive a vanished inbox and say nothing.
+
+Of folders inside the inbox, each scan brings the ones to watch (`enter`); one that is made or moved in between is
+watched at once, and what lies in it already is reported as found.
 """
 
+import ctypes
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from watchdog.events import FileClosedEvent, FileCreatedEvent, FileSystemEvent
-from watchdog.observers.api import EventQueue, ObservedWatch
-from watchdog.observers.inotify import InotifyEmitter
-from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, Mask
+from watchdog.observers.inotify_c import (
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    Watch,
+    WatchDescriptor,
+    inotify_add_watch,
+    inotify_rm_watch,
+)
 
+from daemon.scan import scan
 from daemon.settle import Sign
+from daemon.sieve import Sieve
 
 Report = Callable[[Path, Sign], None]
 
+_ARRIVED = InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO
+_FOLDER = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_ONLYDIR | InotifyConstants.IN_DONT_FOLLOW
+
 
 class Watcher:
-    """Watches one folder until closed.
+    """Watches an inbox until closed.
 
     Args:
-        inbox: the folder; it must exist.
+        sieve: of the inbox, which must exist; it also says whether folders in it are watched.
         report: called from the watcher's own thread for each hint; must be quick and must not raise.
         lost: called when the kernel dropped events, so that a scan has to find what was missed.
 
@@ -33,23 +49,21 @@ class Watcher:
         OSError: no watch can be had; `watch_fault` makes the sentence.
     """
 
-    def __init__(self, inbox: Path, report: Report, lost: Callable[[], None]) -> None:
-        os.close(os.open(inbox, os.O_RDONLY | os.O_DIRECTORY))  # watchdog says nothing when it may not watch a folder
-        status = inbox.stat()
+    def __init__(self, sieve: Sieve, report: Report, lost: Callable[[], None]) -> None:
+        self._inbox = sieve.inbox
+        status = self._inbox.stat()
         self._watched = (status.st_dev, status.st_ino)
-        self._inbox = inbox
-        self._descriptor = _Descriptor(lost)
-        self._emitter = _Emitter(inbox, report, self._descriptor)
+        self._descriptor = _Descriptor(sieve, report, lost)
         try:
+            self._descriptor.add(self._inbox)
             self._descriptor.start()
-            self._emitter.start()
         except OSError:
             self.close()
             raise
 
     def is_well(self) -> bool:
         """Tell whether hints still come for the folder that stands at the path today."""
-        if self._descriptor.ended or not (self._emitter.is_alive() and self._descriptor.is_alive()):
+        if self._descriptor.ended or not self._descriptor.is_alive():
             return False
         try:
             status = self._inbox.stat()
@@ -57,12 +71,27 @@ class Watcher:
             return False
         return (status.st_dev, status.st_ino) == self._watched
 
+    def enter(self, folder: Path) -> None:
+        """Watch a folder inside the inbox as well; nothing happens if it is watched already."""
+        self._descriptor.enter(folder)
+
+    def fault(self) -> str:
+        """Say why some folder inside has no watch; empty when all have."""
+        return self._descriptor.fault
+
+    def begin_round(self) -> None:
+        """A scan begins: it will enter every folder that is still there."""
+        self._descriptor.begin_round()
+
+    def end_round(self) -> None:
+        """A scan is through: the watches of folders that it did not enter, as moved away, are given back."""
+        self._descriptor.end_round()
+
     def close(self) -> None:
-        """Stop both threads and give the watch back."""
-        for thread in (self._emitter, self._descriptor):
-            thread.stop()
-            if thread.is_alive():
-                thread.join()
+        """Stop the thread and give the watches back."""
+        self._descriptor.stop()
+        if self._descriptor.is_alive():
+            self._descriptor.join()
 
 
 def watch_fault(error: OSError) -> str:
@@ -76,34 +105,85 @@ def watch_fault(error: OSError) -> str:
 
 
 class _Descriptor(InotifyFD):
-    def __init__(self, lost: Callable[[], None]) -> None:
+    """The kernel's queue, its thread, and the folders by their watches."""
+
+    def __init__(self, sieve: Sieve, report: Report, lost: Callable[[], None]) -> None:
         super().__init__()
+        os.set_inheritable(self._inotify_fd, False)  # what is executed in this process's place needs it no more
+        self._sieve = sieve
+        self._report = report
         self._lost = lost
+        self._mask = Mask(_ARRIVED | _FOLDER | (InotifyConstants.IN_CREATE if sieve.recursive else 0))
+        self._folders: dict[WatchDescriptor, Path] = {}
+        self._entered: set[WatchDescriptor] = set()
+        self.fault = ""
         self.ended = False
 
+    def add(self, folder: Path) -> None:
+        """Watch a folder; OSError if that cannot be."""
+        with self._lock:
+            if self._closed:
+                return
+            watch = inotify_add_watch(self._inotify_fd, os.fsencode(folder), self._mask)
+            if watch == -1:
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code), str(folder))
+            self._watch_for_wd[watch] = Watch(watch, self._mask, os.fsencode(folder))
+            self._folders[watch] = folder  # also for one that is known: it may have got another name
+            self._entered.add(watch)
+
+    def enter(self, folder: Path) -> None:
+        """Watch a folder, or remember why not; the scan goes on without."""
+        try:
+            self.add(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            self.fault = watch_fault(error)
+
+    def begin_round(self) -> None:
+        with self._lock:
+            self._entered.clear()
+        self.fault = ""
+
+    def end_round(self) -> None:
+        with self._lock:
+            for watch in [known for known in self._folders if known not in self._entered]:
+                inotify_rm_watch(self._inotify_fd, watch)  # the kernel answers with IN_IGNORED
+
     def handle_event(self, event: InotifyEvent) -> None:
-        """Notice what watchdog keeps to itself: hints that were dropped, and a watch that the kernel took away."""
+        """Turn an event into a hint."""
         if event.is_queue_overflow:
             self._lost()
             return
-        super().handle_event(event)
-        if event.is_ignored:  # the kernel took the watch away, as when the inbox is unmounted; it may be back already
+        with self._lock:
+            folder = self._folders.get(event.wd)
+        if folder is None:
+            return
+        if event.is_ignored:  # the kernel took the watch away, as when the folder is removed or unmounted
+            self._forget(event.wd, folder)
+        elif event.name:
+            self._arrived(folder / os.fsdecode(event.name), event)
+
+    def _forget(self, watch: WatchDescriptor, folder: Path) -> None:
+        with self._lock:
+            del self._folders[watch]
+            self._watch_for_wd.pop(watch, None)
+        if folder == self._sieve.inbox:  # it may be back already
             self.ended = True
             self._lost()
 
-
-class _Emitter(InotifyEmitter):
-    def __init__(self, inbox: Path, report: Report, descriptor: InotifyFD) -> None:
-        super().__init__(EventQueue(), ObservedWatch(str(inbox), recursive=False), inotify_fd=descriptor)
-        self._report = report
-
-    def get_event_mask_from_filter(self) -> Mask:
-        return Mask(InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO | InotifyConstants.IN_DELETE_SELF)
-
-    def queue_event(self, event: FileSystemEvent) -> None:
-        """Report a hint at once, instead of queueing it for an observer."""
-        path = Path(os.fsdecode(event.src_path))
-        if isinstance(event, FileClosedEvent):
-            self._report(path, Sign.CLOSED)
-        elif isinstance(event, FileCreatedEvent):  # with this mask: moved in
+    def _arrived(self, path: Path, event: InotifyEvent) -> None:
+        if event.is_directory:
+            if self._sieve.enters(path):
+                self._look_into(path)
+        elif event.is_moved_to:
             self._report(path, Sign.MOVED_IN)
+        elif event.is_close_write:
+            self._report(path, Sign.CLOSED)
+
+    def _look_into(self, folder: Path) -> None:
+        """Watch a folder that was made or moved in, with all in it; its files came before their watch."""
+        with suppress(OSError):  # it is gone again, or may not be listed: the scan says so
+            for path in scan(self._sieve, folder, enter=self.enter):
+                self._report(path, Sign.FOUND)

@@ -11,9 +11,12 @@ import pytest
 
 from contract.errors import PhotoError, Reason
 from daemon import intake as intake_module
-from daemon.intake import MAX_WAITING, RESCAN_S, Intake
+from daemon import lookout as lookout_module
+from daemon.intake import MAX_WAITING, Intake
+from daemon.lookout import RESCAN_S
 from daemon.photo import Outcome, Photo
 from daemon.settle import Sign
+from daemon.sieve import Sieve
 from tests.daemon.support import DEADLINE_S, HandClock, write
 
 
@@ -22,7 +25,7 @@ class World:
 
     def __init__(self, inbox: Path, *, watch: bool) -> None:
         self.inbox, self.clock, self.said = inbox, HandClock(), list[str]()
-        self.intake = Intake(inbox, self.clock, self.said.append, watch=watch)  # type: ignore[arg-type]
+        self.intake = Intake(Sieve(inbox), self.clock, self.said.append, watch=watch)  # type: ignore[arg-type]
         self.watched = watch
 
     def ready(self, room: int = 1000, turns: int = 8, step_s: float = 0.3) -> list[Photo]:
@@ -120,7 +123,7 @@ def test_never_more_names_are_held_than_the_limit_and_each_of_ten_thousand_comes
         os.mknod(inbox / name)
     with world(inbox, watch=False) as one:
         one.intake._watch = announced  # scans again, as a watch does, but without the kernel's hints
-        one.intake._tend_watcher = lambda: None  # type: ignore[method-assign]
+        one.intake._lookout._tend_watcher = lambda: None  # type: ignore[method-assign]
         if announced:
             for name in names:
                 one.intake.hint(inbox / name, Sign.MOVED_IN)
@@ -162,7 +165,7 @@ def test_an_overflow_brings_a_scan_without_waiting_for_its_time(inbox: Path) -> 
     with world(inbox, watch=True) as one:
         one.ready(turns=1)
         before_s = one.clock.now_s
-        one.intake._watcher.close()  # type: ignore[union-attr]  # so that only the scan can find it
+        one.intake._lookout._watcher.close()  # type: ignore[union-attr]  # so that only the scan can find it
         write(inbox / "missed.jpg", b"x")
         one.intake.hints_lost()
         assert one.names(turns=3, step_s=0.26) == ["missed.jpg"]
@@ -203,7 +206,7 @@ def test_a_scan_does_not_wipe_out_the_hint_of_a_file_under_way(inbox: Path) -> N
     with world(inbox, watch=True) as one:
         one.intake.hint(write(inbox / "a.jpg", b"first"), Sign.MOVED_IN)
         (first,) = one.ready(turns=1)
-        one.intake._watcher.close()  # type: ignore[union-attr]
+        one.intake._lookout._watcher.close()  # type: ignore[union-attr]
         write(inbox / "a.jpg", b"another")
         one.intake.hint(inbox / "a.jpg", Sign.CLOSED)
         one.ready(turns=2, step_s=RESCAN_S + 0.1)
@@ -280,12 +283,12 @@ def test_an_inbox_that_vanishes_and_returns_is_said_once_each_and_healed(inbox: 
         one.clock.turn(RESCAN_S)
         assert one.names() == ["after.jpg"]
         assert one.said[1:] == ["the inbox can be read again"]
-        assert one.intake._watcher is not None
-        assert one.intake._watcher.is_well()
+        assert one.intake._lookout._watcher is not None
+        assert one.intake._lookout._watcher.is_well()
 
 
 def test_a_wake_ends_the_wait_also_if_it_comes_before(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_module, "RESCAN_S", 3600.0)
+    monkeypatch.setattr(lookout_module, "RESCAN_S", 3600.0)
     with world(inbox, watch=True) as one:
         one.ready()
         one.intake.wake()

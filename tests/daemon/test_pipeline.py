@@ -16,6 +16,7 @@ from daemon.intake import Intake
 from daemon.ledger import Ledger
 from daemon.photo import Outcome, Photo
 from daemon.pipeline import FILE_TOGETHER, Pipeline
+from daemon.sieve import Sieve
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     descriptors,
@@ -41,7 +42,7 @@ class House:
         self.done: list[Photo] = []
         self.after: Callable[[Photo], None] = lambda _: None
         clock = Clock()
-        intake = Intake(self.inbox, clock, self.said.append, watch=watch)
+        intake = Intake(Sieve(self.inbox), clock, self.said.append, watch=watch)
         filer = Filer(self.output, ledger, rules(give_up_after_s=give_up_after_s), clock)
         self.pipeline = Pipeline(intake, model(), filer, guard, clock, cores=2, done=self._note)
         self.error: BaseException | None = None

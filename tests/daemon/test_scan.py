@@ -8,7 +8,8 @@ import pytest
 
 from daemon.cores import usable_cores
 from daemon.photo import Identity
-from daemon.scan import MARKER, is_temporary, look_at, scan
+from daemon.scan import MARKER, look_at, scan
+from daemon.sieve import Sieve, is_temporary
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_a_scan_yields_regular_files_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.jpg")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.fsencode(tmp_path / "socket.jpg"))
-    names = {path.name for path in scan(tmp_path)}
+    names = {path.name for path in scan(Sieve(tmp_path))}
     assert names == {"a.jpg", "hard.jpg", "notes.txt", os.fsdecode(b"caf\xe9.jpg"), "x" * 255}
     assert [look_at(tmp_path / name) for name in ("folder.jpg", "link.jpg", "dangling.jpg", "fifo.jpg", "gone")] == [
         None
@@ -47,7 +48,7 @@ def test_a_scan_yields_regular_files_alone(tmp_path: Path) -> None:
 
 def test_a_missing_inbox_is_an_error_and_no_empty_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        next(scan(tmp_path / "gone"))
+        next(scan(Sieve(tmp_path / "gone")))
 
 
 def test_each_change_of_a_file_changes_its_identity(tmp_path: Path) -> None:

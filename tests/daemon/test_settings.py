@@ -25,6 +25,8 @@ def probe(settings: Settings) -> None:
 # option, field, (flag, variable, file, default) and what the field is then
 TABLE: list[tuple[str, str, tuple[str, str, str], tuple[Any, ...]]] = [
     ("model", "model", ("f.onnx", "e.onnx", "'c.onnx'"), (*map(Path, ("f.onnx", "e.onnx", "c.onnx")), SHIPPED_MODEL)),
+    ("recursive", "recursive", ("", "0", "true"), (True, False, True, False)),
+    ("ignore", "ignore", ("a b", "c d:e/*", '["*.x", "y"]'), (("a b",), ("c d", "e/*"), ("*.x", "y"), ())),
     ("mode", "mode", ("copy", "symlink", '"hardlink"'), ("copy", "symlink", "hardlink", "move")),
     (
         "layout", "layout", ("{name}", "{label}/{name}", '"{date}/{name}"'),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.filing import move
+from daemon.sieve import Sieve
 from daemon.watch import Watcher
 from tests.colour_model import LABELS
 from tests.daemon.support import (
@@ -120,7 +121,7 @@ def test_a_watch_on_a_mount_that_went_is_not_well_also_when_it_is_back(tmp_path:
     def ignore(*_: object) -> None:
         pass
 
-    watcher = Watcher(small_disk, ignore, ignore)  # its own watch, and no file, is what holds on to the mount
+    watcher = Watcher(Sieve(small_disk), ignore, ignore)  # its own watch, and no file, is what holds on to the mount
     try:
         assert watcher.is_well()
         kept = tmp_path / "kept"

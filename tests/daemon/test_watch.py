@@ -11,6 +11,7 @@ import pytest
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, WatchDescriptor
 
 from daemon.settle import Sign
+from daemon.sieve import Sieve
 from daemon.watch import Watcher, watch_fault
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import DEADLINE_S, descriptors, wait_until, write
@@ -42,7 +43,7 @@ class Hints:
 @contextmanager
 def watched(inbox: Path) -> Iterator[tuple[Watcher, Hints]]:
     hints = Hints()
-    watcher = Watcher(inbox, hints.report, hints.lose)
+    watcher = Watcher(Sieve(inbox), hints.report, hints.lose)
     try:
         yield watcher, hints
     finally:
@@ -163,7 +164,7 @@ def test_threads_end_and_no_descriptor_is_left_however_often_it_is_opened(inbox:
             write(inbox / f"{number}.jpg", b"x")
             hints.until(f"{number}.jpg")
         with pytest.raises(FileNotFoundError):
-            Watcher(inbox / "gone", hints.report, hints.lose)
+            Watcher(Sieve(inbox / "gone"), hints.report, hints.lose)
     removed_and_made_again(inbox)
     assert descriptors() == before
 
@@ -178,7 +179,8 @@ def test_a_close_right_after_the_folder_vanished_ends_too(inbox: Path) -> None:
 
 def test_a_folder_that_may_not_be_watched_is_said_and_not_taken_for_a_quiet_one(stranger: Stranger) -> None:
     stranger.folder.chmod(0o300)
-    script = f"from daemon.watch import Watcher\nWatcher(Path({str(stranger.folder)!r}), print, print)"
+    script = "from daemon.sieve import Sieve\nfrom daemon.watch import Watcher\n"
+    script += f"Watcher(Sieve(Path({str(stranger.folder)!r})), print, print)"
     done = stranger.python(script)
     stranger.folder.chmod(0o755)
     assert "PermissionError" in done.stderr

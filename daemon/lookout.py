@@ -1,0 +1,139 @@
+"""What keeps an eye on the inbox: one scan after another, and the watch that makes them prompt.
+
+The scan is the truth. It begins again some seconds after the last one ended, at once when hints were lost, and stops
+taking names while enough of them wait.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from contract.text import printable
+from daemon.clock import Clock
+from daemon.scan import scan
+from daemon.sieve import Sieve
+from daemon.watch import Report, Watcher, watch_fault
+
+RESCAN_S = 2.0
+RESCAN_TIMES = 20
+"""Least time between two scans, as a multiple of how long one takes: scanning takes at most a twentieth of a core."""
+
+Say = Callable[[str], None]
+
+
+class Lookout:
+    """Scans an inbox over and over, and keeps it watched.
+
+    Args:
+        sieve: of the inbox.
+        clock: time.
+        say: takes one sentence for the user, once for each lasting trouble.
+        watch: False for scans alone.
+        report: takes hints, from another thread.
+        lost: called when hints were lost, from another thread.
+    """
+
+    def __init__(
+        self, sieve: Sieve, clock: Clock, say: Say, report: Report, lost: Callable[[], None], *, watch: bool
+    ) -> None:
+        self._sieve = sieve
+        self._clock = clock
+        self._say = say
+        self._report = report
+        self._lost = lost
+        self._watch = watch
+        self._watcher: Watcher | None = None
+        self._scan: Iterator[Path] | None = None
+        self._next_s = 0.0
+        self._at_once = False  # set by other threads; taken down when a scan begins, which sees all from then on
+        self._troubles: dict[str, str] = {}
+        self.scans = 0
+
+    def ask(self) -> None:
+        """Scan as soon as may be; any thread may call this."""
+        self._at_once = True
+
+    def ask_by(self, time_s: float) -> None:
+        """Begin the next scan at that time of the monotonic clock, if not before."""
+        self._next_s = min(self._next_s, time_s)
+
+    def under_way(self) -> bool:
+        """Tell whether a scan has begun and is not through."""
+        return self._scan is not None
+
+    def due_s(self, now_s: float) -> float:
+        """When there are names to take: now, while a scan is under way."""
+        return now_s if self._scan is not None or self._at_once else self._next_s
+
+    def paths(self, *, wanted: bool) -> Iterator[Path]:
+        """Yield names, going on where the last call was left; begins a new scan when one is due.
+
+        Args:
+            wanted: whether a scan may begin because its time has come.
+        """
+        now_s = self._clock.monotonic_s()
+        if self._scan is None:
+            if not self._at_once and (now_s < self._next_s or not wanted):
+                return
+            self._at_once = False
+            self._scan = self._one_scan(now_s)
+        for path in self._scan:  # noqa: UP028 - `yield from` would end the scan when its taker pauses
+            yield path
+        self._scan = None
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._scan = None
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
+
+    def _one_scan(self, started_s: float) -> Iterator[Path]:
+        self._tend_watcher()
+        unread: list[str] = []
+
+        def note(folder: Path, error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError) and len(unread) < 3:
+                unread.append(f"{printable(folder)} ({error.strerror})")
+
+        try:
+            yield from scan(self._sieve, enter=self._enter, unread=note)
+            self._tell("scan", "", "the inbox can be read again")
+            self._tell("folders", f"left out, for they cannot be read: {', '.join(unread)}" if unread else "", "")
+            self._end_round()
+        except OSError as error:
+            inbox = printable(self._sieve.inbox)
+            self._tell("scan", f"the inbox {inbox} cannot be read ({error.strerror}); waiting until it can", "")
+        self.scans += 1
+        now_s = self._clock.monotonic_s()
+        self._next_s = now_s + max(RESCAN_S, RESCAN_TIMES * (now_s - started_s))
+
+    def _tend_watcher(self) -> None:
+        """Watch the folder that stands at the path now, before it is scanned, so that nothing falls between."""
+        if not self._watch:
+            return
+        if self._watcher is not None and not self._watcher.is_well():
+            self._watcher.close()
+            self._watcher = None
+        try:
+            self._watcher = self._watcher or Watcher(self._sieve, self._report, self._lost)
+            self._watcher.begin_round()
+        except FileNotFoundError:
+            return  # the scan says so
+        except OSError as error:
+            self._tell("watch", watch_fault(error), "")
+
+    def _enter(self, folder: Path) -> None:
+        if self._watcher is not None:
+            self._watcher.enter(folder)
+
+    def _end_round(self) -> None:
+        if self._watcher is not None:
+            self._watcher.end_round()
+            self._tell("watch", self._watcher.fault(), "the inbox is watched again")
+
+    def _tell(self, topic: str, trouble: str, relief: str) -> None:
+        """Say a trouble when it begins, and its end once."""
+        if self._troubles.get(topic, "") != trouble:
+            self._troubles[topic] = trouble
+            if trouble or relief:
+                self._say(trouble or relief)
