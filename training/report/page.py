@@ -13,6 +13,7 @@ from training.report.markup import Html, document, h
 from training.report.matrix import NARROW, PAIRS, cells, confusions, matrix_table, pair_list, panels, shown_classes
 from training.report.scores import review_curve
 from training.report.sections import card, class_table, data, glance, hero, meanings, note, section, steps
+from training.report.splits import split_table
 from training.report.thumbs import Thumbnails
 
 THUMBNAILS = 480
@@ -28,7 +29,7 @@ def page(given: ReportInput) -> str:
         ("learning", "Learning", _learning(given)),
         ("confusion", "Confusion", _confusion(given, thumbs)),
         ("trust", "Trust", _trust(given)),
-        ("classes", "Classes", class_table(given)),
+        ("classes", "Classes", class_table(given, split_table(given))),
         ("data", "Data", data(given, thumbs)),
         ("card", "Model card", card(given) if given.card or given.recipe else None),
         ("next", "Next", steps(given.steps) if given.steps else None),

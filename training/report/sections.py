@@ -82,8 +82,8 @@ def glance(given: ReportInput) -> Html:
     return section("glance", "At a glance", h("ul", [h("li", words) for words in at_a_glance(given)], class_="glance"))
 
 
-def class_table(given: ReportInput) -> Html:
-    """Precision, recall, F1 and AUC of each class; of very many, the weakest."""
+def class_table(given: ReportInput, splits: Html | None) -> Html:
+    """Precision, recall, F1 and AUC of each class; of very many, the weakest. Below them, the figures of all splits."""
     part = given.parts[0]
     classes = list(enumerate(part.scores.metrics.classes))
     left_out = None
@@ -96,7 +96,8 @@ def class_table(given: ReportInput) -> Html:
     head = h("tr", [h("th", name, scope="col", class_="" if name == "class" else "number") for name in names])
     rows = [_class_row(index, item, part, given.thresholds) for index, item in classes]
     table = h("table", h("thead", head), h("tbody", rows), class_="figures")
-    return section("classes", "Each class", left_out, _scroll(table, "Figures of each class"))
+    words = note(f"On {count(len(part.true), part.words[:-1])}.") if splits else None
+    return section("classes", "Each class", words, left_out, scrolling(table, "Figures of each class"), splits)
 
 
 def _class_row(index: int, item: ClassMetrics, part: Part, thresholds: Mapping[str, float]) -> Html:
@@ -114,7 +115,7 @@ def _bar(value: float) -> Html:
     return h("td", f"{value:.3f}", class_="number bar", style=f"--part:{100 * value:.1f}%")
 
 
-def _scroll(child: Html, words: str) -> Html:
+def scrolling(child: Html, words: str) -> Html:
     """Room that scrolls by itself, also from the keyboard, so that the page never does sideways."""
     return h("div", child, class_="scroll", tabindex="0", role="region", aria_label=words)
 

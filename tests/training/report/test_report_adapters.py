@@ -73,7 +73,11 @@ def test_a_run_with_test_photos_is_reported_on_them_and_gives_the_other_figure_b
     given = report_of_run(make_run(of=split))
     assert [(part.split, len(part.true)) for part in given.parts] == [("test", 3), ("val", 9)]
     assert given.parts[0].scores.metrics.accuracy == 0.0  # the wrong one of each class is the last one
-    assert "on 9 validation photos" in Page(page(given)).text
+    shown = Page(page(given)).text
+    assert "on 9 validation photos" in shown
+    assert "All photos that were measured" in shown
+    assert "test photos30.0" in shown
+    assert "validation photos9100.0" in shown
 
 
 def test_the_command_writes_the_report_into_the_run_or_elsewhere(make_run: MakeRun, tmp_path: Path) -> None:
