@@ -13,6 +13,7 @@ from daemon.companions import LATE_S, WAITS, Companions, companion_name, is_comp
 from daemon.filing import SourceChangedError, free_name, sync_file
 from daemon.ledger import Ledger
 from daemon.modes import place, why_not
+from daemon.pause import Pause, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
 from daemon.plan import Planner, join
 from daemon.rules import Rules, intent_for, judge
@@ -32,13 +33,17 @@ class Filer:
         ledger: where intents and outcomes go.
         rules: by what to judge.
         clock: time, for the ledger.
+        say: takes one sentence when something that held up every photo has ended.
     """
 
-    def __init__(self, output: Path, ledger: Ledger, rules: Rules, clock: Clock) -> None:
+    def __init__(
+        self, output: Path, ledger: Ledger, rules: Rules, clock: Clock, say: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._output = output
         self._ledger = ledger
         self._rules = rules
         self._clock = clock
+        self.pause = Pause(clock, say)
         self._owed: dict[int, Outcome | None] = {}
         self._unsynced: dict[Path, Callable[[Path], None]] = {}
         self._planner = Planner(output, ledger, rules.layout, set_aside=rules.set_aside, made=self._owe_folder)
@@ -74,18 +79,16 @@ class Filer:
         """Carry one batch through the protocol; returns those that must be planned once more."""
         obstacle = self._output_obstacle()
         if obstacle:
-            for photo in photos:
-                self._postpone(photo, obstacle)
+            self._hold_up(photos, obstacle)
             return []
         try:
             planned, later, obstacles = self._planner.plan(photos, self._companions)
         except sqlite3.Error as error:
-            for photo in photos:
-                self._postpone(photo, f"the ledger cannot be read ({error})")
+            self._hold_up(photos, f"the ledger cannot be read ({error})")
             return []
         for photo in photos:
             if id(photo) in obstacles:
-                self._postpone(photo, obstacles[id(photo)])
+                self._postpone(photo, *obstacles[id(photo)])
         self._carry_out(planned)
         for photo in planned:
             self._look_after_parts(photo)
@@ -128,10 +131,7 @@ class Filer:
             intents = [intent_for(photo, self._rules) for photo in planned]
             rows = iter(self._ledger.intend(intents, self._clock.wall_s()))
         except (OSError, sqlite3.Error) as error:
-            for photo in planned:
-                self._postpone(
-                    photo, f"the ledger cannot be written, or what was filed before not be made safe ({error})"
-                )
+            self._hold_up(planned, f"the ledger cannot be written, or what was filed before not be made safe ({error})")
             return
         for photo in planned:
             self._owed[next(rows)] = self._place(photo)
@@ -156,8 +156,9 @@ class Filer:
             photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
             return None
         except OSError as error:
-            self._postpone(photo, why_not(mode, target, error))
+            self._postpone(photo, error, why_not(mode, target, error))
             return None
+        self.pause.end()
         photo.stays = mode is not Mode.MOVE
         self._owe_syncs(photo.path, target)
         if photo.outcome is Outcome.FAILED and photo.follows is None:
@@ -173,8 +174,19 @@ class Filer:
                 (self._companions.wait if photo.destination is None else self._behind.append)(part)
         photo.companions = [part for part in photo.companions if part not in left]
 
-    def _postpone(self, photo: Photo, reason: str) -> None:
-        photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason
+    def _hold_up(self, photos: list[Photo], reason: str) -> None:
+        """Let photos stay for now because of something that is not theirs, and holds up every other one too."""
+        self.pause.begin(reason)
+        for photo in photos:
+            photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason
+
+    def _postpone(self, photo: Photo, error: OSError, reason: str) -> None:
+        """Let a photo stay for now because of what the kernel said about it, or about all."""
+        trouble = trouble_of_all(error, photo, self._output, self._rules.mode)
+        if trouble:
+            self._hold_up([photo], trouble)
+        else:
+            photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason
 
     def _output_obstacle(self) -> str:
         """Say why nothing can be filed now: a mount that is away would hide what is filed into its bare folder."""

@@ -79,7 +79,8 @@ class Pipeline:
             file = self._stage(stack, "file", self._filer.file, self._finish, threads=1, most=FILE_TOGETHER)
             read = self._reading_stages(stack, file)
             while not self._stopping.is_set() and not (once and self._intake.finished_once()):
-                photos = self._intake.ready(self._free(), LOOK_UP_S)
+                wait_s = LOOK_UP_S if once else self._filer.pause.left_s(LOOK_UP_S)
+                photos = self._intake.ready(self._free(once=once), wait_s)
                 self._enter(len(photos))
                 read.put(photos)
         if self._crash is not None:
@@ -121,9 +122,9 @@ class Pipeline:
         for photo in photos:
             self._intake.give_back(photo)
 
-    def _free(self) -> int:
+    def _free(self, *, once: bool) -> int:
         with self._lock:
-            return self._room - self._under_way
+            return self._room - self._under_way if once else self._filer.pause.room(self._room, self._under_way)
 
     def _enter(self, count: int) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ from daemon.ledger import Ledger
 from daemon.photo import Outcome, Photo
 from daemon.taken import taken_at
 
+Obstacles = dict[int, tuple[OSError, str]]
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,7 +39,7 @@ class Planner:
         self._made = made
         self._aside = Layout(DEFAULT_LAYOUT)
 
-    def plan(self, photos: list[Photo], companions: Companions) -> tuple[list[Photo], list[Photo], dict[int, str]]:
+    def plan(self, photos: list[Photo], companions: Companions) -> tuple[list[Photo], list[Photo], Obstacles]:
         """Give each photo its destination, and let it take its companions along.
 
         Returns:
@@ -47,7 +48,7 @@ class Planner:
         """
         planned: list[Photo] = []
         later: list[Photo] = []
-        obstacles: dict[int, str] = {}
+        obstacles: Obstacles = {}
         promised: set[Path] = set()
         contents: set[str] = set()
         for photo in photos:
@@ -60,7 +61,7 @@ class Planner:
             try:
                 self._make(place.parent)
             except OSError as error:
-                obstacles[id(photo)] = f"{printable(place.parent)} cannot be used ({error.strerror})"
+                obstacles[id(photo)] = error, f"{printable(place.parent)} cannot be used ({error.strerror})"
                 continue
             photo.companions = companions.claim(photo.path)
             promised |= _give_names(photo, place, promised)

@@ -185,7 +185,7 @@ def _pipeline(
         set_aside=settings.duplicates == "set-aside",
     )
     intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known)
-    filer = Filer(output, ledger, rules, clock)
+    filer = Filer(output, ledger, rules, clock, report.say)
     cores = settings.workers or usable_cores()
     return Pipeline(intake, model, filer, guard, clock, cores=cores, done=report.photo)
 

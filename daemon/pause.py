@@ -1,0 +1,74 @@
+"""A pause: what holds up every photo, not one, is said once and tried again with one photo at a time until it ends."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from contract.text import printable
+from daemon.clock import Clock
+from daemon.notify import notify
+from daemon.photo import Mode, Photo
+
+BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_AWAY = (errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ENODEV)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class Pause:
+    """Knows whether filing is held up as a whole; begun and ended by the filer, asked by the pipeline.
+
+    Args:
+        clock: time.
+        say: takes one sentence when it ends; its beginning is said with the photo that met it.
+    """
+
+    def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._say = say
+        self._tries = 0
+        self._again_s = 0.0
+        self.reason = ""
+
+    def begin(self, reason: str) -> None:
+        """Take note that something holds up every photo; also that it still does."""
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._again_s:  # not those that were on their way already
+            self._again_s = now_s + BACK_OFF_S[min(self._tries, len(BACK_OFF_S) - 1)]
+            self._tries += 1
+        if reason != self.reason:
+            notify(f"STATUS=paused: {reason}")
+        self.reason = reason
+
+    def end(self) -> None:
+        """Take note that a photo was filed."""
+        if self.reason:
+            self._say(f"filing goes on; it had been held up: {self.reason}")
+            notify("STATUS=ready: filing goes on")
+        self.reason, self._tries, self._again_s = "", 0, 0.0
+
+    def room(self, room: int, under_way: int) -> int:
+        """Return how many more photos may set out: of `room`, or one at a time while paused, and that only when due."""
+        if not self.reason:
+            return room - under_way
+        return 1 - under_way if self._clock.monotonic_s() >= self._again_s else 0
+
+    def left_s(self, longest_s: float) -> float:
+        """Return the time to the next try, at most `longest_s`."""
+        left_s = self._again_s - self._clock.monotonic_s()
+        return min(longest_s, left_s) if self.reason and left_s > 0 else longest_s
+
+
+def trouble_of_all(error: OSError, photo: Photo, output: Path, mode: Mode) -> str:
+    """Say what keeps every photo from being filed; empty if it is this photo's, or its folder's, alone."""
+    if error.errno in _FULL:
+        return f"the output {printable(output)} is full ({error.strerror})"
+    if error.errno in _AWAY:
+        return f"the output {printable(output)} is away ({error.strerror})"
+    if error.errno in _FORBIDDEN:
+        inbox = photo.path.parents[len(photo.relpath.parts)]
+        for role, folder in (("output", output), ("inbox", inbox))[: 2 if mode is Mode.MOVE else 1]:
+            if not os.access(folder, os.W_OK | os.X_OK):
+                return f"the {role} {printable(folder)} cannot be written ({error.strerror})"
+    return ""

@@ -1,0 +1,170 @@
+"""What holds up every photo is said once, tried again by itself, and fails none; one photo holds up no other."""
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon import filer as filer_module
+from daemon.filer import OUTPUT_AWAY, Filer
+from daemon.pause import Pause, trouble_of_all
+from daemon.photo import Mode, Outcome, Photo
+from daemon.scan import MARKER
+from tests.daemon.conftest import Stranger
+from tests.daemon.support import (
+    HandClock,
+    daemon,
+    identity,
+    model_file,
+    opened_ledger,
+    plain,
+    roots,
+    rules,
+    scored,
+    tree,
+    unique,
+    write,
+)
+
+
+def test_tries_get_rarer_one_photo_at_a_time_and_the_end_is_said_once() -> None:
+    clock, said = HandClock(0.0), list[str]()
+    pause = Pause(clock, said.append)  # type: ignore[arg-type]
+    assert (pause.room(72, 8), pause.left_s(5.0)) == (64, 5.0)
+    waits = []
+    for _ in range(6):
+        pause.begin("full")
+        pause.begin("full")  # another one that was on its way
+        assert pause.room(72, 0) == 0
+        waits.append(pause.left_s(60.0))
+        clock.turn(waits[-1])
+        assert (pause.room(72, 0), pause.room(72, 1), pause.left_s(5.0)) == (1, 0, 5.0)
+    assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    pause.end()
+    pause.end()
+    assert said == ["filing goes on; it had been held up: full"]
+    assert pause.room(72, 8) == 64
+
+
+def a_photo(folder: Path) -> Photo:
+    return Photo(folder / "sub" / "a.jpg", identity(), 0.0, relpath=Path("sub"))
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (errno.ENOSPC, "is full (No space left on device)"), (errno.EDQUOT, "is full (Disk quota exceeded)"),
+        (errno.ESTALE, "is away"), (errno.EACCES, ""), (errno.EPERM, ""), (errno.EIO, ""), (errno.ENAMETOOLONG, ""),
+    ],
+)  # fmt: skip
+def test_a_full_disk_is_everyones_trouble_and_a_forbidden_file_its_own(tmp_path: Path, code: int, said: str) -> None:
+    trouble = trouble_of_all(OSError(code, os.strerror(code)), a_photo(tmp_path), tmp_path, Mode.MOVE)
+    assert (said in trouble) if said else trouble == ""
+
+
+@pytest.mark.parametrize(
+    ("locked", "mode", "role"),
+    [("output", Mode.MOVE, "output"), ("inbox", Mode.MOVE, "inbox"), ("inbox", Mode.COPY, ""), ("", Mode.MOVE, "")],
+)
+def test_a_folder_that_may_not_be_written_is_named(stranger: Stranger, locked: str, mode: Mode, role: str) -> None:
+    inbox, output = roots(stranger.folder)
+    if locked:
+        (stranger.folder / locked).chmod(0o555)
+    done = stranger.python(
+        "from daemon.pause import trouble_of_all; from daemon.photo import Identity, Mode, Photo\n"
+        f"photo = Photo(Path({str(inbox / 'a.jpg')!r}), Identity(1, 1, 1, 1), 0.0)\n"
+        f"print(trouble_of_all(PermissionError(13, 'no'), photo, Path({str(output)!r}), Mode({mode.value!r})))"
+    )
+    wanted = f"the {role} {stranger.folder / role} cannot be written (no)\n" if role else "\n"
+    assert done.stdout == wanted, done.stderr
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
+def test_photos_stay_while_it_lasts_and_are_filed_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    inbox, output = roots(tmp_path)
+    said: list[str] = []
+    photos = [scored(write(inbox / f"{number}.jpg", unique("red", number))) for number in range(3)]
+
+    def failing(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with opened_ledger(tmp_path / "l") as ledger:
+        filer = Filer(output, ledger, rules(), HandClock(), said.append)  # type: ignore[arg-type]
+        with monkeypatch.context() as broken:
+            broken.setattr(filer_module, "place", failing)
+            filer.file(photos)
+        assert {photo.outcome for photo in photos} == {Outcome.AGAIN}
+        reasons = {photo.reason for photo in photos}
+        assert (len(reasons) == 1) == bool(filer.pause.reason) == (code == errno.ENOSPC)
+        filer.file(photos)
+    assert {photo.outcome for photo in photos} == {Outcome.FILED}
+    assert len(said) == (code == errno.ENOSPC)
+    assert not filer.pause.reason
+
+
+def test_a_daemon_without_its_output_reads_few_photos_says_it_once_and_goes_on_by_itself(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    with daemon("--inbox", inbox, "--output", output, "--model", model_file(tmp_path)) as one:
+        one.ready()
+        (output / MARKER).rename(tmp_path / "away")
+        photos = {f"{number}.jpg": unique("red", number) for number in range(400)}
+        for name, data in photos.items():
+            write(tmp_path / name, data).rename(inbox / name)
+        first = one.until(lambda event: event["event"] == "photo", "the first that is held up")
+        assert (first["outcome"], first["reason"]) == ("again", OUTPUT_AWAY)
+        (tmp_path / "away").rename(output / MARKER)
+        filed: set[str] = set()
+        while len(filed) < len(photos):
+            event = one.until(lambda event: event["event"] == "photo" and event["outcome"] == "filed", "the rest")
+            filed.add(Path(event["path"]).name)
+        assert one.stop() == 0
+    held_up = [event for event in one.events if event["event"] == "photo" and event["outcome"] == "again"]
+    assert len(held_up) < 200
+    assert sum("filing goes on" in line for line in one.errors) == 1
+    assert {Path(name).name: data for name, data in tree(output).items()} == photos
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one mebibyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "phototriage-test", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)
+
+
+@pytest.mark.system("mount", "umount", root=True)
+@pytest.mark.parametrize("how", ["full", "read-only"])
+def test_a_daemon_whose_output_is_full_or_read_only_waits_and_files_all_when_it_may(
+    tmp_path: Path, small_disk: Path, how: str
+) -> None:
+    inbox, output = tmp_path / "in", small_disk / "out"
+    inbox.mkdir()
+    with daemon("--inbox", inbox, "--output", output, "--model", model_file(tmp_path)) as one:
+        one.ready()
+        if how == "full":
+            write(small_disk / "filler", bytes(900 << 10))
+        else:
+            subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+        for number in range(3):
+            write(inbox / f"{number}.jpg", plain("red") + bytes(200 << 10) + bytes([number]))
+        reason = one.until(lambda event: event["event"] == "photo", "the first that is held up")["reason"]
+        assert reason.startswith(f"the output {output} ")
+        assert ("is full" if how == "full" else "cannot be written (Read-only file system)") in reason
+        if how == "full":
+            (small_disk / "filler").unlink()
+        else:
+            subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+        one.until(lambda event: event.get("path", "").endswith("2.jpg") and event["outcome"] == "filed", "the last")
+        assert one.stop() == 0
+    assert sum("filing goes on" in line for line in one.errors) == 1
+    assert sorted(path.name for path in (output / "red").iterdir()) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert tree(inbox) == {}
