@@ -15,7 +15,7 @@ from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.intent import Intent, intent_of
 from daemon.photo import Identity, Outcome
-from daemon.schema import MIGRATIONS
+from daemon.schema import MIGRATIONS, TAKEN_BACK
 
 __all__ = ["Intent", "Ledger", "LedgerError"]
 
@@ -98,6 +98,20 @@ class Ledger:
         """Return the intents to take back without an outcome, by row: a crash, or a process that is at it now."""
         return self._intents("state = 'intent' AND undoes IS NOT NULL")
 
+    def originals(self, rows: Iterable[int]) -> dict[int, Intent]:
+        """Return by row what each row undoes."""
+        undoes = "SELECT undoes FROM photos WHERE id = ?"
+        return {row: was for row in rows for was in self._intents(f"id = ({undoes})", row).values()}
+
+    def release(self, rows: Iterable[int]) -> None:
+        """Let the daemon take again what these rows took back, companions included."""
+        with self._transaction():
+            self._connection.executemany(
+                "WITH photo AS (SELECT undoes AS id FROM photos WHERE id = :row) UPDATE photos SET held = NULL"
+                " WHERE id = :row OR id = (SELECT id FROM photo) OR part_of = (SELECT id FROM photo)",
+                [{"row": row} for row in rows],
+            )
+
     def _intents(self, which: str, *values: int | float | str | bytes) -> dict[int, Intent]:
         cursor = self._connection.cursor()
         cursor.row_factory = sqlite3.Row
@@ -140,10 +154,13 @@ class Ledger:
         return list(self._intents(same, sha256).values())
 
     def of_name(self, folder: Path, base: str, since_s: float) -> dict[int, Intent]:
-        """Return what was filed from a folder since a time as `base`, or as `base` with an extension, oldest first."""
+        """Return what was filed from a folder since a time as `base`, or as `base` with an extension, oldest first.
+
+        What was taken back since is not among it.
+        """
         first = os.fsencode(folder / base)
         named = "(source = ? OR source > ? AND source < ?) AND part_of IS NULL AND undoes IS NULL"
-        filed = "state NOT IN ('intent', 'gone') AND intended_at >= ?"
+        filed = f"state NOT IN ('intent', 'gone') AND intended_at >= ? AND NOT {TAKEN_BACK}"
         found = self._intents(f"{named} AND {filed}", first, first + b".", first + b"/", since_s)
         return {row: intent for row, intent in found.items() if base in (intent.source.name, intent.source.stem)}
 

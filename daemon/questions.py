@@ -8,7 +8,7 @@ import click
 from daemon.settings import FolderOrFile
 from daemon.when import When
 
-STATES = ("filed", "review", "failed", "undone", "retried", "gone", "open")
+STATES = ("filed", "review", "failed", "duplicate", "undone", "retried", "gone", "open")
 
 inbox_option = click.option(
     "--inbox", type=FolderOrFile(), envvar="PHOTOTRIAGE_INBOX", help="Whose ledger; without it, all that are found."

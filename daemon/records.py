@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from daemon import schema
 from daemon.intent import Intent, intent_of
 from daemon.photo import Outcome
 
@@ -15,11 +16,7 @@ MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
 TAKEN_BACK = (Outcome.UNDONE, Outcome.RETRIED)
 STATES = (*(outcome.value for outcome in MOVED), *(outcome.value for outcome in TAKEN_BACK), "gone", "open")
 """What a row may be: `open` is an intent whose outcome is not known yet."""
-_COLUMNS = """
-    SELECT *, EXISTS (
-        SELECT 1 FROM photos AS later WHERE later.undoes = photos.id AND later.state IN ('undone', 'retried')
-    ) AS taken_back FROM photos
-"""
+_COLUMNS = f"SELECT *, {schema.TAKEN_BACK} AS taken_back FROM photos"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +50,7 @@ class Which:
         label: class, as the model named it.
         states: one of these, of `STATES`.
         batch: number of it.
+        held: only those that the daemon leaves alone in the inbox.
         at_large: only photos that lie in the output: moved there, and not taken back.
     """
 
@@ -61,6 +59,7 @@ class Which:
     label: str | None = None
     states: tuple[str, ...] = ()
     batch: int | None = None
+    held: bool = False
     at_large: bool = False
 
     def where(self) -> tuple[str, list[Any]]:
@@ -78,6 +77,8 @@ class Which:
         if self.states:
             terms.append(f"state IN ({', '.join('?' * len(self.states))})")
             values += ["intent" if state == "open" else state for state in self.states]
+        if self.held:
+            terms.append("held IS NOT NULL")
         if self.at_large:
             terms.append("undoes IS NULL AND NOT taken_back")
         return " AND ".join(terms), values

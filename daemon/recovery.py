@@ -42,7 +42,7 @@ def reconcile(ledger: Ledger, now_s: float) -> dict[Path, Outcome | None]:
     outcomes, told = {}, {}
     for row, intent in ledger.open_intents().items():
         try:
-            outcomes[row] = told[intent.source] = _settle(intent)
+            outcomes[row] = told[intent.source] = settle(intent)
         except OSError as error:
             raise RecoveryError(
                 f"The last run was cut off while it moved {printable(intent.source)} to "
@@ -54,7 +54,12 @@ def reconcile(ledger: Ledger, now_s: float) -> dict[Path, Outcome | None]:
     return told
 
 
-def _settle(intent: Intent) -> Outcome | None:
+def settle(intent: Intent) -> Outcome | None:
+    """Finish one intent or forget it: returns what became of the photo, None if nothing had been done.
+
+    Raises:
+        OSError: one of the two places cannot be looked at or written now.
+    """
     source = _look_at(intent.source)
     temporary = temporary_beside(intent.destination, intent.source, intent.identity)
     if published := _look_at(temporary) is None:

@@ -46,3 +46,8 @@ MIGRATIONS = (
     """,
 )
 """Scripts; `PRAGMA user_version` counts those that a ledger has seen."""
+
+TAKEN_BACK = """EXISTS (
+    SELECT 1 FROM photos AS later WHERE later.undoes = photos.id AND later.state IN ('undone', 'retried')
+)"""
+"""Condition in SQL: a later row says that this one's photo went back to the inbox."""

@@ -42,6 +42,7 @@ from daemon.roots import (
 )
 from daemon.settings import Settings
 from daemon.sieve import Sieve
+from daemon.undo import finish_at_start
 
 MOUNT_LOOK_S = 5.0
 
@@ -70,7 +71,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         stack.enter_context(lock_state(state))
         adopt_roots(ledger, inbox, output)
         check_mode(Mode(settings.mode), inbox, output)
-        _recover(ledger, clock, report)
+        _recover(ledger, state, clock, report)
         warm(model)
         sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         guard = stack.enter_context(_guard(state, report, stopped))
@@ -138,7 +139,8 @@ def _mounted(ledger: Ledger, inbox: Path, output: Path, report: Report, stopped:
             return True
 
 
-def _recover(ledger: Ledger, clock: Clock, report: Report) -> None:
+def _recover(ledger: Ledger, state: Path, clock: Clock, report: Report) -> None:
+    finish_at_start(ledger, state, clock.wall_s())
     outcomes = reconcile(ledger, clock.wall_s())
     moved = sum(outcome is not None for outcome in outcomes.values())
     if outcomes:

@@ -2,83 +2,26 @@
 
 import csv
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-import phototriage
 from daemon import ledger as ledger_module
+from daemon import questions, records
 from daemon.ledger import Intent, Ledger
 from daemon.ledgers import reading
 from daemon.photo import Mode, Outcome
-from daemon.roots import adopt_roots, state_folder
 from daemon.schema import MIGRATIONS
 from tests.daemon.conftest import Stranger
-from tests.daemon.support import digest, identity_of, plain, roots, write
+from tests.daemon.house import House, ask, told
+from tests.daemon.support import digest, identity_of, opened_ledger, write
 
 DAY_S = 86_400.0
 HOSTILE = "=cmd|' C calc'!A0\x1b[2J\n.jpg"
-
-
-def ask(*words: str | Path) -> Result:
-    return CliRunner().invoke(phototriage.cli, [os.fsdecode(word) for word in words])
-
-
-def told(*words: str | Path) -> list[dict[str, object]]:
-    result = ask(*words, "--json")
-    assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-class House:
-    """An inbox with its ledger, in which photos are filed without a model."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.inbox, self.output = roots(folder)
-        self.path = state_folder(self.inbox) / "ledger.sqlite"
-        with self.opened() as ledger:
-            adopt_roots(ledger, self.inbox, self.output)
-
-    def opened(self) -> "Open":
-        return Open(self.path)
-
-    def file(
-        self, name: str, at_s: float, label: str = "sea", outcome: Outcome = Outcome.FILED, **more: object
-    ) -> Path:
-        folder = {Outcome.REVIEW: "_review", Outcome.FAILED: "_failed"}.get(outcome, label)
-        target = self.output / folder / name
-        target.parent.mkdir(exist_ok=True)
-        write(target, name.encode(errors="surrogateescape") + plain("red"))
-        fields: dict[str, object] = {
-            "source": self.inbox / name, "destination": target, "identity": identity_of(target), "becomes": outcome,
-            "sha256": digest(target.read_bytes()), "label": label, "probability": 0.75,
-            "top": {"sea": 0.75, "street": 0.25}, "model": "m" * 64, "provider": "cpu", "times_ms": {"read": 1.5},
-        }  # fmt: skip
-        with self.opened() as ledger:
-            (row,) = ledger.intend([Intent(**(fields | more))], at_s)  # type: ignore[arg-type]
-            if more.get("becomes") is not Outcome.AGAIN:
-                ledger.conclude({row: outcome}, at_s)
-        return target
-
-
-class Open:
-    """A ledger that is open for as long as a block lasts."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Ledger:
-        self.ledger = Ledger(self._path)
-        return self.ledger
-
-    def __exit__(self, *_: object) -> None:
-        self.ledger.close()
 
 
 @pytest.fixture
@@ -96,7 +39,7 @@ def full(house: House) -> House:
     return house
 
 
-def names(rows: list[dict[str, object]]) -> str:
+def names(rows: list[dict[str, Any]]) -> str:
     return "".join(Path(str(row["path"])).stem for row in rows)
 
 
@@ -187,7 +130,7 @@ def test_a_question_changes_nothing(full: House, at_work: bool) -> None:
 
 
 def test_what_was_committed_a_moment_ago_is_told_while_the_daemon_works(full: House) -> None:
-    with full.opened() as daemon:
+    with opened_ledger(full.path) as daemon:
         source = write(full.inbox / "new.jpg", b"new")
         daemon.intend([Intent(Outcome.FILED, source, full.output / "sea" / "new.jpg", identity_of(source), "00")], 9e9)
         assert names(told("history", "--state", "open")) == "new"
@@ -229,7 +172,7 @@ def test_an_old_ledger_is_read_without_being_brought_up_to_date(
     path = tmp_path / "ledger.sqlite"
     with monkeypatch.context() as old:
         old.setattr(ledger_module, "MIGRATIONS", MIGRATIONS[:1])
-        with Open(path):
+        with opened_ledger(path):
             pass
     before = path.read_bytes()
     with reading(path) as connection:
@@ -310,9 +253,7 @@ def test_what_happened_since_is_told(full: House, happened: object, since: str) 
 
 
 def test_a_link_is_explained_by_its_original(house: House) -> None:
-    target = house.file("a.jpg", 1.0, mode=Mode.SYMLINK, held=house.inbox / "a.jpg")
-    target.rename(house.inbox / "a.jpg")
-    target.symlink_to(house.inbox / "a.jpg")
+    target = house.file("a.jpg", 1.0, mode=Mode.SYMLINK)
     (row,) = told("explain", target)
     assert (row["mode"], row["now"]) == ("symlink", "it lies there unchanged")
 
@@ -346,7 +287,7 @@ def test_a_backup_is_one_whole_file_also_while_the_daemon_works(full: House, bac
     copy.close()
     if daemon is not None:
         daemon.close()
-    with Open(backup) as restored:
+    with opened_ledger(backup) as restored:
         assert restored.open_intents() == {}
 
 
@@ -367,3 +308,7 @@ def test_a_backup_is_of_one_ledger(full: House, backup: Path, tmp_path: Path) ->
     assert "There is more than one ledger. Say whose with --inbox" in result.stderr
     assert str(other.inbox) in result.stderr
     assert ask("history", "--inbox", other.inbox, "--backup", backup).exit_code == 0
+
+
+def test_the_states_that_may_be_asked_for_are_those_that_there_are() -> None:
+    assert questions.STATES == records.STATES

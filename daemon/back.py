@@ -1,0 +1,127 @@
+"""Take photos back to the inbox: what filing did, the other way round, by the same protocol.
+
+Intents are committed before a file is touched, files and folders are synced, outcomes are committed: what a kill
+interrupts, the next start of the daemon or of `undo` finishes. Nothing is overwritten, and nothing is taken that is not
+what was filed. Where a copy or a link was filed, that is removed, and only while its original is still there.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from contract.publish import sync_directory
+from daemon.back_plan import Step
+from daemon.filing import SourceChangedError, move, sync_file
+from daemon.intent import Intent
+from daemon.ledger import Ledger
+from daemon.photo import Identity, Mode, Outcome
+from daemon.recovery import settle
+from daemon.why import remove_why, write_why
+
+Unsynced = dict[Path, Callable[[Path], None]]
+TOGETHER = 64
+"""Photos that share one pair of commits and one sync of their folders."""
+
+
+def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float) -> Iterator[list[Step]]:
+    """Carry out plans, some at a time; yields those that are through, with a reason where something stays after all.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be made safe now; `finish` does the rest later.
+    """
+    for first in range(0, len(groups), TOGETHER):
+        some = groups[first : first + TOGETHER]
+        rows = ledger.intend([step.intent for group in some for step in group if step.intent], now_s)
+        numbers = iter(rows)
+        outcomes: dict[int, Outcome | None] = {}
+        unsynced: Unsynced = {}
+        for group in some:
+            for step in group:
+                if step.intent is not None:
+                    outcomes[next(numbers)] = _carry_out(step, unsynced, stays=bool(group[0].reason))
+        for path, sync in unsynced.items():
+            with suppress(FileNotFoundError):  # its owner took it further
+                sync(path)
+        _conclude(ledger, outcomes, now_s)
+        yield from some
+
+
+def finish(ledger: Ledger, now_s: float) -> int:
+    """Finish or forget what a kill interrupted; the caller holds the lock. Returns how many files had been taken back.
+
+    Raises:
+        OSError: a place cannot be looked at or written; all of it stays open.
+    """
+    outcomes = {row: _settle(intent) for row, intent in ledger.open_undoes().items()}
+    for row, was in ledger.originals(list(outcomes)).items():
+        if outcomes[row] is None:
+            _write_note(was)  # it had been taken away already
+    if outcomes:
+        _conclude(ledger, outcomes, now_s)
+    return sum(outcome is not None for outcome in outcomes.values())
+
+
+def _settle(intent: Intent) -> Outcome | None:
+    if intent.mode is Mode.MOVE:
+        return settle(intent)
+    if os.path.lexists(intent.source):
+        return None
+    sync_directory(intent.source.parent)
+    return intent.becomes
+
+
+def _conclude(ledger: Ledger, outcomes: dict[int, Outcome | None], now_s: float) -> None:
+    ledger.conclude(outcomes, now_s)
+    ledger.release([row for row, outcome in outcomes.items() if outcome is Outcome.RETRIED])
+
+
+def _carry_out(step: Step, unsynced: Unsynced, *, stays: bool) -> Outcome | None:
+    intent, was = step.intent, step.record.intent
+    assert intent is not None
+    failed = was.becomes is Outcome.FAILED and was.part_of is None
+    if failed:  # before the photo goes: where a daemon is at work, it may fail again at once, and get another note
+        with suppress(OSError):  # a note too many does no harm
+            remove_why(was.destination, was.source.name, was.reason)
+    step.reason = "its photo stays" if stays else _do(intent)
+    if step.reason:
+        if failed:
+            _write_note(was)
+        return None
+    unsynced[intent.source.parent] = sync_directory
+    if intent.mode is Mode.MOVE:
+        unsynced |= {intent.destination: sync_file, intent.destination.parent: sync_directory}
+    return intent.becomes
+
+
+def _do(intent: Intent) -> str:
+    """Move or remove one file; returns why it stays, or nothing."""
+    try:
+        if intent.mode is Mode.MOVE:
+            _make(intent.destination.parent)
+            move(intent.source, intent.identity, intent.sha256, intent.destination)
+        elif Identity.of(intent.source.lstat()) != intent.identity:
+            raise SourceChangedError
+        else:
+            intent.source.unlink()
+    except FileExistsError:
+        return "its name in the inbox was taken meanwhile"
+    except SourceChangedError:
+        return "it changed meanwhile"
+    except OSError as error:
+        return f"it cannot be taken back ({error.strerror})"
+    return ""
+
+
+def _make(folder: Path) -> None:
+    """Make a folder below the inbox anew that was cleared away."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_directory(folder.parent)
+
+
+def _write_note(was: Intent) -> None:
+    if was.becomes is Outcome.FAILED and was.part_of is None:
+        with suppress(OSError):  # the reason stands in the ledger too
+            write_why(was.destination, was.source.name, was.reason)

@@ -1,0 +1,118 @@
+"""Which photos can go back to the inbox, under what name, and which have to stay: looked at, and nothing touched."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from daemon.companions import companion_name
+from daemon.filing import free_number, numbered, sha256_of
+from daemon.intent import Intent
+from daemon.photo import Identity, Mode, Outcome
+from daemon.records import Record
+from daemon.scan import look_at
+
+
+@dataclass(slots=True)
+class Step:
+    """What is to happen to one photo or companion.
+
+    Attributes:
+        record: how it was filed.
+        intent: what is to happen; None if it stays where it is.
+        reason: why it stays.
+    """
+
+    record: Record
+    intent: Intent | None
+    reason: str = ""
+
+
+def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:
+    """Look at a photo and what travelled with it, and say what is to happen; nothing is touched.
+
+    A taken name in the inbox gets a number, the same for all of them.
+
+    Args:
+        photo: as it was filed.
+        companions: that were filed with it; they go as they are now.
+        becomes: `undone`, after which the daemon leaves it alone, or `retried`.
+        promised: names in the inbox that earlier plans gave away; those of this one are added.
+    """
+    reason = _obstacle(photo.intent)
+    if reason:
+        return [Step(photo, None, reason)]
+    try:
+        return _group(photo, companions, becomes, promised)
+    except OSError as error:  # it was taken away between two looks
+        return [Step(photo, None, f"it cannot be looked at ({error.strerror})")]
+
+
+def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:
+    group = [photo, *(record for record in companions if _goes_along(record.intent))]
+    number = 0
+    if photo.intent.mode is Mode.MOVE:
+        number = free_number(lambda number: all(_is_free(path, promised) for path in _targets(group, number)))
+    steps = []
+    for record, target in zip(group, _targets(group, number), strict=True):
+        promised.add(target)
+        steps.append(Step(record, _intent(record, target, becomes)))
+    return steps
+
+
+def _targets(group: Sequence[Record], number: int) -> list[Path]:
+    """Return where a photo and its companions go: home, all with the same number where a name is taken there."""
+    home = group[0].intent.source
+    photo = home.with_name(numbered(home.name, number))
+    sources = [record.intent.source for record in group[1:]]
+    return [photo, *(path.with_name(companion_name(path, home, photo)) if number else path for path in sources)]
+
+
+def _obstacle(was: Intent) -> str:
+    """Say why a photo has to stay where it is, or nothing."""
+    try:
+        if was.mode is Mode.SYMLINK:
+            ours = was.destination.is_symlink() and was.destination.readlink() == was.source
+            return "" if ours else "the link is no longer there"
+        changed = _changed(was.destination, was)
+        if changed or was.mode is Mode.MOVE:
+            return changed
+        if _changed(was.source, was):
+            return "its original is no longer in the inbox as it was, and this may be the only one left"
+    except OSError as error:
+        return f"it cannot be looked at ({error.strerror})"
+    return ""
+
+
+def _changed(path: Path, was: Intent) -> str:
+    now = look_at(path)
+    if now is None:
+        return "it is no longer where it was filed"
+    same = now.size == was.identity.size and (
+        sha256_of(path) == was.sha256 if was.sha256 else now.mtime_ns == was.identity.mtime_ns
+    )
+    return "" if same else "it was changed since, or another file lies there"
+
+
+def _goes_along(was: Intent) -> bool:
+    """Tell whether a companion goes with its photo: as it is now, for it is there to be edited; a copy if unchanged."""
+    return look_at(was.destination) is not None if was.mode is Mode.MOVE else not _obstacle(was)
+
+
+def _is_free(target: Path, promised: set[Path]) -> bool:
+    return target not in promised and not os.path.lexists(target)
+
+
+def _intent(record: Record, target: Path, becomes: Outcome) -> Intent:
+    was = record.intent
+    return replace(
+        was,
+        becomes=becomes,
+        source=was.destination,
+        destination=target,
+        identity=Identity.of(was.destination.lstat()),
+        sha256=was.sha256 if was.part_of is None else "",
+        undoes=record.row,
+        held=target if becomes is Outcome.UNDONE else None,
+        times_ms=None,
+    )

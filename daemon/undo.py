@@ -1,0 +1,129 @@
+"""The way back: which photos, and one process at a time that takes them.
+
+It works beside a daemon at work. A photo that is taken back is remembered before it moves, so the daemon, which sees it
+come, leaves it alone until it is changed or renamed, or released by `retry --undone`.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contract.errors import PhototriageError
+from contract.text import printable
+from daemon.back import finish, take_back
+from daemon.back_plan import Step, plan
+from daemon.ledger import Ledger
+from daemon.ledgers import one_ledger, reading, root_of
+from daemon.photo import Outcome
+from daemon.records import Record, Which, companions, select
+from daemon.roots import check_mounts
+
+LOCK = "undo-lock"
+
+
+class UndoError(PhototriageError):
+    """Photos cannot be taken back now."""
+
+
+def undo(inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: float) -> list[list[Step]]:
+    """Take photos back to their inbox; returns for each photo what happened to it and its companions.
+
+    Args:
+        inbox: whose; None for the only ledger there is.
+        which: photos.
+        last: only so many, the youngest; negative for all.
+        becomes: `undone` or `retried`.
+        now_s: wall time for the outcomes.
+
+    Raises:
+        UndoError: another process is at it, or it was cut off.
+        RootError: a root lies on a mount that is away.
+        LedgerError: there is no ledger, or none that can be written.
+    """
+    path = one_ledger(inbox)
+    with _locked(path.parent) as free, _writing(path) as ledger:
+        if not free:
+            raise UndoError("Another process takes photos back to this inbox right now. Try again when it is done.")
+        try:
+            finish(ledger, now_s)
+            with reading(path) as connection:
+                _check_roots(ledger, connection)
+                groups = plans(connection, which, last, becomes)
+            return list(take_back(ledger, groups, now_s))
+        except (OSError, sqlite3.Error) as error:
+            raise UndoError(
+                f"Taking photos back was cut off: {error}. None is lost: once that is mended, the same command goes on."
+            ) from error
+
+
+def plans(connection: sqlite3.Connection, which: Which, last: int, becomes: Outcome) -> list[list[Step]]:
+    """Return what would happen to the photos that are meant, and touch nothing."""
+    promised: set[Path] = set()
+    photos = list(select(connection, which, last))
+    return [plan(photo, companions(connection, photo.row), becomes, promised) for photo in photos]
+
+
+def release(inbox: Path | None, which: Which, last: int, *, dry_run: bool) -> list[Record]:
+    """Let the daemon take photos again that were taken back; returns those that it left alone until now."""
+    path = one_ledger(inbox)
+    with reading(path) as connection:
+        held = list(select(connection, which, last))
+    if not dry_run:
+        with _writing(path) as ledger:
+            ledger.release(record.row for record in held)
+    return held
+
+
+def finish_at_start(ledger: Ledger, state: Path, now_s: float) -> None:
+    """Finish what a killed `undo` began, before a daemon files; one that is at work is left to it.
+
+    Raises:
+        UndoError: a place cannot be looked at or written.
+    """
+    with _locked(state) as free:
+        if not free:
+            return
+        try:
+            finish(ledger, now_s)
+        except OSError as error:
+            raise UndoError(
+                f"`undo` was cut off while it took photos back, and that cannot be finished now: {error}. Make inbox "
+                "and output readable and writable, then start again."
+            ) from error
+
+
+def _check_roots(ledger: Ledger, connection: sqlite3.Connection) -> None:
+    inbox, output = root_of(connection, "inbox"), root_of(connection, "output")
+    if inbox is None or output is None:
+        return  # a daemon never got so far: there is nothing to take back
+    check_mounts(ledger, inbox, output)
+    if not inbox.is_dir():
+        raise UndoError(f"The inbox {printable(inbox)} is not there, so nothing can go back to it. Make it first.")
+
+
+@contextmanager
+def _locked(state: Path) -> Iterator[bool]:
+    """Hold the lock while the block lasts; False where another process has it."""
+    # Only opened for reading: it may be another user's, as when root undid before the service's user does.
+    descriptor = os.open(state / LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Ledger]:
+    ledger = Ledger(path)
+    try:
+        yield ledger
+    finally:
+        ledger.close()

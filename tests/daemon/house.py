@@ -1,0 +1,67 @@
+"""An inbox with a ledger in which photos were filed, made without a model, and questions to it as a user asks them."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+import phototriage
+from daemon.intent import Intent
+from daemon.photo import Mode, Outcome
+from daemon.roots import adopt_roots, state_folder
+from tests.daemon.support import digest, identity_of, opened_ledger, plain, roots, write
+
+FOLDERS = {Outcome.REVIEW: "_review", Outcome.FAILED: "_failed"}
+
+
+def ask(*words: str | Path) -> Result:
+    """Run `phototriage WORDS` in this process."""
+    return CliRunner().invoke(phototriage.cli, [os.fsdecode(word) for word in words])
+
+
+def told(*words: str | Path, code: int = 0) -> list[dict[str, Any]]:
+    """Return the JSON lines that the question is answered with."""
+    result = ask(*words, "--json")
+    assert result.exit_code == code, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+class House:
+    """An inbox, an output and a ledger below a folder."""
+
+    def __init__(self, folder: Path, output: Path | None = None) -> None:
+        folder.mkdir()
+        self.inbox, inside = roots(folder)
+        self.output = output or inside
+        self.path = state_folder(self.inbox) / "ledger.sqlite"
+        with opened_ledger(self.path) as ledger:
+            adopt_roots(ledger, self.inbox, self.output)
+
+    def file(
+        self, name: str, at_s: float = 1.0, label: str = "sea", outcome: Outcome = Outcome.FILED, **more: object
+    ) -> Path:
+        """Put a photo where it would have been filed, and its row into the ledger; returns its place."""
+        mode = more.get("mode", Mode.MOVE)
+        source = self.inbox / name
+        target = self.output / FOLDERS.get(outcome, label) / source.name
+        target.parent.mkdir(exist_ok=True)
+        original = target if mode is Mode.MOVE else source
+        write(original, name.encode(errors="surrogateescape") + plain("red"), mtime_s=at_s)
+        if mode is Mode.COPY:
+            write(target, original.read_bytes(), mtime_s=at_s)
+        elif mode is Mode.HARDLINK:
+            target.hardlink_to(original)
+        elif mode is Mode.SYMLINK:
+            target.symlink_to(original)
+        fields: dict[str, object] = {
+            "source": source, "destination": target, "identity": identity_of(original), "becomes": outcome,
+            "sha256": digest(target.read_bytes()), "label": label, "probability": 0.75,
+            "top": {"sea": 0.75, "street": 0.25}, "model": "m" * 64, "provider": "cpu", "times_ms": {"read": 1.5},
+            "held": None if mode is Mode.MOVE else source,
+        }  # fmt: skip
+        with opened_ledger(self.path) as ledger:
+            (row,) = ledger.intend([Intent(**(fields | more))], at_s)  # type: ignore[arg-type]
+            ledger.conclude({row: outcome}, at_s)
+        return target
