@@ -18,7 +18,7 @@ from training.errors import CheckpointError
 from training.output import publishing
 
 CHECKPOINT = "checkpoint.npz"
-FORMAT = 1
+FORMAT = 2  # 2: an epoch tells its stage
 _LISTS = ("best", "learner", "optimizer", "average")
 _HEADER = "header"
 

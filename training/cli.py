@@ -5,13 +5,15 @@ Nothing heavy is imported before a command really runs, so that `--help` answers
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from contract.errors import PhototriageError
-from training.recipe import Recipe
-from training.recipe_file import load_recipe
+from training.errors import RecipeError
+from training.knobs import parse_setting
+from training.recipe import Backbone, FineTune, Recipe
+from training.recipe_file import Grid, load_recipe_or_grid, shipped_recipes
 
 if TYPE_CHECKING:
     from training.evaluate import Evaluation
@@ -21,32 +23,47 @@ _FOLDER = click.Path(path_type=Path)
 
 
 class _Layers(click.ParamType[int | str]):
-    """`all`, or a number of layers."""
+    """`all`, a number of layers, or a number of blocks."""
 
-    name = "N|all"
+    name = "N|N blocks|all"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         """Turn the option's text into what the recipe takes."""
-        if value == "all":
-            return "all"
+        text = str(value)
+        if text == "all" or FineTune(unfreeze=text).blocks:
+            return text
         try:
-            return int(str(value))
+            return int(text)
         except ValueError:
-            self.fail(f"{value!r} is neither a number of layers nor 'all'", param, ctx)
+            self.fail(
+                f"{value!r} is neither a number of layers, nor of blocks such as '3 blocks', nor 'all'", param, ctx
+            )
 
 
 @click.command()
 @click.argument("dataset", type=_FOLDER)
 @click.option("--output", required=True, type=_FOLDER, help="Folder for the run: new, empty, or of an unfinished run.")
 @click.option("--restart", is_flag=True, help="Begin an unfinished run anew instead of going on with it.")
-@click.option("--recipe", "recipe_file", type=_FOLDER, help="TOML file of settings; options win over it.")
+@click.option(
+    "--recipe",
+    metavar="FILE|NAME",
+    help=f"TOML file of settings, or one that is shipped: {', '.join(shipped_recipes())}. Options win over it.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any setting of a recipe, such as network.hidden=[512].",
+)
 @click.option("--test", type=_FOLDER, help="Labelled photos to report on at the very end; they decide nothing.")
+@click.option("--backbone", type=click.Choice(get_args(Backbone)), help="The network that what is trained stands on.")
 @click.option("--size-px", type=int, help="Side of the network's square input.")
 @click.option("--geometry", type=click.Choice(["stretch", "letterbox"]), help="How a photo becomes a square.")
 @click.option("--epochs", type=int, help="Epochs of fine-tuning; 0 trains the head alone, in seconds.")
 @click.option("--batch-size", type=int, help="Photos per step of fine-tuning.")
 @click.option("--learning-rate", type=float, help="Highest learning rate of fine-tuning.")
-@click.option("--unfreeze", type=_Layers(), help="How many layers from the end to fine-tune.")
+@click.option("--unfreeze", type=_Layers(), help="How many layers or blocks from the end to fine-tune.")
 @click.option(
     "--batch-norm",
     type=click.Choice(["train", "frozen"]),
@@ -58,8 +75,10 @@ def train(
     dataset: Path,
     output: Path,
     restart: bool,
-    recipe_file: Path | None,
+    recipe: str | None,
+    settings: tuple[str, ...],
     test: Path | None,
+    backbone: str | None,
     size_px: int | None,
     geometry: str | None,
     epochs: int | None,
@@ -83,8 +102,10 @@ def train(
       phototriage train photos --output runs/mine
       phototriage train photos --output runs/quick --epochs 0
       phototriage train photos/train --test photos/test --output runs/mine --size-px 128
+      phototriage train photos --recipe two-phase --output runs/two-phase --set head.epochs=5
     """
     options = {
+        "backbone": backbone,
         "input.size_px": size_px,
         "input.geometry": geometry,
         "fine_tune.epochs": epochs,
@@ -95,8 +116,30 @@ def train(
         "weights": weights,
         "seed": seed,
     }
-    recipe = (load_recipe(recipe_file) if recipe_file else Recipe()).with_options(options)
-    _train(dataset, output, recipe, test, restart)
+    chosen = load_recipe_or_grid(recipe) if recipe else Recipe()
+    chosen = chosen.with_options(_merged(options, settings))
+    if isinstance(chosen, Grid):
+        _train_grid(dataset, output, chosen, test, restart)
+    else:
+        _train(dataset, output, chosen, test, restart)
+
+
+def _merged(options: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
+    """The options and the settings of --set, none of which may be given twice with different values."""
+    merged = {key: value for key, value in options.items() if value is not None}
+    for key, value in map(parse_setting, settings):
+        if merged.setdefault(key, value) != value:
+            raise RecipeError(f"The setting {key} is given twice: {merged[key]!r} and {value!r}. Give it once.")
+    return merged
+
+
+def _train_grid(dataset: Path, output: Path, grid: Grid, test: Path | None, restart: bool) -> None:
+    from rich.console import Console
+
+    from training.grid import run_grid
+    from training.progress import Reporter
+
+    run_grid(dataset, output, grid, test, Reporter(Console()), restart)
 
 
 def _train(dataset: Path, output: Path, recipe: Recipe, test: Path | None, restart: bool) -> None:

@@ -85,6 +85,7 @@ def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -
         DatasetError: there is nothing to train on. ContractError: a class name cannot be a folder.
     """
     dataset = find_dataset(root)
+    recipe.check_classes(dataset.labels)
     reporter.say(dataset.sentence())
     photos = list(dataset.photos)
     if test is not None:

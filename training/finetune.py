@@ -1,37 +1,42 @@
-"""The fine-tuning stage: all layers or the last ones, on warped photos, averaged weights, the best epoch kept."""
+"""The stages on photos, one after the other: each epoch is validated, and the best of them all is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import replace
 
 import keras
 import numpy as np
 
 from training.data import Samples
-from training.epoch import Epoch, State
+from training.epoch import HEAD, START, Epoch, State
 from training.errors import TrainingError
 from training.head import logits_of
 from training.loop import Loop
 from training.metrics import log_loss, softmax
 from training.progress import Reporter
 from training.recipe import Recipe
+from training.stage import stages_left
+
+Data = tuple[Samples, Samples]
 
 
-def fine_tune(
+def train_on_photos(
     model: keras.Model,
-    learner: keras.Model,
-    data: tuple[Samples, Samples],
+    make_learner: Callable[[], keras.Model],
+    data: Data,
     recipe: Recipe,
     keep: Callable[[State], None],
     reporter: Reporter,
     state: State | None = None,
 ) -> bool:
-    """Train the network; `model` ends with the weights of the best epoch, the head stage's included.
+    """Train the network; `model` ends with the weights of the best epoch, the one before training on photos included.
 
     Args:
         model: what is measured and kept, at the size of the input.
-        learner: the same network at the size of the photos trained on; it takes its first weights from `model`.
+        make_learner: builds the same network, at the size of the photos trained on; each stage takes a fresh one, which
+            begins with the best weights so far.
         data: photos to train on, at the learner's size, and photos to check with, at the model's.
-        keep: called after each epoch, the head stage's included, while `model` holds that epoch's weights.
+        keep: called after each epoch, the first included, while `model` holds that epoch's weights.
         state: where an unfinished training of the same recipe and photos was left.
 
     Returns:
@@ -40,21 +45,14 @@ def fine_tune(
     Raises:
         TrainingError: the weights grew out of bounds. CheckpointError: the state is of another network.
     """
-    train, validation = data
-    epochs, patience = recipe.fine_tune.epochs, recipe.fine_tune.patience
     if state is None:
-        state = _headed(model, validation)
-        reporter.say(state.best_epoch.line(epochs))
+        state = _state_zero(model, data[1], recipe)
+        reporter.say(state.best_epoch.line(0))
         keep(state)
-    loop = Loop(learner, train, recipe, reporter, state)
     try:
-        with loop.feed:
-            for number in range(state.epoch + 1, epochs + 1):
-                if patience and state.epoch - state.best_epoch.epoch >= patience:
-                    reporter.say(f"No better for {patience} epochs: stopped early.")
-                    break
-                state = _trained(model, loop, number, validation, state)
-                reporter.say(state.epochs[-1].line(epochs))
+        with closing(_states(model, make_learner, data, recipe, reporter, state)) as states:
+            for state, last in states:
+                reporter.say(state.epochs[-1].line(last))
                 keep(state)
     except KeyboardInterrupt:
         reporter.say(f"Stopped by Ctrl-C: the best weights so far, of epoch {state.best_epoch.epoch}, are kept.")
@@ -64,15 +62,38 @@ def fine_tune(
     return False
 
 
-def _headed(model: keras.Model, validation: Samples) -> State:
-    """The state before the first epoch."""
-    epoch = _validated(model, validation, Epoch.start())
-    return State((epoch,), 0, model.get_weights(), [], [], [])
+def _state_zero(model: keras.Model, validation: Samples, recipe: Recipe) -> State:
+    """The state before the first epoch on photos."""
+    learnt = recipe.head.epochs > 0 and recipe.head.on == "features"
+    epoch = _validated(model, validation, Epoch.zero(HEAD if learnt else START))
+    return State.before_stage((epoch,), model.get_weights())
 
 
-def _trained(model: keras.Model, loop: Loop, number: int, validation: Samples, before: State) -> State:
+def _states(
+    model: keras.Model,
+    make_learner: Callable[[], keras.Model],
+    data: Data,
+    recipe: Recipe,
+    reporter: Reporter,
+    state: State,
+) -> Generator[tuple[State, int], None, None]:
+    """The state after each epoch of all stages that are left, with the number of the last epoch of its stage."""
+    for stage in stages_left(recipe, state.epochs):
+        if stage.why_over(state.epochs) is None:
+            if not stage.epochs_of(state.epochs):
+                state = State.before_stage(state.epochs, state.best)
+            loop = Loop(make_learner(), data[0], recipe, stage, reporter, state)
+            with loop.feed:
+                while stage.why_over(state.epochs) is None:
+                    state = _trained(model, loop, data[1], state)
+                    yield state, stage.last(state.epochs)
+        if why := stage.why_over(state.epochs):
+            reporter.say(why)
+
+
+def _trained(model: keras.Model, loop: Loop, validation: Samples, before: State) -> State:
     """The state after one more epoch."""
-    trained, weights = loop.epoch(number)
+    trained, weights = loop.epoch(before.epochs)
     model.set_weights(weights)
     epoch = _validated(model, validation, trained, before.best_epoch)
     return loop.state((*before.epochs, epoch), weights if epoch.best else before.best)

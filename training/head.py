@@ -1,4 +1,4 @@
-"""The head stage: one pass of the network as it starts, then a linear classifier on its features, in seconds."""
+"""What a network answers, and the pooled features below its head, for many photos; the cache keeps features."""
 
 import fcntl
 import hashlib
@@ -13,19 +13,17 @@ from numpy.typing import NDArray
 
 from training.cache import cache_root
 from training.data import Samples
-from training.network import feature_model
+from training.network import feature_model, two_columns
 from training.progress import Reporter
-from training.recipe import Head
-from training.schedule import rate
 
 PREDICT_BATCH = 64
 
 
 def logits_of(model: keras.Model, samples: Samples, tick: Any = lambda done: None) -> NDArray[np.float32]:
-    """What a model gives for each sample, float32 [N, outputs]; photos are read from the cache batch by batch."""
+    """What a model gives for each sample, float32 [N, classes]; photos are read from the cache batch by batch."""
     out = np.empty((len(samples.rows), model.output_shape[-1]), np.float32)
     _predict_into(out, model, samples, tick)
-    return out
+    return two_columns(out)
 
 
 def _predict_into(out: NDArray[np.float32], model: keras.Model, samples: Samples, tick: Any) -> None:
@@ -77,52 +75,3 @@ def _computed(
     finally:
         part.unlink(missing_ok=True)
     return out
-
-
-def train_head(
-    features: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    sides: tuple[NDArray[np.int64], NDArray[np.int64]],
-    classes: int,
-    recipe: Head,
-    seed: int,
-) -> tuple[list[NDArray[np.float32]], float]:
-    """Train a linear classifier on features.
-
-    Args:
-        features: float32 [N, F], may be memory-mapped. labels: int64 [N].
-        sides: numbers of the photos to train on, and of those to check with.
-
-    Returns:
-        Its weights [F, classes] and bias [classes], of the epoch with the best validation accuracy, and that accuracy.
-    """
-    train, val = sides
-    model = keras.Sequential([keras.Input((features.shape[1],)), keras.layers.Dense(classes)])
-    optimizer = keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
-    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    size = min(recipe.batch_size, len(train))
-    steps = len(train) // size
-    epochs = max(recipe.epochs, -(-recipe.least_steps // steps))
-    rng = np.random.default_rng(seed)
-    best, kept = -1.0, model.get_weights()
-    for epoch in range(epochs):
-        picks = rng.permutation(train)[: steps * size].reshape(steps, size)
-        for step, pick in enumerate(picks, epoch * steps):
-            optimizer.learning_rate = rate(step, epochs * steps, recipe.learning_rate, warmup=0.05)
-            model.train_on_batch(features[pick], labels[pick])
-        weights = model.get_weights()
-        accuracy = _accuracy(features, labels, val, weights)
-        if accuracy > best:
-            best, kept = accuracy, weights
-    return kept, best
-
-
-def _accuracy(
-    features: NDArray[np.float32], labels: NDArray[np.int64], photos: NDArray[np.int64], weights: list[Any]
-) -> float:
-    """Share of right answers, in blocks, so that a memory-mapped array stays on disk."""
-    right = 0
-    for block in np.array_split(photos, len(photos) // 4096 + 1):
-        answers = features[block] @ weights[0] + weights[1]
-        right += int((answers.argmax(axis=1) == labels[block]).sum())
-    return right / len(photos)

@@ -1,10 +1,11 @@
-"""The inner loop of fine-tuning: steps, learning rate, averaged weights; it can be put down between two epochs.
+"""The inner loop of a stage on photos: steps, learning rate, averaged weights; it can be put down between two epochs.
 
 The step is Keras's own (`train_on_batch`), without a word of TensorFlow, so that it runs on Keras's other backends too.
 """
 
 import math
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -15,9 +16,11 @@ from training.epoch import Epoch, State, Weights
 from training.errors import CheckpointError
 from training.feed import Feed
 from training.network import unfreeze
+from training.optimizer import classes_of, loss_of, optimizer_of, targets_of
 from training.progress import Reporter
-from training.recipe import FineTune, Recipe
-from training.schedule import decay, rate
+from training.recipe import Recipe
+from training.schedule import decay
+from training.stage import Stage
 
 AVERAGE_EVERY = 8  # steps between two updates of the averaged weights: copying them costs as much as a photo
 OTHER_NETWORK = (
@@ -60,29 +63,35 @@ class Average:
 
 
 class Loop:
-    """One fine-tuning under way: learner, optimizer, batches, average and the count of steps, begun from a state.
+    """One stage under way: learner, optimizer, batches, average and the count of steps, begun from a state.
+
+    Args:
+        learner: the network that learns, as it was built.
+        state: of this stage, or the one before it begins.
 
     Raises:
         CheckpointError: the state is of another network than `learner`.
     """
 
-    def __init__(self, learner: keras.Model, train: Samples, recipe: Recipe, reporter: Reporter, state: State) -> None:
-        settings = recipe.fine_tune
+    def __init__(
+        self, learner: keras.Model, train: Samples, recipe: Recipe, stage: Stage, reporter: Reporter, state: State
+    ) -> None:
+        settings = stage.settings
         unfreeze(learner, settings)
-        self._optimizer = _optimizer(settings)
-        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing)
-        learner.compile(self._optimizer, loss)
+        self._optimizer = optimizer_of(settings)
+        self._outputs = int(learner.output_shape[-1])
+        learner.compile(self._optimizer, loss_of(self._outputs, settings.label_smoothing))
         _assign(learner.weights, state.best)
         self.feed = Feed(
             train.pixels,
             train.rows,
             train.labels,
-            int(learner.output_shape[-1]),
+            classes_of(learner),
             settings.batch_size,
             recipe.augmentation,
             recipe.seed,
         )
-        self._learner, self._settings, self._reporter = learner, settings, reporter
+        self._learner, self._stage, self._reporter = learner, stage, reporter
         self._average = Average(learner, settings.averaging, min(AVERAGE_EVERY, self.feed.steps))
         self._step = state.step
         if state.learner:
@@ -96,32 +105,28 @@ class Loop:
         learner, optimizer = _values(_variables(self._learner)), _values(self._optimizer.variables)
         return State(epochs, self._step, best, learner, optimizer, self._average.kept())
 
-    def epoch(self, number: int) -> tuple[Epoch, Weights]:
-        """Train one epoch: (its figures, not validated yet; the averaged weights)."""
+    def epoch(self, history: Sequence[Epoch]) -> tuple[Epoch, Weights]:
+        """Train the epoch that follows: (its figures, not validated yet; the weights to be validated)."""
+        number = history[-1].epoch + 1
         started = time.monotonic()
-        loss = self._train(number)
+        rates = self._stage.rates(history, self.feed.steps)
+        loss = self._train(number, self._stage.last(history), rates)
         seconds = time.monotonic() - started
-        photos = self.feed.steps * self.feed.batch_size
-        return Epoch(number, loss, 0.0, math.inf, photos / seconds, seconds, best=False), self._average.weights()
+        speed = self.feed.steps * self.feed.batch_size / seconds
+        epoch = Epoch(number, self._stage.name, loss, 0.0, math.inf, speed, seconds, best=False)
+        return epoch, self._average.weights()
 
-    def _train(self, number: int) -> float:
-        settings, steps = self._settings, self.feed.steps * self._settings.epochs
+    def _train(self, number: int, last: int, rates: Iterator[float]) -> float:
         losses: list[float] = []
         photos_in_all = self.feed.steps * self.feed.batch_size
-        with self._reporter.work(f"Epoch {number} of {settings.epochs}", photos_in_all) as tick:
-            for photos, targets in self.feed.epoch(number):
-                self._optimizer.learning_rate = rate(self._step, steps, settings.learning_rate, settings.warmup)
-                losses.append(float(self._learner.train_on_batch(photos, targets)))
+        with self._reporter.work(f"Epoch {number} of {last}", photos_in_all) as tick:
+            for (photos, one_hot), rate in zip(self.feed.epoch(number), rates, strict=True):
+                self._optimizer.learning_rate = rate
+                losses.append(float(self._learner.train_on_batch(photos, targets_of(one_hot, self._outputs))))
                 self._step += 1
                 self._average.update(self._step)
                 tick(len(photos))
         return sum(losses) / len(losses)
-
-
-def _optimizer(settings: FineTune) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def _variables(model: keras.Model) -> list[Any]:

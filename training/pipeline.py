@@ -1,4 +1,4 @@
-"""A training from end to end, in its order: find, decode, part, head, fine-tune, calibrate, test, manifest.
+"""A training from end to end, in its order: find, decode, part, head, photos, calibrate, test, manifest.
 
 One that was killed goes on after its last epoch, from the checkpoint in its run folder.
 """
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from contract.geometry import Geometry
 from training.checkpoint import CHECKPOINT, Header, read_state
 from training.data import Prepared, prepare
 from training.device import describe_device, memory_errors, start_keras
-from training.epoch import State
+from training.epoch import HEAD, State
 from training.errors import TrainingError
 from training.keeper import Keeper
 from training.metrics import Metrics
@@ -24,10 +23,11 @@ from training.recipe import Recipe
 from training.results import manifest_of, measure_run, write_extras
 from training.run import PREDICTIONS, write_manifest
 from training.same import photos_of, settings_of
+from training.stage import stages_left
 from training.table import write_predictions
 from training.timer import Timer
 from training.unfinished import check_photos, claimed, clear, find_unfinished
-from training.weights import find_weights, sha256_of
+from training.weights import features_origin, find_weights, sha256_of
 
 if TYPE_CHECKING:
     import keras
@@ -69,9 +69,7 @@ def train_run(
             header = find_unfinished(output, dataset, recipe, restart)  # again: another training may have ended there
             return _train(prepared, output, recipe, header, timer, reporter)
     except memory_errors() as error:
-        raise TrainingError(
-            "There was not enough memory for a step. Pass a smaller --batch-size or --size-px."
-        ) from error
+        raise TrainingError(_no_memory(output)) from error
     except OSError as error:
         raise TrainingError(_why(error, output)) from error
 
@@ -90,8 +88,8 @@ def _train(
         model, header, state = _gone_on(prepared, output, recipe, kept, reporter)
         timer.add(header.seconds)
     keeper = Keeper(output, model, recipe, header, timer)
-    with timer.stage("fine-tune"):
-        interrupted = _fine_tune(model, prepared, recipe, keeper, reporter, state)
+    with timer.stage("photos"):
+        interrupted = _learn(model, prepared, recipe, keeper, reporter, state)
     with timer.stage("measure"):
         reporter.say("Calibrating on the validation photos.")
         measured = measure_run(model, prepared, recipe, reporter)
@@ -115,11 +113,12 @@ def _begun(prepared: Prepared, recipe: Recipe, timer: Timer, reporter: Reporter)
 
     origin, file = {"name": "none"}, None
     if recipe.weights != "none":
-        file = find_weights()
+        file = find_weights(recipe.backbone)
         origin = {"name": "imagenet", "file": file.name, "sha256": sha256_of(file)}
     model = build(recipe, len(prepared.dataset.labels), file)
-    with timer.stage("head"):
-        _fit_head(model, prepared, recipe, origin.get("sha256", ""), reporter)
+    if recipe.head.on == "features" and recipe.head.epochs:
+        with timer.stage("head"):
+            _fit_head(model, prepared, recipe, origin.get("sha256", ""), reporter)
     return model, Header(settings_of(recipe), photos_of(prepared), origin)
 
 
@@ -131,34 +130,33 @@ def _gone_on(
 
     check_photos(output, kept, photos_of(prepared))
     header, state = read_state(output)
-    done = f"epoch {state.epoch} of {recipe.fine_tune.epochs}" if state.epoch else "the head stage"
-    reporter.say(f"Going on after {done}.")
+    reporter.say(f"Going on after {_done(state, recipe)}.")
     model = build(recipe, len(prepared.dataset.labels), None)
     return model, replace(header, resumed_after=(*header.resumed_after, state.epoch)), state
 
 
+def _done(state: State, recipe: Recipe) -> str:
+    """What an unfinished run has behind it, in words."""
+    stages = stages_left(recipe, state.epochs)
+    if state.epoch:
+        return f"epoch {state.epoch} of {stages[0].last(state.epochs)}"
+    return "the head stage" if state.epochs[0].stage == HEAD else "its beginning"
+
+
 def _fit_head(model: "keras.Model", prepared: Prepared, recipe: Recipe, weights_hash: str, reporter: Reporter) -> None:
-    from training.head import features_of, train_head
+    from training.feature_head import train_head
+    from training.head import features_of
 
     samples = prepared.samples.of("train", "val")
-    geometry = Geometry(recipe.input.geometry, recipe.input.size_px)
-    origin = f"{weights_hash} {geometry.id} {geometry.size_px}" if weights_hash else ""
+    origin = features_origin(recipe, weights_hash) if weights_hash else ""
     features = features_of(model, samples, origin, reporter)
-    sides = np.array([photo.split for photo in samples.photos])
-    val = sides == "val"
-    weights, accuracy = train_head(
-        features,
-        samples.labels,
-        (np.flatnonzero(~val), np.flatnonzero(val)),
-        len(prepared.dataset.labels),
-        recipe.head,
-        recipe.seed,
-    )
-    model.get_layer("logits").set_weights(weights)
+    val = np.array([photo.split for photo in samples.photos]) == "val"
+    sides = np.flatnonzero(~val), np.flatnonzero(val)
+    accuracy = train_head(model, features, samples.labels, sides, recipe.head, recipe.seed)
     reporter.say(f"Head trained on features: validation accuracy {accuracy:.4f}.")
 
 
-def _fine_tune(
+def _learn(
     model: "keras.Model",
     prepared: Prepared,
     recipe: Recipe,
@@ -166,14 +164,23 @@ def _fine_tune(
     reporter: Reporter,
     state: State | None,
 ) -> bool:
-    from training.finetune import fine_tune
+    from training.finetune import train_on_photos
     from training.network import build
 
-    learner = build(recipe, len(prepared.dataset.labels), None, recipe.training_px)
+    def make_learner() -> "keras.Model":
+        return build(recipe, len(prepared.dataset.labels), None, recipe.training_px)
+
     data = (prepared.learning, prepared.samples.of("val"))
-    interrupted = fine_tune(model, learner, data, recipe, keeper.keep, reporter, state)
+    interrupted = train_on_photos(model, make_learner, data, recipe, keeper.keep, reporter, state)
     keeper.save_model()  # once more: a kill or Ctrl-C may have come while the best one was being written
     return interrupted
+
+
+def _no_memory(output: Path) -> str:
+    sentence = "There was not enough memory for a step. Pass a smaller --batch-size or --size-px"
+    if not (output / CHECKPOINT).is_file():
+        return f"{sentence}."
+    return f"{sentence}, with --restart; or free memory: the same command goes on after the last whole epoch."
 
 
 def _why(error: OSError, output: Path) -> str:

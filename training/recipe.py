@@ -1,15 +1,15 @@
 """A recipe: every setting of a training run, from a TOML file and from options, checked, and saved with the run."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from contract.geometry import Mode
-from training import augment
 from training.augment import Augmentation
 from training.errors import RecipeError
-from training.knobs import changed, check_ranges, flatten, literal
+from training.knobs import changed, flatten, literal
+from training.limits import check
 
 Backbone = Literal["MobileNetV2", "EfficientNetB0", "VGG16", "ResNet50", "ResNet101", "Xception", "InceptionResNetV2"]
 Weights = Literal["imagenet", "none"]
@@ -19,6 +19,7 @@ OptimizerName = Literal["adamw", "adam", "sgd", "rmsprop"]
 Schedule = Literal["cosine", "constant", "plateau"]
 BatchNorm = Literal["train", "frozen"]
 
+SHOWN = 5  # classes named in a sentence
 _BLOCKS = re.compile(r"([1-9]\d*) blocks?")
 
 
@@ -169,6 +170,14 @@ class Recipe:
             return self.input.size_px
         return max(32, 32 * int(self.fine_tune.scale * self.input.size_px / 32 + 0.5))
 
+    def check_classes(self, labels: Sequence[str]) -> None:
+        """Raise RecipeError where the network is not one for these classes."""
+        if self.network.sigmoid and len(labels) != 2:
+            raise RecipeError(
+                f"The setting network.sigmoid is for two classes, and these photos have {len(labels)}"
+                f" ({', '.join(labels[:SHOWN])}{', ...' if len(labels) > SHOWN else ''}). Set it to false."
+            )
+
     def to_toml(self) -> str:
         """The recipe as a TOML file, every setting spelled out."""
         plain = asdict(self)
@@ -191,52 +200,3 @@ def recipe_of(table: dict[str, Any]) -> Recipe:
         RecipeError: a key is unknown, or a value is of another type or out of range.
     """
     return Recipe().with_options(flatten(table))
-
-
-_STAGE: dict[str, tuple[float, float]] = {
-    "epochs": (0, 10_000),
-    "batch_size": (1, 65_536),
-    "learning_rate": (1e-8, 10.0),
-    "weight_decay": (0.0, 10.0),
-    "warmup": (0.0, 0.9),
-    "plateau_patience": (1, 10_000),
-    "plateau_factor": (0.01, 0.99),
-    "patience": (0, 10_000),
-}
-
-_RANGES: dict[str, tuple[float, float]] = {
-    "seed": (0, 2**31 - 1),
-    "validation": (0.01, 0.9),
-    "precision": (0.0, 1.0),
-    "input.size_px": (32, 1024),
-    "network.hidden": (1, 65_536),
-    "network.dropout": (0.0, 0.95),
-    "network.l2": (0.0, 10.0),
-    "head.least_steps": (1, 1_000_000),
-    **{f"head.{key}": limits for key, limits in _STAGE.items()},
-    **{f"fine_tune.{key}": limits for key, limits in _STAGE.items()},
-    "fine_tune.scale": (0.25, 1.0),
-    "fine_tune.label_smoothing": (0.0, 0.9),
-    "fine_tune.batch_norm_momentum": (0.0, 0.9999),
-    "fine_tune.averaging": (0.0, 0.99999),
-    **{f"augmentation.{key}": limits for key, limits in augment.RANGES.items()},
-}
-
-
-def check(recipe: Recipe) -> None:
-    """Raise RecipeError for the first setting that is out of range, or contradicts another."""
-    check_ranges(recipe, _RANGES)
-    unfreeze = recipe.fine_tune.unfreeze
-    if unfreeze != "all" and not recipe.fine_tune.blocks and (isinstance(unfreeze, str) or unfreeze < 0):
-        raise RecipeError(
-            f"The setting fine_tune.unfreeze is {unfreeze!r}; pass a number of layers, a number of blocks such as"
-            " '3 blocks', or 'all'."
-        )
-    if not recipe.head.epochs and not recipe.fine_tune.epochs:
-        raise RecipeError("The settings head.epochs and fine_tune.epochs are both 0: nothing would learn. Raise one.")
-    for name, stage in (("head", recipe.head), ("fine_tune", recipe.fine_tune)):
-        if stage.epochs and stage.weight_decay and stage.optimizer != "adamw":
-            raise RecipeError(
-                f"The setting {name}.weight_decay is {stage.weight_decay:g}, which {stage.optimizer} does not do:"
-                f" set it to 0, or {name}.optimizer to adamw."
-            )

@@ -122,8 +122,8 @@ def test_photos_are_trained_on_at_the_scaled_size_if_at_all(options: dict[str, A
 
 
 def test_options_win_over_a_recipe_and_absent_ones_leave_it() -> None:
-    changed = ODD.with_options({"fine_tune.epochs": 9, "seed": None, "input.size_px": 64})
-    assert changed == replace(ODD, fine_tune=replace(ODD.fine_tune, epochs=9), input=replace(ODD.input, size_px=64))
+    changed = ODD.with_options({"fine_tune.epochs": 9, "seed": None, "input.size_px": 80})
+    assert changed == replace(ODD, fine_tune=replace(ODD.fine_tune, epochs=9), input=replace(ODD.input, size_px=80))
 
 
 @pytest.mark.parametrize(("key", "value"), [("seed", -1), ("fine_tune.epochs", -1), ("input.size_px", 5000)])

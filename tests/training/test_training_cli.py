@@ -37,7 +37,7 @@ def run(command: Any, *arguments: object) -> Result:
         ("--batch-size", 3, "fine_tune.batch_size"),
         ("--learning-rate", 0.002, "fine_tune.learning_rate"),
         ("--unfreeze", 2, "fine_tune.unfreeze"),
-        ("--unfreeze", "all", "fine_tune.unfreeze"),
+        ("--unfreeze", "3 blocks", "fine_tune.unfreeze"),
         ("--batch-norm", "frozen", "fine_tune.batch_norm"),
         ("--seed", 11, "seed"),
     ],
@@ -102,7 +102,7 @@ def test_wrong_values_end_in_a_sentence_before_anything_is_written(tmp_path: Pat
     dataset = make_dataset(tmp_path / "photos", ("a", "b"), count=3)
     recipe = tmp_path / "mine.toml"
     recipe.write_text("[fine_tune]\nepoch = 7\n")
-    for arguments in (("--epochs", -1), ("--size-px", 5), ("--unfreeze", 0), ("--recipe", recipe)):
+    for arguments in (("--epochs", -1), ("--size-px", 5), ("--unfreeze", -1), ("--recipe", recipe)):
         with pytest.raises(PhototriageError):
             run(train, dataset, "--output", tmp_path / "run", *arguments)
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,60 @@
+"""The training step is Keras's own: no module of it knows TensorFlow, and it runs where JAX is the backend."""
+
+import ast
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ONLY = {"device.py"}  # asks what TensorFlow calls its memory errors
+TRAIN = """
+import runpy, sys
+from pathlib import Path
+from rich.console import Console
+from training import network, pipeline, progress
+from training.recipe import Recipe
+
+conftest, dataset, output = map(Path, sys.argv[1:])
+network.make_backbone = runpy.run_path(str(conftest))["three_layers"]
+few = {"weights": "none", "input.size_px": 64, "head.least_steps": 5, "fine_tune.epochs": 2, "fine_tune.batch_size": 8}
+pipeline.train_run(dataset, output, Recipe().with_options(few), None, progress.Reporter(Console()))
+"""
+
+
+def imported(file: Path) -> set[str]:
+    """The packages that a module imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_no_module_of_training_but_one_knows_a_backend(root: Path) -> None:
+    modules = list((root / "training").rglob("*.py"))
+    knowing = {path.name for path in modules if imported(path) & {"tensorflow", "jax", "torch"}}
+    assert len(modules) > 50
+    assert knowing == ONLY
+
+
+def test_training_runs_end_to_end_on_jax(tmp_path: Path, root: Path, make_dataset: Callable[..., Path]) -> None:
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("JAX is not installed: pip install jax, to see training run on another backend of Keras")
+    dataset = make_dataset(tmp_path / "photos")
+    arguments = [Path(__file__).with_name("conftest.py"), dataset, tmp_path / "run"]
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN, *map(str, arguments)],
+        cwd=root,
+        env=os.environ | {"KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "(jax sees no GPU)" in done.stdout or "by jax" in done.stdout
+    assert (tmp_path / "run" / "run.json").is_file()
