@@ -61,7 +61,8 @@ def _found(known: DataFindings, root: Path) -> Iterator[Finding]:
         level: Any = "warning" if WORDS[kind].fault else "note"
         seen = [item for item in known.seen if item.kind is kind]
         photos = tuple(pair for place, item in enumerate(seen) for pair in _photos(place, item, len(seen), root))
-        yield Finding(WORDS[kind].title, level, f"{number:,} found. {WORDS[kind].advice}{_named(kind, seen)}", photos)
+        advice = WORDS[kind].advice.replace("--quarantine", "check-data --quarantine")
+        yield Finding(WORDS[kind].title, level, f"{number:,} found. {advice}{_named(kind, seen)}", photos)
     if clear:
         yield Finding("Not found", "ok", f"Looked for in {known.photos:,} photos, without a find: {', '.join(clear)}.")
     yield Finding("The rest", "note", _REST)
@@ -80,7 +81,7 @@ def _photos(place: int, item: Seen, among: int, root: Path) -> Iterator[tuple[Pa
     """The photos of one example; those of several twins carry the number of their group."""
     if item.kind is Kind.UNLISTED:
         return
-    group = f"{place + 1}. " if among > 1 and len(item.photos) > 1 else ""
+    group = f"group {place + 1}: " if among > 1 and len(item.photos) > 1 else ""
     for path in item.photos:
         yield Path(os.path.normpath(root / path)), f"{group}{item.detail}"
 

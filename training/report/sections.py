@@ -122,8 +122,9 @@ def scrolling(child: Html, words: str) -> Html:
 
 def data(given: ReportInput, thumbs: Thumbnails) -> Html:
     """What was found about the data."""
-    parts = [f"{len(part.true):,} {part.words}" for part in given.parts]
-    counts = note(f"This report is on {' and '.join(parts)} of {count(len(given.labels), 'class')}.")
+    *most, last = [f"{len(part.true):,} {part.words}" for part in given.parts]
+    parts = f"{', '.join(most)} and {last}" if most else last
+    counts = note(f"This report is on {parts} of {count(len(given.labels), 'class')}.")
     return section("data", "The data", counts, [_finding(finding, given, thumbs) for finding in given.findings])
 
 

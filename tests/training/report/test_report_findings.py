@@ -37,10 +37,11 @@ def test_each_kind_that_was_found_is_told_with_its_photos_and_the_rest_in_one_li
 ) -> None:
     found = findings(make_run)
     assert found["Unreadable files"].level == "warning"
+    assert "with check-data --quarantine" in found["Unreadable files"].sentence
     leak = found["The same photo in two splits"]
     assert leak.sentence.startswith("2 found. ")
     assert [path.name for path, _ in leak.photos] == ["04.jpg", "05.jpg", "06.jpg", "07.jpg"]
-    assert leak.photos[2] == (tmp_path / "photos" / "sea" / "06.jpg", "2. the same file in train and test")
+    assert leak.photos[2] == (tmp_path / "photos" / "sea" / "06.jpg", "group 2: the same file in train and test")
     assert found["Suspected wrong labels"].level == "note"
     assert "sea: 3 readable photos" in found["Class balance"].sentence
     assert found["Not found"].sentence == (
@@ -55,7 +56,7 @@ def test_the_page_shows_them_with_small_pictures_and_the_command_for_the_rest(ma
     shown = Page(page(report_of_run(run)))
     assert "script" not in {tag for tag, _ in shown.elements}
     assert EVIL in shown.text
-    assert "1. the same file in train and test" in shown.text
+    assert "group 1: the same file in train and test" in shown.text
     assert f"phototriage check-data {run.dataset} --run {run.path} --output check" in shown.text
 
 
