@@ -1,7 +1,7 @@
 """Figures of merit: accuracy with its interval, each class, how well probabilities rank, and whether they hold."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from typing import Any
 
@@ -71,7 +71,8 @@ class Metrics:
 
     def card(self) -> dict[str, Any]:
         """The same without the confusion matrix, which of two thousand classes would outgrow a model's metadata."""
-        card = {key: value for key, value in asdict(self).items() if key != "confusion"}
+        card = asdict(replace(self, confusion=()))  # which is not copied number by number first
+        del card["confusion"]
         return card | {"classes": [_rounded(item) for item in card["classes"]]}
 
 
