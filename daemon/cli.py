@@ -24,6 +24,7 @@ def watch(settings: Settings) -> None:
 
 
 @click.command()
+@click.option("--dry-run", is_flag=True, help="Say what would go where; touch nothing, not even the ledger.")
 @options
 def sort(settings: Settings) -> None:
     """File the photos that are in a folder now under their classes, then exit.
@@ -35,9 +36,16 @@ def sort(settings: Settings) -> None:
     \b
     Examples:
       phototriage sort --inbox ~/Downloads/photos --output ~/sorted
+      phototriage sort --inbox photos --output sorted --dry-run
       phototriage sort --inbox photos --output sorted --json | jq -r 'select(.event == "photo") | .label'
     """
-    _serve(settings, once=True)
+    if not settings.dry_run:
+        _serve(settings, once=True)
+        return
+    refuse_unknown_environment()
+    from daemon.dry_run import rehearse
+
+    rehearse(settings)
 
 
 def _serve(settings: Settings, *, once: bool) -> None:

@@ -43,6 +43,7 @@ class Settings:
     workers: int
     quiet: bool
     as_json: bool
+    dry_run: bool = False
 
 
 class ReviewBelow(click.ParamType[str | float]):

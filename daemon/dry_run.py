@@ -1,0 +1,157 @@
+"""`phototriage sort --dry-run`: what would go where. Nothing is touched: no photo, no folder, no marker, no ledger.
+
+Photos are read, judged and given their places by the same code as when they are filed, on a copy of the ledger.
+"""
+
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+from contract.session import Model, open_model
+from contract.text import printable
+from daemon.classify import BUCKETS, classify
+from daemon.clock import Clock
+from daemon.companions import WAITS, Companions, is_companion
+from daemon.cores import usable_cores
+from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, review_thresholds
+from daemon.decode import decode
+from daemon.guard import Guard
+from daemon.layout import Layout, check_layout
+from daemon.ledger import Ledger
+from daemon.ledgers import LEDGER, reading
+from daemon.notes import Notes
+from daemon.photo import Mode, Outcome, Photo
+from daemon.plan import Planner
+from daemon.report import Report
+from daemon.roots import RootError, check_folders, check_roots, state_folder
+from daemon.rules import Rules, judge
+from daemon.scan import look_at, scan
+from daemon.settings import Settings
+from daemon.sieve import Sieve
+
+NOTES = "decoding"
+
+
+class _Paper(Planner):
+    """A planner that makes no folders."""
+
+    def _make(self, folder: Path) -> None:
+        pass
+
+
+def rehearse(settings: Settings) -> Report:
+    """Say for each photo that is in the inbox now where it would go.
+
+    Raises:
+        PhototriageError: nothing could be filed, and why.
+    """
+    inbox, output = _roots(settings.inbox, settings.output)
+    report = Report(output, as_json=settings.as_json, quiet=settings.quiet)
+    with ExitStack() as stack:
+        model = open_model(settings.model, settings.device)
+        check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
+        check_layout(Layout(settings.layout), inbox, output)
+        copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))
+        ledger = stack.enter_context(closing(_copied(state_folder(inbox), copy)))
+        guard = stack.enter_context(closing(Guard(stack.enter_context(closing(Notes(copy / NOTES))))))
+        found = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
+        photos = [photo for photo in _found(found) if not ledger.known(photo.path, photo.identity)]
+        _read(photos, model, guard, settings.workers or usable_cores())
+        _plan(photos, output, ledger, _rules(settings, model))
+    for photo in photos:
+        report.photo(photo)
+    _sum_up(report)
+    return report
+
+
+def _roots(inbox: Path, output: Path) -> tuple[Path, Path]:
+    """Check both as for filing; an output that is not there yet is not made, but must be such that it could be."""
+    if output.exists():
+        return check_roots(inbox, output)
+    output = output.resolve()
+    if not output.parent.is_dir():
+        raise RootError(f"The output {printable(output)} cannot be made: {printable(output.parent)} is no folder.")
+    return check_roots(inbox, inbox.resolve().parent)[0], output
+
+
+def _copied(state: Path, folder: Path) -> Ledger:
+    if (state / LEDGER).is_file():
+        with reading(state / LEDGER) as connection, closing(sqlite3.connect(folder / LEDGER)) as copy:
+            connection.backup(copy)
+    with suppress(OSError):  # photos under suspicion of killing the decoder are tried alone here too
+        shutil.copyfile(state / NOTES, folder / NOTES)
+    return Ledger(folder / LEDGER)
+
+
+def _found(sieve: Sieve) -> Iterator[Photo]:
+    for path in scan(sieve):
+        identity = look_at(path)
+        if identity is not None:
+            yield Photo(path, identity, 0.0, relpath=path.parent.relative_to(sieve.inbox))
+
+
+def _read(photos: list[Photo], model: Model, guard: Guard, cores: int) -> None:
+    """Fill in what is known of the photos once they have been through the network."""
+    from rich.console import Console
+    from rich.progress import track
+
+    def read(photo: Photo) -> None:
+        decode(photo, model.contract.geometry, Clock().wall_s(), guard)
+        if model.provider != "cuda":
+            classify(model, [photo])
+
+    some = BUCKETS[-1]
+    batches = [photos[first : first + some] for first in range(0, len(photos), some)]
+    shown = track(batches, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    with ThreadPoolExecutor(cores) as pool:
+        for batch in shown:
+            list(pool.map(read, batch))
+            if model.provider == "cuda":
+                classify(model, batch)
+
+
+def _rules(settings: Settings, model: Model) -> Rules:
+    labels = model.contract.labels
+    return Rules(
+        labels=labels,
+        thresholds=review_thresholds(settings.review_below, labels, model.contract.thresholds),
+        give_up_after_s=settings.give_up_after,
+        model=model.sha256,
+        provider=model.provider,
+        mode=Mode(settings.mode),
+        layout=Layout(settings.layout),
+        set_aside=settings.duplicates == "set-aside",
+    )
+
+
+def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules) -> None:
+    """Judge the photos and give each its place, as if all were filed at once."""
+    companions = Companions()
+    for photo in photos:
+        judge(photo, rules)
+        if photo.outcome is Outcome.LEFT and is_companion(photo.path):
+            photo.reason = WAITS
+            companions.wait(photo)
+    leaving = [photo for photo in photos if photo.folder]
+    planned, later, _ = _paper(output, ledger, rules, set_aside=rules.set_aside).plan(leaving, companions)
+    first = {photo.sha256: photo for photo in planned}
+    for photo in later:
+        photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
+        photo.reason = f"the same photo as {printable(first[photo.sha256].path.name)}"
+    _paper(output, ledger, rules, set_aside=False).plan(later, companions)
+
+
+def _paper(output: Path, ledger: Ledger, rules: Rules, *, set_aside: bool) -> Planner:
+    return _Paper(output, ledger, rules.layout, set_aside=set_aside, made=lambda _: None)
+
+
+def _sum_up(report: Report) -> None:
+    counts = ", ".join(f"{printable(name)} {count}" for name, count in sorted(report.counts.items()))
+    stay = f"; {len(report.waiting)} cannot be read yet, and would be waited for" if report.waiting else ""
+    facts = {"counts": dict(report.counts), "not_yet": len(report.waiting)}
+    report.event("summary", f"dry run, nothing was touched: {counts or '-'}{stay}", dry_run=True, **facts)

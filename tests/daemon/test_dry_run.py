@@ -1,0 +1,91 @@
+"""A dry run says what a real one does then, and touches nothing."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.photo import Mode, Outcome
+from tests.daemon.house import House, ask, told
+from tests.daemon.support import model_file, plain, unique, write
+
+
+def everything(*folders: Path) -> list[tuple[str, int, int, bytes]]:
+    return [
+        (str(path), path.lstat().st_mtime_ns, path.lstat().st_ino, path.read_bytes() if path.is_file() else b"")
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+    ]
+
+
+def sort(*words: str | Path, code: int = 0) -> dict[str, tuple[str, str | None]]:
+    """Return outcome and destination by the photo's path."""
+    rows: list[dict[str, Any]] = told("sort", *words, code=code)
+    return {row["path"]: (row["outcome"], row["destination"]) for row in rows if row["event"] == "photo"}
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> list[str | Path]:
+    inbox = tmp_path / "in"
+    (inbox / "deep").mkdir(parents=True)
+    write(inbox / "a.jpg", plain("red"), mtime_s=1.0)
+    write(inbox / "a.xmp", b"sidecar")
+    write(inbox / "b.jpg", unique("green", 1))
+    write(inbox / "c.jpg", unique("green", 1))
+    write(inbox / "deep" / "a.jpg", unique("red", 2))
+    write(inbox / "broken.jpg", plain("red")[:300], mtime_s=1.0)
+    write(inbox / "notes.txt", b"mine")
+    options = ["--recursive", "--duplicates", "set-aside", "--layout", "{label}/{name}", "--give-up-after", "0"]
+    return ["--inbox", inbox, "--output", tmp_path / "out", "--model", model_file(tmp_path), *options]
+
+
+def test_a_dry_run_says_what_the_real_run_does_and_touches_nothing(words: list[str | Path], tmp_path: Path) -> None:
+    before = everything(tmp_path)
+    said = sort(*words, "--dry-run")
+    assert everything(tmp_path) == before
+    assert not list(Path(os.environ["XDG_STATE_HOME"]).glob("*"))
+    done = sort(*words)
+    assert {path for path, (outcome, _) in said.items() if outcome == "left"} == {str(tmp_path / "in" / "notes.txt")}
+    by_outcome = [sorted(outcome for outcome, _ in run.values()) for run in (said, done)]
+    assert by_outcome[0] == by_outcome[1] == ["duplicate", "failed", "filed", "filed", "filed", "left"]
+    # Which of two equal photos comes first, and is no duplicate, is up to the threads that read them.
+    places = [sorted(place.replace("c.jpg", "b.jpg") for _, place in run.values() if place) for run in (said, done)]
+    assert places[0] == places[1]
+    assert str(tmp_path / "out" / "red" / "a-1.jpg") in places[0]
+
+
+def test_a_dry_run_beside_a_ledger_knows_what_was_dealt_with_and_leaves_it_as_it_is(tmp_path: Path) -> None:
+    house = House(tmp_path / "house")
+    house.file("copied.jpg", mode=Mode.COPY)
+    house.file("gone back.jpg", outcome=Outcome.FILED)
+    told("undo", "--last", "1")
+    write(house.inbox / "new.jpg", plain("red"))
+    folders = (house.inbox, house.output, house.path.parent)
+    before = everything(*folders)
+    said = sort("--inbox", house.inbox, "--output", house.output, "--model", model_file(tmp_path), "--dry-run")
+    assert list(said) == [str(house.inbox / "new.jpg")]
+    assert everything(*folders) == before
+
+
+def test_the_sum_says_that_nothing_was_touched(words: list[str | Path]) -> None:
+    result = ask("sort", *words, "--dry-run")
+    assert result.exit_code == 0
+    assert (
+        "dry run, nothing was touched: _duplicates 1, _failed 1, companion files 1, green 1, left in the inbox 1, red 2"
+        in result.stderr
+    )
+    assert "a.jpg -> red 1.00" in result.output
+    (line,) = [line for line in ask("sort", *words, "--dry-run", "--json").stdout.splitlines() if '"summary"' in line]
+    assert json.loads(line)["dry_run"] is True
+
+
+def test_folders_that_could_not_serve_are_refused_and_none_is_made(words: list[str | Path], tmp_path: Path) -> None:
+    inbox, output = tmp_path / "in", tmp_path / "none" / "out"
+    for pair in ((inbox, output), (inbox, inbox), (tmp_path / "no inbox", tmp_path / "out")):
+        result = ask("sort", *words, "--inbox", pair[0], "--output", pair[1], "--dry-run")
+        assert result.exit_code == 1, pair
+        assert result.stderr.startswith("phototriage: ") or "Error" not in result.stderr
+    assert not output.parent.exists()
+    assert not (tmp_path / "no inbox").exists()
