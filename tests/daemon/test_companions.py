@@ -1,6 +1,8 @@
 """Sidecars, films and raw data travel with the photo of their name, whenever they come; nothing is overwritten."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from daemon.filer import Filer
 from daemon.photo import Mode, Outcome, Photo
 from tests.daemon.support import (
     HandClock,
+    command,
     daemon,
+    environment,
     identity_of,
     model_file,
     opened_filer,
@@ -216,6 +220,27 @@ def test_one_pass_takes_all_of_them_along_and_a_raw_file_is_never_taken_for_a_ph
     assert "lonely.NEF stays in the inbox: it waits for the photo whose name it shares" in done.stdout
     assert names(output) == ["red/a.CR2", "red/a.jpg"]
     assert names(inbox) == ["lonely.NEF"]
+
+
+@pytest.mark.system("strace")
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("when", [4, 5, 6, 9])
+def test_after_a_kill_between_a_photo_and_its_companions_they_are_together_again(tmp_path: Path, when: int) -> None:
+    inbox, output = tmp_path / "in", tmp_path / "out"
+    inbox.mkdir()
+    photos = {f"{number}.jpg": unique("red", number) for number in range(3)}
+    parts = {f"{number}.{kind}": f"{kind} {number}".encode() for number in range(3) for kind in ("xmp", "CR2")}
+    for name, data in (photos | parts).items():
+        write(inbox / name, data)
+    options = ("sort", "--inbox", inbox, "--output", output, "--model", model_file(tmp_path))
+    inject = ["-e", "trace=renameat2", "-e", f"inject=renameat2:signal=SIGKILL:when={when}"]
+    words = ["strace", "-f", "-qq", "-o", os.devnull, *inject, *command(*options)]
+    assert subprocess.run(words, env=environment(), capture_output=True, timeout=60).returncode in (-9, 137)
+    assert sorted((tree(inbox) | tree(output)).values()) == sorted((photos | parts).values())
+    done = run(*options)
+    assert done.returncode == 0, done.stderr
+    assert tree(output) == {f"red/{name}": data for name, data in (photos | parts).items()}
+    assert tree(inbox) == {}
 
 
 def test_a_daemon_files_a_sidecar_that_comes_after_its_photo(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.filing import MAX_NAME_BYTES, free_name, shortened, temporary_beside
+from daemon.filing import MAX_NAME_BYTES, free_name, free_number, shortened, temporary_beside
 from tests.daemon.support import QUICK, identity
 
 RAW = os.fsdecode(b"caf\xe9")
@@ -55,6 +55,25 @@ def test_numbers_go_on_past_nine(tmp_path: Path) -> None:
         free_name(tmp_path, "x" * 255).write_bytes(b"")
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"x" * 255, *("x" * 253 + f"-{n}" for n in range(1, 10)), "x" * 252 + "-10", "x" * 252 + "-11"}
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 3, 7, 8, 9, 100, 99_999])
+def test_the_next_number_takes_few_looks_however_many_are_taken(taken: int) -> None:
+    looks: list[int] = []
+
+    def is_free(number: int) -> bool:
+        looks.append(number)
+        return number >= taken
+
+    assert free_number(is_free) == taken
+    assert len(looks) <= 2 * taken.bit_length() + 2
+
+
+def test_gaps_among_the_taken_numbers_end_in_a_free_one_that_follows_a_taken_one() -> None:
+    taken = {0, 1, 2, 5, 6, 40}
+    number = free_number(lambda number: number not in taken)
+    assert number not in taken
+    assert number - 1 in taken
 
 
 def test_the_hidden_copies_of_two_photos_that_go_to_one_name_are_two_and_a_restart_finds_them(tmp_path: Path) -> None:
