@@ -9,7 +9,7 @@ from collections import deque
 from pathlib import Path
 
 from daemon.clock import Clock
-from daemon.lookout import Lookout, Say
+from daemon.lookout import Check, Lookout, Say, unchecked
 from daemon.photo import Photo
 from daemon.retry import Known, Retries
 from daemon.scan import look_at
@@ -32,9 +32,21 @@ class Intake:
         say: takes one sentence for the user, once for each lasting trouble.
         watch: False for one pass over what is there, without hints.
         known: tells of files that are not to be handed out, because an earlier run dealt with them.
+        output: where photos are filed: from another mount, what is found is waited for longer.
+        check: called before each scan; raises PhototriageError while the inbox must not be used.
     """
 
-    def __init__(self, sieve: Sieve, clock: Clock, say: Say, *, watch: bool, known: Known = lambda *_: False) -> None:
+    def __init__(
+        self,
+        sieve: Sieve,
+        clock: Clock,
+        say: Say,
+        *,
+        watch: bool,
+        known: Known = lambda *_: False,
+        output: Path | None = None,
+        check: Check = unchecked,
+    ) -> None:
         self._sieve = sieve
         self._clock = clock
         self._watch = watch
@@ -44,7 +56,7 @@ class Intake:
         self._announced: deque[Photo] = deque()
         self._found: deque[Photo] = deque()
         self._under_way: dict[Path, Sign | None] = {}
-        self._lookout = Lookout(sieve, clock, say, self.hint, self.hints_lost, watch=watch)
+        self._lookout = Lookout(sieve, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check)
         self._woken = False
 
     # Other threads may call these four.
@@ -175,6 +187,7 @@ class Intake:
             return
         scans = self._lookout.scans
         for path in self._lookout.paths(wanted=self._wants_scan()):
+            self._settler.far(far=self._lookout.far)  # known since the scan began
             if path not in self._settler:
                 self._notice(path, Sign.FOUND)
             if self._waiting() >= MAX_WAITING:

@@ -7,17 +7,24 @@ taking names while enough of them wait.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.clock import Clock
+from daemon.mounts import mount_of
 from daemon.scan import scan
 from daemon.sieve import Sieve
 from daemon.watch import Report, Watcher, watch_fault
 
 RESCAN_S = 2.0
-RESCAN_TIMES = 20
-"""Least time between two scans, as a multiple of how long one takes: scanning takes at most a twentieth of a core."""
+RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100
+"""Least time between two scans, as a multiple of how long one takes: without a watch, at most 5 % of a core."""
 
 Say = Callable[[str], None]
+Check = Callable[[], None]
+
+
+def unchecked() -> None:
+    """Check nothing: for an inbox that is sure to be there."""
 
 
 class Lookout:
@@ -28,12 +35,24 @@ class Lookout:
         clock: time.
         say: takes one sentence for the user, once for each lasting trouble.
         watch: False for scans alone.
+        output: where photos are filed, to see whether it lies on the same mount.
+        check: called before each scan; raises PhototriageError while the inbox must not be used, as when its mount is
+            away. Without a watch, that ends the pass.
         report: takes hints, from another thread.
         lost: called when hints were lost, from another thread.
     """
 
     def __init__(
-        self, sieve: Sieve, clock: Clock, say: Say, report: Report, lost: Callable[[], None], *, watch: bool
+        self,
+        sieve: Sieve,
+        clock: Clock,
+        say: Say,
+        report: Report,
+        lost: Callable[[], None],
+        *,
+        watch: bool,
+        output: Path | None = None,
+        check: Check = unchecked,
     ) -> None:
         self._sieve = sieve
         self._clock = clock
@@ -41,12 +60,15 @@ class Lookout:
         self._report = report
         self._lost = lost
         self._watch = watch
+        self._output = output
+        self._check = check
         self._watcher: Watcher | None = None
         self._scan: Iterator[Path] | None = None
         self._next_s = 0.0
         self._at_once = False  # set by other threads; taken down when a scan begins, which sees all from then on
         self._troubles: dict[str, str] = {}
         self.scans = 0
+        self.far = False
 
     def ask(self) -> None:
         """Scan as soon as may be; any thread may call this."""
@@ -83,12 +105,52 @@ class Lookout:
     def close(self) -> None:
         """Stop watching."""
         self._scan = None
+        self._stop_watching()
+
+    def _stop_watching(self) -> None:
         if self._watcher is not None:
             self._watcher.close()
             self._watcher = None
 
     def _one_scan(self, started_s: float) -> Iterator[Path]:
-        self._tend_watcher()
+        if self._may_scan():
+            self._tend_watcher()
+            self._see_where()
+            yield from self._names()
+        self.scans += 1
+        now_s = self._clock.monotonic_s()
+        heard = self._watcher is not None and not self.far
+        self._next_s = now_s + max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * (now_s - started_s))
+
+    def _may_scan(self) -> bool:
+        """Tell whether the inbox is itself; if not, nothing that arrives there is taken for a photo of the inbox."""
+        try:
+            self._check()
+        except PhototriageError as away:
+            if not self._watch:
+                raise
+            self._stop_watching()
+            self._tell("root", f"paused: {away}", "")
+            return False
+        self._tell("root", "", "the inbox is back")
+        return True
+
+    def _see_where(self) -> None:
+        """Find out what mount the inbox is on, which may be another one than before."""
+        here = mount_of(self._sieve.inbox)
+        there = mount_of(self._output) if self._output is not None else here
+        if here is None:
+            return
+        deaf = self._watcher is not None and self._watcher.deaf
+        self.far = here.is_share or deaf or (there is not None and there.number != here.number)
+        why = ""
+        if self._watch and here.is_share:
+            why = f"the inbox lies on a share ({here.kind}), where the kernel does not say what other machines do"
+        elif deaf:
+            why = f"the kernel says nothing of what happens in the inbox (on {here.kind})"
+        self._tell("share", why and f"{why}: it is looked through every few seconds", "what arrives is announced")
+
+    def _names(self) -> Iterator[Path]:
         unread: list[str] = []
 
         def note(folder: Path, error: OSError) -> None:
@@ -103,17 +165,13 @@ class Lookout:
         except OSError as error:
             inbox = printable(self._sieve.inbox)
             self._tell("scan", f"the inbox {inbox} cannot be read ({error.strerror}); waiting until it can", "")
-        self.scans += 1
-        now_s = self._clock.monotonic_s()
-        self._next_s = now_s + max(RESCAN_S, RESCAN_TIMES * (now_s - started_s))
 
     def _tend_watcher(self) -> None:
         """Watch the folder that stands at the path now, before it is scanned, so that nothing falls between."""
         if not self._watch:
             return
         if self._watcher is not None and not self._watcher.is_well():
-            self._watcher.close()
-            self._watcher = None
+            self._stop_watching()
         try:
             self._watcher = self._watcher or Watcher(self._sieve, self._report, self._lost)
             self._watcher.begin_round()

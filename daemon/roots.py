@@ -18,6 +18,7 @@ from contract.errors import PhototriageError
 from contract.publish import sync_directory
 from contract.text import printable
 from daemon.ledger import Ledger
+from daemon.mounts import mount_that_is_away
 from daemon.rename import rename_noreplace
 from daemon.scan import MARKER
 
@@ -36,6 +37,13 @@ def check_roots(inbox: Path, output: Path) -> tuple[Path, Path]:
     The output is made when only its last folder is missing.
     """
     inbox, output = inbox.resolve(), output.resolve()
+    for role, path in (("inbox", inbox), ("output", output)):
+        away = None if path.is_dir() else mount_that_is_away(path)
+        if away is not None:
+            raise MountMissingError(
+                f"The {role} {printable(path)} is not there, for nothing is mounted at {printable(away)}. "
+                "Mount it; nothing is filed before."
+            )
     if not inbox.is_dir():
         what = "is no folder" if inbox.exists() else "does not exist"
         raise RootError(f"The inbox {printable(inbox)} {what}. Make it first: mkdir {printable(inbox)}")
@@ -101,13 +109,41 @@ class InboxLock:
     """
 
     def __init__(self, inbox: Path) -> None:
+        self._inbox = inbox
+        self._mount = _mount_point(inbox)
         self.marker = _mark(inbox, "inbox")
-        busy = f"Another phototriage is at work on {printable(inbox)}. Stop that one first, or leave it to it."
-        self._file = _locked(inbox / MARKER, "rb", busy)
+        self._file = self._locked()
+
+    def check(self) -> None:
+        """Make sure that the inbox is still the one that is locked; one that was made anew is taken and locked.
+
+        Raises:
+            MountMissingError: its marker is gone, and so is the mount that it was on.
+            RootError: another process has it, or it cannot be written.
+        """
+        try:
+            status = (self._inbox / MARKER).lstat()
+        except FileNotFoundError:
+            if not self._inbox.is_dir():
+                return  # the scan says so
+            _refuse_bare("inbox", self._inbox, self._mount)
+        except OSError:
+            return  # the scan says so
+        else:
+            if os.path.samestat(status, os.fstat(self._file.fileno())):
+                return
+        self.marker = _mark(self._inbox, "inbox")
+        before, self._file = self._file, self._locked()
+        before.close()
+        self._mount = _mount_point(self._inbox)
 
     def close(self) -> None:
         """Let go of the inbox."""
         self._file.close()
+
+    def _locked(self) -> IO[bytes]:
+        busy = f"Another phototriage is at work on {printable(self._inbox)}. Stop that one first, or leave it to it."
+        return _locked(self._inbox / MARKER, "rb", busy)
 
 
 def lock_state(folder: Path) -> IO[bytes]:
@@ -140,11 +176,16 @@ def check_mounts(ledger: Ledger, inbox: Path, output: Path) -> None:
     """
     for role, path in (("inbox", inbox), ("output", output)):
         known = ledger.root(role)
-        if known is not None and not os.path.lexists(path / MARKER) and not os.path.ismount(known[1]):
-            raise MountMissingError(
-                f"The {role} {printable(path)} has lost its marker, and nothing is mounted at {printable(known[1])}. "
-                "Mount it; nothing is filed before."
-            )
+        if known is not None and not os.path.lexists(path / MARKER):
+            _refuse_bare(role, path, known[1])
+
+
+def _refuse_bare(role: str, path: Path, mount: Path) -> None:
+    if not os.path.ismount(mount):
+        raise MountMissingError(
+            f"The {role} {printable(path)} has lost its marker, and nothing is mounted at {printable(mount)}. "
+            "Mount it; nothing is filed before."
+        )
 
 
 def adopt_roots(ledger: Ledger, inbox: Path, output: Path) -> None:

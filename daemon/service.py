@@ -1,14 +1,12 @@
 """From settings to a running pipeline, and back: what is checked before a photo is touched, in order."""
 
 import os
-import signal
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
-from types import FrameType
+from typing import TypeVar
 
 from contract.errors import PhototriageError
 from contract.session import Model, open_model
@@ -33,6 +31,7 @@ from daemon.report import Report
 from daemon.roots import (
     InboxLock,
     MountMissingError,
+    RootError,
     adopt_roots,
     check_folders,
     check_mounts,
@@ -42,9 +41,11 @@ from daemon.roots import (
 )
 from daemon.settings import Settings
 from daemon.sieve import Sieve
+from daemon.stop import Stop, signals
 from daemon.undo import finish_at_start
 
 MOUNT_LOOK_S = 5.0
+Found = TypeVar("Found")
 
 
 def serve(settings: Settings, *, once: bool) -> Report:
@@ -53,11 +54,14 @@ def serve(settings: Settings, *, once: bool) -> Report:
     Raises:
         PhototriageError: nothing can be filed, and why.
     """
-    inbox, output = check_roots(settings.inbox, settings.output)
-    report = Report(output, as_json=settings.as_json, quiet=settings.quiet)
+    report = Report(settings.output.resolve(), as_json=settings.as_json, quiet=settings.quiet)
     clock = Clock()
     with ExitStack() as stack:
-        stopped = stack.enter_context(_signals())
+        stopped = stack.enter_context(signals())
+        roots = _once_mounted(lambda: _roots(settings), report, stopped, once=once)
+        if roots is None:
+            return report
+        inbox, output = roots
         model = open_model(settings.model, settings.device)
         check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
         check_layout(Layout(settings.layout), inbox, output)
@@ -67,7 +71,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         stack.enter_context(_said())
         if not _mounted(ledger, inbox, output, report, stopped, once=once):
             return report
-        stack.callback(InboxLock(inbox).close)
+        lock = stack.enter_context(closing(InboxLock(inbox)))
         stack.enter_context(lock_state(state))
         adopt_roots(ledger, inbox, output)
         check_mode(Mode(settings.mode), inbox, output)
@@ -75,7 +79,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         warm(model)
         sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         guard = stack.enter_context(_guard(state, report, stopped))
-        pipeline = _pipeline(settings, sieve, output, model, ledger, guard, report, clock, once=once)
+        pipeline = _pipeline(settings, sieve, output, model, ledger, guard, lock, report, clock, once=once)
         stopped.then(pipeline.stop)
         _say_ready(report, settings, model, inbox, output)
         with report.progress(sieve) if once else nullcontext():
@@ -86,46 +90,34 @@ def serve(settings: Settings, *, once: bool) -> Report:
     return report
 
 
-class Stop:
-    """The wish to end, from a signal; calls the pipeline's `stop` once there is one."""
-
-    def __init__(self) -> None:
-        self.event = threading.Event()
-        self._asked = False
-        self._action: Callable[[], None] = self.event.set
-
-    def ask(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """Take the first signal; one that comes while this runs would wait for a lock that is held below it."""
-        if self._asked:
-            return
-        self._asked = True
-        self.event.set()
-        self._action()
-
-    def then(self, action: Callable[[], None]) -> None:
-        """Set what a signal does; at once if it came already."""
-        self._action = action
-        if self.event.is_set():
-            action()
-
-
-@contextmanager
-def _signals() -> Iterator[Stop]:
-    stop = Stop()
-    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+def _roots(settings: Settings) -> tuple[Path, Path]:
+    """Check both roots; one whose mount is away, as the ledger remembers it, is missing and not wrong."""
     try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        return check_roots(settings.inbox, settings.output)
+    except RootError:
+        file = state_folder(settings.inbox.resolve()) / "ledger.sqlite"
+        if file.exists():
+            with closing(Ledger(file)) as ledger:
+                check_mounts(ledger, settings.inbox.resolve(), settings.output.resolve())
+        raise
 
 
 def _mounted(ledger: Ledger, inbox: Path, output: Path, report: Report, stopped: Stop, *, once: bool) -> bool:
     """Make sure that both roots are there, waiting for a mount that is away; False when stopped meanwhile."""
+
+    def look() -> bool:
+        check_mounts(ledger, inbox, output)
+        return True
+
+    return bool(_once_mounted(look, report, stopped, once=once))
+
+
+def _once_mounted(look: Callable[[], Found], report: Report, stopped: Stop, *, once: bool) -> Found | None:
+    """Return what is found once no mount is away, saying once what is waited for; None when stopped meanwhile."""
     said = False
     while True:
         try:
-            check_mounts(ledger, inbox, output)
+            return look()
         except MountMissingError as missing:
             if once:
                 raise
@@ -134,9 +126,7 @@ def _mounted(ledger: Ledger, inbox: Path, output: Path, report: Report, stopped:
                 notify(f"READY=1\nSTATUS=paused: {missing}")
             said = True
             if stopped.event.wait(MOUNT_LOOK_S):
-                return False
-        else:
-            return True
+                return None
 
 
 def _recover(ledger: Ledger, state: Path, clock: Clock, report: Report) -> None:
@@ -170,6 +160,7 @@ def _pipeline(
     model: Model,
     ledger: Ledger,
     guard: Guard,
+    lock: InboxLock,
     report: Report,
     clock: Clock,
     *,
@@ -186,7 +177,7 @@ def _pipeline(
         layout=Layout(settings.layout),
         set_aside=settings.duplicates == "set-aside",
     )
-    intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known)
+    intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
     filer = Filer(output, ledger, rules, clock, report.say)
     cores = settings.workers or usable_cores()
     return Pipeline(intake, model, filer, guard, clock, cores=cores, done=report.photo)

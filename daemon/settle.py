@@ -6,6 +6,8 @@ The cases from the field that it exists for:
   stay unchanged for a short moment;
 - a file found by scan may be half-written by a writer that nobody announces (a network share, a lost event): it must
   look the same twice;
+- on a share, where sizes are told late, and where the file will be copied and then removed (its writer would go on
+  into nothing), that is not enough: found there, it must look the same for longer;
 - a file that changes between the looks starts its wait anew.
 """
 
@@ -47,13 +49,20 @@ class Settler:
     Args:
         closed_s: how long a file that was closed after writing must stay unchanged.
         found_s: time between the two looks at a file that was found.
+        far_s: the same, on a share and where it is filed to another file system.
     """
 
-    def __init__(self, closed_s: float = 0.05, found_s: float = 0.25) -> None:
-        self._wait_s = {Sign.MOVED_IN: 0.0, Sign.CLOSED: closed_s, Sign.FOUND: found_s}
+    def __init__(self, closed_s: float = 0.05, found_s: float = 0.25, far_s: float = 2.0) -> None:
+        self._near_s = {Sign.MOVED_IN: 0.0, Sign.CLOSED: closed_s, Sign.FOUND: found_s}
+        self._far_s = {**self._near_s, Sign.FOUND: far_s}
+        self._wait_s = self._near_s
         self._waiting: dict[Path, _Waiting] = {}
         self._due: list[tuple[float, int, Path]] = []
         self._count = 0
+
+    def far(self, *, far: bool) -> None:
+        """Say where the inbox lies from now on: on a share or another file system than the output, or near it."""
+        self._wait_s = self._far_s if far else self._near_s
 
     def __len__(self) -> int:
         return len(self._waiting)

@@ -12,6 +12,7 @@ watched at once, and what lies in it already is reported as found.
 import ctypes
 import errno
 import os
+import select
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,9 +30,12 @@ from watchdog.observers.inotify_c import (
 
 from daemon.scan import scan
 from daemon.settle import Sign
-from daemon.sieve import Sieve
+from daemon.sieve import MARKER, Sieve
 
 Report = Callable[[Path, Sign], None]
+
+CANARY = f"{MARKER}.canary.tmp"
+CANARY_S = 1.0
 
 _ARRIVED = InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO
 _FOLDER = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_ONLYDIR | InotifyConstants.IN_DONT_FOLLOW
@@ -45,6 +49,9 @@ class Watcher:
         report: called from the watcher's own thread for each hint; must be quick and must not raise.
         lost: called when the kernel dropped events, so that a scan has to find what was missed.
 
+    Attributes:
+        deaf: no event came for a file of ours, so none can be relied on.
+
     Raises:
         OSError: no watch can be had; `watch_fault` makes the sentence.
     """
@@ -56,6 +63,7 @@ class Watcher:
         self._descriptor = _Descriptor(sieve, report, lost)
         try:
             self._descriptor.add(self._inbox)
+            self.deaf = self._is_deaf()
             self._descriptor.start()
         except OSError:
             self.close()
@@ -86,6 +94,16 @@ class Watcher:
     def end_round(self) -> None:
         """A scan is through: the watches of folders that it did not enter, as moved away, are given back."""
         self._descriptor.end_round()
+
+    def _is_deaf(self) -> bool:
+        """Make and remove a hidden file; where events come, one is in the queue before the call returns."""
+        canary = self._inbox / CANARY
+        try:
+            os.close(os.open(canary, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+            canary.unlink()
+        except OSError:
+            return False  # nothing is known
+        return not self._descriptor.hears_within(CANARY_S)
 
     def close(self) -> None:
         """Stop the thread and give the watches back."""
@@ -132,6 +150,12 @@ class _Descriptor(InotifyFD):
             self._folders[watch] = folder  # also for one that is known: it may have got another name
             self._entered.add(watch)
 
+    def hears_within(self, seconds: float) -> bool:
+        """Wait for the first event; to be called before the thread is started, which then takes it."""
+        poller = select.poll()
+        poller.register(self._inotify_fd, select.POLLIN)
+        return bool(poller.poll(1e3 * seconds))
+
     def enter(self, folder: Path) -> None:
         """Watch a folder, or remember why not; the scan goes on without."""
         try:
@@ -162,7 +186,7 @@ class _Descriptor(InotifyFD):
             return
         if event.is_ignored:  # the kernel took the watch away, as when the folder is removed or unmounted
             self._forget(event.wd, folder)
-        elif event.name:
+        elif event.name and event.name != os.fsencode(CANARY):
             self._arrived(folder / os.fsdecode(event.name), event)
 
     def _forget(self, watch: WatchDescriptor, folder: Path) -> None:

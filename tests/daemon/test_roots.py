@@ -22,6 +22,7 @@ from daemon.roots import (
     state_folder,
 )
 from daemon.scan import MARKER
+from daemon.stop import Stop
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import daemon, model_file, opened_ledger, plain, run, tree, write
 
@@ -245,7 +246,7 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
 
     for path in (tmp_path / "mnt", inbox, output):
         path.mkdir()
-    report, stop = Mounting(output, as_json=False, quiet=False), service.Stop()
+    report, stop = Mounting(output, as_json=False, quiet=False), Stop()
     with opened_ledger(tmp_path / "l") as ledger:
         ledger.record_root("output", output, "some id", tmp_path / "mnt")
         assert service._mounted(ledger, inbox, output, report, stop, once=False)

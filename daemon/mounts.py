@@ -1,0 +1,66 @@
+"""What kind of file system a folder lies on: on a share the kernel announces nothing that other machines do."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+_SHARES = frozenset(
+    (
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs", "orangefs"),
+        *("coda", "ncpfs", "gfs2", "ocfs2", "virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "fuse"),
+    )
+)
+_FSTAB = Path("/etc/fstab")
+
+
+class Mount(NamedTuple):
+    """What is mounted where a folder lies: the kernel's number of the mount, and the type of its file system."""
+
+    number: int
+    kind: str
+
+    @property
+    def is_share(self) -> bool:
+        """Whether others can change it unseen; of FUSE all but `fuseblk` (NTFS on a disk), for it may be anything."""
+        return self.kind in _SHARES or self.kind.startswith("fuse.")
+
+
+def mount_of(folder: Path) -> Mount | None:
+    """Tell on what mount a folder lies; None if the folder or /proc cannot be looked at.
+
+    The number comes from the opened folder itself (proc_pid_fdinfo(5)), so that no path has to be taken apart, and two
+    mounts of one file system, between which a rename fails, are two.
+    """
+    try:
+        descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        facts = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()
+        number = facts[facts.index("mnt_id:") + 1]
+        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+            if line.startswith(number.encode() + b" "):
+                return Mount(int(number), os.fsdecode(line.partition(b" - ")[2].split()[0]))
+    except (OSError, ValueError, IndexError):
+        pass
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def mount_that_is_away(path: Path, fstab: Path = _FSTAB) -> Path | None:
+    """Return the folder at or above a path where the system's table wants a mount, and where none is now."""
+    for folder in _wanted(fstab):
+        if path.is_relative_to(folder) and not os.path.ismount(folder):
+            return folder
+    return None
+
+
+def _wanted(fstab: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        for line in fstab.read_bytes().splitlines():
+            fields = line.split()
+            if len(fields) > 2 and fields[1].startswith(b"/") and not line.lstrip().startswith(b"#"):
+                yield Path(os.fsdecode(fields[1].replace(b"\\040", b" ")))
