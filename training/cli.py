@@ -118,10 +118,12 @@ def train(
     }
     chosen = load_recipe_or_grid(recipe) if recipe else Recipe()
     chosen = chosen.with_options(_merged(options, settings))
-    if isinstance(chosen, Grid):
-        _train_grid(dataset, output, chosen, test, restart)
-    else:
+    if isinstance(chosen, Recipe):
         _train(dataset, output, chosen, test, restart)
+    elif chosen.axes:
+        _train_grid(dataset, output, chosen, test, restart)
+    else:  # options have chosen one of its cells
+        _train(dataset, output, chosen.recipe, test, restart)
 
 
 def _merged(options: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from training.augment import Augmentation
 from training.errors import RecipeError
+from training.knobs import known_keys
 from training.recipe import FineTune, Head, Input, Network, Recipe, Results, recipe_of
 from training.recipe_file import load_recipe
 
@@ -36,6 +37,15 @@ def test_a_recipe_comes_back_from_its_file_as_it_was(tmp_path: Path, recipe: Rec
 
 def test_a_recipe_comes_back_from_a_manifest_as_it_was() -> None:
     assert recipe_of(json.loads(json.dumps(asdict(ODD)))) == ODD
+
+
+def test_every_setting_is_in_the_documentation(root: Path) -> None:
+    text = (root / "docs" / "training.md").read_text(encoding="utf-8")
+    table = text[text.index("## Knobs") : text.index("## Measuring")]
+    for key in known_keys(Recipe()):
+        section, _, name = key.rpartition(".")
+        rows = [line for line in table.splitlines() if f"`{key}`" in line or f"`{section}." in line]
+        assert any(f"`{key}`" in row or f"`.{name}`" in row for row in rows), key
 
 
 def test_a_file_changes_what_it_names_and_no_more(tmp_path: Path) -> None:
