@@ -24,6 +24,8 @@ class ModeError(PhototriageError):
 def check_mode(mode: Mode, inbox: Path, output: Path) -> None:
     """Make one link of the inbox's marker in the output, and take it away again.
 
+    An output that cannot be written now is not refused: filing says so, and waits.
+
     Raises:
         ModeError: links of this kind cannot be had between the two folders.
     """
@@ -38,8 +40,7 @@ def check_mode(mode: Mode, inbox: Path, output: Path) -> None:
                 f"--mode {mode} cannot be used from {printable(inbox)} to {printable(output)}: {_cause(mode, error)}. "
                 f"Pass --mode {_instead(mode, error)}."
             ) from error
-        raise
-    finally:
+    else:
         probe.unlink(missing_ok=True)
 
 

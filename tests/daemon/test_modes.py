@@ -131,6 +131,18 @@ def test_a_file_system_without_links_is_refused_at_the_start(tmp_path: Path, mon
             check_mode(mode, tmp_path, tmp_path)
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_an_output_that_cannot_be_written_now_is_no_reason_to_refuse_a_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", failing)
+    check_mode(Mode.HARDLINK, tmp_path, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("mode", "code", "sentence"),
     [
