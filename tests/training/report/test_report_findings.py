@@ -60,6 +60,12 @@ def test_the_page_shows_them_with_small_pictures_and_the_command_for_the_rest(ma
     assert f"phototriage check-data {run.dataset} --run {run.path} --output check" in shown.text
 
 
+def test_what_was_not_looked_for_is_not_called_absent(make_run: MakeRun) -> None:
+    given = report_of_run(make_run(data_findings={"photos": 9, "counts": {"leak": 0}, "examples": []}))
+    found = {finding.title: finding for finding in given.findings}
+    assert found["Not found"].sentence == "Looked for in 9 photos, without a find: photos in two splits."
+
+
 def test_a_run_of_before_tells_what_it_kept(make_run: MakeRun) -> None:
     assert [finding.title for finding in report_of_run(make_run()).findings] == ["Photos", "Unreadable"]
 
