@@ -107,7 +107,8 @@ def _validated(model: keras.Model, validation: Samples, epoch: Epoch, best: Epoc
     """
     logits = logits_of(model, validation)
     if not np.isfinite(logits).all():
-        raise TrainingError(f"The weights grew out of bounds in epoch {epoch.epoch}. Pass a lower --learning-rate.")
+        lower = "--set head.learning_rate" if epoch.stage == HEAD else "--learning-rate"
+        raise TrainingError(f"The weights grew out of bounds in epoch {epoch.epoch}. Pass a lower {lower}.")
     accuracy = float((logits.argmax(axis=1) == validation.labels).mean())
     found = replace(epoch, accuracy=accuracy, log_loss=log_loss(validation.labels, softmax(logits)))
     return replace(found, best=best is None or found.better_than(best))

@@ -177,7 +177,10 @@ def _learn(
 
 
 def _no_memory(output: Path) -> str:
-    sentence = "There was not enough memory for a step. Pass a smaller --batch-size or --size-px"
+    sentence = (
+        "There was not enough memory for a step. Pass a smaller --batch-size (for the head on photos:"
+        " --set head.batch_size) or --size-px"
+    )
     if not (output / CHECKPOINT).is_file():
         return f"{sentence}."
     return f"{sentence}, with --restart; or free memory: the same command goes on after the last whole epoch."
