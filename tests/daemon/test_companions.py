@@ -162,6 +162,17 @@ def test_a_companion_that_was_rewritten_is_not_taken_in_its_old_state(tmp_path: 
     assert tree(output / "red")["a.xmp"] == b"the new one"
 
 
+def test_a_companion_that_was_taken_away_gives_its_photo_no_other_name(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    (output / "red").mkdir()
+    write(output / "red" / "a.xmp", b"theirs")
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([part(inbox / "a.xmp")])
+        (inbox / "a.xmp").unlink()
+        filer.file([scored(write(inbox / "a.jpg", plain("red")))])
+    assert names(output / "red") == ["a.jpg", "a.xmp"]
+
+
 def test_a_companion_whose_own_move_fails_follows_with_the_next_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
