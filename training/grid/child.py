@@ -30,8 +30,11 @@ def run_child(command: Sequence[str]) -> str:
         preexec_fn=_tied_to(os.getpid()),  # noqa: PLW1509 - only a process itself can ask for its parent's death
     )
     try:
-        reason = _listen(child)
-        return _why(child.wait(), reason)
+        sentence, last = _listen(child)
+        code = child.wait()
+        if code == 0 and sentence:
+            click.echo(_SAID + sentence, err=True)
+        return _why(code, sentence or last)
     finally:
         child.kill()  # does nothing to one that has ended
         child.wait()
@@ -51,8 +54,8 @@ def _tied_to(parent: int) -> Callable[[], None]:
     return tie
 
 
-def _listen(child: "subprocess.Popen[str]") -> str:
-    """Pass on what it says on standard error, but its last sentence, which is returned, or else its last line."""
+def _listen(child: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Pass on what it says on standard error, but the sentence that it ends with; returns that, and its last line."""
     sentence = last = ""
     for line in child.stderr or ():
         if line.startswith(_SAID):
@@ -60,7 +63,7 @@ def _listen(child: "subprocess.Popen[str]") -> str:
             continue
         click.echo(line, nl=False, err=True)
         last = line.strip() or last
-    return sentence or last
+    return sentence, last
 
 
 def _why(code: int, said: str) -> str:

@@ -14,7 +14,7 @@ def cell_names(axes: Mapping[str, Sequence[Any]], cells: Sequence[Mapping[str, A
     Args:
         axes: values of each setting that differs. cells: the setting's value in each cell.
     """
-    names = ["-".join(_label(key, value, axes) for key, value in cell.items()) for cell in cells]
+    names = ["-".join(_label(key, value, axes) for key, value in cell.items()) or "run" for cell in cells]
     if len(set(names)) == len(names) and not TAKEN.intersection(names) and max(map(len, names)) <= LONGEST:
         return names
     digits = len(str(len(names)))

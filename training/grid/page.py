@@ -59,7 +59,7 @@ def _with_figures(results: Results, best: Outcome) -> list[tuple[str, str, Html]
 
 def _source(results: Results) -> str:
     axes = " \N{MULTIPLICATION SIGN} ".join(f"{len(values)} {key}" for key, values in results.grid.axes.items())
-    return f"A grid of {count(len(results.outcomes), 'run')}: {axes}."
+    return f"A grid of {count(len(results.outcomes), 'run')}{': ' if axes else ''}{axes}."
 
 
 def _hero(results: Results, best: Outcome) -> Html:

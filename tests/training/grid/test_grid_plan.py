@@ -63,6 +63,11 @@ def test_no_cell_is_named_like_a_part_of_the_grid_folder() -> None:
     assert cell_names({"backbone": ("recipes",)}, [{"backbone": "recipes"}]) == ["1-recipes"]
 
 
+def test_a_grid_whose_settings_were_all_given_as_options_is_one_run() -> None:
+    (cell,) = plan(Grid(Recipe(), {"seed": (1, 2)}).with_options({"seed": 7}))
+    assert (cell.name, cell.recipe.seed) == ("run", 7)
+
+
 def test_a_value_listed_twice_and_a_grid_beyond_reason_are_refused() -> None:
     with pytest.raises(RecipeError, match="lists 1 twice for seed"):
         names(seed=(0, 1, 1))
