@@ -45,10 +45,10 @@ class Samples:
         """Those of the splits named."""
         return self.take([number for number, photo in enumerate(self.photos) if photo.split in splits])
 
-    def take(self, numbers: Sequence[int]) -> "Samples":
+    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> "Samples":
         """Those at the places named."""
-        photos = tuple(self.photos[number] for number in numbers)
         places = np.asarray(numbers, np.int64)
+        photos = tuple(self.photos[number] for number in places)
         return replace(self, photos=photos, rows=self.rows[places], hashes=self.hashes.take(places))
 
 
@@ -117,7 +117,7 @@ def _learning(train: Samples, recipe: Recipe, reporter: Reporter) -> Samples:
     if recipe.training_px == recipe.input.size_px:
         return train
     decoded = _decode(train.photos, recipe, recipe.training_px, reporter)
-    good = np.flatnonzero(decoded.rows >= 0).tolist()  # one may have gone since
+    good = np.flatnonzero(decoded.rows >= 0)  # one may have gone since
     return replace(train, rows=decoded.rows, pixels=decoded.pixels).take(good)
 
 
@@ -125,29 +125,28 @@ def _readable(photos: list[Photo], decoded: Decoded) -> tuple[Samples, list[int]
     good = np.flatnonzero(decoded.rows >= 0)
     if not len(good):
         raise DatasetError("None of the photos can be read. Check that they open in a picture viewer.")
-    samples = Samples(tuple(photos), decoded.rows, decoded.hashes, decoded.pixels).take(good.tolist())
+    samples = Samples(tuple(photos), decoded.rows, decoded.hashes, decoded.pixels).take(good)
     return samples, find_twins(samples.hashes, decoded.looks[good], samples.rows, samples.pixels)
 
 
 def _sided(samples: Samples, twins: list[int], labels: tuple[str, ...], recipe: Recipe, reporter: Reporter) -> Samples:
     """Split what has no side yet, and take out of training what has a twin among the photos to check with."""
-    splits = [photo.split for photo in samples.photos]
-    held = {group for group, split in zip(twins, splits, strict=True) if split in ("val", "test")}
-    free = [n for n, split in enumerate(splits) if split in ("", "train") and twins[n] not in held]
-    leaks = sum(split in ("", "train") for split in splits) - len(free)
+    checked = np.array([photo.split in ("val", "test") for photo in samples.photos])
+    groups = np.array(twins)
+    free = np.flatnonzero(~checked & ~np.isin(groups, groups[checked]))
+    leaks = len(groups) - int(checked.sum()) - len(free)
     if leaks:
         reporter.say(f"{leaks} training photos are left out: the same photos stand among those to check with.")
-    if "val" not in splits:
-        own = [samples.photos[n].label for n in free]
-        sides = split_groups(own, [twins[n] for n in free], recipe.validation, recipe.seed, labels)
+    if not any(photo.split == "val" for photo in samples.photos):
+        sides = split_groups(samples.labels[free], groups[free], recipe.validation, recipe.seed, labels)
     else:
         sides = ["train"] * len(free)
         _check_classes(samples.take(free), labels)
+    photos = list(samples.photos)
     for number, side in zip(free, sides, strict=True):
-        splits[number] = side
-    kept = sorted({*free, *(n for n, split in enumerate(splits) if split in ("val", "test"))})
-    photos = tuple(photo.on(split) for photo, split in zip(samples.photos, splits, strict=True))
-    sided = replace(samples, photos=photos).take(kept)
+        photos[number] = photos[number].on(side)
+    checked[free] = True
+    sided = replace(samples, photos=tuple(photos)).take(np.flatnonzero(checked))
     _tell_split(sided, len(twins) - len(set(twins)), reporter)
     return sided
 

@@ -42,7 +42,10 @@ class Photo:
 
     def __init__(self, path: Path, label: int, split: str = "") -> None:
         folder, name = os.path.split(path)
-        for field, value in zip(self.__slots__, (sys.intern(folder), name, label, split), strict=True):
+        self._fill(sys.intern(folder), name, label, split)
+
+    def _fill(self, *values: object) -> None:
+        for field, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, field, value)
 
     @property
@@ -52,7 +55,11 @@ class Photo:
 
     def on(self, split: str) -> "Photo":
         """The same photo on a side."""
-        return self if split == self.split else Photo(self.path, self.label, split)
+        if split == self.split:
+            return self
+        other = object.__new__(Photo)  # not by its path: the name would be there twice
+        other._fill(self.folder, self.name, self.label, split)
+        return other
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 
 
 def split_groups(
-    labels: Sequence[int], groups: Sequence[int], share: float, seed: int, names: Sequence[str]
+    labels: Sequence[int] | Ints, groups: Sequence[int] | Ints, share: float, seed: int, names: Sequence[str]
 ) -> list[str]:
     """Give each photo its side.
 
