@@ -40,6 +40,8 @@ class Layout:
 
     def __init__(self, template: str = DEFAULT_LAYOUT) -> None:
         self._template = template
+        if not template.isprintable():
+            raise self._refused("it is no text")
         self._parts = [self._checked(*part) for part in self._parsed()]
         self.needs_date = any(part.field == "date" for part in self._parts)
         self._check()
@@ -87,7 +89,7 @@ class Layout:
         if self._template.startswith("/"):
             raise self._refused("it must not be absolute: photos go below the output")
         for component in str(self.place("x", Path("x"), "x", _EXAMPLE)).split("/"):
-            if component.startswith((".", "~")) or "\0" in component or len(component.encode()) > 255:
+            if component.startswith((".", "~")) or len(component.encode()) > 255:
                 raise self._refused(f"{printable(component)!r} is no name for a folder of photos")
 
     def _refused(self, why: str) -> LayoutError:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from contract.text import printable
-from daemon.companions import is_companion
+from daemon.companions import MAX_WAITING, is_companion
 from daemon.photo import Outcome, Photo
 from daemon.scan import scan
 from daemon.sieve import Sieve
@@ -109,7 +109,7 @@ class Report:
         self.counts[_COMPANIONS] += len(photo.companions) + bool(photo.follows_row)
         if photo.follows is not None:
             return
-        if photo.outcome is Outcome.LEFT and is_companion(photo.path):
+        if photo.outcome is Outcome.LEFT and is_companion(photo.path) and len(self._lonely) < MAX_WAITING:
             self._lonely.add(photo.path)
         elif photo.outcome is Outcome.AGAIN:
             self.waiting.add(photo.path)

@@ -60,7 +60,8 @@ def test_a_template_is_filled(template: str, relpath: str, place: str) -> None:
         ("/{name}", "it must not be absolute"), ("/srv/{label}/{name}", "it must not be absolute"),
         ("../{name}", "'..' is no name"), ("{label}/../{name}", "'..' is no name"), ("{date:..}/{name}", "'..' is no"),
         ("{label}/.hidden/{name}", "'.hidden' is no name"), (".{label}/{name}", "is no name"),
-        ("{label}/x\0y/{name}", "is no name"), ("x" * 256 + "/{name}", "is no name"),
+        ("{label}/x\0y/{name}", "it is no text"), ("\udce9/{name}", "it is no text"),
+        ("x" * 256 + "/{name}", "is no name"),
         (".{name}", "is no name"), ("{label}/~{name}", "is no name"),
     ],
 )  # fmt: skip
