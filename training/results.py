@@ -62,12 +62,14 @@ def measure_run(model: "keras.Model", prepared: Prepared, recipe: Recipe, report
 
 
 def write_extras(output: Path, prepared: Prepared, measured: Measured, recipe: Recipe, reporter: Reporter) -> None:
-    """Write what the recipe asks for beside the usual: the sorted test photos, and the picture grid.
+    """Tell and write what the recipe asks for beside the usual: training photos, sorted test photos, picture grid.
 
     Raises:
         OSError: the disk is full, or the folder cannot be written.
     """
     labels = prepared.dataset.labels
+    if measured.train is not None:
+        reporter.say(measured.train.sentence("training photos"))
     discard(output)
     if recipe.results.sort_test:
         reporter.say(sort_test(output, measured.predictions, labels, reporter).sentence())

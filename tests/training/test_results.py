@@ -154,4 +154,5 @@ def test_a_recipe_asks_for_all_three(
     assert len(content(run / "test_by_prediction")) == 6
     assert (run / "picture_grid.png").is_file()
     assert "6 test photos stand in" in story.getvalue()
+    assert "Accuracy on the 10 training photos" in story.getvalue()
     assert json.loads((run / "run.json").read_text())["recipe"]["results"]["sort_test"] is True
