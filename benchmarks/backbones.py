@@ -20,22 +20,21 @@ from contract.drawing import KINDS, draw_scene
 from contract.geometry import Geometry, to_input
 from convert import export, gate
 from convert.clean import clean, node_counts
+from training.backbones import BACKBONES
 
-NAMES = ("MobileNetV2", "EfficientNetB0", "VGG16", "ResNet50", "Xception", "ResNet101", "InceptionResNetV2")
-SMALLEST_PX = {"Xception": 96, "InceptionResNetV2": 96}
-BRINGS_ITS_OWN_SCALING = {"EfficientNetB0"}
 LIMIT = 2e-3
 """fp32 through a hundred random layers; a wrong pass is off by the spread itself."""
 
 
-def shaken(base: Any, images: Any) -> None:
-    """Give every batch norm the statistics of the images, moved at random."""
+def shaken(network: Any, images: Any) -> None:
+    """Give every batch norm of the base the statistics of the images, moved at random."""
     import keras
 
+    base = network.get_layer("base")
     norms = [layer for layer in base._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     for norm in norms:
         norm.momentum = 0.0
-    base(images, training=True)
+    base(network.get_layer("scale")(images), training=True)
     rng = np.random.default_rng(5)
     for norm in norms:
         *own, mean, variance = norm.get_weights()
@@ -47,16 +46,17 @@ def shaken(base: Any, images: Any) -> None:
 
 
 def built(name: str, size_px: int, images: Any) -> Any:
-    """The network: uint8 images -> six logits."""
+    """The network as training builds it: uint8 images -> six logits."""
     import keras
 
+    from training.network import build
+    from training.recipe import Recipe
+
     keras.utils.set_random_seed(1)
-    base = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(size_px, size_px, 3))
-    scale = (1.0, 0.0) if name in BRINGS_ITS_OWN_SCALING else (1 / 127.5, -1.0)
-    shaken(base, images * np.float32(scale[0]) + np.float32(scale[1]))
-    pixels = keras.Input((size_px, size_px, 3), dtype="uint8", name="images")
-    features = base(keras.layers.Rescaling(scale[0], offset=scale[1])(pixels))
-    return keras.Model(pixels, keras.layers.Dense(6)(keras.layers.GlobalAveragePooling2D()(features)))
+    recipe = Recipe().with_options({"backbone": name, "input.size_px": size_px, "fine_tune.scale": 1})
+    network = build(recipe, len(KINDS), None)
+    shaken(network, images)
+    return network
 
 
 def centred(logits: Any) -> Any:
@@ -65,7 +65,7 @@ def centred(logits: Any) -> Any:
 
 def compared(name: str) -> float:
     """Print what became of one backbone; returns the largest difference relative to the spread across photos."""
-    started, size_px = time.process_time(), SMALLEST_PX.get(name, 64)
+    started, size_px = time.process_time(), 96 if BACKBONES[name].smallest_px > 64 else 64
     geometry = Geometry(size_px=size_px)
     images = np.stack([to_input(draw_scene(kind, seed, (160, 120)), geometry) for seed in range(4) for kind in KINDS])
     network = built(name, size_px, images)
@@ -90,7 +90,7 @@ def compared(name: str) -> float:
 
 def main() -> None:
     export.keras_on_cpu()
-    failed = [name for name in sys.argv[1:] or NAMES if not compared(name) < LIMIT]
+    failed = [name for name in sys.argv[1:] or BACKBONES if not compared(name) < LIMIT]
     if failed:
         raise SystemExit(f"off by {LIMIT:g} of the spread or more: {', '.join(failed)}")
 

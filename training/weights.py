@@ -23,7 +23,7 @@ def weights_path(backbone: str) -> Path:
     return Path(home) / "models" / BACKBONES[backbone].file
 
 
-def find_weights(backbone: str = "MobileNetV2") -> Path:
+def find_weights(backbone: str) -> Path:
     """Return the weights file, fetching it when it is not there.
 
     Raises:

@@ -5,7 +5,8 @@ norm statistics are those of drawn scenes, shaken at random, and the head is fit
 apart, which takes seconds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,41 +18,52 @@ from click.testing import CliRunner, Result
 
 from contract.drawing import KINDS, draw_scene
 from contract.geometry import Geometry, Pixels, to_input
+from training.layout import Photo
 
 SIZE_PX = 64
 TEMPERATURE = 1.3
 LABELS = tuple(KINDS)
+SEEDS = range(90, 98)
 
 
-def drawings(per_kind: int, first_seed: int = 0) -> tuple[Pixels, npt.NDArray[np.int64]]:
-    """Scenes and their labels; uint8 [n, SIZE_PX, SIZE_PX, 3], int [n]."""
+def drawings(
+    per_kind: int, first_seed: int = 0, size_px: int = SIZE_PX, kinds: Sequence[str] = LABELS
+) -> tuple[Pixels, npt.NDArray[np.int64]]:
+    """Scenes and their labels; uint8 [n, size_px, size_px, 3], int [n]."""
     seeds = range(first_seed, first_seed + per_kind)
     images = [
-        to_input(draw_scene(kind, seed, (160, 120)), Geometry(size_px=SIZE_PX)) for seed in seeds for kind in KINDS
+        to_input(draw_scene(kind, seed, (160, 120)), Geometry(size_px=size_px)) for seed in seeds for kind in kinds
     ]
-    return np.stack(images), np.tile(np.arange(len(KINDS)), per_kind)
+    return np.stack(images), np.tile(np.arange(len(kinds)), per_kind)
 
 
-def shake_batch_norms(network: Any, images: Pixels) -> None:
-    """Give every batch norm the statistics of `images`, each moved at random, and random scales and offsets."""
+def shake_batch_norms(network: Any, images: Pixels, hard: float = 1.0) -> None:
+    """Give every batch norm the statistics of `images`, each moved at random, and random scales and offsets.
+
+    A network that clips nothing, shaken hard, makes large differences of rounding errors: shake it less.
+    """
     import keras
 
     base = network.get_layer("base")
     norms = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
     for norm in norms:
         norm.momentum = 0.0
-    base(images / np.float32(127.5) - 1, training=True)
+    base(network.get_layer("scale")(images), training=True)
     rng = np.random.default_rng(5)
     for norm in norms:
         _, _, mean, variance = norm.get_weights()
         count = len(mean)
-        mean += rng.normal(0, 0.2, count) * np.sqrt(variance)
-        variance *= rng.uniform(0.7, 1.4, count)
-        norm.set_weights([rng.uniform(0.6, 1.4, count), rng.normal(0, 0.3, count), mean, variance])
+        mean += rng.normal(0, 0.2 * hard, count) * np.sqrt(variance)
+        variance *= rng.uniform(1 - 0.3 * hard, 1 + 0.4 * hard, count)
+        scale, offset = rng.uniform(1 - 0.4 * hard, 1 + 0.4 * hard, count), rng.normal(0, 0.3 * hard, count)
+        norm.set_weights([scale, offset, mean, variance])
 
 
 def fit_head(network: Any, images: Pixels, labels: npt.NDArray[np.int64]) -> None:
-    """Set the linear head by regularised least squares, so that the scenes are told apart with clear winners."""
+    """Set the linear head by regularised least squares, so that the scenes are told apart with clear winners.
+
+    One unit, behind which a sigmoid stands, gets the difference of two.
+    """
     import keras
 
     features = keras.Model(network.input, network.get_layer("pool").output)(images, training=False).numpy()
@@ -60,6 +72,8 @@ def fit_head(network: Any, images: Pixels, labels: npt.NDArray[np.int64]) -> Non
     gram = centred.T @ centred
     ridge = 0.01 * np.trace(gram) / len(gram) * np.eye(len(gram))
     weights = 8 * np.linalg.solve(gram + ridge, centred.T @ targets)
+    if network.output_shape[-1] == 1:
+        weights = weights[:, 1:] - weights[:, :1]
     network.get_layer("logits").set_weights([weights, -features.mean(axis=0) @ weights])
 
 
@@ -88,42 +102,54 @@ def plain(network: Any) -> onnx.ModelProto:
     return to_onnx(network, TEMPERATURE, SIZE_PX)
 
 
-@pytest.fixture(scope="session")
-def write_run(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
-    """Return a function that writes a finished run of `network`, as it then is, with training's own writers."""
-    from training.layout import Photo
+@dataclass(frozen=True)
+class Scenes:
+    """A dataset of drawn scenes, of which a run's validation photos are."""
+
+    root: Path
+    labels: tuple[str, ...]
+    photos: tuple[Photo, ...]
+
+    @classmethod
+    def draw(cls, root: Path, labels: tuple[str, ...] = LABELS) -> "Scenes":
+        """Write eight photos of each kind."""
+        photos = tuple(Photo(root / kind / f"{seed}.jpg", i, "val") for i, kind in enumerate(labels) for seed in SEEDS)
+        for photo in photos:
+            photo.path.parent.mkdir(exist_ok=True)
+            draw_scene(labels[photo.label], int(photo.path.stem)).save(photo.path)
+        return cls(root, labels, photos)
+
+
+def write_run_of(network: Any, scenes: Scenes, folder: Path, recipe: Mapping[str, Any]) -> Path:
+    """Write a finished run of `network`, as it then is, with training's own writers."""
     from training.run import MODEL, PREDICTIONS, write_manifest
     from training.table import Predictions, write_predictions
 
-    dataset = tmp_path_factory.mktemp("scenes")
-    photos = [
-        Photo(dataset / kind / f"{seed}.jpg", i, "val") for i, kind in enumerate(LABELS) for seed in range(90, 98)
-    ]
-    for photo in photos:
-        photo.path.parent.mkdir(exist_ok=True)
-        draw_scene(LABELS[photo.label], int(photo.path.stem)).save(photo.path)
+    folder.mkdir()
+    network.save(folder / MODEL)
+    answers = np.eye(len(scenes.labels))[[photo.label for photo in scenes.photos]]
+    write_predictions(folder / PREDICTIONS, Predictions(scenes.photos, answers), scenes.root, scenes.labels)
+    geometry = Geometry(size_px=network.input_shape[1])
+    manifest = {
+        "labels": scenes.labels,
+        "geometry": {"id": geometry.id, "size_px": geometry.size_px},
+        "temperature": TEMPERATURE,
+        "thresholds": dict.fromkeys(scenes.labels, 0.5),
+        "metrics": {"validation": {"accuracy": 1.0, "confusion": [[2, 0], [0, 2]]}},
+        "recipe": recipe,
+        "dataset": {"root": str(scenes.root), "sha256": "5ce9e5", "photos": {"train": 60, "val": 48, "test": 0}},
+        "weights": {"name": "none"},
+        "made_by": {"keras": "3.15.0"},
+    }
+    write_manifest(folder, manifest)
+    return folder
 
-    def write(folder: Path) -> Path:
-        folder.mkdir()
-        network.save(folder / MODEL)
-        answers = np.eye(len(LABELS))[[photo.label for photo in photos]]
-        write_predictions(folder / PREDICTIONS, Predictions(tuple(photos), answers), dataset, LABELS)
-        geometry = Geometry(size_px=SIZE_PX)
-        manifest = {
-            "labels": LABELS,
-            "geometry": {"id": geometry.id, "size_px": SIZE_PX},
-            "temperature": TEMPERATURE,
-            "thresholds": dict.fromkeys(LABELS, 0.5),
-            "metrics": {"validation": {"accuracy": 1.0, "confusion": [[2, 0], [0, 2]]}},
-            "recipe": {"seed": 3},
-            "dataset": {"root": str(dataset), "sha256": "5ce9e5", "photos": {"train": 60, "val": 48, "test": 0}},
-            "weights": {"name": "none"},
-            "made_by": {"keras": "3.15.0"},
-        }
-        write_manifest(folder, manifest)
-        return folder
 
-    return write
+@pytest.fixture(scope="session")
+def write_run(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Return a function that writes a finished run of `network`, as it then is."""
+    scenes = Scenes.draw(tmp_path_factory.mktemp("scenes"))
+    return lambda folder: write_run_of(network, scenes, folder, {"seed": 3})
 
 
 @pytest.fixture(scope="session")
