@@ -94,12 +94,14 @@ def _cell(value: Any) -> Any:
 
 
 def print_table(told: Iterable[Told]) -> None:
-    """Print a table per inbox, youngest first."""
+    """Print a table per inbox, youngest first; of places the last folder alone, for `explain` shows all of them."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    shown = False
     for inbox, rows in groupby(told, key=lambda row: row[0]):
+        shown = True
         table = Table(title=printable(inbox or "?"), title_justify="left", box=None, pad_edge=False)
         table.add_column("when", no_wrap=True)
         table.add_column("batch", justify="right")
@@ -108,6 +110,8 @@ def print_table(told: Iterable[Told]) -> None:
         for _, record in rows:
             table.add_row(*map(Text, _cells(record)))
         Console().print(table)
+    if not shown:
+        click.echo("Nothing of that kind is in the ledger.", err=True)
 
 
 def _cells(record: Record) -> Iterator[str]:
@@ -115,7 +119,7 @@ def _cells(record: Record) -> Iterator[str]:
     yield str(record.batch)
     yield printable(record.intent.source.name)
     yield what(record)
-    yield printable(record.intent.destination)
+    yield printable(Path(record.intent.destination.parent.name, record.intent.destination.name))
 
 
 def what(record: Record) -> str:

@@ -82,6 +82,12 @@ def test_history_asks_all_ledgers_or_that_of_one_inbox(full: House, tmp_path: Pa
     assert f"There is no ledger of {tmp_path} that this user can read" in result.stderr
 
 
+def test_a_table_shows_names_and_last_folders_and_says_when_there_is_nothing(full: House) -> None:
+    result = ask("history", "--state", "review")
+    assert "b.jpg  review street 0.75  _review/b.jpg" in result.output
+    assert "Nothing of that kind is in the ledger" in ask("history", "--state", "gone").stderr
+
+
 def test_a_service_names_its_ledger_by_its_state_folder(full: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(full.path.parent))
     monkeypatch.setenv("XDG_STATE_HOME", "/nowhere")
