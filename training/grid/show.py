@@ -46,15 +46,31 @@ def size(parameters: int) -> str:
 def show(results: Results, reporter: Reporter) -> None:
     """Print the cells beside each other, the best first, and those that failed with their reasons."""
     if results.best is not None:
-        heads = columns(results.splits)
-        table = Table(heads[0], *(Column(name, justify="right") for name in heads[1:]))
-        for place, outcome in enumerate(results.finished):
-            table.add_row(*(Text(text, "bold" if not place else "") for text in row(outcome, results.splits)))
-        reporter.console.print(table)
+        lines = [columns(results.splits), *(row(outcome, results.splits) for outcome in results.finished)]
+        _print_table([_fitting(line, lines, reporter.console.width) for line in lines], reporter)
     for outcome in results.failed:
         reporter.say(f"{outcome.cell.name} failed: {outcome.reason}")
     if results.best is not None:
         reporter.say(f"Best by validation photos: {results.best.cell.name}. Test photos decide nothing.")
+
+
+def _width(lines: Sequence[Sequence[str]]) -> int:
+    """Characters that a table of these lines takes."""
+    return sum(max(map(len, column)) + 3 for column in zip(*lines, strict=True)) + 1
+
+
+def _fitting(line: Sequence[str], lines: Sequence[Sequence[str]], width: int) -> list[str]:
+    """The line without what the page tells as well, where the whole table is too wide."""
+    left_out = ("log loss", "macro F1") if _width(lines) > width else ()
+    return [text for name, text in zip(lines[0], line, strict=True) if name not in left_out]
+
+
+def _print_table(lines: Sequence[Sequence[str]], reporter: Reporter) -> None:
+    """Print lines below their heads; a name is never broken, whatever the width."""
+    table = Table(lines[0][0], *(Column(name, justify="right") for name in lines[0][1:]), width=_width(lines))
+    for place, line in enumerate(lines[1:]):
+        table.add_row(*(Text(text, "bold" if not place else "") for text in line))
+    reporter.console.print(table, crop=False)
 
 
 def csv_text(results: Results) -> str:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from tests.training.grid.support import PARAMETERS, chances, write_cell
 from tests.training.report.support import Page
@@ -21,7 +22,8 @@ from training.grid.page import page
 from training.grid.pictures import write_pictures
 from training.grid.plan import plan
 from training.grid.results import Results, results_of
-from training.grid.show import csv_text
+from training.grid.show import csv_text, show
+from training.progress import Reporter
 from training.recipe import Recipe
 from training.recipe_file import Grid
 
@@ -150,6 +152,22 @@ def test_those_on_the_line_are_beaten_by_none_that_costs_no_more(make_results: M
     worse, middle, best = reversed(make_results().finished)
     assert [item for _, item in front([(1.0, worse), (2.0, middle), (3.0, best)])] == [worse, middle, best]
     assert [item for _, item in front([(3.0, worse), (2.0, middle), (2.0, best)])] == [best]
+
+
+@pytest.mark.parametrize(("width", "log_loss"), [(60, False), (200, True)])
+def test_on_the_terminal_no_name_is_broken_whatever_the_width(
+    make_results: MakeResults, width: int, log_loss: bool
+) -> None:
+    story = io.StringIO()
+    results = make_results()
+    show(results, Reporter(Console(file=story, width=width)))
+    lines = story.getvalue().splitlines()
+    for outcome in results.finished:
+        (line,) = (line for line in lines if f" {outcome.cell.name} " in line)
+        assert f"{outcome.figures['validation'].accuracy:.4f}" in line
+        assert line.rstrip().endswith("0 k \N{BOX DRAWINGS LIGHT VERTICAL}")
+    assert ("log loss" in lines[1]) is log_loss
+    assert "xception-3-blocks failed: =1+1 <i>broke</i>" in lines
 
 
 def test_the_table_is_safe_in_a_spreadsheet_and_holds_every_side(make_results: MakeResults) -> None:
