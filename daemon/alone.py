@@ -97,11 +97,14 @@ class Alone:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                process_group=0,  # a Ctrl-C is for the daemon, and not for the photo
             )
             return self._child
 
 
 def _understood(answer: bytes, code: int, geometry: Geometry) -> Pixels:
+    if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        raise ChildProcessError("somebody ended the process for it")
     if code < 0:
         raise DiedError(Reason.CORRUPT, f"its decoder, tried alone, died of {signal.Signals(-code).name}")
     if answer[:1] == _FAULT:

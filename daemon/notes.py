@@ -1,6 +1,6 @@
 """What is being decoded right now, written down before it begins: the memory of a process that a photo may kill.
 
-One record for each photo in a small file beside the ledger. A record is one `pwritev` into the page cache, about two
+One record for each photo in a small file beside the ledger. A record is one `pwritev` into the page cache, about three
 microseconds and no sync: it outlives the process, and a power cut is not what a photo causes. After a crash, the names
 in it are suspects, and they stay written down until each has been tried (`daemon/guard.py`).
 """

@@ -141,7 +141,7 @@ def _recover(ledger: Ledger, state: Path, clock: Clock, report: Report) -> None:
 def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
     """Yield what decodes; a photo that hangs it starts the process anew, or ends it when it should end anyway."""
 
-    def hung(path: Path) -> None:
+    def _hung(path: Path) -> None:
         why = f"{printable(path)} has been in the decoder for {HANG_S:.0f} s"
         if stopped.event.is_set():
             report.say(f"{why}, and is not waited for; it is tried alone at the next start")
@@ -149,7 +149,7 @@ def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
         start_anew(report.say, why, worked=guard.decoded)
 
     with closing(Notes(state / "decoding")) as notes, closing(Guard(notes)) as guard:
-        guard.watch(hung)
+        guard.watch(_hung)
         yield guard
 
 

@@ -97,10 +97,8 @@ def test_a_photo_that_aborts_the_process_is_failed_by_the_next_one_and_the_other
     wanted = good(tmp_path, 8)
     write(tmp_path / "in" / "kills.ppm", poison("abort"))
     write(tmp_path / "in" / "harmless.ppm", poison(""))
-    deaths = 0
-    while (done := run("sort", *arguments, env=poisoned)).returncode == -signal.SIGABRT:
-        deaths += 1
-    assert deaths == 1
+    assert run("sort", *arguments, env=poisoned).returncode == -signal.SIGABRT
+    done = run("sort", *arguments, env=poisoned)
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path / "in") == {}
     why = tree(tmp_path / "out").pop("_failed/kills.ppm.why.txt").decode()
@@ -253,6 +251,12 @@ def test_a_stop_ends_the_process_that_decodes_alone(monkeypatch: pytest.MonkeyPa
     assert time.monotonic() - started_s < alone_module.WALL_S
     with pytest.raises(StoppedError):
         one.to_input(plain("red"), SMALL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_child_that_somebody_ends_tells_nothing_about_the_photo(number: int) -> None:
+    with pytest.raises(ChildProcessError):
+        alone_module._understood(b"", -number, SMALL)
 
 
 def test_a_child_does_not_outlive_a_daemon_that_is_killed(tmp_path: Path, poisoned: dict[str, str]) -> None:
