@@ -1,0 +1,101 @@
+"""A process that takes photos back is killed at its system calls; the same command then finishes what it began."""
+
+import os
+import subprocess
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from daemon.back import finish
+from daemon.photo import Mode, Outcome
+from daemon.why import write_why
+from tests.daemon.house import House, ask, told
+from tests.daemon.support import command, environment, identity_of, opened_ledger, tree, write
+
+STEPS = {"renameat2": 1, "fdatasync": 1, "fsync": 1, "unlink": 1, "pwrite64": 5}
+
+
+def killed(call: str, when: int, *words: str | Path) -> bool:
+    """Run `phototriage WORDS` and kill it at the how-manieth call; tell whether it came so far."""
+    inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={when}"]
+    trace = ["strace", "-f", "-qq", "-o", os.devnull, *inject, *command(*words)]
+    code = subprocess.run(trace, env=environment(), capture_output=True, timeout=60).returncode
+    assert code in (0, -9, 137), code
+    return code != 0
+
+
+def whole(house: House, photos: dict[str, bytes]) -> None:
+    """Hold that each photo is whole somewhere; between two file systems it may be in both places until it is mended."""
+    there = tree(house.inbox) | {f"out/{name}": data for name, data in tree(house.output).items()}
+    assert {data for name, data in there.items() if not Path(name).name.startswith(".")} == set(photos.values())
+
+
+@pytest.mark.system("strace")
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("across", [False, True])
+def test_after_a_kill_at_any_call_each_photo_is_whole_in_one_place_and_the_same_command_goes_on(
+    tmp_path: Path, elsewhere: Path, across: bool
+) -> None:
+    output = elsewhere / "out" if across else tmp_path / "out"
+    output.mkdir()
+    write(output / ".phototriage", b'{"id": "1"}')
+    house = House(tmp_path / "house", output)
+    kills = 0
+    for call, step in STEPS.items():
+        for when in count(1, step):
+            photos = {f"{call}-{when}-{number}.jpg": b"" for number in range(3)}
+            for name in photos:
+                photos[name] = house.file(name).read_bytes()
+            came = killed(call, when, "undo", "--inbox", house.inbox, "--label", "sea")
+            whole(house, photos)
+            told("undo", "--label", "sea")
+            assert tree(house.inbox) == photos, f"after a kill at {call} {when}"
+            assert list(output.rglob("*part")) == []
+            with opened_ledger(house.path) as ledger:
+                assert ledger.open_undoes() == {}
+                for name in photos:
+                    assert ledger.known(house.inbox / name, identity_of(house.inbox / name)), f"{call} {when}"
+                    (house.inbox / name).unlink()
+            kills += came
+            if not came:
+                break
+    assert kills >= 8
+
+
+@pytest.mark.system("strace")
+@pytest.mark.timeout(600)
+def test_after_a_kill_at_any_call_of_retry_a_photo_that_stays_failed_has_its_note(tmp_path: Path) -> None:
+    house = House(tmp_path / "house")
+    for call in ("renameat2", "unlink"):
+        for when in count(1):
+            photo = house.file("a.jpg", label="", outcome=Outcome.FAILED, reason="truncated: it ends early")
+            write_why(photo, "a.jpg", "truncated: it ends early")
+            data = photo.read_bytes()
+            came = killed(call, when, "retry", "--inbox", house.inbox)
+            with opened_ledger(house.path) as ledger:
+                finish(ledger, 3.0)
+            assert photo.exists() == (house.output / "_failed" / "a.jpg.why.txt").exists(), f"{call} {when}"
+            told("retry")
+            assert (tree(house.inbox), tree(house.output)) == ({"a.jpg": data}, {}), f"after a kill at {call} {when}"
+            (house.inbox / "a.jpg").unlink()
+            if not came:
+                break
+
+
+@pytest.mark.system("strace")
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("mode", [Mode.COPY, Mode.HARDLINK, Mode.SYMLINK])
+def test_a_kill_never_costs_the_original_of_a_copy(tmp_path: Path, mode: Mode) -> None:
+    house = House(tmp_path / "house")
+    for call in ("unlink", "fsync"):
+        for when in count(1):
+            house.file("a.jpg", mode=mode)
+            data = (house.inbox / "a.jpg").read_bytes()
+            came = killed(call, when, "undo", "--inbox", house.inbox, "--last", "1")
+            assert tree(house.inbox) == {"a.jpg": data}
+            result = ask("undo", "--label", "sea")
+            assert result.exit_code == 0, result.stderr
+            assert tree(house.output) == {}
+            if not came:
+                break
