@@ -92,7 +92,7 @@ def _finished(folder: Path, cell: Cell) -> Outcome:
     try:
         run = load_run(folder)
         figures = {side: _figures(run.metrics[side]) for side in SPLITS if run.metrics.get(side)}
-        seconds = sum(map(float, run.manifest.get("seconds", {}).values()))
+        seconds = round(sum(map(float, run.manifest.get("seconds", {}).values())), 2)
         parameters = count_parameters(folder / MODEL)
     except RunError as error:
         return Outcome(cell, State.FAILED, str(error))

@@ -1,6 +1,5 @@
 """The plot over all cells as files of its own, for slides and mails, and the best cell's curves."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contract.publish import publish_bytes
@@ -9,29 +8,31 @@ from training.grid.page import look
 from training.grid.results import Results
 from training.report.markup import Html, h
 from training.report.pictures import BLUE, GREEN, ORANGE, PURPLE, png, tidy, title
+from training.report.write import PICTURES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIGURES = "figures"
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 
 
 def write_pictures(results: Results) -> None:
-    """Write figures/cells.svg and cells.png, and the best cell's learning.png where it has one.
+    """Write figures/cells.svg and cells.png, and the best cell's curves, where it has some.
 
     Raises:
         OSError: the folder cannot be written.
     """
     if results.best is None:
         return
-    folder = results.folder / FIGURES
+    folder = results.folder / PICTURES
     folder.mkdir(exist_ok=True)
     publish_bytes(folder / "cells.svg", standalone(cells_chart(results)).encode("utf-8"))
     publish_bytes(folder / "cells.png", png(lambda figure: plot(figure, results)))
-    learning = Path(results.folder / results.best.cell.name / FIGURES / "learning.png")
-    if learning.is_file():
-        publish_bytes(folder / "learning.png", learning.read_bytes())
+    for kind in ("accuracy", "loss"):
+        drawn, copy = results.folder / results.best.cell.name / PICTURES / f"{kind}.png", folder / f"best-{kind}.png"
+        copy.unlink(missing_ok=True)  # of a cell that was the best before
+        if drawn.is_file():
+            publish_bytes(copy, drawn.read_bytes())
 
 
 def standalone(drawn: Html) -> str:

@@ -182,13 +182,16 @@ def test_the_table_is_safe_in_a_spreadsheet_and_holds_every_side(make_results: M
 
 def test_the_plot_stands_alone_as_svg_and_png(make_results: MakeResults) -> None:
     results = make_results(replace(BLOCKS, axes={"seed": (1, 2, 3, 4, 5)}), finished=5, failed=0)
-    learning = results.folder / results.finished[0].cell.name / "figures" / "learning.png"
+    learning = results.folder / results.finished[0].cell.name / "figures" / "accuracy.png"
     learning.parent.mkdir()
     learning.write_bytes(b"curves")
+    (results.folder / "figures").mkdir()
+    (results.folder / "figures" / "best-loss.png").write_bytes(b"of another best one")
     write_pictures(results)
     drawn = ET.parse(results.folder / "figures" / "cells.svg").getroot()
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
     assert len(drawn.findall("{*}circle")) == 5
     with Image.open(results.folder / "figures" / "cells.png") as image:
         assert image.width > 1000
-    assert (results.folder / "figures" / "learning.png").read_bytes() == b"curves"
+    assert (results.folder / "figures" / "best-accuracy.png").read_bytes() == b"curves"
+    assert not (results.folder / "figures" / "best-loss.png").exists()
