@@ -12,6 +12,7 @@ from daemon.photo import Mode, Outcome
 from daemon.why import write_why
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import command, environment, identity_of, opened_ledger, tree, write
+from tests.daemon.test_order import CALLS, LINE, Call, last
 
 STEPS = {"renameat2": 1, "fdatasync": 1, "fsync": 1, "unlink": 1, "pwrite64": 5}
 
@@ -99,3 +100,24 @@ def test_a_kill_never_costs_the_original_of_a_copy(tmp_path: Path, mode: Mode) -
             assert tree(house.output) == {}
             if not came:
                 break
+
+
+@pytest.mark.system("strace")
+def test_intent_rename_photo_folders_outcome_of_the_way_back_are_made_durable_in_this_order(tmp_path: Path) -> None:
+    house = House(tmp_path / "house")
+    filed = house.file("a.jpg")
+    log, wal = tmp_path / "trace", Call("fdatasync", f"{house.path}-wal")
+    strace = ["strace", "-f", "-y", "-s", "4096", "-e", f"trace={CALLS}", "-o", str(log)]
+    words = [*strace, *command("undo", "--last", "1")]
+    subprocess.run(words, check=True, capture_output=True, timeout=60, env=environment())
+    found = (LINE.match(line) for line in log.read_text().splitlines())
+    calls = [Call(match[1], match[2] or match[3] or match[4]) for match in found if match]
+
+    renamed = calls.index(Call("renameat2", str(filed)))
+    before, after = calls[:renamed], calls[renamed + 1 :]
+    assert wal in before[last(before, wal._replace(name="pwrite64")) :], "the intent was not synced before the rename"
+    concluded = after.index(wal._replace(name="pwrite64"))
+    assert Call("fdatasync", str(house.inbox / "a.jpg")) in after[:concluded], "the photo was not synced"
+    for folder in (house.inbox, filed.parent):
+        assert Call("fsync", str(folder)) in after[:concluded], f"{folder.name} was not synced before the outcome"
+    assert wal in after[concluded:], "the outcome was not synced"
