@@ -1,15 +1,19 @@
 """Sidecars, films and raw data travel with the photo of their name, whenever they come; nothing is overwritten."""
 
+import errno
 import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contract.errors import PhotoError, Reason
+from daemon import filer as filer_module
 from daemon.companions import COMPANION_EXTENSIONS, LATE_S, MAX_WAITING, WAITS, Companions, companion_name, is_companion
 from daemon.filer import Filer
+from daemon.modes import place
 from daemon.photo import Mode, Outcome, Photo
 from tests.daemon.support import (
     HandClock,
@@ -160,6 +164,29 @@ def test_a_companion_that_was_rewritten_is_not_taken_in_its_old_state(tmp_path: 
         assert names(inbox) == ["a.xmp"]
         filer.file([part(inbox / "a.xmp", b"the new one")])
     assert tree(output / "red")["a.xmp"] == b"the new one"
+
+
+@pytest.mark.parametrize("failing", ["a.jpg", "a.xmp"])
+def test_a_companion_that_was_seen_before_is_not_forgotten_when_its_photo_or_itself_cannot_be_moved_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    inbox, output = roots(tmp_path)
+
+    def place_others(mode: Mode, source: Path, *rest: Any) -> None:
+        if source.name == failing:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        place(mode, source, *rest)
+
+    photo = scored(write(inbox / "a.jpg", plain("red")))
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([part(inbox / "a.xmp")])
+        with monkeypatch.context() as broken:
+            broken.setattr(filer_module, "place", place_others)
+            filer.file([photo])
+        assert (inbox / "a.xmp").exists()
+        filer.file([photo] if failing == "a.jpg" else [])
+    assert names(output / "red") == ["a.jpg", "a.xmp"]
+    assert names(inbox) == []
 
 
 def test_a_companion_that_was_taken_away_gives_its_photo_no_other_name(tmp_path: Path) -> None:
