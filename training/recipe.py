@@ -25,13 +25,13 @@ _BLOCKS = re.compile(r"([1-9]\d*) blocks?")
 
 @dataclass(frozen=True)
 class Input:
-    """How a photo becomes the network's input (see contract.geometry); docs/training.md says why 192 px.
+    """How a photo becomes the network's input (see contract.geometry); docs/training.md says why 160 px.
 
     scaling: `backbone` scales pixels as the backbone's weights want them, `unit` to 0..1 whatever they want.
     """
 
     geometry: Mode = "stretch"
-    size_px: int = 192
+    size_px: int = 160
     scaling: Scaling = "backbone"
 
 

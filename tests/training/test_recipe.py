@@ -121,10 +121,10 @@ def test_settings_that_agree_only_together_are_taken_together() -> None:
 @pytest.mark.parametrize(
     ("options", "size_px"),
     [
-        ({}, 160),
-        ({"fine_tune.scale": 1}, 192),
-        ({"fine_tune.epochs": 0}, 192),
-        ({"fine_tune.epochs": 0, "head.on": "photos"}, 160),
+        ({}, 128),
+        ({"fine_tune.scale": 1}, 160),
+        ({"fine_tune.epochs": 0}, 160),
+        ({"fine_tune.epochs": 0, "head.on": "photos"}, 128),
     ],
 )
 def test_photos_are_trained_on_at_the_scaled_size_if_at_all(options: dict[str, Any], size_px: int) -> None:
