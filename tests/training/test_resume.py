@@ -45,7 +45,7 @@ class Doomed(progress.Reporter):
         super().say(line)
         if self.worse:
             os.kill(os.getpid(), signal.SIGKILL)
-        self.worse = line.startswith("Epoch ") and "best so far" not in line
+        self.worse = line.startswith("Epoch ") and "log loss" in line and "best so far" not in line
 
 conftest, dataset, output, settings = map(Path, sys.argv[1:])
 network.make_backbone = runpy.run_path(str(conftest))["three_layers"]
