@@ -37,11 +37,8 @@ def drawings(
     return np.stack(images), np.tile(np.arange(len(kinds)), per_kind)
 
 
-def shake_batch_norms(network: Any, images: Pixels, hard: float = 1.0) -> None:
-    """Give every batch norm the statistics of `images`, each moved at random, and random scales and offsets.
-
-    A network that clips nothing, shaken hard, makes large differences of rounding errors: shake it less.
-    """
+def shake_batch_norms(network: Any, images: Pixels) -> None:
+    """Give every batch norm the statistics of `images`, each moved at random, and random scales and offsets."""
     import keras
 
     base = network.get_layer("base")
@@ -53,10 +50,9 @@ def shake_batch_norms(network: Any, images: Pixels, hard: float = 1.0) -> None:
     for norm in norms:
         _, _, mean, variance = norm.get_weights()
         count = len(mean)
-        mean += rng.normal(0, 0.2 * hard, count) * np.sqrt(variance)
-        variance *= rng.uniform(1 - 0.3 * hard, 1 + 0.4 * hard, count)
-        scale, offset = rng.uniform(1 - 0.4 * hard, 1 + 0.4 * hard, count), rng.normal(0, 0.3 * hard, count)
-        norm.set_weights([scale, offset, mean, variance])
+        mean += rng.normal(0, 0.2, count) * np.sqrt(variance)
+        variance *= rng.uniform(0.7, 1.4, count)
+        norm.set_weights([rng.uniform(0.6, 1.4, count), rng.normal(0, 0.3, count), mean, variance])
 
 
 def fit_head(network: Any, images: Pixels, labels: npt.NDArray[np.int64]) -> None:
