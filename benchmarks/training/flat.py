@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> Told:
     return Told(
         rows,
         {"ratio": round(ratio, 3), "bytes per photo": round(each)},
-        f"1 is flat: {many / few:g} times the photos, and so many bytes more for each, whose path, hash and place have"
-        f" to be known. A million photos take {(rows[0]['peak MB'] * 1e6 + each * 1e6) / 1e9:.1f} GB.",
+        f"1 is flat: {many / few:g} times the photos. A few hundred bytes for each further one are its path, hash and"
+        " place; megabytes of scatter come from the backend, so that few photos tell nothing of a million.",
     )
 
 
