@@ -113,7 +113,7 @@ def _begun(prepared: Prepared, recipe: Recipe, timer: Timer, reporter: Reporter)
 
     origin, file = {"name": "none"}, None
     if recipe.weights != "none":
-        file = find_weights(recipe.backbone)
+        file = find_weights(recipe.backbone, reporter.say)
         origin = {"name": "imagenet", "file": file.name, "sha256": sha256_of(file)}
     model = build(recipe, len(prepared.dataset.labels), file)
     if recipe.head.on == "features" and recipe.head.epochs:

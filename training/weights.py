@@ -3,6 +3,7 @@
 import hashlib
 import os
 import urllib.request
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 
@@ -23,8 +24,8 @@ def weights_path(backbone: str) -> Path:
     return Path(home) / "models" / BACKBONES[backbone].file
 
 
-def find_weights(backbone: str) -> Path:
-    """Return the weights file, fetching it when it is not there.
+def find_weights(backbone: str, say: Callable[[str], None] = lambda _: None) -> Path:
+    """Return the weights file, fetching it when it is not there, which `say` is told.
 
     Raises:
         WeightsError: it is not there and cannot be fetched, with the way to bring it, or it is damaged.
@@ -33,6 +34,7 @@ def find_weights(backbone: str) -> Path:
     if not path.is_file():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            say(f"Fetching the ImageNet weights of {backbone} from {url}, only this once.")
             with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - all https
                 publish_bytes(path, answer.read())
         except (OSError, HTTPException) as error:

@@ -74,7 +74,11 @@ def test_absent_weights_are_fetched_whole_or_not_at_all(keras_home: Path, server
         find_weights(NAME)
     assert not list((keras_home / "models").iterdir())
     server[0] = 200
-    assert find_weights(NAME).read_bytes() == b"weights"
+    said: list[str] = []
+    assert find_weights(NAME, said.append).read_bytes() == b"weights"
+    assert find_weights(NAME, said.append).read_bytes() == b"weights"
+    (line,) = said  # the second time they are there
+    assert f"Fetching the ImageNet weights of {NAME} from http" in line
 
 
 def test_without_a_network_the_sentence_says_where_to_put_them(
