@@ -34,8 +34,8 @@ test: lint ## check everything: lint, types, import fences, all tests
 	@echo "== the contract and the daemon, in an environment without TensorFlow"
 	@! $(DAEMON)/python -c 'import tensorflow' 2>/dev/null || { echo "TensorFlow is in .venv-test-daemon"; exit 1; }
 	@$(DAEMON)/python -m pytest -q tests/contract tests/daemon
-	@echo "== all tests"
-	@$(TEST)/python -m pytest -q
+	@echo "== training, convert and the house, and that the daemon loads nothing of them where they are installed"
+	@$(TEST)/python -m pytest -q tests/training tests/convert tests/house tests/daemon/test_bad_input.py
 
 lint: ## check style, types and import fences
 	@requirements/venv.sh .venv-test test
