@@ -16,8 +16,8 @@ lock() { # lock NAME [uv's options: which extras and groups]
         --custom-compile-command "make lock" --output-file "requirements/$name.txt"
 }
 
-lock run --group build "$@"
-lock cuda --group build --extra cuda "$@"
+lock run --group build --extra metrics "$@"
+lock cuda --group build --extra cuda --extra metrics "$@"
 lock train --group build --extra train "$@"
 lock train-gpu --group build --extra train-gpu "$@"
 lock test --group build --extra train --extra dev "$@"
