@@ -10,6 +10,8 @@ unexport PYTHONPATH
 RUN := .venv/bin
 TEST := .venv-test/bin
 DAEMON := .venv-test-daemon/bin
+# Most tests wait for disks and processes: some at once. Those of one file share what they make, and stay together.
+PYTEST := -m pytest -q --numprocesses 3 --dist loadfile
 
 help: ## show this
 	@echo "phototriage: drop photos into a folder, each is filed under its class"
@@ -33,9 +35,9 @@ test: lint ## check everything: lint, types, import fences, all tests
 	@requirements/venv.sh .venv-test-daemon test-daemon
 	@echo "== the contract and the daemon, in an environment without TensorFlow"
 	@! $(DAEMON)/python -c 'import tensorflow' 2>/dev/null || { echo "TensorFlow is in .venv-test-daemon"; exit 1; }
-	@$(DAEMON)/python -m pytest -q tests/contract tests/daemon
+	@$(DAEMON)/python $(PYTEST) tests/contract tests/daemon
 	@echo "== training, convert and the house, and that the daemon loads nothing of them where they are installed"
-	@$(TEST)/python -m pytest -q tests/training tests/convert tests/house tests/daemon/test_bad_input.py
+	@$(TEST)/python $(PYTEST) tests/training tests/convert tests/house tests/daemon/test_bad_input.py
 
 lint: ## check style, types and import fences
 	@requirements/venv.sh .venv-test test
