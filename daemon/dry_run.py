@@ -18,14 +18,15 @@ from daemon.classify import BUCKETS, classify
 from daemon.clock import Clock
 from daemon.companions import WAITS, Companions, is_companion
 from daemon.cores import usable_cores
-from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, review_thresholds
+from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 from daemon.decode import decode
 from daemon.guard import Guard
 from daemon.layout import Layout, check_layout
 from daemon.ledger import Ledger
 from daemon.ledgers import LEDGER, reading
+from daemon.models.serving import rules_for
 from daemon.notes import Notes
-from daemon.photo import Mode, Outcome, Photo
+from daemon.photo import Outcome, Photo
 from daemon.plan import Planner
 from daemon.report import Report
 from daemon.roots import RootError, check_folders, check_roots, state_folder
@@ -62,7 +63,7 @@ def rehearse(settings: Settings) -> Report:
         found = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         photos = [photo for photo in _found(found) if not ledger.known(photo.path, photo.identity)]
         _read(photos, model, guard, settings.workers or usable_cores())
-        _plan(photos, output, ledger, _rules(settings, model))
+        _plan(photos, output, ledger, rules_for(settings, model))
     for photo in photos:
         report.photo(photo)
     _sum_up(report)
@@ -113,20 +114,6 @@ def _read(photos: list[Photo], model: Model, guard: Guard, cores: int) -> None:
             list(pool.map(read, batch))
             if model.provider == "cuda":
                 classify(model, batch)
-
-
-def _rules(settings: Settings, model: Model) -> Rules:
-    labels = model.contract.labels
-    return Rules(
-        labels=labels,
-        thresholds=review_thresholds(settings.review_below, labels, model.contract.thresholds),
-        give_up_after_s=settings.give_up_after,
-        model=model.sha256,
-        provider=model.provider,
-        mode=Mode(settings.mode),
-        layout=Layout(settings.layout),
-        set_aside=settings.duplicates == "set-aside",
-    )
 
 
 def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules) -> None:

@@ -31,7 +31,7 @@ class Filer:
     Args:
         output: root of the class folders.
         ledger: where intents and outcomes go.
-        rules: by what to judge.
+        rules: by what to judge photos that carry no rules of their own.
         clock: time, for the ledger.
         say: takes one sentence when something that held up every photo has ended.
     """
@@ -54,7 +54,7 @@ class Filer:
         """Judge a batch and move what is to be moved; afterwards each photo's `outcome` says what became of it."""
         started_s = self._clock.monotonic_s()
         for photo in photos:
-            judge(photo, self._rules)
+            judge(photo, photo.rules or self._rules)
         parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
         for part in parts:
             self._companions.wait(part)
@@ -128,7 +128,7 @@ class Filer:
             return
         try:
             self.settle_debts()
-            intents = [intent_for(photo, self._rules) for photo in planned]
+            intents = [intent_for(photo, photo.rules or self._rules) for photo in planned]
             rows = iter(self._ledger.intend(intents, self._clock.wall_s()))
         except (OSError, sqlite3.Error) as error:
             self._hold_up(planned, f"the ledger cannot be written, or what was filed before not be made safe ({error})")

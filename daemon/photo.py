@@ -5,12 +5,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.errors import PhotoError
 from contract.geometry import Pixels
+
+if TYPE_CHECKING:
+    from contract.session import Model
+    from daemon.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class Photo:
         unchanged_s: age of its last change by the wall clock; negative if that lies in the future.
         sha256: of its bytes, hexadecimal.
         pixels: its input to the network, uint8 [size, size, 3]; dropped once it is classified.
+        model: for whose geometry it is decoded; dropped with the pixels, so that no photo keeps an old one alive.
+        rules: by what it is judged: those of that model.
         fault: why it cannot be read.
         scores: float32 [classes].
         label: the class under which it is filed, or `_review`, `_failed`.
@@ -96,6 +103,8 @@ class Photo:
     unchanged_s: float = 0.0
     sha256: str = ""
     pixels: Pixels | None = None
+    model: "Model | None" = None
+    rules: "Rules | None" = None
     fault: PhotoError | None = None
     scores: NDArray[np.float32] | None = None
     label: str = ""

@@ -13,13 +13,13 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from contract.session import Model
 from daemon.classify import BUCKETS, classify
 from daemon.clock import Clock
 from daemon.decode import decode
 from daemon.filer import Filer
 from daemon.guard import Guard
 from daemon.intake import Intake
+from daemon.models.serving import Holder, by_model, stamp
 from daemon.photo import Photo
 from daemon.stage import Stage
 
@@ -34,7 +34,7 @@ class Pipeline:
 
     Args:
         intake: where photos come from.
-        model: opened and proven.
+        models: which one serves.
         filer: where they go.
         guard: decodes.
         clock: time.
@@ -45,7 +45,7 @@ class Pipeline:
     def __init__(
         self,
         intake: Intake,
-        model: Model,
+        models: Holder,
         filer: Filer,
         guard: Guard,
         clock: Clock,
@@ -54,13 +54,13 @@ class Pipeline:
         done: Callable[[Photo], None],
     ) -> None:
         self._intake = intake
-        self._model = model
+        self._models = models
         self._filer = filer
         self._guard = guard
         self._clock = clock
         self._cores = cores
         self._done = done
-        self._room = 4 * cores + (2 * BUCKETS[-1] if model.provider == "cuda" else 0) + FILE_TOGETHER
+        self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + FILE_TOGETHER
         self._under_way = 0
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -88,7 +88,7 @@ class Pipeline:
         self._filer.settle_debts()
 
     def _reading_stages(self, stack: ExitStack, file: Stage) -> Stage:
-        if self._model.provider == "cuda":
+        if self._models.current.model.provider == "cuda":
             infer = self._stage(stack, "infer", self._infer, file.put, threads=1, most=BUCKETS[-1])
             return self._stage(stack, "read", self._read, infer.put, threads=self._cores, most=1)
         return self._stage(stack, "read", self._read_and_infer, file.put, threads=self._cores, most=1)
@@ -103,12 +103,17 @@ class Pipeline:
     def _read(self, photos: list[Photo]) -> None:
         if self._stopping.is_set():
             return  # left in the inbox
+        serving = self._models.current
         for photo in photos:
+            stamp(photo, serving)
             photo.times_ms["wait"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
-            decode(photo, self._model.contract.geometry, self._clock.wall_s(), self._guard)
+            decode(photo, serving.model.contract.geometry, self._clock.wall_s(), self._guard)
 
     def _infer(self, photos: list[Photo]) -> None:
-        classify(self._model, photos)
+        for model, some in by_model(photos):
+            classify(model, some)
+        for photo in photos:
+            photo.model = None
 
     def _read_and_infer(self, photos: list[Photo]) -> None:
         self._read(photos)

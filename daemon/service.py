@@ -15,12 +15,13 @@ from daemon.anew import start_anew
 from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.cores import usable_cores
-from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, review_thresholds
-from daemon.filer import Filer, Rules
+from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
+from daemon.filer import Filer
 from daemon.guard import HANG_S, Guard
 from daemon.intake import Intake
 from daemon.layout import Layout, check_layout
 from daemon.ledger import Ledger
+from daemon.models.serving import Holder, Serving, rules_for
 from daemon.modes import check_mode
 from daemon.notes import Notes
 from daemon.notify import notify
@@ -77,9 +78,10 @@ def serve(settings: Settings, *, once: bool) -> Report:
         check_mode(Mode(settings.mode), inbox, output)
         _recover(ledger, state, clock, report)
         warm(model)
+        models = Holder(Serving(model, rules_for(settings, model), settings.model))
         sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         guard = stack.enter_context(_guard(state, report, stopped))
-        pipeline = _pipeline(settings, sieve, output, model, ledger, guard, lock, report, clock, once=once)
+        pipeline = _pipeline(settings, sieve, output, models, ledger, guard, lock, report, clock, once=once)
         stopped.then(pipeline.stop)
         _say_ready(report, settings, model, inbox, output)
         with report.progress(sieve) if once else nullcontext():
@@ -157,7 +159,7 @@ def _pipeline(
     settings: Settings,
     sieve: Sieve,
     output: Path,
-    model: Model,
+    models: Holder,
     ledger: Ledger,
     guard: Guard,
     lock: InboxLock,
@@ -166,21 +168,10 @@ def _pipeline(
     *,
     once: bool,
 ) -> Pipeline:
-    labels = model.contract.labels
-    rules = Rules(
-        labels=labels,
-        thresholds=review_thresholds(settings.review_below, labels, model.contract.thresholds),
-        give_up_after_s=settings.give_up_after,
-        model=model.sha256,
-        provider=model.provider,
-        mode=Mode(settings.mode),
-        layout=Layout(settings.layout),
-        set_aside=settings.duplicates == "set-aside",
-    )
     intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
-    filer = Filer(output, ledger, rules, clock, report.say)
+    filer = Filer(output, ledger, models.current.rules, clock, report.say)
     cores = settings.workers or usable_cores()
-    return Pipeline(intake, model, filer, guard, clock, cores=cores, done=report.photo)
+    return Pipeline(intake, models, filer, guard, clock, cores=cores, done=report.photo)
 
 
 def _say_ready(report: Report, settings: Settings, model: Model, inbox: Path, output: Path) -> None:

@@ -14,6 +14,7 @@ from daemon.filer import Filer
 from daemon.guard import Guard
 from daemon.intake import Intake
 from daemon.ledger import Ledger
+from daemon.models.serving import Holder, Serving
 from daemon.photo import Outcome, Photo
 from daemon.pipeline import FILE_TOGETHER, Pipeline
 from daemon.sieve import Sieve
@@ -43,8 +44,10 @@ class House:
         self.after: Callable[[Photo], None] = lambda _: None
         clock = Clock()
         intake = Intake(Sieve(self.inbox), clock, self.said.append, watch=watch)
-        filer = Filer(self.output, ledger, rules(give_up_after_s=give_up_after_s), clock)
-        self.pipeline = Pipeline(intake, model(), filer, guard, clock, cores=2, done=self._note)
+        judged_by = rules(give_up_after_s=give_up_after_s)
+        filer = Filer(self.output, ledger, judged_by, clock)
+        self.models = Holder(Serving(model(), judged_by))
+        self.pipeline = Pipeline(intake, self.models, filer, guard, clock, cores=2, done=self._note)
         self.error: BaseException | None = None
 
     def _note(self, photo: Photo) -> None:
