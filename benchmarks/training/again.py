@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import child
-from drawn import draw_photos
-from told import Told
+from benchmarks.told import Told
+from benchmarks.training import child
+from benchmarks.training.drawn import draw_photos
 
 STOP = Path(__file__).with_name("first_step.py")
 

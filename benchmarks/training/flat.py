@@ -9,9 +9,9 @@ import argparse
 import shutil
 from pathlib import Path
 
-import child
-from drawn import draw_photos
-from told import Told
+from benchmarks.told import Told
+from benchmarks.training import child
+from benchmarks.training.drawn import draw_photos
 
 EVERY_S = 0.02
 

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import child
-from drawn import draw_photos
-from told import Told
+from benchmarks.told import Told
+from benchmarks.training import child
+from benchmarks.training.drawn import draw_photos
 
 CLASSIC, OURS = "two-phase", "default"
 

@@ -15,8 +15,8 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from drawn import draw_photos
-from told import Told
+from benchmarks.told import Told
+from benchmarks.training.drawn import draw_photos
 
 
 def add_options(options: argparse.ArgumentParser) -> None:

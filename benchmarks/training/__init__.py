@@ -1,0 +1,1 @@
+"""What training promises, each promise in one run."""
