@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from benchmarks.promise import faults as fault
-from benchmarks.promise import flood, fuzz, kills
+from benchmarks.promise import flood, fuzz, kills, soak
 from benchmarks.promise.world import BrokenError, World
 
 Proof = Callable[[World, Callable[[str], None]], dict[str, Any]]
@@ -89,9 +89,19 @@ def _overflow(count: int) -> None:
 
 @main.command("soak")
 @click.option("--count", default=1_000_000, show_default=True, help="How many files.")
-def _soak(count: int) -> None:
-    """Pass many files through one process: memory, open files and threads must stay flat."""
-    _prove("soak", lambda world, tell: flood.soak(world, count, tell))
+@click.option("--moments", default=50, show_default=True, help="How often the process is looked at.")
+@click.option("--patience", default=120.0, show_default=True, help="Seconds without progress that count as stuck.")
+def _soak(count: int, moments: int, patience: float) -> None:
+    """Pass many files through one process: memory, open files and threads must stay flat.
+
+    Beside other work, give it the lowest priority and more patience.
+    """
+
+    def proof(world: World, tell: Callable[[str], None]) -> dict[str, Any]:
+        world.patience_s = patience
+        return dict(soak.soak(world, count, tell, moments))
+
+    _prove("soak", proof)
 
 
 @main.command("fuzz")

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -32,9 +33,14 @@ class BrokenError(Exception):
 
 def photo(number: int) -> bytes:
     """A small JPEG that no other number gives: what follows a JPEG's end is not read."""
+    return _plain(LABELS[number % 3]) + f"photo {number}".encode()
+
+
+@cache
+def _plain(colour: str) -> bytes:
     out = BytesIO()
-    Image.new("RGB", (24, 24), LABELS[number % 3]).save(out, "JPEG")
-    return out.getvalue() + f"photo {number}".encode()
+    Image.new("RGB", (24, 24), colour).save(out, "JPEG")
+    return out.getvalue()
 
 
 def digest(data: bytes) -> str:
@@ -46,13 +52,14 @@ class World:
     """An inbox, an output, a ledger, a model, and all photos that were ever put in.
 
     folder: holds all of it; made anew. output: where it lies elsewhere, on another file system for example.
-    options: further words for the daemon.
+    options: further words for the daemon. patience_s: how long it may make no progress.
     """
 
     folder: Path
     output: Path = field(default_factory=Path)
     options: tuple[str, ...] = ()
     inputs: Counter[str] = field(default_factory=Counter)
+    patience_s: float = PATIENCE_S
     process: "subprocess.Popen[str] | None" = None
 
     def __post_init__(self) -> None:
@@ -138,7 +145,7 @@ class World:
         """Send the daemon a signal and wait for its end."""
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(self.patience_s)
 
     def close(self) -> None:
         """Leave no process behind, whatever happened."""
@@ -147,12 +154,12 @@ class World:
 
     def until_filed(self) -> None:
         """Wait until nothing is left to do in the inbox."""
-        end_s, last = time.monotonic() + PATIENCE_S, -1
+        end_s, last = time.monotonic() + self.patience_s, -1
         while left := self._left():
             if left != last:  # stuck means: no progress
-                last, end_s = left, time.monotonic() + PATIENCE_S
+                last, end_s = left, time.monotonic() + self.patience_s
             if time.monotonic() > end_s:
-                raise BrokenError(f"{left} photos stay in the inbox for {PATIENCE_S:.0f} s: {self.errors()}")
+                raise BrokenError(f"{left} photos stay in the inbox for {self.patience_s:.0f} s: {self.errors()}")
             time.sleep(0.02)
 
     def _left(self) -> int:

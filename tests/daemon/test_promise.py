@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.promise.faults import faults
-from benchmarks.promise.flood import soak
 from benchmarks.promise.fuzz import fuzz, names
 from benchmarks.promise.kills import kills_at_calls, random_kills
+from benchmarks.promise.soak import soak
 from benchmarks.promise.world import BrokenError, World
 
 Tell = Callable[[str], None]
@@ -55,10 +55,8 @@ def test_hostile_names_are_kept(world: World) -> None:
 
 
 def test_memory_files_and_threads_stay_flat_over_many_photos(world: World) -> None:
-    rows = soak(world, 1000, print)
-    assert min(rows["open_files"][5:]) <= max(rows["open_files"][:5])  # a photo may be open while one looks
-    assert rows["threads"][-1] == rows["threads"][4]
-    assert rows["resident_mb"][-1] < rows["resident_mb"][4] + 10
+    counts = soak(world, 1500, print, moments=10)  # says itself what grew
+    assert counts["photos"] == 1500
 
 
 def test_the_audit_sees_a_lost_a_doubled_and_a_damaged_photo(world: World) -> None:
