@@ -17,6 +17,7 @@ SYSTEM_TESTS = os.environ.get("PHOTOTRIAGE_SYSTEM_TESTS") == "1"
 # Read when the libraries are imported, which happens at collection: too early for a fixture. The home that Keras
 # would write its settings to is never the user's.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for tests that import onnxruntime themselves
 os.environ["KERAS_HOME"] = str(SHARED / "keras" if SHARED.exists() else tempfile.mkdtemp(prefix="phototriage-keras-"))
 
 
