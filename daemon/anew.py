@@ -10,6 +10,11 @@ MAX_RESTARTS = 3
 _COUNT = "_PHOTOTRIAGE_RESTARTS"  # handed from process to process, and gone with the last of them
 
 
+def starts_anew() -> int:
+    """Return how often in a row the process was started anew to become this one."""
+    return int(os.environ.get(_COUNT, "0"))
+
+
 def start_anew(say: Callable[[str], None], why: str, *, worked: bool) -> NoReturn:
     """Replace this process by a new one with the same arguments, or end it with code 1.
 
@@ -21,7 +26,7 @@ def start_anew(say: Callable[[str], None], why: str, *, worked: bool) -> NoRetur
         why: what hangs.
         worked: whether photos were decoded since the last start, so that restarts get on.
     """
-    count = 1 if worked else 1 + int(os.environ.get(_COUNT, "0"))
+    count = 1 if worked else 1 + starts_anew()
     if count > MAX_RESTARTS:
         say(f"{why}, again after {MAX_RESTARTS} starts anew. The daemon ends; no photo is lost.")
         os._exit(1)

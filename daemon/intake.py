@@ -15,6 +15,7 @@ from daemon.retry import Known, Retries
 from daemon.scan import look_at
 from daemon.settle import Settler, Sign
 from daemon.sieve import Sieve
+from daemon.vitals.board import Waiting
 
 MAX_WAITING = 4096
 """Files under observation or ready: the rest is left to the scan."""
@@ -34,6 +35,9 @@ class Intake:
         known: tells of files that are not to be handed out, because an earlier run dealt with them.
         output: where photos are filed: from another mount, what is found is waited for longer.
         check: called before each scan; raises PhototriageError while the inbox must not be used.
+
+    Attributes:
+        overflows: how often the kernel dropped hints.
     """
 
     def __init__(
@@ -58,8 +62,9 @@ class Intake:
         self._under_way: dict[Path, Sign | None] = {}
         self._lookout = Lookout(sieve, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check)
         self._woken = False
+        self.overflows = 0
 
-    # Other threads may call these four.
+    # Other threads may call these.
 
     def wake(self) -> None:
         """Make a waiting `ready` return."""
@@ -74,12 +79,32 @@ class Intake:
 
     def hints_lost(self) -> None:
         """Take note that the kernel dropped hints: scan at once."""
+        self.overflows += 1
         self._lookout.ask()
         self.wake()
 
     def give_back(self, photo: Photo) -> None:
         """Take a photo back whose way is over, however it ended."""
         self._notes.put(photo)
+
+    def troubles(self) -> dict[str, str]:
+        """Return what is the matter with the inbox now, by topic."""
+        return self._lookout.troubles()
+
+    def waiting(self, under_way: list[float]) -> Waiting:
+        """Return what waits in the inbox.
+
+        Args:
+            under_way: when the photos were noticed that have been handed out and have not come back.
+        """
+        again, since_s = self._retries.waiting(MAX_WAITING)
+        inside = list(self._under_way)
+        ready = [photo.noticed_s for photo in (*tuple(self._announced), *tuple(self._found))]
+        settling = self._settler.since_s()
+        photos = len(inside) + len(settling) + len(again.difference(inside))
+        oldest_s = min((*ready, *settling, *under_way), default=since_s)
+        more = self._lookout.under_way() or self._waiting() >= MAX_WAITING
+        return Waiting(photos, more, min(oldest_s, since_s) if photos else None)
 
     # The rest is the pipeline's.
 

@@ -70,6 +70,10 @@ class Lookout:
         self.scans = 0
         self.far = False
 
+    def troubles(self) -> dict[str, str]:
+        """Return what is the matter now, by topic; empty texts for what is over. Any thread may ask."""
+        return self._troubles.copy()
+
     def ask(self) -> None:
         """Scan as soon as may be; any thread may call this."""
         self._at_once = True

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from contract.text import printable
 from daemon.clock import Clock
-from daemon.notify import notify
 from daemon.photo import Mode, Photo
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
@@ -37,15 +36,12 @@ class Pause:
         if now_s >= self._again_s:  # not those that were on their way already
             self._again_s = now_s + BACK_OFF_S[min(self._tries, len(BACK_OFF_S) - 1)]
             self._tries += 1
-        if reason != self.reason:
-            notify(f"STATUS=paused: {reason}")
         self.reason = reason
 
     def end(self) -> None:
         """Take note that a photo was filed."""
         if self.reason:
             self._say(f"filing goes on; it had been held up: {self.reason}")
-            notify("STATUS=ready: filing goes on")
         self.reason, self._tries, self._again_s = "", 0, 0.0
 
     def room(self, room: int, under_way: int) -> int:

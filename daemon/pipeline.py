@@ -12,6 +12,7 @@ it. A photo is never anywhere but in the inbox or where the filer put it: stoppi
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from daemon.classify import BUCKETS, classify
 from daemon.clock import Clock
@@ -22,6 +23,7 @@ from daemon.intake import Intake
 from daemon.models.serving import Holder, by_model, stamp
 from daemon.photo import Photo
 from daemon.stage import Stage
+from daemon.vitals.board import Board, Waiting
 
 FILE_TOGETHER = 64
 """Most photos that share one pair of commits and one sync of their folders."""
@@ -40,6 +42,7 @@ class Pipeline:
         clock: time.
         cores: how many threads read.
         done: called for every photo whose way is over, from one thread.
+        board: where it is noted how things go.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Pipeline:
         *,
         cores: int,
         done: Callable[[Photo], None],
+        board: Board | None = None,
     ) -> None:
         self._intake = intake
         self._models = models
@@ -61,10 +65,13 @@ class Pipeline:
         self._cores = cores
         self._done = done
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + FILE_TOGETHER
-        self._under_way = 0
+        self._under_way: dict[Path, float] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._crash: BaseException | None = None
+        self._board = board or Board(clock)
+        self._board.waiting, self._board.paused = self._waiting, lambda: filer.pause.reason
+        self._board.troubles, self._board.overflows = intake.troubles, lambda: intake.overflows
 
     def stop(self) -> None:
         """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""
@@ -78,11 +85,14 @@ class Pipeline:
             stack.callback(self._intake.close)
             file = self._stage(stack, "file", self._filer.file, self._finish, threads=1, most=FILE_TOGETHER)
             read = self._reading_stages(stack, file)
+            beats = self._board.stage("intake")
             while not self._stopping.is_set() and not (once and self._intake.finished_once()):
+                beats.begin()
                 wait_s = LOOK_UP_S if once else self._filer.pause.left_s(LOOK_UP_S)
                 photos = self._intake.ready(self._free(once=once), wait_s)
-                self._enter(len(photos))
+                self._enter(photos)
                 read.put(photos)
+            beats.end()
         if self._crash is not None:
             raise self._crash  # what it leaves unfinished, the next start finishes
         self._filer.settle_debts()
@@ -96,7 +106,8 @@ class Pipeline:
     def _stage(
         self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", *, threads: int, most: int
     ) -> Stage:
-        stage = Stage(name, work, then, threads=threads, most=most, crashed=self._crashed)
+        beats = self._board.stage(name)
+        stage = Stage(name, work, then, threads=threads, most=most, crashed=self._crashed, beats=beats)
         stack.callback(stage.close)
         return stage
 
@@ -112,6 +123,7 @@ class Pipeline:
     def _infer(self, photos: list[Photo]) -> None:
         for model, some in by_model(photos):
             classify(model, some)
+            self._board.ran(model.provider)
         for photo in photos:
             photo.model = None
 
@@ -123,17 +135,29 @@ class Pipeline:
         for photo in photos:
             photo.times_ms["total"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
             self._done(photo)
-        self._enter(-len(photos))  # before the notes that wake the intake: it would go back to sleep without room
+        self._board.done(photos)
+        self._leave(photos)  # before the notes that wake the intake: it would go back to sleep without room
         for photo in photos:
             self._intake.give_back(photo)
 
     def _free(self, *, once: bool) -> int:
         with self._lock:
-            return self._room - self._under_way if once else self._filer.pause.room(self._room, self._under_way)
+            under_way = len(self._under_way)
+        return self._room - under_way if once else self._filer.pause.room(self._room, under_way)
 
-    def _enter(self, count: int) -> None:
+    def _enter(self, photos: list[Photo]) -> None:
         with self._lock:
-            self._under_way += count
+            self._under_way.update((photo.path, photo.noticed_s) for photo in photos)
+
+    def _leave(self, photos: list[Photo]) -> None:
+        with self._lock:
+            for photo in photos:
+                del self._under_way[photo.path]
+
+    def _waiting(self) -> Waiting:
+        with self._lock:
+            under_way = list(self._under_way.values())
+        return self._intake.waiting(under_way)
 
     def _crashed(self, error: BaseException) -> None:
         self._crash = error

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from math import inf
 from pathlib import Path
 
@@ -47,6 +48,15 @@ class Retries:
     def pending(self) -> bool:
         """Tell whether something is still to be tried again."""
         return bool(self._pending)
+
+    def waiting(self, most: int) -> tuple[set[Path], float]:
+        """Return what is to be tried again, and since when the oldest of `most` of them waits; another thread may ask.
+
+        Without any, the time is infinite.
+        """
+        pending = self._pending.copy()
+        known = (self._known.get(path) for path in islice(pending, most))
+        return pending, min((one.since_s for one in known if one is not None), default=inf)
 
     def may_try(self, path: Path, identity: Identity, now_s: float) -> bool:
         """Tell whether a file is new, has changed, or has waited long enough."""

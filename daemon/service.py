@@ -44,6 +44,10 @@ from daemon.settings import Settings
 from daemon.sieve import Sieve
 from daemon.stop import Stop, signals
 from daemon.undo import finish_at_start
+from daemon.vitals.board import READY, STOPPING, Board
+from daemon.vitals.herald import from_environment
+from daemon.vitals.keeper import Keeper
+from daemon.vitals.words import status_line
 
 MOUNT_LOOK_S = 5.0
 Found = TypeVar("Found")
@@ -57,9 +61,11 @@ def serve(settings: Settings, *, once: bool) -> Report:
     """
     report = Report(settings.output.resolve(), as_json=settings.as_json, quiet=settings.quiet)
     clock = Clock()
+    board = Board(clock)
     with ExitStack() as stack:
         stopped = stack.enter_context(signals())
-        roots = _once_mounted(lambda: _roots(settings), report, stopped, once=once)
+        stack.enter_context(Keeper(from_environment(board, notify, report.say), clock))
+        roots = _once_mounted(lambda: _roots(settings), board, report, stopped, once=once)
         if roots is None:
             return report
         inbox, output = roots
@@ -70,7 +76,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         ledger = Ledger(state / "ledger.sqlite")
         stack.callback(ledger.close)
         stack.enter_context(_said())
-        if not _mounted(ledger, inbox, output, report, stopped, once=once):
+        if not _mounted(ledger, inbox, output, board, report, stopped, once=once):
             return report
         lock = stack.enter_context(closing(InboxLock(inbox)))
         stack.enter_context(lock_state(state))
@@ -81,11 +87,12 @@ def serve(settings: Settings, *, once: bool) -> Report:
         models = Holder(Serving(model, rules_for(settings, model), settings.model))
         sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         guard = stack.enter_context(_guard(state, report, stopped))
-        pipeline = _pipeline(settings, sieve, output, models, ledger, guard, lock, report, clock, once=once)
+        pipeline = _pipeline(settings, sieve, output, models, ledger, guard, lock, report, board, clock, once=once)
         stopped.then(pipeline.stop)
-        _say_ready(report, settings, model, inbox, output)
+        _say_ready(report, board, settings, model, inbox, output)
         with report.progress(sieve) if once else nullcontext():
             pipeline.run(once=once)
+        board.phase = STOPPING
         notify("STOPPING=1")
         report.cut_short = once and stopped.event.is_set()
         report.summary(once=once)
@@ -104,31 +111,39 @@ def _roots(settings: Settings) -> tuple[Path, Path]:
         raise
 
 
-def _mounted(ledger: Ledger, inbox: Path, output: Path, report: Report, stopped: Stop, *, once: bool) -> bool:
+def _mounted(
+    ledger: Ledger, inbox: Path, output: Path, board: Board, report: Report, stopped: Stop, *, once: bool
+) -> bool:
     """Make sure that both roots are there, waiting for a mount that is away; False when stopped meanwhile."""
 
     def look() -> bool:
         check_mounts(ledger, inbox, output)
         return True
 
-    return bool(_once_mounted(look, report, stopped, once=once))
+    return bool(_once_mounted(look, board, report, stopped, once=once))
 
 
-def _once_mounted(look: Callable[[], Found], report: Report, stopped: Stop, *, once: bool) -> Found | None:
+def _once_mounted(
+    look: Callable[[], Found], board: Board, report: Report, stopped: Stop, *, once: bool
+) -> Found | None:
     """Return what is found once no mount is away, saying once what is waited for; None when stopped meanwhile."""
-    said = False
+    beats = board.stage("start")
     while True:
+        beats.begin()
         try:
-            return look()
+            found = look()
         except MountMissingError as missing:
             if once:
                 raise
-            if not said:
+            if not board.held:
+                board.held = str(missing)
                 report.say(f"paused: {missing}")
-                notify(f"READY=1\nSTATUS=paused: {missing}")
-            said = True
+                notify(f"READY=1\nSTATUS={status_line(board.facts())}")
             if stopped.event.wait(MOUNT_LOOK_S):
                 return None
+        else:
+            board.held = ""
+            return found
 
 
 def _recover(ledger: Ledger, state: Path, clock: Clock, report: Report) -> None:
@@ -164,6 +179,7 @@ def _pipeline(
     guard: Guard,
     lock: InboxLock,
     report: Report,
+    board: Board,
     clock: Clock,
     *,
     once: bool,
@@ -171,10 +187,14 @@ def _pipeline(
     intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
     filer = Filer(output, ledger, models.current.rules, clock, report.say)
     cores = settings.workers or usable_cores()
-    return Pipeline(intake, models, filer, guard, clock, cores=cores, done=report.photo)
+    return Pipeline(intake, models, filer, guard, clock, cores=cores, done=report.photo, board=board)
 
 
-def _say_ready(report: Report, settings: Settings, model: Model, inbox: Path, output: Path) -> None:
+def _say_ready(report: Report, board: Board, settings: Settings, model: Model, inbox: Path, output: Path) -> None:
+    board.about = {"inbox": str(inbox), "output": str(output), "device": settings.device}
+    board.serves(settings.model, model.sha256, model.contract.labels, model.provider, model.note)
+    board.phase = READY
+    board.stage("start").end()
     labels = ", ".join(model.contract.labels)
     why = f" ({model.note})" if model.note else ""
     report.event(
@@ -190,7 +210,7 @@ def _say_ready(report: Report, settings: Settings, model: Model, inbox: Path, ou
         output=str(output),
         process_s=round(time.process_time(), 3),
     )
-    notify(f"READY=1\nSTATUS=ready on {model.provider}: {printable(inbox)} -> {printable(output)}")
+    notify(f"READY=1\nSTATUS={status_line(board.facts())}")
 
 
 @contextmanager

@@ -70,6 +70,10 @@ class Settler:
     def __contains__(self, path: Path) -> bool:
         return path in self._waiting
 
+    def since_s(self) -> list[float]:
+        """Return when each file that waits was noticed; another thread may ask."""
+        return [waiting.since_s for waiting in list(self._waiting.values())]
+
     def see(self, path: Path, identity: Identity, sign: Sign, now_s: float) -> None:
         """Take note of a file; a stronger sign than the one known hastens it, a weaker one changes nothing."""
         known = self._waiting.get(path)

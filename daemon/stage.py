@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 from daemon.photo import Photo
+from daemon.vitals.beats import Beats
 
 Work = Callable[[list[Photo]], None]
 
@@ -21,15 +22,25 @@ class Stage:
         threads: how many.
         most: how many waiting photos one call of `work` takes; it never waits for more.
         crashed: called once when `work` or `then` raises, which no photo may cause.
+        beats: where the threads note that they are at work.
     """
 
     def __init__(
-        self, name: str, work: Work, then: Work, *, threads: int, most: int, crashed: Callable[[BaseException], None]
+        self,
+        name: str,
+        work: Work,
+        then: Work,
+        *,
+        threads: int,
+        most: int,
+        crashed: Callable[[BaseException], None],
+        beats: Beats,
     ) -> None:
         self._work = work
         self._then = then
         self._most = most
         self._crashed = crashed
+        self._beats = beats
         self._queue: queue.SimpleQueue[Photo | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._run, name=f"{name}-{number}") for number in range(threads)]
         for thread in self._threads:
@@ -50,8 +61,10 @@ class Stage:
     def _run(self) -> None:
         try:
             while photos := self._take():
+                self._beats.begin()
                 self._work(photos)
                 self._then(photos)
+                self._beats.end()
         except BaseException as error:  # noqa: BLE001 - whatever it is, the process must not live on with a dead stage
             self._crashed(error)
 

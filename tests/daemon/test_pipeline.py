@@ -237,6 +237,6 @@ def test_neither_threads_nor_descriptors_nor_names_grow_over_two_thousand_photos
         assert len(tree(one.output)) == 2000
         assert seen[1][0] == seen[0][0]
         assert seen[1][1] <= seen[0][1] + 2
-        assert one.pipeline._under_way == 0
+        assert one.pipeline._under_way == {}
         assert one.pipeline._intake._under_way == {}
         assert one.pipeline._intake._retries._known == {}

@@ -10,6 +10,7 @@ import pytest
 
 from contract.errors import PhototriageError
 from daemon import service
+from daemon.clock import Clock
 from daemon.report import Report
 from daemon.roots import (
     InboxLock,
@@ -23,6 +24,7 @@ from daemon.roots import (
 )
 from daemon.scan import MARKER
 from daemon.stop import Stop
+from daemon.vitals.board import Board
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import daemon, model_file, opened_ledger, plain, run, tree, write
 
@@ -246,15 +248,17 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
 
     for path in (tmp_path / "mnt", inbox, output):
         path.mkdir()
+    board = Board(Clock())
     report, stop = Mounting(output, as_json=False, quiet=False), Stop()
     with opened_ledger(tmp_path / "l") as ledger:
         ledger.record_root("output", output, "some id", tmp_path / "mnt")
-        assert service._mounted(ledger, inbox, output, report, stop, once=False)
+        assert service._mounted(ledger, inbox, output, board, report, stop, once=False)
         assert len(said) == 1
         assert said[0].startswith("paused: The output ")
+        assert board.held == ""
         (output / MARKER).unlink()
         stop.ask()
-        assert not service._mounted(ledger, inbox, output, report, stop, once=False)
+        assert not service._mounted(ledger, inbox, output, board, report, stop, once=False)
 
 
 def test_state_lies_where_systemd_or_the_user_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

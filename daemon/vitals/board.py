@@ -1,0 +1,140 @@
+"""The board on which the daemon's parts note how they are, and from which whoever asks reads one whole answer.
+
+The parts write what costs nothing to write: an attribute, or one call per batch. What would cost more, such as the age
+of the oldest waiting photo, is looked up when somebody asks, by functions that the parts lend.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from daemon.anew import starts_anew
+from daemon.clock import Clock
+from daemon.photo import Photo
+from daemon.vitals.beats import Beats, bytes_moved, stuck_stage
+from daemon.vitals.tally import Tally
+
+STARTING, READY, PAUSED, DEGRADED, STUCK, STOPPING = "starting", "ready", "paused", "degraded", "stuck", "stopping"
+DRIVER = Path("/proc/driver/nvidia/version")
+
+
+class Waiting(NamedTuple):
+    """What lies in the inbox and is not filed yet, without what is known to stay.
+
+    Attributes:
+        photos: how many are known of.
+        more: whether there may be more, for no more are looked at while so many wait.
+        since_s: when the oldest was noticed, on the monotonic clock; None if none waits.
+    """
+
+    photos: int = 0
+    more: bool = False
+    since_s: float | None = None
+
+
+class Board:
+    """How the daemon is. Any thread may write its part, and any may ask.
+
+    Args:
+        clock: time.
+        moved: tells how many bytes a thread has read and written.
+
+    Attributes:
+        phase: `starting`, `ready` or `stopping`, as the service goes through them.
+        held: what the start waits for, such as a mount.
+        about: what does not change while it runs: inbox, output, device.
+        model: file, sha256, labels and note of the model that serves.
+        provider: that ran the last batch.
+        fallbacks: how often the provider changed while it ran.
+        beats: of each stage.
+    """
+
+    def __init__(self, clock: Clock, moved: Callable[[int], int] = bytes_moved) -> None:
+        self._clock = clock
+        self._moved = moved
+        self._began_s = clock.wall_s()
+        self.phase = STARTING
+        self.held = ""
+        self.about: dict[str, Any] = {}
+        self.model: dict[str, Any] = {}
+        self.provider = ""
+        self.fallbacks = 0
+        self.beats: dict[str, Beats] = {}
+        self.tally = Tally(clock.monotonic_s())
+        self.waiting: Callable[[], Waiting] = Waiting
+        self.paused: Callable[[], str] = str
+        self.troubles: Callable[[], dict[str, str]] = dict
+        self.overflows: Callable[[], int] = int
+
+    def stage(self, name: str) -> Beats:
+        """Return where the threads of a stage note that they are at work."""
+        return self.beats.setdefault(name, Beats(self._clock.monotonic_s))
+
+    def serves(self, file: Path, sha256: str, labels: tuple[str, ...], provider: str, note: str) -> None:
+        """Note the model that serves from now on, where it runs, and why not elsewhere."""
+        self.model = {"file": str(file), "sha256": sha256, "labels": list(labels), "note": note}
+        self.provider = provider
+
+    def ran(self, provider: str) -> None:
+        """Note where a batch ran."""
+        if provider != self.provider:
+            self.fallbacks += bool(self.provider)
+            self.provider = provider
+
+    def done(self, photos: list[Photo]) -> None:
+        """Count photos whose way is over."""
+        self.tally.add(photos, self._clock.monotonic_s(), self._clock.wall_s())
+
+    def trouble(self, sentence: str) -> None:
+        """Note what went wrong last."""
+        self.tally.trouble(sentence, self._clock.wall_s())
+
+    def stuck(self) -> str:
+        """Say which stage is stuck; empty if none is."""
+        return stuck_stage(self.beats, self._clock.monotonic_s(), self._moved)
+
+    def state(self) -> tuple[str, str]:
+        """Return the state, and why it is no better."""
+        stuck = self.stuck()
+        if stuck:
+            return STUCK, stuck
+        troubles = self.troubles()
+        paused = self.held or self.paused() or troubles.get("root", "") or troubles.get("scan", "")
+        if self.phase != STOPPING and paused:
+            return PAUSED, paused.removeprefix("paused: ")
+        if self.phase != READY:
+            return self.phase, ""
+        return (DEGRADED, self._why_cpu()) if self._degraded() else (READY, "")
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything that is known, as JSON can carry it."""
+        state, why = self.state()
+        now_s = self._clock.monotonic_s()
+        waiting = self.waiting()
+        oldest_s = None if waiting.since_s is None else round(max(0.0, now_s - waiting.since_s), 3)
+        return {
+            "state": state,
+            "why": why,
+            "pid": os.getpid(),
+            "at_s": round(self._clock.wall_s(), 3),
+            "began_at_s": round(self._began_s, 3),
+            **self.about,
+            "provider": self.provider or None,
+            "model": self.model or None,
+            "waiting": {"photos": waiting.photos, "more": waiting.more, "oldest_s": oldest_s},
+            "filed": self.tally.filed(),
+            **self.tally.facts(now_s),
+            "notes": [said for topic, said in self.troubles().items() if said and topic not in ("root", "scan")],
+            "overflows": self.overflows(),
+            "fallbacks": self.fallbacks,
+            "starts_anew": starts_anew(),
+        }
+
+    def _degraded(self) -> bool:
+        """Tell whether it runs on the CPU though a GPU was hoped for: where its driver is there, or it ran before."""
+        hoped = self.about.get("device") != "cpu" and (DRIVER.exists() or self.fallbacks > 0)
+        return hoped and self.provider == "cpu"
+
+    def _why_cpu(self) -> str:
+        return self.model.get("note") or "it ran on CUDA before, and runs on the CPU now"

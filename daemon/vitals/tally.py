@@ -1,0 +1,119 @@
+"""What is counted of photos whose way is over: by outcome, class and reason, stage times, and how many a second.
+
+Everything is added once per batch, under one lock. Nothing here knows of who asks.
+"""
+
+import threading
+from bisect import bisect_left
+from collections import Counter, deque
+from typing import Any
+
+from daemon.photo import Outcome, Photo
+
+BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper ends of the histograms' buckets."""
+STAGES = ("wait", "read", "decode", "infer", "file", "total")
+RATES_S = (60, 600)
+"""Rates are told over so many seconds."""
+STEP_S = 5
+"""Rates are as fine as this."""
+MOVED = frozenset({Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE})
+
+
+class Histogram:
+    """How often a time fell into each bucket, and the sum of all."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS_S) + 1)
+        self.sum_s = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[bisect_left(BOUNDS_S, seconds)] += 1
+        self.sum_s += seconds
+
+    def facts(self) -> dict[str, Any]:
+        """Return count, mean, and how many were at most as long as each bound; lengths in seconds."""
+        up_to, counted = {}, 0
+        for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), self.counts, strict=True):
+            counted += count
+            up_to[bound] = counted
+        return {"count": counted, "sum_s": round(self.sum_s, 6), "up_to_s": up_to}
+
+
+class Tally:
+    """Counts since the process began.
+
+    Args:
+        now_s: the time, on the monotonic clock.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self._began_s = now_s
+        self._lock = threading.Lock()
+        self._classes: Counter[str] = Counter()
+        self._outcomes: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._stages = {stage: Histogram() for stage in STAGES}
+        self._steps: deque[tuple[int, int]] = deque(maxlen=RATES_S[-1] // STEP_S + 1)
+        self._last_filed_s = 0.0
+        self._last_error: dict[str, Any] | None = None
+
+    def add(self, photos: list[Photo], now_s: float, wall_s: float) -> None:
+        """Count photos whose way is over; companions that follow a photo are counted as such, and not as photos."""
+        with self._lock:
+            moved = 0
+            for photo in photos:
+                self._outcomes["companion"] += len(photo.companions) + bool(photo.follows_row)
+                if photo.follows is None:
+                    moved += self._count(photo, wall_s)
+            if moved:
+                self._last_filed_s = wall_s
+                self._step(now_s, moved)
+
+    def trouble(self, sentence: str, wall_s: float) -> None:
+        """Remember the last thing that went wrong."""
+        self._last_error = {"at_s": round(wall_s, 3), "error": sentence}
+
+    def facts(self, now_s: float) -> dict[str, Any]:
+        """Return everything that is counted, as JSON can carry it."""
+        with self._lock:
+            return {
+                "classes": dict(self._classes),
+                "outcomes": dict(self._outcomes),
+                "failures": dict(self._reasons),
+                "rates": {f"{window_s}s": round(self._rate(now_s, window_s), 3) for window_s in RATES_S},
+                "stages": {stage: histogram.facts() for stage, histogram in self._stages.items()},
+                "last_filed_at_s": round(self._last_filed_s, 3) or None,
+                "last_error": self._last_error,
+            }
+
+    def filed(self) -> int:
+        """Return how many photos were moved into the output."""
+        return sum(self._outcomes[outcome.value] for outcome in MOVED)
+
+    def _count(self, photo: Photo, wall_s: float) -> bool:
+        self._outcomes[photo.outcome.value] += 1
+        if photo.outcome is Outcome.FILED:
+            self._classes[photo.label] += 1
+        elif photo.outcome is Outcome.FAILED:
+            self._reasons[photo.fault.reason.value if photo.fault else "unknown"] += 1
+        if photo.outcome in (Outcome.FAILED, Outcome.AGAIN) and photo.reason:
+            self.trouble(f"{photo.path.name}: {photo.reason}", wall_s)
+        if photo.outcome not in MOVED:
+            return False
+        for stage, milliseconds in photo.times_ms.items():
+            if stage in self._stages:
+                self._stages[stage].add(milliseconds / 1e3)
+        return True
+
+    def _step(self, now_s: float, moved: int) -> None:
+        step = int(now_s // STEP_S)
+        if self._steps and self._steps[-1][0] == step:
+            moved += self._steps.pop()[1]
+        self._steps.append((step, moved))
+
+    def _rate(self, now_s: float, window_s: int) -> float:
+        first = int(now_s // STEP_S) - window_s // STEP_S + 1
+        lasted_s = min(now_s - first * STEP_S, max(STEP_S, now_s - self._began_s))
+        return sum(moved for step, moved in self._steps if step >= first) / max(1.0, lasted_s)

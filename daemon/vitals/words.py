@@ -1,0 +1,30 @@
+"""How the daemon is, in words: one line for systemd, and for whoever looks."""
+
+from typing import Any
+
+from contract.text import printable
+
+
+def status_line(facts: dict[str, Any]) -> str:
+    """Return one line, as `ready on cpu; 12,345 filed, 3 waiting, oldest 0.2 s`."""
+    where = f" on {facts['provider']}" if facts["provider"] and facts["state"] in ("ready", "degraded") else ""
+    why = f": {facts['why']}" if facts["why"] else ""
+    return printable(f"{facts['state']}{where}{why}; {facts['filed']:,} filed, {waiting_words(facts['waiting'])}")
+
+
+def waiting_words(waiting: dict[str, Any]) -> str:
+    """Return how many wait, and since when: `3 waiting, oldest 0.2 s`."""
+    more = " or more" if waiting["more"] and waiting["photos"] else ""
+    oldest = f", oldest {lasting(waiting['oldest_s'])}" if waiting["oldest_s"] is not None else ""
+    return f"{waiting['photos']:,}{more} waiting{oldest}"
+
+
+def lasting(seconds: float) -> str:
+    """Return a length of time in one unit: `0.2 s`, `45 s`, `12 min`, `3.5 h`, `4.1 days`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
