@@ -1,7 +1,8 @@
-"""The unit: systemd takes it, it is as closed as a GPU allows, and its example configuration is one."""
+"""The units: systemd takes them, they are as closed as a GPU allows, and the example configuration is one."""
 
 import configparser
 import json
+import os
 import re
 import subprocess
 import tomllib
@@ -29,13 +30,42 @@ def read(unit: Path) -> configparser.RawConfigParser:
     return parser
 
 
-def test_systemd_finds_no_fault_in_it(unit: Path, require: Require, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whose", ["system", "user"])
+def test_systemd_finds_no_fault_in_it(unit: Path, require: Require, tmp_path: Path, whose: str) -> None:
     """With a program at hand: that /opt/phototriage is not there yet is the one thing that it may say."""
+    file = unit if whose == "system" else unit.parent / "user" / unit.name
     copy = tmp_path / unit.name
-    program = read(unit)["Service"]["ExecStart"].split()[0]
-    copy.write_text(unit.read_text(encoding="utf-8").replace(program, "/bin/true"), encoding="utf-8")
-    done = subprocess.run([require("systemd-analyze"), "verify", copy], capture_output=True, text=True, timeout=60)
+    program = read(file)["Service"]["ExecStart"].split()[0]
+    copy.write_text(file.read_text(encoding="utf-8").replace(program, "/bin/true"), encoding="utf-8")
+    command = [require("systemd-analyze"), f"--{whose}", "verify", str(copy)]
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_users_own_unit_holds_nothing_that_the_systems_does_not(unit: Path) -> None:
+    """But where it finds its program and its configuration, and what it is wanted by."""
+    lines = set(unit.read_text(encoding="utf-8").splitlines())
+    own = (unit.parent / "user" / unit.name).read_text(encoding="utf-8").splitlines()
+    differ = [line for line in own if line and not line.startswith("#") and line not in lines]
+    assert differ == [
+        "ExecStart=%h/.local/bin/phototriage watch --config %E/phototriage/%i.toml",
+        "WantedBy=default.target",
+    ]
+
+
+def test_the_users_and_folders_beside_it_can_be_made(unit: Path, require: Require, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    for name, tool, *options in (("sysusers", "systemd-sysusers"), ("tmpfiles", "systemd-tmpfiles", "--create")):
+        file = unit.parent / f"{name}.d" / "phototriage.conf"
+        command = [require(tool), f"--root={tmp_path}", *options, str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    if os.geteuid() == 0:
+        entry = (tmp_path / "etc" / "passwd").read_text(encoding="utf-8").splitlines()[-1].split(":")
+        assert (entry[0], *entry[4:]) == ("phototriage", "phototriage", "/", "/usr/sbin/nologin")
+        assert (tmp_path / "etc" / "phototriage").is_dir()
+        assert (tmp_path / "srv" / "phototriage").is_dir()
 
 
 def test_its_exposure_is_at_most_one_half(unit: Path, require: Require) -> None:

@@ -1,0 +1,162 @@
+"""The steps of an installation: each can say what it will do, whether that is done already, and do it."""
+
+import difflib
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from contract.publish import publish_bytes
+from contract.text import printable
+from daemon.install.errors import ServiceError
+from daemon.install.record import Record
+from daemon.install.wish import Account
+
+SHARED = 0o2070
+"""What a shared folder's mode must hold: the group may do all, and what is made in it belongs to the group."""
+
+
+class Step(Protocol):
+    """One thing to do."""
+
+    def is_done(self) -> bool: ...
+
+    def tell(self) -> str:
+        """Return what will be done, in lines."""
+
+    def do(self, record: Record) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Make a folder; the owner None is who installs."""
+
+    path: Path
+    owner: Account | None = None
+
+    def is_done(self) -> bool:
+        return self.path.is_dir()
+
+    def tell(self) -> str:
+        return f"make the folder {printable(self.path)}" + (f" for {self.owner.name}" if self.owner else "")
+
+    def do(self, record: Record) -> None:
+        self.path.mkdir(mode=0o755)
+        record.folders.append(os.fspath(self.path))
+        if self.owner is not None and os.geteuid() == 0:
+            os.chown(self.path, self.owner.uid or 0, self.owner.gid or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Write a file that everybody may read."""
+
+    path: Path
+    text: str
+    as_shipped: bool = False
+
+    def is_done(self) -> bool:
+        return self._before() == self.text
+
+    def tell(self) -> str:
+        """Return what will stand in the file, or what will change in it."""
+        before = self._before()
+        if before is None and self.as_shipped:
+            return f"write {printable(self.path)}, as it ships"
+        if before is None:
+            lines = [f"    {line}" for line in self.text.splitlines() if line.strip() and not line.startswith("#")]
+            return "\n".join([f"write {printable(self.path)}, comments aside:", *lines])
+        changes = list(difflib.unified_diff(before.splitlines(), self.text.splitlines(), lineterm="", n=1))[2:]
+        return "\n".join([f"change {printable(self.path)}:", *(f"    {printable(line)}" for line in changes)])
+
+    def do(self, record: Record) -> None:
+        publish_bytes(self.path, self.text.encode())
+        self.path.chmod(0o644)
+        record.wrote(self.path, self.text)
+
+    def _before(self) -> str | None:
+        try:
+            return self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ServiceError(f"{printable(self.path)} cannot be read: {error}.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Open a folder, and the folders in it, to a group."""
+
+    path: Path
+    group: str
+    gid: Callable[[], int | None]
+
+    def is_done(self) -> bool:
+        return self.path.is_dir() and not self._to_change()
+
+    def tell(self) -> str:
+        return f"share {printable(self.path)} and the folders in it with the group {self.group} (chgrp, chmod g+rwxs)"
+
+    def do(self, record: Record) -> None:
+        """Change what is not shared yet, each folder by itself and never through a link."""
+        gid = self.gid()
+        if gid is None:
+            raise ServiceError(f"The group {self.group} is still not there.")
+        changed = self._to_change()
+        for folder in changed:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                os.fchown(descriptor, -1, gid)
+                os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | SHARED)
+            finally:
+                os.close(descriptor)
+        record.left.append(f"{printable(self.path)} and folders in it stay shared with the group {self.group}")
+
+    def _to_change(self) -> list[str]:
+        gid = self.gid()
+        folders = [place for place, _, _ in os.walk(self.path)]
+        return [folder for folder in folders if not _is_shared(os.lstat(folder), gid)]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Run a command of the system.
+
+    Attributes:
+        done: tells whether there is nothing to do; None, where it only makes sense after another step.
+        left: what an uninstallation does not take back, in words.
+    """
+
+    words: tuple[str, ...]
+    done: Callable[[], bool]
+    left: str = ""
+
+    def is_done(self) -> bool:
+        return self.done()
+
+    def tell(self) -> str:
+        return f"run: {printable(' '.join(self.words))}"
+
+    def do(self, record: Record) -> None:
+        """Run it; one that fails ends the installation."""
+        done = output(*self.words)
+        if done.returncode != 0:
+            said = " ".join((done.stderr or done.stdout).split()) or f"it ended with {done.returncode}"
+            raise ServiceError(f"{printable(' '.join(self.words))} failed: {printable(said)}")
+        if self.left:
+            record.left.append(self.left)
+
+
+def output(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end and return what it said; a program that is missing counts as failed."""
+    try:
+        return subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(words, 127, "", f"{words[0]} is not installed")
+
+
+def _is_shared(status: os.stat_result, gid: int | None) -> bool:
+    return status.st_gid == gid and status.st_mode & SHARED == SHARED

@@ -1,0 +1,150 @@
+"""The service as it will run: a real systemd starts, kills, restarts and stops it, for real users."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.service.machine import TOOLS, Machine
+from tests.daemon.support import unique, wait_until
+
+pytestmark = pytest.mark.system(*TOOLS, root=True)
+
+
+class Service:
+    """One installed inbox in a machine, as its owner uses it."""
+
+    def __init__(self, machine: Machine, owner: str, folder: str, *more: str) -> None:
+        self.machine, self.owner, self.folder = machine, owner, folder
+        self.unit = f"phototriage@{owner}.service"
+        self.words = ("--inbox", f"{folder}/inbox", "--output", f"{folder}/sorted", *more)
+        self.said = machine.phototriage("service", "install", owner, *self.words, "--yes").stdout
+
+    def drop(self, name: str, number: int, mode: int = 0o600) -> int:
+        return drop(self.machine, self.owner, self.folder, name, number, mode)
+
+    def filed(self, name: str) -> Path:
+        return filed(self.machine, self.folder, name)
+
+
+def drop(machine: Machine, owner: str, folder: str, name: str, number: int, mode: int = 0o600) -> int:
+    """Move a photo into a folder's inbox, as its owner would, and return its inode."""
+    beside, target = machine.inside(f"{folder}/{name}"), machine.inside(f"{folder}/inbox/{name}")
+    beside.write_bytes(unique("red", number))
+    beside.chmod(mode)
+    machine.run("chown", f"{owner}:", f"{folder}/{name}")
+    inode = beside.stat().st_ino
+    beside.rename(target)
+    return inode
+
+
+def filed(machine: Machine, folder: str, name: str) -> Path:
+    """Wait until a photo is filed, whatever its class, and return where it is seen from here."""
+    output = machine.inside(f"{folder}/sorted")
+    wait_until(lambda: any(output.glob(f"*/{name}")), f"{name} in {output}")
+    (path,) = output.glob(f"*/{name}")
+    return path
+
+
+def test_a_photo_is_filed_by_a_rename_and_a_killed_service_comes_back_for_the_next(booted: Machine, alice: str) -> None:
+    service = Service(booted, alice, f"/srv/{alice}")
+    inode = service.drop("first.jpg", 1)
+    assert service.filed("first.jpg").stat().st_ino == inode, "a rename between two mounts would have copied it"
+    assert booted.show(service.unit, "StatusText").startswith("ready on ")
+    assert "first.jpg" in booted.journal(service.unit)
+    booted.run("systemctl", "kill", "--signal=KILL", service.unit)
+    began_s = time.monotonic()
+    service.drop("second.jpg", 2)
+    service.filed("second.jpg")
+    print(f"killed with -9, the next photo was filed after {time.monotonic() - began_s:.1f} s")  # noqa: T201
+    assert booted.show(service.unit, "NRestarts") == "1"
+    booted.run("systemctl", "stop", service.unit)
+    assert booted.show(service.unit, "Result") == "success"
+    assert "stopped; filed 1 photo" in booted.journal(service.unit)
+    inode = service.drop("third.jpg", 3)
+    booted.run("systemctl", "start", service.unit)
+    assert service.filed("third.jpg").stat().st_ino == inode
+
+
+def test_the_running_unit_is_as_closed_as_the_one_that_ships(booted: Machine, alice: str) -> None:
+    service = Service(booted, alice, f"/srv/{alice}")
+    booted.run("systemd-analyze", "security", "--threshold=5", "--no-pager", service.unit)
+    parent = f"/srv/{alice}"
+    assert booted.show(service.unit, "ReadWritePaths").split() == [f"-/srv/phototriage/{alice}", parent]
+    main = booted.show(service.unit, "MainPID")
+    status = booted.inside(f"/proc/{main}/status").read_text()
+    assert "NoNewPrivs:\t1" in status
+    assert "CapEff:\t0000000000000000" in status
+
+
+def test_a_second_time_nothing_is_changed_and_uninstalled_nothing_of_it_is_left(booted: Machine, alice: str) -> None:
+    before = _tree(booted, "/etc")
+    service = Service(booted, alice, f"/srv/{alice}")
+    started = booted.show(service.unit, "ExecMainStartTimestampMonotonic")
+    again = booted.phototriage("service", "install", alice, *service.words, "--yes").stdout
+    assert again == f"{service.unit} is installed like this already: nothing is changed.\n"
+    assert booted.show(service.unit, "ExecMainStartTimestampMonotonic") == started
+    service.drop("mine.jpg", 1)
+    filed = service.filed("mine.jpg")
+    booted.phototriage("service", "uninstall", alice, "--yes", "--purge-state")
+    assert booted.show(service.unit, "LoadState") == "not-found"
+    assert filed.exists()
+    assert _tree(booted, "/etc") == before
+    assert not booted.inside(f"/var/lib/phototriage/{alice}").exists()
+
+
+def test_another_user_files_what_is_hers_and_both_can_reach_it(booted: Machine, alice: str) -> None:
+    stranger = f"bob{alice}"
+    booted.user(stranger)
+    service = Service(booted, alice, f"/srv/{alice}", "--service-user", "phototriage")
+    moved = service.drop("moved.jpg", 1, mode=0o644)
+    assert service.filed("moved.jpg").stat().st_ino == moved
+    booted.inside(f"/srv/{alice}/other.jpg").write_bytes(unique("red", 2))
+    booted.run("sh", "-c", f"umask 027; cp /srv/{alice}/other.jpg /srv/{alice}/inbox/copied.jpg", user=alice)
+    filed = service.filed("copied.jpg")
+    assert booted.show(service.unit, "User") == "phototriage"
+    folder = f"/srv/{alice}/sorted/{filed.parent.name}"
+    assert booted.run("stat", "--format=%U:%G %A", folder).stdout == "phototriage:phototriage drwxrws---\n"
+    assert booted.run("stat", "--format=%U:%G %A", f"{folder}/copied.jpg").stdout == f"{alice}:phototriage -rw-r-----\n"
+    booted.run("mv", f"{folder}/copied.jpg", f"/srv/{alice}/sorted/kept.jpg", user=alice)
+    assert booted.run("ls", folder, user=stranger, check=False).returncode != 0
+
+
+def test_in_a_home_that_nobody_else_may_enter_it_sees_that_one_folder(booted: Machine, alice: str) -> None:
+    home = f"/home/{alice}"
+    booted.run("chmod", "0700", home)
+    booted.run("sh", "-c", f"mkdir -p {home}/photos/inbox; echo secret > {home}/diary", user=alice)
+    service = Service(booted, alice, f"{home}/photos", "--service-user", "phototriage")
+    inode = service.drop("homely.jpg", 1, mode=0o644)
+    assert service.filed("homely.jpg").stat().st_ino == inode
+    main = booted.show(service.unit, "MainPID")
+    seen = booted.run("nsenter", f"--target={main}", "--mount", "--root", "ls", "-A", home).stdout
+    assert seen == "photos\n"
+
+
+def test_without_root_it_is_a_service_of_ones_own(booted: Machine, alice: str) -> None:
+    mine = f"/run/user/{booted.run('id', '-u', alice).stdout.strip()}"
+    booted.run("chmod", "o+x", "/root")  # where this machine's Python may lie
+    booted.run("install", "-d", "-o", alice, "-m", "700", mine)
+    manager = ("--property=Delegate=yes", f"--setenv=XDG_RUNTIME_DIR={mine}", "/usr/lib/systemd/systemd", "--user")
+    booted.run("systemd-run", f"--uid={alice}", f"--gid={alice}", f"--unit=manager-{alice}", *manager)
+    wait_until(lambda: booted.inside(f"{mine}/systemd/private").exists(), "the user's systemd")
+
+    def phototriage(*words: str) -> str:
+        command = Path(sys.prefix) / "bin" / "phototriage"
+        return booted.run(command, "service", *words, "--user", "--yes", user=alice, XDG_RUNTIME_DIR=mine).stdout
+
+    words = ("install", "mine", "--inbox", f"/srv/{alice}/inbox", "--output", f"/srv/{alice}/sorted")
+    phototriage(*words)
+    inode = drop(booted, alice, f"/srv/{alice}", "mine.jpg", 1)
+    assert filed(booted, f"/srv/{alice}", "mine.jpg").stat().st_ino == inode
+    assert phototriage(*words) == "phototriage@mine.service is installed like this already: nothing is changed.\n"
+    phototriage("uninstall", "mine", "--purge-state")
+    assert booted.run("find", f"/home/{alice}", "-name", "*phototriage*").stdout == ""
+    booted.run("systemctl", "stop", f"manager-{alice}")
+
+
+def _tree(machine: Machine, folder: str) -> str:
+    """Return what lies in a folder: names, owners, modes and sizes."""
+    return machine.run("find", folder, "-printf", "%p %u %g %m %y %s\\n").stdout
