@@ -25,7 +25,8 @@ import onnxruntime as ort
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from contract.geometry import Geometry
-from contract.session import cuda_obstacle, run_session
+from contract.gpu import cuda_obstacle
+from contract.session import run_session
 from convert import export, lower
 from convert.clean import clean, node_counts
 from convert.photos import parity_photos

@@ -19,6 +19,23 @@ class DeviceError(PhototriageError):
     """The processor that was asked for cannot run the model."""
 
 
+class GpuMemoryError(DeviceError):
+    """The GPU has too little memory left for one run; it can go on computing. The argument is the runtime's words."""
+
+    def __str__(self) -> str:
+        return (
+            f"The GPU's memory is short: {self.args[0]}. Free some of it, allow more with --gpu-memory, or pass "
+            "--device cpu."
+        )
+
+
+class GpuLostError(DeviceError):
+    """A run on the GPU failed, and this process can compute there no more. The argument is the runtime's words."""
+
+    def __str__(self) -> str:
+        return f"The GPU failed: {self.args[0]}. Look at nvidia-smi and at the kernel's log, or pass --device cpu."
+
+
 class Reason(StrEnum):
     """Why a photo could not be read; shared by the log, the ledger, reports and tests."""
 

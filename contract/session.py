@@ -5,7 +5,6 @@ at the start and in the middle of a run; here a fallback is either refused or sa
 """
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,14 +16,16 @@ from numpy.typing import NDArray
 from contract.errors import ContractError, DeviceError, ModelError, PhototriageError
 from contract.geometry import Pixels
 from contract.golden import replay
+from contract.gpu import cuda_obstacle, first_line, gpu_error, preload_cuda
 from contract.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, Contract
-from contract.text import printable
 from contract.values import short
 
 Device = Literal["auto", "cpu", "cuda"]
 Provider = Literal["cpu", "cuda"]
 
 MAX_MODEL_BYTES = 1 << 30
+GPU_MEMORY_MB = 2048
+"""Most that a model may take of the GPU's memory by default, beside the few hundred MB of the CUDA libraries."""
 _PROVIDER_NAMES: dict[str, Provider] = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
 _CUDA_OPTIONS = {
     # HEURISTIC: the default, EXHAUSTIVE, searches anew for each batch size (634 ms against 1.9 ms) and ends no faster.
@@ -54,17 +55,25 @@ class Model:
     session: ort.InferenceSession
 
     def run(self, images: Pixels) -> NDArray[np.float32]:
-        """Classify uint8 [n, size, size, 3]; returns float32 [n, classes], rows that add up to one."""
+        """Classify uint8 [n, size, size, 3]; returns float32 [n, classes], rows that add up to one.
+
+        Raises:
+            GpuMemoryError: fewer photos at once may fit into the GPU's memory.
+            GpuLostError: nothing runs on the GPU in this process any more.
+        """
         return run_session(self.session, images)
 
 
-def open_model(source: Path | bytes, device: Device = "auto", *, threads: int = 1) -> Model:
+def open_model(
+    source: Path | bytes, device: Device = "auto", *, threads: int = 1, gpu_memory_mb: int = GPU_MEMORY_MB
+) -> Model:
     """Open a model file, check every line of its contract and replay its golden sample.
 
     Args:
         source: path of an .onnx file, or its bytes.
         device: `auto` takes CUDA where a driver, a device and the libraries are; `cuda` refuses anything else.
         threads: of the CPU provider inside one call. One, with several callers, beats one caller with several.
+        gpu_memory_mb: most that the model may take of the GPU's memory; 0 for all there is.
 
     Raises:
         ModelError: no such file, no model, or it does not compute what it did when it was verified.
@@ -72,7 +81,19 @@ def open_model(source: Path | bytes, device: Device = "auto", *, threads: int = 
         DeviceError: `cuda` was asked for and cannot be had.
     """
     data = source if isinstance(source, bytes) else read_model(source)
-    session, note = _open_session(data, device, threads)
+    obstacle = cuda_obstacle() if device != "cpu" else ""
+    if device != "cpu" and not obstacle:
+        try:
+            return _proven(data, _on_cuda(data, threads, gpu_memory_mb), "")
+        except DeviceError as error:
+            obstacle = f"an NVIDIA device is there, but cannot be used. {error}"
+    if device == "cuda":
+        raise DeviceError(f"CUDA was asked for, but {obstacle.rstrip('.')}. Mend that, or pass --device auto.")
+    return _proven(data, _create(data, ["CPUExecutionProvider"], threads), obstacle.rstrip("."))
+
+
+def _proven(data: bytes, session: ort.InferenceSession, note: str) -> Model:
+    """Check the contract of an opened model and replay its golden sample where it runs."""
     contract = _contract_of(session)
     _check_signature(session, contract)
     provider = _PROVIDER_NAMES[session.get_providers()[0]]
@@ -81,7 +102,7 @@ def open_model(source: Path | bytes, device: Device = "auto", *, threads: int = 
     except PhototriageError:
         raise
     except Exception as error:  # onnxruntime's own exceptions share no base class but this
-        raise ModelError(f"The model fails when it runs: {_words(error)}. Convert the run again.") from error
+        raise ModelError(f"The model fails when it runs: {first_line(str(error))}. Convert the run again.") from error
     return Model(contract, hashlib.sha256(data).hexdigest(), provider, note, difference, session)
 
 
@@ -98,43 +119,40 @@ def read_model(path: Path) -> bytes:
 
 
 def run_session(session: ort.InferenceSession, images: Pixels) -> NDArray[np.float32]:
-    """Run a session that keeps the contract's names on uint8 [n, size, size, 3]; returns float32 [n, classes]."""
-    return cast(NDArray[np.float32], session.run([OUTPUT_NAME], {INPUT_NAME: images})[0])
+    """Run a session that keeps the contract's names on uint8 [n, size, size, 3]; returns float32 [n, classes].
+
+    Raises:
+        GpuMemoryError, GpuLostError: on CUDA, as `Model.run` says. On the CPU, whatever onnxruntime raises.
+    """
+    try:
+        return cast(NDArray[np.float32], session.run([OUTPUT_NAME], {INPUT_NAME: images})[0])
+    except Exception as error:  # onnxruntime's own exceptions share no base class but this
+        if session.get_providers()[0] == "CUDAExecutionProvider":
+            raise gpu_error(error) from error
+        raise
 
 
 def read_contract(data: bytes) -> Contract:
     """Read the contract of a model's bytes on the CPU, with names and shapes checked and no picture classified."""
-    session, _ = _open_session(data, "cpu", 1)
+    session = _create(data, ["CPUExecutionProvider"], 1)
     contract = _contract_of(session)
     _check_signature(session, contract)
     return contract
 
 
-def cuda_obstacle() -> str:
-    """Say why CUDA cannot be asked for on this machine; empty when it can. Prints nothing and loads no library."""
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
-        return "this onnxruntime was built without CUDA"
-    if not Path("/proc/driver/nvidia/version").exists():
-        return "no NVIDIA driver is loaded"
-    if not any(os.access(f"/dev/nvidia{number}", os.R_OK | os.W_OK) for number in range(16)):
-        return "no NVIDIA device can be opened"
-    return ""
-
-
-def _open_session(data: bytes, device: Device, threads: int) -> tuple[ort.InferenceSession, str]:
-    obstacle = cuda_obstacle() if device != "cpu" else ""
-    if device == "cuda" and obstacle:
-        raise DeviceError(f"CUDA was asked for, but {obstacle}. Mend that, or pass --device auto.")
-    if device == "cpu" or obstacle:
-        return _create(data, ["CPUExecutionProvider"], threads), obstacle
-    ort.preload_dlls()
-    session = _create(data, [("CUDAExecutionProvider", _CUDA_OPTIONS), "CPUExecutionProvider"], threads)
-    if session.get_providers()[0] == "CUDAExecutionProvider":
-        return session, ""
-    note = "an NVIDIA device is there, but onnxruntime could not use it; install the extra 'cuda' of phototriage"
-    if device == "cuda":
-        raise DeviceError(f"CUDA was asked for and {note}, or pass --device auto.")
-    return session, note
+def _on_cuda(data: bytes, threads: int, gpu_memory_mb: int) -> ort.InferenceSession:
+    """Open a session on CUDA, or raise DeviceError with what onnxruntime says; ModelError if the CPU fails too."""
+    missing = preload_cuda()
+    options = _CUDA_OPTIONS | ({"gpu_mem_limit": str(gpu_memory_mb << 20)} if gpu_memory_mb else {})
+    try:
+        session = _create(data, [("CUDAExecutionProvider", options), "CPUExecutionProvider"], threads)
+    except ModelError as error:
+        _create(data, ["CPUExecutionProvider"], threads)  # a broken model is no fault of the device
+        raise DeviceError(str(error)) from error
+    if session.get_providers()[0] != "CUDAExecutionProvider":
+        why = f" ({missing})" if missing else ""
+        raise DeviceError(f"onnxruntime's CUDA libraries do not load{why}: install the extra 'cuda' of phototriage.")
+    return session
 
 
 def _create(data: bytes, providers: list[Any], threads: int) -> ort.InferenceSession:
@@ -150,13 +168,9 @@ def _create(data: bytes, providers: list[Any], threads: int) -> ort.InferenceSes
         # enable_fallback=0: a failing provider must raise, not turn into the CPU for good.
         return ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime's own exceptions share no base class but this
-        raise ModelError(f"This is no model that onnxruntime opens: {_words(error)}. Convert the run again.") from error
-
-
-def _words(error: Exception) -> str:
-    """Return the first line of onnxruntime's own words; names out of a stranger's model may stand in it."""
-    line = (str(error).splitlines() or [type(error).__name__])[0]
-    return printable(line[:300]).rstrip(".")
+        raise ModelError(
+            f"This is no model that onnxruntime opens: {first_line(str(error))}. Convert the run again."
+        ) from error
 
 
 def _contract_of(session: ort.InferenceSession) -> Contract:

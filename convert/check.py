@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from contract.session import Model, cuda_obstacle, open_model, read_model
+from contract.gpu import cuda_obstacle
+from contract.session import Model, open_model, read_model
 from convert.errors import CheckError
 
 

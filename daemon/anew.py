@@ -1,4 +1,4 @@
-"""Start the process anew when a part of it hangs: the inbox is the queue, so nothing is lost by it."""
+"""Start the process anew when a part of it hangs or is broken: the inbox is the queue, so nothing is lost by it."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 MAX_RESTARTS = 3
-"""How often in a row, without a photo decoded between; then it is for the supervisor, or the user, to look."""
+"""How often in a row, without a photo dealt with between; then it is for the supervisor, or the user, to look."""
 _COUNT = "_PHOTOTRIAGE_RESTARTS"  # handed from process to process, and gone with the last of them
 
 
@@ -15,7 +15,7 @@ def starts_anew() -> int:
     return int(os.environ.get(_COUNT, "0"))
 
 
-def start_anew(say: Callable[[str], None], why: str, *, worked: bool) -> NoReturn:
+def start_anew(say: Callable[[str], None], why: str, *, worked: bool, then: str = "") -> NoReturn:
     """Replace this process by a new one with the same arguments, or end it with code 1.
 
     A thread that hangs cannot be ended and would be waited for, so nothing is closed. That is no more than a kill
@@ -23,12 +23,13 @@ def start_anew(say: Callable[[str], None], why: str, *, worked: bool) -> NoRetur
 
     Args:
         say: takes a sentence for the user.
-        why: what hangs.
-        worked: whether photos were decoded since the last start, so that restarts get on.
+        why: what hangs or is broken, a sentence without its full stop.
+        worked: whether photos were dealt with since the last start, so that restarts get on.
+        then: what will be different.
     """
     count = 1 if worked else 1 + starts_anew()
     if count > MAX_RESTARTS:
         say(f"{why}, again after {MAX_RESTARTS} starts anew. The daemon ends; no photo is lost.")
         os._exit(1)
-    say(f"{why}. Starting anew; it is tried alone then.")
+    say(f"{why}. Starting anew{then}.")
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, _COUNT: str(count)})

@@ -4,42 +4,76 @@ import time
 
 import numpy as np
 
+from contract.errors import GpuMemoryError
 from contract.session import Model
+from daemon.buckets import BUCKETS, Buckets, bucket_of
 from daemon.photo import Photo
 
-BUCKETS = (1, 2, 4, 8, 16, 32, 64)
-"""Batch sizes on CUDA: cuDNN prepares for each shape anew, so only these are used, and each is warmed before ready."""
+__all__ = ["BUCKETS", "bucket_of", "classify", "warm"]
 
 
-def bucket_of(count: int) -> int:
-    """Return the smallest bucket that holds `count` photos."""
-    return next(size for size in BUCKETS if size >= count)
+def classify(model: Model, photos: list[Photo], buckets: Buckets | None = None) -> None:
+    """Fill in `scores` of those that have pixels, and drop the pixels.
 
+    On the CPU in one call; on CUDA each batch is filled up to its bucket, and halved while the GPU's memory is short.
 
-def classify(model: Model, photos: list[Photo]) -> None:
-    """Fill in `scores` of those that have pixels, in one call, and drop the pixels.
+    Args:
+        model: where it runs says how.
+        photos: not more than the largest bucket.
+        buckets: remembers what fitted into the GPU's memory.
 
-    On CUDA the batch is filled up to its bucket; `photos` must not be more than the largest one.
+    Raises:
+        GpuMemoryError: not even one photo fits; those without scores keep their pixels.
+        GpuLostError: nothing runs on the GPU in this process any more.
     """
     ready = [photo for photo in photos if photo.pixels is not None]
-    if not ready:
-        return
+    if model.provider == "cuda":
+        _classify_in_buckets(model, ready, buckets or Buckets())
+    elif ready:
+        _classify_together(model, ready, len(ready))
+
+
+def _classify_in_buckets(model: Model, photos: list[Photo], buckets: Buckets) -> None:
+    while photos:
+        size = bucket_of(min(len(photos), buckets.largest))
+        try:
+            _classify_together(model, photos[:size], size)
+        except GpuMemoryError:
+            if not buckets.shrink(size):
+                raise
+        else:
+            buckets.fitted(size)
+            photos = photos[size:]
+
+
+def _classify_together(model: Model, photos: list[Photo], size: int) -> None:
     started_s = time.perf_counter()
-    size = bucket_of(len(ready)) if model.provider == "cuda" else len(ready)
     side = model.contract.geometry.size_px
     images = np.zeros((size, side, side, 3), np.uint8)
-    np.stack([photo.pixels for photo in ready if photo.pixels is not None], out=images[: len(ready)])
+    np.stack([photo.pixels for photo in photos if photo.pixels is not None], out=images[: len(photos)])
     scores = model.run(images)
-    took_ms = 1e3 * (time.perf_counter() - started_s) / len(ready)
-    for row, photo in enumerate(ready):
+    took_ms = 1e3 * (time.perf_counter() - started_s) / len(photos)
+    for row, photo in enumerate(photos):
         photo.scores, photo.pixels = scores[row], None
         photo.times_ms["infer"] = took_ms
 
 
-def warm(model: Model) -> None:
-    """Run every bucket once on CUDA, so that the first photos do not pay for it; nothing to do on the CPU."""
+def warm(model: Model, buckets: Buckets | None = None) -> None:
+    """Run every bucket once on CUDA, so that the first photos do not pay for it; nothing to do on the CPU.
+
+    Buckets for which the GPU has no memory are left out, and `buckets` remembers it.
+
+    Raises:
+        GpuMemoryError, GpuLostError: not even one photo can be classified.
+    """
     if model.provider != "cuda":
         return
     side = model.contract.geometry.size_px
+    buckets = buckets or Buckets()
     for size in BUCKETS:
-        model.run(np.zeros((size, side, side, 3), np.uint8))
+        try:
+            model.run(np.zeros((size, side, side, 3), np.uint8))
+        except GpuMemoryError:
+            if not buckets.shrink(size):
+                raise
+            return

@@ -54,7 +54,7 @@ def rehearse(settings: Settings) -> Report:
     inbox, output = _roots(settings.inbox, settings.output)
     report = Report(output, as_json=settings.as_json, quiet=settings.quiet)
     with ExitStack() as stack:
-        model = open_model(settings.model, settings.device)
+        model = open_model(settings.model, settings.device, gpu_memory_mb=settings.gpu_memory)
         check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
         check_layout(Layout(settings.layout), inbox, output)
         copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from daemon.classify import BUCKETS, classify
+from contract.errors import GpuLostError, GpuMemoryError
+from daemon.buckets import BUCKETS, Buckets
+from daemon.classify import classify
 from daemon.clock import Clock
 from daemon.decode import decode
 from daemon.filer import Filer
@@ -43,6 +45,9 @@ class Pipeline:
         cores: how many threads read.
         done: called for every photo whose way is over, from one thread.
         board: where it is noted how things go.
+        buckets: batch sizes on CUDA, as far as they are known to fit.
+        gpu_lost: called when nothing runs on the GPU in this process any more, with whether it had worked before; must
+            not return.
     """
 
     def __init__(
@@ -56,6 +61,8 @@ class Pipeline:
         cores: int,
         done: Callable[[Photo], None],
         board: Board | None = None,
+        buckets: Buckets | None = None,
+        gpu_lost: Callable[[GpuLostError, bool], None] | None = None,
     ) -> None:
         self._intake = intake
         self._models = models
@@ -64,6 +71,9 @@ class Pipeline:
         self._clock = clock
         self._cores = cores
         self._done = done
+        self._buckets = buckets or Buckets(clock)
+        self._gpu_lost = gpu_lost
+        self._classified = False
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + FILE_TOGETHER
         self._under_way: dict[Path, float] = {}
         self._lock = threading.Lock()
@@ -121,11 +131,26 @@ class Pipeline:
             decode(photo, serving.model.contract.geometry, self._clock.wall_s(), self._guard)
 
     def _infer(self, photos: list[Photo]) -> None:
-        for model, some in by_model(photos):
-            classify(model, some)
-            self._board.ran(model.provider)
+        try:
+            for model, some in by_model(photos):
+                classify(model, some, self._buckets)
+                self._classified = True
+                self._board.ran(model.provider)
+        except GpuMemoryError as error:
+            self._hold_up(photos, str(error))
+        except GpuLostError as error:
+            if self._gpu_lost is not None:
+                self._gpu_lost(error, self._classified)
+            raise
         for photo in photos:
             photo.model = None
+
+    def _hold_up(self, photos: list[Photo], reason: str) -> None:
+        """Let those that were not classified stay in the inbox, and try again with one until the GPU has memory."""
+        self._filer.pause.begin(reason)
+        for photo in photos:
+            if photo.pixels is not None:
+                photo.pixels, photo.reason = None, reason
 
     def _read_and_infer(self, photos: list[Photo]) -> None:
         self._read(photos)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from daemon.settings import FolderOrFile
+from daemon.values import FolderOrFile
 from daemon.when import When
 
 STATES = ("filed", "review", "failed", "duplicate", "undone", "retried", "gone", "open")

@@ -48,7 +48,7 @@ def judge(photo: Photo, rules: Rules) -> None:
         if photo.fault.reason is not Reason.UNREADABLE:  # which no time mends: its tries just get rarer
             photo.again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)
     else:
-        verdict = Verdict(Outcome.AGAIN, "", reason="the daemon was stopped first")
+        verdict = Verdict(Outcome.AGAIN, "", reason=photo.reason or "the daemon was stopped first")
     photo.outcome, photo.folder, photo.reason = verdict.outcome, verdict.folder, verdict.reason
     photo.label, photo.probability = verdict.label, verdict.probability
 

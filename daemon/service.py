@@ -8,10 +8,11 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
-from contract.errors import PhototriageError
+from contract.errors import GpuLostError, PhototriageError
 from contract.session import Model, open_model
 from contract.text import printable
 from daemon.anew import start_anew
+from daemon.buckets import Buckets
 from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.cores import usable_cores
@@ -69,7 +70,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         if roots is None:
             return report
         inbox, output = roots
-        model = open_model(settings.model, settings.device)
+        model = open_model(settings.model, settings.device, gpu_memory_mb=settings.gpu_memory)
         check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
         check_layout(Layout(settings.layout), inbox, output)
         state = state_folder(inbox)
@@ -83,11 +84,14 @@ def serve(settings: Settings, *, once: bool) -> Report:
         adopt_roots(ledger, inbox, output)
         check_mode(Mode(settings.mode), inbox, output)
         _recover(ledger, state, clock, report)
-        warm(model)
+        buckets = Buckets(clock, report.say)
+        warm(model, buckets)
         models = Holder(Serving(model, rules_for(settings, model), settings.model))
         sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         guard = stack.enter_context(_guard(state, report, stopped))
-        pipeline = _pipeline(settings, sieve, output, models, ledger, guard, lock, report, board, clock, once=once)
+        pipeline = _pipeline(
+            settings, sieve, output, models, buckets, ledger, guard, lock, report, board, clock, once=once
+        )
         stopped.then(pipeline.stop)
         _say_ready(report, board, settings, model, inbox, output)
         with report.progress(sieve) if once else nullcontext():
@@ -163,7 +167,7 @@ def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
         if stopped.event.is_set():
             report.say(f"{why}, and is not waited for; it is tried alone at the next start")
             os._exit(1)
-        start_anew(report.say, why, worked=guard.decoded)
+        start_anew(report.say, why, worked=guard.decoded, then="; it is tried alone then")
 
     with closing(Notes(state / "decoding")) as notes, closing(Guard(notes)) as guard:
         guard.watch(_hung)
@@ -175,6 +179,7 @@ def _pipeline(
     sieve: Sieve,
     output: Path,
     models: Holder,
+    buckets: Buckets,
     ledger: Ledger,
     guard: Guard,
     lock: InboxLock,
@@ -187,7 +192,14 @@ def _pipeline(
     intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
     filer = Filer(output, ledger, models.current.rules, clock, report.say)
     cores = settings.workers or usable_cores()
-    return Pipeline(intake, models, filer, guard, clock, cores=cores, done=report.photo, board=board)
+
+    def gpu_lost(error: GpuLostError, worked: bool) -> None:
+        start_anew(report.say, f"{error} No photo is lost", worked=worked)
+
+    return Pipeline(
+        intake, models, filer, guard, clock, cores=cores, done=report.photo, board=board, buckets=buckets,
+        gpu_lost=gpu_lost,
+    )  # fmt: skip
 
 
 def _say_ready(report: Report, board: Board, settings: Settings, model: Model, inbox: Path, output: Path) -> None:

@@ -4,7 +4,6 @@ They are validated once, here; the parts get plain arguments and never look at s
 """
 
 import functools
-import math
 import os
 import tomllib
 from collections.abc import Callable
@@ -15,7 +14,8 @@ from typing import Any, Literal
 import click
 
 from contract.shipped import SHIPPED_MODEL
-from daemon.layout import DEFAULT_LAYOUT, Layout, LayoutError
+from daemon.layout import DEFAULT_LAYOUT
+from daemon.values import FolderOrFile, Pattern, ReviewBelow, Seconds, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Settings:
     Attributes:
         review_below: `off`, `auto` or a probability.
         ignore: shell patterns of what is left alone.
+        gpu_memory: MB of the GPU's memory that the model may take; 0 for all there is.
         give_up_after: seconds.
         workers: threads that read photos; 0 for as many as there are usable cores.
     """
@@ -38,84 +39,13 @@ class Settings:
     layout: str
     duplicates: Literal["keep", "set-aside"]
     device: Literal["auto", "cpu", "cuda"]
+    gpu_memory: int
     review_below: Literal["off", "auto"] | float
     give_up_after: float
     workers: int
     quiet: bool
     as_json: bool
     dry_run: bool = False
-
-
-class ReviewBelow(click.ParamType[str | float]):
-    """`off`, `auto`, or a probability."""
-
-    name = "off|auto|P"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | float:
-        """Return the word or the number; anything else is wrong usage."""
-        if value in ("off", "auto"):
-            return str(value)
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = -1.0
-        if not 0.0 <= number <= 1.0 or isinstance(value, bool):
-            self.fail(f"{value!r} is neither off nor auto nor a probability from 0 to 1.", param, ctx)
-        return number
-
-
-class Pattern(click.ParamType[str]):
-    """A shell pattern; several in an environment variable are separated by colons, for names hold blanks."""
-
-    name = "glob"
-    envvar_list_splitter = ":"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the pattern; one that no name can match, or that all do, is wrong usage."""
-        if not str(value).strip("/") or not str(value).strip("*"):
-            self.fail(f"{value!r} would ignore nothing, or everything.", param, ctx)
-        return str(value)
-
-
-class FolderOrFile(click.Path):
-    """A path with something in it: an empty one, as from an unset shell variable, would be the working directory."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path; an empty one is wrong usage."""
-        if value == "":
-            self.fail("The path is empty.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class Template(click.ParamType[str]):
-    """A layout that can be used."""
-
-    name = "template"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the template; one that leads nowhere is wrong usage."""
-        try:
-            Layout(value)
-        except LayoutError as error:
-            self.fail(str(error), param, ctx)
-        return str(value)
-
-
-class Seconds(click.FloatRange):
-    """A time from 0 on; what is no number compares with nothing and would turn every rule off."""
-
-    def __init__(self) -> None:
-        super().__init__(min=0)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number of seconds; NaN is wrong usage."""
-        seconds = super().convert(value, param, ctx)
-        if math.isnan(seconds):
-            self.fail(f"{value!r} is no time.", param, ctx)
-        return seconds
 
 
 def read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
@@ -196,6 +126,10 @@ _OPTIONS = (
     click.option(
         "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
         help="auto takes CUDA where it works; cuda refuses anything else.",
+    ),
+    click.option(
+        "--gpu-memory", type=click.IntRange(min=0), default=2048, show_default=True, metavar="MB",
+        help="Most that the model may take of the GPU's memory; 0 for all there is.",
     ),
     click.option(
         "--review-below", type=ReviewBelow(), default="off", show_default=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from daemon.install.errors import ServiceError
-from daemon.settings import FolderOrFile
+from daemon.values import FolderOrFile
 
 _user = click.option("--user", is_flag=True, help="Your own service, without root, instead of the system's.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done; do nothing.")

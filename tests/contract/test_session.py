@@ -12,7 +12,8 @@ from PIL import Image
 
 from contract.errors import DeviceError
 from contract.geometry import Geometry, to_input
-from contract.session import Model, cuda_obstacle, open_model, read_contract
+from contract.gpu import cuda_obstacle
+from contract.session import Model, open_model, read_contract
 from tests.colour_model import colour_model, contract_text
 from tests.contract.photos import encoded
 

@@ -87,7 +87,15 @@ def test_it_is_no_upload_and_asks_for_no_namesake(metadata: Message) -> None:
     required = " ".join(metadata.get_all("Requires-Dist", []))
     assert "watchdog" in required
     assert "python-daemon" not in required
-    assert set(metadata.get_all("Provides-Extra", [])) == {"cuda", "heic", "metrics", "train", "train-gpu", "test", "dev"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {
+        "cuda",
+        "heic",
+        "metrics",
+        "train",
+        "train-gpu",
+        "test",
+        "dev",
+    }
 
 
 def test_it_works_away_from_the_repository(installed: Path, tmp_path: Path) -> None:

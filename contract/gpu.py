@@ -1,0 +1,63 @@
+"""CUDA from outside: whether it can be asked for, where its libraries lie, and what its errors mean for the photos."""
+
+import importlib.util
+import io
+import os
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import onnxruntime as ort
+
+from contract.errors import GpuLostError, GpuMemoryError
+from contract.text import printable
+
+_FULL = (
+    "failed to allocate memory",  # onnxruntime's arena: the limit, or what the driver gives
+    "is smaller than requested bytes",
+    "out of memory",  # the driver: CUDA failure 2
+    "alloc_failed",  # cuBLAS and cuDNN
+)
+_LIBRARIES = (("cuda", "cu[0-9]*/lib"), ("cudnn", "cudnn/lib"))
+"""NVIDIA's wheels for CUDA 13 and cuDNN, below the folder `nvidia` of the Python environment."""
+
+
+def cuda_obstacle() -> str:
+    """Say why CUDA cannot be asked for on this machine; empty when it can. Prints nothing and loads no library."""
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        return "this onnxruntime was built without CUDA"
+    if not any(Path(trace).exists() for trace in ("/proc/driver/nvidia/version", "/dev/nvidiactl")):
+        return "no NVIDIA driver is loaded"
+    if not any(os.access(f"/dev/nvidia{number}", os.R_OK | os.W_OK) for number in range(16)):
+        return "no NVIDIA device can be opened"
+    return ""
+
+
+def preload_cuda() -> str:
+    """Load CUDA and cuDNN from wherever this Python finds them, and say what is missing; empty when all is there.
+
+    onnxruntime looks only beside itself and in the system's folders; NVIDIA's wheels may lie in another folder of the
+    Python path. What it prints about a missing library would stand between the lines meant for scripts.
+    """
+    spec = importlib.util.find_spec("nvidia")
+    homes = [Path(home) for home in spec.submodule_search_locations or ()] if spec else []
+    with redirect_stdout(io.StringIO()) as printed:
+        for kind, pattern in _LIBRARIES:
+            found = next((str(folder) for home in homes for folder in sorted(home.glob(pattern))), None)
+            ort.preload_dlls(cuda=kind == "cuda", cudnn=kind == "cudnn", directory=found)
+    return first_line(printed.getvalue())
+
+
+def gpu_error(error: Exception) -> GpuMemoryError | GpuLostError:
+    """Return what an exception out of a run on CUDA means.
+
+    Memory that ran out leaves the GPU usable. After anything else nothing may be computed there by this process: errors
+    such as 700 (illegal address) and 719 (launch failure) stay for good, and so does a device that is gone.
+    """
+    text = str(error)
+    kind = GpuMemoryError if any(sign in text.lower() for sign in _FULL) else GpuLostError
+    return kind(first_line(text))
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a library's own words, printable; names out of a stranger's model may stand in it."""
+    return printable((text.splitlines() or [""])[0][:300]).rstrip(".")

@@ -1,0 +1,57 @@
+"""Batch sizes on CUDA, and how large a batch may be while the GPU's memory is short."""
+
+from collections.abc import Callable
+
+from daemon.clock import Clock
+
+BUCKETS = (1, 2, 4, 8, 16, 32, 64)
+"""Batch sizes on CUDA: cuDNN prepares for each shape anew, so only these are used, and each is warmed before ready."""
+GROW_AFTER_S = (15.0, 30.0, 60.0, 120.0, 240.0)
+"""How long a bucket that did not fit is left alone, each time that it did not: others use the GPU's memory too."""
+
+
+def bucket_of(count: int) -> int:
+    """Return the smallest bucket that holds `count` photos."""
+    return next(size for size in BUCKETS if size >= count)
+
+
+class Buckets:
+    """Knows the largest bucket that is worth trying; used by the thread that classifies.
+
+    Args:
+        clock: time.
+        say: takes one sentence when batches have to become smaller, and when they are as large as they were again.
+    """
+
+    def __init__(self, clock: Clock | None = None, say: Callable[[str], None] = lambda _: None) -> None:
+        self._clock = clock or Clock()
+        self._say = say
+        self._largest = BUCKETS[-1]
+        self._again_s = 0.0
+        self._tries = 0
+
+    @property
+    def largest(self) -> int:
+        """Most photos of the next batch; doubles when the time has come to try again."""
+        if self._largest < BUCKETS[-1] and self._clock.monotonic_s() >= self._again_s:
+            self._largest *= 2
+            self._again_s = self._clock.monotonic_s() + GROW_AFTER_S[0]
+            if self._largest == BUCKETS[-1]:
+                self._say(f"batches of {self._largest} photos are tried on the GPU again")
+        return self._largest
+
+    def fitted(self, size: int) -> None:
+        """Take note that a bucket fitted."""
+        if size == BUCKETS[-1]:
+            self._tries = 0
+
+    def shrink(self, tried: int) -> bool:
+        """Take note that a bucket did not fit; False if there is no smaller one."""
+        self._again_s = self._clock.monotonic_s() + GROW_AFTER_S[min(self._tries, len(GROW_AFTER_S) - 1)]
+        self._tries += 1
+        if tried == BUCKETS[0]:
+            self._largest = BUCKETS[0]
+            return False
+        self._largest = tried // 2
+        self._say(f"the GPU has no memory for {tried} photos at once: {self._largest} at a time for now")
+        return True

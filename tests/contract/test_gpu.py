@@ -1,0 +1,70 @@
+"""What onnxruntime says about a GPU is told apart: memory that ran out, and a device or context that is lost."""
+
+import sys
+from pathlib import Path
+
+import onnxruntime as ort
+import pytest
+
+from contract.errors import DeviceError, GpuLostError, GpuMemoryError
+from contract.gpu import cuda_obstacle, gpu_error, preload_cuda
+
+# As onnxruntime 1.31 words them.
+FULL = (
+    "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Available memory of 64 is smaller than requested bytes of 39321600",
+    "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Failed to allocate memory for requested buffer of size 39321600",
+    "[ONNXRuntimeError] : 1 : FAIL : CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc((void**)&p, n)",
+    "[ONNXRuntimeError] : 1 : FAIL : CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; expr=cublasCreate(&h);",
+)
+LOST = (
+    "[ONNXRuntimeError] : 1 : FAIL : CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=a",
+    "[ONNXRuntimeError] : 1 : FAIL : CUDA failure 719: unspecified launch failure ; GPU=0 ; hostname=a",
+    "[ONNXRuntimeError] : 1 : FAIL : CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED ; GPU=0 ; hostname=a",
+    "[ONNXRuntimeError] : 1 : FAIL : CUDA failure 46: all CUDA-capable devices are busy or unavailable ; GPU=0",
+    "something that nobody has seen yet",
+)
+
+
+@pytest.mark.parametrize("text", FULL)
+def test_memory_that_ran_out_leaves_the_gpu_usable(text: str) -> None:
+    error = gpu_error(RuntimeError(text))
+    assert isinstance(error, GpuMemoryError)
+    assert "--gpu-memory" in str(error)
+
+
+@pytest.mark.parametrize("text", LOST)
+def test_anything_else_means_that_the_gpu_is_lost_to_this_process(text: str) -> None:
+    error = gpu_error(RuntimeError(text + "\nmore"))
+    assert isinstance(error, GpuLostError)
+    assert text.rstrip(".") in str(error)
+    assert "more" not in str(error)
+
+
+def test_both_are_errors_of_the_device_and_end_a_command_with_a_sentence() -> None:
+    assert all(isinstance(gpu_error(RuntimeError(text)), DeviceError) for text in FULL + LOST)
+
+
+def test_cuda_libraries_are_found_in_any_folder_of_the_python_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("cu13", "cudnn"):
+        (tmp_path / "nvidia" / folder / "lib").mkdir(parents=True)
+    asked: list[tuple[bool, bool, str | None]] = []
+
+    def preload_dlls(*, cuda: bool, cudnn: bool, directory: str | None) -> None:
+        asked.append((cuda, cudnn, directory))
+        sys.stdout.write("Failed to load libcublas.so.13: no such file\n")
+
+    monkeypatch.setattr(ort, "preload_dlls", preload_dlls)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert preload_cuda() == "Failed to load libcublas.so.13: no such file"
+    assert asked == [
+        (True, False, str(tmp_path / "nvidia" / "cu13" / "lib")),
+        (False, True, str(tmp_path / "nvidia" / "cudnn" / "lib")),
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_a_driver_cuda_is_not_even_asked_for() -> None:
+    if not Path("/dev/nvidiactl").exists() and not Path("/proc/driver/nvidia/version").exists():
+        assert "driver" in cuda_obstacle()

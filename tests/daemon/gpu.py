@@ -1,0 +1,46 @@
+"""A GPU that fails on demand: the faults are written by hand, in onnxruntime's words; what it answers is computed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from contract.metadata import INPUT_NAME
+from contract.session import Model
+from tests.daemon.support import model
+
+FULL = "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Available memory of 64 is smaller than requested bytes of 256"
+ILLEGAL = "[ONNXRuntimeError] : 1 : FAIL : CUDA failure 700: an illegal memory access was encountered ; GPU=0"
+
+
+class Gpu:
+    """Stands in for a session on CUDA.
+
+    Attributes:
+        fits: most photos of a batch for which it has memory.
+        fault: raised by every run when set.
+        runs: sizes of the batches that it computed.
+        before: called with the size before each one.
+    """
+
+    def __init__(self, fits: int = 64) -> None:
+        self._session = model().session
+        self.fits = fits
+        self.fault = ""
+        self.runs: list[int] = []
+        self.before: Callable[[int], None] = lambda size: None
+
+    def get_providers(self) -> list[str]:
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def run(self, names: list[str], feeds: dict[str, Any]) -> list[Any]:
+        size = len(feeds[INPUT_NAME])
+        self.before(size)
+        if self.fault or size > self.fits:
+            raise RuntimeError(self.fault or FULL)
+        self.runs.append(size)
+        return list(self._session.run(names, feeds))
+
+
+def on_gpu(gpu: Gpu) -> Model:
+    """The colour model as if CUDA ran it."""
+    return replace(model(), provider="cuda", session=gpu)

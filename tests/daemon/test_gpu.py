@@ -1,0 +1,255 @@
+"""On CUDA: buckets, batches that shrink and grow, a pause while nothing fits, a new process when the GPU is lost."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contract.errors import GpuLostError, GpuMemoryError
+from contract.geometry import to_input
+from daemon.buckets import BUCKETS, GROW_AFTER_S, Buckets
+from daemon.classify import classify, warm
+from daemon.clock import Clock
+from daemon.filer import Filer
+from daemon.intake import Intake
+from daemon.models.serving import Holder, Serving
+from daemon.photo import Outcome, Photo
+from daemon.pipeline import Pipeline
+from daemon.sieve import Sieve
+from tests.colour_model import LABELS
+from tests.daemon.gpu import ILLEGAL, Gpu, on_gpu
+from tests.daemon.support import (
+    ROOT,
+    HandClock,
+    daemon,
+    identity,
+    model,
+    model_file,
+    opened_guard,
+    opened_ledger,
+    plain,
+    roots,
+    rules,
+    tree,
+    unique,
+    wait_until,
+    write,
+)
+
+
+def photos(count: int) -> list[Photo]:
+    geometry = model().contract.geometry
+    pixels = {colour: to_input(plain(colour), geometry) for colour in LABELS}
+    return [Photo(Path(f"{n}.jpg"), identity(n), 0.0, pixels=pixels[LABELS[n % 3]]) for n in range(count)]
+
+
+def labels(some: list[Photo]) -> list[str]:
+    return [LABELS[int(np.argmax(photo.scores))] for photo in some if photo.scores is not None]
+
+
+def buckets(said: list[str], clock: HandClock | None = None) -> Buckets:
+    return Buckets(clock or HandClock(), said.append)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("count", "runs"), [(1, [1]), (3, [4]), (33, [64]), (64, [64])])
+def test_a_batch_is_filled_up_to_its_bucket(count: int, runs: list[int]) -> None:
+    gpu, some = Gpu(), photos(count)
+    classify(on_gpu(gpu), some)
+    assert gpu.runs == runs
+    assert labels(some) == [LABELS[n % 3] for n in range(count)]
+    assert all(photo.pixels is None for photo in some)
+
+
+def test_batches_are_halved_until_they_fit_and_no_photo_is_left_out() -> None:
+    gpu, some, said = Gpu(fits=8), photos(50), list[str]()
+    sizes = buckets(said)
+    classify(on_gpu(gpu), some, sizes)
+    assert gpu.runs == [8, 8, 8, 8, 8, 8, 2]
+    assert labels(some) == [LABELS[n % 3] for n in range(50)]
+    assert said[0] == "the GPU has no memory for 64 photos at once: 32 at a time for now"
+    classify(on_gpu(gpu), photos(20), sizes)
+    assert len(said) == 3  # what does not fit is remembered, not tried each time
+
+
+def test_batches_grow_back_when_there_is_memory_again() -> None:
+    clock, said = HandClock(), list[str]()
+    gpu, sizes = Gpu(fits=16), buckets(said, clock)
+    classify(on_gpu(gpu), photos(64), sizes)
+    gpu.fits, gpu.runs = 64, []
+    for _ in range(3):
+        clock.turn(GROW_AFTER_S[-1])
+        classify(on_gpu(gpu), photos(64), sizes)
+    assert gpu.runs == [32, 32, 64, 64]
+    assert said[-1] == "batches of 64 photos are tried on the GPU again"
+
+
+def test_warming_runs_every_bucket_and_leaves_out_those_that_do_not_fit() -> None:
+    gpu, said = Gpu(fits=16), list[str]()
+    sizes = buckets(said)
+    warm(on_gpu(gpu), sizes)
+    assert gpu.runs == [1, 2, 4, 8, 16]
+    assert sizes.largest == 16
+    roomy = Gpu()
+    warm(on_gpu(roomy))
+    assert roomy.runs == list(BUCKETS)
+
+
+def test_warming_with_no_memory_at_all_is_an_error() -> None:
+    with pytest.raises(GpuMemoryError):
+        warm(on_gpu(Gpu(fits=0)), buckets([]))
+
+
+class House:
+    """A pipeline with such a GPU over two folders."""
+
+    def __init__(self, folder: Path, gpu: Gpu, lost: list[tuple[str, bool]]) -> None:
+        self.inbox, self.output = roots(folder)
+        self.done: list[Photo] = []
+        self.said: list[str] = []
+        self._folder, self._gpu, self._lost = folder, gpu, lost
+
+    @contextmanager
+    def pipeline(self, *, watch: bool = False, cores: int = 2) -> Iterator[Pipeline]:
+        clock = Clock()
+        with opened_ledger(self._folder / "ledger") as ledger, opened_guard(self._folder / "decoding") as guard:
+            intake = Intake(Sieve(self.inbox), clock, self.said.append, watch=watch)
+            by = rules(provider="cuda")
+            filer = Filer(self.output, ledger, by, clock, self.said.append)
+
+            def lost(error: GpuLostError, worked: bool) -> None:
+                self._lost.append((str(error), worked))
+
+            yield Pipeline(
+                intake, Holder(Serving(on_gpu(self._gpu), by)), filer, guard, clock, cores=cores, done=self.done.append,
+                buckets=Buckets(clock, self.said.append), gpu_lost=lost,
+            )  # fmt: skip
+
+
+def test_while_not_one_photo_fits_the_daemon_pauses_and_goes_on_by_itself(tmp_path: Path) -> None:
+    gpu = Gpu(fits=0)
+    house = House(tmp_path, gpu, [])
+    for number in range(20):
+        write(house.inbox / f"{number}.jpg", unique("red", number))
+    with house.pipeline(watch=True) as pipeline:
+        thread = threading.Thread(target=pipeline.run)
+        thread.start()
+        try:
+            wait_until(lambda: bool(house.done), "a photo that could not be classified")
+            gpu.fits = 64
+            wait_until(lambda: len(tree(house.output)) == 20, "all of them, filed")
+        finally:
+            pipeline.stop()
+            thread.join()
+    assert house.done[0].outcome is Outcome.AGAIN
+    assert house.done[0].reason.startswith("The GPU's memory is short: ")
+    assert any(line.startswith("filing goes on; it had been held up: The GPU's memory") for line in house.said)
+    assert tree(house.inbox) == {}
+
+
+def test_a_lost_gpu_leaves_the_photos_in_the_inbox_and_says_whether_it_had_worked(tmp_path: Path) -> None:
+    gpu, lost = Gpu(), list[tuple[str, bool]]()
+    house = House(tmp_path, gpu, lost)
+    for number in range(200):
+        write(house.inbox / f"{number}.jpg", unique("blue", number))
+
+    def break_later(size: int) -> None:
+        if sum(gpu.runs) >= 50:
+            gpu.fault = ILLEGAL
+
+    gpu.before = break_later
+    with house.pipeline() as pipeline, pytest.raises(GpuLostError):
+        pipeline.run(once=True)
+    assert [worked for _, worked in lost] == [True]
+    assert "CUDA failure 700" in lost[0][0]
+    assert 0 < len(tree(house.output)) < 200
+    assert len(tree(house.output)) + len(tree(house.inbox)) == 200
+    assert not (house.output / "_failed").exists()
+
+
+def test_the_next_photos_are_decoded_while_a_batch_runs(tmp_path: Path) -> None:
+    gpu = Gpu()
+    house = House(tmp_path, gpu, [])
+    for number in range(6):
+        write(house.inbox / f"{number}.jpg", unique("green", number))
+    read: list[Path] = []
+    with house.pipeline(cores=1) as pipeline:
+        read_one = pipeline._read
+
+        def noted(some: list[Photo]) -> None:
+            read_one(some)
+            read.extend(photo.path for photo in some)
+
+        def held(size: int) -> None:
+            wait_until(lambda: len(read) == 6, "all six decoded while the first batch is held")
+
+        pipeline._read = noted  # type: ignore[method-assign, assignment]
+        gpu.before = held
+        pipeline.run(once=True)
+    assert len(gpu.runs) < 6  # what came meanwhile went together
+    assert len(tree(house.output)) == 6
+
+
+BROKEN_ONCE = """
+import os, sys
+from tests.daemon.gpu import ILLEGAL, Gpu, on_gpu
+import daemon.service
+import phototriage
+
+gpu = Gpu()
+
+def break_(size):
+    started = int(os.environ.get("_PHOTOTRIAGE_RESTARTS", "0"))
+    if {when} and (size > 1 or sum(gpu.runs) > 12):
+        gpu.fault = ILLEGAL
+
+daemon.service.warm = lambda model, buckets: setattr(gpu, "before", break_)
+daemon.service.open_model = lambda *_, **__: on_gpu(gpu)
+sys.argv = ["phototriage", *sys.argv[1:]]
+phototriage.main()
+"""
+
+
+def started(folder: Path, when: str) -> tuple[int, str, Path, Path]:
+    """Run `sort` over 40 photos with a GPU that breaks; returns its code, its errors, inbox and output."""
+    inbox, output = folder / "in", folder / "out"
+    inbox.mkdir()
+    for number in range(40):
+        write(inbox / f"{number}.jpg", unique(LABELS[number % 3], number), mtime_s=1.0)
+    script = write(folder / "broken.py", BROKEN_ONCE.format(when=when).encode())
+    done = subprocess.run(
+        [sys.executable, str(script), "sort", "--inbox", str(inbox), "--output", str(output), "--model",
+         str(model_file(folder)), "--quiet"],
+        capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    return done.returncode, done.stderr, inbox, output
+
+
+def test_a_poisoned_context_makes_the_process_start_anew_and_every_photo_is_filed_once(tmp_path: Path) -> None:
+    code, errors, inbox, output = started(tmp_path, "started == 0")
+    assert code == 0, errors
+    assert "CUDA failure 700" in errors
+    assert "Starting anew" in errors
+    assert tree(inbox) == {}
+    assert sorted(Path(name).name for name in tree(output)) == sorted(f"{number}.jpg" for number in range(40))
+
+
+def test_a_gpu_that_stays_broken_ends_the_daemon_and_every_photo_is_where_it_was(tmp_path: Path) -> None:
+    code, errors, inbox, output = started(tmp_path, "True")
+    assert code == 1
+    assert errors.count("Starting anew") >= 3
+    assert len(tree(inbox)) + len(tree(output)) == 40
+
+
+def test_a_daemon_on_the_cpu_says_why_it_does_not_run_on_cuda(tmp_path: Path) -> None:
+    inbox, output = tmp_path / "in", tmp_path / "out"
+    inbox.mkdir()
+    with daemon("--inbox", inbox, "--output", output, "--model", model_file(tmp_path)) as one:
+        ready = one.ready()
+        assert ready["provider"] == "cuda" or ready["note"]
+        assert one.stop() == 0
