@@ -78,6 +78,35 @@ def test_the_running_unit_is_as_closed_as_the_one_that_ships(booted: Machine, al
     assert "CapEff:\t0000000000000000" in status
 
 
+def test_a_process_that_gets_no_further_is_killed_and_the_next_one_files(booted: Machine, alice: str) -> None:
+    impatient = booted.inside(f"/etc/systemd/system/phototriage@{alice}.service.d/impatient.conf")
+    booted.run("mkdir", "-p", f"/etc/systemd/system/phototriage@{alice}.service.d")
+    impatient.write_text("[Service]\nWatchdogSec=1\nRestartSec=0\n")
+    service = Service(booted, alice, f"/srv/{alice}")
+    main = booted.show(service.unit, "MainPID")
+    booted.run("kill", "-STOP", main)
+    service.drop("stopped.jpg", 1)
+    service.filed("stopped.jpg")
+    assert booted.show(service.unit, "MainPID") != main
+    said = booted.journal(service.unit)
+    assert "Watchdog timeout (limit 1s)!" in said
+    assert "Fatal Python error: Aborted" in said
+    booted.run("rm", f"/etc/systemd/system/phototriage@{alice}.service.d/impatient.conf")
+
+
+def test_a_wrong_setting_is_said_once_and_not_tried_again(booted: Machine, alice: str) -> None:
+    service = Service(booted, alice, f"/srv/{alice}")
+    configuration = booted.inside(f"/etc/phototriage/{alice}.toml")
+    configuration.write_text(configuration.read_text() + "no_such_key = 1\n")
+    assert booted.run("systemctl", "restart", service.unit, check=False).returncode != 0
+    assert booted.show(service.unit, "ActiveState") == "failed"
+    assert "unknown key 'no_such_key'" in booted.journal(service.unit)
+    left = booted.phototriage("service", "uninstall", alice, "--yes").stdout
+    assert f"/etc/phototriage/{alice}.toml stays, for it was changed since" in left
+    assert configuration.exists()
+    configuration.unlink()
+
+
 def test_a_second_time_nothing_is_changed_and_uninstalled_nothing_of_it_is_left(booted: Machine, alice: str) -> None:
     before = _tree(booted, "/etc")
     service = Service(booted, alice, f"/srv/{alice}")
