@@ -1,6 +1,7 @@
 """A process watched from outside, as a user starts it: its times, its memory, what it says."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ class Watched:
     peak_mb: float = 0.0
     started_s: float = field(init=False)
     process: "subprocess.Popen[bytes]" = field(init=False)
+    _asked: bool = False
 
     def __post_init__(self) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
@@ -68,7 +70,7 @@ class Watched:
                 return False
             self.process.returncode = os.waitstatus_to_exitcode(status)
             self.cpu_s = usage.ru_utime + usage.ru_stime
-        if self.process.returncode:
+        if self.process.returncode not in (0, -signal.SIGTERM if self._asked else 0):
             raise SystemExit(f"{' '.join(self.command)}\nended with {self.process.returncode}:\n{self._last_words()}")
         return True
 
@@ -84,6 +86,7 @@ class Watched:
     def stop(self) -> None:
         """Ask it to end, and wait for it."""
         if not self.ended():
+            self._asked = True
             self.process.terminate()
         end_s = time.monotonic() + PATIENCE_S
         while not self.ended():
