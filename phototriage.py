@@ -9,6 +9,7 @@ import importlib
 from typing import Any, NamedTuple, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 __version__ = "0.1.0"
 
@@ -49,6 +50,9 @@ COMMANDS = {
         "training.cache_cli:cache", "Show what the cache of decoded photos and features holds, or clean it."
     ),
     "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model file."),
+    "completion": Entry(
+        "daemon.install.completion:completion", "Print what makes a shell complete commands, options and file names."
+    ),
     "inspect": Entry(
         "contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."
     ),
@@ -81,6 +85,12 @@ class FrontDoor(click.Group):
         """List the subcommands from the table above: click's own way would import every one of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.line) for name, entry in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete the subcommands from the table above, for the same reason."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=COMMANDS[name].line) for name in names]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand; an error that a user can cause or mend becomes one sentence on stderr."""

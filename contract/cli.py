@@ -20,7 +20,7 @@ def inspect(model: Path, as_json: bool) -> None:
     line of its contract is checked, and its golden sample is replayed on the CPU.
 
     \b
-    Example:
+    Examples:
       phototriage inspect model.onnx
       phototriage inspect model.onnx --json | jq .labels
     """

@@ -31,6 +31,10 @@ def demo() -> None:
     Starts `phototriage watch` on a temporary inbox, drops a few pictures that code draws into it, and prints what went
     where, how sure the shipped model was and how long it took. Drawn pictures prove the plumbing, not the accuracy:
     the model was trained on photos. Nothing outside the temporary folder is touched.
+
+    \b
+    Examples:
+      phototriage demo
     """
     from contract.drawing import KINDS, draw_scene
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -72,6 +72,25 @@ def test_a_commands_help_needs_no_training_dependency(name: str, root: Path) -> 
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith(f"Usage: phototriage {name} ")
     assert not imported(done.stderr) & phototriage.TRAINING_MODULES
+
+
+def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield each command, and each command of a command, as it is typed."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        yield (*words, name)
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*words, name))
+
+
+@pytest.mark.parametrize("words", list(commands(phototriage.cli)), ids=" ".join)
+def test_a_commands_help_shows_how_it_is_called(words: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(phototriage.cli, [*words, "--help"]).output
+    _, found, examples = said.partition("Examples:\n")
+    assert found
+    called = " ".join(["phototriage", *words])
+    assert called in examples.partition("Options:")[0]
 
 
 def test_wrong_usage_exits_2() -> None:
