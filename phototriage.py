@@ -24,6 +24,10 @@ class Entry(NamedTuple):
 COMMANDS = {
     "watch": Entry("daemon.cli:watch", "File each photo that arrives in a folder under its class, until stopped."),
     "sort": Entry("daemon.cli:sort", "File the photos that are in a folder now under their classes, then exit."),
+    "status": Entry(
+        "daemon.vitals.cli:status",
+        "Show how the daemon is: at work or not, what waits, how fast it is, what failed.",
+    ),
     "history": Entry("daemon.questions:history", "Show what was filed, when and where; youngest first."),
     "explain": Entry(
         "daemon.questions:explain",

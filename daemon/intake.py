@@ -98,13 +98,12 @@ class Intake:
             under_way: when the photos were noticed that have been handed out and have not come back.
         """
         again, since_s = self._retries.waiting(MAX_WAITING)
-        inside = list(self._under_way)
-        ready = [photo.noticed_s for photo in (*tuple(self._announced), *tuple(self._found))]
         settling = self._settler.since_s()
-        photos = len(inside) + len(settling) + len(again.difference(inside))
-        oldest_s = min((*ready, *settling, *under_way), default=since_s)
+        paths = again.union(settling, list(self._under_way))
+        ready = [photo.noticed_s for photo in (*tuple(self._announced), *tuple(self._found))]
+        oldest_s = min((*ready, *settling.values(), *under_way), default=since_s)
         more = self._lookout.under_way() or self._waiting() >= MAX_WAITING
-        return Waiting(photos, more, min(oldest_s, since_s) if photos else None)
+        return Waiting(len(paths), more, min(oldest_s, since_s) if paths else None)
 
     # The rest is the pipeline's.
 

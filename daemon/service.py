@@ -63,9 +63,13 @@ def serve(settings: Settings, *, once: bool) -> Report:
     report = Report(settings.output.resolve(), as_json=settings.as_json, quiet=settings.quiet)
     clock = Clock()
     board = Board(clock)
+    board.about = {"inbox": str(settings.inbox.resolve()), "output": str(settings.output.resolve())}
+    state = state_folder(settings.inbox.resolve())
     with ExitStack() as stack:
         stopped = stack.enter_context(signals())
-        stack.enter_context(Keeper(from_environment(board, notify, report.say), clock))
+        herald = from_environment(board, notify, report.say)
+        keeper = stack.enter_context(Keeper(board, [herald], clock, report.say))
+        keeper.listen(state)
         roots = _once_mounted(lambda: _roots(settings), board, report, stopped, once=once)
         if roots is None:
             return report
@@ -73,7 +77,6 @@ def serve(settings: Settings, *, once: bool) -> Report:
         model = open_model(settings.model, settings.device, gpu_memory_mb=settings.gpu_memory)
         check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
         check_layout(Layout(settings.layout), inbox, output)
-        state = state_folder(inbox)
         ledger = Ledger(state / "ledger.sqlite")
         stack.callback(ledger.close)
         stack.enter_context(_said())
@@ -81,6 +84,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
             return report
         lock = stack.enter_context(closing(InboxLock(inbox)))
         stack.enter_context(lock_state(state))
+        keeper.listen(state)
         adopt_roots(ledger, inbox, output)
         check_mode(Mode(settings.mode), inbox, output)
         _recover(ledger, state, clock, report)
@@ -203,7 +207,7 @@ def _pipeline(
 
 
 def _say_ready(report: Report, board: Board, settings: Settings, model: Model, inbox: Path, output: Path) -> None:
-    board.about = {"inbox": str(inbox), "output": str(output), "device": settings.device}
+    board.about["device"] = settings.device
     board.serves(settings.model, model.sha256, model.contract.labels, model.provider, model.note)
     board.phase = READY
     board.stage("start").end()

@@ -70,9 +70,9 @@ class Settler:
     def __contains__(self, path: Path) -> bool:
         return path in self._waiting
 
-    def since_s(self) -> list[float]:
+    def since_s(self) -> dict[Path, float]:
         """Return when each file that waits was noticed; another thread may ask."""
-        return [waiting.since_s for waiting in list(self._waiting.values())]
+        return {path: waiting.since_s for path, waiting in list(self._waiting.items())}
 
     def see(self, path: Path, identity: Identity, sign: Sign, now_s: float) -> None:
         """Take note of a file; a stronger sign than the one known hastens it, a weaker one changes nothing."""

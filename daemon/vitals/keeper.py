@@ -1,27 +1,52 @@
-"""The one thread that looks after the vitals: it tells the supervisor, and sleeps in between."""
+"""The one thread that looks after the vitals: it tells the supervisor, answers questions, and sleeps in between."""
 
+import json
 import os
 import select
 import threading
-from typing import Self
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol, Self
 
 from daemon.clock import Clock
-from daemon.vitals.herald import Herald
+from daemon.vitals.board import Board
+from daemon.vitals.listener import JSON, Answer, Listener
+from daemon.vitals.place import Place, SocketError
+
+STOPPED = "stopped.json"
+"""What was known at the last orderly end; gone while the daemon runs, and after one that was killed."""
+
+
+class Duty(Protocol):
+    """Something that is done from time to time."""
+
+    def due_s(self) -> float:
+        """Return when it is to be done next, on the monotonic clock."""
+
+    def tick(self, now_s: float) -> None:
+        """Do what is due."""
 
 
 class Keeper:
     """Runs from the start of its block to the end, whatever the rest of the daemon is stuck in.
 
     Args:
-        herald: tells the supervisor.
+        board: what there is to tell.
+        duties: what to do from time to time; must not wait for anything.
         clock: time.
+        say: takes a sentence for the user.
     """
 
-    def __init__(self, herald: Herald, clock: Clock) -> None:
-        self._herald = herald
+    def __init__(self, board: Board, duties: Sequence[Duty], clock: Clock, say: Callable[[str], None]) -> None:
+        self.board = board
+        self._duties = duties
         self._clock = clock
+        self._say = say
         self._wake = -1
         self._ending = False
+        self._state: Path | None = None
+        self._listener: Listener | None = None
         self._thread = threading.Thread(target=self._run, name="vitals", daemon=True)
 
     def __enter__(self) -> Self:
@@ -34,10 +59,56 @@ class Keeper:
         os.eventfd_write(self._wake, 1)
         self._thread.join()
         os.close(self._wake)
+        if self._listener is not None:
+            self._leave_word()
+            self._listener.close()
+
+    def listen(self, state: Path) -> None:
+        """Answer questions from now on, if the state folder is there; nothing happens if that is so already.
+
+        To be called while no other thread makes files, and by whoever must listen with its folder locked.
+        """
+        if self._listener is not None or not state.is_dir():
+            return
+        try:
+            self._listener = Listener(Place(state), self._answer)
+        except SocketError as error:
+            self._say(str(error))
+            return
+        self._state = state
+        with suppress(OSError):
+            (state / STOPPED).unlink()
+        os.eventfd_write(self._wake, 1)
 
     def _run(self) -> None:
+        while not self._ending:
+            now_s = self._clock.monotonic_s()
+            listener = self._listener
+            duties = [*self._duties, *([listener] if listener else [])]
+            for duty in duties:
+                duty.tick(now_s)
+            wait_s = min((duty.due_s() for duty in duties), default=float("inf")) - self._clock.monotonic_s()
+            for number in self._ready(listener, wait_s):
+                if listener is not None and number != self._wake:
+                    listener.serve(number, self._clock.monotonic_s())
+
+    def _ready(self, listener: Listener | None, wait_s: float) -> list[int]:
         poller = select.poll()
         poller.register(self._wake, select.POLLIN)
-        while not self._ending:
-            self._herald.tick(self._clock.monotonic_s())
-            poller.poll(max(0.0, 1e3 * (self._herald.due_s() - self._clock.monotonic_s())))
+        for number, event in listener.interests() if listener else ():
+            poller.register(number, event)
+        ready = [number for number, _ in poller.poll(None if wait_s == float("inf") else max(0.0, 1e3 * wait_s))]
+        if self._wake in ready:
+            os.eventfd_read(self._wake)
+        return ready
+
+    def _answer(self, path: str) -> Answer | None:
+        if path == "/status":
+            return Answer("200 OK", JSON, json.dumps(self.board.facts()).encode() + b"\n")
+        return None
+
+    def _leave_word(self) -> None:
+        """Write down how it was at the end, for whoever asks a daemon that is down."""
+        assert self._state is not None
+        with suppress(OSError):  # nobody misses it but a curious user
+            (self._state / STOPPED).write_text(json.dumps(self.board.facts()), encoding="utf-8")

@@ -64,7 +64,9 @@ class Tally:
         with self._lock:
             moved = 0
             for photo in photos:
-                self._outcomes["companion"] += len(photo.companions) + bool(photo.follows_row)
+                travelled = len(photo.companions) + bool(photo.follows_row)
+                if travelled:
+                    self._outcomes["companion"] += travelled
                 if photo.follows is None:
                     moved += self._count(photo, wall_s)
             if moved:

@@ -1,0 +1,49 @@
+"""`phototriage status`: how the daemons are, for people, scripts and monitoring."""
+
+import json
+from pathlib import Path
+
+import click
+
+from daemon.questions import inbox_option
+
+FINE, BAD, SLOW = 0, 1, 3
+"""Exit codes; 2 is wrong usage, as everywhere."""
+
+
+@click.command()
+@inbox_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and inbox on standard output.")
+@click.pass_context
+def status(ctx: click.Context, inbox: Path | None, as_json: bool) -> None:
+    """Show how the daemon is: at work or not, what waits, how fast it is, what failed.
+
+    The running process is asked, over a socket in its state folder; of one that is down, its ledger tells what was
+    filed. Without --inbox, all daemons of this user and of the services that this user may ask.
+
+    \b
+    Exit code, for monitoring:
+      0  ready: each daemon asked about files what comes
+      1  one is not running, starting, stopping, paused or stuck, or does not answer; or there is none
+      2  wrong usage
+      3  one is degraded: it files, but on the CPU though an NVIDIA driver is there
+
+    \b
+    Examples:
+      phototriage status
+      phototriage status --inbox ~/inbox --json | jq .waiting.oldest_s
+      phototriage status --inbox /srv/phototriage/NAME/inbox || systemctl status phototriage@NAME
+      curl --unix-socket /var/lib/phototriage/NAME/status.sock http://phototriage/metrics
+    """
+    from daemon.vitals.asking import ask_all
+    from daemon.vitals.board import DEGRADED, READY
+    from daemon.vitals.table import table
+
+    code = FINE
+    for facts in ask_all(inbox):
+        click.echo(json.dumps(facts) if as_json else table(facts))
+        if facts["state"] == DEGRADED:
+            code = code or SLOW
+        elif facts["state"] != READY:
+            code = BAD
+    ctx.exit(code)

@@ -1,0 +1,296 @@
+"""`phototriage status` asks the process and, when that is down, the ledger; nobody who asks holds up the daemon."""
+
+import json
+import select
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.clock import Clock
+from daemon.vitals import listener as listener_module
+from daemon.vitals.board import Board
+from daemon.vitals.keeper import Keeper
+from daemon.vitals.listener import CALLERS, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, Listener
+from daemon.vitals.place import NAME, Place, SocketError, connect
+from tests.daemon.house import House, ask
+from tests.daemon.support import daemon, model_file, plain, run, write
+
+
+def options(folder: Path) -> tuple[str | Path, ...]:
+    (folder / "in").mkdir()
+    return ("--inbox", folder / "in", "--output", folder / "out", "--model", model_file(folder))
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> dict[str, str]:
+    """A state folder whose path is longer than the name of a socket may be."""
+    return {"STATE_DIRECTORY": str(tmp_path / ("x" * 100) / ("y" * 100))}
+
+
+def told(env: dict[str, str], code: int = 0) -> dict[str, Any]:
+    done = run("status", "--json", env=env)
+    assert done.returncode == code, done.stdout + done.stderr
+    (line,) = done.stdout.splitlines()
+    facts: dict[str, Any] = json.loads(line)
+    return facts
+
+
+def drop(folder: Path, **photos: bytes) -> None:
+    for name, data in photos.items():
+        write(folder / "new", data).rename(folder / "in" / f"{name}.jpg")
+
+
+def test_a_daemon_at_work_says_how_it_is_and_one_that_is_down_leaves_it_to_its_ledger(
+    tmp_path: Path, deep: dict[str, str]
+) -> None:
+    words = options(tmp_path)
+    state = Path(deep["STATE_DIRECTORY"])
+    with daemon(*words, env=deep) as running:
+        running.ready()
+        drop(tmp_path, a=plain("red"), b=plain("blue"), bad=plain("red")[:300])
+        running.photos({"a.jpg", "b.jpg", "bad.jpg"})
+        facts = told(deep)
+        assert (facts["state"], facts["provider"], facts["filed"]) == ("ready", "cpu", 2)
+        assert facts["classes"] == {"red": 1, "blue": 1}
+        assert facts["waiting"]["photos"] == 1
+        assert 0.0 < facts["waiting"]["oldest_s"] < 60.0
+        assert facts["last_error"]["error"].startswith("bad.jpg: ")
+        assert facts["stages"]["infer"]["count"] == facts["stages"]["total"]["up_to_s"]["+Inf"] == 2
+        assert facts["model"]["file"] == str(tmp_path / "colours.onnx")
+        assert stat.S_IMODE((state / NAME).stat().st_mode) == 0o660
+        shown = run("status", "--inbox", tmp_path / "in", env=deep)
+        assert shown.returncode == 0
+        assert "state       ready on cpu\n" in shown.stdout
+        assert "waiting     1, oldest " in shown.stdout
+        assert running.stop() == 0
+    assert not (state / NAME).exists()
+    facts = told(deep, code=1)
+    assert (facts["state"], facts["why"], facts["filed"], facts["in_inbox"]) == ("not running", "", 2, 1)
+    assert facts["stopped_at_s"] > facts["last_filed_at_s"]
+    assert "state       not running since 2" in run("status", env=deep).stdout
+
+
+def test_a_daemon_that_was_killed_is_down_and_the_next_takes_its_place(tmp_path: Path, deep: dict[str, str]) -> None:
+    words = options(tmp_path)
+    with daemon(*words, env=deep) as killed:
+        killed.ready()
+        killed.process.kill()
+        killed.process.wait()
+    facts = told(deep, code=1)
+    assert (facts["state"], facts["why"]) == ("not running", "it was killed: its socket is left")
+    with daemon(*words, env=deep) as running:
+        running.ready()
+        assert told(deep)["state"] == "ready"
+
+
+def test_a_paused_daemon_says_why_and_what_waits(tmp_path: Path, deep: dict[str, str]) -> None:
+    with daemon(*options(tmp_path), env=deep) as running:
+        running.ready()
+        (tmp_path / "out" / ".phototriage").unlink()
+        drop(tmp_path, a=plain("red"))
+        running.until(lambda event: event["event"] == "photo", "the photo that is held up")
+        facts = told(deep, code=1)
+        assert facts["state"] == "paused"
+        assert facts["why"].startswith("the output has lost its marker")
+        assert facts["waiting"]["photos"] == 1
+    assert facts["outcomes"]["again"] >= 1
+    assert facts["filed"] == 0
+
+
+def test_a_process_that_does_not_answer_is_not_taken_for_one_that_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("daemon.vitals.asking.TIMEOUT_S", 0.05)
+    house = House(tmp_path / "house")
+    house.file("a.jpg")
+    with closing(Place(house.path.parent)):  # nobody accepts
+        result = ask("status")
+    assert result.exit_code == 1
+    assert "state       does not answer: it was asked, and did not answer within 0 s\n" in result.stdout
+    assert "filed       1 in all, says the ledger: sea 1\n" in result.stdout
+
+
+def test_names_are_printed_without_what_a_terminal_would_obey(tmp_path: Path, deep: dict[str, str]) -> None:
+    with daemon(*options(tmp_path), env=deep) as running:
+        running.ready()
+        write(tmp_path / "new", plain("red")[:300]).rename(tmp_path / "in" / "\x1b[2J.jpg")
+        running.until(lambda event: event["event"] == "photo", "the photo that cannot be read")
+        shown = run("status", env=deep).stdout
+    assert r"\x1b[2J.jpg: " in shown
+    assert "\x1b" not in shown
+
+
+def test_where_nothing_is_known_the_answer_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    done = run("status", "--inbox", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"phototriage: There is no ledger of {tmp_path} ")
+
+
+def test_what_is_no_socket_is_not_touched_nor_followed(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    target = write(tmp_path / "precious", b"data")
+    for make in (lambda: (state / NAME).symlink_to(target), lambda: write(state / NAME, b"data")):
+        make()
+        with pytest.raises(SocketError, match="is no socket of phototriage"):
+            Place(state)
+        assert (state / NAME).read_bytes() == target.read_bytes() == b"data"
+        (state / NAME).unlink()
+
+
+def test_a_link_to_a_socket_is_not_asked(tmp_path: Path) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as other:
+        other.bind(str(tmp_path / "other"))
+        other.listen()
+        (tmp_path / NAME).symlink_to(tmp_path / "other")
+        with pytest.raises(FileNotFoundError):
+            connect(tmp_path, 1.0)
+
+
+def test_the_socket_of_a_daemon_that_lives_is_left_to_it(tmp_path: Path) -> None:
+    with closing(Place(tmp_path)):
+        with pytest.raises(SocketError, match="Another phototriage listens"):
+            Place(tmp_path)
+        assert (tmp_path / NAME).is_socket()
+    assert not (tmp_path / NAME).exists()
+    with closing(Place(tmp_path)):
+        (tmp_path / NAME).unlink()
+        write(tmp_path / NAME, b"somebody else's")
+    assert (tmp_path / NAME).exists()
+
+
+class Desk:
+    """A listener that is served by hand, at times of the test's choice."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.answers = 0
+        self.listener = Listener(Place(folder), self._answer)
+
+    def _answer(self, path: str) -> Answer | None:
+        self.answers += 1
+        return Answer("200 OK", TEXT, b"x" * 1_000_000) if path == "/status" else None
+
+    def call(self, words: bytes = b"") -> socket.socket:
+        caller = connect(self.folder, 5.0)
+        caller.sendall(words)
+        return caller
+
+    def work(self, now_s: float = 0.0) -> None:
+        """Do all that can be done without waiting."""
+        self.listener.tick(now_s)
+        while ready := self._ready():
+            for number in ready:
+                self.listener.serve(number, now_s)
+
+    def _ready(self) -> list[int]:
+        poller = select.poll()
+        for number, event in self.listener.interests():
+            poller.register(number, event)
+        return [number for number, _ in poller.poll(0)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    one = Desk(tmp_path)
+    yield one
+    one.listener.close()
+
+
+def hung_up(caller: socket.socket) -> bool:
+    caller.settimeout(0.0)
+    try:
+        return caller.recv(1) == b""
+    except ConnectionResetError:
+        return True
+    except BlockingIOError:
+        return False
+
+
+def test_a_caller_who_says_nothing_or_does_not_read_is_dropped_in_time(desk: Desk) -> None:
+    with closing(desk.call()) as silent, closing(desk.call(b"GET /status HTTP/1.0\r\n\r\n")) as deaf:
+        desk.work(0.0)
+        assert desk.listener.due_s() == PATIENCE_S
+        assert not hung_up(silent)
+        desk.work(PATIENCE_S)
+        assert hung_up(silent)
+        assert len(list(desk.listener.interests())) == 1
+        deaf.settimeout(5.0)
+        assert deaf.recv(10) == b"HTTP/1.0 2"
+
+
+def test_whoever_calls_too_much_crowds_out_himself(desk: Desk) -> None:
+    crowd = [desk.call() for _ in range(CALLERS + 3)]
+    desk.work()
+    assert [hung_up(caller) for caller in crowd] == [True] * 3 + [False] * CALLERS
+    with closing(desk.call(b"GET /nothing HTTP/1.0\r\n\r\n")) as proper:
+        desk.work()
+        assert proper.recv(100).startswith(b"HTTP/1.0 404 ")
+    for caller in crowd:
+        caller.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "begin"),
+    [
+        (b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.0 200 OK\r\n"),
+        (b"GET /status?a=b HTTP/1.0\n\n", b"HTTP/1.0 200 OK\r\n"),
+        (b"GET /../status HTTP/1.0\r\n\r\n", b"HTTP/1.0 404 "),
+        (b"POST /status HTTP/1.0\r\n\r\n", b"HTTP/1.0 400 "),
+        (b"\xff\x00\r\n\r\n", b"HTTP/1.0 400 "),
+        (b"x" * REQUEST_BYTES, b""),
+    ],
+)
+def test_a_question_is_answered_or_refused(desk: Desk, words: bytes, begin: bytes) -> None:
+    with closing(desk.call(words)) as caller:
+        desk.work()
+        caller.settimeout(5.0)
+        try:
+            assert caller.recv(len(begin) or 1) == begin
+        except ConnectionResetError:
+            assert begin == b""
+
+
+def test_many_questions_cost_few_answers(desk: Desk) -> None:
+    for _ in range(50):
+        with closing(desk.call(b"GET /status HTTP/1.0\r\n\r\n")):
+            desk.work(0.1)
+    assert desk.answers == 1
+    with closing(desk.call(b"GET /status HTTP/1.0\r\n\r\n")):
+        desk.work(0.2 + listener_module.FRESH_S)
+    assert desk.answers == 2
+
+
+def test_a_keeper_ends_with_callers_on_the_line_and_removes_its_socket(tmp_path: Path) -> None:
+    clock = Clock()
+    said: list[str] = []
+    with Keeper(Board(clock), [], clock, said.append) as keeper:
+        keeper.listen(tmp_path / "not yet")
+        keeper.listen(tmp_path)
+        keeper.listen(tmp_path)
+        with closing(connect(tmp_path, 5.0)) as silent, closing(connect(tmp_path, 5.0)) as proper:
+            proper.sendall(b"GET /status HTTP/1.0\r\n\r\n")
+            assert proper.recv(8) == b"HTTP/1.0"
+            silent.sendall(b"GET")
+    assert said == []
+    assert not (tmp_path / NAME).exists()
+    assert json.loads((tmp_path / "stopped.json").read_text())["state"] == "starting"
+
+
+def test_a_daemon_with_many_silent_callers_files_and_answers(tmp_path: Path, deep: dict[str, str]) -> None:
+    with daemon(*options(tmp_path), env=deep) as running:
+        running.ready()
+        callers = [connect(Path(deep["STATE_DIRECTORY"]), 5.0) for _ in range(3 * CALLERS)]
+        drop(tmp_path, a=plain("red"))
+        running.photos({"a.jpg"})
+        assert told(deep)["filed"] == 1
+        for caller in callers:
+            caller.close()
+        assert running.stop() == 0
