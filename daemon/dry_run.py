@@ -64,8 +64,7 @@ def rehearse(settings: Settings) -> Report:
         photos = [photo for photo in _found(found) if not ledger.known(photo.path, photo.identity)]
         _read(photos, model, guard, settings.workers or usable_cores())
         _plan(photos, output, ledger, rules_for(settings, model))
-    for photo in photos:
-        report.photo(photo)
+    report.photos(photos)
     _sum_up(report)
     return report
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from daemon.clock import Clock
 from daemon.lookout import Check, Lookout, Say, unchecked
-from daemon.photo import Photo
+from daemon.photo import Identity, Photo
 from daemon.retry import Known, Retries
-from daemon.scan import look_at
+from daemon.scan import look_at, look_closely_at
 from daemon.settle import Settler, Sign
 from daemon.sieve import Sieve
 from daemon.vitals.board import Waiting
@@ -21,7 +21,7 @@ MAX_WAITING = 4096
 """Files under observation or ready: the rest is left to the scan."""
 _WAKE = None
 
-Note = tuple[Path, Sign] | Photo | None
+Note = tuple[Path, Sign] | list[Photo] | None
 
 
 class Intake:
@@ -83,9 +83,9 @@ class Intake:
         self._lookout.ask()
         self.wake()
 
-    def give_back(self, photo: Photo) -> None:
-        """Take a photo back whose way is over, however it ended."""
-        self._notes.put(photo)
+    def give_back(self, photos: list[Photo]) -> None:
+        """Take photos back whose way is over, however it ended."""
+        self._notes.put(photos)
 
     def troubles(self) -> dict[str, str]:
         """Return what is the matter with the inbox now, by topic."""
@@ -162,8 +162,9 @@ class Intake:
             self._look(path, now_s)
 
     def _take(self, note: Note) -> None:
-        if isinstance(note, Photo):
-            self._take_back(note)
+        if isinstance(note, list):
+            for photo in note:
+                self._take_back(photo)
         elif note is None:
             self._woken = True
         else:
@@ -179,15 +180,21 @@ class Intake:
         if self._waiting() >= MAX_WAITING and path not in self._settler:
             self._lookout.ask()
             return
-        identity, now_s = look_at(path), self._clock.monotonic_s()
-        if identity is not None and self._retries.may_try(path, identity, now_s):
-            self._settler.see(path, identity, sign, now_s)
+        seen, now_s = look_closely_at(path), self._clock.monotonic_s()
+        if seen is None or not self._retries.may_try(path, seen[0], now_s):
+            return
+        identity, changed_s = seen
+        if self._settler.see(path, identity, sign, now_s, self._clock.wall_s() - changed_s):
+            self._settle(path, identity, now_s)
 
     def _look(self, path: Path, now_s: float) -> None:
         identity = look_at(path)
         if identity is None:
             self._settler.forget(path)
-            return
+        else:
+            self._settle(path, identity, now_s)
+
+    def _settle(self, path: Path, identity: Identity, now_s: float) -> None:
         settled = self._settler.look(path, identity, now_s)
         if settled is None:
             return

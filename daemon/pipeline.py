@@ -3,7 +3,8 @@
     intake   (this thread)        what has settled in the inbox
     read     (a thread per core)  bytes, hash, pixels; on the CPU the network too, one photo at a time
     infer    (one thread, CUDA)   all that waits, up to the largest bucket; never waits for company
-    file     (one thread)         decide, intents, moves, syncs, outcomes: once for all that waits
+    file     (one thread)         decide, intents, moves, syncs, outcomes: once for all that waits. Out of a backlog,
+                                  which keeps the readers busy anyway, it takes what they bring in a tenth of a second
 
 Few photos are on their way at once, so memory does not grow with the backlog, and a slow stage holds up those before
 it. A photo is never anywhere but in the inbox or where the filer put it: stopping means letting the few finish.
@@ -22,13 +23,17 @@ from daemon.decode import decode
 from daemon.filer import Filer
 from daemon.guard import Guard
 from daemon.intake import Intake
+from daemon.line import Gathering, Line, Plain
 from daemon.models.serving import Holder, by_model, stamp
 from daemon.photo import Photo
 from daemon.stage import Stage
 from daemon.vitals.board import Board, Waiting
 
-FILE_TOGETHER = 64
+FILE_TOGETHER = 128
 """Most photos that share one pair of commits and one sync of their folders."""
+GATHER_S = 0.1
+"""How long a photo out of a backlog waits, before it is filed, for those behind it. One round of the filer's costs ten
+syncs and as many turns of threads, however few photos take part (docs/performance.md)."""
 LOOK_UP_S = 5.0
 """How long the intake may wait before the pipeline looks whether it should stop."""
 
@@ -43,7 +48,7 @@ class Pipeline:
         guard: decodes.
         clock: time.
         cores: how many threads read.
-        done: called for every photo whose way is over, from one thread.
+        done: called with photos whose way is over, from one thread.
         board: where it is noted how things go.
         buckets: batch sizes on CUDA, as far as they are known to fit.
         gpu_lost: called when nothing runs on the GPU in this process any more, with whether it had worked before; must
@@ -59,7 +64,7 @@ class Pipeline:
         clock: Clock,
         *,
         cores: int,
-        done: Callable[[Photo], None],
+        done: Callable[[list[Photo]], None],
         board: Board | None = None,
         buckets: Buckets | None = None,
         gpu_lost: Callable[[GpuLostError, bool], None] | None = None,
@@ -74,7 +79,9 @@ class Pipeline:
         self._buckets = buckets or Buckets(clock)
         self._gpu_lost = gpu_lost
         self._classified = False
-        self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + FILE_TOGETHER
+        # Enough for the readers, while as many as are filed together are gathered, and others are filed.
+        self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
+        self._unread = Plain(most=1)
         self._under_way: dict[Path, float] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -93,7 +100,8 @@ class Pipeline:
         """Work until `stop` is called; with `once`, until all that lies in the inbox has been dealt with."""
         with ExitStack() as stack:
             stack.callback(self._intake.close)
-            file = self._stage(stack, "file", self._filer.file, self._finish, threads=1, most=FILE_TOGETHER)
+            line = Gathering(FILE_TOGETHER, self._has_backlog, GATHER_S)
+            file = self._stage(stack, "file", self._filer.file, self._finish, line)
             read = self._reading_stages(stack, file)
             beats = self._board.stage("intake")
             while not self._stopping.is_set() and not (once and self._intake.finished_once()):
@@ -109,15 +117,15 @@ class Pipeline:
 
     def _reading_stages(self, stack: ExitStack, file: Stage) -> Stage:
         if self._models.current.model.provider == "cuda":
-            infer = self._stage(stack, "infer", self._infer, file.put, threads=1, most=BUCKETS[-1])
-            return self._stage(stack, "read", self._read, infer.put, threads=self._cores, most=1)
-        return self._stage(stack, "read", self._read_and_infer, file.put, threads=self._cores, most=1)
+            infer = self._stage(stack, "infer", self._infer, file.put, Plain(most=BUCKETS[-1]))
+            return self._stage(stack, "read", self._read, infer.put, self._unread, threads=self._cores)
+        return self._stage(stack, "read", self._read_and_infer, file.put, self._unread, threads=self._cores)
 
     def _stage(
-        self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", *, threads: int, most: int
+        self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", line: Line, *, threads: int = 1
     ) -> Stage:
         beats = self._board.stage(name)
-        stage = Stage(name, work, then, threads=threads, most=most, crashed=self._crashed, beats=beats)
+        stage = Stage(name, work, then, line, threads=threads, crashed=self._crashed, beats=beats)
         stack.callback(stage.close)
         return stage
 
@@ -157,13 +165,17 @@ class Pipeline:
         self._infer(photos)
 
     def _finish(self, photos: list[Photo]) -> None:
+        now_s = self._clock.monotonic_s()
         for photo in photos:
-            photo.times_ms["total"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
-            self._done(photo)
+            photo.times_ms["total"] = 1e3 * (now_s - photo.noticed_s)
+        self._done(photos)
         self._board.done(photos)
-        self._leave(photos)  # before the notes that wake the intake: it would go back to sleep without room
-        for photo in photos:
-            self._intake.give_back(photo)
+        self._leave(photos)  # before the note that wakes the intake: it would go back to sleep without room
+        self._intake.give_back(photos)
+
+    def _has_backlog(self) -> bool:
+        """Tell whether each reader has a next photo waiting, so that others are sure to follow."""
+        return len(self._unread) >= self._cores and not self._stopping.is_set()
 
     def _free(self, *, once: bool) -> int:
         with self._lock:

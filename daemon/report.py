@@ -56,15 +56,19 @@ class Report:
         else:
             self.say(sentence)
 
-    def photo(self, photo: Photo) -> None:
-        """Report one photo whose way is over."""
-        with self._lock:
-            self._count(photo)
-            if photo.outcome is not Outcome.AGAIN:  # that one will come by once more
-                self._advance()
-        line = _fact(photo) if self._as_json else self._sentence(photo)
-        if line and not (self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW)):
-            self._line(line)
+    def photos(self, photos: list[Photo]) -> None:
+        """Report photos whose way is over, in one piece."""
+        lines = []
+        for photo in photos:
+            with self._lock:
+                self._count(photo)
+                if photo.outcome is not Outcome.AGAIN:  # that one will come by once more
+                    self._advance()
+            line = _fact(photo) if self._as_json else self._sentence(photo)
+            if line and not (self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW)):
+                lines.append(line)
+        if lines:
+            self._line("\n".join(lines))
 
     def summary(self, *, once: bool) -> None:
         """Say the sum of all since the beginning: with the rate, after one pass."""

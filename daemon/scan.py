@@ -8,7 +8,7 @@ from pathlib import Path
 from daemon.photo import Identity
 from daemon.sieve import MARKER, Sieve
 
-__all__ = ["MARKER", "look_at", "scan"]
+__all__ = ["MARKER", "look_at", "look_closely_at", "scan"]
 
 Unread = Callable[[Path, OSError], None]
 Enter = Callable[[Path], None]
@@ -17,10 +17,21 @@ Enter = Callable[[Path], None]
 def look_at(path: Path) -> Identity | None:
     """Look at one file: its identity, or None if there is no regular file of that name. Links are not followed."""
     try:
-        status = path.lstat()
+        status = os.lstat(path)
     except OSError:
         return None
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def look_closely_at(path: Path) -> tuple[Identity, float] | None:
+    """Look at one file as `look_at` does; its identity, and when it was last changed, in seconds since 1970."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Identity.of(status), max(status.st_mtime, status.st_ctime)
 
 
 def _nothing(*_: object) -> None:

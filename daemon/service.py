@@ -201,7 +201,7 @@ def _pipeline(
         start_anew(report.say, f"{error} No photo is lost", worked=worked)
 
     return Pipeline(
-        intake, models, filer, guard, clock, cores=cores, done=report.photo, board=board, buckets=buckets,
+        intake, models, filer, guard, clock, cores=cores, done=report.photos, board=board, buckets=buckets,
         gpu_lost=gpu_lost,
     )  # fmt: skip
 

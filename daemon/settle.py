@@ -5,7 +5,7 @@ The cases from the field that it exists for:
 - a photo copied in is announced when its writer closes it; some writers open and close several times, so it must then
   stay unchanged for a short moment;
 - a file found by scan may be half-written by a writer that nobody announces (a network share, a lost event): it must
-  look the same twice;
+  look the same twice, or have been left alone for longer than that, which is what a backlog has;
 - on a share, where sizes are told late, and where the file will be copied and then removed (its writer would go on
   into nothing), that is not enough: found there, it must look the same for longer;
 - a file that changes between the looks starts its wait anew.
@@ -14,10 +14,14 @@ The cases from the field that it exists for:
 import heapq
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
 from daemon.photo import Identity
+
+COARSE_S = 2.0
+"""How far a time of change may lie before the change: file systems of cards and sticks keep times to two seconds."""
 
 
 class Sign(Enum):
@@ -55,7 +59,7 @@ class Settler:
     def __init__(self, closed_s: float = 0.05, found_s: float = 0.25, far_s: float = 2.0) -> None:
         self._near_s = {Sign.MOVED_IN: 0.0, Sign.CLOSED: closed_s, Sign.FOUND: found_s}
         self._far_s = {**self._near_s, Sign.FOUND: far_s}
-        self._wait_s = self._near_s
+        self.far(far=False)
         self._waiting: dict[Path, _Waiting] = {}
         self._due: list[tuple[float, int, Path]] = []
         self._count = 0
@@ -63,6 +67,7 @@ class Settler:
     def far(self, *, far: bool) -> None:
         """Say where the inbox lies from now on: on a share or another file system than the output, or near it."""
         self._wait_s = self._far_s if far else self._near_s
+        self._rests_s = inf if far else self._near_s[Sign.FOUND] + COARSE_S  # a share has a clock of its own
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -74,13 +79,26 @@ class Settler:
         """Return when each file that waits was noticed; another thread may ask."""
         return {path: waiting.since_s for path, waiting in list(self._waiting.items())}
 
-    def see(self, path: Path, identity: Identity, sign: Sign, now_s: float) -> None:
-        """Take note of a file; a stronger sign than the one known hastens it, a weaker one changes nothing."""
+    def see(self, path: Path, identity: Identity, sign: Sign, now_s: float, unchanged_s: float = 0.0) -> bool:
+        """Take note of a file; a stronger sign than the one known hastens it, a weaker one changes nothing.
+
+        Args:
+            path: of the file.
+            identity: what it looks like now.
+            sign: by which it was noticed.
+            now_s: the time.
+            unchanged_s: age of its last change, by the clock of the file system; negative if that lies in the future.
+
+        Returns:
+            Whether it need not wait, so that this look may count as the second one too.
+        """
         known = self._waiting.get(path)
         if known is not None and known.identity == identity and self._wait_s[sign] >= self._wait_s[known.sign]:
-            return
+            return False
         since_s = now_s if known is None else known.since_s
-        self._wait(path, _Waiting(identity, sign, since_s, now_s + self._wait_s[sign]))
+        wait_s = 0.0 if sign is Sign.FOUND and unchanged_s >= self._rests_s else self._wait_s[sign]
+        self._wait(path, _Waiting(identity, sign, since_s, now_s + wait_s))
+        return wait_s == 0.0
 
     def next_due_s(self) -> float | None:
         """Return the time of the next look, or None when nothing waits."""

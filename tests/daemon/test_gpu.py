@@ -126,7 +126,7 @@ class House:
                 self._lost.append((str(error), worked))
 
             yield Pipeline(
-                intake, Holder(Serving(on_gpu(self._gpu), by)), filer, guard, clock, cores=cores, done=self.done.append,
+                intake, Holder(Serving(on_gpu(self._gpu), by)), filer, guard, clock, cores=cores, done=self.done.extend,
                 buckets=Buckets(clock, self.said.append), gpu_lost=lost,
             )  # fmt: skip
 

@@ -44,7 +44,7 @@ class World:
         photo.fault = PhotoError(reason, "") if reason else None
         if outcome is Outcome.FILED:
             photo.path.unlink(missing_ok=True)
-        self.intake.give_back(photo)
+        self.intake.give_back([photo])
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def test_a_new_file_under_the_name_of_one_under_way_is_handed_out_when_that_is_d
         one.intake.hint(inbox / "a.jpg", Sign.MOVED_IN)
         assert one.ready() == []
         first.outcome = Outcome.FILED
-        one.intake.give_back(first)
+        one.intake.give_back([first])
         (second,) = one.ready(turns=1)
         assert (second.path, second.identity.size, second.announced) == (first.path, 6, True)
 

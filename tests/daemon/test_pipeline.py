@@ -50,9 +50,10 @@ class House:
         self.pipeline = Pipeline(intake, self.models, filer, guard, clock, cores=2, done=self._note)
         self.error: BaseException | None = None
 
-    def _note(self, photo: Photo) -> None:
-        self.done.append(photo)
-        self.after(photo)
+    def _note(self, photos: list[Photo]) -> None:
+        for photo in photos:
+            self.done.append(photo)
+            self.after(photo)
 
     def names(self, outcome: Outcome = Outcome.FILED) -> list[str]:
         return sorted(photo.path.name for photo in self.done if photo.outcome is outcome)

@@ -82,6 +82,22 @@ def test_files_are_due_in_the_order_of_their_time() -> None:
     assert settler.due(1.0) == [paths[2], paths[1], paths[3], paths[0]]
 
 
+@pytest.mark.parametrize(
+    ("far", "sign", "unchanged_s", "wait_s"),
+    [
+        (False, Sign.FOUND, 2.25, 0.0), (False, Sign.FOUND, 2.24, 0.25), (False, Sign.FOUND, -5.0, 0.25),
+        (True, Sign.FOUND, 1e9, 2.0), (False, Sign.CLOSED, 1e9, 0.05), (False, Sign.MOVED_IN, 0.0, 0.0),
+    ],
+)  # fmt: skip
+def test_what_was_found_and_left_alone_for_long_need_not_wait_but_on_a_share_whose_clock_is_its_own(
+    far: bool, sign: Sign, unchanged_s: float, wait_s: float
+) -> None:
+    settler = Settler()
+    settler.far(far=far)
+    assert settler.see(PATH, A, sign, 10.0, unchanged_s) == (wait_s == 0.0)
+    assert settler.next_due_s() == pytest.approx(10.0 + wait_s)
+
+
 STEPS = st.lists(
     st.tuples(st.sampled_from([*Sign, "write", "remove"]), st.floats(0.0, 0.3), st.integers(0, 2)), max_size=40
 )

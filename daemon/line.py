@@ -1,0 +1,115 @@
+"""Where photos wait for a stage: a plain line, and one whose taker waits for company while company is sure to come."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from daemon.photo import Photo
+
+
+class Line(Protocol):
+    """Photos that wait for the threads of one stage."""
+
+    def put(self, photos: list[Photo]) -> None:
+        """Queue photos, from any thread."""
+
+    def take(self) -> list[Photo]:
+        """Wait for photos; none are the end."""
+
+    def end(self, takers: int) -> None:
+        """Let each of so many takers come to the end, once all that waits has been taken."""
+
+
+class Plain:
+    """A line without waiting: who takes gets what is there, at most `most` photos. The queue has no bound of its own.
+
+    For the pipeline lets only so many photos be on their way at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._queue: queue.SimpleQueue[Photo | None] = queue.SimpleQueue()
+
+    def __len__(self) -> int:
+        return self._queue.qsize()
+
+    def put(self, photos: Iterable[Photo]) -> None:
+        """Queue photos."""
+        for photo in photos:
+            self._queue.put(photo)
+
+    def take(self) -> list[Photo]:
+        """Wait for one photo and take all that wait with it, up to the most; an empty list is the end."""
+        photos: list[Photo] = []
+        while len(photos) < self._most:
+            try:
+                photo = self._queue.get() if not photos else self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if photo is None:
+                if photos:
+                    self._queue.put(None)  # the end, for the next round
+                break
+            photos.append(photo)
+        return photos
+
+    def end(self, takers: int) -> None:
+        """Queue the end behind all photos."""
+        for _ in range(takers):
+            self._queue.put(None)
+
+
+class Gathering:
+    """A line for one taker, to whom each round costs much however few take part: commits, syncs, turns of threads.
+
+    While more photos are sure to come soon, it waits until there are `most`, but never longer than `longest_s`. A photo
+    that comes alone is taken at once.
+
+    Args:
+        most: photos that are taken together.
+        more: tells whether others are about to come; asked at each `put`, so it must be quick.
+        longest_s: the longest that a photo is kept waiting for others.
+    """
+
+    def __init__(self, most: int, more: Callable[[], bool], longest_s: float) -> None:
+        self._most = most
+        self._more = more
+        self._longest_s = longest_s
+        self._photos: list[Photo] = []
+        self._changed = threading.Condition(threading.Lock())
+        self._idle = False
+        self._ended = False
+
+    def put(self, photos: list[Photo]) -> None:
+        """Queue photos; the taker is woken only if it has a reason to go now."""
+        with self._changed:
+            self._photos += photos
+            if self._idle or len(self._photos) >= self._most or not self._more():
+                self._changed.notify()
+
+    def take(self) -> list[Photo]:
+        """Wait for photos, and for their company; an empty list is the end."""
+        with self._changed:
+            self._idle = True
+            while not self._photos and not self._ended:
+                self._changed.wait()
+            self._idle = False
+            self._wait_for_company()
+            taken, self._photos = self._photos[: self._most], self._photos[self._most :]
+        return taken
+
+    def end(self, _takers: int = 1) -> None:
+        """Let the taker come to the end."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def _wait_for_company(self) -> None:
+        end_s = time.monotonic() + self._longest_s
+        while len(self._photos) < self._most and not self._ended and self._more():
+            left_s = end_s - time.monotonic()
+            if left_s <= 0:
+                return
+            self._changed.wait(left_s)

@@ -1,0 +1,73 @@
+"""A line whose taker waits for company: one that comes alone goes at once, and a backlog goes in few rounds."""
+
+import threading
+from pathlib import Path
+
+from daemon.line import Gathering, Plain
+from daemon.photo import Photo
+from tests.daemon.support import DEADLINE_S, identity, wait_until
+
+
+def photos(count: int, first: int = 0) -> list[Photo]:
+    return [Photo(Path(f"/in/{number}.jpg"), identity(number), 0.0) for number in range(first, first + count)]
+
+
+def taken(line: Gathering) -> tuple[threading.Thread, list[list[Photo]]]:
+    """Take one round in a thread of its own."""
+    rounds: list[list[Photo]] = []
+    thread = threading.Thread(target=lambda: rounds.append(line.take()))
+    thread.start()
+    return thread, rounds
+
+
+def test_a_photo_that_comes_alone_is_taken_at_once() -> None:
+    line = Gathering(10, lambda: False, longest_s=3600.0)
+    thread, rounds = taken(line)
+    (alone,) = photos(1)
+    line.put([alone])
+    thread.join(DEADLINE_S)
+    assert rounds == [[alone]]
+
+
+def test_while_more_is_about_to_come_the_taker_waits_until_the_round_is_full_or_nothing_follows() -> None:
+    more = threading.Event()
+    more.set()
+    line = Gathering(3, more.is_set, longest_s=3600.0)
+    five = photos(5)
+    line.put(five[:1])
+    thread, rounds = taken(line)
+    line.put(five[1:2])
+    thread.join(0.05)
+    assert rounds == [], "it did not wait"
+    line.put(five[2:4])
+    thread.join(DEADLINE_S)
+    assert rounds == [five[:3]]
+    more.clear()
+    line.put(five[4:])
+    assert line.take() == five[3:]
+
+
+def test_a_photo_is_never_kept_longer_than_the_limit() -> None:
+    line = Gathering(3, lambda: True, longest_s=0.01)
+    line.put(photos(1))
+    assert len(line.take()) == 1
+
+
+def test_the_end_comes_behind_all_that_waits_and_to_each_taker() -> None:
+    line = Gathering(2, lambda: True, longest_s=3600.0)
+    line.put(photos(3))
+    line.end()
+    assert [len(line.take()) for _ in range(3)] == [2, 1, 0]
+    plain = Plain(most=2)
+    plain.put(photos(3))
+    plain.end(2)
+    assert [len(plain.take()) for _ in range(4)] == [2, 1, 0, 0]
+
+
+def test_the_end_wakes_a_taker_that_waits() -> None:
+    for line in (Gathering(2, lambda: True, longest_s=3600.0), Gathering(2, lambda: False, longest_s=3600.0)):
+        thread, rounds = taken(line)
+        line.end()
+        wait_until(lambda: bool(rounds), "the end")  # noqa: B023
+        thread.join(DEADLINE_S)
+        assert rounds == [[]]
