@@ -69,6 +69,8 @@ def install(
         raise click.UsageError("--service-user needs root, and --user is without.")
     where = places(name, user=user)
     _check_who(user=user, dry_run=dry_run)
+    if not no_start and not dry_run:
+        _check_systemd(where.systemctl)
     wanted = wish(where, inbox, output, model, service_user)
     todo = steps(wanted, start=not no_start)
     if not todo:
@@ -117,6 +119,16 @@ def _check_who(*, user: bool, dry_run: bool) -> None:
         raise ServiceError("A service of the system needs root: call this with sudo, or make it your own with --user.")
     if user and os.geteuid() == 0:
         raise ServiceError("--user makes a service of the one who calls, and that is root now. Call it without sudo.")
+
+
+def _check_systemd(systemctl: tuple[str, ...]) -> None:
+    from daemon.install.steps import output
+
+    if output(*systemctl, "show", "--property=Version").returncode != 0:
+        raise ServiceError(
+            "No systemd answers here, so nothing can be started. On a machine that is only being prepared, call it "
+            "with --no-start; elsewhere something else must start `phototriage watch`."
+        )
 
 
 def _agreed(lines: list[str], *, dry_run: bool, yes: bool) -> bool:

@@ -103,7 +103,12 @@ def _commands(places: Places, files: list[File], *, start: bool) -> list[Step]:
     if not start:
         return [enable]
     reload = Command((*places.systemctl, "daemon-reload"), reloaded)
-    return [reload, enable, Command((*places.systemctl, "restart", places.unit), running)]
+    return [reload, enable, Command((*places.systemctl, "restart", places.unit), running, why=_last_words(places))]
+
+
+def _last_words(places: Places) -> tuple[str, ...]:
+    whose = ("--user",) if places.user else ()
+    return ("journalctl", *whose, "--no-pager", "--output=cat", "--lines=5", "--unit", places.unit)
 
 
 def _needs_reload(places: Places) -> bool:

@@ -128,11 +128,13 @@ class Command:
     Attributes:
         done: tells whether there is nothing to do; None, where it only makes sense after another step.
         left: what an uninstallation does not take back, in words.
+        why: a command that tells why this one failed.
     """
 
     words: tuple[str, ...]
     done: Callable[[], bool]
     left: str = ""
+    why: tuple[str, ...] = ()
 
     def is_done(self) -> bool:
         return self.done()
@@ -145,7 +147,10 @@ class Command:
         done = output(*self.words)
         if done.returncode != 0:
             said = " ".join((done.stderr or done.stdout).split()) or f"it ended with {done.returncode}"
-            raise ServiceError(f"{printable(' '.join(self.words))} failed: {printable(said)}")
+            why = (
+                "".join(f"\n  {printable(line)}" for line in output(*self.why).stdout.splitlines()) if self.why else ""
+            )
+            raise ServiceError(f"{printable(' '.join(self.words))} failed: {printable(said)}{why}")
         if self.left:
             record.left.append(self.left)
 

@@ -53,6 +53,7 @@ done
 cd "$root"
 pivot_root . .
 umount --lazy .
+mount --make-rshared / # as systemd does on a machine: what is mounted later reaches its services
 exec env -i container=phototriage-test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     setpriv --bounding-set=-sys_module,-sys_time,-sys_boot,-sys_rawio,-syslog,-mac_admin,-audit_control -- \
     /usr/lib/systemd/systemd --unit=multi-user.target --show-status=no --log-target=journal

@@ -94,6 +94,36 @@ def test_a_process_that_gets_no_further_is_killed_and_the_next_one_files(booted:
     booted.run("rm", f"/etc/systemd/system/phototriage@{alice}.service.d/impatient.conf")
 
 
+def test_a_mount_that_goes_and_comes_back_is_used_again_in_the_sandbox(booted: Machine, alice: str) -> None:
+    disk, folder = f"/run/disk-{alice}", f"/srv/{alice}"
+    booted.run("install", "-d", "-o", alice, disk)
+    booted.run("mount", "-t", "tmpfs", "phototriage-test", disk)
+    booted.run("install", "-d", "-o", alice, "-g", alice, f"{disk}/photos", f"{disk}/photos/inbox")
+    booted.run("mount", "--bind", f"{disk}/photos", folder)  # as a disk that somebody pulls and plugs in again
+    service = Service(booted, alice, folder)
+    assert f"srv-{alice}.mount" in booted.show(service.unit, "After")
+    service.drop("before.jpg", 1)
+    service.filed("before.jpg")
+    booted.run("umount", "--lazy", folder)
+    wait_until(lambda: "waiting until it can" in booted.journal(service.unit), "the word that the inbox is away")
+    booted.run("mount", "--bind", f"{disk}/photos", folder)
+    inode = service.drop("after.jpg", 2)
+    assert service.filed("after.jpg").stat().st_ino == inode
+    booted.run("systemctl", "stop", service.unit)
+    booted.run("umount", folder, disk)
+
+
+def test_an_installation_that_cannot_start_says_why_and_can_be_taken_back(booted: Machine, alice: str) -> None:
+    booted.run("install", "-d", "-m", "755", f"/srv/{alice}/sorted")  # of root
+    words = ("--inbox", f"/srv/{alice}/inbox", "--output", f"/srv/{alice}/sorted", "--yes")
+    done = booted.phototriage("service", "install", alice, *words, check=False)
+    assert done.returncode == 1
+    assert f"The output /srv/{alice}/sorted cannot be written (Permission denied)" in done.stderr
+    booted.run("chown", alice, f"/srv/{alice}/sorted")
+    booted.phototriage("service", "install", alice, *words)
+    assert booted.show(f"phototriage@{alice}.service", "ActiveState") == "active"
+
+
 def test_a_wrong_setting_is_said_once_and_not_tried_again(booted: Machine, alice: str) -> None:
     service = Service(booted, alice, f"/srv/{alice}")
     configuration = booted.inside(f"/etc/phototriage/{alice}.toml")
