@@ -15,6 +15,9 @@ def watch(settings: Settings) -> None:
     SIGTERM; what is under way finishes, the rest stays in the inbox. Every option is also an environment variable
     (PHOTOTRIAGE_INBOX) and a key of the --config file (inbox); flags win over variables, variables over the file.
 
+    A new model takes over without a stop when the model's file changes, or at once on SIGHUP (`systemctl reload`); one
+    that does not keep its contract is refused, and the old one works on. Settings are read at the start alone.
+
     \b
     Examples:
       phototriage watch --inbox ~/inbox --output ~/sorted

@@ -25,6 +25,7 @@ from daemon.layout import Layout, check_layout
 from daemon.ledger import Ledger
 from daemon.ledgers import LEDGER, reading
 from daemon.models.serving import rules_for
+from daemon.models.shelf import Shelf, called
 from daemon.notes import Notes
 from daemon.photo import Outcome, Photo
 from daemon.plan import Planner
@@ -54,7 +55,8 @@ def rehearse(settings: Settings) -> Report:
     inbox, output = _roots(settings.inbox, settings.output)
     report = Report(output, as_json=settings.as_json, quiet=settings.quiet)
     with ExitStack() as stack:
-        model = open_model(settings.model, settings.device, gpu_memory_mb=settings.gpu_memory)
+        file = Shelf(state_folder(inbox), called(settings.model)).path()
+        model = open_model(file, settings.device, gpu_memory_mb=settings.gpu_memory)
         check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
         check_layout(Layout(settings.layout), inbox, output)
         copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))

@@ -49,6 +49,7 @@ class Pipeline:
         clock: time.
         cores: how many threads read.
         done: called with photos whose way is over, from one thread.
+        look: called between batches, from one thread, every few seconds at least; must not take long.
         board: where it is noted how things go.
         buckets: batch sizes on CUDA, as far as they are known to fit.
         gpu_lost: called when nothing runs on the GPU in this process any more, with whether it had worked before; must
@@ -65,6 +66,7 @@ class Pipeline:
         *,
         cores: int,
         done: Callable[[list[Photo]], None],
+        look: Callable[[], None] | None = None,
         board: Board | None = None,
         buckets: Buckets | None = None,
         gpu_lost: Callable[[GpuLostError, bool], None] | None = None,
@@ -76,6 +78,7 @@ class Pipeline:
         self._clock = clock
         self._cores = cores
         self._done = done
+        self._look = look
         self._buckets = buckets or Buckets(clock)
         self._gpu_lost = gpu_lost
         self._classified = False
@@ -96,6 +99,10 @@ class Pipeline:
         self._guard.stop()
         self._intake.wake()
 
+    def wake(self) -> None:
+        """Make it look around at once; from any thread or a signal handler."""
+        self._intake.wake()
+
     def run(self, *, once: bool = False) -> None:
         """Work until `stop` is called; with `once`, until all that lies in the inbox has been dealt with."""
         with ExitStack() as stack:
@@ -106,6 +113,8 @@ class Pipeline:
             beats = self._board.stage("intake")
             while not self._stopping.is_set() and not (once and self._intake.finished_once()):
                 beats.begin()
+                if self._look is not None:
+                    self._look()
                 wait_s = LOOK_UP_S if once else self._filer.pause.left_s(LOOK_UP_S)
                 photos = self._intake.ready(self._free(once=once), wait_s)
                 self._enter(photos)

@@ -44,6 +44,21 @@ MIGRATIONS = (
     CREATE INDEX photos_held_inode ON photos (inode) WHERE held IS NOT NULL;
     CREATE INDEX photos_held_path ON photos (held) WHERE held IS NOT NULL;
     """,
+    # One row for each model that served or was tried; daemon/models/log.py says what the columns hold.
+    """
+    CREATE TABLE models (
+        id INTEGER PRIMARY KEY,
+        at REAL NOT NULL,
+        file BLOB NOT NULL,
+        what TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        labels TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        was_before BLOB NOT NULL,
+        over TEXT NOT NULL,
+        request TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 """Scripts; `PRAGMA user_version` counts those that a ledger has seen."""
 

@@ -2,32 +2,33 @@
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from contract.errors import GpuLostError, PhototriageError
-from contract.session import Model, open_model
 from contract.text import printable
 from daemon.anew import start_anew
 from daemon.buckets import Buckets
 from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.cores import usable_cores
-from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 from daemon.filer import Filer
 from daemon.guard import HANG_S, Guard
 from daemon.intake import Intake
-from daemon.layout import Layout, check_layout
 from daemon.ledger import Ledger
+from daemon.models.reload import Reloader
 from daemon.models.serving import Holder, Serving, rules_for
+from daemon.models.shelf import Shelf, called
+from daemon.models.wiring import fit_model, reloader, teller
 from daemon.modes import check_mode
 from daemon.notes import Notes
 from daemon.notify import notify
 from daemon.photo import Mode
 from daemon.pipeline import Pipeline
+from daemon.ready import say_ready
 from daemon.recovery import reconcile
 from daemon.report import Report
 from daemon.roots import (
@@ -35,7 +36,6 @@ from daemon.roots import (
     MountMissingError,
     RootError,
     adopt_roots,
-    check_folders,
     check_mounts,
     check_roots,
     lock_state,
@@ -45,7 +45,7 @@ from daemon.settings import Settings
 from daemon.sieve import Sieve
 from daemon.stop import Stop, signals
 from daemon.undo import finish_at_start
-from daemon.vitals.board import READY, STOPPING, Board
+from daemon.vitals.board import STOPPING, Board
 from daemon.vitals.herald import from_environment
 from daemon.vitals.keeper import Keeper
 from daemon.vitals.words import status_line
@@ -66,7 +66,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
     board.about = {"inbox": str(settings.inbox.resolve()), "output": str(settings.output.resolve())}
     state = state_folder(settings.inbox.resolve())
     with ExitStack() as stack:
-        stopped = stack.enter_context(signals())
+        stopped = stack.enter_context(signals(hang_up=not once))
         herald = from_environment(board, notify, report.say)
         keeper = stack.enter_context(Keeper(board, [herald], clock, report.say))
         keeper.listen(state)
@@ -74,9 +74,9 @@ def serve(settings: Settings, *, once: bool) -> Report:
         if roots is None:
             return report
         inbox, output = roots
-        model = open_model(settings.model, settings.device, gpu_memory_mb=settings.gpu_memory)
-        check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
-        check_layout(Layout(settings.layout), inbox, output)
+        shelf = Shelf(state, called(settings.model))
+        seen = shelf.looked()
+        model = fit_model(settings, inbox, output, seen.path)
         ledger = Ledger(state / "ledger.sqlite")
         stack.callback(ledger.close)
         stack.enter_context(_said())
@@ -90,14 +90,19 @@ def serve(settings: Settings, *, once: bool) -> Report:
         _recover(ledger, state, clock, report)
         buckets = Buckets(clock, report.say)
         warm(model, buckets)
-        models = Holder(Serving(model, rules_for(settings, model), settings.model))
+        models = Holder(Serving(model, rules_for(settings, model), seen.path))
         sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         guard = stack.enter_context(_guard(state, report, stopped))
-        pipeline = _pipeline(
-            settings, sieve, output, models, buckets, ledger, guard, lock, report, board, clock, once=once
-        )
+        anew = None
+        if not once:
+            tell = teller(state / "ledger.sqlite", report, board, models)
+            anew = stack.enter_context(closing(reloader(settings, inbox, output, models, shelf, seen, clock, tell)))
+        pipeline = _pipeline(settings, sieve, output, models, buckets, ledger, guard, lock, report, board, clock, anew)
         stopped.then(pipeline.stop)
-        _say_ready(report, board, settings, model, inbox, output)
+        if anew is not None:
+            stopped.reload = partial(_load_anew, anew, pipeline)
+            anew.begin()
+        say_ready(report, board, settings, models.current, shelf, inbox, output)
         with report.progress(sieve) if once else nullcontext():
             pipeline.run(once=once)
         board.phase = STOPPING
@@ -190,9 +195,9 @@ def _pipeline(
     report: Report,
     board: Board,
     clock: Clock,
-    *,
-    once: bool,
+    anew: Reloader | None,
 ) -> Pipeline:
+    once = anew is None
     intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
     filer = Filer(output, ledger, models.current.rules, clock, report.say)
     cores = settings.workers or usable_cores()
@@ -202,31 +207,13 @@ def _pipeline(
 
     return Pipeline(
         intake, models, filer, guard, clock, cores=cores, done=report.photos, board=board, buckets=buckets,
-        gpu_lost=gpu_lost,
+        gpu_lost=gpu_lost, look=anew.look if anew else None,
     )  # fmt: skip
 
 
-def _say_ready(report: Report, board: Board, settings: Settings, model: Model, inbox: Path, output: Path) -> None:
-    board.about["device"] = settings.device
-    board.serves(settings.model, model.sha256, model.contract.labels, model.provider, model.note)
-    board.phase = READY
-    board.stage("start").end()
-    labels = ", ".join(model.contract.labels)
-    why = f" ({model.note})" if model.note else ""
-    report.event(
-        "ready",
-        f"ready: {printable(settings.model.name)} knows {labels}; every photo is filed under one of them.\n"
-        f"ready: runs on the {model.provider.upper()}{why}; {printable(inbox)} -> {printable(output)}",
-        model=str(settings.model),
-        sha256=model.sha256,
-        labels=model.contract.labels,
-        provider=model.provider,
-        note=model.note,
-        inbox=str(inbox),
-        output=str(output),
-        process_s=round(time.process_time(), 3),
-    )
-    notify(f"READY=1\nSTATUS={status_line(board.facts())}")
+def _load_anew(anew: Reloader, pipeline: Pipeline) -> None:
+    anew.ask()
+    pipeline.wake()
 
 
 @contextmanager

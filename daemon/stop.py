@@ -1,5 +1,6 @@
-"""The wish to end: a signal, taken once, that the parts of the daemon can wait for."""
+"""The wishes that come as signals: to end, taken once, that the parts of the daemon can wait for; and to load anew."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -8,9 +9,15 @@ from types import FrameType
 
 
 class Stop:
-    """The wish to end, from a signal; calls the pipeline's `stop` once there is one."""
+    """The wish to end, from a signal; calls the pipeline's `stop` once there is one.
+
+    Attributes:
+        reload: called for SIGHUP, unless it comes because the terminal was closed in which the daemon was started.
+    """
 
     def __init__(self) -> None:
+        self.reload: Callable[[], None] = _nothing
+        self._terminal = next((number for number in range(3) if os.isatty(number)), None)
         self.event = threading.Event()
         self._asked = False
         self._action: Callable[[], None] = self.event.set
@@ -23,6 +30,13 @@ class Stop:
         self.event.set()
         self._action()
 
+    def hang_up(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        """Take SIGHUP: the wish to load anew, or from a terminal that is no more, to end."""
+        if self._terminal is not None and not os.isatty(self._terminal):
+            self.ask()
+        else:
+            self.reload()
+
     def then(self, action: Callable[[], None]) -> None:
         """Set what a signal does; at once if it came already."""
         self._action = action
@@ -31,12 +45,18 @@ class Stop:
 
 
 @contextmanager
-def signals() -> Iterator[Stop]:
-    """Yield what SIGTERM and SIGINT set, until the end of the block."""
+def signals(*, hang_up: bool = False) -> Iterator[Stop]:
+    """Yield what SIGTERM and SIGINT set, until the end of the block; on wish it takes SIGHUP too."""
     stop = Stop()
     before = {number: signal.signal(number, stop.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    if hang_up:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, stop.hang_up)
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,129 @@
+"""What the ledger remembers of models: which one served since when, which was refused and why, and who went back."""
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from contract.text import printable
+
+
+class What(StrEnum):
+    """What became of a model."""
+
+    STARTED = "started"
+    """It serves since a start."""
+    USED = "used"
+    """It took over while photos were filed."""
+    REFUSED = "refused"
+    """It was tried, and the one before works on."""
+    ROLLED_BACK = "rolled back"
+    """It serves again, for somebody asked to go back."""
+    UNCHANGED = "unchanged"
+    """It was asked for, and serves already."""
+    PLACED = "placed"
+    """It was put in place, or gone back to, while nothing ran: it serves from the next start on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the table `models`.
+
+    Attributes:
+        at_s: when, in seconds since 1970.
+        file: where it was read from.
+        what: became of it.
+        sha256: of its bytes; empty where nobody got so far.
+        labels: in the model's order.
+        reason: why it was refused.
+        before: file of the model that served until then.
+        over: what --model named, as the shelf calls it.
+        request: id of the `model use` or `model rollback` that asked for it.
+    """
+
+    at_s: float
+    file: Path
+    what: What
+    sha256: str = ""
+    labels: tuple[str, ...] = ()
+    reason: str = ""
+    before: Path = Path()
+    over: str = ""
+    request: str = ""
+
+    def sentence(self) -> str:
+        """Say it in one line."""
+        name, before = printable(self.file.name), printable(self.before.name)
+        knows = f"{name} ({self.sha256[:12]}), which knows {', '.join(map(printable, self.labels))}"
+        match self.what:
+            case What.REFUSED:
+                return f"{name} is refused, and {before} works on: {self.reason}"
+            case What.UNCHANGED:
+                return f"{name} is unchanged ({self.sha256[:12]}), and works on"
+            case What.ROLLED_BACK:
+                return f"back from {before} to {knows}"
+            case What.USED:
+                return f"{before} gave way to {knows}"
+            case What.PLACED:
+                return f"from the next start on photos are judged by {knows}"
+        return f"photos are judged by {knows}"
+
+
+def note(ledger: Path, entry: Entry) -> None:
+    """Write a row, durably; a daemon that files may be at work on the same ledger.
+
+    A start with the model that served last is no news, and leaves no row.
+
+    Raises:
+        sqlite3.Error: it cannot be written.
+    """
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        last = serving(connection) if entry.what is What.STARTED else None
+        if last is not None and (last.sha256, last.over) == (entry.sha256, entry.over):
+            return
+        connection.execute(
+            "INSERT INTO models (at, file, what, sha256, labels, reason, was_before, over, request)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                entry.at_s, os.fsencode(entry.file), entry.what.value, entry.sha256,
+                json.dumps(entry.labels, ensure_ascii=False), entry.reason, os.fsencode(entry.before),
+                entry.over, entry.request,
+            ),
+        )  # fmt: skip
+
+
+def entries(connection: sqlite3.Connection, limit: int = -1) -> list[Entry]:
+    """Return the rows, youngest first, at most `limit`; the connection's rows come by name."""
+    return [_entry(row) for row in connection.execute("SELECT * FROM models ORDER BY id DESC LIMIT ?", (limit,))]
+
+
+def serving(connection: sqlite3.Connection) -> Entry | None:
+    """Return the row of the model that serves, or served last; None before any did."""
+    served = (What.STARTED, What.USED, What.ROLLED_BACK)
+    marks = ", ".join(f"'{what.value}'" for what in served)
+    row = connection.execute(f"SELECT * FROM models WHERE what IN ({marks}) ORDER BY id DESC LIMIT 1").fetchone()
+    return _entry(row) if row else None
+
+
+def answer(connection: sqlite3.Connection, request: str) -> Entry | None:
+    """Return what became of a request; None while it is not decided."""
+    row = connection.execute("SELECT * FROM models WHERE request = ? ORDER BY id DESC", (request,)).fetchone()
+    return _entry(row) if row else None
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    return Entry(
+        row["at"],
+        Path(os.fsdecode(row["file"])),
+        What(row["what"]),
+        row["sha256"],
+        tuple(json.loads(row["labels"])),
+        row["reason"],
+        Path(os.fsdecode(row["was_before"])),
+        row["over"],
+        row["request"],
+    )

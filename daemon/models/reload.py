@@ -1,0 +1,164 @@
+"""A new model takes over without a stop: it is opened, proven and warmed beside the old one, which works on till then.
+
+Asked by a signal, by a wish on the shelf, or by a model file that changed and is at rest again. Whatever is wrong with
+the new one, the old one is kept. The swap itself is one assignment (`daemon/models/serving.py`).
+"""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from contract.errors import DeviceError, ModelError, PhototriageError
+from contract.text import printable
+from daemon.clock import Clock
+from daemon.models.log import Entry, What
+from daemon.models.serving import Holder, Serving
+from daemon.models.shelf import Looked, Shelf, Wish
+from daemon.notify import notify
+
+LOOK_S = 2.0
+"""How often the model's file is looked at; a change is taken when two looks agree."""
+END_S = 5.0
+"""How long the end of the daemon waits for a model that is just being opened."""
+DIED = "the daemon ended while it was tried. Ask for it again, or try it with --model"
+
+
+class Reloader:
+    """Watches over which model serves; `look` belongs to the pipeline's thread, `ask` to whoever has a wish.
+
+    Args:
+        holder: of the model that serves.
+        shelf: of the models in place.
+        seen: what the file of the model that serves looked like before it was read.
+        clock: time.
+        opened: opens a file for these folders and warms it; raises when it must not serve.
+        tell: takes what became of a model, from any thread.
+    """
+
+    def __init__(
+        self,
+        holder: Holder,
+        shelf: Shelf,
+        seen: Looked,
+        clock: Clock,
+        opened: Callable[[Path], Serving],
+        tell: Callable[[Entry], None],
+    ) -> None:
+        self._holder = holder
+        self._shelf = shelf
+        self._seen = seen
+        self._last = seen
+        self._clock = clock
+        self._opened = opened
+        self._tell = tell
+        self._asked = False
+        self._next_s = 0.0
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Say which model serves, and conclude what the last process did not live to tell."""
+        wish = self._shelf.tried()
+        if wish is not None:
+            self._tell(self._entry(What.REFUSED, self._file(wish), DIED, wish))
+            self._shelf.end()
+        self._tell(self._entry(What.STARTED, self._holder.current.file))
+
+    def ask(self) -> None:
+        """Load anew as soon as `look` is called; may be called by a signal's handler."""
+        self._asked = True
+
+    def look(self) -> None:
+        """See whether a model is to be loaded, and let a thread do so; costs a look at the clock most of the time."""
+        now_s = self._clock.monotonic_s()
+        if now_s < self._next_s and not self._asked:
+            return
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._next_s = now_s + LOOK_S
+        asked = self._asked
+        if asked:  # only then: a wish that comes between these two lines must not be dropped
+            self._asked = False
+        if asked or self._shelf.wanted() or self._changed():
+            self._thread = threading.Thread(target=self._reload, name="model", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Wait for a model that is being opened, but not for ever."""
+        if self._thread is not None:
+            self._thread.join(END_S)
+
+    def _changed(self) -> bool:
+        """Tell whether the file that is to serve is another than that which does, and at rest: two looks agree."""
+        found = self._shelf.looked()
+        settled, self._last = found == self._last, found
+        return settled and found.identity is not None and found != self._seen
+
+    def _reload(self) -> None:
+        notify(f"RELOADING=1\nMONOTONIC_USEC={int(self._clock.monotonic_s() * 1e6)}")
+        wish = None
+        file = self._holder.current.file
+        try:
+            wish = self._shelf.begin()
+            file = self._file(wish)
+            entry = self._take_over(wish)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the new model, the old one works on
+            entry = self._entry(What.REFUSED, file, _words(error), wish)
+            if wish is not None:
+                self._shelf.end()
+        self._tell(entry)
+        notify("READY=1")
+
+    def _take_over(self, wish: Wish | None) -> Entry:
+        path, sha256 = self._shelf.target(wish)
+        if wish is None:
+            self._seen = self._shelf.looked()  # also of one that is refused: it is not tried anew until it changes
+        serving, before = self._opened(path), self._holder.current
+        if sha256 and serving.model.sha256 != sha256:
+            raise ModelError(f"{printable(path)} is damaged: it is not the file that was put in place. Do so again.")
+        if serving.model.provider != before.model.provider:
+            raise DeviceError(
+                f"it would run on {serving.model.provider.upper()}, and the one at work does on "
+                f"{before.model.provider.upper()}. Start the daemon anew to change that"
+            )
+        if wish is not None:
+            self._shelf.grant(wish)
+            self._seen = self._shelf.looked()
+        self._holder.current = serving
+        return self._entry(self._what(serving, before, wish), path, "", wish, before.file)
+
+    def _what(self, serving: Serving, before: Serving, wish: Wish | None) -> What:
+        if wish is not None and wish.model is None:
+            return What.ROLLED_BACK
+        return What.UNCHANGED if serving.model.sha256 == before.model.sha256 else What.USED
+
+    def _file(self, wish: Wish | None) -> Path:
+        """Return the file that is meant, for the ledger; that of the model at work where none can be named."""
+        try:
+            return self._shelf.target(wish)[0]
+        except PhototriageError:
+            return self._holder.current.file
+
+    def _entry(
+        self, what: What, file: Path, reason: str = "", wish: Wish | None = None, before: Path | None = None
+    ) -> Entry:
+        now = self._holder.current
+        refused = what is What.REFUSED
+        return Entry(
+            self._clock.wall_s(),
+            file,
+            what,
+            "" if refused else now.model.sha256,
+            () if refused else now.model.contract.labels,
+            reason,
+            before or now.file,
+            self._shelf.over or "",
+            wish.id if wish else "",
+        )
+
+
+def _words(error: Exception) -> str:
+    """Return the reason in one line: ours is a sentence, others' may be anything."""
+    if isinstance(error, PhototriageError):
+        return " ".join(str(error).split())
+    first = (str(error).splitlines() or [""])[0][:300]
+    return printable(f"it cannot be used ({type(error).__name__}: {first})")

@@ -1,0 +1,74 @@
+"""Models and the rest of the daemon: which one a start opens, what it must be fit for, and where news of it go."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from contract.session import Model, open_model
+from daemon.classify import warm
+from daemon.clock import Clock
+from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
+from daemon.layout import Layout, check_layout
+from daemon.models.log import Entry, What, note
+from daemon.models.reload import Reloader
+from daemon.models.serving import Holder, Serving, rules_for
+from daemon.models.shelf import Looked, Shelf
+from daemon.report import Report
+from daemon.roots import check_folders
+from daemon.settings import Settings
+from daemon.vitals.board import Board
+
+
+def fit_model(settings: Settings, inbox: Path, output: Path, file: Path) -> Model:
+    """Open a model that may file from this inbox into this output.
+
+    Raises:
+        PhototriageError: it may not, and why.
+    """
+    model = open_model(file, settings.device, gpu_memory_mb=settings.gpu_memory)
+    check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
+    check_layout(Layout(settings.layout), inbox, output)
+    return model
+
+
+def reloader(
+    settings: Settings,
+    inbox: Path,
+    output: Path,
+    holder: Holder,
+    shelf: Shelf,
+    seen: Looked,
+    clock: Clock,
+    tell: Callable[[Entry], None],
+) -> Reloader:
+    """Return what lets a new model take over, with what was chosen bound to what --model names now."""
+    shelf.pin()
+
+    def opened(file: Path) -> Serving:
+        model = fit_model(settings, inbox, output, file)
+        warm(model)
+        return Serving(model, rules_for(settings, model), file)
+
+    return Reloader(holder, shelf, seen, clock, opened, tell)
+
+
+def teller(ledger: Path, report: Report, board: Board, holder: Holder) -> Callable[[Entry], None]:
+    """Return what brings news of a model to the ledger, to the log and to the status."""
+
+    def _tell(entry: Entry) -> None:
+        try:
+            note(ledger, entry)
+        except sqlite3.Error as error:
+            report.say(f"the ledger cannot be written, and misses this of a model: {error}")
+        if entry.what is What.STARTED:
+            return  # the ready line says it
+        sentence = f"model: {entry.sentence()}"
+        facts = {"what": entry.what.value, "file": str(entry.file), "sha256": entry.sha256, "labels": entry.labels}
+        report.event("model", sentence, **facts, reason=entry.reason)
+        if entry.what is What.REFUSED:
+            board.trouble(sentence)
+            return
+        model = holder.current.model
+        board.serves(entry.file, model.sha256, model.contract.labels, model.provider, model.note)
+
+    return _tell

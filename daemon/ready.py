@@ -1,0 +1,40 @@
+"""The ready line: which classes are known and that every photo is filed under one of them, what runs it, and where."""
+
+import time
+from pathlib import Path
+
+from contract.text import printable
+from daemon.models.serving import Serving
+from daemon.models.shelf import Shelf
+from daemon.notify import notify
+from daemon.report import Report
+from daemon.settings import Settings
+from daemon.vitals.board import READY, Board
+from daemon.vitals.words import status_line
+
+
+def say_ready(
+    report: Report, board: Board, settings: Settings, serving: Serving, shelf: Shelf, inbox: Path, output: Path
+) -> None:
+    """Say to user, supervisor and board that photos are filed from now on."""
+    model = serving.model
+    board.about["device"] = settings.device
+    board.serves(serving.file, model.sha256, model.contract.labels, model.provider, model.note)
+    board.phase = READY
+    board.stage("start").end()
+    file, labels = printable(serving.file.name), ", ".join(model.contract.labels)
+    why = f" ({model.note})" if model.note else ""
+    report.event(
+        "ready",
+        f"ready: {file}{shelf.remark()} knows {labels}; every photo is filed under one of them.\n"
+        f"ready: runs on the {model.provider.upper()}{why}; {printable(inbox)} -> {printable(output)}",
+        model=str(serving.file),
+        sha256=model.sha256,
+        labels=model.contract.labels,
+        provider=model.provider,
+        note=model.note,
+        inbox=str(inbox),
+        output=str(output),
+        process_s=round(time.process_time(), 3),
+    )
+    notify(f"READY=1\nSTATUS={status_line(board.facts())}")

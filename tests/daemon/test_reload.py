@@ -1,0 +1,163 @@
+"""When a model is loaded anew: a clock that is turned by hand, real files and real models."""
+
+import os
+import pty
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from contract.session import open_model
+from daemon.models.log import Entry, What
+from daemon.models.reload import LOOK_S, Reloader
+from daemon.models.serving import Holder, Serving
+from daemon.models.shelf import Shelf, called
+from tests.daemon.support import HandClock, command, digest, environment, roots, rules, wait_until, write
+from tests.daemon.swap import NEW, OLD, replace_model
+
+
+class House:
+    """A model file, a shelf and a reloader, and what was told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = write(folder / "model.onnx", OLD)
+        self.shelf = Shelf(folder, called(self.file))
+        self.clock = HandClock()
+        self.told: list[Entry] = []
+        self.provider = "cpu"
+        seen = self.shelf.looked()
+        self.holder = Holder(self._opened(self.file))
+        self.reloader = Reloader(self.holder, self.shelf, seen, self.clock, self._opened, self.told.append)  # type: ignore[arg-type]
+
+    def _opened(self, file: Path) -> Serving:
+        model = open_model(file, "cpu")
+        return Serving(replace(model, provider=self.provider), rules(), file)  # type: ignore[arg-type]
+
+    def look(self, turn_s: float = LOOK_S) -> list[What]:
+        """Look once, let what it began end, and return what was told by that."""
+        before = len(self.told)
+        self.clock.turn(turn_s)
+        self.reloader.look()
+        self.reloader.close()
+        return [entry.what for entry in self.told[before:]]
+
+    def serves(self) -> str:
+        return self.holder.current.model.sha256
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    built = House(tmp_path)
+    with closing(built.reloader):
+        yield built
+
+
+def test_a_file_that_changed_is_taken_once_two_looks_agree(house: House) -> None:
+    assert [house.look(), house.look()] == [[], []]
+    replace_model(house.file, NEW)
+    assert house.look() == []
+    assert house.look(LOOK_S / 2) == []
+    assert house.look() == [What.USED]
+    assert house.serves() == digest(NEW)
+    assert [house.look(), house.look()] == [[], []]
+
+
+def test_a_file_that_is_still_being_written_is_not_taken(house: House) -> None:
+    house.look()
+    with house.file.open("wb") as out:
+        for part in (NEW[:100], NEW[100:200], NEW[200:300]):
+            out.write(part)
+            out.flush()
+            assert house.look() == []
+        out.write(NEW[300:])
+    assert [house.look(), house.look()] == [[], [What.USED]]
+
+
+def test_a_file_that_is_refused_is_not_tried_again_until_it_changes(house: House) -> None:
+    replace_model(house.file, NEW[:-9])
+    assert [house.look() for _ in range(4)] == [[], [What.REFUSED], [], []]
+    assert house.serves() == digest(OLD)
+    replace_model(house.file, NEW)
+    assert [house.look(), house.look()] == [[], [What.USED]]
+
+
+def test_a_file_that_is_gone_leaves_the_model_at_work(house: House) -> None:
+    house.file.unlink()
+    assert [house.look(), house.look()] == [[], []]
+    house.reloader.ask()
+    assert house.look() == [What.REFUSED]
+    replace_model(house.file, NEW)
+    assert [house.look(), house.look()] == [[], [What.USED]]
+
+
+def test_who_asks_need_not_wait_for_two_looks(house: House) -> None:
+    house.look()
+    replace_model(house.file, NEW)
+    house.reloader.ask()
+    assert house.look(0.0) == [What.USED]
+
+
+def test_a_model_that_would_run_elsewhere_is_refused(house: House) -> None:
+    house.provider = "cuda"
+    house.reloader.ask()
+    assert house.look() == [What.REFUSED]
+    assert "CPU" in house.told[-1].reason
+    assert house.holder.current.model.provider == "cpu"
+
+
+def test_a_wish_is_taken_at_the_next_look_and_answered_by_its_id(house: House) -> None:
+    kept = house.shelf.put("garden.onnx", NEW, digest(NEW))
+    wish = house.shelf.wish(kept)
+    assert house.look() == [What.USED]
+    assert house.told[-1].request == wish.id
+    assert house.holder.current.file == house.shelf.path() != house.file
+    back = house.shelf.wish(None)
+    assert house.look() == [What.ROLLED_BACK]
+    assert house.told[-1].request == back.id
+    assert (house.serves(), house.holder.current.file) == (digest(OLD), house.file)
+    house.shelf.wish(None)
+    assert house.look() == [What.REFUSED]
+    assert "nothing to go back to" in house.told[-1].reason
+    assert [house.look(), house.look()] == [[], []]
+
+
+def test_a_model_that_is_not_what_was_put_in_place_is_refused(house: House) -> None:
+    kept = house.shelf.put("garden.onnx", NEW, digest(NEW))
+    house.shelf.wish(kept)
+    (house.shelf.folder / kept.file).write_bytes(OLD)
+    assert house.look() == [What.REFUSED]
+    assert "damaged" in house.told[-1].reason
+    assert house.shelf.path() == house.file
+
+
+def test_a_wish_that_the_last_process_did_not_survive_is_refused_at_the_start(house: House) -> None:
+    wish = house.shelf.wish(house.shelf.put("garden.onnx", NEW, digest(NEW)))
+    house.shelf.begin()
+    house.reloader.begin()
+    assert [(entry.what, entry.request) for entry in house.told] == [(What.REFUSED, wish.id), (What.STARTED, "")]
+    assert [house.look(), house.look()] == [[], []]
+    assert house.serves() == digest(OLD)
+
+
+def test_closing_the_terminal_ends_a_daemon_that_was_started_in_it(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    ours, its = pty.openpty()
+    words = command("watch", "--inbox", inbox, "--output", output)
+    with subprocess.Popen(
+        words, stdin=its, stdout=its, stderr=its, env=environment(), start_new_session=True
+    ) as process:
+        os.close(its)
+        seen = b""
+        while b"ready: runs" not in seen:
+            seen += os.read(ours, 4096)
+        process.send_signal(signal.SIGHUP)
+        while b"is unchanged" not in seen:
+            seen += os.read(ours, 4096)
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)  # as the shell does when its terminal is closed
+        wait_until(lambda: process.poll() is not None, "the end")
+        assert process.returncode == 0
