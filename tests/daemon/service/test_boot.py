@@ -105,7 +105,7 @@ def test_a_mount_that_goes_and_comes_back_is_used_again_in_the_sandbox(booted: M
     service.drop("before.jpg", 1)
     service.filed("before.jpg")
     booted.run("umount", "--lazy", folder)
-    wait_until(lambda: "waiting until it can" in booted.journal(service.unit), "the word that the inbox is away")
+    wait_until(lambda: f"nothing is mounted at {folder}" in booted.journal(service.unit), "the word of the pause")
     booted.run("mount", "--bind", f"{disk}/photos", folder)
     inode = service.drop("after.jpg", 2)
     assert service.filed("after.jpg").stat().st_ino == inode
