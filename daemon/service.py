@@ -46,8 +46,7 @@ from daemon.sieve import Sieve
 from daemon.stop import Stop, signals
 from daemon.undo import finish_at_start
 from daemon.vitals.board import STOPPING, Board
-from daemon.vitals.herald import from_environment
-from daemon.vitals.keeper import Keeper
+from daemon.vitals.kept import kept
 from daemon.vitals.words import status_line
 
 MOUNT_LOOK_S = 5.0
@@ -67,8 +66,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
     state = state_folder(settings.inbox.resolve())
     with ExitStack() as stack:
         stopped = stack.enter_context(signals(hang_up=not once))
-        herald = from_environment(board, notify, report.say)
-        keeper = stack.enter_context(Keeper(board, [herald], clock, report.say))
+        keeper = stack.enter_context(kept(board, clock, report.say, settings.metrics_file))
         keeper.listen(state)
         roots = _once_mounted(lambda: _roots(settings), board, report, stopped, once=once)
         if roots is None:

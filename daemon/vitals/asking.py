@@ -11,7 +11,7 @@ from daemon.photo import Outcome
 from daemon.records import MOVED
 from daemon.scan import scan
 from daemon.sieve import Sieve
-from daemon.vitals.keeper import STOPPED
+from daemon.vitals.keeper import LAST_WORD
 from daemon.vitals.place import NAME, connect
 
 TIMEOUT_S = 3.0
@@ -98,6 +98,6 @@ def _files(inbox: Path | None, output: Path | None) -> int | None:
 
 def _last_word(state: Path) -> dict[str, Any]:
     with suppress(OSError, ValueError):
-        facts = json.loads((state / STOPPED).read_text(encoding="utf-8"))
+        facts = json.loads((state / LAST_WORD).read_text(encoding="utf-8"))
         return {"stopped_at_s": facts["at_s"], "last_error": facts["last_error"], "model": facts["model"]}
     return {}

@@ -5,6 +5,7 @@ of the oldest waiting photo, is looked up when somebody asks, by functions that 
 """
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,8 @@ from daemon.photo import Photo
 from daemon.vitals.beats import Beats, bytes_moved, stuck_stage
 from daemon.vitals.tally import Tally
 
-STARTING, READY, PAUSED, DEGRADED, STUCK, STOPPING = "starting", "ready", "paused", "degraded", "stuck", "stopping"
+STATES = ("starting", "ready", "paused", "degraded", "stuck", "stopping", "stopped")
+STARTING, READY, PAUSED, DEGRADED, STUCK, STOPPING, STOPPED = STATES
 DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -41,7 +43,7 @@ class Board:
         moved: tells how many bytes a thread has read and written.
 
     Attributes:
-        phase: `starting`, `ready` or `stopping`, as the service goes through them.
+        phase: `starting`, `ready`, `stopping` or `stopped`, as the service goes through them.
         held: what the start waits for, such as a mount.
         about: what does not change while it runs: inbox, output, device.
         model: file, sha256, labels and note of the model that serves.
@@ -101,7 +103,7 @@ class Board:
             return STUCK, stuck
         troubles = self.troubles()
         paused = self.held or self.paused() or troubles.get("root", "") or troubles.get("scan", "")
-        if self.phase != STOPPING and paused:
+        if self.phase in (STARTING, READY) and paused:
             return PAUSED, paused.removeprefix("paused: ")
         if self.phase != READY:
             return self.phase, ""
@@ -129,6 +131,8 @@ class Board:
             "overflows": self.overflows(),
             "fallbacks": self.fallbacks,
             "starts_anew": starts_anew(),
+            "memory_bytes": _memory_bytes(),
+            "cpu_s": round(time.process_time(), 3),
         }
 
     def _degraded(self) -> bool:
@@ -138,3 +142,9 @@ class Board:
 
     def _why_cpu(self) -> str:
         return self.model.get("note") or "it ran on CUDA before, and runs on the CPU now"
+
+
+def _memory_bytes() -> int:
+    """Return the resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

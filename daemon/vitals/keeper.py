@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from daemon.clock import Clock
+from daemon.vitals import metrics
 from daemon.vitals.board import Board
-from daemon.vitals.listener import JSON, Answer, Listener
+from daemon.vitals.listener import JSON, TEXT, Answer, Listener
 from daemon.vitals.place import Place, SocketError
 
-STOPPED = "stopped.json"
+LAST_WORD = "stopped.json"
 """What was known at the last orderly end; gone while the daemon runs, and after one that was killed."""
+
+AFTER_ERROR_S = 1.0
 
 
 class Duty(Protocol):
@@ -77,20 +80,27 @@ class Keeper:
             return
         self._state = state
         with suppress(OSError):
-            (state / STOPPED).unlink()
+            (state / LAST_WORD).unlink()
         os.eventfd_write(self._wake, 1)
 
     def _run(self) -> None:
         while not self._ending:
-            now_s = self._clock.monotonic_s()
-            listener = self._listener
-            duties = [*self._duties, *([listener] if listener else [])]
-            for duty in duties:
-                duty.tick(now_s)
-            wait_s = min((duty.due_s() for duty in duties), default=float("inf")) - self._clock.monotonic_s()
-            for number in self._ready(listener, wait_s):
-                if listener is not None and number != self._wake:
-                    listener.serve(number, self._clock.monotonic_s())
+            try:
+                self._round()
+            except Exception as error:  # noqa: BLE001 - a question that fails must not stop the feeding of the watchdog
+                self._say(f"something is wrong in how the daemon says how it is: {error!r}")
+                self._ready(None, AFTER_ERROR_S)
+
+    def _round(self) -> None:
+        now_s = self._clock.monotonic_s()
+        listener = self._listener
+        duties = [*self._duties, *([listener] if listener else [])]
+        for duty in duties:
+            duty.tick(now_s)
+        wait_s = min((duty.due_s() for duty in duties), default=float("inf")) - self._clock.monotonic_s()
+        for number in self._ready(listener, wait_s):
+            if listener is not None and number != self._wake:
+                listener.serve(number, self._clock.monotonic_s())
 
     def _ready(self, listener: Listener | None, wait_s: float) -> list[int]:
         poller = select.poll()
@@ -105,10 +115,15 @@ class Keeper:
     def _answer(self, path: str) -> Answer | None:
         if path == "/status":
             return Answer("200 OK", JSON, json.dumps(self.board.facts()).encode() + b"\n")
+        if path == "/metrics":
+            try:
+                return Answer("200 OK", metrics.KIND, metrics.exposition(self.board.facts()))
+            except metrics.MetricsError as error:
+                return Answer("501 Not Implemented", TEXT, f"{error}\n".encode())
         return None
 
     def _leave_word(self) -> None:
         """Write down how it was at the end, for whoever asks a daemon that is down."""
         assert self._state is not None
         with suppress(OSError):  # nobody misses it but a curious user
-            (self._state / STOPPED).write_text(json.dumps(self.board.facts()), encoding="utf-8")
+            (self._state / LAST_WORD).write_text(json.dumps(self.board.facts()), encoding="utf-8")

@@ -33,7 +33,9 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "trouble", _trouble(facts)
     for note in facts.get("notes", ()):
         yield "note", note
-    yield "since", f"{_when(facts['began_at_s'])}, process {facts['pid']}" if "pid" in facts else ""
+    if "pid" in facts:
+        yield "since", f"{_when(facts['began_at_s'])}, process {facts['pid']}"
+        yield "uses", f"{facts['memory_bytes'] >> 20} MiB of memory, {facts['cpu_s']:,.1f} s of processor time so far"
 
 
 def _state(facts: Mapping[str, Any]) -> str:

@@ -97,5 +97,5 @@ def test_the_example_shows_every_key_with_its_default(root: Path) -> None:
     uncommented = tomllib.loads(re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE))
     options = {parameter.opts[0].lstrip("-").replace("-", "_"): parameter for parameter in watch.params}
     assert uncommented.keys() == options.keys() - {"config"}
-    for key in uncommented.keys() - {"inbox", "output", "model"}:
+    for key in uncommented.keys() - {"inbox", "output", "model", "metrics_file"}:
         assert uncommented[key] == options[key].get_default(click.Context(watch))

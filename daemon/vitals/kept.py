@@ -1,0 +1,33 @@
+"""Everything that looks after the vitals, put together for one run of the daemon."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from daemon.clock import Clock
+from daemon.notify import notify
+from daemon.vitals.board import Board
+from daemon.vitals.herald import from_environment
+from daemon.vitals.keeper import Duty, Keeper
+from daemon.vitals.textfile import TextFile
+
+
+@contextmanager
+def kept(board: Board, clock: Clock, say: Callable[[str], None], metrics_file: Path | None) -> Iterator[Keeper]:
+    """Tell the supervisor and write the metrics file until the end of the block; yields who is asked to listen.
+
+    Args:
+        board: what there is to tell.
+        clock: time.
+        say: takes a sentence for the user.
+        metrics_file: where metrics are written, if they are.
+
+    Raises:
+        MetricsError: they cannot be.
+    """
+    duties: list[Duty] = [from_environment(board, notify, say)]
+    with ExitStack() as stack:
+        if metrics_file is not None:
+            text_file = stack.enter_context(closing(TextFile(metrics_file, board, say, clock.monotonic_s())))
+            duties.append(text_file)
+        yield stack.enter_context(Keeper(board, duties, clock, say))
