@@ -177,8 +177,8 @@ class Pipeline:
         now_s = self._clock.monotonic_s()
         for photo in photos:
             photo.times_ms["total"] = 1e3 * (now_s - photo.noticed_s)
-        self._done(photos)
         self._board.done(photos)
+        self._done(photos)
         self._leave(photos)  # before the note that wakes the intake: it would go back to sleep without room
         self._intake.give_back(photos)
 
