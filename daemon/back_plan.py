@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon.companions import companion_name
-from daemon.filing import free_number, numbered, sha256_of
+from daemon.filing import free_number, numbered
 from daemon.intent import Intent
 from daemon.photo import Identity, Mode, Outcome
 from daemon.records import Record
+from daemon.same import sha256_of
 from daemon.scan import look_at
 
 

@@ -9,11 +9,11 @@ import click
 
 from contract.errors import PhototriageError
 from contract.text import printable
-from daemon.filing import sha256_of
 from daemon.history import Told, facts
 from daemon.ledgers import find_ledgers, reading, root_of
 from daemon.photo import Identity, Mode
 from daemon.records import MOVED, Record, about
+from daemon.same import sha256_of
 from daemon.when import local
 
 

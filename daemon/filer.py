@@ -10,7 +10,9 @@ from contract.publish import sync_directory
 from contract.text import printable
 from daemon.clock import Clock
 from daemon.companions import LATE_S, WAITS, Companions, companion_name, is_companion, photo_is_coming
+from daemon.doubts import Doubts, Owed
 from daemon.filing import SourceChangedError, free_name, sync_file
+from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.modes import place, why_not
 from daemon.pause import Pause, trouble_of_all
@@ -44,7 +46,8 @@ class Filer:
         self._rules = rules
         self._clock = clock
         self.pause = Pause(clock, say)
-        self._owed: dict[int, Outcome | None] = {}
+        self._owed: Owed = {}
+        self._doubts = Doubts()
         self._unsynced: dict[Path, Callable[[Path], None]] = {}
         self._planner = Planner(output, ledger, rules.layout, set_aside=rules.set_aside, made=self._owe_folder)
         self._companions = Companions()
@@ -81,6 +84,8 @@ class Filer:
         if obstacle:
             self._hold_up(photos, obstacle)
             return []
+        self._doubts.clear(self._owed)
+        photos = self._without_doubtful(photos)
         try:
             planned, later, obstacles = self._planner.plan(photos, self._companions)
         except sqlite3.Error as error:
@@ -94,6 +99,13 @@ class Filer:
             self._look_after_parts(photo)
         taken = [photo for photo in planned if photo.destination is None]
         return later + [photo for photo in taken if photo.outcome not in (Outcome.AGAIN, Outcome.GONE)]
+
+    def _without_doubtful(self, photos: list[Photo]) -> list[Photo]:
+        """Let photos wait of which it cannot be seen yet whether they were moved."""
+        for photo in photos:
+            if photo.path in self._doubts:
+                photo.outcome, photo.reason = Outcome.AGAIN, "whether it was moved cannot be seen now"
+        return [photo for photo in photos if photo.path not in self._doubts]
 
     def _follow(self, parts: list[Photo]) -> None:
         """File companions that come later than their photo; those whose photo has not come wait for it."""
@@ -133,37 +145,43 @@ class Filer:
         except (OSError, sqlite3.Error) as error:
             self._hold_up(planned, f"the ledger cannot be written, or what was filed before not be made safe ({error})")
             return
-        for photo in planned:
-            self._owed[next(rows)] = self._place(photo)
-            for part in photo.companions:
-                self._owed[next(rows)] = self._place(part) if photo.destination else None
+        for photo, intent in zip(planned, intents, strict=True):
+            self._place(photo, next(rows), intent)
+            for part, its in zip(photo.companions, intent.companions, strict=True):
+                row = next(rows)
+                if photo.destination:
+                    self._place(part, row, its)
+                else:
+                    self._owed[row] = None
         try:
             self.settle_debts()
         except (OSError, sqlite3.Error) as error:
             for photo in planned:
                 photo.reason = photo.reason or f"filed, but not yet safe from a power cut ({error})"
 
-    def _place(self, photo: Photo) -> Outcome | None:
-        """Bring one photo to its destination; returns the outcome for the ledger, None if nothing was done."""
+    def _place(self, photo: Photo, row: int, intent: Intent) -> None:
+        """Bring one photo to its destination, and note the outcome for the ledger: None if nothing was done."""
         target, mode = photo.destination, self._rules.mode
         assert target is not None
         try:
             place(mode, photo.path, photo.identity, photo.sha256, target)
-        except FileExistsError:
-            photo.destination = None
-            return None
         except SourceChangedError:
             photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
-            return None
+            self._owed[row] = None
+            return
         except OSError as error:
-            self._postpone(photo, error, why_not(mode, target, error))
-            return None
+            if not self._doubts.was_done(row, intent, self._owed):
+                if isinstance(error, FileExistsError):
+                    photo.destination = None
+                else:
+                    self._postpone(photo, error, why_not(mode, target, error))
+                return
         self.pause.end()
         photo.stays = mode is not Mode.MOVE
         self._owe_syncs(photo.path, target)
         if photo.outcome is Outcome.FAILED and photo.follows is None:
             self._explain(photo, target)
-        return photo.outcome
+        self._owed[row] = photo.outcome
 
     def _look_after_parts(self, photo: Photo) -> None:
         """Let companions that were not filed wait: for their photo, or to follow it where it lies now."""

@@ -15,7 +15,8 @@ from pathlib import Path
 from contract.publish import sync_directory
 from daemon.photo import Identity
 from daemon.rename import rename_noreplace
-from daemon.scan import look_at
+from daemon.same import is_same_file, sha256_of
+from daemon.scan import look_anew, look_at
 
 MAX_NAME_BYTES = 255
 MAX_EXTENSION_BYTES = 32
@@ -99,7 +100,7 @@ def move(source: Path, identity: Identity, sha256: str, target: Path) -> None:
             raise
         _move_across(source, identity, sha256, target)
         return
-    if look_at(target) != identity:  # replaced or written to between the look and the rename
+    if not is_same_file(target, look_at(target), identity, sha256):  # replaced or written to since the look
         _put_back(target, source)
         raise SourceChangedError
 
@@ -126,7 +127,7 @@ def _move_across(source: Path, identity: Identity, sha256: str, target: Path) ->
     publish_copy(source, identity, sha256, target)
     try:
         sync_directory(target.parent)
-        if look_at(source) != identity:
+        if look_anew(source) != identity:
             raise SourceChangedError  # our copy is of an older state; what stands at the source is newer
         source.unlink()
     except SourceChangedError:
@@ -172,12 +173,6 @@ def _copy(source: Path, identity: Identity, temporary: Path) -> None:
             writer.flush()
             shutil.copystat(source, temporary)
             os.fsync(writer.fileno())
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_file(path: Path) -> None:

@@ -12,7 +12,7 @@ from daemon.clock import Clock
 from daemon.lookout import Check, Lookout, Say, unchecked
 from daemon.photo import Identity, Photo
 from daemon.retry import Known, Retries
-from daemon.scan import look_at, look_closely_at
+from daemon.scan import look_anew, look_at, look_closely_at
 from daemon.settle import Settler, Sign
 from daemon.sieve import Sieve
 from daemon.vitals.board import Waiting
@@ -184,11 +184,12 @@ class Intake:
         if seen is None or not self._retries.may_try(path, seen[0], now_s):
             return
         identity, changed_s = seen
-        if self._settler.see(path, identity, sign, now_s, self._clock.wall_s() - changed_s):
+        far = self._lookout.ground.is_far(path.parent)
+        if self._settler.see(path, identity, sign, now_s, self._clock.wall_s() - changed_s, far=far):
             self._settle(path, identity, now_s)
 
     def _look(self, path: Path, now_s: float) -> None:
-        identity = look_at(path)
+        identity = (look_anew if self._lookout.ground.is_far(path.parent) else look_at)(path)
         if identity is None:
             self._settler.forget(path)
         else:
@@ -202,7 +203,8 @@ class Intake:
         announced = settled.sign is not Sign.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
         relpath = path.parent.relative_to(self._sieve.inbox)
-        photo = Photo(path, identity, settled.since_s, announced, relpath, waited_s)
+        on_share = self._lookout.ground.is_share(path.parent)
+        photo = Photo(path, identity, settled.since_s, announced, relpath, waited_s, on_share)
         (self._announced if announced else self._found).append(photo)
 
     def _take_back(self, photo: Photo) -> None:
@@ -218,7 +220,6 @@ class Intake:
             return
         scans = self._lookout.scans
         for path in self._lookout.paths(wanted=self._wants_scan()):
-            self._settler.far(far=self._lookout.far)  # known since the scan began
             if path not in self._settler:
                 self._notice(path, Sign.FOUND)
             if self._waiting() >= MAX_WAITING:

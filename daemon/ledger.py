@@ -15,6 +15,7 @@ from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.intent import Intent, intent_of
 from daemon.photo import Identity, Outcome
+from daemon.same import is_on_share
 from daemon.schema import MIGRATIONS, TAKEN_BACK
 
 __all__ = ["Intent", "Ledger", "LedgerError"]
@@ -123,19 +124,25 @@ class Ledger:
 
         It may be called from another thread than the rest. A file that was filed is known by inode, size and time
         wherever it lies, and in its place also when its device has another number, as after a restart. One that was
-        taken back is known in its place alone, until it is changed or renamed.
+        taken back is known in its place alone, until it is changed or renamed. On shares that give files other numbers
+        at each mount, place, size and time must do.
         """
+        facts: dict[str, str | bytes | int] = {
+            "place": os.fsencode(path), "device": str(identity.device), "inode": str(identity.inode),
+            "size": identity.size, "mtime_ns": identity.mtime_ns, "same_time_ns": SAME_TIME_NS,
+        }  # fmt: skip
         row = self._reader.execute(
             "SELECT 1 FROM photos WHERE held IS NOT NULL AND undoes IS NULL AND inode = :inode AND size = :size"
             " AND mtime_ns = :mtime_ns AND (device = :device OR held = :place)"
             " UNION ALL SELECT 1 FROM photos WHERE held = :place AND undoes IS NOT NULL AND size = :size"
             " AND abs(mtime_ns - :mtime_ns) < :same_time_ns LIMIT 1",
-            {
-                "place": os.fsencode(path), "device": str(identity.device), "inode": str(identity.inode),
-                "size": identity.size, "mtime_ns": identity.mtime_ns, "same_time_ns": SAME_TIME_NS,
-            },
-        ).fetchone()  # fmt: skip
-        return row is not None
+            facts,
+        ).fetchone()
+        return row is not None or (self._in_place(facts) and is_on_share(path.parent))
+
+    def _in_place(self, facts: dict[str, str | bytes | int]) -> bool:
+        here = "held = :place AND undoes IS NULL AND size = :size AND mtime_ns = :mtime_ns"
+        return self._reader.execute(f"SELECT 1 FROM photos WHERE {here} LIMIT 1", facts).fetchone() is not None
 
     def root(self, role: str) -> tuple[str, Path] | None:
         """Return the recorded marker and mount point of a root (`inbox`, `output`), or None if there is none yet."""

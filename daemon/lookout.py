@@ -10,7 +10,7 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.clock import Clock
-from daemon.mounts import mount_of
+from daemon.ground import Ground, survey
 from daemon.scan import scan
 from daemon.sieve import Sieve
 from daemon.watch import Report, Watcher, watch_fault
@@ -68,7 +68,7 @@ class Lookout:
         self._at_once = False  # set by other threads; taken down when a scan begins, which sees all from then on
         self._troubles: dict[str, str] = {}
         self.scans = 0
-        self.far = False
+        self.ground = Ground(sieve.inbox)
 
     def troubles(self) -> dict[str, str]:
         """Return what is the matter now, by topic; empty texts for what is over. Any thread may ask."""
@@ -123,7 +123,7 @@ class Lookout:
             yield from self._names()
         self.scans += 1
         now_s = self._clock.monotonic_s()
-        heard = self._watcher is not None and not self.far
+        heard = self._watcher is not None and not self.ground.any_far()
         self._next_s = now_s + max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * (now_s - started_s))
 
     def _may_scan(self) -> bool:
@@ -140,18 +140,10 @@ class Lookout:
         return True
 
     def _see_where(self) -> None:
-        """Find out what mount the inbox is on, which may be another one than before."""
-        here = mount_of(self._sieve.inbox)
-        there = mount_of(self._output) if self._output is not None else here
-        if here is None:
-            return
+        """Find out what mounts the inbox is on, which may be others than before."""
         deaf = self._watcher is not None and self._watcher.deaf
-        self.far = here.is_share or deaf or (there is not None and there.number != here.number)
-        why = ""
-        if self._watch and here.is_share:
-            why = f"the inbox lies on a share ({here.kind}), where the kernel does not say what other machines do"
-        elif deaf:
-            why = f"the kernel says nothing of what happens in the inbox (on {here.kind})"
+        self.ground = survey(self._sieve.inbox, self._output, recursive=self._sieve.recursive, deaf=deaf)
+        why = self.ground.why_polled() if self._watch else ""
         self._tell("share", why and f"{why}: it is looked through every few seconds", "what arrives is announced")
 
     def _names(self) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """What kind of file system a folder lies on: on a share the kernel announces nothing that other machines do."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ _SHARES = frozenset(
         *("coda", "ncpfs", "gfs2", "ocfs2", "virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "fuse"),
     )
 )
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
 _FSTAB = Path("/etc/fstab")
 
 
@@ -48,6 +50,17 @@ def mount_of(folder: Path) -> Mount | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def mounts_in(folder: Path) -> dict[Path, Mount]:
+    """Return what is mounted inside a folder, by the folder that it is mounted at."""
+    found = {}
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+            path = Path(os.fsdecode(_ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), line.split()[4])))
+            if path != folder and path.is_relative_to(folder) and (mount := mount_of(path)) is not None:
+                found[path] = mount
+    return found
 
 
 def mount_that_is_away(path: Path, fstab: Path = _FSTAB) -> Path | None:

@@ -73,6 +73,7 @@ class Photo:
         announced: whether an event announced it; otherwise a scan found it, and how long it lay there is not known.
         relpath: its folder below the inbox, empty for the inbox itself.
         waited_s: how long this very file has failed to decode so far, as the intake knows it.
+        on_share: whether the time of its last change is by another machine's clock.
         unchanged_s: age of its last change by the wall clock; negative if that lies in the future.
         sha256: of its bytes, hexadecimal.
         pixels: its input to the network, uint8 [size, size, 3]; dropped once it is classified.
@@ -100,6 +101,7 @@ class Photo:
     announced: bool = False
     relpath: Path = Path()
     waited_s: float = 0.0
+    on_share: bool = False
     unchanged_s: float = 0.0
     sha256: str = ""
     pixels: Pixels | None = None

@@ -8,10 +8,11 @@ from pathlib import Path
 from contract.text import printable
 from daemon.companions import Companions, companion_name
 from daemon.decide import DUPLICATES_FOLDER
-from daemon.filing import MAX_NAME_BYTES, free_number, numbered, sha256_of, shortened
+from daemon.filing import MAX_NAME_BYTES, free_number, numbered, shortened
 from daemon.layout import DEFAULT_LAYOUT, Layout
 from daemon.ledger import Ledger
 from daemon.photo import Outcome, Photo
+from daemon.same import sha256_of
 from daemon.taken import taken_at
 
 Obstacles = dict[int, tuple[OSError, str]]

@@ -12,10 +12,11 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.publish import sync_directory
 from contract.text import printable
-from daemon.filing import sha256_of, sync_file, temporary_beside
+from daemon.filing import sync_file, temporary_beside
 from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.photo import Identity, Mode, Outcome
+from daemon.same import is_same_file, sha256_of
 from daemon.why import write_why
 
 SAME_TIME_NS = 2_000_000_000
@@ -75,7 +76,7 @@ def settle(intent: Intent) -> Outcome | None:
             write_why(intent.destination, intent.source.name, intent.reason)
     sync_directory(intent.destination.parent)
     if intent.mode is Mode.MOVE:
-        _finish_move(intent.source, source == intent.identity)
+        _finish_move(intent.source, is_same_file(intent.source, source, intent.identity, intent.sha256))
     return intent.becomes
 
 

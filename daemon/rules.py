@@ -9,6 +9,8 @@ from daemon.intent import Intent
 from daemon.layout import Layout
 from daemon.photo import Mode, Outcome, Photo
 
+CLOCKS_DIFFER_S = 86_400.0
+"""How far the clock of a share's server may be from ours: a day, for some take another zone for theirs."""
 TOP = 5
 """How many of the most probable classes the ledger keeps."""
 
@@ -43,7 +45,9 @@ def judge(photo: Photo, rules: Rules) -> None:
     if photo.scores is not None:
         verdict = decide(photo.scores, rules.labels, rules.thresholds)
     elif photo.fault is not None:
-        unchanged_s = max(photo.unchanged_s, photo.waited_s)
+        # By another machine's clock, only what is past doubt counts.
+        unchanged_s = photo.unchanged_s - (CLOCKS_DIFFER_S if photo.on_share else 0.0)
+        unchanged_s = max(unchanged_s, photo.waited_s)
         verdict = decide_fault(photo.fault, unchanged_s, rules.give_up_after_s)
         if photo.fault.reason is not Reason.UNREADABLE:  # which no time mends: its tries just get rarer
             photo.again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)

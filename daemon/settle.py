@@ -14,7 +14,6 @@ The cases from the field that it exists for:
 import heapq
 from dataclasses import dataclass
 from enum import Enum
-from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +42,7 @@ class Settled(NamedTuple):
 class _Waiting:
     identity: Identity
     sign: Sign
+    far: bool
     since_s: float
     due_s: float
 
@@ -57,17 +57,11 @@ class Settler:
     """
 
     def __init__(self, closed_s: float = 0.05, found_s: float = 0.25, far_s: float = 2.0) -> None:
-        self._near_s = {Sign.MOVED_IN: 0.0, Sign.CLOSED: closed_s, Sign.FOUND: found_s}
-        self._far_s = {**self._near_s, Sign.FOUND: far_s}
-        self.far(far=False)
+        near_s = {Sign.MOVED_IN: 0.0, Sign.CLOSED: closed_s, Sign.FOUND: found_s}
+        self._wait_s = {False: near_s, True: {**near_s, Sign.FOUND: far_s}}
         self._waiting: dict[Path, _Waiting] = {}
         self._due: list[tuple[float, int, Path]] = []
         self._count = 0
-
-    def far(self, *, far: bool) -> None:
-        """Say where the inbox lies from now on: on a share or another file system than the output, or near it."""
-        self._wait_s = self._far_s if far else self._near_s
-        self._rests_s = inf if far else self._near_s[Sign.FOUND] + COARSE_S  # a share has a clock of its own
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -79,7 +73,9 @@ class Settler:
         """Return when each file that waits was noticed; another thread may ask."""
         return {path: waiting.since_s for path, waiting in list(self._waiting.items())}
 
-    def see(self, path: Path, identity: Identity, sign: Sign, now_s: float, unchanged_s: float = 0.0) -> bool:
+    def see(
+        self, path: Path, identity: Identity, sign: Sign, now_s: float, unchanged_s: float = 0.0, *, far: bool = False
+    ) -> bool:
         """Take note of a file; a stronger sign than the one known hastens it, a weaker one changes nothing.
 
         Args:
@@ -88,16 +84,18 @@ class Settler:
             sign: by which it was noticed.
             now_s: the time.
             unchanged_s: age of its last change, by the clock of the file system; negative if that lies in the future.
+            far: it lies on a share, which has a clock of its own, or will be filed to another file system.
 
         Returns:
             Whether it need not wait, so that this look may count as the second one too.
         """
-        known = self._waiting.get(path)
-        if known is not None and known.identity == identity and self._wait_s[sign] >= self._wait_s[known.sign]:
+        known, waits_s = self._waiting.get(path), self._wait_s[far]
+        if known is not None and known.identity == identity and waits_s[sign] >= waits_s[known.sign]:
             return False
         since_s = now_s if known is None else known.since_s
-        wait_s = 0.0 if sign is Sign.FOUND and unchanged_s >= self._rests_s else self._wait_s[sign]
-        self._wait(path, _Waiting(identity, sign, since_s, now_s + wait_s))
+        rests = sign is Sign.FOUND and not far and unchanged_s >= waits_s[sign] + COARSE_S
+        wait_s = 0.0 if rests else waits_s[sign]
+        self._wait(path, _Waiting(identity, sign, far, since_s, now_s + wait_s))
         return wait_s == 0.0
 
     def next_due_s(self) -> float | None:
@@ -124,7 +122,8 @@ class Settler:
             del self._waiting[path]
             return Settled(known.since_s, known.sign)
         sign = Sign.CLOSED if known.sign is Sign.MOVED_IN else known.sign
-        self._wait(path, _Waiting(identity, sign, known.since_s, now_s + self._wait_s[sign]))
+        due_s = now_s + self._wait_s[known.far][sign]
+        self._wait(path, _Waiting(identity, sign, known.far, known.since_s, due_s))
         return None
 
     def forget(self, path: Path) -> None:

@@ -13,6 +13,7 @@ from contract.errors import PhotoError, Reason
 from daemon import filer as filer_module
 from daemon.companions import COMPANION_EXTENSIONS, LATE_S, MAX_WAITING, WAITS, Companions, companion_name, is_companion
 from daemon.filer import Filer
+from daemon.intent import Intent
 from daemon.modes import place
 from daemon.photo import Mode, Outcome, Photo
 from tests.daemon.support import (
@@ -206,11 +207,11 @@ def test_a_companion_whose_own_move_fails_follows_with_the_next_batch(
     inbox, output = roots(tmp_path)
     real = Filer._place
 
-    def meddled(self: Filer, photo: Photo) -> Outcome | None:
+    def meddled(self: Filer, photo: Photo, row: int, intent: Intent) -> None:
         """Take the name of the companion at the last moment."""
         if photo.follows is not None and photo.follows_row is None:
             write(output / "red" / "a.xmp", b"theirs")
-        return real(self, photo)
+        real(self, photo, row, intent)
 
     monkeypatch.setattr(Filer, "_place", meddled)
     with opened_filer(output, tmp_path / "l") as filer:

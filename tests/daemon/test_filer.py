@@ -9,6 +9,7 @@ import pytest
 
 from contract.errors import PhotoError, Reason
 from daemon.filer import OUTPUT_AWAY, Filer, Rules
+from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.photo import Outcome, Photo
 from daemon.scan import MARKER
@@ -190,11 +191,10 @@ def test_what_its_owner_takes_away_at_once_does_not_hold_up_the_next(
     inbox, output = roots(tmp_path)
     real = Filer._place
 
-    def taken_away(self: Filer, photo: Photo) -> Outcome | None:
-        outcome = real(self, photo)
+    def taken_away(self: Filer, photo: Photo, row: int, intent: Intent) -> None:
+        real(self, photo, row, intent)
         if photo.path.name == "0.jpg":
             shutil.rmtree(output / "red") if gone == "class folder" else (output / "red" / "0.jpg").unlink()
-        return outcome
 
     monkeypatch.setattr(Filer, "_place", taken_away)
     photos = [scored(write(inbox / f"{number}.jpg", plain("red"))) for number in range(3)]

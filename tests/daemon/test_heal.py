@@ -78,8 +78,7 @@ def test_what_is_found_far_away_must_look_the_same_for_two_seconds_and_what_is_a
     for far, sign, wait_s in (
         (True, Sign.FOUND, 2.0), (False, Sign.FOUND, 0.25), (True, Sign.CLOSED, 0.05), (True, Sign.MOVED_IN, 0.0),
     ):  # fmt: skip
-        settler.far(far=far)
-        settler.see(path, identity(), sign, 10.0)
+        settler.see(path, identity(), sign, 10.0, far=far)
         assert settler.next_due_s() == pytest.approx(10.0 + wait_s)
         assert settler.look(path, identity(), 10.0 + wait_s) is not None
 

@@ -1,0 +1,80 @@
+"""On what mounts an inbox and its output lie: which files are far from where they are filed, or on a share."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from contract.text import printable
+from daemon.mounts import Mount, mount_of, mounts_in
+
+
+class Ground(NamedTuple):
+    """What was found at one look.
+
+    Attributes:
+        inbox: the folder.
+        here: what it lies on; None where that cannot be found out.
+        inner: mounts inside the inbox, by their folder.
+        there: the numbers of all mounts that the output has.
+        deaf: no event came for a file of ours.
+    """
+
+    inbox: Path
+    here: Mount | None = None
+    inner: Mapping[Path, Mount] = {}
+    there: frozenset[int] = frozenset()
+    deaf: bool = False
+
+    def is_far(self, folder: Path) -> bool:
+        """Tell whether what is found in a folder of the inbox is waited for longer.
+
+        That is where others change it unseen, and where it is copied and then removed: its writer would go on into
+        nothing.
+        """
+        mount = self._mount(folder)
+        if mount is None or self.deaf:
+            return self.deaf
+        return mount.is_share or (bool(self.there) and self.there != {mount.number})
+
+    def is_share(self, folder: Path) -> bool:
+        """Tell whether a folder of the inbox lies on a share: then its clock is another machine's."""
+        mount = self._mount(folder)
+        return mount is not None and mount.is_share
+
+    def any_far(self) -> bool:
+        """Tell whether anything in the inbox is far."""
+        return any(self.is_far(folder) for folder in (self.inbox, *self.inner))
+
+    def why_polled(self) -> str:
+        """Say why events are not relied on; empty if they are."""
+        for folder in (self.inbox, *self.inner):
+            mount = self._mount(folder)
+            if mount is not None and mount.is_share:
+                what = "the inbox" if folder == self.inbox else printable(folder)
+                return f"{what} lies on a share ({mount.kind}), where the kernel does not say what other machines do"
+        if self.deaf and self.here is not None:
+            return f"the kernel says nothing of what happens in the inbox (on {self.here.kind})"
+        return ""
+
+    def _mount(self, folder: Path) -> Mount | None:
+        if self.inner:
+            for above in (folder, *folder.parents):
+                if above in self.inner:
+                    return self.inner[above]
+        return self.here
+
+
+def survey(inbox: Path, output: Path | None, *, recursive: bool, deaf: bool) -> Ground:
+    """Look where an inbox and its output lie now, which may be elsewhere than before.
+
+    Args:
+        inbox: the folder.
+        output: where photos are filed; None where that does not matter.
+        recursive: whether what is mounted inside the inbox matters.
+        deaf: no event came for a file of ours.
+    """
+    there: set[int] = set()
+    if output is not None:
+        mounts = (mount_of(output), *mounts_in(output).values())
+        there = {mount.number for mount in mounts if mount is not None}
+    return Ground(inbox, mount_of(inbox), mounts_in(inbox) if recursive else {}, frozenset(there), deaf)

@@ -1,0 +1,43 @@
+"""Whether a file is the one that an intent names, also where numbers of files do not last.
+
+Shares through FUSE number their files anew at each mount, and give a file that was renamed another number; a disk that
+is mounted again may be another device. There the content, its size and its time have to tell.
+"""
+
+import hashlib
+from pathlib import Path
+
+from daemon.mounts import mount_of
+from daemon.photo import Identity
+
+
+def is_same_file(path: Path, found: Identity | None, identity: Identity, sha256: str) -> bool:
+    """Tell whether what was found at a path is the file that `identity` names.
+
+    Args:
+        path: where it was found.
+        found: what was found there.
+        identity: as it was before.
+        sha256: of its content; empty if that was never read.
+
+    Raises:
+        OSError: it cannot be read now.
+    """
+    if found is None or found == identity:
+        return found is not None
+    if (found.size, found.mtime_ns) != (identity.size, identity.mtime_ns):
+        return False
+    mounted_anew = found.inode == identity.inode  # so the device is another
+    return (mounted_anew or is_on_share(path.parent)) and (not sha256 or sha256_of(path) == sha256)
+
+
+def is_on_share(folder: Path) -> bool:
+    """Tell whether a folder lies on a share."""
+    mount = mount_of(folder)
+    return mount is not None and mount.is_share
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
