@@ -7,6 +7,7 @@ descriptor of the folder, as /proc/self/fd/N/status.sock.
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from contract.errors import PhototriageError
 from contract.text import printable
 
 NAME = "status.sock"
-BACKLOG = 16
+BACKLOG = 64
 _UMASK = 0o117  # what is left is 0660: for the service's user and group
 
 
@@ -48,12 +49,20 @@ def _connect(folder: int, timeout_s: float) -> socket.socket:
         raise FileNotFoundError(f"{NAME} is no socket")
     caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     caller.settimeout(timeout_s)
+    until_s = time.monotonic() + timeout_s
     try:
-        caller.connect(f"/proc/self/fd/{folder}/{NAME}")
+        while True:
+            try:
+                caller.connect(f"/proc/self/fd/{folder}/{NAME}")
+            except BlockingIOError:  # too many stand in line
+                if time.monotonic() > until_s:
+                    raise TimeoutError("too many others ask") from None
+                time.sleep(0.01)
+            else:
+                return caller
     except BaseException:
         caller.close()
         raise
-    return caller
 
 
 class Place:
