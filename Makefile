@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo training test lint lock clean
+.PHONY: help run demo training test lint bench lock clean
 unexport PYTHONPATH
 
 RUN := .venv/bin
@@ -35,7 +35,7 @@ test: lint ## check everything: lint, types, import fences, all tests
 	@requirements/venv.sh .venv-test-daemon test-daemon
 	@echo "== the contract and the daemon, in an environment without TensorFlow"
 	@! $(DAEMON)/python -c 'import tensorflow' 2>/dev/null || { echo "TensorFlow is in .venv-test-daemon"; exit 1; }
-	@$(DAEMON)/python $(PYTEST) tests/contract tests/daemon
+	@$(DAEMON)/python $(PYTEST) tests/contract tests/daemon tests/benchmarks
 	@echo "== training, convert and the house, and that the daemon loads nothing of them where they are installed"
 	@$(TEST)/python $(PYTEST) tests/training tests/convert tests/house tests/daemon/test_bad_input.py
 
@@ -46,6 +46,14 @@ lint: ## check style, types and import fences
 	@$(TEST)/ruff format --quiet --check . || { echo "mend with: $(TEST)/ruff format ."; exit 1; }
 	@$(TEST)/mypy
 	@fences=$$($(TEST)/lint-imports --no-logo) || { echo "$$fences"; exit 1; }
+
+bench: ## measure this machine in a few minutes, and draw docs/throughput.svg (docs/benchmarks.md)
+	@requirements/venv.sh .venv-test test
+	@for part in startup idle latency scale export; do \
+	  echo "== $$part"; $(TEST)/python -m benchmarks.$$part --short || exit 1; \
+	done
+	@echo "== throughput"
+	@$(TEST)/python -m benchmarks.throughput --short --chart docs/throughput.svg
 
 lock: ## make the lock files in requirements/ anew (newest versions: make lock UPGRADE=--upgrade)
 	@requirements/venv.sh .venv-test test

@@ -1,27 +1,27 @@
 """Export every backbone that a recipe may name, and hold its logits against Keras's.
 
-    python benchmarks/backbones.py [NAME ...]
+    python -m benchmarks.backbones [NAME ...]
 
 Weights are random, for only one backbone's are at hand, and then answers hardly vary from photo to photo, so that an
 export test would prove little. So batch norms get the statistics of drawn scenes, shaken at random, the temperature is
 the spread of the logits across photos, and the difference is given relative to it. Takes minutes.
 """
 
-import sys
+import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from benchmarks.common import finish, parser, tell
+from benchmarks.told import Row, Told
 from contract.drawing import KINDS, draw_scene
 from contract.geometry import Geometry, to_input
 from convert import export, gate
 from convert.clean import clean, node_counts
 from training.backbones import BACKBONES
 
+MEANING = "Largest difference of a logit between ONNX Runtime and Keras, of its spread across photos; 0.002 is allowed."
 LIMIT = 2e-3
 """fp32 through a hundred random layers; a wrong pass is off by the spread itself."""
 
@@ -63,8 +63,8 @@ def centred(logits: Any) -> Any:
     return logits - logits.mean(axis=1, keepdims=True)
 
 
-def compared(name: str) -> float:
-    """Print what became of one backbone; returns the largest difference relative to the spread across photos."""
+def compared(name: str) -> Row:
+    """What became of one backbone, with the largest difference relative to the spread across photos."""
     started, size_px = time.process_time(), 96 if BACKBONES[name].smallest_px > 64 else 64
     geometry = Geometry(size_px=size_px)
     images = np.stack([to_input(draw_scene(kind, seed, (160, 120)), geometry) for seed in range(4) for kind in KINDS])
@@ -79,20 +79,34 @@ def compared(name: str) -> float:
     off = np.abs(np.log(np.where(seen, answers, 1)) - np.log(answers.max(axis=1, keepdims=True)))
     due = np.abs(logits / spread - (logits / spread).max(axis=1, keepdims=True))
     worst = float(np.abs(off - due)[seen].max())
-    before, after = node_counts(plain), node_counts(model)
-    print(
-        f"{name:<18}{sum(before.values()):>5} -> {sum(after.values()):>4} nodes   {worst:.1e} of the spread   "
-        f"{time.process_time() - started:.0f} s   {', '.join(f'{count} {op}' for op, count in after.items())}",
-        flush=True,
-    )
-    return worst
+    return {
+        "backbone": name,
+        "nodes as exported": sum(node_counts(plain).values()),
+        "nodes": sum(node_counts(model).values()),
+        "of the spread": float(f"{worst:.1e}"),
+        "CPU s": round(time.process_time() - started),
+    }
 
 
 def main() -> None:
-    export.keras_on_cpu()
-    failed = [name for name in sys.argv[1:] or BACKBONES if not compared(name) < LIMIT]
+    options = parser("backbones", __doc__, "MobileNetV2 alone")
+    options.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(BACKBONES)}")
+    arguments = options.parse_args()
+    told = measured(arguments)
+    finish("backbones", arguments, told)
+    failed = [row["backbone"] for row in told.rows if not row["of the spread"] < LIMIT]
     if failed:
         raise SystemExit(f"off by {LIMIT:g} of the spread or more: {', '.join(failed)}")
+
+
+def measured(arguments: argparse.Namespace) -> Told:
+    """One row for each backbone."""
+    export.keras_on_cpu()
+    rows = []
+    for name in arguments.names or (["MobileNetV2"] if arguments.short else BACKBONES):
+        tell(f"{name}")
+        rows.append(compared(name))
+    return Told(rows, {"largest": max(row["of the spread"] for row in rows)}, MEANING)
 
 
 if __name__ == "__main__":

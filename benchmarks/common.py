@@ -1,7 +1,6 @@
 """What all benchmarks share: their options, where they work, and how they end."""
 
 import argparse
-import datetime
 import shutil
 import sys
 import tempfile
@@ -78,8 +77,7 @@ def record(page: Path, name: str, told: Told, options: str) -> None:
     _, closed, after = rest.partition(end)
     if not (found and closed):
         raise SystemExit(f"{page} has no place for the results of {name}: {begin} ... {end}")
-    today = datetime.datetime.now(tz=datetime.UTC).date()
     words = options.replace("--record", "").split()
     command = " ".join(["python", "-m", f"benchmarks.{name.partition(' ')[0]}", *words])
-    intro = f"{today:%d %B %Y}, `{command}`: {machine.words()}; load {machine.busy()}."
+    intro = f"{machine.today()}, `{command}`: {machine.words()}; load {machine.busy()}."
     page.write_text(f"{before}{begin}\n{intro}\n\n{told.markdown()}\n{end}{after}", encoding="utf-8")

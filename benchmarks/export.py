@@ -1,6 +1,6 @@
 """Measure what cleaning the graph and smaller precisions bring, side by side in one run.
 
-    python benchmarks/export.py [RUN] [--batches 1,4,16,64] [--rounds 15] [--json]
+    python -m benchmarks.export [RUN] [--batches 1,4,16,64] [--rounds 15]
 
 Graphs: `plain` as tf2onnx exports it, `fp32` after this project's passes, `fp16` and `int8` made from it. RUN is a run
 folder, whose validation photos int8 is calibrated on; without one, MobileNetV2 at 224 pixels with random weights is
@@ -11,9 +11,7 @@ the provider that was asked for; `elsewhere` counts those that do not.
 """
 
 import argparse
-import json
 import statistics
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -22,8 +20,8 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from benchmarks.common import finish, parser
+from benchmarks.told import Row, Told
 from contract.geometry import Geometry
 from contract.gpu import cuda_obstacle
 from contract.session import run_session
@@ -31,6 +29,7 @@ from convert import export, lower
 from convert.clean import clean, node_counts
 from convert.photos import parity_photos
 
+MEANING = "Speed over that of the cleaned fp32 graph, in neighbouring calls: above 1 is faster."
 CUDA = [("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC"}), "CPUExecutionProvider"]
 
 
@@ -78,9 +77,7 @@ def seconds(session: ort.InferenceSession, images: np.ndarray[Any, np.dtype[np.u
     return clock() - started
 
 
-def measure(
-    models: dict[str, bytes], provider: str, size_px: int, batches: list[int], rounds: int
-) -> list[dict[str, Any]]:
+def measure(models: dict[str, bytes], provider: str, size_px: int, batches: list[int], rounds: int) -> list[Row]:
     """One row per batch size and graph."""
     providers = CUDA if provider == "cuda" else ["CPUExecutionProvider"]
     sessions, opening = {}, {}
@@ -88,7 +85,7 @@ def measure(
         sessions[name], opening[name] = opened(data, providers)
         if (provider == "cuda") != ("CUDA" in sessions[name].get_providers()[0]):
             raise SystemExit(f"asked for {provider}, got {sessions[name].get_providers()[0]}")
-    rows = []
+    rows: list[Row] = []
     for batch in batches:
         images = np.random.default_rng(batch).integers(0, 256, (batch, size_px, size_px, 3), np.uint8)
         for session in sessions.values():
@@ -111,13 +108,18 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", nargs="?", type=Path)
-    parser.add_argument("--batches", default="1,4,16,64", help="comma-separated batch sizes")
-    parser.add_argument("--rounds", default=15, type=int, help="calls of each graph per batch size")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+    options = parser("export", __doc__, "batches of 1 and 16, three calls each")
+    options.add_argument("run", nargs="?", type=Path)
+    options.add_argument("--batches", default="1,4,16,64", help="comma-separated batch sizes")
+    options.add_argument("--rounds", default=15, type=int, help="calls of each graph per batch size")
+    arguments = options.parse_args()
+    if arguments.short:
+        arguments.batches, arguments.rounds = "1,16", 3
+    finish("export", arguments, measured(arguments))
 
+
+def measured(arguments: argparse.Namespace) -> Told:
+    """All graphs, on the CPU and where it can be had on CUDA."""
     model, geometry, temperature, photos = network(arguments.run)
     size_px = geometry.size_px
     plain = export.to_onnx(model, temperature, size_px)
@@ -125,20 +127,20 @@ def main() -> None:
     graphs["int8"] = lower.to_int8(clean(plain, even_pads=False), parity_photos(photos, geometry, 128).images)
     models = {name: graph.SerializeToString() for name, graph in graphs.items()}
     obstacle = cuda_obstacle()
-    rows = []
+    rows: list[Row] = []
     for provider in ["cpu"] if obstacle else ["cpu", "cuda"]:
         rows += measure(models, provider, size_px, [int(n) for n in arguments.batches.split(",")], arguments.rounds)
-    nodes = {name: node_counts(graph) for name, graph in graphs.items()}
-    if arguments.json:
-        print(json.dumps({"nodes": nodes, "rows": rows, "cuda": obstacle or "measured"}))
-        return
-    for name, counts in nodes.items():
-        print(f"{name:<6}{sum(counts.values())} nodes: {', '.join(f'{n} {op}' for op, n in counts.items())}")
-    print("  ".join(f"{name:>8}" for name in rows[0]))
-    for row in rows:
-        print("  ".join(f"{value!s:>8}" for value in row.values()))
+    notes = [_nodes(name, node_counts(graph)) for name, graph in graphs.items()]
     if obstacle:
-        print(f"CUDA not measured: {obstacle}.")
+        notes.append(f"CUDA was not measured: {obstacle}.")
+    alone = {
+        row["graph"]: row["x fp32"] for row in rows if row["batch"] == rows[0]["batch"] and row["provider"] == "cpu"
+    }
+    return Told(rows, {f"{name} x fp32": alone[name] for name in ("plain", "int8")}, MEANING, notes)
+
+
+def _nodes(name: str, counts: dict[str, int]) -> str:
+    return f"{name}: {sum(counts.values())} nodes: {', '.join(f'{count} {op}' for op, count in counts.items())}."
 
 
 if __name__ == "__main__":

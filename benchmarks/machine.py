@@ -1,5 +1,6 @@
 """What a figure was measured on: it goes with every table."""
 
+import datetime
 import os
 import platform
 from importlib import metadata
@@ -14,7 +15,17 @@ def words() -> str:
         f"{name} {found}" for name in ("onnxruntime", "pillow", "tensorflow") if (found := _version(name))
     )
     system = f"{platform.system()} {platform.release().partition('-')[0]}"
-    return f"{usable_cores()} cores of {_processor()}, {system}, Python {platform.python_version()}, {versions}"
+    return f"{processor()}, {system}, Python {platform.python_version()}, {versions}"
+
+
+def processor() -> str:
+    """Its name, and how many of its cores this program may use."""
+    return f"{usable_cores()} cores of {_name()}"
+
+
+def today() -> str:
+    """The date, as it stands beside a figure."""
+    return f"{datetime.datetime.now(tz=datetime.UTC).date():%d %B %Y}"
 
 
 def busy() -> float:
@@ -22,7 +33,7 @@ def busy() -> float:
     return round(os.getloadavg()[0], 1)
 
 
-def _processor() -> str:
+def _name() -> str:
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -21,6 +21,8 @@ from contract.drawing import KINDS, draw_scene
 SCENES = ROOT.parent / "shared" / "scenes" / "test"
 DISTINCT = {"small": 1000, "2mp": 32, "12mp": 24, "progressive": 24, "png": 12, "webp": 24}
 """How many there are of each kind; a longer backlog repeats them."""
+DRAWN = 60
+"""At most, where there are no scenes to make them from."""
 MIX = "mix"
 MIXES = (*DISTINCT, MIX)
 TWO, TWELVE = (1632, 1224), (4000, 3000)
@@ -43,8 +45,9 @@ def made(work: Path, kind: str, scenes: Path | None = None) -> list[Path]:
     done = folder.with_suffix(".done")
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        for number, scene in enumerate(_scenes(source, DISTINCT[kind])):
-            tell(f"making photos: {kind} {number + 1} of {DISTINCT[kind]}")
+        count = DISTINCT[kind] if source else min(DISTINCT[kind], DRAWN)
+        for number, scene in enumerate(_scenes(source, count)):
+            tell(f"making photos: {kind} {number + 1} of {count}")
             ending, data = _MAKERS[kind](scene, np.random.default_rng(number))
             (folder / f"{number:04d}{ending}").write_bytes(data)
         done.touch()

@@ -1,7 +1,6 @@
 """What a setting's value may be; anything else is wrong usage, with a sentence that says so."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +41,7 @@ class Pattern(click.ParamType[str]):
 
 
 class FolderOrFile(click.Path):
-    """A path with something in it: an empty one, as from an unset shell variable, would be the working directory.
-
-    It is not looked at here, as click would: on a dead mount that never ends, and what uses the path says more.
-    """
+    """A path with something in it: an empty one, as from an unset shell variable, would be the working directory."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -54,7 +50,7 @@ class FolderOrFile(click.Path):
         """Return the path; an empty one is wrong usage."""
         if value == "":
             self.fail("The path is empty.", param, ctx)
-        return Path(os.fsdecode(value))
+        return super().convert(value, param, ctx)
 
 
 class Template(click.ParamType[str]):

@@ -63,6 +63,8 @@ class Scene:
 def main() -> None:
     options = parser("latency", __doc__, "12 drops of each way: rough")
     options.add_argument("--drops", type=int, default=100, help="of each way, at rest and under load")
+    options.add_argument("--ways", default=",".join(WAYS), help=f"some of {','.join(WAYS)}")
+    options.add_argument("--backlog", type=int, default=0, metavar="N", help="photos, instead of as many as last")
     options.add_argument("--kind", choices=list(DISTINCT), default="small", help="of photo")
     options.add_argument("--photos", type=Path, help="folder of photos to make others from: ../shared/scenes/test")
     add_model(options)
@@ -81,9 +83,9 @@ def measured(arguments: argparse.Namespace) -> Told:
         tight_s = statistics.median([own_work_s(own.model, photos[0]) for _ in range(30)][5:])
         taken: list[tuple[Scene, list[float]]] = []
         for loaded in (False, True):
-            for way in WAYS:
+            for way in arguments.ways.split(","):
                 for who in (OURS, NAIVE):
-                    load = _lasting(way, arguments.drops, tight_s) if loaded else 0
+                    load = (arguments.backlog or _lasting(way, arguments.drops, tight_s)) if loaded else 0
                     scene = Scene(who, way, load, arguments.drops, photos, arguments.model)
                     tell(f"{who}, {way}, {'behind a backlog' if loaded else 'at rest'}")
                     taken.append((scene, _drop(scene, place / f"{len(taken)}", own)))
@@ -105,8 +107,8 @@ def _lasting(way: str, drops: int, own_s: float) -> int:
 def _row(who: str, scene: Scene | None, seconds: Sequence[float], base_ms: float) -> Row:
     ordered = sorted(1e3 * each for each in seconds)
 
-    def at(share: float) -> float:
-        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
+    def at(share: float) -> float | None:
+        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else None
 
     return {
         "who": who,
@@ -116,7 +118,7 @@ def _row(who: str, scene: Scene | None, seconds: Sequence[float], base_ms: float
         "p50 ms": at(0.5),
         "p95 ms": at(0.95),
         "p99 ms": at(0.99),
-        "x own": round(at(0.5) / base_ms, 2),
+        "x own": round(statistics.median(ordered) / base_ms, 2) if ordered else None,
     }
 
 

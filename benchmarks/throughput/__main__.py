@@ -11,7 +11,8 @@ Takers, each a process of its own on the same photos, in turns:
 
 `photos/s` is the rate at work: loading and warming up are not in it, and of the daemon it is the steady rate, between
 a tenth and nine tenths of the backlog. `with start` is from the start of the process to its end. Photos come from the
-page cache for everyone. Keras takes part once, and is left out where TensorFlow is not installed.
+page cache for everyone. Keras takes part once, with fewer photos (`with start` is then reckoned for all of them), and
+is left out where TensorFlow is not installed. --chart draws the rates as shares of the bound.
 """
 
 import argparse
@@ -19,8 +20,10 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmarks import machine
 from benchmarks.common import add_model, finish, parser, tell, workplace
 from benchmarks.photos import MIXES, made
+from benchmarks.throughput.chart import chart
 from benchmarks.throughput.takers import BOUNDS, DAEMON, DATASET, PREDICT, SLOW, Race, Seen, clear, in_turns, takers
 from benchmarks.told import Row, Told
 
@@ -40,11 +43,15 @@ def main() -> None:
     options.add_argument("--photos-each", type=int, default=0, metavar="N", help="in a backlog, instead of --seconds")
     options.add_argument("--photos", type=Path, help="folder of photos to make others from: ../shared/scenes/test")
     options.add_argument("--keras-model", default="random", help="a run's model.keras: MobileNetV2 of random weights")
+    options.add_argument("--chart", type=Path, metavar="FILE.svg", help="draw the rates as well")
     add_model(options)
     arguments = options.parse_args()
     if arguments.short:
         arguments.rounds, arguments.seconds = 1, 2.0
-    finish("throughput", arguments, measured(arguments))
+    told = measured(arguments)
+    if arguments.chart:
+        arguments.chart.write_text(chart(told.rows, f"{machine.today()}, {machine.processor()}"), encoding="utf-8")
+    finish("throughput", arguments, told)
 
 
 def measured(arguments: argparse.Namespace) -> Told:

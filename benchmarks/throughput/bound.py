@@ -50,7 +50,7 @@ def threads(paths: Sequence[Path], model: Path, cores: int) -> None:
         thread.start()
     for thread in team:
         thread.join()
-    ended(start, len(paths))
+    ended(start)
 
 
 def processes(paths: Sequence[Path], model: Path, cores: int) -> None:
@@ -64,7 +64,7 @@ def processes(paths: Sequence[Path], model: Path, cores: int) -> None:
     start = began()
     gate.wait()
     cpu_s = sum(spent.get() for _ in team)
-    ended(start, len(paths), cpu_s)
+    ended(start, cpu_s)
     for process in team:
         process.join()
 

@@ -30,7 +30,7 @@ def main() -> None:
             pixels = np.asarray(image.convert("RGB").resize((side, side)))
         scores = session.run(None, {"images": pixels[np.newaxis]})[0]
         shutil.move(path, output / labels[int(scores[0].argmax())] / path.name)
-    ended(start, len(paths))
+    ended(start)
 
 
 if __name__ == "__main__":

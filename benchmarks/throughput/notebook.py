@@ -31,18 +31,16 @@ def network(model: str, classes: int, side: int) -> Any:
     return keras.Model(images, keras.layers.Dense(classes, activation="softmax")(features))
 
 
-def predict(model: Any, folder: Path, side: int, file: Callable[[Path, Any], None]) -> int:
+def predict(model: Any, folder: Path, side: int, file: Callable[[Path, Any], None]) -> None:
     """One photo, one call, one copy."""
     import keras
 
-    paths = listed(folder)
-    for path in paths:
+    for path in listed(folder):
         image = keras.utils.load_img(path, target_size=(side, side))
         file(path, model.predict(keras.utils.img_to_array(image)[None], verbose=0)[0])
-    return len(paths)
 
 
-def dataset(model: Any, folder: Path, side: int, file: Callable[[Path, Any], None]) -> int:
+def dataset(model: Any, folder: Path, side: int, file: Callable[[Path, Any], None]) -> None:
     """A dataset of the folder, one call for all, then the copies."""
     import keras
 
@@ -51,7 +49,6 @@ def dataset(model: Any, folder: Path, side: int, file: Callable[[Path, Any], Non
     )
     for path, scores in zip(photos.file_paths, model.predict(photos, verbose=0), strict=True):
         file(Path(path), scores)
-    return len(photos.file_paths)
 
 
 def main() -> None:
@@ -69,7 +66,8 @@ def main() -> None:
     size = BATCH if how == "dataset" else 1
     loaded.predict(np.zeros((size, int(side), int(side), 3), np.float32), verbose=0)
     start = began()
-    ended(start, {"predict": predict, "dataset": dataset}[how](loaded, Path(folder), int(side), file))
+    {"predict": predict, "dataset": dataset}[how](loaded, Path(folder), int(side), file)
+    ended(start)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def began() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
-def ended(start: tuple[float, float], photos: int, children_cpu_s: float = 0.0) -> None:
+def ended(start: tuple[float, float], children_cpu_s: float = 0.0) -> None:
     """Say how it went, as one line of JSON."""
     cpu_s = time.process_time() - start[1] + children_cpu_s
-    print(json.dumps({"seconds": time.perf_counter() - start[0], "cpu_s": cpu_s, "photos": photos}), flush=True)
+    print(json.dumps({"seconds": time.perf_counter() - start[0], "cpu_s": cpu_s}), flush=True)

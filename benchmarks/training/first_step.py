@@ -23,7 +23,9 @@ class Watch(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Puts a watch on the step once its module is loaded."""
 
     def __init__(self, told: Path) -> None:
-        self._told, self._steps, self._spec = told, [], None
+        self._told = told
+        self._steps: list[dict[str, float]] = []
+        self._spec: Any = None
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != TRAINER:
@@ -36,7 +38,12 @@ class Watch(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._spec.loader.exec_module(module)
         trainer = module.TensorFlowTrainer
         step = trainer.train_on_batch
-        trainer.train_on_batch = lambda model, x, *rest, **named: (self.noted(x), step(model, x, *rest, **named))[1]
+
+        def noted_step(model: Any, x: Any, *rest: Any, **named: Any) -> Any:
+            self.noted(x)
+            return step(model, x, *rest, **named)
+
+        trainer.train_on_batch = noted_step
 
     def noted(self, photos: Any) -> None:
         """Note the first step, and end at the first one on photos."""

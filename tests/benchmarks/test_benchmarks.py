@@ -1,0 +1,108 @@
+"""Each benchmark runs, and prints its table, its figures and what they mean; no time is judged."""
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import machine
+from benchmarks.common import record
+from benchmarks.photos import MIXES, WEIGHS_MB, made
+from benchmarks.throughput.chart import NAMES, chart
+from benchmarks.throughput.takers import BOUNDS, DAEMON, DATASET, LOOP, PREDICT
+from benchmarks.told import Told
+
+TINY = {
+    "throughput": ["--mixes", "small", "--rounds", "1", "--photos-each", "48"],
+    "latency": ["--ways", "moved in", "--drops", "2", "--backlog", "40"],
+    "scale": ["--most", "200"],
+    "idle": ["--seconds", "0.2"],
+    "startup": ["--rounds", "1"],
+}
+
+
+def run(root: Path, *words: str) -> str:
+    done = subprocess.run([sys.executable, "-m", *words], cwd=root, capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_benchmark_runs_and_prints_what_it_found_as_json(name: str, root: Path, tmp_path: Path) -> None:
+    told = json.loads(run(root, f"benchmarks.{name}", *TINY[name], "--json", "--work", str(tmp_path / "work")))
+    assert told["rows"]
+    assert len({tuple(row) for row in told["rows"]}) == 1, "all rows have the same columns"
+    assert told["meaning"].endswith(".")
+    assert machine.processor() in told["machine"]
+    left = {path.name for path in (tmp_path / "work").iterdir()}
+    assert left <= {"photos-1"}, "what was measured with is removed"
+
+
+def test_the_list_names_every_benchmark_and_each_says_what_it_does(root: Path) -> None:
+    listed = run(root, "benchmarks")
+    folder = root / "benchmarks"
+    names = {path.parent.name for path in folder.glob("*/__main__.py")}
+    names |= {path.stem for path in folder.glob("*.py") if 'if __name__ == "__main__"' in path.read_text()} - {
+        "__main__"
+    }
+    assert names
+    assert {name for name in names if f"benchmarks.{name} " not in listed} == set()
+    page = (root / "docs" / "benchmarks.md").read_text()
+    assert {name for name in names if f"benchmarks.{name}" not in page} == set()
+
+
+def test_a_table_is_readable_in_a_terminal_and_on_a_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    told = Told([{"who": "a", "ms": 1.5}, {"who": "bb", "ms": None}], {"ratio": 2.0}, "Means a lot.", ["Left out: c."])
+    told.show(False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["who   ms", "  a  1.5", " bb    -"]
+    assert lines[3].startswith("ratio: 2. Means a lot.")
+    assert lines[4] == "Left out: c."
+    page = tmp_path / "page.md"
+    page.write_text("Before.\n<!-- part -->\nold\n<!-- end of part -->\nAfter.\n")
+    record(page, "part", told, "--short --record")
+    text = page.read_text()
+    assert text.startswith("Before.\n<!-- part -->\n")
+    assert text.endswith("<!-- end of part -->\nAfter.\n")
+    assert "old" not in text
+    assert "`python -m benchmarks.part --short`" in text
+    assert "| bb | - |" in text
+
+
+def test_a_result_without_a_place_on_the_page_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- other -->\n<!-- end of other -->\n")
+    with pytest.raises(SystemExit, match="no place for the results of part"):
+        record(page, "part", Told([{"a": 1}], {}, "."), "")
+
+
+def test_every_benchmark_has_its_place_on_the_page(root: Path) -> None:
+    page = (root / "docs" / "benchmarks.md").read_text()
+    for name in (*TINY, "export", "backbones"):
+        assert f"<!-- {name} -->" in page
+        assert f"<!-- end of {name} -->" in page
+
+
+def rates(mix: str) -> list[dict[str, Any]]:
+    found = {DAEMON: 95.0, BOUNDS[0]: 90.0, BOUNDS[1]: 100.0, LOOP: 30.0, PREDICT: 2.5, DATASET: 20.0}
+    return [{"mix": mix, "taker": taker, "photos/s": rate} for taker, rate in found.items()]
+
+
+def test_the_chart_shows_each_rate_as_a_share_of_the_faster_bound() -> None:
+    assert set(NAMES) == set(MIXES)
+    drawn = ET.fromstring(chart([row for mix in MIXES for row in rates(mix)], "3 cores & more"))
+    bars = [bar for bar in drawn.iter("{http://www.w3.org/2000/svg}rect") if bar.get("x") == "136"]
+    assert [float(bar.get("width", 0)) for bar in bars[:4]] == [456.0, 144.0, 96.0, 12.0]
+    texts = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"95 photos/s", "30", "2.5", "12 MP JPEG", "3 cores & more"} <= texts
+
+
+def test_a_12_megapixel_photo_weighs_what_a_cameras_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.photos.DISTINCT", {"12mp": 1})
+    (photo,) = made(tmp_path, "12mp")
+    assert WEIGHS_MB[0] <= photo.stat().st_size / 1e6 <= WEIGHS_MB[1]
+    assert made(tmp_path, "12mp") == [photo], "made once"
