@@ -9,11 +9,14 @@ is in the JSON file as soon as it is known. docs/gpu.md says what came out, and 
 
 import importlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -22,14 +25,14 @@ from benchmarks.gpu.bench import ROOT, Bench, Book, environment
 from contract.gpu import cuda_obstacle
 
 PARTS = {  # with the share of the time that each may take
-    "nodes": (8, "which provider computes which node, where a batch's time goes"),
+    "nodes": (7, "which provider computes which node, where a batch's time goes"),
+    "buckets": (22, "photos a second by batch size, options, precision, copies"),
     "parity": (8, "CUDA's answers beside the CPU's, by precision"),
-    "first": (10, "time to open, to warm, to be ready; GPU memory"),
-    "end": (20, "sort and watch as a user runs them, beside the decode bound"),
+    "first": (12, "time to open, to warm, to be ready; GPU memory"),
     "faults": (16, "a poisoned context, a full GPU"),
+    "end": (20, "sort and watch as a user runs them, beside the decode bound"),
     "hardening": (14, "CUDA under the restrictions of the systemd unit"),
-    "buckets": (24, "photos a second by batch size, options, precision, copies"),
-    "train": (20, "training by Keras on JAX"),
+    "train": (21, "training by Keras on JAX"),
 }
 GRACE_S = 12.0
 
@@ -78,16 +81,24 @@ def _all(
         words += ["--json", str(json_file)] if json_file else []
         words += ["--folder", str(folder)] if folder else []
         print(f"\n== {part}: at most {share_s:.0f} s", flush=True)
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.gpu", *words], timeout=share_s + GRACE_S, env=environment(), cwd=ROOT
-            )
-            ending = f"ended with {done.returncode}" if done.returncode else ""
-        except subprocess.TimeoutExpired:
-            ending = "was ended: its time was over"
+        ending = _run([sys.executable, "-m", "benchmarks.gpu", *words], share_s + GRACE_S)
         if ending:
             print(f"{part} {ending}", flush=True)
             _say(json_file, part, ending)
+
+
+def _run(words: list[str], seconds: float) -> str:
+    """Run a part; how it ended, empty if well. What it leaves running ends with it."""
+    process = subprocess.Popen(words, env=environment(), cwd=ROOT, start_new_session=True)
+    try:
+        code = process.wait(seconds)
+        return f"ended with {code}" if code else ""
+    except subprocess.TimeoutExpired:
+        return "was ended: its time was over"
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _say(json_file: Path | None, part: str, ending: str) -> None:

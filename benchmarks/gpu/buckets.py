@@ -134,6 +134,10 @@ def overlapped(bench: Bench, sessions: int, threads: int, size: int) -> Any:
 def run(bench: Bench) -> None:
     """The part `buckets`: the product's options first, then one change at a time."""
     half: list[bytes] = []
+    crowds = ((1, 1, 64), (1, 2, 64), (2, 2, 64), (1, 2, 8), (2, 2, 8), (1, 4, 1))
+
+    def crowd(many: int, threads: int, size: int) -> tuple[str, Callable[[], Any]]:
+        return f"{many} sessions, {threads} threads, {size}", lambda: overlapped(bench, many, threads, size)
 
     def fp16() -> bytes:
         half[:] = half or [graphs.fp16()]
@@ -149,10 +153,7 @@ def run(bench: Bench) -> None:
         ("fp16", lambda: by_bucket(bench, fp16())),
         ("fp16 prefer_nhwc", lambda: by_bucket(bench, fp16(), {"prefer_nhwc": "1"})),
         ("without TF32", lambda: by_bucket(bench, shipped(), {"use_tf32": "0"})),
-        *(
-            (f"{many} sessions, {threads} threads, {size}", lambda a=many, b=threads, c=size: overlapped(bench, a, b, c))
-            for many, threads, size in ((1, 1, 64), (1, 2, 64), (2, 2, 64), (1, 2, 8), (2, 2, 8), (1, 4, 1))
-        ),
+        *(crowd(*each) for each in crowds),
         ("search EXHAUSTIVE", lambda: by_bucket(bench, shipped(), {"cudnn_conv_algo_search": "EXHAUSTIVE"})),
         ("search DEFAULT", lambda: by_bucket(bench, shipped(), {"cudnn_conv_algo_search": "DEFAULT"})),
         ("small workspace", lambda: by_bucket(bench, shipped(), {"cudnn_conv_use_max_workspace": "0"})),
