@@ -36,6 +36,9 @@ COMMANDS = {
     "undo": Entry("daemon.undo_cli:undo", "Take photos back to where they lay in the inbox, with their companions."),
     "retry": Entry("daemon.undo_cli:retry", "Give failed photos back to the inbox, to be tried again."),
     "service": Entry("daemon.install.cli:service", "Install an inbox as a service of systemd, or take one back."),
+    "doctor": Entry(
+        "daemon.doctor.cli:doctor", "Look for what will bite: GPU, limits, folders, ledger, service, model."
+    ),
     "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."),
     "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
     "evaluate": Entry("training.cli:evaluate", "Measure a model on labelled photos."),

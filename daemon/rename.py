@@ -31,18 +31,19 @@ def rename_noreplace(source: Path, target: Path) -> None:
         OSError: anything else, with its errno (EXDEV between file systems); nothing was moved.
     """
     try:
-        _renameat2(source, target)
+        renameat2(source, target)
     except OSError as error:
         if error.errno not in _NOT_SUPPORTED:
             raise
         _link_and_unlink(source, target)
 
 
-def _renameat2(source: Path, target: Path) -> None:
-    renameat2 = getattr(_libc(), "renameat2", None)
-    if renameat2 is None:
+def renameat2(source: Path, target: Path) -> None:
+    """Call the kernel's own rename that does not overwrite; OSError where there is none, or the name is taken."""
+    call = getattr(_libc(), "renameat2", None)
+    if call is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) != 0:
+    if call(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(source), None, str(target))
 

@@ -1,6 +1,7 @@
 """What a setting's value may be; anything else is wrong usage, with a sentence that says so."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,10 @@ class Pattern(click.ParamType[str]):
 
 
 class FolderOrFile(click.Path):
-    """A path with something in it: an empty one, as from an unset shell variable, would be the working directory."""
+    """A path with something in it: an empty one, as from an unset shell variable, would be the working directory.
+
+    It is not looked at here, as click would: on a dead mount that never ends, and what uses the path says more.
+    """
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -50,7 +54,7 @@ class FolderOrFile(click.Path):
         """Return the path; an empty one is wrong usage."""
         if value == "":
             self.fail("The path is empty.", param, ctx)
-        return super().convert(value, param, ctx)
+        return Path(os.fsdecode(value))
 
 
 class Template(click.ParamType[str]):

@@ -17,7 +17,7 @@ from tests.daemon.support import tree
 Way = Callable[[Path, Path], None]
 WAYS: list[Way] = [
     rename_noreplace,
-    rename._renameat2,
+    rename.renameat2,
     rename._link_and_unlink,
     rename._reserve_and_rename,
 ]
@@ -109,7 +109,7 @@ def test_where_the_kernel_has_no_such_rename_the_fallback_moves_the_file(
     def unsupported(_source: Path, _target: Path) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(rename, "_renameat2", unsupported)
+    monkeypatch.setattr(rename, "renameat2", unsupported)
     (tmp_path / "a").write_bytes(b"photo")
     rename_noreplace(tmp_path / "a", tmp_path / "b")
     assert tree(tmp_path) == {"b": b"photo"}

@@ -1,0 +1,103 @@
+"""Looks that may hang, each in a child process with a time limit: a dead mount holds up that one alone."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.text import printable
+from daemon.doctor.finding import Finding, Level, fault
+
+FOLDERS_S, MODEL_S = 5.0, 60.0
+"""A file system answers in milliseconds, or is dead; loading CUDA takes seconds."""
+_DIES_WITHIN_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One thing to look at in a process of its own.
+
+    Attributes:
+        about: what it is, should it give no answer.
+        wish: for `daemon.doctor.probe`.
+        limit_s: time that it gets.
+        inside: words before the command, as `nsenter ... --`.
+        cure: what to do when it does not answer.
+    """
+
+    about: str
+    wish: dict[str, Any]
+    limit_s: float = FOLDERS_S
+    inside: tuple[str, ...] = ()
+    cure: str = ""
+
+
+def path_in_wish(path: Path) -> list[int]:
+    """Return a path in a form that JSON holds, also one that is no UTF-8."""
+    return list(os.fsencode(path))
+
+
+def look_at_all(looks: Sequence[Look]) -> Iterator[list[Finding]]:
+    """Begin all looks, side by side; returns what yields the findings of each, in their order."""
+    answers: list[list[Finding]] = [[] for _ in looks]
+
+    def fill(place: int) -> Callable[[], None]:
+        return lambda: answers[place].extend(look(looks[place]))
+
+    threads = [threading.Thread(target=fill(place), daemon=True) for place in range(len(looks))]
+    for thread in threads:
+        thread.start()
+    return map(_awaited, threads, answers)
+
+
+def _awaited(thread: threading.Thread, findings: list[Finding]) -> list[Finding]:
+    thread.join()
+    return findings
+
+
+def look(wanted: Look) -> list[Finding]:
+    """Start the child and return what it found, or that it gave no answer."""
+    words = [*wanted.inside, sys.executable, "-P", "-m", "daemon.doctor.probe"]
+    paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), *sys.path]))
+    try:
+        child = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": paths}, cwd="/",
+        )  # fmt: skip
+    except OSError as error:
+        return [fault(wanted.about, f"cannot be looked at ({error.strerror})", f"{words[0]} --version")]
+    try:
+        out, errors = child.communicate(json.dumps(wanted.wish), timeout=wanted.limit_s)
+    except subprocess.TimeoutExpired:
+        _give_up(child)
+        return [
+            fault(
+                wanted.about,
+                f"no answer within {wanted.limit_s:.0f} s, as from a mount whose server is away",
+                wanted.cure or "findmnt; sudo umount -l MOUNT",
+            )
+        ]
+    try:
+        return [Finding(**(facts | {"level": Level(facts["level"])})) for facts in json.loads(out)]
+    except (ValueError, TypeError, KeyError):
+        last = printable((errors.strip().splitlines() or [f"the process ended with {child.returncode}"])[-1])
+        return [
+            fault(wanted.about, f"it could not be looked at: {last}", wanted.cure or "report this, with the line above")
+        ]
+
+
+def _give_up(child: "subprocess.Popen[str]") -> None:
+    """Kill a child and wait for a moment alone: what sleeps in the kernel for a dead server may not even die."""
+    child.kill()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(_DIES_WITHIN_S)
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        with suppress(OSError):
+            if pipe is not None:
+                pipe.close()

@@ -1,0 +1,54 @@
+"""The ledger of an inbox: whether it is whole, of this version, and what it says is unfinished. It is only read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from contract.errors import PhototriageError
+from contract.text import printable
+from daemon.doctor.finding import Finding, fault, ok, warning
+from daemon.ledger import CHECKED_BYTES
+from daemon.ledgers import reading
+from daemon.mounts import mount_of
+from daemon.schema import MIGRATIONS
+
+
+def look_at_ledger(path: Path) -> Iterator[Finding]:
+    """Check a ledger and the folder that it lies in.
+
+    Args:
+        path: of ledger.sqlite.
+    """
+    folder = path.parent
+    mount = mount_of(folder)
+    if mount and mount.is_share:
+        yield fault(
+            "ledger", f"{printable(folder)} is on a share ({mount.kind}), where SQLite's write-ahead log does not work",
+            "set XDG_STATE_HOME (or STATE_DIRECTORY) to a folder on a local disk",
+        )  # fmt: skip
+    size = path.stat().st_size
+    try:
+        with reading(path) as connection:
+            found = "ok"
+            if size <= CHECKED_BYTES:
+                (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            (rows,) = connection.execute("SELECT count(*) FROM photos").fetchone()
+            (open_,) = connection.execute("SELECT count(*) FROM photos WHERE state = 'intent'").fetchone()
+    except PhototriageError as error:
+        yield fault("ledger", str(error), "what to do stands in the sentence before")
+        return
+    if found != "ok":
+        yield fault(
+            "ledger",
+            f"{printable(path)} is damaged: {printable(found)}",
+            f"mv {printable(path)} {printable(path)}.damaged",
+        )
+        return
+    checked = (
+        "whole" if size <= CHECKED_BYTES else f"not looked through, for it is larger than {CHECKED_BYTES >> 20} MiB"
+    )
+    yield ok("ledger", f"{printable(path)}: {checked}, version {len(MIGRATIONS)}, {rows:,} rows, {size / 1e6:.1f} MB")
+    if open_:
+        yield warning(
+            "ledger", f"{open_} photos are on their way, or were when the last run was cut off",
+            "start the daemon, which finishes them; beside one at work this is normal",
+        )  # fmt: skip

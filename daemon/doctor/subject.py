@@ -1,0 +1,110 @@
+"""What the doctor is to look at: the inbox that is named, or every one that a ledger knows."""
+
+import os
+import pwd
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from contract.errors import PhototriageError
+from contract.shipped import SHIPPED_MODEL
+from daemon.cli import watch
+from daemon.doctor.boxed import MODEL_S, Look, path_in_wish
+from daemon.doctor.unit import Unit, unit_of
+from daemon.ledgers import LEDGER, SERVICES, find_ledgers, reading, root_of
+from daemon.roots import state_folder
+
+
+class DoctorError(PhototriageError):
+    """It cannot be found out what to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One inbox with what belongs to it.
+
+    Attributes:
+        unit: the service, if one was named.
+        ledger: where it lies, or would.
+    """
+
+    inbox: Path
+    output: Path
+    mode: str = "move"
+    model: Path = SHIPPED_MODEL
+    device: str = "auto"
+    unit: Unit | None = None
+    ledger: Path | None = None
+
+    def looks(self) -> Iterator[Look]:
+        """Yield what is to be looked at in processes of their own."""
+        folders = {
+            "what": "folders",
+            "inbox": path_in_wish(self.inbox),
+            "output": path_in_wish(self.output),
+            "mode": self.mode,
+        }
+        user = self.user()
+        yield Look("folders", folders | {"user": user}, cure=f"findmnt -T {self.inbox}; findmnt -T {self.output}")
+        if self.unit and self.unit.process and os.geteuid() == 0 and shutil.which("nsenter"):
+            enter = ("nsenter", f"--target={self.unit.process}", "--mount", "--wd=/", "--")
+            yield Look("in the sandbox", folders | {"user": user}, inside=enter)
+        if self.ledger is not None and self.ledger.is_file():
+            yield Look("ledger", {"what": "ledger", "ledger": path_in_wish(self.ledger)})
+
+    def model_look(self) -> Look:
+        """Return how the model is looked at."""
+        wish = {"what": "model", "model": path_in_wish(self.model.absolute()), "device": self.device}
+        return Look("model", wish, limit_s=MODEL_S, cure=f"phototriage inspect {self.model}")
+
+    def user(self) -> tuple[int, int, list[int]] | None:
+        """Return ids of the service's user, for root to look as that one; None to look as oneself."""
+        if self.unit is None or not self.unit.facts or os.geteuid() != 0:
+            return None
+        with suppress(KeyError):
+            entry = pwd.getpwnam(self.unit.user)
+            return entry.pw_uid, entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)
+        return None
+
+
+def from_folders(inbox: Path, output: Path) -> Subject:
+    """Return the subject that is named by its folders."""
+    inbox, output = inbox.absolute(), output.absolute()
+    return Subject(inbox, output, ledger=state_folder(inbox) / LEDGER)
+
+
+def from_config(path: Path, service: str | None = None) -> Subject:
+    """Return the subject of a configuration, which is read as `watch` reads it.
+
+    Raises:
+        DoctorError: it cannot be read, or `watch` would refuse it.
+    """
+    try:
+        values = watch.make_context("watch", ["--config", str(path)]).params
+    except click.ClickException as error:
+        raise DoctorError(f"{error.format_message()} The service would not start with it.") from error
+    inbox = values["inbox"].absolute()
+    unit = unit_of(service) if service else None
+    ledger = (SERVICES / service if service else state_folder(inbox)) / LEDGER
+    return Subject(inbox, values["output"].absolute(), values["mode"], values["model"], values["device"], unit, ledger)
+
+
+def from_service(name: str) -> Subject:
+    """Return the subject of a service's name."""
+    return from_config(Path("/etc/phototriage") / f"{name}.toml", name)
+
+
+def known() -> Iterator[Subject]:
+    """Yield what this user's ledgers, and those of the services, know."""
+    with suppress(PhototriageError):
+        for ledger in find_ledgers(None):
+            with suppress(PhototriageError), reading(ledger) as connection:
+                inbox, output = root_of(connection, "inbox"), root_of(connection, "output")
+                if inbox is None or output is None:
+                    continue
+                service = ledger.parent.name if ledger.parent.parent == SERVICES else None
+                yield Subject(inbox, output, unit=unit_of(service) if service else None, ledger=ledger)
