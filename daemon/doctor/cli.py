@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from daemon.settings import FolderOrFile
+from daemon.values import FolderOrFile
 
 if TYPE_CHECKING:
     from daemon.doctor.finding import Finding
