@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.colour_model import colour_model
 from tests.daemon.service.machine import TOOLS, Machine
 from tests.daemon.support import unique, wait_until
 
@@ -37,6 +38,13 @@ def drop(machine: Machine, owner: str, folder: str, name: str, number: int, mode
     inode = beside.stat().st_ino
     beside.rename(target)
     return inode
+
+
+def place_model(machine: Machine, folder: str, data: bytes) -> None:
+    """Put a model in place by a rename, as everything that writes models does."""
+    new = machine.inside(f"{folder}/.new")
+    new.write_bytes(data)
+    new.rename(new.with_name("serving.onnx"))
 
 
 def filed(machine: Machine, folder: str, name: str) -> Path:
@@ -137,6 +145,28 @@ def test_a_wrong_setting_is_said_once_and_not_tried_again(booted: Machine, alice
     configuration.unlink()
 
 
+def test_a_new_model_takes_over_by_a_reload_and_a_broken_one_does_not(booted: Machine, alice: str) -> None:
+    folder = f"/srv/{alice}/models"
+    booted.run("mkdir", folder)
+    place_model(booted, folder, colour_model())
+    service = Service(booted, alice, f"/srv/{alice}", "--model", f"{folder}/serving.onnx")
+    main = booted.show(service.unit, "MainPID")
+    inodes = [service.drop("1.jpg", 1)]
+    assert service.filed("1.jpg").parent.name == "red"
+    place_model(booted, folder, colour_model(("rouge", "vert", "bleu")))
+    booted.run("systemctl", "reload", service.unit)
+    wait_until(lambda: "rouge" in booted.journal(service.unit), "the new model")
+    inodes.append(service.drop("2.jpg", 2))
+    assert service.filed("2.jpg").parent.name == "rouge"
+    place_model(booted, folder, colour_model()[:-100])
+    booted.run("systemctl", "reload", service.unit)
+    wait_until(lambda: "refused" in booted.journal(service.unit), "the refusal of a broken one")
+    inodes.append(service.drop("3.jpg", 3))
+    assert service.filed("3.jpg").parent.name == "rouge"
+    assert [service.filed(f"{number}.jpg").stat().st_ino for number in (1, 2, 3)] == inodes
+    assert booted.show(service.unit, "MainPID") == main
+
+
 def test_a_second_time_nothing_is_changed_and_uninstalled_nothing_of_it_is_left(booted: Machine, alice: str) -> None:
     before = _tree(booted, "/etc")
     service = Service(booted, alice, f"/srv/{alice}")
@@ -168,6 +198,9 @@ def test_another_user_files_what_is_hers_and_both_can_reach_it(booted: Machine, 
     assert booted.run("stat", "--format=%U:%G %A", f"{folder}/copied.jpg").stdout == f"{alice}:phototriage -rw-r-----\n"
     booted.run("mv", f"{folder}/copied.jpg", f"/srv/{alice}/sorted/kept.jpg", user=alice)
     assert booted.run("ls", folder, user=stranger, check=False).returncode != 0
+    ask = (Path(sys.prefix) / "bin" / "phototriage", "status", "--inbox", f"/srv/{alice}/inbox")
+    assert "ready on " in booted.run(*ask, user=alice).stdout
+    assert booted.run(*ask, user=stranger, check=False).returncode == 1
 
 
 def test_in_a_home_that_nobody_else_may_enter_it_sees_that_one_folder(booted: Machine, alice: str) -> None:
@@ -184,7 +217,6 @@ def test_in_a_home_that_nobody_else_may_enter_it_sees_that_one_folder(booted: Ma
 
 def test_without_root_it_is_a_service_of_ones_own(booted: Machine, alice: str) -> None:
     mine = f"/run/user/{booted.run('id', '-u', alice).stdout.strip()}"
-    booted.run("chmod", "o+x", "/root")  # where this machine's Python may lie
     booted.run("install", "-d", "-o", alice, "-m", "700", mine)
     manager = ("--property=Delegate=yes", f"--setenv=XDG_RUNTIME_DIR={mine}", "/usr/lib/systemd/systemd", "--user")
     booted.run("systemd-run", f"--uid={alice}", f"--gid={alice}", f"--unit=manager-{alice}", *manager)
