@@ -30,9 +30,8 @@ class Buckets:
         self._again_s = 0.0
         self._tries = 0
 
-    @property
     def largest(self) -> int:
-        """Most photos of the next batch; doubles when the time has come to try again."""
+        """Return the most photos that the next batch may have; it doubles when the time has come to try again."""
         if self._largest < BUCKETS[-1] and self._clock.monotonic_s() >= self._again_s:
             self._largest *= 2
             self._again_s = self._clock.monotonic_s() + GROW_AFTER_S[0]

@@ -35,7 +35,7 @@ def classify(model: Model, photos: list[Photo], buckets: Buckets | None = None) 
 
 def _classify_in_buckets(model: Model, photos: list[Photo], buckets: Buckets) -> None:
     while photos:
-        size = bucket_of(min(len(photos), buckets.largest))
+        size = bucket_of(min(len(photos), buckets.largest()))
         try:
             _classify_together(model, photos[:size], size)
         except GpuMemoryError:

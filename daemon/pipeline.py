@@ -52,8 +52,8 @@ class Pipeline:
         look: called between batches, from one thread, every few seconds at least; must not take long.
         board: where it is noted how things go.
         buckets: batch sizes on CUDA, as far as they are known to fit.
-        gpu_lost: called when nothing runs on the GPU in this process any more, with whether it had worked before; must
-            not return.
+        gpu_lost: called when nothing runs on the GPU in this process any more, with whether it had worked before;
+            not while it stops, when the error ends it.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Pipeline:
         except GpuMemoryError as error:
             self._hold_up(photos, str(error))
         except GpuLostError as error:
-            if self._gpu_lost is not None:
+            if self._gpu_lost is not None and not self._stopping.is_set():
                 self._gpu_lost(error, self._classified)
             raise
         for photo in photos:

@@ -46,7 +46,7 @@ elif how == "daemon":
     sizes = Buckets(say=said.append)
     warm(model, sizes)
     told["warm"] = lap()
-    told["largest"] = sizes.largest
+    told["largest"] = sizes.largest()
     told["said"] = said
 else:
     for n in (64, 1) if device == "cuda" else (1,):

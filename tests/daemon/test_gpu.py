@@ -94,7 +94,7 @@ def test_warming_runs_every_bucket_and_leaves_out_those_that_do_not_fit() -> Non
     sizes = buckets(said)
     warm(on_gpu(gpu), sizes)
     assert gpu.runs == [1, 2, 4, 8, 16]
-    assert sizes.largest == 16
+    assert sizes.largest() == 16
     roomy = Gpu()
     warm(on_gpu(roomy))
     assert roomy.runs == list(BUCKETS)
