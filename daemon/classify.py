@@ -48,9 +48,12 @@ def _classify_in_buckets(model: Model, photos: list[Photo], buckets: Buckets) ->
 
 def _classify_together(model: Model, photos: list[Photo], size: int) -> None:
     started_s = time.perf_counter()
-    side = model.contract.geometry.size_px
-    images = np.zeros((size, side, side, 3), np.uint8)
-    np.stack([photo.pixels for photo in photos if photo.pixels is not None], out=images[: len(photos)])
+    pixels = [photo.pixels for photo in photos if photo.pixels is not None]
+    if size == 1:
+        images = pixels[0][np.newaxis]
+    else:
+        images = np.zeros((size, *pixels[0].shape), np.uint8)
+        np.stack(pixels, out=images[: len(pixels)])
     scores = model.run(images)
     took_ms = 1e3 * (time.perf_counter() - started_s) / len(photos)
     for row, photo in enumerate(photos):

@@ -69,6 +69,8 @@ class Companions:
 
     def claim(self, photo: Path) -> list[Photo]:
         """Return those of a photo, which wait no longer; one that was changed comes by the scan once more."""
+        if not self._waiting:
+            return []
         found: dict[Path, Photo] = {}
         for key in (photo.stem, photo.name):
             found |= self._waiting.pop((photo.parent, key), {})

@@ -48,7 +48,7 @@ class Filer:
         self.pause = Pause(clock, say)
         self._owed: Owed = {}
         self._doubts = Doubts()
-        self._unsynced: dict[Path, Callable[[Path], None]] = {}
+        self._unsynced: dict[str, Callable[[str], None]] = {}
         self._planner = Planner(output, ledger, rules.layout, set_aside=rules.set_aside, made=self._owe_folder)
         self._companions = Companions()
         self._behind: list[Photo] = []
@@ -65,8 +65,9 @@ class Filer:
         while waiting:  # again for those whose free name was taken by somebody else meanwhile
             waiting = self._attempt(waiting)
         self._follow([part for part in parts if part.follows is None])
+        took_ms = 1e3 * (self._clock.monotonic_s() - started_s)
         for photo in photos:
-            photo.times_ms["file"] = 1e3 * (self._clock.monotonic_s() - started_s)
+            photo.times_ms["file"] = took_ms
 
     def settle_debts(self) -> None:
         """Sync and conclude what could not be before; OSError or sqlite3.Error if it still cannot."""
@@ -217,14 +218,14 @@ class Filer:
         return ""
 
     def _owe_folder(self, folder: Path) -> None:
-        self._unsynced[folder] = sync_directory
+        self._unsynced[str(folder)] = sync_directory
 
     def _owe_syncs(self, source: Path, target: Path) -> None:
         if self._rules.mode is not Mode.SYMLINK:  # which has no data of its own
-            self._unsynced[target] = sync_file
-        self._unsynced[target.parent] = sync_directory
+            self._unsynced[str(target)] = sync_file
+        self._unsynced[os.path.split(target)[0]] = sync_directory
         if self._rules.mode is Mode.MOVE:
-            self._unsynced[source.parent] = sync_directory
+            self._unsynced[os.path.split(source)[0]] = sync_directory
 
     def _explain(self, photo: Photo, target: Path) -> None:
         """Put the reason beside a failed photo. That it stands in the ledger too makes a failure here bearable."""

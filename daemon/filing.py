@@ -175,7 +175,7 @@ def _copy(source: Path, identity: Identity, temporary: Path) -> None:
             os.fsync(writer.fileno())
 
 
-def sync_file(path: Path) -> None:
+def sync_file(path: str | Path) -> None:
     """Make a file's own data durable; the file is only opened for reading."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

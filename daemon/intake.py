@@ -4,6 +4,7 @@ Everything here runs in the pipeline's own thread; the watcher and the last stag
 does not grow with the inbox: no more names are taken while enough of them wait.
 """
 
+import os
 import queue
 from collections import deque
 from pathlib import Path
@@ -60,6 +61,7 @@ class Intake:
         self._announced: deque[Photo] = deque()
         self._found: deque[Photo] = deque()
         self._under_way: dict[Path, Sign | None] = {}
+        self._relpaths: dict[str, Path] = {}
         self._lookout = Lookout(sieve, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check)
         self._woken = False
         self.overflows = 0
@@ -202,10 +204,17 @@ class Intake:
         self._under_way[path] = None
         announced = settled.sign is not Sign.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
-        relpath = path.parent.relative_to(self._sieve.inbox)
+        folder = os.path.split(path)[0]
         on_share = self._lookout.ground.is_share(path.parent)
-        photo = Photo(path, identity, settled.since_s, announced, relpath, waited_s, on_share)
+        photo = Photo(path, identity, settled.since_s, announced, self._relpath(folder), waited_s, on_share)
         (self._announced if announced else self._found).append(photo)
+
+    def _relpath(self, folder: str) -> Path:
+        if folder not in self._relpaths:
+            if len(self._relpaths) >= MAX_WAITING:
+                self._relpaths.clear()
+            self._relpaths[folder] = Path(folder).relative_to(self._sieve.inbox)
+        return self._relpaths[folder]
 
     def _take_back(self, photo: Photo) -> None:
         sign = self._under_way.pop(photo.path, None)

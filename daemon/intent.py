@@ -10,6 +10,25 @@ from typing import Any
 
 from daemon.photo import Identity, Mode, Outcome
 
+COLUMNS = (
+    *(
+        "becomes",
+        "source",
+        "destination",
+        "device",
+        "inode",
+        "size",
+        "mtime_ns",
+        "sha256",
+        "label",
+        "probability",
+        "top",
+    ),
+    *("threshold", "reason", "model", "provider", "times_ms", "mode", "part_of", "undoes", "held"),
+)
+"""Columns of a row that an intent fills."""
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -41,30 +60,17 @@ class Intent:
     held: Path | None = None
     companions: tuple["Intent", ...] = ()
 
-    def columns(self) -> dict[str, Any]:
-        """Return the row's values by column."""
-        return {
-            "becomes": self.becomes.value,
-            "source": os.fsencode(self.source),
-            "destination": os.fsencode(self.destination),
-            "device": str(self.identity.device),  # as text: an unsigned 64-bit number does not fit SQLite's integer
-            "inode": str(self.identity.inode),
-            "size": self.identity.size,
-            "mtime_ns": self.identity.mtime_ns,
-            "sha256": self.sha256,
-            "label": self.label,
-            "probability": self.probability,
-            "top": json.dumps(self.top or {}, ensure_ascii=False),
-            "threshold": self.threshold,
-            "reason": self.reason,
-            "model": self.model,
-            "provider": self.provider,
-            "times_ms": json.dumps({name: round(value, 3) for name, value in (self.times_ms or {}).items()}),
-            "mode": self.mode.value,
-            "part_of": self.part_of,
-            "undoes": self.undoes,
-            "held": os.fsencode(self.held) if self.held else None,
-        }
+    def values(self) -> tuple[Any, ...]:
+        """Return the row's values, in the order of `COLUMNS`."""
+        device, inode, size, mtime_ns = self.identity
+        return (
+            *(self.becomes._value_, os.fsencode(self.source), os.fsencode(self.destination)),
+            *(str(device), str(inode)),  # as text: an unsigned 64-bit number does not fit SQLite's integer
+            *(size, mtime_ns, self.sha256, self.label, self.probability, _as_json(self.top or {})),
+            *(self.threshold, self.reason, self.model, self.provider),
+            _as_json({name: round(value, 3) for name, value in (self.times_ms or {}).items()}),
+            *(self.mode._value_, self.part_of, self.undoes, os.fsencode(self.held) if self.held else None),
+        )
 
 
 def intent_of(row: sqlite3.Row) -> Intent:

@@ -44,6 +44,7 @@ class Layout:
             raise self._refused("it is no text")
         self._parts = [self._checked(*part) for part in self._parsed()]
         self.needs_date = any(part.field == "date" for part in self._parts)
+        self.keeps_name = template.endswith("/{name}")
         self._check()
 
     def place(self, label: str, relpath: Path, name: str, taken: datetime) -> Path:

@@ -10,10 +10,11 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from contract.errors import PhototriageError
 from contract.text import printable
-from daemon.intent import Intent, intent_of
+from daemon.intent import COLUMNS, Intent, intent_of
 from daemon.photo import Identity, Outcome
 from daemon.same import is_on_share
 from daemon.schema import MIGRATIONS, TAKEN_BACK
@@ -24,6 +25,12 @@ CHECKED_BYTES = 64 << 20
 """A ledger up to this size is checked at each start, 0.4 s for 100,000 photos; a larger one after a crash alone."""
 SAME_TIME_NS = 2_000_000_000
 """File systems of cards and sticks keep times to two seconds: a photo that is taken back there gets another one."""
+
+
+_INSERT = (
+    f"INSERT INTO photos (id, batch, state, intended_at, {', '.join(COLUMNS)})"
+    f" VALUES (?, ?, 'intent', ?, {', '.join('?' * len(COLUMNS))})"
+)
 
 
 class LedgerError(PhototriageError):
@@ -75,21 +82,17 @@ class Ledger:
     def intend(self, intents: Iterable[Intent], now_s: float) -> list[int]:
         """Commit one batch of intents, durably; returns their row numbers in order, companions after their photo."""
         with self._transaction():
-            # Asked anew each time: photos are taken back by a process of its own, while this one files.
-            last = self._connection.execute("SELECT batch FROM photos ORDER BY id DESC LIMIT 1").fetchone()
-            batch = last[0] + 1 if last else 1
-            return [row for intent in intents for row in self._insert_all(intent, batch, now_s)]
+            return self._insert(intents, now_s)
 
     def conclude(self, outcomes: Mapping[int, Outcome | None], now_s: float) -> None:
         """Commit what became of intents; None means that nothing was moved, and the row goes."""
         with self._transaction():
-            for row, outcome in outcomes.items():
-                if outcome is None:
-                    self._connection.execute("DELETE FROM photos WHERE id = ?", (row,))
-                else:
-                    self._connection.execute(
-                        "UPDATE photos SET state = ?, concluded_at = ? WHERE id = ?", (outcome.value, now_s, row)
-                    )
+            self._connection.executemany(
+                "UPDATE photos SET state = ?, concluded_at = ? WHERE id = ?",
+                [(outcome.value, now_s, row) for row, outcome in outcomes.items() if outcome is not None],
+            )
+            undone = [(row,) for row, outcome in outcomes.items() if outcome is None]
+            self._connection.executemany("DELETE FROM photos WHERE id = ?", undone)
 
     def open_intents(self) -> dict[int, Intent]:
         """Return the intents to file without an outcome, by row: what a crash interrupted."""
@@ -171,16 +174,17 @@ class Ledger:
         found = self._intents(f"{named} AND {filed}", first, first + b".", first + b"/", since_s)
         return {row: intent for row, intent in found.items() if base in (intent.source.name, intent.source.stem)}
 
-    def _insert_all(self, intent: Intent, batch: int, now_s: float) -> list[int]:
-        row = self._insert(intent, batch, now_s)
-        return [row, *(self._insert(replace(part, part_of=row), batch, now_s) for part in intent.companions)]
-
-    def _insert(self, intent: Intent, batch: int, now_s: float) -> int:
-        values = {"batch": batch, "state": "intent", "intended_at": now_s} | intent.columns()
-        names = ", ".join(values)
-        marks = ", ".join("?" * len(values))
-        cursor = self._connection.execute(f"INSERT INTO photos ({names}) VALUES ({marks})", tuple(values.values()))
-        return int(cursor.lastrowid or 0)
+    def _insert(self, intents: Iterable[Intent], now_s: float) -> list[int]:
+        # Asked anew each time: photos are taken back by a process of its own, while this one files.
+        last = self._connection.execute("SELECT id, batch FROM photos ORDER BY id DESC LIMIT 1").fetchone()
+        row, batch = last or (0, 0)
+        rows: list[tuple[Any, ...]] = []
+        for intent in intents:
+            photo = row + len(rows) + 1
+            for one in (intent, *(replace(part, part_of=photo) for part in intent.companions)):
+                rows.append((row + len(rows) + 1, batch + 1, now_s, *one.values()))
+        self._connection.executemany(_INSERT, rows)
+        return [values[0] for values in rows]
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self._connection)

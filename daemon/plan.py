@@ -17,6 +17,8 @@ from daemon.taken import taken_at
 
 Obstacles = dict[int, tuple[OSError, str]]
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_FOLDERS = 4096
+"""Folders whose path is remembered."""
 
 
 class Planner:
@@ -39,6 +41,8 @@ class Planner:
         self._set_aside = set_aside
         self._made = made
         self._aside = Layout(DEFAULT_LAYOUT)
+        self._there: set[Path] = set()
+        self._folders: dict[tuple[str, Path], Path] = {}
 
     def plan(self, photos: list[Photo], companions: Companions) -> tuple[list[Photo], list[Photo], Obstacles]:
         """Give each photo its destination, and let it take its companions along.
@@ -50,8 +54,9 @@ class Planner:
         planned: list[Photo] = []
         later: list[Photo] = []
         obstacles: Obstacles = {}
-        promised: set[Path] = set()
+        promised: set[str] = set()
         contents: set[str] = set()
+        self._there.clear()  # anybody may remove a folder meanwhile
         for photo in photos:
             if self._set_aside and photo.sha256 in contents:
                 later.append(photo)
@@ -65,7 +70,7 @@ class Planner:
                 obstacles[id(photo)] = error, f"{printable(place.parent)} cannot be used ({error.strerror})"
                 continue
             photo.companions = companions.claim(photo.path)
-            promised |= _give_names(photo, place, promised)
+            _give_names(photo, place, promised)
             planned.append(photo)
         return planned, later, obstacles
 
@@ -82,33 +87,54 @@ class Planner:
     def _place_of(self, photo: Photo) -> Path:
         layout = self._layout if photo.outcome is Outcome.FILED else self._aside
         taken = taken_at(photo) if layout.needs_date else _NEVER
+        if layout.keeps_name and not layout.needs_date:
+            return self._folder_of(layout, photo) / photo.path.name
         place = self._output / layout.place(photo.folder, photo.relpath, photo.path.name, taken)
         if len(os.fsencode(place.name)) > MAX_NAME_BYTES:  # a layout that adds to the name
             place = place.with_name(shortened(place.stem, place.suffix))
         return place
 
+    def _folder_of(self, layout: Layout, photo: Photo) -> Path:
+        """Return the folder of a photo where the layout asks for nothing else: one for many photos."""
+        key = (photo.folder, photo.relpath)
+        if key not in self._folders:
+            if len(self._folders) >= MAX_FOLDERS:
+                self._folders.clear()
+            self._folders[key] = self._output / layout.place(*key, "name", _NEVER).parent
+        return self._folders[key]
+
     def _make(self, folder: Path) -> None:
-        if folder == self._output or folder.is_dir():
+        if folder in self._there:
             return
-        self._make(folder.parent)
-        folder.mkdir(exist_ok=True)
-        self._made(folder.parent)
+        if folder != self._output and not folder.is_dir():
+            self._make(folder.parent)
+            folder.mkdir(exist_ok=True)
+            self._made(folder.parent)
+        self._there.add(folder)
 
 
-def _give_names(photo: Photo, place: Path, promised: set[Path]) -> set[Path]:
-    """Give a photo and its companions free names of one stem; returns their places."""
+def _give_names(photo: Photo, place: Path, promised: set[str]) -> None:
+    """Give a photo and its companions free names of one stem, which are promised to them then."""
+
+    def is_free(path: Path) -> bool:
+        return (name := str(path)) not in promised and not os.path.lexists(name)
+
+    if not photo.companions and is_free(place):
+        photo.destination = place
+        promised.add(str(place))
+        return
 
     def places(number: int) -> list[Path]:
         target = place.with_name(numbered(place.name, number))
         names = [companion_name(part.path, photo.path, target) for part in photo.companions]
         return [target, *map(target.with_name, names)]
 
-    number = free_number(lambda number: not any(path in promised or os.path.lexists(path) for path in places(number)))
+    number = free_number(lambda number: all(map(is_free, places(number))))
     photo.destination, *parts = places(number)
     for part, destination in zip(photo.companions, parts, strict=True):
         join(part, photo.destination, destination)
         part.outcome, part.label, part.reason = photo.outcome, photo.label, ""
-    return {photo.destination, *parts}
+    promised.update(map(str, (photo.destination, *parts)))
 
 
 def join(part: Photo, photo: Path, destination: Path) -> None:

@@ -9,6 +9,7 @@ import errno
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -16,8 +17,12 @@ _NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
+def _renameat2_of_libc() -> Any:
+    """Look it up once; None where the C library is older than it."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if function is not None:
+        function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+    return function
 
 
 def rename_noreplace(source: Path, target: Path) -> None:
@@ -40,7 +45,7 @@ def rename_noreplace(source: Path, target: Path) -> None:
 
 def renameat2(source: Path, target: Path) -> None:
     """Call the kernel's own rename that does not overwrite; OSError where there is none, or the name is taken."""
-    call = getattr(_libc(), "renameat2", None)
+    call = _renameat2_of_libc()
     if call is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     if call(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) != 0:

@@ -20,6 +20,9 @@ from daemon.photo import Outcome, Photo
 from daemon.scan import scan
 from daemon.sieve import Sieve
 
+MAX_PLACES = 4096
+"""Folders whose path below the output is remembered."""
+
 
 class Report:
     """Prints what happens; its methods may be called from any thread.
@@ -37,6 +40,7 @@ class Report:
         self._lock = threading.Lock()
         self._muted = False
         self._obstacles: set[str] = set()
+        self._places: dict[str, str] = {}
         self._started_s = time.monotonic()
         self._advance: Callable[[], None] = _nothing
         self.counts: Counter[str] = Counter()
@@ -123,7 +127,7 @@ class Report:
             self.counts[_COUNTED_AS[photo.outcome]] += 1
 
     def _sentence(self, photo: Photo) -> str:
-        name = printable(photo.relpath / photo.path.name)
+        name = printable(photo.relpath / photo.path.name if photo.relpath.parts else photo.path.name)
         if photo.follows is not None:  # its photo's line names it, unless that was said before
             return f"{name} -> {self._place(photo)}, it follows its photo" if photo.follows_row else ""
         match photo.outcome:
@@ -151,9 +155,13 @@ class Report:
 
     def _place(self, photo: Photo) -> str:
         assert photo.destination is not None
-        place = printable(os.path.relpath(photo.destination.parent, self._output))
-        renamed = photo.destination.name != photo.path.name
-        return f"{place}/{printable(photo.destination.name)}" if renamed else place
+        folder, name = os.path.split(photo.destination)
+        if folder not in self._places:
+            if len(self._places) >= MAX_PLACES:
+                self._places.clear()
+            self._places[folder] = printable(os.path.relpath(folder, self._output))
+        place = self._places[folder]
+        return place if name == photo.path.name else f"{place}/{printable(name)}"
 
     def _line(self, line: str) -> None:
         with self._lock:

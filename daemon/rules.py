@@ -62,8 +62,9 @@ def intent_for(photo: Photo, rules: Rules) -> Intent:
     assert photo.destination is not None
     top = {}
     if photo.scores is not None:
-        order = photo.scores.argsort()[::-1][:TOP]
-        top = {rules.labels[index]: round(float(photo.scores[index]), 6) for index in order}
+        best = photo.scores.argsort()[: -TOP - 1 : -1]
+        probabilities = photo.scores[best].tolist()
+        top = {rules.labels[index]: round(value, 6) for index, value in zip(best.tolist(), probabilities, strict=True)}
     return Intent(
         becomes=photo.outcome,
         source=photo.path,
@@ -81,5 +82,5 @@ def intent_for(photo: Photo, rules: Rules) -> Intent:
         mode=rules.mode,
         part_of=photo.follows_row,
         held=None if rules.mode is Mode.MOVE else photo.path,
-        companions=tuple(intent_for(part, rules) for part in photo.companions),
+        companions=tuple(intent_for(part, rules) for part in photo.companions) if photo.companions else (),
     )

@@ -62,5 +62,7 @@ def stamp(photo: Photo, serving: Serving) -> None:
 def by_model(photos: Iterable[Photo]) -> list[tuple[Model, list[Photo]]]:
     """Split a batch by the models that its photos were decoded for; there are two in the moment of a swap alone."""
     known = [(photo.model, photo) for photo in photos if photo.model is not None and photo.pixels is not None]
+    if len(known) == 1:
+        return [(known[0][0], [known[0][1]])]
     groups = groupby(sorted(known, key=lambda pair: id(pair[0])), key=lambda pair: id(pair[0]))
     return [(some[0][0], [photo for _, photo in some]) for some in (list(group) for _, group in groups)]

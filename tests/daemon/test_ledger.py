@@ -90,7 +90,7 @@ rows = [ledger.intend([Intent(Outcome.FILED, Path(f"/in/{n}"), Path(f"/out/{n}")
         for n in range(4)]
 ledger.conclude({rows[0]: Outcome.FILED, rows[1]: None}, 2.0)
 ledger._connection.execute("BEGIN IMMEDIATE")
-ledger._insert(Intent(Outcome.FILED, Path("/in/half"), Path("/out/half"), Identity(1, 9, 3, 4), "00"), 5, 3.0)
+ledger._insert([Intent(Outcome.FILED, Path("/in/half"), Path("/out/half"), Identity(1, 9, 3, 4), "00")], 3.0)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
