@@ -53,7 +53,7 @@ def rehearse(settings: Settings) -> Report:
         PhototriageError: nothing could be filed, and why.
     """
     inbox, output = _roots(settings.inbox, settings.output)
-    report = Report(output, as_json=settings.as_json, quiet=settings.quiet)
+    report = Report(output, as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format)
     with ExitStack() as stack:
         file = Shelf(state_folder(inbox), called(settings.model)).path()
         model = open_model(file, settings.device, gpu_memory_mb=settings.gpu_memory)

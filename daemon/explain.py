@@ -14,6 +14,7 @@ from daemon.ledgers import find_ledgers, reading, root_of
 from daemon.photo import Identity, Mode
 from daemon.records import MOVED, Record, about
 from daemon.same import sha256_of
+from daemon.vitals.log import photo_id
 from daemon.when import local
 
 
@@ -87,7 +88,7 @@ def _lines(inbox: Path | None, record: Record) -> Iterator[tuple[str, str]]:
         yield "took", _times(intent.times_ms or {}) or "-"
         yield "model", f"{intent.model} on the {intent.provider.upper()}"
     yield "content", f"SHA-256 {intent.sha256 or 'unknown: too large to be read'}, {intent.identity.size:,} bytes"
-    yield "recorded", f"batch {record.batch} of {inbox or '?'}"
+    yield "recorded", f"batch {record.batch} of {inbox or '?'}, as {photo_id(intent.identity)} in the log"
     yield "since", since(record)
 
 

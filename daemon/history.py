@@ -14,6 +14,7 @@ from contract.text import printable
 from daemon.ledgers import find_ledgers, reading, root_of
 from daemon.photo import Mode
 from daemon.records import MOVED, Record, Which, select
+from daemon.vitals.log import photo_id
 from daemon.when import local
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -45,6 +46,7 @@ def facts(inbox: Path | None, record: Record) -> dict[str, Any]:
     return {
         "inbox": str(inbox) if inbox else None,
         "at": local(record.at_s).isoformat(timespec="milliseconds"),
+        "id": photo_id(intent.identity),
         "batch": record.batch,
         "state": record.state,
         "path": str(intent.source),

@@ -1,6 +1,5 @@
 """What the user sees: one line per photo, trouble said once, and the sum at the end."""
 
-import json
 import os
 import resource
 import sys
@@ -8,17 +7,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import click
 
 from contract.text import printable
 from daemon.companions import MAX_WAITING, is_companion
 from daemon.photo import Outcome, Photo
 from daemon.scan import scan
 from daemon.sieve import Sieve
+from daemon.vitals.log import Form, Level, Line, Log, photo_id
 
 MAX_PLACES = 4096
 """Folders whose path below the output is remembered."""
@@ -31,15 +30,16 @@ class Report:
         output: root of the class folders; destinations are shown below it.
         as_json: one JSON object a line on standard output, for scripts.
         quiet: no line per photo.
+        form: of the other lines.
     """
 
-    def __init__(self, output: Path, *, as_json: bool, quiet: bool) -> None:
+    def __init__(self, output: Path, *, as_json: bool, quiet: bool, form: Form = "text") -> None:
         self._output = output
+        self._log = Log(form, as_json=as_json)
         self._as_json = as_json
         self._quiet = quiet
         self._lock = threading.Lock()
-        self._muted = False
-        self._obstacles: set[str] = set()
+        self._obstacles: Counter[str] = Counter()
         self._places: dict[str, str] = {}
         self._started_s = time.monotonic()
         self._advance: Callable[[], None] = _nothing
@@ -50,29 +50,31 @@ class Report:
 
     def say(self, sentence: str) -> None:
         """Say something about the whole on standard error."""
-        with self._lock, suppress(OSError):  # nobody listens, or a log's disk is full: no reason to stop filing
-            click.echo(sentence, err=True)
+        self._log.err(Line(_level(sentence), "note", sentence))
 
     def event(self, name: str, sentence: str, **facts: Any) -> None:
         """Say something that scripts want to know too."""
+        line = Line(Level.NOTICE, name, sentence, lambda: facts)
         if self._as_json:
-            self._line(json.dumps({"event": name, **facts}))
+            self._log.out([line])
         else:
-            self.say(sentence)
+            self._log.err(line)
 
     def photos(self, photos: list[Photo]) -> None:
         """Report photos whose way is over, in one piece."""
-        lines = []
+        lines: list[Line] = []
         for photo in photos:
             with self._lock:
                 self._count(photo)
                 if photo.outcome is not Outcome.AGAIN:  # that one will come by once more
                     self._advance()
-            line = _fact(photo) if self._as_json else self._sentence(photo)
-            if line and not (self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW)):
-                lines.append(line)
-        if lines:
-            self._line("\n".join(lines))
+            sentence = "" if self._as_json else self._sentence(photo)
+            if photo.outcome in _MOVED and photo.follows is None:
+                lines += self._relief()
+            if (sentence or self._as_json) and not (self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW)):
+                event = "photo" if photo.follows is None else "companion"
+                lines.append(Line(_LEVELS.get(photo.outcome, Level.INFO), event, sentence, partial(_facts, photo)))
+        self._log.out(lines)
 
     def summary(self, *, once: bool) -> None:
         """Say the sum of all since the beginning: with the rate, after one pass."""
@@ -132,16 +134,26 @@ class Report:
             return f"{name} -> {self._place(photo)}, it follows its photo" if photo.follows_row else ""
         match photo.outcome:
             case Outcome.FILED | Outcome.REVIEW | Outcome.FAILED | Outcome.DUPLICATE:
-                self._obstacles.clear()
                 return f"{name} -> {self._where(photo)}"
             case Outcome.LEFT:
                 return f"{name} stays in the inbox: {photo.reason}"
             case Outcome.AGAIN if photo.waited_s == 0.0 and photo.fault is not None:
                 return f"{name} stays in the inbox for now: {photo.reason}"
-            case Outcome.AGAIN if photo.fault is None and (key := _obstacle(photo)) not in self._obstacles:
-                self._obstacles.add(key)
+            case Outcome.AGAIN if photo.fault is None and self._is_new(_obstacle(photo)):
                 return f"{name} stays in the inbox for now, as will others: {photo.reason}"
         return ""
+
+    def _is_new(self, obstacle: str) -> bool:
+        """Tell whether what is in the way has not been said yet; it is counted from then on."""
+        self._obstacles[obstacle] += 1
+        return self._obstacles[obstacle] == 1
+
+    def _relief(self) -> list[Line]:
+        """Return the counts of what was in the way, now that a photo was filed."""
+        with self._lock:
+            obstacles, self._obstacles = self._obstacles, Counter()
+        said = [(obstacle, count - 1) for obstacle, count in obstacles.items() if count > 1]
+        return [] if self._as_json else [_repeated(obstacle, count) for obstacle, count in said]
 
     def _where(self, photo: Photo) -> str:
         place = self._place(photo)
@@ -163,18 +175,6 @@ class Report:
         place = self._places[folder]
         return place if name == photo.path.name else f"{place}/{printable(name)}"
 
-    def _line(self, line: str) -> None:
-        with self._lock:
-            if self._muted:
-                return
-            try:
-                click.echo(_encodable(line))
-            except BrokenPipeError:  # whoever read along has gone; the filing goes on
-                self._muted = True
-                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-            except OSError:
-                return  # a log's disk is full; the next line may find room
-
 
 def _took_ms(photo: Photo) -> float:
     """From the drop to the class folder; for a photo that a scan found, whose drop nobody saw, its own stages."""
@@ -187,6 +187,8 @@ def _nothing() -> None:
     pass
 
 
+_MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
+_LEVELS = {Outcome.FAILED: Level.WARNING, Outcome.AGAIN: Level.WARNING}
 _LEFT, _COMPANIONS = "left in the inbox", "companion files"
 _COUNTED_AS = {
     Outcome.REVIEW: "_review",
@@ -200,19 +202,26 @@ _NOT_MOVED = (_LEFT, _COUNTED_AS[Outcome.GONE], _COMPANIONS)
 """Counts of what is no photo that was moved."""
 
 
-def _encodable(line: str) -> str:
-    """Escape what the terminal's or log's own encoding does not know: a name must not end the daemon."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return line.encode(encoding, "backslashreplace").decode(encoding)
-
-
 def _obstacle(photo: Photo) -> str:
     return photo.reason.replace(printable(photo.path.name), "")
 
 
-def _fact(photo: Photo) -> str:
-    facts = {
-        "event": "photo" if photo.follows is None else "companion",
+def _repeated(obstacle: str, count: int) -> Line:
+    sentence = f"it goes on; this was said once, and {count:,} times more it was so: {obstacle}"
+    return Line(Level.NOTICE, "repeated", sentence, lambda: {"reason": obstacle, "times": count})
+
+
+def _level(sentence: str) -> Level:
+    """Return how much a sentence about the whole matters: what begins or goes on is a trouble, but for these."""
+    if sentence.startswith("stuck"):
+        return Level.ERROR
+    relief = sentence.startswith(("filing goes on", "it goes on")) or sentence.endswith((" is back", " again"))
+    return Level.NOTICE if relief else Level.WARNING
+
+
+def _facts(photo: Photo) -> dict[str, Any]:
+    return {
+        "id": photo_id(photo.identity),
         "path": str(photo.path),
         "outcome": photo.outcome.value,
         "label": photo.label,
@@ -223,4 +232,3 @@ def _fact(photo: Photo) -> str:
         "sha256": photo.sha256,
         "times_ms": {name: round(value, 3) for name, value in photo.times_ms.items()},
     }
-    return json.dumps(facts)

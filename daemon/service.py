@@ -59,7 +59,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
     Raises:
         PhototriageError: nothing can be filed, and why.
     """
-    report = Report(settings.output.resolve(), as_json=settings.as_json, quiet=settings.quiet)
+    report = Report(settings.output.resolve(), as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format)
     clock = Clock()
     board = Board(clock)
     board.about = {"inbox": str(settings.inbox.resolve()), "output": str(settings.output.resolve())}

@@ -45,6 +45,7 @@ class Settings:
     workers: int
     quiet: bool
     as_json: bool
+    log_format: Literal["text", "keyvalue", "json"] = "text"
     metrics_file: Path | None = None
     dry_run: bool = False
 
@@ -146,6 +147,10 @@ _OPTIONS = (
     ),
     click.option("--quiet", is_flag=True, help="No line for a photo that is filed."),
     click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output."),
+    click.option(
+        "--log-format", type=click.Choice(["text", "keyvalue", "json"]), default="text", show_default=True,
+        help="Of each line of the log: a sentence, key=value pairs, or a JSON object.",
+    ),
     click.option(
         "--metrics-file", type=FolderOrFile(), metavar="FILE.prom",
         help="Write Prometheus metrics there every 15 s, for node_exporter; needs the extra `metrics`.",

@@ -40,6 +40,7 @@ TABLE: list[tuple[str, str, tuple[str, str, str], tuple[Any, ...]]] = [
     ("workers", "workers", ("1", "2", "3"), (1, 2, 3, 0)),
     ("quiet", "quiet", ("", "0", "true"), (True, False, True, False)),
     ("json", "as_json", ("", "0", "true"), (True, False, True, False)),
+    ("log-format", "log_format", ("json", "keyvalue", '"json"'), ("json", "keyvalue", "json", "text")),
     ("metrics-file", "metrics_file", ("f", "e", "'c'"), (Path("f"), Path("e"), Path("c"), None)),
 ]  # fmt: skip
 

@@ -1,0 +1,144 @@
+"""A line for each event that matters: as a sentence, as pairs or as JSON, with the journal's priorities, said once."""
+
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon.photo import Identity, Outcome, Photo
+from daemon.report import Report
+from daemon.vitals.log import Level, Line, Log, is_journal, keyvalue, photo_id
+from tests.daemon.support import DEADLINE_S, command, environment, identity, model_file, plain, run, unique, write
+
+
+def sorted_once(folder: Path, *words: str, **photos: bytes) -> "subprocess.CompletedProcess[str]":
+    (folder / "in").mkdir()
+    for name, data in photos.items():
+        write(folder / "in" / f"{name}.jpg", data)
+    options = ("--inbox", folder / "in", "--output", folder / "out", "--model", model_file(folder))
+    env = {"STATE_DIRECTORY": str(folder / "state")}
+    return run("sort", *options, "--give-up-after", "0", *words, env=env)
+
+
+def test_json_lines_carry_level_id_and_facts_and_the_ledger_knows_the_same_id(tmp_path: Path) -> None:
+    done = sorted_once(tmp_path, "--log-format", "json", good=plain("red"), bad=plain("red")[:300])
+    assert done.returncode == 0, done.stderr
+    photos = {Path(line["path"]).name: line for line in map(json.loads, done.stdout.splitlines())}
+    assert [(photos[name]["level"], photos[name]["outcome"]) for name in ("good.jpg", "bad.jpg")] == [
+        ("info", "filed"), ("warning", "failed"),
+    ]  # fmt: skip
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert events == ["ready", "summary"]
+    env = {"STATE_DIRECTORY": str(tmp_path / "state")}
+    rows = [json.loads(line) for line in run("history", "--json", env=env).stdout.splitlines()]
+    assert {row["id"] for row in rows} == {line["id"] for line in photos.values()}
+    told = run("explain", tmp_path / "out" / "red" / "good.jpg", env=env).stdout
+    assert f"as {photos['good.jpg']['id']} in the log" in " ".join(told.split())
+
+
+def test_pairs_can_be_taken_apart_again(tmp_path: Path) -> None:
+    done = sorted_once(tmp_path, "--log-format", "keyvalue", **{'a "b" = c\x1b[2J': plain("red")})
+    (line,) = done.stdout.splitlines()
+    pairs = dict(word.split("=", 1) for word in shlex.split(line))
+    assert (pairs["level"], pairs["event"], pairs["outcome"], pairs["label"]) == ("info", "photo", "filed", "red")
+    assert pairs["path"] == str(tmp_path / "in" / 'a "b" = c') + r"\x1b[2J.jpg"
+    assert float(pairs["times_ms.infer"]) > 0
+    assert "\x1b" not in done.stdout + done.stderr
+    assert re.search(r"^time=\S+ level=notice event=ready model=\S+/colours.onnx sha256=", done.stderr, re.MULTILINE)
+
+
+def test_json_for_scripts_stays_what_it_was_whatever_the_log_is(tmp_path: Path) -> None:
+    done = sorted_once(tmp_path, "--json", "--log-format", "keyvalue", a=plain("red"))
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["ready", "photo", "summary"]
+    assert "time" not in json.loads(done.stdout.splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    ("facts", "pairs"),
+    [
+        ({"a": 1, "b": "x y", "c": "", "d": None, "e": []}, 'a=1 b="x y"'),
+        ({"a": "=", "b": '"', "c": "\\"}, r'a="=" b="\"" c="\\"'),
+        ({"a": {"b": 0.5, "c": {"d": 0}}, "e": ["x", "y"]}, "a.b=0.5 a.c.d=0 e=x,y"),
+        ({"a": "new\nline\x1b"}, r'a="new\\x0aline\\x1b"'),
+    ],
+)
+def test_a_value_is_quoted_where_it_needs_it(facts: dict[str, object], pairs: str) -> None:
+    assert keyvalue(facts) == pairs
+
+
+def test_lines_for_the_journal_begin_with_their_priority(tmp_path: Path) -> None:
+    """The journal's stream is here a socket whose device and inode the environment names, as systemd does it."""
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "a.jpg", plain("red"))
+    write(tmp_path / "in" / "b.jpg", plain("red")[:300])
+    words = ("sort", "--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path))
+    ours, theirs = socket.socketpair()
+    with closing(ours), closing(theirs):
+        status = os.fstat(theirs.fileno())
+        env = environment(JOURNAL_STREAM=f"{status.st_dev}:{status.st_ino}", STATE_DIRECTORY=str(tmp_path / "state"))
+        arguments = command(*words, "--give-up-after", "0")
+        done = subprocess.run(arguments, stdout=theirs.fileno(), stderr=theirs.fileno(), timeout=DEADLINE_S, env=env)
+        theirs.shutdown(socket.SHUT_RDWR)
+        text = b"".join(iter(lambda: ours.recv(1 << 16), b"")).decode()
+    assert done.returncode == 0, text
+    lines = sorted(text.splitlines())
+    assert [line[:3] for line in lines] == ["<4>", "<5>", "<5>", "<5>", "<6>"]
+    assert lines[0].startswith("<4>b.jpg -> _failed: ")
+    assert lines[-1].startswith("<6>a.jpg -> red 1.00 ")
+
+
+def test_another_stream_is_not_taken_for_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "a").open("w") as one, (tmp_path / "b").open("w") as other:
+        status = os.fstat(one.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        assert (is_journal(one), is_journal(other)) == (True, False)
+
+
+def again(folder: Path, name: str) -> Photo:
+    return Photo(folder / name, identity(), 0.0, outcome=Outcome.AGAIN, reason=f"no room for {name}")
+
+
+def filed(folder: Path) -> Photo:
+    photo = Photo(folder / "in" / "z.jpg", identity(), 0.0, True, outcome=Outcome.FILED, label="red", probability=1.0)
+    photo.destination, photo.times_ms = folder / "out" / "red" / "z.jpg", {"total": 5.0}
+    return photo
+
+
+def test_repeated_trouble_is_said_once_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(tmp_path / "out", as_json=False, quiet=True)
+    for number in range(413):
+        report.photos([again(tmp_path / "in", f"{number}.jpg")])
+    report.photos([filed(tmp_path)])
+    report.photos([again(tmp_path / "in", "a.jpg")])
+    report.photos([filed(tmp_path)])
+    assert capsys.readouterr().out.splitlines() == [
+        "0.jpg stays in the inbox for now, as will others: no room for 0.jpg",
+        "it goes on; this was said once, and 412 times more it was so: no room for ",
+        "a.jpg stays in the inbox for now, as will others: no room for a.jpg",
+    ]
+
+
+def test_the_id_is_the_files_and_no_others() -> None:
+    ids = {photo_id(Identity(*numbers)) for numbers in ((1, 2, 3, 4), (1, 2, 3, 5), (1, 3, 2, 4), (12, 3, 4, 5))}
+    assert len(ids) == 4
+    assert photo_id(identity()) == photo_id(identity())
+    assert re.fullmatch(r"[0-9a-f]{10}", photo_id(identity()))
+
+
+def test_a_log_that_cannot_be_written_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        monkeypatch.setattr("sys.stderr", full)
+        log = Log("text", as_json=False)
+        log.out([Line(Level.INFO, "photo", unique("red", 1).hex())])
+        log.err(Line(Level.INFO, "note", "a sentence"))
+        monkeypatch.undo()
+        with pytest.raises(OSError, match="No space left"):
+            full.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
