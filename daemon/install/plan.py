@@ -10,7 +10,7 @@ from daemon.install import texts
 from daemon.install.errors import ServiceError
 from daemon.install.places import SHIPPED, Places
 from daemon.install.record import Record, load, save
-from daemon.install.steps import Command, File, Folder, Share, Step, output
+from daemon.install.steps import Command, File, Folder, Output, Share, Step, output
 from daemon.install.wish import MADE_BY_SYSUSERS, Wish
 from daemon.ledgers import SERVICES
 from daemon.roots import state_folder
@@ -76,9 +76,10 @@ def _folders(wish: Wish) -> list[Step]:
     places, group = wish.places, wish.runs_as.group
     homes = [places.units, places.drop_in.parent, places.configurations]
     made: list[Step] = [Folder(path) for home in homes for path in _missing(home)]
-    made.append(Folder(wish.output, wish.owner))
+    made.append(Output(wish.output, wish.owner))
     if wish.is_shared:
-        made += [Share(path, group, lambda: _gid(group)) for path in (wish.inbox, wish.output)]
+        whose = frozenset({wish.owner.uid, wish.runs_as.uid})
+        made += [Share(path, group, lambda: _gid(group), whose) for path in (wish.inbox, wish.output)]
     return list(dict.fromkeys(made))
 
 

@@ -4,7 +4,7 @@ import difflib
 import os
 import stat
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,22 +32,52 @@ class Step(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Make a folder; the owner None is who installs."""
+    """Make a folder of the system's, or of one's own where that is who installs."""
 
     path: Path
-    owner: Account | None = None
 
     def is_done(self) -> bool:
         return self.path.is_dir()
 
     def tell(self) -> str:
-        return f"make the folder {printable(self.path)}" + (f" for {self.owner.name}" if self.owner else "")
+        return f"make the folder {printable(self.path)}"
 
     def do(self, record: Record) -> None:
         self.path.mkdir(mode=0o755)
         record.folders.append(os.fspath(self.path))
-        if self.owner is not None and os.geteuid() == 0:
-            os.chown(self.path, self.owner.uid or 0, self.owner.gid or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Make the output for the owner of the inbox.
+
+    Where others may rename folders on the way to it, root must not: what it makes, or gives away, could meanwhile be
+    another folder. There the owner makes it, with the owner's rights.
+    """
+
+    path: Path
+    owner: Account
+
+    def is_done(self) -> bool:
+        return self.path.is_dir()
+
+    def tell(self) -> str:
+        return f"make the folder {printable(self.path)} for {self.owner.name}"
+
+    def do(self, record: Record) -> None:
+        """Make it; it is not recorded, for photos may lie in it soon."""
+        uid, gid = self.owner.uid, self.owner.gid
+        if os.geteuid() != 0 or uid is None or gid is None:
+            self.path.mkdir(mode=0o755)
+        elif is_roots_way(self.path):
+            self.path.mkdir(mode=0o755)
+            os.chown(self.path, uid, gid, follow_symlinks=False)
+        else:
+            made = subprocess.run(
+                ["mkdir", "--", self.path], user=uid, group=gid, extra_groups=[], capture_output=True, text=True
+            )
+            if made.returncode != 0:
+                raise ServiceError(f"{self.owner.name} cannot make it: {printable(made.stderr.strip())}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,37 +118,41 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Open a folder, and the folders in it, to a group."""
+    """Open a folder, and the folders in it, to a group.
+
+    Attributes:
+        whose: user ids; a folder of anybody else is left as it is, whatever its name has become meanwhile.
+    """
 
     path: Path
     group: str
     gid: Callable[[], int | None]
+    whose: frozenset[int | None]
 
     def is_done(self) -> bool:
-        return self.path.is_dir() and not self._to_change()
+        return self.path.is_dir() and not any(True for _ in self._to_change())
 
     def tell(self) -> str:
         return f"share {printable(self.path)} and the folders in it with the group {self.group} (chgrp, chmod g+rwxs)"
 
     def do(self, record: Record) -> None:
-        """Change what is not shared yet, each folder by itself and never through a link."""
+        """Change what is not shared yet, each folder by its descriptor and never through a link."""
         gid = self.gid()
         if gid is None:
             raise ServiceError(f"The group {self.group} is still not there.")
-        changed = self._to_change()
-        for folder in changed:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                os.fchown(descriptor, -1, gid)
-                os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | SHARED)
-            finally:
-                os.close(descriptor)
+        for descriptor in self._to_change():
+            os.fchown(descriptor, -1, gid)
+            os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | SHARED)
         record.left.append(f"{printable(self.path)} and folders in it stay shared with the group {self.group}")
 
-    def _to_change(self) -> list[str]:
+    def _to_change(self) -> Iterator[int]:
+        """Yield a descriptor of each folder that is not shared yet, open until the next."""
         gid = self.gid()
-        folders = [place for place, _, _ in os.walk(self.path)]
-        return [folder for folder in folders if not _is_shared(os.lstat(folder), gid)]
+        for _, _, _, descriptor in os.fwalk(self.path):
+            status = os.fstat(descriptor)
+            may = status.st_uid in self.whose and (status.st_uid != 0 or is_roots_way(self.path))
+            if may and not _is_shared(status, gid):
+                yield descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +195,13 @@ def output(*words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     except FileNotFoundError:
         return subprocess.CompletedProcess(words, 127, "", f"{words[0]} is not installed")
+
+
+def is_roots_way(path: Path) -> bool:
+    """Whether nobody but root can change which folder a path leads to."""
+    return all(
+        status.st_uid == 0 and not status.st_mode & 0o022 for status in (folder.lstat() for folder in path.parents)
+    )
 
 
 def _is_shared(status: os.stat_result, gid: int | None) -> bool:

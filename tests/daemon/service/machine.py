@@ -76,7 +76,19 @@ def machine(*needed: Path) -> Iterator[Machine]:
     group = _control_group()
     folder = Path(tempfile.mkdtemp(prefix="phototriage-machine-"))
     show = sorted({os.fspath(path.resolve()) for path in needed if path.stat().st_dev != Path("/").stat().st_dev})
-    boot = ["unshare", "--fork", "--pid", "--mount", "--cgroup", "--uts", "--ipc", "--net", "--kill-child"]
+    boot = [
+        "setpriv",
+        "--pdeathsig=KILL",
+        "unshare",
+        "--fork",
+        "--pid",
+        "--mount",
+        "--cgroup",
+        "--uts",
+        "--ipc",
+        "--net",
+        "--kill-child",
+    ]
     command: list[str | Path] = [
         "sh",
         "-c",

@@ -86,6 +86,36 @@ def test_the_running_unit_is_as_closed_as_the_one_that_ships(booted: Machine, al
     assert "CapEff:\t0000000000000000" in status
 
 
+def test_a_stop_in_the_middle_of_a_backlog_takes_seconds_and_loses_nothing(booted: Machine, alice: str) -> None:
+    service = Service(booted, alice, f"/srv/{alice}")
+    aside, inbox = booted.inside(f"/srv/{alice}/aside"), booted.inside(f"/srv/{alice}/inbox")
+    aside.mkdir()
+    for number in range(300):
+        (aside / f"{number}.jpg").write_bytes(unique("red", number))
+    booted.run("chown", "-R", f"{alice}:", f"/srv/{alice}/aside")
+    for photo in aside.iterdir():
+        photo.rename(inbox / photo.name)
+    service.filed("0.jpg")
+    began_s = time.monotonic()
+    booted.run("systemctl", "stop", service.unit)
+    print(f"stopped within {time.monotonic() - began_s:.1f} s")  # noqa: T201
+    assert booted.show(service.unit, "Result") == "success", "it was not killed for being late"
+    sorted_ = booted.inside(f"/srv/{alice}/sorted")
+    left, filed = {path.name for path in inbox.glob("*.jpg")}, {path.name for path in sorted_.glob("*/*.jpg")}
+    assert left | filed == {f"{number}.jpg" for number in range(300)}
+    assert not left & filed
+    booted.run("systemctl", "start", service.unit)
+    wait_until(lambda: len(list(sorted_.glob("*/*.jpg"))) == 300, "all 300 photos")
+
+
+def test_names_that_mean_something_to_systemd_are_only_names(booted: Machine, alice: str) -> None:
+    folder = f'/srv/{alice}/100% of: "my" $HOME \\ photos'
+    booted.run("install", "-d", "-o", alice, "-g", alice, folder, f"{folder}/inbox")
+    service = Service(booted, alice, folder)
+    inode = service.drop("a.jpg", 1)
+    assert service.filed("a.jpg").stat().st_ino == inode
+
+
 def test_a_process_that_gets_no_further_is_killed_and_the_next_one_files(booted: Machine, alice: str) -> None:
     impatient = booted.inside(f"/etc/systemd/system/phototriage@{alice}.service.d/impatient.conf")
     booted.run("mkdir", "-p", f"/etc/systemd/system/phototriage@{alice}.service.d")

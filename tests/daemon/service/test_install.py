@@ -13,7 +13,7 @@ from daemon.install import sandbox, texts
 from daemon.install.errors import ServiceError
 from daemon.install.places import places
 from daemon.install.record import Record
-from daemon.install.steps import File
+from daemon.install.steps import File, Output, Share
 from daemon.install.wish import Account, Wish, check_reach, common_parent, wish
 from tests.daemon.house import ask
 
@@ -162,6 +162,31 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     command.write_text("#!/bin/sh\n")
     monkeypatch.setattr("sys.prefix", str(tmp_path / "environment"))
     return command
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_root_shares_no_folder_of_anybody_else_and_none_behind_a_link(tmp_path: Path) -> None:
+    hers, group = 1234, 4321
+    for name, owner in (("in", hers), ("in/hers", hers), ("in/roots", 0), ("outside", hers)):
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, owner, owner)
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "outside")
+    step = Share(tmp_path / "in", "people", lambda: group, frozenset({hers, 0}))
+    assert not step.is_done()
+    step.do(Record())
+    assert step.is_done()
+    shared = {path.name for path in tmp_path.rglob("*") if path.lstat().st_gid == group}
+    assert shared == {"in", "hers"}
+    assert (tmp_path / "in" / "hers").stat().st_mode & 0o7777 == 0o2775
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_where_others_could_move_folders_about_the_output_is_made_with_their_rights_alone(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir(mode=0o777)
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(ServiceError, match="nobody cannot make it"):  # the test's own folder keeps others out
+        Output(tmp_path / "open" / "sorted", Account("nobody", "nogroup", 65534, 65534)).do(Record())
+    assert list((tmp_path / "open").iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root may ask for a service of their own")
