@@ -45,7 +45,7 @@ class Machine:
         """Run a command inside, as root or as a user; fails the test if it should not fail and does."""
         enter = ("nsenter", f"--target={self._init}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
         become = ("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--") if user else ()
-        command = [*enter, "--root", "--wd=/", "--", *become, *words]
+        command = [*enter, "--root", "--wd", "--", *become, *words]
         home = f"/home/{user}" if user else "/root"
         clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": home, **environment}
         done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, env=clean)
@@ -61,9 +61,9 @@ class Machine:
         """Return a property of a unit."""
         return self.run("systemctl", "show", unit, f"--property={name}", "--value").stdout.strip()
 
-    def journal(self, unit: str) -> str:
+    def journal(self, unit: str, *options: str) -> str:
         """Return what a unit said."""
-        return self.run("journalctl", "--no-pager", "--output=cat", f"--unit={unit}").stdout
+        return self.run("journalctl", "--no-pager", "--output=cat", f"--unit={unit}", *options).stdout
 
     def user(self, name: str) -> None:
         """Make a user with a home and a group of its own."""

@@ -119,7 +119,7 @@ def test_names_that_mean_something_to_systemd_are_only_names(booted: Machine, al
 def test_a_process_that_gets_no_further_is_killed_and_the_next_one_files(booted: Machine, alice: str) -> None:
     impatient = booted.inside(f"/etc/systemd/system/phototriage@{alice}.service.d/impatient.conf")
     booted.run("mkdir", "-p", f"/etc/systemd/system/phototriage@{alice}.service.d")
-    impatient.write_text("[Service]\nWatchdogSec=1\nRestartSec=0\n")
+    impatient.write_text("[Service]\nWatchdogSec=2\nRestartSec=0\n")
     service = Service(booted, alice, f"/srv/{alice}")
     main = booted.show(service.unit, "MainPID")
     booted.run("kill", "-STOP", main)
@@ -127,7 +127,7 @@ def test_a_process_that_gets_no_further_is_killed_and_the_next_one_files(booted:
     service.filed("stopped.jpg")
     assert booted.show(service.unit, "MainPID") != main
     said = booted.journal(service.unit)
-    assert "Watchdog timeout (limit 1s)!" in said
+    assert "Watchdog timeout (limit 2s)!" in said
     assert "Fatal Python error: Aborted" in said
     booted.run("rm", f"/etc/systemd/system/phototriage@{alice}.service.d/impatient.conf")
 
@@ -160,6 +160,21 @@ def test_an_installation_that_cannot_start_says_why_and_can_be_taken_back(booted
     booted.run("chown", alice, f"/srv/{alice}/sorted")
     booted.phototriage("service", "install", alice, *words)
     assert booted.show(f"phototriage@{alice}.service", "ActiveState") == "active"
+
+
+def test_the_journal_tells_what_went_wrong_from_what_went_well(booted: Machine, alice: str) -> None:
+    service = Service(booted, alice, f"/srv/{alice}")
+    configuration = booted.inside(f"/etc/phototriage/{alice}.toml")
+    configuration.write_text(configuration.read_text().replace("# give_up_after = 60", "give_up_after = 0"))
+    booted.run("systemctl", "restart", service.unit)
+    service.drop("good.jpg", 1)
+    service.filed("good.jpg")
+    booted.inside(f"/srv/{alice}/broken.jpg").write_bytes(b"no photo")
+    booted.run("mv", f"/srv/{alice}/broken.jpg", f"/srv/{alice}/inbox/broken.jpg")
+    assert service.filed("broken.jpg").parent.name == "_failed"
+    wait_until(lambda: "broken.jpg" in booted.journal(service.unit, "--priority=warning"), "the journal")
+    assert "good.jpg" not in booted.journal(service.unit, "--priority=warning")
+    assert "good.jpg" in booted.journal(service.unit)
 
 
 def test_a_wrong_setting_is_said_once_and_not_tried_again(booted: Machine, alice: str) -> None:
