@@ -40,6 +40,10 @@ COMMANDS = {
         "daemon.doctor.cli:doctor", "Look for what will bite: GPU, limits, folders, ledger, service, model."
     ),
     "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."),
+    "model": Entry(
+        "daemon.models.cli:model",
+        "Put a model in place for an inbox, go back to the one before, and see which served when.",
+    ),
     "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
     "evaluate": Entry("training.cli:evaluate", "Measure a model on labelled photos."),
     "check-data": Entry(

@@ -7,6 +7,7 @@ on a mount point where nothing is mounted now, is a missing mount, and not a fol
 import fcntl
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
@@ -146,26 +147,35 @@ class InboxLock:
         return _locked(self._inbox / MARKER, "rb", busy)
 
 
-def lock_state(folder: Path) -> IO[bytes]:
+def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
     """Lock the folder of a ledger until the returned file is closed.
 
     Two inboxes that are given one STATE_DIRECTORY would else settle each other's open intents.
+
+    Args:
+        folder: of the ledger.
+        patience_s: how long to wait for who has it: `model use` takes it for a moment where no daemon runs.
 
     Raises:
         RootError: another process has it.
     """
     busy = f"Another phototriage keeps its ledger in {printable(folder)}. Give each inbox a STATE_DIRECTORY of its own."
-    return _locked(folder / "lock", "ab", busy)
+    return _locked(folder / "lock", "ab", busy, patience_s)
 
 
-def _locked(path: Path, mode: Literal["rb", "ab"], busy: str) -> IO[bytes]:
+def _locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float = 0.0) -> IO[bytes]:
     file: IO[bytes] = path.open(mode)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise RootError(busy) from error
-    return file
+    end_s = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() < end_s:
+                time.sleep(0.02)
+                continue
+            file.close()
+            raise RootError(busy) from error
+        return file
 
 
 def check_mounts(ledger: Ledger, inbox: Path, output: Path) -> None:

@@ -60,7 +60,8 @@ class Entry:
         knows = f"{name} ({self.sha256[:12]}), which knows {', '.join(map(printable, self.labels))}"
         match self.what:
             case What.REFUSED:
-                return f"{name} is refused, and {before} works on: {self.reason}"
+                still = "the one before" if name == before else before
+                return f"{name} is refused, and {still} works on: {self.reason}"
             case What.UNCHANGED:
                 return f"{name} is unchanged ({self.sha256[:12]}), and works on"
             case What.ROLLED_BACK:
