@@ -99,3 +99,10 @@ def test_the_example_shows_every_key_with_its_default(root: Path) -> None:
     assert uncommented.keys() == options.keys() - {"config"}
     for key in uncommented.keys() - {"inbox", "output", "model", "metrics_file"}:
         assert uncommented[key] == options[key].get_default(click.Context(watch))
+
+
+def test_it_may_open_the_devices_that_drivers_name(unit: Path) -> None:
+    """As /proc/devices names them: 195 nvidia, 195 nvidiactl, 238 nvidia-uvm, 241 nvidia-caps (driver 580.159.04)."""
+    allowed = re.findall(r"^DeviceAllow=char-(\S+) rw$", unit.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {"nvidia", "nvidiactl", "nvidia-uvm", "nvidia-caps"} <= set(allowed)
+    assert all(name.startswith("nvidia") for name in allowed)
