@@ -270,6 +270,8 @@ def test_in_a_home_that_nobody_else_may_enter_it_sees_that_one_folder(booted: Ma
     main = booted.show(service.unit, "MainPID")
     seen = booted.run("nsenter", f"--target={main}", "--mount", "--root", "ls", "-A", home).stdout
     assert seen == "photos\n"
+    told = booted.phototriage("doctor", "--service", alice).stdout
+    assert "rename (in the sandbox): a photo goes from inbox to output by one rename" in told
 
 
 def test_without_root_it_is_a_service_of_ones_own(booted: Machine, alice: str) -> None:
