@@ -12,6 +12,7 @@ from pathlib import Path
 
 from contract.publish import sync_directory
 from daemon.back_plan import Step
+from daemon.beneath import pinned
 from daemon.filing import SourceChangedError, move, sync_file
 from daemon.intent import Intent
 from daemon.ledger import Ledger
@@ -24,8 +25,10 @@ TOGETHER = 64
 """Photos that share one pair of commits and one sync of their folders."""
 
 
-def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float) -> Iterator[list[Step]]:
+def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox: Path) -> Iterator[list[Step]]:
     """Carry out plans, some at a time; yields those that are through, with a reason where something stays after all.
+
+    Nothing goes through a link below the inbox: root may call this, and anybody may have put it there.
 
     Raises:
         OSError, sqlite3.Error: it cannot be made safe now; `finish` does the rest later.
@@ -39,7 +42,7 @@ def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float) -> Ite
         for group in some:
             for step in group:
                 if step.intent is not None:
-                    outcomes[next(numbers)] = _carry_out(step, unsynced, stays=bool(group[0].reason))
+                    outcomes[next(numbers)] = _carry_out(step, unsynced, inbox, stays=bool(group[0].reason))
         for path, sync in unsynced.items():
             with suppress(FileNotFoundError):  # its owner took it further
                 sync(path)
@@ -76,14 +79,14 @@ def _conclude(ledger: Ledger, outcomes: dict[int, Outcome | None], now_s: float)
     ledger.release([row for row, outcome in outcomes.items() if outcome is Outcome.RETRIED])
 
 
-def _carry_out(step: Step, unsynced: Unsynced, *, stays: bool) -> Outcome | None:
+def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, *, stays: bool) -> Outcome | None:
     intent, was = step.intent, step.record.intent
     assert intent is not None
     failed = was.becomes is Outcome.FAILED and was.part_of is None
     if failed:  # before the photo goes: where a daemon is at work, it may fail again at once, and get another note
         with suppress(OSError):  # a note too many does no harm
             remove_why(was.destination, was.source.name, was.reason)
-    step.reason = "its photo stays" if stays else _do(intent)
+    step.reason = "its photo stays" if stays else _do(intent, inbox)
     if step.reason:
         if failed:
             _write_note(was)
@@ -94,12 +97,13 @@ def _carry_out(step: Step, unsynced: Unsynced, *, stays: bool) -> Outcome | None
     return intent.becomes
 
 
-def _do(intent: Intent) -> str:
+def _do(intent: Intent, inbox: Path) -> str:
     """Move or remove one file; returns why it stays, or nothing."""
     try:
         if intent.mode is Mode.MOVE:
-            _make(intent.destination.parent)
-            move(intent.source, intent.identity, intent.sha256, intent.destination)
+            home = intent.destination
+            with pinned(inbox, home.parent.relative_to(inbox), make=True) as folder:
+                move(intent.source, intent.identity, intent.sha256, folder / home.name)
         elif Identity.of(intent.source.lstat()) != intent.identity:
             raise SourceChangedError
         else:
@@ -111,14 +115,6 @@ def _do(intent: Intent) -> str:
     except OSError as error:
         return f"it cannot be taken back ({error.strerror})"
     return ""
-
-
-def _make(folder: Path) -> None:
-    """Make a folder below the inbox anew that was cleared away."""
-    if not folder.is_dir():
-        _make(folder.parent)
-        folder.mkdir(exist_ok=True)
-        sync_directory(folder.parent)
 
 
 def _write_note(was: Intent) -> None:

@@ -14,6 +14,7 @@ from contract.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
 from contract.geometry import Geometry
 from daemon.alone import StoppedError
+from daemon.beneath import open_photo
 from daemon.companions import WAITS, is_companion
 from daemon.guard import Guard
 from daemon.photo import Identity, Photo
@@ -49,7 +50,7 @@ def decode(photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> Non
 def _read(photo: Photo, wall_s: float) -> bytes:
     """Read the file that `identity` names: neither a link's target nor another file of that name."""
     try:
-        descriptor = os.open(photo.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_photo(photo.path, photo.relpath)
     except OSError as error:
         raise _unreadable(error) from error
     try:
@@ -79,6 +80,6 @@ def _contents(descriptor: int, path: Path, size: int) -> bytes:
 
 
 def _unreadable(error: OSError) -> PhotoError:
-    if error.errno in (errno.ENOENT, errno.ELOOP, errno.ESTALE):
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE):
         return PhotoError(Reason.CHANGED, "it was taken away before it was read")
     return PhotoError(Reason.UNREADABLE, f"it cannot be read ({error.strerror})")

@@ -165,7 +165,7 @@ class Filer:
         target, mode = photo.destination, self._rules.mode
         assert target is not None
         try:
-            place(mode, photo.path, photo.identity, photo.sha256, target)
+            place(mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
         except SourceChangedError:
             photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
             self._owed[row] = None

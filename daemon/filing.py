@@ -83,8 +83,15 @@ def shortened(stem: str, ending: str) -> str:
     return cut.decode(errors="ignore") + ending
 
 
-def move(source: Path, identity: Identity, sha256: str, target: Path) -> None:
+def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> None:
     """Move the very file that `identity` names to `target`, which must be free.
+
+    Args:
+        source: where it is; a path through a pinned folder will do.
+        identity: of the file.
+        sha256: of its content; empty if that was never read.
+        target: where it shall be.
+        known_as: the source's path as the ledger has it, where that is another.
 
     Raises:
         FileExistsError: the name was taken meanwhile; nothing was moved.
@@ -98,7 +105,7 @@ def move(source: Path, identity: Identity, sha256: str, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        _move_across(source, identity, sha256, target)
+        _move_across(source, identity, sha256, target, known_as or source)
         return
     if not is_same_file(target, look_at(target), identity, sha256):  # replaced or written to since the look
         _put_back(target, source)
@@ -123,8 +130,8 @@ def temporary_beside(target: Path, source: Path, identity: Identity) -> Path:
     return target.with_name(shortened("." + target.name, f".{token}.phototriage-part"))
 
 
-def _move_across(source: Path, identity: Identity, sha256: str, target: Path) -> None:
-    publish_copy(source, identity, sha256, target)
+def _move_across(source: Path, identity: Identity, sha256: str, target: Path, known_as: Path) -> None:
+    publish_copy(source, identity, sha256, target, known_as=known_as)
     try:
         sync_directory(target.parent)
         if look_anew(source) != identity:
@@ -139,17 +146,17 @@ def _move_across(source: Path, identity: Identity, sha256: str, target: Path) ->
         raise
 
 
-def publish_copy(source: Path, identity: Identity, sha256: str, target: Path) -> None:
+def publish_copy(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> None:
     """Copy the very file that `identity` names, with its mode, time and extended attributes, and leave it alone.
 
-    The copy is durable but for its name: the caller syncs the folder.
+    The copy is durable but for its name: the caller syncs the folder. The arguments are those of `move`.
 
     Raises:
         FileExistsError: the name was taken meanwhile; there is no copy.
         SourceChangedError: another file stands at `source`, or it is another by now; there is no copy.
         OSError: it could not be copied; there is no copy.
     """
-    temporary = temporary_beside(target, source, identity)
+    temporary = temporary_beside(target, known_as or source, identity)
     try:
         _copy(source, identity, temporary)
         # What was too large to be read has no hash yet: the copy is then held against its source.
@@ -171,7 +178,8 @@ def _copy(source: Path, identity: Identity, temporary: Path) -> None:
         with temporary.open("xb") as writer:
             shutil.copyfileobj(reader, writer, 1 << 20)
             writer.flush()
-            shutil.copystat(source, temporary)
+            # Of what was opened and to what was made, whatever has their names by now.
+            shutil.copystat(f"/proc/self/fd/{descriptor}", f"/proc/self/fd/{writer.fileno()}")
             os.fsync(writer.fileno())
 
 

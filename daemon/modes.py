@@ -3,10 +3,12 @@
 import errno
 import os
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.text import printable
+from daemon.beneath import pinned
 from daemon.filing import SourceChangedError, move, publish_copy
 from daemon.photo import Identity, Mode
 from daemon.scan import MARKER, look_at
@@ -44,22 +46,42 @@ def check_mode(mode: Mode, inbox: Path, output: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Path) -> None:
+def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Path, relpath: Path = Path()) -> None:
     """File the very photo that `identity` names as `target`, which must be free.
+
+    Args:
+        mode: how.
+        source: where it lies in the inbox.
+        identity: of the file.
+        sha256: of its content; empty if that was never read.
+        target: where it shall be filed.
+        relpath: the folder of `source` below the inbox, on the way to which no link is followed.
 
     Raises:
         FileExistsError: the name was taken meanwhile; nothing was done.
         SourceChangedError: another file stands at `source`, or it changed; nothing was done.
         OSError: it could not be done; the source is untouched.
     """
+    if not relpath.parts:
+        _place(mode, source, source, identity, sha256, target)
+        return
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(pinned(source.parents[len(relpath.parts)], relpath))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise SourceChangedError from error
+        _place(mode, folder / source.name, source, identity, sha256, target)
+
+
+def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256: str, target: Path) -> None:
     if mode is Mode.MOVE:
-        move(source, identity, sha256, target)
+        move(source, identity, sha256, target, known_as=known_as)
     elif look_at(source) != identity:
         raise SourceChangedError
     elif mode is Mode.COPY:
-        publish_copy(source, identity, sha256, target)
+        publish_copy(source, identity, sha256, target, known_as=known_as)
     else:
-        _make_link(mode, source, target)
+        _make_link(mode, source if mode is Mode.HARDLINK else known_as, target)
         if look_at(source) != identity:  # replaced between the look and the link
             target.unlink()
             raise SourceChangedError

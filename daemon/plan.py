@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contract.text import printable
+from daemon.beneath import is_folder
 from daemon.companions import Companions, companion_name
 from daemon.decide import DUPLICATES_FOLDER
 from daemon.filing import MAX_NAME_BYTES, free_number, numbered, shortened
@@ -106,7 +107,7 @@ class Planner:
     def _make(self, folder: Path) -> None:
         if folder in self._there:
             return
-        if folder != self._output and not folder.is_dir():
+        if folder != self._output and not is_folder(folder, self._output):
             self._make(folder.parent)
             folder.mkdir(exist_ok=True)
             self._made(folder.parent)

@@ -18,6 +18,7 @@ from typing import IO, Literal
 from contract.errors import PhototriageError
 from contract.publish import sync_directory
 from contract.text import printable
+from daemon.beneath import open_to_lock, read_small
 from daemon.ledger import Ledger
 from daemon.mounts import mount_that_is_away
 from daemon.rename import rename_noreplace
@@ -164,7 +165,7 @@ def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
 
 
 def _locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float = 0.0) -> IO[bytes]:
-    file: IO[bytes] = path.open(mode)
+    file = open_to_lock(path, mode)
     end_s = time.monotonic() + patience_s
     while True:
         try:
@@ -212,9 +213,9 @@ def _mark(root: Path, role: str) -> str:
     """Return the id in a root's marker file, making the file if need be."""
     marker = root / MARKER
     try:
-        if not marker.exists():
+        if not os.path.lexists(marker):
             _make_marker(marker)
-        return str(json.loads(marker.read_text(encoding="utf-8"))["id"])
+        return str(json.loads(read_small(marker))["id"])
     except OSError as error:
         raise RootError(
             f"The {role} {printable(root)} cannot be written ({error.strerror}), so nothing can be moved. "

@@ -5,6 +5,7 @@ is mounted again may be another device. There the content, its size and its time
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 from daemon.mounts import mount_of
@@ -39,5 +40,5 @@ def is_on_share(folder: Path) -> bool:
 
 def sha256_of(path: Path) -> str:
     """Hash a file in pieces."""
-    with path.open("rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # it may be a FIFO by now
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,11 +1,13 @@
 """When a photo was taken: by its EXIF data, else the time of its last change."""
 
+import os
 import struct
 from datetime import UTC, datetime
 
 from PIL import ExifTags, Image
 
 from contract.formats import readable_formats
+from daemon.beneath import open_photo
 from daemon.photo import Photo
 
 _DAMAGED = (
@@ -19,7 +21,10 @@ _EXIF = "%Y:%m:%d %H:%M:%S"
 def taken_at(photo: Photo) -> datetime:
     """Return the camera's local time; only the file's header is read, and damaged metadata counts as none."""
     try:
-        with Image.open(photo.path, formats=readable_formats()) as image:
+        with (
+            os.fdopen(open_photo(photo.path, photo.relpath), "rb") as file,
+            Image.open(file, formats=readable_formats()) as image,
+        ):
             if image.format == "PNG" and "exif" not in image.info:
                 return _changed_at(photo)  # Pillow would decode all of it to look for EXIF data behind the picture
             exif = image.getexif()

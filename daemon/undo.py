@@ -52,7 +52,8 @@ def undo(inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: f
             with reading(path) as connection:
                 _check_roots(ledger, connection)
                 groups = plans(connection, which, last, becomes)
-            return list(take_back(ledger, groups, now_s))
+                home = root_of(connection, "inbox")
+            return list(take_back(ledger, groups, now_s, home)) if home else []
         except (OSError, sqlite3.Error) as error:
             raise UndoError(
                 f"Taking photos back was cut off: {error}. None is lost: once that is mended, the same command goes on."

@@ -36,6 +36,8 @@ Report = Callable[[Path, Sign], None]
 
 CANARY = f"{MARKER}.canary.tmp"
 CANARY_S = 1.0
+_CANARY_FLAGS = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""O_NONBLOCK: a FIFO that somebody put there is not waited for."""
 
 _ARRIVED = InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO
 _FOLDER = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_ONLYDIR | InotifyConstants.IN_DONT_FOLLOW
@@ -99,7 +101,7 @@ class Watcher:
         """Make and remove a hidden file; where events come, one is in the queue before the call returns."""
         canary = self._inbox / CANARY
         try:
-            os.close(os.open(canary, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+            os.close(os.open(canary, _CANARY_FLAGS, 0o600))
             canary.unlink()
         except OSError:
             return False  # nothing is known

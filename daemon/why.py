@@ -77,7 +77,8 @@ def _holds(note: Path, text: bytes) -> bool:
 
 
 def _write(path: Path, text: bytes) -> None:
-    with path.open("wb") as file:
+    path.unlink(missing_ok=True)  # the rest of a note that was interrupted, or a trap: its name can be known before
+    with path.open("xb") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

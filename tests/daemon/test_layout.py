@@ -146,7 +146,8 @@ def test_a_time_that_no_calendar_has_is_the_beginning_of_time(tmp_path: Path) ->
 
 def test_photos_lie_by_the_layout_and_what_is_not_filed_lies_by_the_default_one(tmp_path: Path) -> None:
     inbox, output = roots(tmp_path)
-    one, two, three = (write(inbox / f"{n}.jpg", plain("red"), mtime_s=1_500_000_000) for n in range(3))
+    (inbox / "trip").mkdir()
+    one, two, three = (write(inbox / name, plain("red"), 1_500_000_000) for name in ("0.jpg", "1.jpg", "trip/2.jpg"))
     unsure, torn = scored(two, "green"), scored(three)
     torn.scores, torn.fault, torn.unchanged_s = None, PhotoError(Reason.CORRUPT, "torn"), 1e6
     torn.relpath = Path("trip")

@@ -78,8 +78,8 @@ def test_an_inbox_that_is_a_class_folder_is_refused_also_through_a_link(tmp_path
 @pytest.mark.parametrize(
     ("folder", "mode", "code", "said"),
     [
-        ("in", 0o000, 2, "is not readable"),
-        ("in", 0o300, 2, "is not readable"),
+        ("in", 0o000, 1, "The inbox {} cannot be read (Permission denied)"),
+        ("in", 0o300, 1, "The inbox {} cannot be read (Permission denied)"),
         ("in", 0o500, 1, "The inbox {} cannot be written (Permission denied), so nothing can be moved"),
         ("out", 0o500, 1, "The output {} cannot be written (Permission denied), so nothing can be moved"),
     ],

@@ -419,7 +419,8 @@ def test_what_changes_between_the_look_and_the_move_stays(house: House) -> None:
         groups = plans(connection, Which(at_large=True), -1, Outcome.UNDONE)
         write(house.output / "sea" / "a.jpg", b"changed")
         write(house.inbox / "b.jpg", b"mine")
-        reasons = {group[0].record.intent.source.name: group[0].reason for group in take_back(ledger, groups, 2.0)}
+        taken = take_back(ledger, groups, 2.0, house.inbox)
+        reasons = {group[0].record.intent.source.name: group[0].reason for group in taken}
         assert reasons == {"a.jpg": "it changed meanwhile", "b.jpg": "its name in the inbox was taken meanwhile"}
         assert ledger.open_undoes() == {}
     assert tree(house.inbox) == {"b.jpg": b"mine"}

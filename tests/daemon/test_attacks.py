@@ -1,0 +1,241 @@
+"""Somebody who may write to the inbox, or beside the daemon to the output, gets at nothing else by it: real attacks."""
+
+import ctypes
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from contract.errors import PhotoError, Reason
+from daemon.beneath import is_folder
+from daemon.decode import decode
+from daemon.filing import SourceChangedError
+from daemon.modes import place
+from daemon.photo import Mode, Outcome, Photo
+from daemon.scan import MARKER, look_at
+from daemon.why import write_why
+from tests.daemon.house import House, ask
+from tests.daemon.support import (
+    DEADLINE_S,
+    command,
+    daemon,
+    digest,
+    environment,
+    identity_of,
+    model,
+    model_file,
+    opened_guard,
+    plain,
+    run,
+    unique,
+    write,
+)
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """An inbox with a folder, and a private one of somebody else with a photo of the same name."""
+    for name in ("in/sub", "private"):
+        (tmp_path / name).mkdir(parents=True)
+    write(tmp_path / "private" / "a.jpg", unique("red", 666))
+    return tmp_path / "in"
+
+
+def swapped_for_a_link(inbox: Path) -> Path:
+    """Put a link to the private folder in the place of the inbox's; returns the private photo."""
+    (inbox / "sub").rename(inbox.parent / "moved")
+    (inbox / "sub").symlink_to(inbox.parent / "private")
+    return inbox.parent / "private" / "a.jpg"
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_folder_that_became_a_link_after_the_look_leads_to_no_file_outside(inbox: Path, mode: Mode) -> None:
+    source = write(inbox / "sub" / "a.jpg", plain("red"))
+    identity = identity_of(source)
+    private = swapped_for_a_link(inbox)
+    private.unlink()
+    private.hardlink_to(inbox.parent / "moved" / "a.jpg")  # so that no look at the file itself could tell
+    with pytest.raises(SourceChangedError):
+        place(mode, source, identity, digest(plain("red")), inbox.parent / "b.jpg", Path("sub"))
+    assert private.exists()
+    assert not os.path.lexists(inbox.parent / "b.jpg")
+
+
+def test_what_lies_behind_a_link_is_not_read_even_if_it_was_looked_at(inbox: Path, tmp_path: Path) -> None:
+    swapped_for_a_link(inbox)
+    path = inbox / "sub" / "a.jpg"
+    seen = look_at(path)
+    assert seen is not None
+    photo = Photo(path, seen, 0.0, relpath=Path("sub"))
+    with opened_guard(tmp_path / "notes") as guard:
+        decode(photo, model().contract.geometry, 0.0, guard)
+    assert isinstance(photo.fault, PhotoError)
+    assert photo.fault.reason is Reason.CHANGED
+    assert not photo.sha256
+
+
+@contextmanager
+def swapping(one: Path, other: Path) -> Iterator[None]:
+    """Exchange two names for each other, again and again, as fast as the kernel can."""
+    libc, over = ctypes.CDLL(None, use_errno=True), threading.Event()
+    first, second = os.fsencode(one), os.fsencode(other)
+
+    def swap() -> None:
+        while not over.is_set():
+            libc.renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("mode", ["move", "copy"])
+@pytest.mark.system("strace")
+def test_a_folder_swapped_for_a_link_in_every_moment_betrays_no_file_outside(
+    inbox: Path, tmp_path: Path, mode: str
+) -> None:
+    """The kernel is made slow at each open and rename, so that the swap falls between any two of them."""
+    secrets = {}
+    for number in range(8):
+        name = f"{number}.jpg"
+        secrets[name] = write(tmp_path / "private" / name, unique("red", 1000 + number))
+        write(inbox / "sub" / name, unique("red", number), mtime_s=1.0)
+    before = {name: (path.stat().st_ino, path.read_bytes()) for name, path in secrets.items()}
+    (tmp_path / "link").symlink_to(tmp_path / "private")
+    slow = [
+        arg
+        for call in ("openat", "renameat2", "newfstatat")
+        for arg in ("-e", f"inject={call}:delay_enter=2000:when=900+")
+    ]
+    tracer = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=openat,renameat2,newfstatat", *slow]
+    words = ("sort", "--recursive", "--mode", mode, "--inbox", inbox, "--output", tmp_path / "out")
+    with swapping(inbox / "sub", tmp_path / "link"):
+        subprocess.run(
+            [*tracer, *command(*words, "--model", model_file(tmp_path), "--quiet")],
+            capture_output=True, timeout=DEADLINE_S, env=environment(),
+        )  # fmt: skip
+    assert {name: (path.stat().st_ino, path.read_bytes()) for name, path in secrets.items()} == before
+    filed = {path.read_bytes() for path in (tmp_path / "out").rglob("*.jpg")}
+    assert not filed & {data for _, data in before.values()}
+
+
+def test_undo_goes_through_no_link_that_was_planted_in_the_inbox(tmp_path: Path) -> None:
+    house = House(tmp_path / "house")
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    photo = house.file("a.jpg", source=house.inbox / "sub" / "a.jpg")
+    (house.inbox / "sub").symlink_to(etc)
+    result = ask("undo", "--last", "1", "--inbox", house.inbox)
+    assert not list(etc.iterdir())
+    assert photo.exists()
+    assert "cannot be taken back" in result.output
+    (house.inbox / "sub").unlink()
+    assert ask("undo", "--last", "1", "--inbox", house.inbox).exit_code == 0
+    assert (house.inbox / "sub" / "a.jpg").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put there what is somebody else's")
+def test_a_class_folder_that_is_a_strangers_link_is_not_filed_into(tmp_path: Path) -> None:
+    inbox, output, outside = tmp_path / "in", tmp_path / "out", tmp_path / "outside"
+    for folder in (inbox, output, outside):
+        folder.mkdir()
+    (output / "red").symlink_to(outside)
+    assert is_folder(output / "red", output)  # our own
+    os.lchown(output / "red", 12345, 12345)
+    write(inbox / "a.jpg", plain("red"), mtime_s=1.0)
+    done = run("sort", "--inbox", inbox, "--output", output, "--model", model_file(tmp_path))
+    assert done.returncode == 1
+    assert "it is a link that user 12345 put there" in done.stdout
+    assert not list(outside.iterdir())
+    assert (inbox / "a.jpg").exists()
+
+
+@pytest.mark.parametrize("trap", ["pipe", "link", "flood"])
+def test_a_marker_that_is_a_trap_ends_the_start_with_a_sentence(tmp_path: Path, trap: str) -> None:
+    inbox, marker = tmp_path / "in", tmp_path / "in" / MARKER
+    inbox.mkdir()
+    if trap == "pipe":
+        os.mkfifo(marker)
+    elif trap == "link":
+        marker.symlink_to(write(tmp_path / "x", b'{"id": "1"}'))
+    else:
+        marker.touch()
+        os.truncate(marker, 1 << 40)
+    done = run("sort", "--inbox", inbox, "--output", tmp_path / "out", "--model", model_file(tmp_path))
+    assert done.returncode == 1
+    assert "is not a marker of phototriage" in done.stderr
+
+
+def test_pipes_under_the_names_that_the_watcher_uses_hold_nothing_up(tmp_path: Path) -> None:
+    inbox = tmp_path / "in"
+    inbox.mkdir()
+    os.mkfifo(inbox / f"{MARKER}.canary.tmp")
+    os.mkfifo(inbox / "pipe.jpg")
+    with daemon("--inbox", inbox, "--output", tmp_path / "out", "--model", model_file(tmp_path)) as process:
+        process.ready()
+        write(tmp_path / "a.jpg", plain("red")).rename(inbox / "a.jpg")
+        assert process.photos({"a.jpg"})["a.jpg"]["outcome"] == Outcome.FILED
+        assert process.stop() == 0
+
+
+def test_a_note_is_never_written_through_a_link_that_waits_under_its_name(tmp_path: Path) -> None:
+    victim = write(tmp_path / "victim", b"precious")
+    failed = tmp_path / "a.jpg"
+    failed.touch()
+    text = b"a.jpg could not be filed under a class.\nbroken\n"
+    token = digest(os.fsencode(failed) + text)[:16]
+    (tmp_path / f".a.jpg.{token}.phototriage-part").symlink_to(victim)
+    note = write_why(failed, "a.jpg", "broken")
+    assert note.read_bytes() == text
+    assert not note.is_symlink()
+    assert victim.read_bytes() == b"precious"
+
+
+HOSTILE = (
+    "\x1b[31mred\x1b[0m.jpg",
+    "line\nbreak.jpg",
+    "bell\x07.jpg",
+    "\u202egpj.exe.jpg",
+    os.fsdecode(b"caf\xe9\x9b2J.jpg"),
+    "\r\x1b]0;title\x07.jpg",
+)
+
+
+def is_harmless(text: str) -> bool:
+    return all(character.isprintable() or character == "\n" for character in text)
+
+
+def test_no_command_lets_a_terminal_command_in_a_name_through(tmp_path: Path) -> None:
+    inbox, output = tmp_path / "in\x1b[2J", tmp_path / "out"
+    inbox.mkdir()
+    for number, name in enumerate(HOSTILE):
+        write(inbox / name, unique("red", number), mtime_s=1.0)
+        write(inbox / f"bad{name}", b"no photo", mtime_s=1.0)
+    folders = ("--inbox", inbox, "--output", output)
+    words = (*folders, "--model", model_file(tmp_path), "--give-up-after", "0")
+    said = [run("sort", "--dry-run", *words), run("sort", *words)]
+    (first,) = [path for path in (output / "red").iterdir() if path.name == HOSTILE[0]]
+    questions: list[tuple[str | Path, ...]] = [
+        ("history", "--all"), ("history", "--all", "--json"), ("history", "--all", "--csv"), ("explain", first),
+        ("explain", first, "--json"), ("explain", inbox / "none\x1b[1m.jpg"), ("retry", "--dry-run"), ("retry",),
+        ("undo", "--last", "2", "--dry-run"), ("undo", "--last", "3"), ("undo", "--last", "1", "--json"), ("status",),
+        ("sort", "--json", *words), ("doctor", *folders), ("sort", "--inbox", "none\x1b[1m", "--output", output),
+        ("watch", "--config", "c\x1b[1m.toml"), ("inspect", "m\x1b[1m.onnx"), ("status", "--inbox", "none\x1b[1m"),
+    ]  # fmt: skip
+    texts = [done.stdout + done.stderr for done in said] + [ask(*question).output for question in questions]
+    for text, question in zip(texts, ("dry run", "sort", *questions), strict=True):
+        assert is_harmless(text), question
+        assert text, question
+    notes = list((output / "_failed").glob("*.why.txt"))
+    assert len(notes) == len(HOSTILE)
+    assert all(is_harmless(note.read_text()) for note in notes)
