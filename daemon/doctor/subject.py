@@ -49,7 +49,9 @@ class Subject:
             "mode": self.mode,
         }
         user = self.user()
-        yield Look("folders", folders | {"user": user}, cure=f"findmnt -T {self.inbox}; findmnt -T {self.output}")
+        # Into a home that is closed to it, the service is led by its sandbox alone.
+        outside = None if self.unit and self.unit.facts.get("BindPaths") else user
+        yield Look("folders", folders | {"user": outside}, cure=f"findmnt -T {self.inbox}; findmnt -T {self.output}")
         if self.unit and self.unit.process and os.geteuid() == 0 and shutil.which("nsenter"):
             enter = ("nsenter", f"--target={self.unit.process}", "--mount", "--wd=/", "--")
             yield Look("in the sandbox", folders | {"user": user}, inside=enter)

@@ -5,10 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.colour_model import colour_model
 from tests.daemon.service.machine import TOOLS, Machine
-from tests.daemon.support import unique, wait_until
+from tests.daemon.support import encoded, unique, wait_until
 
 pytestmark = pytest.mark.system(*TOOLS, root=True)
 
@@ -77,6 +78,7 @@ def test_a_photo_is_filed_by_a_rename_and_a_killed_service_comes_back_for_the_ne
 
 def test_the_running_unit_is_as_closed_as_the_one_that_ships(booted: Machine, alice: str) -> None:
     service = Service(booted, alice, f"/srv/{alice}")
+    assert booted.run("systemd-analyze", "verify", service.unit).stderr == ""
     booted.run("systemd-analyze", "security", "--threshold=5", "--no-pager", service.unit)
     parent = f"/srv/{alice}"
     assert booted.show(service.unit, "ReadWritePaths").split() == [f"-/srv/phototriage/{alice}", parent]
@@ -160,6 +162,16 @@ def test_an_installation_that_cannot_start_says_why_and_can_be_taken_back(booted
     booted.run("chown", alice, f"/srv/{alice}/sorted")
     booted.phototriage("service", "install", alice, *words)
     assert booted.show(f"phototriage@{alice}.service", "ActiveState") == "active"
+
+
+def test_a_picture_that_is_decoded_in_a_process_of_its_own_is_so_in_the_sandbox_too(
+    booted: Machine, alice: str
+) -> None:
+    service = Service(booted, alice, f"/srv/{alice}")
+    folder = booted.inside(f"/srv/{alice}")
+    (folder / "vast.png").write_bytes(encoded(Image.new("RGB", (6000, 5000), "blue"), "PNG"))  # over 24 megapixels
+    booted.run("mv", f"/srv/{alice}/vast.png", f"/srv/{alice}/inbox/vast.png")
+    assert service.filed("vast.png").parent.name != "_failed", booted.journal(service.unit)
 
 
 def test_the_journal_tells_what_went_wrong_from_what_went_well(booted: Machine, alice: str) -> None:
@@ -258,6 +270,8 @@ def test_in_a_home_that_nobody_else_may_enter_it_sees_that_one_folder(booted: Ma
     main = booted.show(service.unit, "MainPID")
     seen = booted.run("nsenter", f"--target={main}", "--mount", "--root", "ls", "-A", home).stdout
     assert seen == "photos\n"
+    told = booted.phototriage("doctor", "--service", alice).stdout
+    assert "rename (in the sandbox): a photo goes from inbox to output by one rename" in told
 
 
 def test_without_root_it_is_a_service_of_ones_own(booted: Machine, alice: str) -> None:
