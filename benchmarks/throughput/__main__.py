@@ -11,8 +11,8 @@ Takers, each a process of its own on the same photos, in turns:
 
 `photos/s` is the rate at work: loading and warming up are not in it, and of the daemon it is the steady rate, between
 a tenth and nine tenths of the backlog. `with start` is from the start of the process to its end. Photos come from the
-page cache for everyone. Keras takes part once, with fewer photos (`with start` is then reckoned for all of them), and
-is left out where TensorFlow is not installed. --chart draws the rates as shares of the bound.
+page cache for everyone. The slow ones get fewer photos (`with start` is then reckoned for all of them). Keras takes
+part once, and not where TensorFlow is not installed. --chart draws the rates as shares of the bound.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from benchmarks import machine
 from benchmarks.common import add_model, finish, parser, tell, workplace
 from benchmarks.photos import MIXES, made
 from benchmarks.throughput.chart import chart
-from benchmarks.throughput.takers import BOUNDS, DAEMON, DATASET, PREDICT, SLOW, Race, Seen, clear, in_turns, takers
+from benchmarks.throughput.takers import BOUNDS, DAEMON, DATASET, ONCE, PREDICT, Race, Seen, clear, in_turns, takers
 from benchmarks.told import Row, Told
 
 MEANING = (
@@ -88,14 +88,14 @@ def _enough(photos: Sequence[Path], place: Path, arguments: argparse.Namespace) 
 
 
 def _raced(mix: str, race: Race, rounds: int) -> dict[str, list[Seen]]:
-    """What was seen of each taker, round by round; the slow ones take part in the first alone."""
+    """What was seen of each taker, round by round; Keras takes part in the first alone."""
     known = takers()
     if mix in ("webp", "mix"):
         known.pop(DATASET, None)
     seen: dict[str, list[Seen]] = {name: [] for name in known}
     for number, order in enumerate(in_turns(list(known), rounds)):
         for name in order:
-            if name not in SLOW or number == 0:
+            if name not in ONCE or number == 0:
                 tell(f"{mix}: round {number + 1} of {rounds}, {race.count} photos, {name}")
                 seen[name].append(known[name](race))
                 clear(race.place)

@@ -17,8 +17,9 @@ from contract.session import read_contract, read_model
 EVERY_S = 0.02
 DAEMON, LOOP, PREDICT, DATASET = "phototriage sort", "plain loop", "Keras predict", "Keras dataset"
 BOUNDS = ("bound, threads", "bound, processes")
-SLOW = {PREDICT: 10, DATASET: 3}
-"""Take part once, with so many times fewer photos, or a round would take minutes."""
+ONCE = (PREDICT, DATASET)
+SHARES = {LOOP: 3, PREDICT: 10, DATASET: 3}
+"""So many times fewer photos do for who is slow, or a round would take minutes."""
 LEAST = 32
 
 
@@ -63,7 +64,7 @@ def takers() -> dict[str, Callable[[Race], Seen]]:
         DAEMON: daemon,
         BOUNDS[0]: lambda race: _peer(race, "bound", "threads", folder=race.place / "in", model=race.model),
         BOUNDS[1]: lambda race: _peer(race, "bound", "processes", folder=race.place / "in", model=race.model),
-        LOOP: lambda race: _peer(race, "loop", folder=race.place / "in", output=race.place / "out", model=race.model),
+        LOOP: loop,
     }
     if importlib.util.find_spec("tensorflow"):
         found |= {PREDICT: lambda race: _notebook(race, "predict"), DATASET: lambda race: _notebook(race, "dataset")}
@@ -90,6 +91,12 @@ def daemon(race: Race) -> Seen:
     return Seen(*_steady(samples, race.count), whole, process.peak_mb)
 
 
+def loop(race: Race) -> Seen:
+    """The plain loop."""
+    paths = {"folder": race.place / "in", "output": race.place / "out", "model": race.model}
+    return _peer(race, "loop", share=SHARES[LOOP], **paths)
+
+
 def _steady(samples: Sequence[tuple[float, int, float]], count: int) -> tuple[float, float]:
     """Photos per second, and ms of CPU time per photo, in the middle of the way."""
     first = [sample for sample in samples if sample[1] < count / 10][-1]
@@ -107,7 +114,7 @@ def _all_filed(output: Path, count: int) -> None:
 def _notebook(race: Race, how: str) -> Seen:
     contract = read_contract(read_model(race.model))
     words = [race.keras_model, ",".join(contract.labels), str(contract.geometry.size_px)]
-    share = SLOW[PREDICT if how == "predict" else DATASET]
+    share = SHARES[PREDICT if how == "predict" else DATASET]
     return _peer(race, "notebook", how, str(race.place / "in"), str(race.place / "out"), *words, share=share)
 
 
