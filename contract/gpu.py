@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import os
+import re
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -17,6 +18,8 @@ _FULL = (
     "out of memory",  # the driver: CUDA failure 2
     "alloc_failed",  # cuBLAS and cuDNN
 )
+_FAILURE = re.compile(r"\b(?:CUDA|CUBLAS|CUDNN|CUDNN_FE|CUFFT) failure -?\d+: [^;]+")
+"""The part of onnxruntime's words that says what failed, behind names of templates that fill the line."""
 _LIBRARIES = (("cuda", "cu[0-9]*/lib"), ("cudnn", "cudnn/lib"))
 """NVIDIA's wheels for CUDA 13 and cuDNN, below the folder `nvidia` of the Python environment."""
 
@@ -55,7 +58,8 @@ def gpu_error(error: Exception) -> GpuMemoryError | GpuLostError:
     """
     text = str(error)
     kind = GpuMemoryError if any(sign in text.lower() for sign in _FULL) else GpuLostError
-    return kind(first_line(text))
+    found = _FAILURE.search(text)
+    return kind(first_line(found[0].strip() if found else text))
 
 
 def first_line(text: str) -> str:

@@ -5,7 +5,8 @@ at the start and in the middle of a run; here a fallback is either refused or sa
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -24,9 +25,15 @@ Device = Literal["auto", "cpu", "cuda"]
 Provider = Literal["cpu", "cuda"]
 
 MAX_MODEL_BYTES = 1 << 30
-GPU_MEMORY_MB = 2048
+GPU_MEMORY_MB = 4096
 """Most that a model may take of the GPU's memory by default, beside the few hundred MB of the CUDA libraries."""
-_PROVIDER_NAMES: dict[str, Provider] = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
+CUDA_BATCHES: Mapping[int, float] = {1: 0.25, 8: 0.25, 64: 0.5}
+"""Batch sizes on CUDA, and which share of the memory each may take.
+
+A session keeps cuDNN's plans for the last batch size alone: on an H200 each change of size cost 0.6 s. So each size has
+a session of its own, and there are few.
+"""
+_REPLAYED = 8
 _CUDA_OPTIONS = {
     # HEURISTIC: the default, EXHAUSTIVE, searches anew for each batch size (634 ms against 1.9 ms) and ends no faster.
     "cudnn_conv_algo_search": "HEURISTIC",
@@ -45,6 +52,8 @@ class Model:
         note: why it does not run where one may have hoped; empty when there is nothing to say.
         golden_difference: largest difference from the golden sample, as measured when it was opened.
         session: the onnxruntime session; `run` may be called from several threads at once.
+        shaped: on CUDA, the sessions that are ready for their batch size.
+        reopen: on CUDA, opens one more session for a batch size.
     """
 
     contract: Contract
@@ -53,6 +62,8 @@ class Model:
     note: str
     golden_difference: float
     session: ort.InferenceSession
+    shaped: dict[int, ort.InferenceSession] = field(default_factory=dict)
+    reopen: Callable[[int], ort.InferenceSession] | None = None
 
     def run(self, images: Pixels) -> NDArray[np.float32]:
         """Classify uint8 [n, size, size, 3]; returns float32 [n, classes], rows that add up to one.
@@ -61,7 +72,24 @@ class Model:
             GpuMemoryError: fewer photos at once may fit into the GPU's memory.
             GpuLostError: nothing runs on the GPU in this process any more.
         """
-        return run_session(self.session, images)
+        return run_session(self.shaped.get(len(images), self.session), images)
+
+    def prepare(self, size: int) -> None:
+        """Make a batch size of CUDA_BATCHES ready, so that it runs at once from now on; nothing to do on the CPU.
+
+        Raises:
+            GpuMemoryError, GpuLostError: as `run`; what it took of the GPU's memory is given back.
+        """
+        if self.reopen is None or size in self.shaped:
+            return
+        session = self.reopen(size)
+        side = self.contract.geometry.size_px
+        run_session(session, np.zeros((size, side, side, 3), np.uint8))
+        self.shaped[size] = session
+
+    def drop(self, size: int) -> None:
+        """Give back what a batch size holds of the GPU's memory."""
+        self.shaped.pop(size, None)
 
 
 def open_model(
@@ -84,26 +112,39 @@ def open_model(
     obstacle = cuda_obstacle() if device != "cpu" else ""
     if device != "cpu" and not obstacle:
         try:
-            return _proven(data, _on_cuda(data, threads, gpu_memory_mb), "")
+            return _proven_on_cuda(data, lambda size: _on_cuda(data, threads, gpu_memory_mb, CUDA_BATCHES[size]))
         except DeviceError as error:
             obstacle = f"an NVIDIA device is there, but cannot be used. {error}"
     if device == "cuda":
         raise DeviceError(f"CUDA was asked for, but {obstacle.rstrip('.')}. Mend that, or pass --device auto.")
-    return _proven(data, _create(data, ["CPUExecutionProvider"], threads), obstacle.rstrip("."))
+    session = _create(data, ["CPUExecutionProvider"], threads)
+    model = Model(_checked(session), hashlib.sha256(data).hexdigest(), "cpu", obstacle.rstrip("."), 0.0, session)
+    return replace(model, golden_difference=_replayed(model))
 
 
-def _proven(data: bytes, session: ort.InferenceSession, note: str) -> Model:
-    """Check the contract of an opened model and replay its golden sample where it runs."""
-    contract = _contract_of(session)
-    _check_signature(session, contract)
-    provider = _PROVIDER_NAMES[session.get_providers()[0]]
+def _proven_on_cuda(data: bytes, reopen: Callable[[int], ort.InferenceSession]) -> Model:
+    session = reopen(_REPLAYED)
+    model = Model(
+        _checked(session), hashlib.sha256(data).hexdigest(), "cuda", "", 0.0, session, {_REPLAYED: session}, reopen
+    )
+    return replace(model, golden_difference=_replayed(model))
+
+
+def _replayed(model: Model) -> float:
+    """Replay the golden sample where the model runs; on CUDA in batches of one size, for each size costs time."""
+
+    def run(images: Pixels) -> NDArray[np.float32]:
+        if not model.shaped:
+            return model.run(images)
+        padding = np.zeros((_REPLAYED - len(images), *images.shape[1:]), np.uint8)
+        return model.run(np.concatenate([images, padding]))[: len(images)]
+
     try:
-        difference = replay(lambda images: run_session(session, images), contract, provider)
+        return replay(run, model.contract, model.provider)
     except PhototriageError:
         raise
     except Exception as error:  # onnxruntime's own exceptions share no base class but this
         raise ModelError(f"The model fails when it runs: {first_line(str(error))}. Convert the run again.") from error
-    return Model(contract, hashlib.sha256(data).hexdigest(), provider, note, difference, session)
 
 
 def read_model(path: Path) -> bytes:
@@ -135,20 +176,18 @@ def run_session(session: ort.InferenceSession, images: Pixels) -> NDArray[np.flo
 def read_contract(data: bytes) -> Contract:
     """Read the contract of a model's bytes on the CPU, with names and shapes checked and no picture classified."""
     session = _create(data, ["CPUExecutionProvider"], 1)
-    contract = _contract_of(session)
-    _check_signature(session, contract)
-    return contract
+    return _checked(session)
 
 
-def _on_cuda(data: bytes, threads: int, gpu_memory_mb: int) -> ort.InferenceSession:
+def _on_cuda(data: bytes, threads: int, gpu_memory_mb: int, share: float) -> ort.InferenceSession:
     """Open a session on CUDA, or raise DeviceError with what onnxruntime says; ModelError if the CPU fails too."""
     missing = preload_cuda()
-    options = _CUDA_OPTIONS | ({"gpu_mem_limit": str(gpu_memory_mb << 20)} if gpu_memory_mb else {})
+    options = _CUDA_OPTIONS | ({"gpu_mem_limit": str(int(share * gpu_memory_mb) << 20)} if gpu_memory_mb else {})
     try:
         session = _create(data, [("CUDAExecutionProvider", options), "CPUExecutionProvider"], threads)
     except ModelError as error:
         _create(data, ["CPUExecutionProvider"], threads)  # a broken model is no fault of the device
-        raise DeviceError(str(error)) from error
+        raise (gpu_error(error.__cause__) if isinstance(error.__cause__, Exception) else error) from error
     if session.get_providers()[0] != "CUDAExecutionProvider":
         why = f" ({missing})" if missing else ""
         raise DeviceError(f"onnxruntime's CUDA libraries do not load{why}: install the extra 'cuda' of phototriage.")
@@ -181,6 +220,12 @@ def _contract_of(session: ort.InferenceSession) -> Contract:
     if text is None:
         raise ContractError("The model carries no phototriage contract. Make one with: phototriage convert RUN.")
     return Contract.from_json(text)
+
+
+def _checked(session: ort.InferenceSession) -> Contract:
+    contract = _contract_of(session)
+    _check_signature(session, contract)
+    return contract
 
 
 def _check_signature(session: ort.InferenceSession, contract: Contract) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from contract.session import CUDA_BATCHES
 from daemon.clock import Clock
 
-BUCKETS = (1, 2, 4, 8, 16, 32, 64)
-"""Batch sizes on CUDA: cuDNN prepares for each shape anew, so only these are used, and each is warmed before ready."""
+BUCKETS = tuple(CUDA_BATCHES)
+"""Batch sizes on CUDA, rising; each is made ready before the daemon is."""
 GROW_AFTER_S = (15.0, 30.0, 60.0, 120.0, 240.0)
 """How long a bucket that did not fit is left alone, each time that it did not: others use the GPU's memory too."""
 
@@ -31,9 +32,9 @@ class Buckets:
         self._tries = 0
 
     def largest(self) -> int:
-        """Return the most photos that the next batch may have; it doubles when the time has come to try again."""
+        """Return the most photos that the next batch may have; it rises when the time has come to try again."""
         if self._largest < BUCKETS[-1] and self._clock.monotonic_s() >= self._again_s:
-            self._largest *= 2
+            self._largest = BUCKETS[BUCKETS.index(self._largest) + 1]
             self._again_s = self._clock.monotonic_s() + GROW_AFTER_S[0]
             if self._largest == BUCKETS[-1]:
                 self._say(f"batches of {self._largest} photos are tried on the GPU again")
@@ -51,6 +52,6 @@ class Buckets:
         if tried == BUCKETS[0]:
             self._largest = BUCKETS[0]
             return False
-        self._largest = tried // 2
+        self._largest = BUCKETS[BUCKETS.index(tried) - 1]
         self._say(f"the GPU has no memory for {tried} photos at once: {self._largest} at a time for now")
         return True

@@ -1,10 +1,11 @@
 """Inference: photos with pixels become photos with scores."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from contract.errors import GpuMemoryError
+from contract.errors import DeviceError, GpuMemoryError
 from contract.session import Model
 from daemon.buckets import BUCKETS, Buckets, bucket_of
 from daemon.photo import Photo
@@ -37,13 +38,30 @@ def _classify_in_buckets(model: Model, photos: list[Photo], buckets: Buckets) ->
     while photos:
         size = bucket_of(min(len(photos), buckets.largest()))
         try:
+            model.prepare(size)
             _classify_together(model, photos[:size], size)
-        except GpuMemoryError:
-            if not buckets.shrink(size):
-                raise
+        except DeviceError as error:
+            _make_do(model, size, error, buckets)
         else:
             buckets.fitted(size)
             photos = photos[size:]
+
+
+def _make_do(model: Model, size: int, error: DeviceError, buckets: Buckets) -> None:
+    """Go on with smaller batches where those run; raise the error where none do.
+
+    cuBLAS and cuDNN have many words for a lack of memory, so that whether the GPU is lost is found out by using it.
+    """
+    for larger in BUCKETS[BUCKETS.index(size) :]:
+        model.drop(larger)
+    if not isinstance(error, GpuMemoryError):
+        if size == BUCKETS[0]:
+            raise error
+        side = model.contract.geometry.size_px
+        model.prepare(BUCKETS[0])
+        model.run(np.zeros((BUCKETS[0], side, side, 3), np.uint8))
+    if not buckets.shrink(size):
+        raise error
 
 
 def _classify_together(model: Model, photos: list[Photo], size: int) -> None:
@@ -62,7 +80,7 @@ def _classify_together(model: Model, photos: list[Photo], size: int) -> None:
 
 
 def warm(model: Model, buckets: Buckets | None = None) -> None:
-    """Run every bucket once on CUDA, so that the first photos do not pay for it; nothing to do on the CPU.
+    """Make every bucket ready on CUDA, so that the first photos do not pay for it; nothing to do on the CPU.
 
     Buckets for which the GPU has no memory are left out, and `buckets` remembers it.
 
@@ -71,12 +89,12 @@ def warm(model: Model, buckets: Buckets | None = None) -> None:
     """
     if model.provider != "cuda":
         return
-    side = model.contract.geometry.size_px
     buckets = buckets or Buckets()
-    for size in BUCKETS:
+    model.prepare(BUCKETS[0])
+    with ThreadPoolExecutor(len(BUCKETS)) as pool:  # most of it is work of the processor, half a second for each
+        prepared = [(size, pool.submit(model.prepare, size)) for size in BUCKETS[1:]]
+    for size, done in reversed(prepared):
         try:
-            model.run(np.zeros((size, side, side, 3), np.uint8))
-        except GpuMemoryError:
-            if not buckets.shrink(size):
-                raise
-            return
+            done.result()
+        except DeviceError as error:
+            _make_do(model, size, error, buckets)

@@ -130,7 +130,7 @@ _OPTIONS = (
         help="auto takes CUDA where it works; cuda refuses anything else.",
     ),
     click.option(
-        "--gpu-memory", type=click.IntRange(min=0), default=2048, show_default=True, metavar="MB",
+        "--gpu-memory", type=click.IntRange(min=0), default=4096, show_default=True, metavar="MB",
         help="Most that the model may take of the GPU's memory; 0 for all there is.",
     ),
     click.option(

@@ -106,6 +106,19 @@ def session_answers(bench: Bench, images: Any) -> Any:
     return session.run([OUTPUT_NAME], {INPUT_NAME: images})[0]
 
 
+def switched(bench: Bench) -> Any:
+    """Milliseconds of runs that change the batch size each time: what a session keeps is for the last size alone."""
+    session, _ = opened(bench, shipped())
+    sizes = (1, 8, 64) if bench.cuda else (1, 2, 4)
+    some = {size: random_images(size) for size in sizes}
+    found: dict[str, list[float]] = {str(size): [] for size in sizes}
+    for size in sizes * 3:
+        start = time.perf_counter()
+        session.run([OUTPUT_NAME], {INPUT_NAME: some[size]})
+        found[str(size)].append(round(1e3 * (time.perf_counter() - start), 1))
+    return found
+
+
 def overlapped(bench: Bench, sessions: int, threads: int, size: int) -> Any:
     """Photos a second of several threads, on one session or one each, for a second."""
     made = [opened(bench, shipped())[0] for _ in range(sessions)]
@@ -145,6 +158,7 @@ def run(bench: Bench) -> None:
 
     tasks: list[tuple[str, Callable[[], Any]]] = [
         ("as shipped", lambda: by_bucket(bench, shipped(), sizes=ALL)),
+        ("another size each time, ms", lambda: switched(bench)),
         ("copies", lambda: copies(bench)),
         ("bound to the GPU, copied in", lambda: bound(bench, "device")),
         ("bound to the GPU, nothing copied", lambda: bound(bench, "compute")),

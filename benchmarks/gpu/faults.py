@@ -138,7 +138,7 @@ def sorting(bench: Bench, name: str, *options: str) -> dict[str, Any]:
     start = time.monotonic()
     with service(bench, folder, "--quiet", *options, verb="sort") as one:
         try:
-            code = one.wait(15)
+            code = one.wait(25)
         except subprocess.TimeoutExpired:
             one.process.terminate()
             code = -1
@@ -212,7 +212,7 @@ def run(bench: Bench) -> None:
         [
             ("poisoned once", lambda: poisoned(bench)),
             *((f"all but {mb} MB taken", lambda mb=mb: full(bench, mb)) for mb in (1000, 600, 450)),
-            *((f"--gpu-memory {mb}", lambda mb=mb: limited(bench, mb)) for mb in (64, 24)),
+            *((f"--gpu-memory {mb}", lambda mb=mb: limited(bench, mb)) for mb in (200, 100)),
             ("poisoned in every process", lambda: always(bench)),
             ("memory given back", lambda: released(bench, 600)),
             ("all but 300 MB taken", lambda: full(bench, 300)),

@@ -6,6 +6,7 @@ from typing import Any
 
 from contract.metadata import INPUT_NAME
 from contract.session import Model
+from daemon.classify import warm
 from tests.daemon.support import model
 
 FULL = "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Available memory of 64 is smaller than requested bytes of 256"
@@ -19,6 +20,7 @@ class Gpu:
         fits: most photos of a batch for which it has memory.
         fault: raised by every run when set.
         runs: sizes of the batches that it computed.
+        opened: batch sizes for which a session was opened.
         before: called with the size before each one.
     """
 
@@ -27,6 +29,7 @@ class Gpu:
         self.fits = fits
         self.fault = ""
         self.runs: list[int] = []
+        self.opened: list[int] = []
         self.before: Callable[[int], None] = lambda size: None
 
     def get_providers(self) -> list[str]:
@@ -43,4 +46,17 @@ class Gpu:
 
 def on_gpu(gpu: Gpu) -> Model:
     """The colour model as if CUDA ran it."""
-    return replace(model(), provider="cuda", session=gpu)
+
+    def reopen(size: int) -> Gpu:
+        gpu.opened.append(size)
+        return gpu
+
+    return replace(model(), provider="cuda", session=gpu, shaped={}, reopen=reopen)
+
+
+def ready(gpu: Gpu) -> Model:
+    """The same with every batch size ready, and what that took forgotten."""
+    made = on_gpu(gpu)
+    warm(made)
+    gpu.runs.clear()
+    return made

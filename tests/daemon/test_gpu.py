@@ -23,7 +23,7 @@ from daemon.photo import Outcome, Photo
 from daemon.pipeline import Pipeline
 from daemon.sieve import Sieve
 from tests.colour_model import LABELS
-from tests.daemon.gpu import ILLEGAL, Gpu, on_gpu
+from tests.daemon.gpu import ILLEGAL, Gpu, on_gpu, ready
 from tests.daemon.support import (
     ROOT,
     HandClock,
@@ -57,47 +57,82 @@ def buckets(said: list[str], clock: HandClock | None = None) -> Buckets:
     return Buckets(clock or HandClock(), said.append)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("count", "runs"), [(1, [1]), (3, [4]), (33, [64]), (64, [64])])
+@pytest.mark.parametrize(("count", "runs"), [(1, [1]), (3, [8]), (9, [64]), (64, [64])])
 def test_a_batch_is_filled_up_to_its_bucket(count: int, runs: list[int]) -> None:
     gpu, some = Gpu(), photos(count)
-    classify(on_gpu(gpu), some)
+    classify(ready(gpu), some)
     assert gpu.runs == runs
     assert labels(some) == [LABELS[n % 3] for n in range(count)]
     assert all(photo.pixels is None for photo in some)
 
 
-def test_batches_are_halved_until_they_fit_and_no_photo_is_left_out() -> None:
-    gpu, some, said = Gpu(fits=8), photos(50), list[str]()
-    sizes = buckets(said)
-    classify(on_gpu(gpu), some, sizes)
-    assert gpu.runs == [8, 8, 8, 8, 8, 8, 2]
+def test_each_bucket_has_a_session_of_its_own_which_is_opened_once() -> None:
+    gpu = Gpu()
+    model = ready(gpu)
+    for count in (1, 64, 5, 1, 50, 8):
+        classify(model, photos(count))
+    assert gpu.opened == list(BUCKETS)
+    assert sorted(model.shaped) == list(BUCKETS)
+
+
+def test_batches_become_smaller_until_they_fit_and_no_photo_is_left_out() -> None:
+    gpu, some, said = Gpu(), photos(50), list[str]()
+    model, sizes = ready(gpu), buckets(said)
+    gpu.fits = 8
+    classify(model, some, sizes)
+    assert gpu.runs == [8] * 7
     assert labels(some) == [LABELS[n % 3] for n in range(50)]
-    assert said[0] == "the GPU has no memory for 64 photos at once: 32 at a time for now"
-    classify(on_gpu(gpu), photos(20), sizes)
-    assert len(said) == 3  # what does not fit is remembered, not tried each time
+    assert said == ["the GPU has no memory for 64 photos at once: 8 at a time for now"]
+    assert 64 not in model.shaped  # what it held is given back
+    classify(model, photos(20), sizes)
+    assert len(said) == 1  # what does not fit is remembered, not tried each time
 
 
 def test_batches_grow_back_when_there_is_memory_again() -> None:
     clock, said = HandClock(), list[str]()
-    gpu, sizes = Gpu(fits=16), buckets(said, clock)
-    classify(on_gpu(gpu), photos(64), sizes)
+    gpu = Gpu()
+    model, sizes = ready(gpu), buckets(said, clock)
+    gpu.fits = 1
+    classify(model, photos(4), sizes)
     gpu.fits, gpu.runs = 64, []
-    for _ in range(3):
+    for _ in range(2):
         clock.turn(GROW_AFTER_S[-1])
-        classify(on_gpu(gpu), photos(64), sizes)
-    assert gpu.runs == [32, 32, 64, 64]
+        classify(model, photos(64), sizes)
+    assert gpu.runs == [8] * 9 + [64] * 2  # the first of each makes it ready
     assert said[-1] == "batches of 64 photos are tried on the GPU again"
 
 
-def test_warming_runs_every_bucket_and_leaves_out_those_that_do_not_fit() -> None:
+def test_words_that_nobody_knows_mean_a_lack_of_memory_where_smaller_batches_run() -> None:
+    gpu, some = Gpu(), photos(30)
+    model, said = ready(gpu), list[str]()
+
+    def break_large(size: int) -> None:
+        gpu.fault = "CUBLAS failure 1: CUBLAS_STATUS_NOT_INITIALIZED" if size == 64 else ""
+
+    gpu.before = break_large
+    classify(model, some, buckets(said))
+    assert labels(some) == [LABELS[n % 3] for n in range(30)]
+    assert said == ["the GPU has no memory for 64 photos at once: 8 at a time for now"]
+
+
+def test_a_fault_of_every_batch_size_means_that_the_gpu_is_lost() -> None:
+    gpu = Gpu()
+    model = ready(gpu)
+    gpu.fault = ILLEGAL
+    with pytest.raises(GpuLostError, match="CUDA failure 700: an illegal memory access was encountered"):
+        classify(model, photos(30), buckets([]))
+
+
+def test_warming_makes_every_bucket_ready_and_leaves_out_those_that_do_not_fit() -> None:
     gpu, said = Gpu(fits=16), list[str]()
-    sizes = buckets(said)
-    warm(on_gpu(gpu), sizes)
-    assert gpu.runs == [1, 2, 4, 8, 16]
-    assert sizes.largest() == 16
+    sizes, model = buckets(said), on_gpu(gpu)
+    warm(model, sizes)
+    assert sorted(gpu.runs) == [1, 8]
+    assert sorted(model.shaped) == [1, 8]
+    assert sizes.largest() == 8
     roomy = Gpu()
     warm(on_gpu(roomy))
-    assert roomy.runs == list(BUCKETS)
+    assert sorted(roomy.runs) == list(BUCKETS)
 
 
 def test_warming_with_no_memory_at_all_is_an_error() -> None:

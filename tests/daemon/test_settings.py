@@ -34,7 +34,7 @@ TABLE: list[tuple[str, str, tuple[str, str, str], tuple[Any, ...]]] = [
     ),
     ("duplicates", "duplicates", ("set-aside", "keep", '"set-aside"'), ("set-aside", "keep", "set-aside", "keep")),
     ("device", "device", ("cuda", "cpu", '"cpu"'), ("cuda", "cpu", "cpu", "auto")),
-    ("gpu-memory", "gpu_memory", ("1", "2", "3"), (1, 2, 3, 2048)),
+    ("gpu-memory", "gpu_memory", ("1", "2", "3"), (1, 2, 3, 4096)),
     ("review-below", "review_below", ("0.5", "auto", "0.25"), (0.5, "auto", 0.25, "off")),
     ("give-up-after", "give_up_after", ("1.5", "2", "3"), (1.5, 2.0, 3.0, 60.0)),
     ("workers", "workers", ("1", "2", "3"), (1, 2, 3, 0)),
