@@ -6,12 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from contract.publish import sync_directory
 from contract.text import printable
 from daemon.clock import Clock
 from daemon.companions import LATE_S, WAITS, Companions, companion_name, is_companion, photo_is_coming
 from daemon.doubts import Doubts, Owed
-from daemon.filing import SourceChangedError, free_name, sync_file
+from daemon.filing import SourceChangedError, free_name
 from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.modes import place, why_not
@@ -20,6 +19,7 @@ from daemon.photo import Mode, Outcome, Photo
 from daemon.plan import Planner, join
 from daemon.rules import Rules, intent_for, judge
 from daemon.scan import MARKER
+from daemon.syncs import Syncs
 from daemon.why import write_why
 
 __all__ = ["Filer", "Rules"]
@@ -48,8 +48,8 @@ class Filer:
         self.pause = Pause(clock, say)
         self._owed: Owed = {}
         self._doubts = Doubts()
-        self._unsynced: dict[str, Callable[[str], None]] = {}
-        self._planner = Planner(output, ledger, rules.layout, set_aside=rules.set_aside, made=self._owe_folder)
+        self._syncs = Syncs()
+        self._planner = Planner(output, ledger, rules.layout, set_aside=rules.set_aside, made=self._syncs.owe_folder)
         self._companions = Companions()
         self._behind: list[Photo] = []
 
@@ -71,10 +71,7 @@ class Filer:
 
     def settle_debts(self) -> None:
         """Sync and conclude what could not be before; OSError or sqlite3.Error if it still cannot."""
-        for path in list(self._unsynced):
-            with suppress(FileNotFoundError, NotADirectoryError):  # its owner took it further: nothing of ours is left
-                self._unsynced[path](path)
-            del self._unsynced[path]
+        self._syncs.settle()
         if self._owed:
             self._ledger.conclude(self._owed, self._clock.wall_s())
             self._owed.clear()
@@ -217,15 +214,12 @@ class Filer:
             return f"the output cannot be used ({error.strerror})"
         return ""
 
-    def _owe_folder(self, folder: Path) -> None:
-        self._unsynced[str(folder)] = sync_directory
-
     def _owe_syncs(self, source: Path, target: Path) -> None:
         if self._rules.mode is not Mode.SYMLINK:  # which has no data of its own
-            self._unsynced[str(target)] = sync_file
-        self._unsynced[os.path.split(target)[0]] = sync_directory
+            self._syncs.owe_file(target)
+        self._syncs.owe_folder(os.path.split(target)[0])
         if self._rules.mode is Mode.MOVE:
-            self._unsynced[os.path.split(source)[0]] = sync_directory
+            self._syncs.owe_folder(os.path.split(source)[0])
 
     def _explain(self, photo: Photo, target: Path) -> None:
         """Put the reason beside a failed photo. That it stands in the ledger too makes a failure here bearable."""

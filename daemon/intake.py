@@ -114,16 +114,19 @@ class Intake:
         idle = not (self._under_way or self._waiting() or self._lookout.under_way())
         return idle and self._lookout.scans > 0 and not self._retries.pending()
 
-    def ready(self, room: int, longest_s: float) -> list[Photo]:
-        """Return up to `room` photos that are ready, announced ones first; wait for one at most `longest_s` seconds."""
+    def ready(self, room: int, longest_s: float, spare: int = 0) -> list[Photo]:
+        """Return up to `room` photos that are ready, announced ones first; wait for one at most `longest_s` seconds.
+
+        So many as `spare` more may be announced ones, for which a backlog that was found shall leave room.
+        """
         self._look_around()
         woken, self._woken = self._woken, False  # a wake that came before the wait must not be slept over
-        if not woken and (room <= 0 or not (self._announced or self._found)):
+        if not woken and not (self._announced and room + spare > 0) and not (self._found and room > 0):
             self._wait(self._pause_s(longest_s, room))
             self._look_around()
         photos: list[Photo] = []
-        for source in (self._announced, self._found):
-            while source and len(photos) < room:
+        for source, limit in ((self._announced, room + spare), (self._found, room)):
+            while source and len(photos) < limit:
                 photos.append(source.popleft())
         return photos
 

@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -23,42 +24,55 @@ class Line(Protocol):
 
 
 class Plain:
-    """A line without waiting: who takes gets what is there, at most `most` photos. The queue has no bound of its own.
+    """A line without waiting: who takes gets what is there, at most `most` photos. What was announced goes first.
 
-    For the pipeline lets only so many photos be on their way at once.
+    It has no bound of its own, for the pipeline lets only so many photos be on their way at once.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._queue: queue.SimpleQueue[Photo | None] = queue.SimpleQueue()
+        self._announced: deque[Photo] = deque()
+        self._found: deque[Photo] = deque()
+        self._queue: queue.SimpleQueue[bool] = queue.SimpleQueue()  # one turn for each photo; False is the end
 
     def __len__(self) -> int:
-        return self._queue.qsize()
+        return len(self._announced) + len(self._found)
+
+    def announced(self) -> int:
+        """How many of those that wait were announced."""
+        return len(self._announced)
 
     def put(self, photos: Iterable[Photo]) -> None:
         """Queue photos."""
         for photo in photos:
-            self._queue.put(photo)
+            (self._announced if photo.announced else self._found).append(photo)
+            self._queue.put(True)
 
     def take(self) -> list[Photo]:
         """Wait for one photo and take all that wait with it, up to the most; an empty list is the end."""
         photos: list[Photo] = []
         while len(photos) < self._most:
             try:
-                photo = self._queue.get() if not photos else self._queue.get_nowait()
+                turn = self._queue.get() if not photos else self._queue.get_nowait()
             except queue.Empty:
                 break
-            if photo is None:
+            if not turn:
                 if photos:
-                    self._queue.put(None)  # the end, for the next round
+                    self._queue.put(False)  # the end, for the next round
                 break
-            photos.append(photo)
+            photos.append(self._next())
         return photos
+
+    def _next(self) -> Photo:
+        try:
+            return self._announced.popleft()
+        except IndexError:
+            return self._found.popleft()  # there is one: each turn was put behind its photo
 
     def end(self, takers: int) -> None:
         """Queue the end behind all photos."""
         for _ in range(takers):
-            self._queue.put(None)
+            self._queue.put(False)
 
 
 class Gathering:
@@ -69,15 +83,17 @@ class Gathering:
 
     Args:
         most: photos that are taken together.
-        more: tells whether others are about to come; asked at each `put`, so it must be quick.
+        more: tells whether others are about to come that are worth waiting for, in the eyes of one that was announced
+            or not; asked at each `put`, so it must be quick.
         longest_s: the longest that a photo is kept waiting for others.
     """
 
-    def __init__(self, most: int, more: Callable[[], bool], longest_s: float) -> None:
+    def __init__(self, most: int, more: Callable[[bool], bool], longest_s: float) -> None:
         self._most = most
         self._more = more
         self._longest_s = longest_s
         self._photos: list[Photo] = []
+        self._urgent = False
         self._changed = threading.Condition(threading.Lock())
         self._idle = False
         self._ended = False
@@ -86,7 +102,8 @@ class Gathering:
         """Queue photos; the taker is woken only if it has a reason to go now."""
         with self._changed:
             self._photos += photos
-            if self._idle or len(self._photos) >= self._most or not self._more():
+            self._urgent = self._urgent or any(photo.announced for photo in photos)
+            if self._idle or len(self._photos) >= self._most or not self._more(self._urgent):
                 self._changed.notify()
 
     def take(self) -> list[Photo]:
@@ -98,6 +115,7 @@ class Gathering:
             self._idle = False
             self._wait_for_company()
             taken, self._photos = self._photos[: self._most], self._photos[self._most :]
+            self._urgent = any(photo.announced for photo in self._photos)
         return taken
 
     def end(self, _takers: int = 1) -> None:
@@ -108,7 +126,7 @@ class Gathering:
 
     def _wait_for_company(self) -> None:
         end_s = time.monotonic() + self._longest_s
-        while len(self._photos) < self._most and not self._ended and self._more():
+        while len(self._photos) < self._most and not self._ended and self._more(self._urgent):
             left_s = end_s - time.monotonic()
             if left_s <= 0:
                 return

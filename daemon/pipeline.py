@@ -116,7 +116,8 @@ class Pipeline:
                 if self._look is not None:
                     self._look()
                 wait_s = LOOK_UP_S if once else self._filer.pause.left_s(LOOK_UP_S)
-                photos = self._intake.ready(self._free(once=once), wait_s)
+                room = self._free(once=once)
+                photos = self._intake.ready(room, wait_s, 0 if self._filer.pause.reason else FILE_TOGETHER)
                 self._enter(photos)
                 read.put(photos)
             beats.end()
@@ -182,9 +183,13 @@ class Pipeline:
         self._leave(photos)  # before the note that wakes the intake: it would go back to sleep without room
         self._intake.give_back(photos)
 
-    def _has_backlog(self) -> bool:
-        """Tell whether each reader has a next photo waiting, so that others are sure to follow."""
-        return len(self._unread) >= self._cores and not self._stopping.is_set()
+    def _has_backlog(self, announced: bool) -> bool:
+        """Tell whether each reader has a next photo waiting, so that others are sure to follow.
+
+        One that was announced waits for such others alone, as in a burst: not for a backlog that a scan found.
+        """
+        follow = self._unread.announced() if announced else len(self._unread)
+        return follow >= self._cores and not self._stopping.is_set()
 
     def _free(self, *, once: bool) -> int:
         with self._lock:

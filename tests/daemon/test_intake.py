@@ -102,6 +102,18 @@ def test_what_is_announced_goes_before_what_was_found(inbox: Path) -> None:
         assert photos[0].path.name == "new.jpg"
 
 
+def test_where_a_backlog_took_all_room_there_is_some_left_for_what_is_announced(inbox: Path) -> None:
+    write(inbox / "old.jpg", b"x")
+    with world(inbox) as one:
+        one.intake.ready(0, 0.0)
+        one.clock.turn(0.3)
+        for number in range(3):
+            one.intake.hint(write(inbox / f"new {number}.jpg", b"x"), Sign.MOVED_IN)
+        assert [photo.path.name for photo in one.intake.ready(0, 0.0, spare=2)] == ["new 0.jpg", "new 1.jpg"]
+        assert one.intake.ready(-1, 0.0, spare=1) == []
+        assert [photo.path.name for photo in one.intake.ready(2, 0.0, spare=1)] == ["new 2.jpg", "old.jpg"]
+
+
 def test_a_hint_of_what_is_no_photo_file_is_ignored(inbox: Path) -> None:
     (inbox / "folder.jpg").mkdir()
     os.mkfifo(inbox / "fifo.jpg")

@@ -21,7 +21,7 @@ def taken(line: Gathering) -> tuple[threading.Thread, list[list[Photo]]]:
 
 
 def test_a_photo_that_comes_alone_is_taken_at_once() -> None:
-    line = Gathering(10, lambda: False, longest_s=3600.0)
+    line = Gathering(10, lambda _: False, longest_s=3600.0)
     thread, rounds = taken(line)
     (alone,) = photos(1)
     line.put([alone])
@@ -32,7 +32,7 @@ def test_a_photo_that_comes_alone_is_taken_at_once() -> None:
 def test_while_more_is_about_to_come_the_taker_waits_until_the_round_is_full_or_nothing_follows() -> None:
     more = threading.Event()
     more.set()
-    line = Gathering(3, more.is_set, longest_s=3600.0)
+    line = Gathering(3, lambda _: more.is_set(), longest_s=3600.0)
     five = photos(5)
     line.put(five[:1])
     thread, rounds = taken(line)
@@ -47,14 +47,33 @@ def test_while_more_is_about_to_come_the_taker_waits_until_the_round_is_full_or_
     assert line.take() == five[3:]
 
 
+def test_what_was_announced_goes_before_what_was_found_and_waits_for_its_like_alone() -> None:
+    plain = Plain(most=1)
+    found, announced = photos(3), photos(2, first=3)
+    for photo in announced:
+        photo.announced = True
+    plain.put([*found, *announced])
+    assert (len(plain), plain.announced()) == (5, 2)
+    assert [plain.take()[0] for _ in range(5)] == [*announced, *found]
+
+    line = Gathering(10, lambda urgent: not urgent, longest_s=3600.0)
+    line.put(found)
+    thread, rounds = taken(line)
+    thread.join(0.05)
+    assert rounds == []
+    line.put(announced[:1])
+    thread.join(DEADLINE_S)
+    assert rounds == [[*found, announced[0]]]
+
+
 def test_a_photo_is_never_kept_longer_than_the_limit() -> None:
-    line = Gathering(3, lambda: True, longest_s=0.01)
+    line = Gathering(3, lambda _: True, longest_s=0.01)
     line.put(photos(1))
     assert len(line.take()) == 1
 
 
 def test_the_end_comes_behind_all_that_waits_and_to_each_taker() -> None:
-    line = Gathering(2, lambda: True, longest_s=3600.0)
+    line = Gathering(2, lambda _: True, longest_s=3600.0)
     line.put(photos(3))
     line.end()
     assert [len(line.take()) for _ in range(3)] == [2, 1, 0]
@@ -65,7 +84,7 @@ def test_the_end_comes_behind_all_that_waits_and_to_each_taker() -> None:
 
 
 def test_the_end_wakes_a_taker_that_waits() -> None:
-    for line in (Gathering(2, lambda: True, longest_s=3600.0), Gathering(2, lambda: False, longest_s=3600.0)):
+    for line in (Gathering(2, lambda _: True, longest_s=3600.0), Gathering(2, lambda _: False, longest_s=3600.0)):
         thread, rounds = taken(line)
         line.end()
         wait_until(lambda: bool(rounds), "the end")  # noqa: B023

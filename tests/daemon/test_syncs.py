@@ -1,0 +1,69 @@
+"""What is owed to the disk is synced once a round, several at a time where there is much, and owed until it is done."""
+
+import errno
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from daemon import syncs as syncs_module
+from daemon.syncs import FEW, TOGETHER, Syncs
+from tests.daemon.support import write
+
+
+def owed(folder: Path, count: int) -> Syncs:
+    syncs = Syncs()
+    for number in range(count):
+        syncs.owe_file(write(folder / f"{number}.jpg", b"x"))
+        syncs.owe_folder(folder)
+    return syncs
+
+
+@pytest.mark.parametrize("count", [FEW - 1, 10 * FEW])
+def test_each_file_and_folder_is_synced_once_and_what_is_gone_is_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    done: list[str] = []
+    for name in ("sync_file", "sync_directory"):
+        real = getattr(syncs_module, name)
+
+        def noting(path: str, real: Callable[[str], None] = real) -> None:
+            real(path)
+            done.append(path)
+
+        monkeypatch.setattr(syncs_module, name, noting)
+    syncs = owed(tmp_path, count)
+    syncs.owe_file(tmp_path / "gone.jpg")
+    syncs.owe_folder(tmp_path / "gone")
+    syncs.settle()
+    assert sorted(done) == sorted([str(tmp_path), *(str(tmp_path / f"{number}.jpg") for number in range(count))])
+    syncs.settle()
+    assert len(done) == count + 1
+
+
+def test_many_wait_for_the_disk_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = threading.Barrier(TOGETHER, timeout=60.0)
+    monkeypatch.setattr(syncs_module, "sync_file", lambda _: at_once.wait())
+    owed(tmp_path, TOGETHER * FEW).settle()
+
+
+@pytest.mark.parametrize("count", [1, 10 * FEW])
+def test_what_could_not_be_synced_stays_owed_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    syncs, done = owed(tmp_path, count), set[str]()
+    broken = str(tmp_path / "0.jpg")
+
+    def failing(path: str) -> None:
+        if path == broken:
+            raise OSError(errno.EIO, "the disk is broken")
+        done.add(path)
+
+    monkeypatch.setattr(syncs_module, "sync_file", failing)
+    for _ in range(2):
+        with pytest.raises(OSError, match="the disk is broken"):
+            syncs.settle()
+    monkeypatch.setattr(syncs_module, "sync_file", done.add)
+    syncs.settle()
+    assert done == {str(tmp_path / f"{number}.jpg") for number in range(count)}
