@@ -44,6 +44,10 @@ COMMANDS = {
         "daemon.models.cli:model",
         "Put a model in place for an inbox, go back to the one before, and see which served when.",
     ),
+    "replay": Entry(
+        "daemon.models.replay_cli:replay_command",
+        "Show what another model would have filed differently; touch nothing.",
+    ),
     "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
     "evaluate": Entry("training.cli:evaluate", "Measure a model on labelled photos."),
     "check-data": Entry(

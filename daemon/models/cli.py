@@ -52,7 +52,7 @@ def use(file: Path, inbox: Path | None, service: str | None, as_json: bool) -> N
     """
     from daemon.models.place import use as put_in_place
 
-    _say(put_in_place(file, _state(inbox, service)), as_json)
+    _say(put_in_place(file, state_of(inbox, service)), as_json)
 
 
 @model.command()
@@ -68,7 +68,7 @@ def rollback(inbox: Path | None, service: str | None, as_json: bool) -> None:
     """
     from daemon.models.place import roll_back
 
-    _say(roll_back(_state(inbox, service)), as_json)
+    _say(roll_back(state_of(inbox, service)), as_json)
 
 
 @model.command("list")
@@ -87,12 +87,12 @@ def list_(inbox: Path | None, service: str | None, limit: int, as_json: bool) ->
     from daemon.models.log import entries
     from daemon.models.show import print_json, print_table
 
-    with reading(_state(inbox, service) / LEDGER) as connection:
+    with reading(state_of(inbox, service) / LEDGER) as connection:
         found = entries(connection, limit)
     (print_json if as_json else print_table)(found)
 
 
-def _state(inbox: Path | None, service: str | None) -> Path:
+def state_of(inbox: Path | None, service: str | None) -> Path:
     """Return the state folder that is meant."""
     from contract.text import printable
     from daemon.ledger import LedgerError

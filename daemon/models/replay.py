@@ -1,0 +1,152 @@
+"""`phototriage replay`: what another model would have filed differently. Nothing is touched: no photo and no ledger.
+
+The ledger says which photos were filed and under what; they are read where they lie now, through the same code as when
+they are filed. A photo that is no longer there, or no longer the same, is counted and left out.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from contract.errors import Reason
+from contract.session import Model
+from daemon.buckets import BUCKETS
+from daemon.classify import classify
+from daemon.clock import Clock
+from daemon.cores import usable_cores
+from daemon.decide import REVIEW_FOLDER, decide
+from daemon.decode import decode
+from daemon.guard import Guard
+from daemon.ledgers import reading
+from daemon.notes import Notes
+from daemon.photo import Mode, Outcome, Photo
+from daemon.records import Record, Which, select
+from daemon.scan import look_at
+
+NOTES = "decoding"
+
+
+class Now(StrEnum):
+    """How a photo stands to another model."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    GONE = "gone"
+    """It does not lie where it was filed any more."""
+    CHANGED = "changed"
+    """Another photo lies there, or it was edited."""
+    UNREADABLE = "unreadable"
+    """It cannot be read now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A photo that was filed, as the ledger tells.
+
+    Attributes:
+        place: where it was filed.
+        reads: where it can be read: its original, if a symbolic link of it was filed.
+        sha256: of its bytes.
+        folder: its class, or `_review`.
+        label: the most probable class.
+        probability: of that.
+    """
+
+    place: Path
+    reads: Path
+    sha256: str
+    folder: str
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What another model would do with a photo; folder, label and probability are empty where it was not read."""
+
+    case: Case
+    now: Now
+    folder: str = ""
+    label: str = ""
+    probability: float = 0.0
+
+
+def cases(ledger: Path, since_s: float | None, limit: int) -> list[Case]:
+    """Return the photos that lie in the output under a class or in review, youngest first, at most `limit` (-1: all).
+
+    They are all read at once, so that a daemon at work on the ledger is not held up for as long as photos are read.
+    """
+    which = Which(since_s=since_s, states=(Outcome.FILED.value, Outcome.REVIEW.value), at_large=True)
+    with reading(ledger) as connection:
+        return [_case(record) for record in select(connection, which, limit)]
+
+
+def replay(found: list[Case], model: Model, thresholds: Mapping[str, float], state: Path) -> Iterator[Verdict]:
+    """Yield what a model would do with each photo, in their order; progress is shown on a terminal.
+
+    Args:
+        found: the photos.
+        model: the other one.
+        thresholds: probability per label below which it wants review.
+        state: folder of the ledger, whose notes say which photos are to be decoded in a process of their own.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    some = BUCKETS[-1]
+    batches = [found[first : first + some] for first in range(0, len(found), some)]
+    shown = track(batches, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    with _guard(state) as guard, ThreadPoolExecutor(usable_cores()) as pool:
+        for batch in shown:
+            photos = list(pool.map(partial(_read, model=model, guard=guard), batch))
+            if model.provider == "cuda":
+                classify(model, [photo for photo in photos if photo is not None])
+            for case, photo in zip(batch, photos, strict=True):
+                yield _verdict(case, photo, model, thresholds)
+
+
+def _case(record: Record) -> Case:
+    intent = record.intent
+    folder = REVIEW_FOLDER if record.state == Outcome.REVIEW else intent.label
+    reads = intent.source if intent.mode is Mode.SYMLINK else intent.destination
+    return Case(intent.destination, reads, intent.sha256, folder, intent.label, intent.probability)
+
+
+@contextmanager
+def _guard(state: Path) -> Iterator[Guard]:
+    with tempfile.TemporaryDirectory(prefix="phototriage-") as folder:
+        with suppress(OSError):
+            shutil.copyfile(state / NOTES, Path(folder) / NOTES)
+        with closing(Notes(Path(folder) / NOTES)) as notes, closing(Guard(notes)) as guard:
+            yield guard
+
+
+def _read(case: Case, *, model: Model, guard: Guard) -> Photo | None:
+    """Read a photo, and on the CPU classify it; None if it is gone."""
+    identity = look_at(case.reads)
+    if identity is None:
+        return None
+    photo = Photo(case.reads, identity, 0.0)
+    decode(photo, model.contract.geometry, Clock().wall_s(), guard)
+    if photo.sha256 == case.sha256 and model.provider != "cuda":
+        classify(model, [photo])
+    return photo
+
+
+def _verdict(case: Case, photo: Photo | None, model: Model, thresholds: Mapping[str, float]) -> Verdict:
+    if photo is None or (photo.fault is not None and photo.fault.reason is Reason.CHANGED):
+        return Verdict(case, Now.GONE)
+    if photo.sha256 and photo.sha256 != case.sha256:
+        return Verdict(case, Now.CHANGED)
+    if photo.scores is None:
+        return Verdict(case, Now.UNREADABLE)
+    verdict = decide(photo.scores, model.contract.labels, thresholds)
+    now = Now.SAME if verdict.folder == case.folder else Now.DIFFERENT
+    return Verdict(case, now, verdict.folder, verdict.label, verdict.probability)
