@@ -66,7 +66,7 @@ def _needed_by_others(places: Places) -> set[str]:
     for name in others(places):
         other = load(Places(name, places.user, places.units, places.configurations, places.records))
         found.update(other.files if other else ())
-        found.update({os.fspath(places.template)} if other else ())
+        found.update(map(os.fspath, places.shared) if other else ())
     return found
 
 

@@ -12,6 +12,7 @@ HOUSE = Path(contract.__file__).resolve().parents[1]
 """Where the rooms lie, in a clone or among an environment's packages."""
 SHIPPED = HOUSE / "systemd"
 TEMPLATE = "phototriage@.service"
+NODES = "phototriage-nvidia.service"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -41,6 +42,11 @@ class Places:
     @property
     def template(self) -> Path:
         return self.units / TEMPLATE
+
+    @property
+    def shared(self) -> tuple[Path, ...]:
+        """Units that all services here need."""
+        return (self.template,) if self.user else (self.template, self.units / NODES)
 
     @property
     def drop_in(self) -> Path:

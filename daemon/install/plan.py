@@ -26,7 +26,7 @@ def steps(wish: Wish, *, start: bool) -> list[Step]:
     """
     places = wish.places
     files = [
-        File(places.template, texts.template(user=places.user), as_shipped=True),
+        *(File(path, texts.shipped(path.name, user=places.user), as_shipped=True) for path in places.shared),
         File(places.drop_in, texts.drop_in(wish)),
         File(places.configuration, texts.configuration(wish)),
     ]

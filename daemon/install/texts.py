@@ -10,15 +10,15 @@ from pathlib import Path
 from contract.text import printable
 from daemon.install import sandbox
 from daemon.install.errors import ServiceError
-from daemon.install.places import HOUSE, SHIPPED, TEMPLATE
+from daemon.install.places import HOUSE, SHIPPED
 from daemon.install.wish import Wish, check_reach
 
 _HEAD = "# Written by `phototriage service install`. Changes of yours belong beside it: systemctl{} edit {}\n"
 
 
-def template(*, user: bool) -> str:
-    """Return the unit that all instances share, as it ships."""
-    return (SHIPPED / "user" / TEMPLATE if user else SHIPPED / TEMPLATE).read_text(encoding="utf-8")
+def shipped(unit: str, *, user: bool) -> str:
+    """Return a unit that all services share, as it ships."""
+    return (SHIPPED / "user" / unit if user else SHIPPED / unit).read_text(encoding="utf-8")
 
 
 def drop_in(wish: Wish) -> str:

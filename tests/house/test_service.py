@@ -43,6 +43,14 @@ def test_systemd_finds_no_fault_in_it(unit: Path, require: Require, tmp_path: Pa
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_systemd_finds_no_fault_in_the_unit_for_the_device_nodes(unit: Path, require: Require) -> None:
+    nodes = unit.with_name("phototriage-nvidia.service")
+    done = subprocess.run([require("systemd-analyze"), "verify", nodes], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    after = read(unit)["Unit"]["After"].split()
+    assert nodes.name in after
+
+
 def test_a_users_own_unit_holds_nothing_that_the_systems_does_not(unit: Path) -> None:
     """But where it finds its program and its configuration, and what it is wanted by."""
     lines = set(unit.read_text(encoding="utf-8").splitlines())

@@ -71,6 +71,7 @@ def test_the_shipped_model_its_card_and_the_unit_are_in_it(names: set[str]) -> N
         "contract/models/scenes.md",
         "systemd/phototriage@.service",
         "systemd/example.toml",
+        "systemd/phototriage-nvidia.service",
         "systemd/user/phototriage@.service",
         "systemd/sysusers.d/phototriage.conf",
         "systemd/tmpfiles.d/phototriage.conf",

@@ -164,6 +164,18 @@ def test_an_installation_that_cannot_start_says_why_and_can_be_taken_back(booted
     assert booted.show(f"phototriage@{alice}.service", "ActiveState") == "active"
 
 
+def test_before_it_the_device_nodes_of_a_gpu_are_made_where_there_is_what_makes_them(
+    booted: Machine, alice: str
+) -> None:
+    maker = booted.inside("/usr/bin/nvidia-modprobe")
+    maker.write_text('#!/bin/sh\necho "$@" >> /run/made-nodes\nexit 1\n')
+    maker.chmod(0o755)
+    service = Service(booted, alice, f"/srv/{alice}")
+    assert booted.inside("/run/made-nodes").read_text() == "-c 0 -c 255\n-u -c 0\n"
+    assert booted.show(service.unit, "ActiveState") == "active"
+    maker.unlink()
+
+
 def test_a_picture_that_is_decoded_in_a_process_of_its_own_is_so_in_the_sandbox_too(
     booted: Machine, alice: str
 ) -> None:
