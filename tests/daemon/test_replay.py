@@ -12,7 +12,7 @@ from daemon.roots import state_folder
 from tests.colour_model import colour_model
 from tests.daemon.house import ask
 from tests.daemon.support import daemon, model_file, plain, roots, run, unique, wait_until, write
-from tests.daemon.swap import NEW, load
+from tests.daemon.swap import NEW, load, rows
 
 SWAPPED = colour_model(("green", "red", "blue"))
 """Takes red for green and green for red."""
@@ -128,7 +128,7 @@ def test_a_daemon_at_work_is_not_disturbed(tmp_path: Path) -> None:
     with daemon(*house.words) as process:
         process.ready()
         with load(house.inbox, 20) as names:
-            wait_until(lambda: len(names) > 50, "photos at work")
+            wait_until(lambda: sum(row["state"] == "filed" for row in rows(house.inbox)) > 50, "photos that are filed")
             told = house.replay(NEW, "--limit", "40")
         assert sums(told) == {"different": 40}
         wait_until(lambda: len(os.listdir(house.inbox)) == 1, "all filed")  # noqa: PTH208
