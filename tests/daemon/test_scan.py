@@ -1,4 +1,4 @@
-"""The scan sees every regular file of the inbox itself, and nothing else; cores and identities tell the truth."""
+"""The scan sees every regular file of the inbox itself, and nothing else; identities tell the truth."""
 
 import os
 import socket
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cores import usable_cores
 from daemon.photo import Identity
 from daemon.scan import MARKER, look_at, scan
 from daemon.sieve import Sieve, is_temporary
@@ -71,23 +70,3 @@ def test_each_change_of_a_file_changes_its_identity(tmp_path: Path) -> None:
     twin.write_bytes(b"one")
     os.utime(twin, ns=(1, 1))
     assert look_at(twin) != first
-
-
-@pytest.mark.parametrize(
-    ("text", "most"),
-    [
-        ("max 100000\n", 10_000), ("100000 100000\n", 1), ("150000 100000\n", 2), ("50000 100000\n", 1),
-        ("1000 100000\n", 1), ("0 100000\n", 1), ("900000000 100000\n", 10_000), ("", 10_000), ("max\n", 10_000),
-        ("x y\n", 10_000), ("100000 0 7\n", 10_000),
-    ],
-)  # fmt: skip
-def test_cores_follow_affinity_and_the_containers_limit(tmp_path: Path, text: str, most: int) -> None:
-    (tmp_path / "cpu.max").write_text(text)
-    mine = len(os.sched_getaffinity(0))
-    assert usable_cores(tmp_path / "cpu.max") == min(mine, most)
-    assert usable_cores(tmp_path / "none") == mine
-
-
-def test_a_period_of_zero_is_no_crash(tmp_path: Path) -> None:
-    (tmp_path / "cpu.max").write_text("100000 0\n")
-    assert usable_cores(tmp_path / "cpu.max") >= 1
