@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from contract.drawing import draw_scene
-from contract.shipped import SHIPPED_MODEL
+from tests.colour_model import colour_model
 from tests.daemon.service.machine import TOOLS, Machine
 from tests.daemon.support import encoded, wait_until
 
@@ -43,7 +43,7 @@ def prepared(booted: Machine) -> Machine:
     here = booted.inside("/root/here")
     here.mkdir()
     (here / "holiday.jpg").write_bytes(encoded(draw_scene("forest", 1)))
-    (here / "model.onnx").write_bytes(SHIPPED_MODEL.read_bytes())
+    (here / "model.onnx").write_bytes(colour_model())
     for name, line in (("sudo", 'exec "$@"'), ("phototriage", f'exec "{sys.prefix}/bin/phototriage" "$@"')):
         command = booted.inside(f"/usr/local/bin/{name}")
         command.write_text(f"#!/bin/sh\n{line}\n")
