@@ -18,6 +18,7 @@ from daemon.beneath import open_photo
 from daemon.companions import WAITS, is_companion
 from daemon.guard import Guard
 from daemon.photo import Identity, Photo
+from daemon.scan import close
 
 MAX_FILE_BYTES = 1 << 29
 
@@ -62,7 +63,7 @@ def _read(photo: Photo, wall_s: float) -> bytes:
     except OSError as error:
         raise _unreadable(error) from error
     finally:
-        os.close(descriptor)
+        close(descriptor)
 
 
 def _contents(descriptor: int, path: Path, size: int) -> bytes:

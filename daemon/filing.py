@@ -107,7 +107,10 @@ def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_a
             raise
         _move_across(source, identity, sha256, target, known_as or source)
         return
-    if not is_same_file(target, look_at(target), identity, sha256):  # replaced or written to since the look
+    found = look_at(target)
+    if found is None:
+        return  # filed, and taken further at once by whoever waits for it there
+    if not is_same_file(target, found, identity, sha256):  # replaced or written to since the look
         _put_back(target, source)
         raise SourceChangedError
 

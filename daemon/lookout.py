@@ -142,7 +142,10 @@ class Lookout:
     def _see_where(self) -> None:
         """Find out what mounts the inbox is on, which may be others than before."""
         deaf = self._watcher is not None and self._watcher.deaf
-        self.ground = survey(self._sieve.inbox, self._output, recursive=self._sieve.recursive, deaf=deaf)
+        ground = survey(self._sieve.inbox, self._output, recursive=self._sieve.recursive, deaf=deaf)
+        if ground.here is None:
+            return  # it cannot be looked at now: the scan says so
+        self.ground = ground
         why = self.ground.why_polled() if self._watch else ""
         self._tell("share", why and f"{why}: it is looked through every few seconds", "what arrives is announced")
 

@@ -5,28 +5,32 @@ on a mount point where nothing is mounted now, is a missing mount, and not a fol
 """
 
 import fcntl
-import json
 import os
 import time
-import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Literal
 
-from contract.errors import PhototriageError
-from contract.publish import sync_directory
 from contract.text import printable
-from daemon.beneath import open_to_lock, read_small
+from daemon.beneath import open_to_lock
 from daemon.ledger import Ledger
+from daemon.marker import RootError, mark
 from daemon.mounts import mount_that_is_away
-from daemon.rename import rename_noreplace
 from daemon.scan import MARKER
 
-
-class RootError(PhototriageError):
-    """The inbox or the output cannot serve."""
+__all__ = [
+    "InboxLock",
+    "MountMissingError",
+    "RootError",
+    "adopt_roots",
+    "check_folders",
+    "check_mounts",
+    "check_roots",
+    "lock_state",
+    "state_folder",
+]
 
 
 class MountMissingError(RootError):
@@ -113,7 +117,7 @@ class InboxLock:
     def __init__(self, inbox: Path) -> None:
         self._inbox = inbox
         self._mount = _mount_point(inbox)
-        self.marker = _mark(inbox, "inbox")
+        self.marker = mark(inbox, "inbox")
         self._file = self._locked()
 
     def check(self) -> None:
@@ -132,20 +136,31 @@ class InboxLock:
         except OSError:
             return  # the scan says so
         else:
-            if os.path.samestat(status, os.fstat(self._file.fileno())):
+            if self._is_locked(status):
                 return
-        self.marker = _mark(self._inbox, "inbox")
+        self.marker = mark(self._inbox, "inbox")
         before, self._file = self._file, self._locked()
-        before.close()
+        _let_go(before)
         self._mount = _mount_point(self._inbox)
 
     def close(self) -> None:
         """Let go of the inbox."""
-        self._file.close()
+        _let_go(self._file)
+
+    def _is_locked(self, marker: os.stat_result) -> bool:
+        try:
+            return os.path.samestat(marker, os.fstat(self._file.fileno()))
+        except OSError:  # its file system went away for good: what is there now is another
+            return False
 
     def _locked(self) -> IO[bytes]:
         busy = f"Another phototriage is at work on {printable(self._inbox)}. Stop that one first, or leave it to it."
         return _locked(self._inbox / MARKER, "rb", busy)
+
+
+def _let_go(file: IO[bytes]) -> None:
+    with suppress(OSError):  # a share may have an error to tell at this moment; the lock is gone with it
+        file.close()
 
 
 def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
@@ -165,7 +180,10 @@ def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
 
 
 def _locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float = 0.0) -> IO[bytes]:
-    file = open_to_lock(path, mode)
+    try:
+        file = open_to_lock(path, mode)
+    except OSError as error:
+        raise RootError(f"{printable(path)} cannot be locked ({error.strerror}).") from error
     end_s = time.monotonic() + patience_s
     while True:
         try:
@@ -206,38 +224,7 @@ def adopt_roots(ledger: Ledger, inbox: Path, output: Path) -> None:
         RootError: one of them cannot be written.
     """
     for role, path in (("inbox", inbox), ("output", output)):
-        ledger.record_root(role, path, _mark(path, role), _mount_point(path))
-
-
-def _mark(root: Path, role: str) -> str:
-    """Return the id in a root's marker file, making the file if need be."""
-    marker = root / MARKER
-    try:
-        if not os.path.lexists(marker):
-            _make_marker(marker)
-        return str(json.loads(read_small(marker))["id"])
-    except OSError as error:
-        raise RootError(
-            f"The {role} {printable(root)} cannot be written ({error.strerror}), so nothing can be moved. "
-            "Give this user write permission to it."
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise RootError(f"{printable(marker)} is not a marker of phototriage. Move it away and start again.") from error
-
-
-def _make_marker(marker: Path) -> None:
-    """Publish a whole marker or none, never in place of another: a process killed here must not leave half of it."""
-    temporary = marker.with_name(f"{MARKER}.{uuid.uuid4().hex}.part")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            json.dump({"id": uuid.uuid4().hex, "what": "phototriage knows this folder by this file"}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another phototriage begins at the same moment
-            rename_noreplace(temporary, marker)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_directory(marker.parent)
+        ledger.record_root(role, path, mark(path, role), _mount_point(path))
 
 
 def _mount_point(path: Path) -> Path:

@@ -3,13 +3,14 @@
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from daemon.photo import Identity
 from daemon.sieve import MARKER, Sieve
 from daemon.statx import force_sync
 
-__all__ = ["MARKER", "look_anew", "look_at", "look_closely_at", "scan"]
+__all__ = ["MARKER", "close", "look_anew", "look_at", "look_closely_at", "scan"]
 
 Unread = Callable[[Path, OSError], None]
 Enter = Callable[[Path], None]
@@ -50,8 +51,14 @@ def look_anew(path: Path) -> Identity | None:
     except OSError:
         return None
     finally:
-        os.close(descriptor)
+        close(descriptor)
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def close(descriptor: int) -> None:
+    """Close a file that was only read: that a share has an error to tell at this moment means nothing."""
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def _nothing(*_: object) -> None:

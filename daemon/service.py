@@ -19,6 +19,7 @@ from daemon.filer import Filer
 from daemon.guard import HANG_S, Guard
 from daemon.intake import Intake
 from daemon.ledger import Ledger
+from daemon.marker import tidy
 from daemon.models.reload import Reloader
 from daemon.models.serving import Holder, Serving, rules_for
 from daemon.models.shelf import Shelf, called
@@ -84,6 +85,8 @@ def serve(settings: Settings, *, once: bool) -> Report:
         stack.enter_context(lock_state(state))
         keeper.listen(state)
         adopt_roots(ledger, inbox, output)
+        for root in roots:
+            tidy(root, clock.wall_s())
         check_mode(Mode(settings.mode), inbox, output)
         _recover(ledger, state, clock, report)
         buckets = Buckets(clock, report.say)

@@ -12,6 +12,7 @@ from contract.publish import sync_directory
 from daemon import filing
 from daemon.filing import SourceChangedError, move, temporary_beside
 from daemon.photo import Identity
+from daemon.rename import rename_noreplace
 from daemon.scan import look_at
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import digest, identity_of, plain, tree, write
@@ -140,6 +141,21 @@ def test_a_file_that_slips_in_between_look_and_rename_is_put_back(
         move(source, identity, digest(PHOTO), target)
     assert list(tree(source.parent)) == ["a.jpg"]
     assert tree(target.parent) == {}
+
+
+def test_what_is_taken_from_the_class_folder_at_once_was_filed(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a million photos that a program waited for there, 88 were missing in the ledger."""
+    real = rename_noreplace
+
+    def rename_and_lose(source: Path, target: Path) -> None:
+        real(source, target)
+        target.rename(target.with_name("taken further"))
+
+    monkeypatch.setattr(filing, "rename_noreplace", rename_and_lose)
+    move(source, identity_of(source), digest(PHOTO), target)
+    assert tree(target.parent) == {"taken further": PHOTO}
 
 
 def test_what_is_put_back_overwrites_nothing_that_came_meanwhile(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,81 @@
+"""The marker file of a root: made whole or not at all, and what a kill left of one taken away again."""
+
+import json
+import os
+import re
+import stat
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from contract.errors import PhototriageError
+from contract.publish import sync_directory
+from contract.text import printable
+from daemon.beneath import read_small
+from daemon.rename import rename_noreplace
+from daemon.sieve import MARKER
+
+STALE_S = 60.0
+"""A part that is younger may be another process's, which is making its marker now."""
+_PART = re.compile(re.escape(MARKER) + r"\.[0-9a-f]{32}\.part")
+_BEGINS = b'{"id": "'
+_MOST_BYTES = 200
+
+
+class RootError(PhototriageError):
+    """The inbox or the output cannot serve."""
+
+
+def mark(root: Path, role: str) -> str:
+    """Return the id in a root's marker file, making the file if need be."""
+    marker = root / MARKER
+    try:
+        if not os.path.lexists(marker):
+            _make_marker(marker)
+        return str(json.loads(read_small(marker))["id"])
+    except OSError as error:
+        raise RootError(
+            f"The {role} {printable(root)} cannot be written ({error.strerror}), so nothing can be moved. "
+            "Give this user write permission to it."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise RootError(f"{printable(marker)} is not a marker of phototriage. Move it away and start again.") from error
+
+
+def _make_marker(marker: Path) -> None:
+    """Publish a whole marker or none, never in place of another: a process killed here must not leave half of it."""
+    temporary = marker.with_name(f"{MARKER}.{uuid.uuid4().hex}.part")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            json.dump({"id": uuid.uuid4().hex, "what": "phototriage knows this folder by this file"}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another phototriage begins at the same moment
+            rename_noreplace(temporary, marker)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(marker.parent)
+
+
+def tidy(root: Path, now_s: float) -> None:
+    """Remove what a kill left of a marker, or of a link that was made to try links; what cannot be removed stays.
+
+    Args:
+        root: inbox or output.
+        now_s: wall time; what is not older than `STALE_S`, or not ours by name and content, is left alone.
+    """
+    with suppress(OSError, ValueError):
+        parts = [entry for entry in os.scandir(root) if _PART.fullmatch(entry.name)]
+        for path in (Path(entry.path) for entry in parts if _is_rest(Path(entry.path), now_s)):
+            path.unlink(missing_ok=True)
+
+
+def _is_rest(path: Path, now_s: float) -> bool:
+    status = path.lstat()
+    if status.st_mtime > now_s - STALE_S:
+        return False
+    if stat.S_ISLNK(status.st_mode):
+        return path.readlink().name == MARKER
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+        return False
+    return _BEGINS.startswith(read_small(path)[: len(_BEGINS)])
