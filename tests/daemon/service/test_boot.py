@@ -164,6 +164,15 @@ def test_an_installation_that_cannot_start_says_why_and_can_be_taken_back(booted
     assert booted.show(f"phototriage@{alice}.service", "ActiveState") == "active"
 
 
+def test_on_a_machine_that_is_only_prepared_it_is_enabled_and_not_started(booted: Machine, alice: str) -> None:
+    prepared = Service(booted, alice, f"/srv/{alice}", "--no-start")
+    assert booted.show(prepared.unit, "UnitFileState") == "enabled"
+    assert booted.show(prepared.unit, "ActiveState") == "inactive"
+    assert "is installed." in prepared.said
+    Service(booted, alice, f"/srv/{alice}")
+    assert booted.show(prepared.unit, "ActiveState") == "active"
+
+
 def test_before_it_the_device_nodes_of_a_gpu_are_made_where_there_is_what_makes_them(
     booted: Machine, alice: str
 ) -> None:
