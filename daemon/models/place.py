@@ -21,6 +21,7 @@ from contract.text import printable
 from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 from daemon.ledger import migrate
 from daemon.ledgers import LEDGER, reading, root_of
+from daemon.models.apart import try_apart
 from daemon.models.log import Entry, What, answer, note, serving
 from daemon.models.shelf import Kept, Shelf, ShelfError, Wish
 from daemon.roots import RootError, check_folders, lock_state
@@ -52,6 +53,7 @@ def use(file: Path, state: Path) -> Entry:
         PhototriageError: the model is none, may not serve here, or the daemon refused it; nothing was changed.
     """
     data = read_model(file)
+    try_apart(file)
     model, now = open_model(data, "cpu"), _now(state)
     if now.inbox is not None and now.output is not None:
         folders = (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)

@@ -9,6 +9,7 @@ from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 from daemon.layout import Layout, check_layout
+from daemon.models.apart import try_apart
 from daemon.models.log import Entry, What, note
 from daemon.models.reload import Reloader
 from daemon.models.serving import Holder, Serving, rules_for
@@ -45,6 +46,7 @@ def reloader(
     shelf.pin()
 
     def opened(file: Path) -> Serving:
+        try_apart(file)
         model = fit_model(settings, inbox, output, file)
         warm(model)
         return Serving(model, rules_for(settings, model), file)

@@ -14,9 +14,9 @@ from daemon.models.shelf import Shelf, called
 from daemon.roots import lock_state, state_folder
 from tests.colour_model import LABELS, colour_model, with_changes
 from tests.daemon.conftest import Stranger
-from tests.daemon.house import ask
+from tests.daemon.house import ask, told
 from tests.daemon.support import command, daemon, digest, environment, model_file, plain, roots, run, tree, write
-from tests.daemon.swap import NEW, OLD, rows, told_of_models
+from tests.daemon.swap import NEW, OLD, OTHERS, rows, told_of_models
 
 
 class House:
@@ -69,14 +69,16 @@ def test_a_daemon_at_work_takes_a_model_and_goes_back_without_a_stop(house: Hous
         house.new.unlink()
         drop(house, "1.jpg")
         assert process.photos({"1.jpg"})["1.jpg"]["label"] == "rouge"
+        (status,) = told("status", "--inbox", house.inbox)
+        assert (status["model"]["sha256"], status["model"]["labels"]) == (digest(NEW), list(OTHERS))
         assert "back from garden-party" in house.ask("rollback")
         drop(house, "2.jpg")
         assert process.photos({"2.jpg"})["2.jpg"]["label"] == "red"
         assert "nothing to go back to" in house.ask("rollback", code=1)
         assert process.stop() == 0
     assert [row["model"] for row in rows(house.inbox)] == [digest(NEW), digest(OLD)]
-    told = [json.loads(line)["what"] for line in house.ask("list", "--json").splitlines()]
-    assert told == ["rolled back", "used", "started"]
+    listed = [json.loads(line)["what"] for line in house.ask("list", "--json").splitlines()]
+    assert listed == ["rolled back", "used", "started"]
     assert "garden-party" in house.ask("list")
 
 

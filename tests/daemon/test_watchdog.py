@@ -1,7 +1,9 @@
 """systemd hears how the daemon is in one line, and of a stuck stage by silence; a real process on a real socket."""
 
+import signal
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -102,6 +104,21 @@ def test_an_idle_and_a_paused_daemon_feed_the_watchdog_and_one_with_a_stuck_stag
             "the line about it",
         )
         running.process.kill()
+
+
+def test_a_reload_is_announced_and_its_end(tmp_path: Path, supervisor: Supervisor) -> None:
+    (tmp_path / "in").mkdir()
+    options = ("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path))
+    with daemon(*options, env={"NOTIFY_SOCKET": supervisor.name}) as running:
+        running.ready()
+        before_us = time.monotonic_ns() // 1000
+        running.process.send_signal(signal.SIGHUP)
+        said = supervisor.until(lambda message: message.startswith("RELOADING=1"))[-1]
+        field, _, value = said.splitlines()[1].partition("=")
+        assert field == "MONOTONIC_USEC"
+        assert before_us <= int(value) <= time.monotonic_ns() // 1000
+        supervisor.until(lambda message: message == "READY=1")
+        assert running.stop() == 0
 
 
 def test_a_stop_is_announced(tmp_path: Path, supervisor: Supervisor) -> None:
