@@ -1,5 +1,6 @@
 """CUDA from outside: whether it can be asked for, where its libraries lie, and what its errors mean for the photos."""
 
+import ctypes
 import importlib.util
 import io
 import os
@@ -18,6 +19,8 @@ _FULL = (
     "out of memory",  # the driver: CUDA failure 2
     "alloc_failed",  # cuBLAS and cuDNN
 )
+_LITTLE_MB = 128
+"""Less than this free is too little for the libraries' own handles and workspaces."""
 _FAILURE = re.compile(r"\b(?:CUDA|CUBLAS|CUDNN|CUDNN_FE|CUFFT) failure -?\d+: [^;]+")
 """The part of onnxruntime's words that says what failed, behind names of templates that fill the line."""
 _LIBRARIES = (("cuda", "cu[0-9]*/lib"), ("cudnn", "cudnn/lib"))
@@ -53,13 +56,26 @@ def preload_cuda() -> str:
 def gpu_error(error: Exception) -> GpuMemoryError | GpuLostError:
     """Return what an exception out of a run on CUDA means.
 
-    Memory that ran out leaves the GPU usable. After anything else nothing may be computed there by this process: errors
-    such as 700 (illegal address) and 719 (launch failure) stay for good, and so does a device that is gone.
+    Memory that ran out leaves the GPU usable; cuBLAS and cuDNN have many words for it, so that the GPU is asked. After
+    anything else nothing may be computed there by this process: errors such as 700 (illegal address) and 719 (launch
+    failure) stay for good, and so does a device that is gone.
     """
     text = str(error)
-    kind = GpuMemoryError if any(sign in text.lower() for sign in _FULL) else GpuLostError
+    full = any(sign in text.lower() for sign in _FULL) or 0 <= free_memory_mb() < _LITTLE_MB
+    kind = GpuMemoryError if full else GpuLostError
     found = _FAILURE.search(text)
     return kind(first_line(found[0].strip() if found else text))
+
+
+def free_memory_mb() -> int:
+    """Return how much of the GPU's memory nobody has, in MB; -1 if it does not answer, as after a fault that stays."""
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    try:
+        runtime = ctypes.CDLL("libcudart.so.13")  # loaded by onnxruntime already, and on this thread's device
+        failed = runtime.cudaMemGetInfo(ctypes.byref(free), ctypes.byref(total))
+    except OSError:
+        return -1
+    return -1 if failed else free.value >> 20
 
 
 def first_line(text: str) -> str:

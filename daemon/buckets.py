@@ -2,18 +2,13 @@
 
 from collections.abc import Callable
 
-from contract.session import CUDA_BATCHES
+from contract.batches import CUDA_BATCHES
 from daemon.clock import Clock
 
 BUCKETS = tuple(CUDA_BATCHES)
 """Batch sizes on CUDA, rising; each is made ready before the daemon is."""
 GROW_AFTER_S = (15.0, 30.0, 60.0, 120.0, 240.0)
 """How long a bucket that did not fit is left alone, each time that it did not: others use the GPU's memory too."""
-
-
-def bucket_of(count: int) -> int:
-    """Return the smallest bucket that holds `count` photos."""
-    return next(size for size in BUCKETS if size >= count)
 
 
 class Buckets:
@@ -45,13 +40,13 @@ class Buckets:
         if size == BUCKETS[-1]:
             self._tries = 0
 
-    def shrink(self, tried: int) -> bool:
-        """Take note that a bucket did not fit; False if there is no smaller one."""
+    def shrink(self, tried: int, why: str) -> bool:
+        """Take note that a bucket did not fit, in the library's words; False if there is no smaller one."""
         self._again_s = self._clock.monotonic_s() + GROW_AFTER_S[min(self._tries, len(GROW_AFTER_S) - 1)]
         self._tries += 1
         if tried == BUCKETS[0]:
             self._largest = BUCKETS[0]
             return False
         self._largest = BUCKETS[BUCKETS.index(tried) - 1]
-        self._say(f"the GPU has no memory for {tried} photos at once: {self._largest} at a time for now")
+        self._say(f"the GPU does not take {tried} photos at once ({why}): {self._largest} at a time for now")
         return True

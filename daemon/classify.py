@@ -1,16 +1,14 @@
 """Inference: photos with pixels become photos with scores."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from contract.batches import Batches, size_for
 from contract.errors import DeviceError, GpuMemoryError
 from contract.session import Model
-from daemon.buckets import BUCKETS, Buckets, bucket_of
+from daemon.buckets import BUCKETS, Buckets
 from daemon.photo import Photo
-
-__all__ = ["BUCKETS", "bucket_of", "classify", "warm"]
 
 
 def classify(model: Model, photos: list[Photo], buckets: Buckets | None = None) -> None:
@@ -28,39 +26,38 @@ def classify(model: Model, photos: list[Photo], buckets: Buckets | None = None) 
         GpuLostError: nothing runs on the GPU in this process any more.
     """
     ready = [photo for photo in photos if photo.pixels is not None]
-    if model.provider == "cuda":
-        _classify_in_buckets(model, ready, buckets or Buckets())
+    if model.batches is not None:
+        _classify_in_buckets(model, model.batches, ready, buckets or Buckets())
     elif ready:
         _classify_together(model, ready, len(ready))
 
 
-def _classify_in_buckets(model: Model, photos: list[Photo], buckets: Buckets) -> None:
+def _classify_in_buckets(model: Model, batches: Batches, photos: list[Photo], buckets: Buckets) -> None:
     while photos:
-        size = bucket_of(min(len(photos), buckets.largest()))
+        size = size_for(min(len(photos), buckets.largest()))
         try:
-            model.prepare(size)
             _classify_together(model, photos[:size], size)
         except DeviceError as error:
-            _make_do(model, size, error, buckets)
+            _make_do(batches, photos[0], size, error, buckets)
         else:
             buckets.fitted(size)
             photos = photos[size:]
 
 
-def _make_do(model: Model, size: int, error: DeviceError, buckets: Buckets) -> None:
-    """Go on with smaller batches where those run; raise the error where none do.
+def _make_do(batches: Batches, photo: Photo, size: int, error: DeviceError, buckets: Buckets) -> None:
+    """Go on with a smaller size, if there is one that runs; raise the error else.
 
-    cuBLAS and cuDNN have many words for a lack of memory, so that whether the GPU is lost is found out by using it.
+    Only what is said about memory is believed: whether the GPU is lost is found out by using it.
     """
-    for larger in BUCKETS[BUCKETS.index(size) :]:
-        model.drop(larger)
-    if not isinstance(error, GpuMemoryError):
-        if size == BUCKETS[0]:
-            raise error
-        side = model.contract.geometry.size_px
-        model.prepare(BUCKETS[0])
-        model.run(np.zeros((BUCKETS[0], side, side, 3), np.uint8))
-    if not buckets.shrink(size):
+    for larger in BUCKETS[1:]:
+        if larger >= size:
+            batches.drop(larger)
+    if size > BUCKETS[0] and not isinstance(error, GpuMemoryError):
+        assert photo.pixels is not None
+        batches.run(photo.pixels[None])
+    elif not isinstance(error, GpuMemoryError):
+        raise error
+    if not buckets.shrink(size, str(error.args[0])):
         raise error
 
 
@@ -87,14 +84,14 @@ def warm(model: Model, buckets: Buckets | None = None) -> None:
     Raises:
         GpuMemoryError, GpuLostError: not even one photo can be classified.
     """
-    if model.provider != "cuda":
+    if model.batches is None:
         return
     buckets = buckets or Buckets()
-    model.prepare(BUCKETS[0])
-    with ThreadPoolExecutor(len(BUCKETS)) as pool:  # most of it is work of the processor, half a second for each
-        prepared = [(size, pool.submit(model.prepare, size)) for size in BUCKETS[1:]]
-    for size, done in reversed(prepared):
+    for size in BUCKETS:
         try:
-            done.result()
+            model.batches.prepare(size)
         except DeviceError as error:
-            _make_do(model, size, error, buckets)
+            model.batches.drop(size)
+            if size == BUCKETS[0] or not buckets.shrink(size, str(error.args[0])):
+                raise
+            return

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from contract.session import Model, open_model
 from contract.text import printable
-from daemon.classify import BUCKETS, classify
+from daemon.buckets import BUCKETS
+from daemon.classify import classify
 from daemon.clock import Clock
 from daemon.companions import WAITS, Companions, is_companion
 from daemon.cores import usable_cores

@@ -44,7 +44,7 @@ if how == "warmed":
         some = images(n); lap(); model.run(some); told.setdefault(f"then_{n}", []).append(lap())
 else:
     for n in (64, 1) if device == "cuda" else (1,):
-        some = images(n); lap(); model.prepare(n); model.run(some); told[f"cold_{n}"] = lap()
+        some = images(n); lap(); model.run(some); told[f"cold_{n}"] = lap()
 from benchmarks.gpu.smi import used_mb
 told["gpu_mb_all"] = used_mb()
 told["rss_mb"] = next(int(l.split()[1]) >> 10 for l in open("/proc/self/status") if l.startswith("VmRSS"))

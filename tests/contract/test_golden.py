@@ -136,11 +136,11 @@ def test_answers_of_another_shape_are_noticed(
 
 def test_the_tolerance_is_that_of_the_provider(model: Model) -> None:
     def slightly_off(images: Pixels) -> NDArray[np.float32]:
-        return model.run(images) + np.float32(2e-3)
+        return model.run(images) + np.float32(5e-4)
 
     patterns = tuple(case for case in model.contract.golden if case.source == "pattern")
     contract = replace(model.contract, golden=patterns)
-    assert replay(slightly_off, contract, "cuda") == pytest.approx(2e-3, rel=0.01)
+    assert replay(slightly_off, contract, "cuda") == pytest.approx(5e-4, rel=0.05)
     with pytest.raises(ModelError, match="on cpu"):
         replay(slightly_off, contract, "cpu")
 

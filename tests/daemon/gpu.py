@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from contract.batches import Batches
+from contract.golden import replay
 from contract.metadata import INPUT_NAME
 from contract.session import Model
 from daemon.classify import warm
@@ -20,7 +22,8 @@ class Gpu:
         fits: most photos of a batch for which it has memory.
         fault: raised by every run when set.
         runs: sizes of the batches that it computed.
-        opened: batch sizes for which a session was opened.
+        opened: shares of the memory with which a session was opened.
+        wrong_at: batch size at which it computes something else.
         before: called with the size before each one.
     """
 
@@ -28,8 +31,9 @@ class Gpu:
         self._session = model().session
         self.fits = fits
         self.fault = ""
+        self.wrong_at = 0
         self.runs: list[int] = []
-        self.opened: list[int] = []
+        self.opened: list[float] = []
         self.before: Callable[[int], None] = lambda size: None
 
     def get_providers(self) -> list[str]:
@@ -41,17 +45,19 @@ class Gpu:
         if self.fault or size > self.fits:
             raise RuntimeError(self.fault or FULL)
         self.runs.append(size)
-        return list(self._session.run(names, feeds))
+        answers = list(self._session.run(names, feeds))
+        return [1 - answer for answer in answers] if size == self.wrong_at else answers
 
 
 def on_gpu(gpu: Gpu) -> Model:
     """The colour model as if CUDA ran it."""
 
-    def reopen(size: int) -> Gpu:
-        gpu.opened.append(size)
+    def reopen(share: float) -> Gpu:
+        gpu.opened.append(share)
         return gpu
 
-    return replace(model(), provider="cuda", session=gpu, shaped={}, reopen=reopen)
+    batches = Batches(reopen, lambda run: replay(run, model().contract, "cuda"))
+    return replace(model(), provider="cuda", session=gpu, batches=batches)
 
 
 def ready(gpu: Gpu) -> Model:

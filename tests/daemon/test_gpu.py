@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract.errors import GpuLostError, GpuMemoryError
+from contract.batches import CUDA_BATCHES
+from contract.errors import GpuLostError, GpuMemoryError, ModelError
 from contract.geometry import to_input
 from daemon.buckets import BUCKETS, GROW_AFTER_S, Buckets
 from daemon.classify import classify, warm
@@ -23,7 +24,7 @@ from daemon.photo import Outcome, Photo
 from daemon.pipeline import Pipeline
 from daemon.sieve import Sieve
 from tests.colour_model import LABELS
-from tests.daemon.gpu import ILLEGAL, Gpu, on_gpu, ready
+from tests.daemon.gpu import FULL, ILLEGAL, Gpu, on_gpu, ready
 from tests.daemon.support import (
     ROOT,
     HandClock,
@@ -57,7 +58,10 @@ def buckets(said: list[str], clock: HandClock | None = None) -> Buckets:
     return Buckets(clock or HandClock(), said.append)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("count", "runs"), [(1, [1]), (3, [8]), (9, [64]), (64, [64])])
+TOO_MUCH = "the GPU does not take 64 photos at once (" + FULL + "): 8 at a time for now"
+
+
+@pytest.mark.parametrize(("count", "runs"), [(1, [8]), (8, [8]), (9, [64]), (64, [64])])
 def test_a_batch_is_filled_up_to_its_bucket(count: int, runs: list[int]) -> None:
     gpu, some = Gpu(), photos(count)
     classify(ready(gpu), some)
@@ -66,13 +70,22 @@ def test_a_batch_is_filled_up_to_its_bucket(count: int, runs: list[int]) -> None
     assert all(photo.pixels is None for photo in some)
 
 
+def test_nothing_but_a_bucket_runs_whoever_asks() -> None:
+    gpu = Gpu()
+    model = ready(gpu)
+    images = np.stack([photo.pixels for photo in photos(131) if photo.pixels is not None])
+    answers = model.run(images)
+    assert gpu.runs == [64, 64, 8]
+    assert [LABELS[int(row.argmax())] for row in answers] == [LABELS[n % 3] for n in range(131)]
+
+
 def test_each_bucket_has_a_session_of_its_own_which_is_opened_once() -> None:
     gpu = Gpu()
     model = ready(gpu)
     for count in (1, 64, 5, 1, 50, 8):
         classify(model, photos(count))
-    assert gpu.opened == list(BUCKETS)
-    assert sorted(model.shaped) == list(BUCKETS)
+    assert gpu.opened == list(CUDA_BATCHES.values())
+    assert sum(gpu.opened) == 1.0
 
 
 def test_batches_become_smaller_until_they_fit_and_no_photo_is_left_out() -> None:
@@ -82,23 +95,22 @@ def test_batches_become_smaller_until_they_fit_and_no_photo_is_left_out() -> Non
     classify(model, some, sizes)
     assert gpu.runs == [8] * 7
     assert labels(some) == [LABELS[n % 3] for n in range(50)]
-    assert said == ["the GPU has no memory for 64 photos at once: 8 at a time for now"]
-    assert 64 not in model.shaped  # what it held is given back
+    assert said == [TOO_MUCH]
     classify(model, photos(20), sizes)
-    assert len(said) == 1  # what does not fit is remembered, not tried each time
+    assert said == [TOO_MUCH]  # what does not fit is remembered, not tried each time
 
 
 def test_batches_grow_back_when_there_is_memory_again() -> None:
     clock, said = HandClock(), list[str]()
     gpu = Gpu()
     model, sizes = ready(gpu), buckets(said, clock)
-    gpu.fits = 1
-    classify(model, photos(4), sizes)
+    gpu.fits = 8
+    classify(model, photos(64), sizes)
     gpu.fits, gpu.runs = 64, []
-    for _ in range(2):
-        clock.turn(GROW_AFTER_S[-1])
-        classify(model, photos(64), sizes)
-    assert gpu.runs == [8] * 9 + [64] * 2  # the first of each makes it ready
+    clock.turn(GROW_AFTER_S[0])
+    classify(model, photos(64), sizes)
+    assert set(gpu.runs) == {64}
+    assert len(gpu.opened) == 3  # it had been given back
     assert said[-1] == "batches of 64 photos are tried on the GPU again"
 
 
@@ -112,7 +124,7 @@ def test_words_that_nobody_knows_mean_a_lack_of_memory_where_smaller_batches_run
     gpu.before = break_large
     classify(model, some, buckets(said))
     assert labels(some) == [LABELS[n % 3] for n in range(30)]
-    assert said == ["the GPU has no memory for 64 photos at once: 8 at a time for now"]
+    assert len(said) == 1
 
 
 def test_a_fault_of_every_batch_size_means_that_the_gpu_is_lost() -> None:
@@ -125,14 +137,22 @@ def test_a_fault_of_every_batch_size_means_that_the_gpu_is_lost() -> None:
 
 def test_warming_makes_every_bucket_ready_and_leaves_out_those_that_do_not_fit() -> None:
     gpu, said = Gpu(fits=16), list[str]()
-    sizes, model = buckets(said), on_gpu(gpu)
-    warm(model, sizes)
-    assert sorted(gpu.runs) == [1, 8]
-    assert sorted(model.shaped) == [1, 8]
+    sizes = buckets(said)
+    warm(on_gpu(gpu), sizes)
+    assert set(gpu.runs) == {8}
+    assert said == [TOO_MUCH]
     assert sizes.largest() == 8
     roomy = Gpu()
     warm(on_gpu(roomy))
-    assert sorted(roomy.runs) == list(BUCKETS)
+    assert set(roomy.runs) == set(BUCKETS)
+
+
+def test_warming_proves_every_bucket_by_the_golden_sample() -> None:
+    gpu = Gpu()
+    model = on_gpu(gpu)
+    gpu.wrong_at = 64
+    with pytest.raises(ModelError, match="does not compute what was verified"):
+        warm(model)
 
 
 def test_warming_with_no_memory_at_all_is_an_error() -> None:
@@ -161,7 +181,7 @@ class House:
                 self._lost.append((str(error), worked))
 
             yield Pipeline(
-                intake, Holder(Serving(on_gpu(self._gpu), by)), filer, guard, clock, cores=cores, done=self.done.extend,
+                intake, Holder(Serving(ready(self._gpu) if self._gpu.fits else on_gpu(self._gpu), by)), filer, guard, clock, cores=cores, done=self.done.extend,
                 buckets=Buckets(clock, self.said.append), gpu_lost=lost,
             )  # fmt: skip
 
@@ -197,8 +217,8 @@ def test_a_lost_gpu_leaves_the_photos_in_the_inbox_and_says_whether_it_had_worke
         if sum(gpu.runs) >= 50:
             gpu.fault = ILLEGAL
 
-    gpu.before = break_later
     with house.pipeline() as pipeline, pytest.raises(GpuLostError):
+        gpu.before = break_later
         pipeline.run(once=True)
     assert [worked for _, worked in lost] == [True]
     assert "CUDA failure 700" in lost[0][0]
