@@ -9,6 +9,7 @@ NAMES = (
     "scale",
     "idle",
     "startup",
+    "swap",
     "training",
     "export",
     "backbones",

@@ -94,6 +94,10 @@ class Watched:
                 self.process.kill()
             time.sleep(0.01)
 
+    def hang_up(self) -> None:
+        """Ask it to look for a new model."""
+        self.process.send_signal(signal.SIGHUP)
+
     def cpu_so_far_s(self) -> float:
         """Seconds of CPU time of all its threads until now, in steps of 10 ms."""
         try:

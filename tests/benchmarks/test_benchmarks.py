@@ -22,6 +22,7 @@ TINY = {
     "scale": ["--most", "200"],
     "idle": ["--seconds", "0.2"],
     "startup": ["--rounds", "1"],
+    "swap": ["--seconds", "0.5"],
 }
 
 
