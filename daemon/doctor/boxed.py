@@ -73,7 +73,7 @@ def look(wanted: Look) -> list[Finding]:
     except OSError as error:
         return [fault(wanted.about, f"cannot be looked at ({error.strerror})", f"{words[0]} --version")]
     try:
-        out, errors = child.communicate(json.dumps(wanted.wish), timeout=wanted.limit_s)
+        out, errors = _answer(child, json.dumps(wanted.wish), wanted.limit_s)
     except subprocess.TimeoutExpired:
         _give_up(child)
         return [
@@ -90,6 +90,34 @@ def look(wanted: Look) -> list[Finding]:
         return [
             fault(wanted.about, f"it could not be looked at: {last}", wanted.cure or "report this, with the line above")
         ]
+
+
+def _answer(child: "subprocess.Popen[str]", wish: str | None, limit_s: float) -> tuple[str, str]:
+    """Wait for a child's answer; one that gets on, on a machine with other work, is waited for up to a minute.
+
+    Raises:
+        TimeoutExpired: it used no processor time for so long, as one that waits for a mount, or took too long in all.
+    """
+    window_s = limit_s / 10
+    used, still, windows = -1, 0, 0
+    while True:
+        try:
+            return child.communicate(wish, timeout=window_s)
+        except subprocess.TimeoutExpired:
+            wish, before, used = None, used, _processor_ticks(child.pid)
+            still = 0 if used != before else still + 1
+            windows += 1
+            if still * window_s >= limit_s or windows * window_s >= max(limit_s, MODEL_S):
+                raise
+
+
+def _processor_ticks(process: int) -> int:
+    """Return how much processor time a process used so far (proc_pid_stat(5)); 0 if it is gone."""
+    try:
+        after_name = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2]
+        return sum(map(int, after_name.split()[11:13]))
+    except OSError:
+        return 0
 
 
 def _give_up(child: "subprocess.Popen[str]") -> None:

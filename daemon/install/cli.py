@@ -70,7 +70,7 @@ def install(
     where = places(name, user=user)
     _check_who(user=user, dry_run=dry_run)
     if not no_start and not dry_run:
-        _check_systemd(where.systemctl)
+        _check_systemd(where.systemctl, user=user)
     wanted = wish(where, inbox, output, model, service_user)
     todo = steps(wanted, start=not no_start)
     if not todo:
@@ -121,14 +121,20 @@ def _check_who(*, user: bool, dry_run: bool) -> None:
         raise ServiceError("--user makes a service of the one who calls, and that is root now. Call it without sudo.")
 
 
-def _check_systemd(systemctl: tuple[str, ...]) -> None:
+def _check_systemd(systemctl: tuple[str, ...], *, user: bool) -> None:
     from daemon.install.steps import output
 
-    if output(*systemctl, "show", "--property=Version").returncode != 0:
+    if output(*systemctl, "show", "--property=Version").returncode == 0:
+        return
+    if user and not os.environ.get("XDG_RUNTIME_DIR"):
         raise ServiceError(
-            "No systemd answers here, so nothing can be started. On a machine that is only being prepared, call it "
-            "with --no-start; elsewhere something else must start `phototriage watch`."
+            "Your systemd cannot be reached, for XDG_RUNTIME_DIR is not set, as after su and sudo -u. Log in as this "
+            "user (ssh, machinectl shell), and call it there."
         )
+    raise ServiceError(
+        "No systemd answers here, so nothing can be started. On a machine that is only being prepared, call it with "
+        "--no-start; elsewhere something else must start `phototriage watch`."
+    )
 
 
 def _agreed(lines: list[str], *, dry_run: bool, yes: bool) -> bool:

@@ -302,11 +302,14 @@ def test_without_root_it_is_a_service_of_ones_own(booted: Machine, alice: str) -
     booted.run("systemd-run", f"--uid={alice}", f"--gid={alice}", f"--unit=manager-{alice}", *manager)
     wait_until(lambda: booted.inside(f"{mine}/systemd/private").exists(), "the user's systemd")
 
+    command = Path(sys.prefix) / "bin" / "phototriage"
+
     def phototriage(*words: str) -> str:
-        command = Path(sys.prefix) / "bin" / "phototriage"
         return booted.run(command, "service", *words, "--user", "--yes", user=alice, XDG_RUNTIME_DIR=mine).stdout
 
     words = ("install", "mine", "--inbox", f"/srv/{alice}/inbox", "--output", f"/srv/{alice}/sorted")
+    nowhere = booted.run(command, "service", *words, "--user", "--yes", user=alice, check=False)
+    assert "XDG_RUNTIME_DIR is not set" in nowhere.stderr
     phototriage(*words)
     inode = drop(booted, alice, f"/srv/{alice}", "mine.jpg", 1)
     assert filed(booted, f"/srv/{alice}", "mine.jpg").stat().st_ino == inode
