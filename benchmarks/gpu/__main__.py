@@ -25,14 +25,14 @@ from benchmarks.gpu.bench import ROOT, Bench, Book, environment
 from contract.gpu import cuda_obstacle
 
 PARTS = {  # with the share of the time that each may take
-    "nodes": (7, "which provider computes which node, where a batch's time goes"),
-    "buckets": (22, "photos a second by batch size, options, precision, copies"),
-    "parity": (8, "CUDA's answers beside the CPU's, by precision"),
+    "end": (26, "sort and watch as a user runs them, beside the decode bound"),
     "first": (12, "time to open, to warm, to be ready; GPU memory"),
-    "faults": (16, "a poisoned context, a full GPU"),
-    "end": (20, "sort and watch as a user runs them, beside the decode bound"),
+    "faults": (26, "a poisoned context, a full GPU"),
+    "buckets": (14, "photos a second by batch size, options, precision, copies"),
+    "train": (18, "training by Keras on JAX"),
+    "parity": (8, "CUDA's answers beside the CPU's, by precision"),
+    "nodes": (7, "which provider computes which node, where a batch's time goes"),
     "hardening": (14, "CUDA under the restrictions of the systemd unit"),
-    "train": (21, "training by Keras on JAX"),
 }
 GRACE_S = 12.0
 

@@ -147,7 +147,7 @@ def overlapped(bench: Bench, sessions: int, threads: int, size: int) -> Any:
 def run(bench: Bench) -> None:
     """The part `buckets`: the product's options first, then one change at a time."""
     half: list[bytes] = []
-    crowds = ((1, 1, 64), (1, 2, 64), (2, 2, 64), (1, 2, 8), (2, 2, 8), (1, 4, 1))
+    crowds = ((1, 1, 64), (1, 2, 64), (2, 2, 64), (2, 2, 8))
 
     def crowd(many: int, threads: int, size: int) -> tuple[str, Callable[[], Any]]:
         return f"{many} sessions, {threads} threads, {size}", lambda: overlapped(bench, many, threads, size)
@@ -156,22 +156,26 @@ def run(bench: Bench) -> None:
         half[:] = half or [graphs.fp16()]
         return half[0]
 
+    def options(**cuda: str) -> Callable[[], Any]:
+        return lambda: by_bucket(bench, shipped(), cuda)
+
     tasks: list[tuple[str, Callable[[], Any]]] = [
-        ("as shipped", lambda: by_bucket(bench, shipped(), sizes=ALL)),
+        ("as shipped", lambda: by_bucket(bench, shipped(), sizes=(8, 64))),
         ("another size each time, ms", lambda: switched(bench)),
+        *(crowd(*each) for each in crowds),
+        ("search EXHAUSTIVE", options(cudnn_conv_algo_search="EXHAUSTIVE")),
+        ("search DEFAULT", options(cudnn_conv_algo_search="DEFAULT")),
+        ("small workspace", options(cudnn_conv_use_max_workspace="0")),
+        ("with TF32", options(use_tf32="1")),
         ("copies", lambda: copies(bench)),
         ("bound to the GPU, copied in", lambda: bound(bench, "device")),
         ("bound to the GPU, nothing copied", lambda: bound(bench, "compute")),
         ("cuda graph", lambda: graph(bench)),
-        ("prefer_nhwc", lambda: by_bucket(bench, shipped(), {"prefer_nhwc": "1"})),
+        ("prefer_nhwc", options(prefer_nhwc="1")),
         ("fp16", lambda: by_bucket(bench, fp16())),
         ("fp16 prefer_nhwc", lambda: by_bucket(bench, fp16(), {"prefer_nhwc": "1"})),
-        ("without TF32", lambda: by_bucket(bench, shipped(), {"use_tf32": "0"})),
-        *(crowd(*each) for each in crowds),
-        ("search EXHAUSTIVE", lambda: by_bucket(bench, shipped(), {"cudnn_conv_algo_search": "EXHAUSTIVE"})),
-        ("search DEFAULT", lambda: by_bucket(bench, shipped(), {"cudnn_conv_algo_search": "DEFAULT"})),
-        ("small workspace", lambda: by_bucket(bench, shipped(), {"cudnn_conv_use_max_workspace": "0"})),
+        ("all sizes", lambda: by_bucket(bench, shipped(), sizes=ALL)),
         ("fp16 EXHAUSTIVE", lambda: by_bucket(bench, fp16(), {"cudnn_conv_algo_search": "EXHAUSTIVE"})),
         ("pads 0,0,1,1", lambda: by_bucket(bench, graphs.asymmetric())),
-    ]  # fmt: skip
+    ]
     bench.each(tasks)

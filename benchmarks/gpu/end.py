@@ -20,7 +20,7 @@ from benchmarks.gpu.serve import count, service
 from contract.geometry import Geometry, to_input
 from contract.session import read_contract
 
-SIZES = {"cuda": (16_000, 640), "cpu": (400, 24)}
+SIZES = {"cuda": (12_000, 640), "cpu": (400, 24)}
 DISTINCT = {"cuda": 40, "cpu": 4}
 
 

@@ -210,11 +210,12 @@ def run(bench: Bench) -> None:
     """The part `faults`."""
     bench.each(
         [
+            *((f"all but {mb} MB taken", lambda mb=mb: full(bench, mb)) for mb in (1000, 700)),
+            ("--gpu-memory 200", lambda: limited(bench, 200)),
             ("poisoned once", lambda: poisoned(bench)),
-            *((f"all but {mb} MB taken", lambda mb=mb: full(bench, mb)) for mb in (1000, 600, 450)),
-            *((f"--gpu-memory {mb}", lambda mb=mb: limited(bench, mb)) for mb in (200, 100)),
+            ("memory given back", lambda: released(bench, 800)),
+            ("all but 500 MB taken", lambda: full(bench, 500)),
+            ("--gpu-memory 60", lambda: limited(bench, 60)),
             ("poisoned in every process", lambda: always(bench)),
-            ("memory given back", lambda: released(bench, 600)),
-            ("all but 300 MB taken", lambda: full(bench, 300)),
         ]
     )

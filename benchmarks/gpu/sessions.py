@@ -9,7 +9,7 @@ import onnxruntime as ort
 from benchmarks.gpu.bench import Bench
 from contract.gpu import preload_cuda
 
-PRODUCT = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
+PRODUCT = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested", "use_tf32": "0"}
 
 
 def make(
