@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo training test lint bench lock clean
+.PHONY: help run demo training test lint bench lock audit clean
 unexport PYTHONPATH
 
 RUN := .venv/bin
@@ -58,6 +58,10 @@ bench: ## measure this machine in a few minutes, and draw docs/throughput.svg (d
 lock: ## make the lock files in requirements/ anew (newest versions: make lock UPGRADE=--upgrade)
 	@requirements/venv.sh .venv-test test
 	@requirements/lock.sh $(TEST)/uv $(UPGRADE)
+
+audit: ## ask pypi.org for known vulnerabilities of the locked packages (needs the network; no part of make test)
+	@requirements/venv.sh .venv-test test
+	@requirements/audit.sh $(TEST)/uv
 
 clean: ## remove environments, caches and builds; photos stay
 	rm -rf .venv .venv-train .venv-test .venv-test-daemon build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

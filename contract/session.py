@@ -5,6 +5,7 @@ at the start and in the middle of a run; here a fallback is either refused or sa
 """
 
 import hashlib
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,10 @@ from contract.errors import ContractError, DeviceError, ModelError, PhototriageE
 from contract.geometry import Pixels
 from contract.golden import replay
 from contract.gpu import cuda_obstacle, first_line, gpu_error, preload_cuda
+from contract.graph import check_graph
+from contract.limits import memory_limit, time_limit
 from contract.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, Contract
+from contract.text import printable
 from contract.values import short
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -94,15 +98,20 @@ def open_model(
             obstacle = f"an NVIDIA device is there, but cannot be used. {error}"
     if device == "cuda":
         raise DeviceError(f"CUDA was asked for, but {obstacle.rstrip('.')}. Mend that, or pass --device auto.")
+    with memory_limit(), time_limit() as options:
+        return _proven_on_cpu(data, threads, obstacle.rstrip("."), options)
+
+
+def _proven_on_cpu(data: bytes, threads: int, note: str, options: ort.RunOptions) -> Model:
     session = _create(data, ["CPUExecutionProvider"], threads)
     try:
         contract = _checked(session)
-        difference = replay(lambda images: run_session(session, images), contract, "cpu")
+        difference = replay(lambda images: run_session(session, images, options), contract, "cpu")
     except PhototriageError:
         raise
     except Exception as error:  # onnxruntime's own exceptions share no base class but this
         raise ModelError(f"The model fails when it runs: {first_line(str(error))}. Convert the run again.") from error
-    return Model(contract, hashlib.sha256(data).hexdigest(), "cpu", obstacle.rstrip("."), difference, session)
+    return Model(contract, hashlib.sha256(data).hexdigest(), "cpu", note, difference, session)
 
 
 def _proven_on_cuda(data: bytes, reopen: Callable[[float], ort.InferenceSession]) -> Model:
@@ -121,23 +130,31 @@ def _proven_on_cuda(data: bytes, reopen: Callable[[float], ort.InferenceSession]
 def read_model(path: Path) -> bytes:
     """Read a model file, or raise ModelError with what is wrong with it."""
     try:
-        if path.stat().st_size > MAX_MODEL_BYTES:
-            raise ModelError(f"{path} is larger than {MAX_MODEL_BYTES >> 20} MiB, which no model of ours is.")
+        status = path.stat()
+        if status.st_size > MAX_MODEL_BYTES:
+            raise ModelError(
+                f"{printable(path)} is larger than {MAX_MODEL_BYTES >> 20} MiB, which no model of ours is."
+            )
+        if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode):  # which may never end
+            raise ModelError(f"The model {printable(path)} is no file. Pass an .onnx file to --model.")
         return path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"The model {path} cannot be read: {error.strerror}. Pass an .onnx file to --model."
+            f"The model {printable(path)} cannot be read: {error.strerror}. Pass an .onnx file to --model."
         ) from error
 
 
-def run_session(session: ort.InferenceSession, images: Pixels) -> NDArray[np.float32]:
+def run_session(
+    session: ort.InferenceSession, images: Pixels, options: ort.RunOptions | None = None
+) -> NDArray[np.float32]:
     """Run a session that keeps the contract's names on uint8 [n, size, size, 3]; returns float32 [n, classes]."""
-    return cast(NDArray[np.float32], session.run([OUTPUT_NAME], {INPUT_NAME: images})[0])
+    return cast(NDArray[np.float32], session.run([OUTPUT_NAME], {INPUT_NAME: images}, options)[0])
 
 
 def read_contract(data: bytes) -> Contract:
     """Read the contract of a model's bytes on the CPU, with names and shapes checked and no picture classified."""
-    session = _create(data, ["CPUExecutionProvider"], 1)
+    with memory_limit():
+        session = _create(data, ["CPUExecutionProvider"], 1)
     return _checked(session)
 
 
@@ -157,6 +174,7 @@ def _on_cuda(data: bytes, threads: int, gpu_memory_mb: int, share: float) -> ort
 
 
 def _create(data: bytes, providers: list[Any], threads: int) -> ort.InferenceSession:
+    check_graph(data)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from contract import limits
 from contract.errors import ContractError, ModelError, PhototriageError
 from contract.session import MAX_MODEL_BYTES, open_model
+from contract.shipped import SHIPPED_MODEL
 from tests.colour_model import colour_graph, colour_model, contract_text, with_changes, with_metadata
 
 Edit = Callable[[Any], None]
@@ -186,3 +189,87 @@ def test_another_container_than_onnx_is_refused(tmp_path: Path) -> None:
     options.add_session_config_entry("session.save_model_format", "ORT")
     ort.InferenceSession(colour_model(), options, providers=["CPUExecutionProvider"])
     refusal(tmp_path / "model.ort")
+
+
+def endless(proto: Any) -> None:
+    """Make the model compute for ever, at the first photo."""
+    for name, value in (("most", np.array(2**62)), ("go", np.array(True))):
+        proto.graph.initializer.append(numpy_helper.from_array(value, name))
+    inputs = [
+        helper.make_tensor_value_info(name, kind, [])
+        for name, kind in (("i", TensorProto.INT64), ("on", TensorProto.BOOL))
+    ]
+    output = helper.make_tensor_value_info("still", TensorProto.BOOL, [])
+    body = helper.make_graph([helper.make_node("Identity", ["on"], ["still"])], "body", inputs, [output])
+    proto.graph.node.append(helper.make_node("Loop", ["most", "go"], [], body=body))
+
+
+def function(proto: Any) -> None:
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    opsets = [helper.make_opsetid("", 18)]
+    proto.functions.append(helper.make_function("own", "f", ["x"], ["y"], nodes, opsets))
+
+
+def test_loops_branches_and_functions_are_refused_before_anything_runs() -> None:
+    assert "graphs inside an operation (Loop)" in refusal(edited(endless))
+    assert "functions of its own" in refusal(edited(function))
+
+
+def test_the_shipped_model_is_a_straight_line() -> None:
+    open_model(SHIPPED_MODEL, "cpu")
+
+
+def into_the_scale(proto: Any, number: str, before: list[Any]) -> None:
+    """Let the answer depend on a number that nodes compute first."""
+    next(node for node in proto.graph.node if node.op_type == "Mul").input[1] = "times"
+    for place, node in enumerate([*before, helper.make_node("Mul", ["scale", number], ["times"])]):
+        proto.graph.node.insert(place, node)
+
+
+def hungry(proto: Any, count: int) -> None:
+    """Ask for so many numbers that stand nowhere in the file."""
+    one = numpy_helper.from_array(np.array([1.0], np.float32), "value")
+    proto.graph.initializer.append(numpy_helper.from_array(np.array([count], np.int64), "count"))
+    many = helper.make_node("ConstantOfShape", ["count"], ["many"], value=one)
+    into_the_scale(proto, "largest", [many, helper.make_node("ReduceMax", ["many"], ["largest"], keepdims=0)])
+
+
+@pytest.mark.parametrize("count", [limits.MODEL_MEMORY_BYTES // 2, 10**13])
+def test_a_model_that_asks_for_more_memory_than_models_need_is_refused_and_the_limit_is_lifted(
+    count: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    open_model(edited(lambda proto: hungry(proto, 10)), "cpu")
+    assert "fails when it runs" in refusal(edited(lambda proto: hungry(proto, count)))
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def lengthy(proto: Any) -> None:
+    """Multiply a matrix that depends on the photo 300 times: nothing of it can be computed beforehand."""
+    for name, value in (
+        ("eye", np.eye(1024, dtype=np.float32)), ("rows", np.array([-1, 1024])), ("none", np.array(0, np.float32)),
+        ("one", np.array(1, np.float32)),
+    ):  # fmt: skip
+        proto.graph.initializer.append(numpy_helper.from_array(value, name))
+    steps = [helper.make_node("MatMul", [f"m{number}", "eye"], [f"m{number + 1}"]) for number in range(300)]
+    before = [
+        helper.make_node("Cast", ["images"], ["again"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["again", "rows"], ["m0"]),
+        *steps,
+        helper.make_node("ReduceMax", ["m300"], ["most"], keepdims=0),
+        helper.make_node("Mul", ["most", "none"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "one"], ["about_one"]),
+    ]
+    into_the_scale(proto, "about_one", before)
+
+
+def test_a_model_that_takes_too_long_to_prove_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = edited(lengthy)
+    monkeypatch.setattr(limits, "PROOF_S", 0.0)
+    assert "terminate flag" in refusal(data)
+
+
+def test_a_pipe_in_place_of_a_model_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.onnx")
+    assert "is no file" in refusal(tmp_path / "model.onnx")
