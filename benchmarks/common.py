@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ def add_model(made: argparse.ArgumentParser) -> None:
 @contextmanager
 def workplace(work: Path, name: str) -> Iterator[Path]:
     """Yield an empty folder below `work`, on whose file system everything lies, and remove it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # or it would stay, with what runs in it
     work.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(dir=work.resolve(), prefix=f"{name}-"))
     try:

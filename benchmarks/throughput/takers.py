@@ -98,9 +98,15 @@ def loop(race: Race) -> Seen:
 
 
 def _steady(samples: Sequence[tuple[float, int, float]], count: int) -> tuple[float, float]:
-    """Photos per second, and ms of CPU time per photo, in the middle of the way."""
-    first = [sample for sample in samples if sample[1] < count / 10][-1]
+    """Photos per second, and ms of CPU time per photo, in the middle of the way: in all of it if there are few.
+
+    Photos are filed some at a time. Both ends are taken just after such a round, where nothing is under way that one
+    of them would count and the other not.
+    """
+    first = next(sample for sample in samples if sample[1] >= count / 10)
     last = next(sample for sample in samples if sample[1] >= 0.9 * count)
+    if first is last:
+        first = samples[0]
     done = last[1] - first[1]
     return done / (last[0] - first[0]), 1e3 * (last[2] - first[2]) / done
 
