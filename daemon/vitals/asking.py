@@ -8,7 +8,6 @@ from typing import Any
 
 from daemon.ledgers import find_ledgers, reading, root_of
 from daemon.photo import Outcome
-from daemon.records import MOVED
 from daemon.scan import scan
 from daemon.sieve import Sieve
 from daemon.vitals.keeper import LAST_WORD
@@ -81,7 +80,7 @@ def from_ledger(ledger: Path) -> dict[str, Any]:
         (last_s,) = connection.execute("SELECT concluded_at FROM photos ORDER BY id DESC LIMIT 1").fetchone() or (None,)
     return {
         **{role: str(path) if path else None for role, path in roots.items()},
-        "filed": sum(outcomes[outcome.value] for outcome in MOVED),
+        "filed": outcomes[Outcome.FILED.value],
         "classes": dict(classes),
         "outcomes": dict(outcomes),
         "last_filed_at_s": last_s,

@@ -6,6 +6,7 @@ what went wrong; source: sd-daemon(3) and systemd.exec(5) on JOURNAL_STREAM. Not
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from typing import Any, Literal, NamedTuple, TextIO
 from contract.text import printable
 from daemon.photo import Identity
 
+_NO_KEY = re.compile(r"[^\w.-]")
 Form = Literal["text", "keyvalue", "json"]
 
 
@@ -99,7 +101,8 @@ def photo_id(identity: Identity) -> str:
 def keyvalue(facts: Mapping[str, Any], prefix: str = "") -> str:
     """Return `key=value` pairs, in quotes where a value needs them; what is empty is left out."""
     pairs = []
-    for key, value in facts.items():
+    for name, value in facts.items():
+        key = _NO_KEY.sub("_", name)
         if isinstance(value, Mapping):
             pairs.append(keyvalue(value, f"{prefix}{key}."))
         elif value not in (None, "", [], ()):

@@ -91,8 +91,8 @@ class Tally:
             }
 
     def filed(self) -> int:
-        """Return how many photos were moved into the output."""
-        return sum(self._outcomes[outcome.value] for outcome in MOVED)
+        """Return how many photos were filed under a class."""
+        return self._outcomes[Outcome.FILED.value]
 
     def _count(self, photo: Photo, wall_s: float) -> bool:
         self._outcomes[photo.outcome.value] += 1

@@ -6,10 +6,12 @@ from contract.text import printable
 
 
 def status_line(facts: dict[str, Any]) -> str:
-    """Return one line, as `ready on cpu; 12,345 filed, 3 waiting, oldest 0.2 s`."""
+    """Return one line, as `ready on cpu; 12,345 filed, 2 failed, 3 waiting, oldest 0.2 s`."""
     where = f" on {facts['provider']}" if facts["provider"] and facts["state"] in ("ready", "degraded") else ""
     why = f": {facts['why']}" if facts["why"] else ""
-    return printable(f"{facts['state']}{where}{why}; {facts['filed']:,} filed, {waiting_words(facts['waiting'])}")
+    failed = facts["outcomes"].get("failed", 0)
+    counts = f"{facts['filed']:,} filed, {f'{failed:,} failed, ' if failed else ''}{waiting_words(facts['waiting'])}"
+    return printable(f"{facts['state']}{where}{why}; {counts}")
 
 
 def waiting_words(waiting: dict[str, Any]) -> str:

@@ -65,6 +65,7 @@ def test_json_for_scripts_stays_what_it_was_whatever_the_log_is(tmp_path: Path) 
         ({"a": 1, "b": "x y", "c": "", "d": None, "e": []}, 'a=1 b="x y"'),
         ({"a": "=", "b": '"', "c": "\\"}, r'a="=" b="\"" c="\\"'),
         ({"a": {"b": 0.5, "c": {"d": 0}}, "e": ["x", "y"]}, "a.b=0.5 a.c.d=0 e=x,y"),
+        ({"left in the box": 1, 'a"=': 2}, "left_in_the_box=1 a__=2"),
         ({"a": "new\nline\x1b"}, r'a="new\\x0aline\\x1b"'),
     ],
 )

@@ -16,7 +16,7 @@ from daemon.vitals.board import Board
 from daemon.vitals.place import connect
 from daemon.vitals.textfile import EVERY_S, FIRST_S, TextFile
 from tests.colour_model import LABELS
-from tests.daemon.support import ROOT, HandClock, daemon, environment, model_file, plain, run, write
+from tests.daemon.support import ROOT, HandClock, daemon, environment, model_file, plain, run, wait_until, write
 
 Series = dict[str, list[tuple[dict[str, str], float]]]
 
@@ -61,7 +61,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Series:
         while len(ended) < len(photos):  # the bad one may be tried again before it is failed
             event = running.until(lambda event: event.get("outcome") in ("filed", "failed"), "the end of their ways")
             ended.add(event["path"])
-        head, body = scraped(folder / "state")
+        answers: list[tuple[str, str]] = []
+
+        def settled() -> bool:
+            answers.append(scraped(folder / "state"))
+            return value(parsed(answers[-1][1]), "phototriage_waiting_photos") == 0
+
+        wait_until(settled, "the intake to hear that their ways are over")
+        head, body = answers[-1]
         assert running.stop() == 0
     assert head.startswith("HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=1.0.0")
     last = parsed((folder / "a.prom").read_text())

@@ -18,7 +18,7 @@ from daemon.vitals.keeper import Keeper
 from daemon.vitals.listener import CALLERS, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, Listener
 from daemon.vitals.place import NAME, Place, SocketError, connect
 from tests.daemon.house import House, ask
-from tests.daemon.support import daemon, model_file, plain, run, write
+from tests.daemon.support import daemon, model_file, plain, run, wait_until, write
 
 
 def options(folder: Path) -> tuple[str | Path, ...]:
@@ -54,6 +54,7 @@ def test_a_daemon_at_work_says_how_it_is_and_one_that_is_down_leaves_it_to_its_l
         running.ready()
         drop(tmp_path, a=plain("red"), b=plain("blue"), bad=plain("red")[:300])
         running.photos({"a.jpg", "b.jpg", "bad.jpg"})
+        wait_until(lambda: told(deep)["waiting"]["photos"] == 1, "the intake to hear that two ways are over")
         facts = told(deep)
         assert (facts["state"], facts["provider"], facts["filed"]) == ("ready", "cpu", 2)
         assert facts["classes"] == {"red": 1, "blue": 1}
