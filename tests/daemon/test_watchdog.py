@@ -1,7 +1,9 @@
 """systemd hears how the daemon is in one line, and of a stuck stage by silence; a real process on a real socket."""
 
+import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 import uuid
@@ -16,7 +18,19 @@ from daemon.vitals import beats as beats_module
 from daemon.vitals.beats import HOPELESS_S, STUCK_S, Beats, bytes_moved
 from daemon.vitals.board import Board, Waiting
 from daemon.vitals.herald import STATUS_S, Herald, watchdog_s
-from tests.daemon.support import DEADLINE_S, ROOT, HandClock, daemon, model_file, plain, wait_until, write
+from tests.daemon.support import (
+    DEADLINE_S,
+    ROOT,
+    HandClock,
+    command,
+    daemon,
+    environment,
+    model_file,
+    plain,
+    run,
+    wait_until,
+    write,
+)
 
 HASTY = """
 from PIL import Image, ImageFile, PpmImagePlugin
@@ -119,6 +133,30 @@ def test_a_reload_is_announced_and_its_end(tmp_path: Path, supervisor: Superviso
         assert before_us <= int(value) <= time.monotonic_ns() // 1000
         supervisor.until(lambda message: message == "READY=1")
         assert running.stop() == 0
+
+
+@pytest.mark.system("strace")
+def test_a_filer_whose_rename_does_not_return_stops_the_feeding_until_it_does(
+    tmp_path: Path, supervisor: Supervisor
+) -> None:
+    """As on a mount that is dead for a while: the kernel's answer to one rename is held back for five seconds."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "site").mkdir()
+    options = ("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path))
+    inject = ("-e", "trace=renameat2", "-e", "inject=renameat2:delay_enter=5000000:when=1")
+    words = ("strace", "-f", "-qq", "-o", os.devnull, *inject, *command("watch", *options))
+    env = environment(**hasty(tmp_path / "site", supervisor, tmp_path))
+    assert run("sort", *options, env={"STATE_DIRECTORY": env["STATE_DIRECTORY"]}).returncode == 0  # marks the folders
+    with subprocess.Popen(words, env=env, start_new_session=True, stdout=subprocess.DEVNULL) as traced:
+        try:
+            supervisor.until(fed, 3)
+            write(tmp_path / "a", plain("red")).rename(tmp_path / "in" / "a.jpg")
+            supervisor.until(lambda message: message.startswith("STATUS=stuck: the stage 'file' has been in one call"))
+            stuck = supervisor.until(lambda message: message == "STATUS=ready on cpu; 1 filed, 0 waiting")
+            assert sum(map(fed, stuck)) <= 1  # as soon as it goes on
+            supervisor.until(fed, 3)
+        finally:
+            os.killpg(traced.pid, signal.SIGKILL)
 
 
 def test_a_stop_is_announced(tmp_path: Path, supervisor: Supervisor) -> None:
