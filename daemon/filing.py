@@ -14,7 +14,7 @@ from pathlib import Path
 
 from contract.publish import sync_directory
 from daemon.photo import Identity
-from daemon.rename import rename_noreplace
+from daemon.rename import rename_noreplace, still_there
 from daemon.same import is_same_file, sha256_of
 from daemon.scan import look_anew, look_at
 
@@ -143,8 +143,8 @@ def _move_across(source: Path, identity: Identity, sha256: str, target: Path, kn
     except SourceChangedError:
         target.unlink()
         raise
-    except OSError:
-        if look_at(source) == identity:  # where it was, and there alone: a copy left here would be made at each try
+    except OSError as error:
+        if still_there(source, error):  # and there alone: a copy left here would be made at each try
             target.unlink()
         raise
 

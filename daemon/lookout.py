@@ -123,6 +123,9 @@ class Lookout:
             yield from self._names()
         self.scans += 1
         now_s = self._clock.monotonic_s()
+        if self._troubles.get("root") or self._troubles.get("scan"):
+            self._next_s = now_s + RESCAN_S  # however long that took: a share whose server is away is waited for
+            return
         heard = self._watcher is not None and not self.ground.any_far()
         self._next_s = now_s + max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * (now_s - started_s))
 

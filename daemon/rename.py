@@ -7,12 +7,17 @@ ctypes alone (31 us a call).
 import ctypes
 import errno
 import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from daemon.statx import force_sync
+
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
+_TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -63,8 +68,9 @@ def _link_and_unlink(source: Path, target: Path) -> None:
         return
     try:
         source.unlink()
-    except OSError:
-        target.unlink()  # a folder that lets nothing go: the file stays where it was, and there alone
+    except OSError as error:
+        if still_there(source, error):
+            target.unlink()  # a folder that lets nothing go: the file stays where it was, and there alone
         raise
 
 
@@ -73,5 +79,37 @@ def _reserve_and_rename(source: Path, target: Path) -> None:
     try:
         source.rename(target)
     except OSError:
-        target.unlink()
+        if _is_empty(target):  # still what reserves the name
+            target.unlink()
         raise
+
+
+def _is_empty(path: Path) -> bool:
+    """Tell whether a file is surely empty, by its server's word."""
+    try:
+        descriptor = os.open(path, _TO_READ)
+    except OSError:
+        return False
+    try:
+        force_sync(descriptor)
+        return os.fstat(descriptor).st_size == 0
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            os.close(descriptor)
+
+
+def still_there(source: Path, error: OSError) -> bool:
+    """Tell whether a file is surely where it was, after its removal or renaming failed.
+
+    A share may have done what it then says has failed, as when its server dies before it answers; what a mere look
+    tells may be older than that. Only a file that can be opened is there; else what was put elsewhere must stay too.
+    """
+    if error.errno in _REFUSED:
+        return True
+    try:
+        os.close(os.open(source, _TO_READ))
+    except OSError:
+        return False
+    return True

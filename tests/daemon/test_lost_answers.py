@@ -1,0 +1,103 @@
+"""A share may have done what it says has failed: its server died before it answered. Then nothing is removed for it."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from daemon import filing, rename
+from daemon.filing import move
+from daemon.photo import Outcome
+from tests.daemon.support import digest, identity_of, opened_filer, opened_ledger, plain, roots, scored, tree, write
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> tuple[Path, Path]:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    return write(tmp_path / "in" / "a.jpg", plain("red")), tmp_path / "out" / "a.jpg"
+
+
+def unsupported(*_: object) -> None:
+    raise OSError(errno.EINVAL, "Invalid argument")
+
+
+def no_links(*_: object, **__: object) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+def failing(call: Callable[..., object], *, done: bool) -> Callable[..., object]:
+    """Return a call that says it failed, once it was done or without."""
+
+    def fails(*arguments: object) -> None:
+        if done:
+            call(*arguments)
+        raise OSError(errno.EIO, "Input/output error")
+
+    return fails
+
+
+def across(*_: object) -> None:
+    raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("way", ["link", "reserve", "copy"])
+def test_a_move_whose_last_answer_is_lost_leaves_the_photo_in_one_place(
+    paths: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, way: str, done: bool
+) -> None:
+    source, target = paths
+    identity, real_unlink = identity_of(source), Path.unlink
+    if way == "copy":
+        real = filing.rename_noreplace  # type: ignore[attr-defined]
+        monkeypatch.setattr(filing, "rename_noreplace", lambda a, b: across() if a == source else real(a, b))
+    else:
+        monkeypatch.setattr(rename, "renameat2", unsupported)
+    if way == "reserve":
+        monkeypatch.setattr(os, "link", no_links)
+        monkeypatch.setattr(Path, "rename", failing(Path.rename, done=done))
+    else:
+        fails = failing(real_unlink, done=done)
+        monkeypatch.setattr(
+            Path, "unlink", lambda path, **more: (fails if path == source else real_unlink)(path, **more)
+        )
+    with pytest.raises(OSError, match="Input/output error"):
+        move(source, identity, digest(plain("red")), target)
+    assert (source.exists(), target.exists()) == (not done, done)
+    assert (target if done else source).read_bytes() == plain("red")
+
+
+def test_a_move_that_was_done_although_it_failed_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox, output = roots(tmp_path)
+    photo = scored(write(inbox / "a.jpg", plain("red")))
+    monkeypatch.setattr(filing, "rename_noreplace", failing(filing.rename_noreplace, done=True))  # type: ignore[attr-defined]
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([photo])
+    assert photo.outcome is Outcome.FILED
+    with opened_ledger(tmp_path / "l") as ledger:
+        rows = ledger._connection.execute("SELECT state, destination FROM photos").fetchall()
+    assert rows == [("filed", os.fsencode(output / "red" / "a.jpg"))]
+    assert tree(output) == {"red/a.jpg": plain("red")}
+
+
+def test_what_cannot_be_seen_stays_open_and_waits_until_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox, output = roots(tmp_path)
+    path = write(inbox / "a.jpg", plain("red"))
+    with opened_filer(output, tmp_path / "l") as filer:
+        with monkeypatch.context() as away:
+            away.setattr(filing, "rename_noreplace", failing(filing.rename_noreplace, done=True))  # type: ignore[attr-defined]
+            away.setattr("daemon.doubts.settle", failing(lambda _: None, done=False))
+            first = scored(path)
+            filer.file([first])
+            assert first.outcome is Outcome.AGAIN
+            (output / "red" / "a.jpg").rename(path)  # as if the client still believed that it is there
+            again = scored(path)
+            filer.file([again])
+            assert again.outcome is Outcome.AGAIN
+            path.rename(output / "red" / "a.jpg")
+        filer.file([scored(write(inbox / "b.jpg", plain("blue"), mtime_s=1), "blue")])
+    with opened_ledger(tmp_path / "l") as ledger:
+        rows = ledger._connection.execute("SELECT state, label FROM photos").fetchall()
+    assert sorted(rows) == [("filed", "blue"), ("filed", "red")]
