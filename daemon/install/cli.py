@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from contract.text import printable
 from daemon.install.errors import ServiceError
 from daemon.values import FolderOrFile
 
@@ -71,8 +72,11 @@ def install(
     _check_who(user=user, dry_run=dry_run)
     if not no_start and not dry_run:
         _check_systemd(where.systemctl, user=user)
-    wanted = wish(where, inbox, output, model, service_user)
-    todo = steps(wanted, start=not no_start)
+    try:
+        wanted = wish(where, inbox, output, model, service_user)
+        todo = steps(wanted, start=not no_start)
+    except OSError as error:  # of a share that keeps root out, or a home that keeps others out
+        raise ServiceError(f"{printable(error.filename or inbox)} cannot be looked at ({error.strerror}).") from error
     if not todo:
         click.echo(f"{where.unit} is installed like this already: nothing is changed.")
         return

@@ -310,6 +310,10 @@ def test_without_root_it_is_a_service_of_ones_own(booted: Machine, alice: str) -
     words = ("install", "mine", "--inbox", f"/srv/{alice}/inbox", "--output", f"/srv/{alice}/sorted")
     nowhere = booted.run(command, "service", *words, "--user", "--yes", user=alice, check=False)
     assert "XDG_RUNTIME_DIR is not set" in nowhere.stderr
+    booted.run("install", "-d", "-m", "700", f"/srv/closed-{alice}", f"/srv/closed-{alice}/in")
+    closed = ("--inbox", f"/srv/closed-{alice}/in", "--output", f"/srv/{alice}/sorted", "--user", "--dry-run")
+    refused = booted.run(command, "service", "install", "mine", *closed, user=alice, check=False)
+    assert refused.stderr == f"phototriage: /srv/closed-{alice}/in cannot be looked at (Permission denied).\n"
     phototriage(*words)
     inode = drop(booted, alice, f"/srv/{alice}", "mine.jpg", 1)
     assert filed(booted, f"/srv/{alice}", "mine.jpg").stat().st_ino == inode
