@@ -1,0 +1,37 @@
+"""docs/security.md names tests and limits: the tests are there, and the limits are those of the code."""
+
+import re
+from pathlib import Path
+
+from contract import formats, geometry, limits, metadata, session, values
+from daemon import alone, decode, guard, intake
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+
+
+def test_each_test_that_the_page_names_exists() -> None:
+    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", PAGE)
+    assert len(named) > 20
+    for file, name in named:
+        (path,) = [*ROOT.glob(f"tests/contract/{file}"), *ROOT.glob(f"tests/daemon/{file}")]
+        assert not name or f"def {name}(" in path.read_text(encoding="utf-8"), f"{file}::{name} is not there"
+
+
+def test_the_limits_of_the_page_are_those_of_the_code() -> None:
+    rows = {cells[1].strip(): cells[2].strip() for line in PAGE.splitlines() if len(cells := line.split("|")) == 5}
+    told = " ".join(rows.values())
+    for limit in (
+        f"{decode.MAX_FILE_BYTES >> 20} MiB",
+        f"{geometry.MAX_HEADER_PIXELS:,}",
+        f"{geometry.MAX_DECODED_PIXELS:,}",
+        f"{guard.HERE_PIXELS:,}",
+        f"{alone.MEMORY_BYTES >> 20:,} MiB, {alone.CPU_S} s, {alone.WALL_S:.0f} s",
+        f"{guard.HANG_S:.0f} s",
+        f"{intake.MAX_WAITING:,}",
+        f"{session.MAX_MODEL_BYTES >> 20:,} MiB",
+        f"{values.MAX_JSON_BYTES >> 20} MiB of JSON, {values.MAX_DEPTH} levels, {metadata.MAX_CASES} golden cases",
+        f"{limits.MODEL_MEMORY_BYTES >> 30} GiB, {limits.PROOF_S:.0f} s",
+        ", ".join(formats.PILLOW_FORMATS),
+    ):
+        assert limit in told, limit
