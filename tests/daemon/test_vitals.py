@@ -1,0 +1,141 @@
+"""What the board knows: counts, rates, stage times, states and what waits; time is turned by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from contract.errors import PhotoError, Reason
+from daemon.photo import Outcome, Photo
+from daemon.retry import Retries
+from daemon.settle import Settler, Sign
+from daemon.vitals import board as board_module
+from daemon.vitals.board import Board, Waiting
+from daemon.vitals.tally import BOUNDS_S, Tally
+from daemon.vitals.words import lasting, status_line
+from tests.daemon.support import HandClock, identity, write
+
+
+def photo(outcome: Outcome = Outcome.FILED, label: str = "sea", **times_ms: float) -> Photo:
+    one = Photo(Path("/in/a.jpg"), identity(), 0.0, outcome=outcome, label=label)
+    one.times_ms = times_ms
+    return one
+
+
+def board(clock: HandClock, phase: str = "ready") -> Board:
+    one = Board(clock, lambda _: -1)  # type: ignore[arg-type]
+    one.phase = phase
+    return one
+
+
+def test_rates_are_those_of_the_last_minute_and_of_the_last_ten() -> None:
+    tally = Tally(1000.0)
+    for second in range(1000, 1600):
+        tally.add([photo()] * 2, float(second), 0.0)
+    assert tally.facts(1600.0)["rates"] == pytest.approx({"60s": 2.0, "600s": 2.0}, rel=0.1)
+    assert tally.facts(1660.0)["rates"] == pytest.approx({"60s": 0.0, "600s": 1.8}, rel=0.1)
+    assert tally.facts(5000.0)["rates"] == {"60s": 0.0, "600s": 0.0}
+
+
+def test_a_young_process_is_not_measured_by_time_before_it_began() -> None:
+    tally = Tally(1000.0)
+    tally.add([photo()] * 100, 1005.0, 0.0)
+    assert tally.facts(1010.0)["rates"] == pytest.approx({"60s": 10.0, "600s": 10.0})
+
+
+def test_each_photo_is_counted_once_under_its_outcome_and_companions_beside_it() -> None:
+    tally = Tally(0.0)
+    bad = photo(Outcome.FAILED)
+    bad.fault, bad.reason = PhotoError(Reason.TRUNCATED, "half"), "truncated: half"
+    follower = photo()
+    follower.follows, follower.follows_row = Path("/in/b.jpg"), 7
+    tally.add([photo(), photo(label="street"), bad, photo(Outcome.LEFT), follower], 1.0, 77.0)
+    facts = tally.facts(1.0)
+    assert facts["outcomes"] == {"filed": 2, "failed": 1, "left": 1, "companion": 1}
+    assert facts["classes"] == {"sea": 1, "street": 1}
+    assert facts["failures"] == {"truncated": 1}
+    assert facts["last_error"] == {"at_s": 77.0, "error": "a.jpg: truncated: half"}
+    assert (facts["last_filed_at_s"], tally.filed()) == (77.0, 2)
+
+
+def test_a_time_falls_into_the_bucket_that_ends_at_it_and_into_all_longer_ones() -> None:
+    tally = Tally(0.0)
+    tally.add([photo(decode=1.0), photo(decode=1.1), photo(decode=1e6)], 1.0, 0.0)
+    decode = tally.facts(1.0)["stages"]["decode"]
+    assert (decode["count"], decode["sum_s"]) == (3, pytest.approx(1000.0021))
+    counts = list(decode["up_to_s"].values())
+    assert counts == [1, *[2] * (len(BOUNDS_S) - 1), 3]
+    assert tally.facts(1.0)["stages"]["infer"]["count"] == 0
+
+
+def test_it_is_degraded_where_a_gpu_was_hoped_for_and_the_cpu_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_module, "DRIVER", tmp_path / "driver")
+    one = board(HandClock())
+    one.about["device"] = "auto"
+    one.serves(Path("m"), "0", ("sea",), "cpu", "onnxruntime could not use it")
+    assert one.state() == ("ready", "")
+    write(tmp_path / "driver", b"")
+    assert one.state() == ("degraded", "onnxruntime could not use it")
+    one.about["device"] = "cpu"
+    assert one.state() == ("ready", "")
+    one.serves(Path("m"), "0", ("sea",), "cuda", "")
+    one.about["device"] = "auto"
+    one.ran("cuda")
+    assert one.state() == ("ready", "")
+    (tmp_path / "driver").unlink()
+    one.ran("cpu")
+    assert one.state() == ("degraded", "it ran on CUDA before, and runs on the CPU now")
+    assert one.facts()["fallbacks"] == 1
+
+
+def test_what_is_worst_is_the_state() -> None:
+    clock = HandClock()
+    one = board(clock, "starting")
+    assert one.state() == ("starting", "")
+    one.held = "nothing is mounted"
+    assert one.state() == ("paused", "nothing is mounted")
+    one.held, one.phase = "", "ready"
+    one.troubles = lambda: {"root": "paused: its marker is gone", "watch": "no watch can be had"}
+    assert one.state() == ("paused", "its marker is gone")
+    assert one.facts()["notes"] == ["no watch can be had"]
+    one.stage("file").begin()
+    clock.turn(1000.0)
+    assert one.state()[0] == "stuck"
+    one.stage("file").end()
+    one.phase = "stopping"
+    assert one.state() == ("stopping", "")
+
+
+def test_the_line_says_what_waits_and_holds_nothing_unprintable() -> None:
+    clock = HandClock()
+    one = board(clock)
+    one.waiting = lambda: Waiting(4096, more=True, since_s=clock.now_s - 90_000.0)
+    one.paused = lambda: "the output \x1b[2J is full"
+    assert status_line(one.facts()) == (
+        r"paused: the output \x1b[2J is full; 0 filed, 4,096 or more waiting, oldest 25.0 h"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0, "0.0 s"), (9.96, "10.0 s"), (119.0, "119 s"), (120.0, "2 min"), (7200.0, "2.0 h"), (200_000.0, "2.3 days")],
+)
+def test_a_time_is_told_in_one_unit(seconds: float, words: str) -> None:
+    assert lasting(seconds) == words
+
+
+def test_a_photo_that_is_tried_again_waits_since_it_was_first_seen(tmp_path: Path) -> None:
+    retries = Retries(for_ever=True)
+    one = Photo(tmp_path / "a.jpg", identity(), 5.0, outcome=Outcome.AGAIN)
+    retries.take_back(one, 10.0)
+    retries.take_back(one, 20.0)
+    retries.take_back(Photo(tmp_path / "b.txt", identity(), 5.0, outcome=Outcome.LEFT), 1.0)
+    assert retries.waiting(10) == ({one.path}, 10.0)
+
+
+def test_what_settles_waits_since_it_was_noticed(tmp_path: Path) -> None:
+    settler = Settler()
+    settler.see(tmp_path / "a.jpg", identity(), Sign.FOUND, 3.0)
+    settler.see(tmp_path / "a.jpg", identity(size=11), Sign.CLOSED, 8.0)
+    assert list(settler.since_s().values()) == [3.0]
