@@ -95,7 +95,7 @@ def open_model(
         try:
             return _proven_on_cuda(data, lambda share: _on_cuda(data, threads, gpu_memory_mb, share))
         except DeviceError as error:
-            obstacle = f"an NVIDIA device is there, but cannot be used. {error}"
+            obstacle = f"the NVIDIA device cannot be used: {error}"
     if device == "cuda":
         raise DeviceError(f"CUDA was asked for, but {obstacle.rstrip('.')}. Mend that, or pass --device auto.")
     with memory_limit(), time_limit() as options:
@@ -161,7 +161,9 @@ def read_contract(data: bytes) -> Contract:
 def _on_cuda(data: bytes, threads: int, gpu_memory_mb: int, share: float) -> ort.InferenceSession:
     """Open a session on CUDA, or raise DeviceError with what onnxruntime says; ModelError if the CPU fails too."""
     missing = preload_cuda()
-    options = _CUDA_OPTIONS | ({"gpu_mem_limit": str(int(share * gpu_memory_mb) << 20)} if gpu_memory_mb else {})
+    options = _CUDA_OPTIONS | (
+        {"gpu_mem_limit": str(max(1, int(share * gpu_memory_mb)) << 20)} if gpu_memory_mb else {}
+    )
     try:
         session = _create(data, [("CUDAExecutionProvider", options), "CPUExecutionProvider"], threads)
     except ModelError as error:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract.errors import DeviceError
+from contract.errors import DeviceError, ModelError
 from contract.geometry import Geometry, to_input
 from contract.gpu import cuda_obstacle
 from contract.session import Model, open_model, read_contract
@@ -88,6 +88,21 @@ def test_cuda_that_cannot_be_had_is_refused_with_the_reason() -> None:
         open_model(colour_model(), "cuda")
     assert cuda_obstacle() in str(caught.value)
     assert "--device auto" in str(caught.value)
+
+
+@WITHOUT_CUDA
+def test_a_device_whose_libraries_are_missing_is_passed_over_with_a_word_and_refused_when_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("contract.session.cuda_obstacle", lambda: "")  # as where a device can be opened
+    opened = open_model(colour_model(), "auto")
+    assert opened.provider == "cpu"
+    assert "install the extra 'cuda'" in opened.note
+    with pytest.raises(DeviceError, match="install the extra 'cuda'"):
+        open_model(colour_model(), "cuda")
+    with pytest.raises(ModelError):
+        open_model(b"no model", "cuda")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.skipif(bool(cuda_obstacle()), reason="no CUDA on this machine")
