@@ -92,7 +92,7 @@ def _examine(
     if not found and not as_json:
         click.echo("No inbox is known here yet. Look at one: phototriage doctor --inbox IN --output OUT")
     if not as_json:
-        click.echo(f"{levels.count('fault')} faults, {levels.count('warning')} warnings, {levels.count('ok')} ok")
+        click.echo(", ".join(_counted(level, levels.count(level)) for level in ("fault", "warning", "ok")))
     return levels
 
 
@@ -108,3 +108,7 @@ def _print(heading: str, findings: "list[Finding]", *, as_json: bool) -> None:
         click.echo(f"  {mark}  {finding.about}: {finding.says}")
         if finding.cure:
             click.echo(f"           -> {finding.cure}")
+
+
+def _counted(level: str, count: int) -> str:
+    return f"{count} {level}{'s' * (count != 1 and level != 'ok')}"

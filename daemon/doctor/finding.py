@@ -1,8 +1,12 @@
 """What the doctor says: one line about one thing, and the cure where something is wrong."""
 
+import shlex
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
+
+from contract.text import printable
 
 
 class Level(StrEnum):
@@ -47,3 +51,8 @@ def warning(about: str, says: str, cure: str) -> Finding:
 def fault(about: str, says: str, cure: str) -> Finding:
     """Photos are not filed, or not as was asked, until this is mended."""
     return Finding(about, Level.FAULT, says, cure)
+
+
+def word(path: Path | str) -> str:
+    """Return a path as one word of a command that is shown to be copied: nothing in a name is run."""
+    return shlex.quote(printable(path))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.text import printable
-from daemon.doctor.finding import Finding, fault, ok, warning
+from daemon.doctor.finding import Finding, fault, ok, warning, word
 from daemon.ledger import CHECKED_BYTES
 from daemon.ledgers import reading
 from daemon.mounts import mount_of
@@ -16,15 +16,18 @@ def look_at_ledger(path: Path) -> Iterator[Finding]:
     """Check a ledger and the folder that it lies in.
 
     Args:
-        path: of ledger.sqlite.
+        path: of ledger.sqlite, which may not be there yet.
     """
-    folder = path.parent
+    folder = next(folder for folder in path.parents if folder.is_dir())  # the nearest that is there
     mount = mount_of(folder)
     if mount and mount.is_share:
         yield fault(
             "ledger", f"{printable(folder)} is on a share ({mount.kind}), where SQLite's write-ahead log does not work",
             "set XDG_STATE_HOME (or STATE_DIRECTORY) to a folder on a local disk",
         )  # fmt: skip
+    if not path.exists():
+        yield ok("ledger", f"none yet; the first start begins one in {printable(path.parent)}")
+        return
     size = path.stat().st_size
     try:
         with reading(path) as connection:
@@ -40,7 +43,7 @@ def look_at_ledger(path: Path) -> Iterator[Finding]:
         yield fault(
             "ledger",
             f"{printable(path)} is damaged: {printable(found)}",
-            f"mv {printable(path)} {printable(path)}.damaged",
+            f"mv {word(path)} {word(f'{path}.damaged')}",
         )
         return
     checked = (

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.text import printable
-from daemon.doctor.finding import Finding, fault, ok, warning
+from daemon.doctor.finding import Finding, fault, ok, warning, word
 from daemon.mounts import mount_of, mount_that_is_away
 from daemon.rename import rename_noreplace, renameat2
 from daemon.sieve import MARKER
@@ -63,19 +63,20 @@ def _missing(role: str, folder: Path) -> Finding:
     name, away = printable(folder), mount_that_is_away(folder)
     if away:
         return fault(
-            role, f"{name} is not there, for nothing is mounted at {printable(away)}", f"sudo mount {printable(away)}"
+            role, f"{name} is not there, for nothing is mounted at {printable(away)}", f"sudo mount {word(away)}"
         )
     if os.path.lexists(folder):
-        return fault(role, f"{name} is no folder that this user can see", f"ls -ld {name}")
+        return fault(role, f"{name} is no folder that this user can see", f"ls -ld {word(folder)}")
     if role == "output" and folder.parent.is_dir() and os.access(folder.parent, os.W_OK | os.X_OK):
         return ok(role, f"{name} will be made at the start")
-    return fault(role, f"{name} does not exist", f"mkdir -p {name}")
+    return fault(role, f"{name} does not exist", f"mkdir -p {word(folder)}")
 
 
 def _rights(role: str, folder: Path, *, write: bool) -> Finding:
     status, user = folder.stat(), os.geteuid()
     who = f"the user {user}"
-    cure = f"sudo chown -R {user} {printable(folder)}   (or a common group: chgrp, chmod g+rwxs)"
+    share = f"sudo chgrp {os.getegid()} {word(folder)} && sudo chmod g+rwxs {word(folder)}"
+    cure = f"run it as the user {status.st_uid}, or share the folder: {share}"
     try:
         os.scandir(folder).close()
         if write:
@@ -88,7 +89,7 @@ def _rights(role: str, folder: Path, *, write: bool) -> Finding:
         )  # fmt: skip
     if write and status.st_mode & 0o002 and not status.st_mode & 0o1000:
         return warning(
-            role, f"everybody on this machine may write to {printable(folder)}", f"sudo chmod o-w {printable(folder)}"
+            role, f"everybody on this machine may write to {printable(folder)}", f"sudo chmod o-w {word(folder)}"
         )
     return ok(role, f"{who} can {'read and write' if write else 'read'} it")
 
@@ -104,11 +105,11 @@ def _room(role: str, folder: Path) -> Iterator[Finding]:
     free_mb = room.f_bavail * room.f_frsize >> 20
     says = f"{free_mb:,} MiB are free"
     if role == "output" and free_mb < LITTLE_MB:
-        yield warning(role, f"{says}: a full disk pauses the filing", f"df -h {printable(folder)}")
+        yield warning(role, f"{says}: a full disk pauses the filing", f"df -h {word(folder)}")
     elif role == "output":
         yield ok(role, says)
     if room.f_files and room.f_favail < FEW_INODES:
-        yield warning(role, f"only {room.f_favail:,} files can still be made", f"df -i {printable(folder)}")
+        yield warning(role, f"only {room.f_favail:,} files can still be made", f"df -i {word(folder)}")
 
 
 def _look_at_rename(inbox: Path, output: Path) -> Finding:
@@ -141,7 +142,7 @@ def _no_rename(inbox: Path, output: Path, error: OSError) -> Finding:
             says = (
                 "inbox and output are on one file system, but on two mounts of it, as two ReadWritePaths of a unit are"
             )
-            cure = f"name their common parent alone: ReadWritePaths={printable(os.path.commonpath([inbox, output]))}"
+            cure = f"name their common parent alone: ReadWritePaths={word(os.path.commonpath([inbox, output]))}"
             return warning("rename", f"{says}: every photo is copied, synced and compared instead of renamed", cure)
         kinds = f"{here.kind if here else '?'} and {there.kind if there else '?'}"
         says = f"inbox and output are on two file systems ({kinds}): every photo is copied, synced and compared"
@@ -156,7 +157,7 @@ def _no_rename(inbox: Path, output: Path, error: OSError) -> Finding:
     return fault(
         "rename",
         f"a file cannot be moved from inbox to output ({error.strerror})",
-        f"ls -ld {printable(inbox)} {printable(output)}",
+        f"ls -ld {word(inbox)} {word(output)}",
     )
 
 

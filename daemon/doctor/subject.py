@@ -14,6 +14,7 @@ from contract.errors import PhototriageError
 from contract.shipped import SHIPPED_MODEL
 from daemon.cli import watch
 from daemon.doctor.boxed import MODEL_S, Look, path_in_wish
+from daemon.doctor.finding import word
 from daemon.doctor.unit import Unit, unit_of
 from daemon.ledgers import LEDGER, SERVICES, find_ledgers, reading, root_of
 from daemon.roots import state_folder
@@ -51,17 +52,21 @@ class Subject:
         user = self.user()
         # Into a home that is closed to it, the service is led by its sandbox alone.
         outside = None if self.unit and self.unit.facts.get("BindPaths") else user
-        yield Look("folders", folders | {"user": outside}, cure=f"findmnt -T {self.inbox}; findmnt -T {self.output}")
+        yield Look(
+            "folders",
+            folders | {"user": outside},
+            cure=f"findmnt -T {word(self.inbox)}; findmnt -T {word(self.output)}",
+        )
         if self.unit and self.unit.process and os.geteuid() == 0 and shutil.which("nsenter"):
             enter = ("nsenter", f"--target={self.unit.process}", "--mount", "--wd=/", "--")
             yield Look("in the sandbox", folders | {"user": user}, inside=enter)
-        if self.ledger is not None and self.ledger.is_file():
+        if self.ledger is not None:
             yield Look("ledger", {"what": "ledger", "ledger": path_in_wish(self.ledger)})
 
     def model_look(self) -> Look:
         """Return how the model is looked at."""
         wish = {"what": "model", "model": path_in_wish(self.model.absolute()), "device": self.device}
-        return Look("model", wish, limit_s=MODEL_S, cure=f"phototriage inspect {self.model}")
+        return Look("model", wish, limit_s=MODEL_S, cure=f"phototriage inspect {word(self.model)}")
 
     def user(self) -> tuple[int, int, list[int]] | None:
         """Return ids of the service's user, for root to look as that one; None to look as oneself."""
@@ -108,5 +113,14 @@ def known() -> Iterator[Subject]:
                 inbox, output = root_of(connection, "inbox"), root_of(connection, "output")
                 if inbox is None or output is None:
                     continue
-                service = ledger.parent.name if ledger.parent.parent == SERVICES else None
-                yield Subject(inbox, output, unit=unit_of(service) if service else None, ledger=ledger)
+                service = ledger.parent.name if ledger.parent.parent == SERVICES else ""
+                yield _of_service(service) or Subject(inbox, output, ledger=ledger)
+
+
+def _of_service(name: str) -> Subject | None:
+    """Return the subject of a service whose ledger was found; None if it has no configuration that can be read."""
+    if not name:
+        return None
+    with suppress(PhototriageError):
+        return from_service(name)
+    return None

@@ -98,6 +98,20 @@ def test_a_name_with_a_terminal_command_is_not_printed_raw(tmp_path: Path) -> No
     assert "in\\x1b[31m" in result.stdout
 
 
+def test_a_name_cannot_run_anything_in_a_cure_that_is_copied(tmp_path: Path) -> None:
+    found = told("--inbox", tmp_path / "$(reboot);x", "--output", tmp_path, "--model", model_file(tmp_path), code=1)
+    (cure,) = [finding["cure"] for finding in found if finding["about"] == "inbox"]
+    assert cure == f"mkdir -p '{tmp_path}/$(reboot);x'"
+
+
+def test_before_the_first_start_it_says_where_the_ledger_will_be(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    found = told("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path))
+    (ledger,) = [finding for finding in found if finding["about"] == "ledger"]
+    assert ledger["level"] == "ok"
+    assert "none yet" in ledger["says"]
+
+
 def test_a_daemon_at_work_is_named_and_not_disturbed(tmp_path: Path) -> None:
     inbox, output = tmp_path / "in", tmp_path / "out"
     inbox.mkdir()
