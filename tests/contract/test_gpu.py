@@ -3,11 +3,15 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnxruntime as ort
 import pytest
 
+from contract.batches import CUDA_BATCHES
 from contract.errors import DeviceError, GpuLostError, GpuMemoryError
 from contract.gpu import cuda_obstacle, gpu_error, preload_cuda
+from contract.session import _create, _proven_on_cuda, open_model
+from tests.colour_model import colour_model
 
 # As onnxruntime 1.31 words them.
 FULL = (
@@ -68,3 +72,21 @@ def test_cuda_libraries_are_found_in_any_folder_of_the_python_path(
 def test_without_a_driver_cuda_is_not_even_asked_for() -> None:
     if not Path("/dev/nvidiactl").exists() and not Path("/proc/driver/nvidia/version").exists():
         assert "driver" in cuda_obstacle()
+
+
+def test_a_model_on_cuda_runs_in_its_batch_sizes_alone_and_answers_as_on_the_cpu() -> None:
+    """The wiring, with sessions of the CPU behind it: what CUDA itself does is seen where there is one."""
+    data, shares = colour_model(), list[float]()
+    plain = open_model(data, "cpu")
+
+    def reopen(share: float) -> ort.InferenceSession:
+        shares.append(share)
+        return _create(data, ["CPUExecutionProvider"], 1)
+
+    model = _proven_on_cuda(data, reopen)
+    assert model.provider == "cuda"
+    assert model.golden_difference < 1e-5
+    images = np.random.default_rng(0).integers(0, 256, (131, 32, 32, 3), np.uint8)
+    assert np.abs(model.run(images) - plain.run(images)).max() < 1e-5
+    assert np.abs(model.run(images[:1]) - plain.run(images[:1])).max() < 1e-5
+    assert shares == list(CUDA_BATCHES.values())
