@@ -68,10 +68,12 @@ class Report:
                 self._count(photo)
                 if photo.outcome is not Outcome.AGAIN:  # that one will come by once more
                     self._advance()
-            sentence = "" if self._as_json else self._sentence(photo)
-            if photo.outcome in _MOVED and photo.follows is None:
+            if self._obstacles and photo.outcome in _MOVED and photo.follows is None:
                 lines += self._relief()
-            if (sentence or self._as_json) and not (self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW)):
+            if self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW):
+                continue
+            sentence = "" if self._as_json else self._sentence(photo)
+            if sentence or self._as_json:
                 event = "photo" if photo.follows is None else "companion"
                 lines.append(Line(_LEVELS.get(photo.outcome, Level.INFO), event, sentence, partial(_facts, photo)))
         self._log.out(lines)

@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import blake2s
 from typing import Any, Literal, NamedTuple, TextIO
 
 from contract.text import printable
 from daemon.photo import Identity
 
+_QUOTED = re.compile(r'[ "=\\]')
 _NO_KEY = re.compile(r"[^\w.-]")
 Form = Literal["text", "keyvalue", "json"]
 
@@ -102,7 +104,7 @@ def keyvalue(facts: Mapping[str, Any], prefix: str = "") -> str:
     """Return `key=value` pairs, in quotes where a value needs them; what is empty is left out."""
     pairs = []
     for name, value in facts.items():
-        key = _NO_KEY.sub("_", name)
+        key = _key(name)
         if isinstance(value, Mapping):
             pairs.append(keyvalue(value, f"{prefix}{key}."))
         elif value not in (None, "", [], ()):
@@ -110,10 +112,14 @@ def keyvalue(facts: Mapping[str, Any], prefix: str = "") -> str:
     return " ".join(filter(None, pairs))
 
 
+@lru_cache(maxsize=1024)
+def _key(name: str) -> str:
+    return _NO_KEY.sub("_", name)
+
+
 def _value(value: object) -> str:
     text = printable(",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
-    plain = not set(text) & set(' "=\\')
-    return text if plain else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return text if not _QUOTED.search(text) else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def is_journal(stream: TextIO) -> bool:

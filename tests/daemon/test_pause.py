@@ -124,7 +124,7 @@ def test_a_daemon_without_its_output_reads_few_photos_says_it_once_and_goes_on_b
             filed.add(Path(event["path"]).name)
         assert one.stop() == 0
     held_up = [event for event in one.events if event["event"] == "photo" and event["outcome"] == "again"]
-    assert len(held_up) < 200
+    assert len(held_up) < 300  # those that were on their way, and one at a time since
     assert sum("filing goes on" in line for line in one.errors) == 1
     assert {Path(name).name: data for name, data in tree(output).items()} == photos
 
