@@ -6,6 +6,7 @@ the new one, the old one is kept. The swap itself is one assignment (`daemon/mod
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from contract.errors import DeviceError, ModelError, PhototriageError
@@ -57,10 +58,11 @@ class Reloader:
 
     def begin(self) -> None:
         """Say which model serves, and conclude what the last process did not live to tell."""
-        wish = self._shelf.tried()
-        if wish is not None:
-            self._tell(self._entry(What.REFUSED, self._file(wish), DIED, wish))
-            self._shelf.end()
+        with suppress(PhototriageError):  # a damaged wish is none
+            wish = self._shelf.tried()
+            if wish is not None:
+                self._tell(self._entry(What.REFUSED, self._file(wish), DIED, wish))
+        self._shelf.end()
         self._tell(self._entry(What.STARTED, self._holder.current.file))
 
     def ask(self) -> None:
@@ -89,7 +91,10 @@ class Reloader:
 
     def _changed(self) -> bool:
         """Tell whether the file that is to serve is another than that which does, and at rest: two looks agree."""
-        found = self._shelf.looked()
+        try:
+            found = self._shelf.looked()
+        except PhototriageError:  # what is wrong with the shelf is told to who asks for a model
+            return False
         settled, self._last = found == self._last, found
         return settled and found.identity is not None and found != self._seen
 
@@ -103,7 +108,7 @@ class Reloader:
             entry = self._take_over(wish)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new model, the old one works on
             entry = self._entry(What.REFUSED, file, _words(error), wish)
-            if wish is not None:
+            with suppress(OSError):  # a disk that takes nothing now; the next start tells of it once more
                 self._shelf.end()
         self._tell(entry)
         notify("READY=1")
@@ -111,7 +116,9 @@ class Reloader:
     def _take_over(self, wish: Wish | None) -> Entry:
         path, sha256 = self._shelf.target(wish)
         if wish is None:
-            self._seen = self._shelf.looked()  # also of one that is refused: it is not tried anew until it changes
+            self._seen = self._last = (
+                self._shelf.looked()
+            )  # also of one that is refused: it is not tried anew until it changes
         serving, before = self._opened(path), self._holder.current
         if sha256 and serving.model.sha256 != sha256:
             raise ModelError(f"{printable(path)} is damaged: it is not the file that was put in place. Do so again.")

@@ -106,7 +106,7 @@ class Shelf:
         chosen = self._read("chosen.json")
         if chosen is None or (self.over is not None and chosen.get("over") not in (self.over, None)):
             return []
-        return [Kept(model["file"], model["sha256"]) for model in chosen["models"]]
+        return [_kept(model) for model in chosen["models"]]
 
     def remark(self) -> str:
         """Say in brackets how the model that serves came to do so, where --model alone does not tell; else nothing."""
@@ -137,7 +137,7 @@ class Shelf:
         if trying is None:
             return None
         model = trying.get("model")
-        return Wish(str(trying["id"]), Kept(model["file"], model["sha256"]) if model else None)
+        return Wish(str(trying["id"]), _kept(model) if model else None)
 
     def target(self, wish: Wish | None) -> tuple[Path, str]:
         """Return the file that a wish means, and its SHA-256 where that is known; without a wish, that to serve.
@@ -215,6 +215,12 @@ class Shelf:
             return None
         except OSError as error:
             raise ShelfError(f"{printable(path)} cannot be read ({error.strerror}).") from error
-        except ValueError as error:
-            raise ShelfError(f"{printable(path)} is damaged. Remove it; what --model names serves then.") from error
-        return dict(value)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise ShelfError(f"{printable(path)} is damaged. Remove it; what --model names serves then.")
+        return value
+
+
+def _kept(model: dict[str, str]) -> Kept:
+    return Kept(model["file"], model["sha256"])

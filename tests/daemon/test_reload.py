@@ -145,6 +145,21 @@ def test_a_wish_that_the_last_process_did_not_survive_is_refused_at_the_start(ho
     assert house.serves() == digest(OLD)
 
 
+@pytest.mark.parametrize("name", ["chosen.json", "wanted.json", "trying.json"])
+def test_a_damaged_shelf_leaves_the_model_at_work(house: House, name: str) -> None:
+    house.shelf.folder.mkdir()
+    write(house.shelf.folder / name, b"[")
+    house.reloader.begin()
+    assert What.USED not in [*house.look(), *house.look()]
+    house.reloader.ask()
+    refused = house.look() == [What.REFUSED]
+    assert refused == (name == "chosen.json")
+    assert house.serves() == digest(OLD)
+    (house.shelf.folder / name).unlink(missing_ok=True)
+    replace_model(house.file, NEW)
+    assert [house.look(), house.look()] == [[], [What.USED]]
+
+
 def test_closing_the_terminal_ends_a_daemon_that_was_started_in_it(tmp_path: Path) -> None:
     inbox, output = roots(tmp_path)
     ours, its = pty.openpty()
