@@ -14,6 +14,7 @@ from typing import Any
 
 from contract.errors import PhototriageError
 from contract.text import printable
+from daemon.busy import is_at_work
 from daemon.intent import COLUMNS, Intent, intent_of
 from daemon.photo import Identity, Outcome
 from daemon.same import is_on_share
@@ -68,7 +69,8 @@ class Ledger:
 
     def _check(self) -> None:
         """Raise DatabaseError for a damaged file now, and not when a photo is on its way."""
-        crashed = os.path.lexists(f"{self._path}-wal")
+        # While a daemon is at work the log is there too; it has checked the file when it began.
+        crashed = os.path.lexists(f"{self._path}-wal") and not is_at_work(self._path.parent)
         if crashed or self._path.stat().st_size <= CHECKED_BYTES:
             (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":

@@ -15,6 +15,7 @@ from typing import IO, Literal
 
 from contract.text import printable
 from daemon.beneath import open_to_lock
+from daemon.busy import LOCK
 from daemon.ledger import Ledger
 from daemon.marker import RootError, mark
 from daemon.mounts import mount_that_is_away
@@ -176,7 +177,7 @@ def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
         RootError: another process has it.
     """
     busy = f"Another phototriage keeps its ledger in {printable(folder)}. Give each inbox a STATE_DIRECTORY of its own."
-    return _locked(folder / "lock", "ab", busy, patience_s)
+    return _locked(folder / LOCK, "ab", busy, patience_s)
 
 
 def _locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float = 0.0) -> IO[bytes]:

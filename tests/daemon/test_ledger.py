@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from daemon import ledger as ledger_module
 from daemon.ledger import Intent, Ledger, LedgerError
 from daemon.photo import Identity, Mode, Outcome
+from daemon.roots import lock_state
 from daemon.schema import MIGRATIONS
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import environment, opened_ledger
@@ -257,3 +259,21 @@ def test_others_read_while_it_is_written(tmp_path: Path) -> None:
             assert rows(path, "state")[-1] == ("intent",)
             ledger.conclude({row: Outcome.FILED}, 2.0)
             assert rows(path, "state") == [("filed",)] * (number + 1)
+
+
+def test_a_large_ledger_is_checked_after_a_crash_and_not_beside_the_daemon_that_checked_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.ledger.CHECKED_BYTES", -1)
+    path, checks = tmp_path / "ledger.sqlite", list[str]()
+
+    def connect(file: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        connection.set_trace_callback(lambda sql: checks.append(sql) if "quick_check" in sql else None)
+        return connection
+
+    monkeypatch.setattr("daemon.ledger._connect", connect)
+    with opened_ledger(path), closing(lock_state(tmp_path)), opened_ledger(path):
+        assert checks == []
+    with opened_ledger(path), opened_ledger(path):  # its log is there, and nobody holds the lock: as after a crash
+        assert checks == ["PRAGMA quick_check(1)"]
