@@ -34,6 +34,25 @@ DEADLINE_S = 60.0
 """How long a test waits for what must come at once; far more than a busy machine needs."""
 
 
+HASTY = """
+from PIL import Image, ImageFile, PpmImagePlugin
+import time
+import daemon.pipeline, daemon.vitals.beats, daemon.vitals.herald
+daemon.pipeline.LOOK_UP_S = 0.2
+daemon.vitals.beats.STUCK_S = 2.0
+daemon.vitals.herald.STATUS_S = 0.2
+
+class Sleeper(ImageFile.PyDecoder):
+    _pulls_fd = True
+
+    def decode(self, buffer):
+        time.sleep(3600)
+
+Image.register_decoder("ppm_plain", Sleeper)
+"""
+"""A `sitecustomize` module: plain PPM pictures hang the decoder, and a stage is thought stuck after two seconds."""
+
+
 class HandClock:
     """A clock that is turned by hand, both of its faces at once."""
 

@@ -20,6 +20,7 @@ from daemon.vitals.board import Board, Waiting
 from daemon.vitals.herald import STATUS_S, Herald, watchdog_s
 from tests.daemon.support import (
     DEADLINE_S,
+    HASTY,
     ROOT,
     HandClock,
     command,
@@ -31,23 +32,6 @@ from tests.daemon.support import (
     wait_until,
     write,
 )
-
-HASTY = """
-from PIL import Image, ImageFile, PpmImagePlugin
-import time
-import daemon.pipeline, daemon.vitals.beats, daemon.vitals.herald
-daemon.pipeline.LOOK_UP_S = 0.2
-daemon.vitals.beats.STUCK_S = 2.0
-daemon.vitals.herald.STATUS_S = 0.2
-
-class Sleeper(ImageFile.PyDecoder):
-    _pulls_fd = True
-
-    def decode(self, buffer):
-        time.sleep(3600)
-
-Image.register_decoder("ppm_plain", Sleeper)
-"""
 
 
 class Supervisor:

@@ -8,7 +8,7 @@ from PIL import Image
 from tests.colour_model import colour_model
 from tests.daemon.service.installed import Service, place_model
 from tests.daemon.service.machine import TOOLS, Machine
-from tests.daemon.support import encoded, unique, wait_until
+from tests.daemon.support import HASTY, encoded, unique, wait_until
 
 pytestmark = pytest.mark.system(*TOOLS, root=True)
 
@@ -65,6 +65,22 @@ def test_a_stop_in_the_middle_of_a_backlog_takes_seconds_and_loses_nothing(boote
     assert not left & filed
     booted.run("systemctl", "start", service.unit)
     wait_until(lambda: len(list(sorted_.glob("*/*.jpg"))) == 300, "all 300 photos")
+
+
+def test_a_stage_that_hangs_ends_the_feeding_and_systemd_the_process(booted: Machine, alice: str) -> None:
+    booted.inside(f"/srv/{alice}/site").mkdir()
+    booted.inside(f"/srv/{alice}/site/sitecustomize.py").write_text(HASTY)
+    booted.run("mkdir", "-p", f"/etc/systemd/system/phototriage@{alice}.service.d")
+    hasty = booted.inside(f"/etc/systemd/system/phototriage@{alice}.service.d/hasty.conf")
+    hasty.write_text(f"[Service]\nWatchdogSec=2\nRestartSec=0\nEnvironment=PYTHONPATH=/srv/{alice}/site\n")
+    service = Service(booted, alice, f"/srv/{alice}")
+    main = booted.show(service.unit, "MainPID")
+    booted.inside(f"/srv/{alice}/inbox/hangs.ppm").write_bytes(b"P3\n40 40\n255\nsleep")
+    booted.run("chown", f"{alice}:", f"/srv/{alice}/inbox/hangs.ppm")
+    wait_until(lambda: booted.show(service.unit, "MainPID") not in (main, "0"), "another process")
+    said = booted.journal(service.unit)
+    assert "stuck: the stage 'read' has been in one call for" in said
+    assert "Watchdog timeout" in said
 
 
 def test_a_process_that_gets_no_further_is_killed_and_the_next_one_files(booted: Machine, alice: str) -> None:
