@@ -78,6 +78,7 @@ def ready(bench: Bench, *options: str) -> dict[str, Any]:
             took.append(round(seconds, 2))
             now = smi.used_mb()
             told = {"provider": event["provider"], "note": event["note"], "rss_mb": rss_mb(one.process.pid)}
+            told["idle_percent_of_a_core"] = idle_percent(one.process.pid)
             if now is not None and before is not None:
                 told["gpu_mb"] = now - before
             began_s = time.monotonic()
@@ -85,6 +86,18 @@ def ready(bench: Bench, *options: str) -> dict[str, Any]:
             told["stop_s"] = round(time.monotonic() - began_s, 2)
             told["said"] = one.said(200)
     return {"s": took, **told}
+
+
+def idle_percent(pid: int, seconds: float = 2.0) -> float:
+    """Per cent of a core that a process takes while nothing is to be done."""
+
+    def ticks() -> int:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = ticks()
+    time.sleep(seconds)
+    return round(100 * (ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds, 2)
 
 
 def rss_mb(pid: int) -> int:
