@@ -20,6 +20,8 @@ from daemon.vitals.board import Waiting
 
 MAX_WAITING = 4096
 """Files under observation or ready: the rest is left to the scan."""
+NAMES_AT_ONCE = 64
+"""After so many names a scan lets pass what was announced, which would else wait for all that stays in the inbox."""
 _WAKE = None
 
 Note = tuple[Path, Sign] | list[Photo] | None
@@ -231,10 +233,12 @@ class Intake:
         if self._waiting() >= MAX_WAITING:
             return
         scans = self._lookout.scans
-        for path in self._lookout.paths(wanted=self._wants_scan()):
+        for count, path in enumerate(self._lookout.paths(wanted=self._wants_scan()), 1):
             if path not in self._settler:
                 self._notice(path, Sign.FOUND)
             if self._waiting() >= MAX_WAITING:
                 return
+            if count % NAMES_AT_ONCE == 0 and (self._announced or not self._notes.empty()):
+                return  # goes on with the next call
         if self._lookout.scans > scans:
             self._retries.forget_gone(self._clock.monotonic_s(), look_at)

@@ -12,7 +12,7 @@ import pytest
 from contract.errors import PhotoError, Reason
 from daemon import intake as intake_module
 from daemon import lookout as lookout_module
-from daemon.intake import MAX_WAITING, Intake
+from daemon.intake import MAX_WAITING, NAMES_AT_ONCE, Intake
 from daemon.lookout import RESCAN_S
 from daemon.photo import Outcome, Photo
 from daemon.settle import Sign
@@ -100,6 +100,28 @@ def test_what_is_announced_goes_before_what_was_found(inbox: Path) -> None:
         photos = one.intake.ready(3, 0.0)
         assert [photo.announced for photo in photos] == [True, False, False]
         assert photos[0].path.name == "new.jpg"
+
+
+def test_what_is_announced_does_not_wait_for_the_scan_to_be_through(inbox: Path) -> None:
+    for number in range(5 * NAMES_AT_ONCE):
+        write(inbox / f"stays {number}.jpg", b"x")
+    asked: list[Path] = []
+    with world(inbox) as one:
+        new = write(inbox.parent / "new.jpg", b"x")
+
+        def stays(path: Path, _: object) -> bool:
+            if not asked:
+                one.intake.hint(new.rename(inbox / "new.jpg"), Sign.MOVED_IN)
+            asked.append(path)
+            return path.name != "new.jpg"
+
+        one.intake._retries._known_before = stays
+        (photo,) = one.intake.ready(10, 0.0)
+        assert photo.path.name == "new.jpg"
+        assert len(asked) < 3 * NAMES_AT_ONCE
+        for _ in range(10):
+            assert one.intake.ready(10, 0.0) == []
+        assert len(set(asked)) == 5 * NAMES_AT_ONCE + 1
 
 
 def test_where_a_backlog_took_all_room_there_is_some_left_for_what_is_announced(inbox: Path) -> None:
