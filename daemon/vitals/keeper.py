@@ -13,7 +13,7 @@ from daemon.clock import Clock
 from daemon.vitals import metrics
 from daemon.vitals.board import Board
 from daemon.vitals.listener import JSON, TEXT, Answer, Listener
-from daemon.vitals.place import Place, SocketError
+from daemon.vitals.place import BusyError, Place, SocketError
 
 LAST_WORD = "stopped.json"
 """What was known at the last orderly end; gone while the daemon runs, and after one that was killed."""
@@ -76,7 +76,8 @@ class Keeper:
         try:
             self._listener = Listener(Place(state), self._answer)
         except SocketError as error:
-            self._say(str(error))
+            if not isinstance(error, BusyError):  # then this process is about to hear that the inbox is locked
+                self._say(str(error))
             return
         self._state = state
         with suppress(OSError):

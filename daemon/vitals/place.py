@@ -24,6 +24,10 @@ class SocketError(PhototriageError):
     """The socket cannot be had."""
 
 
+class BusyError(SocketError):
+    """A daemon that lives has it."""
+
+
 @contextmanager
 def opened(folder: Path) -> Iterator[int]:
     """Yield a descriptor of a folder, through which names in it are reached."""
@@ -71,7 +75,8 @@ class Place:
     To be made while no other thread makes files: the mask of permissions is one for the whole process.
 
     Raises:
-        SocketError: a daemon that lives has it, something else has its name, or the folder cannot be written.
+        BusyError: a daemon that lives has it.
+        SocketError: something else has its name, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -111,7 +116,7 @@ class Place:
             if not error.errno:
                 raise SocketError(f"{where} is no socket of phototriage. Move it away and start again.") from error
         else:
-            raise SocketError(f"Another phototriage listens at {where}.")
+            raise BusyError(f"Another phototriage listens at {where}.")
 
     def _bind(self, folder: int) -> None:
         before = os.umask(_UMASK)

@@ -16,7 +16,7 @@ from daemon.vitals import listener as listener_module
 from daemon.vitals.board import Board
 from daemon.vitals.keeper import Keeper
 from daemon.vitals.listener import CALLERS, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, Listener
-from daemon.vitals.place import NAME, Place, SocketError, connect
+from daemon.vitals.place import NAME, BusyError, Place, SocketError, connect
 from tests.daemon.house import House, ask
 from tests.daemon.support import daemon, model_file, plain, run, wait_until, write
 
@@ -89,6 +89,18 @@ def test_a_daemon_that_was_killed_is_down_and_the_next_takes_its_place(tmp_path:
         assert told(deep)["state"] == "ready"
 
 
+def test_a_second_daemon_hears_of_the_first_in_one_sentence_and_leaves_it_its_socket(
+    tmp_path: Path, deep: dict[str, str]
+) -> None:
+    words = options(tmp_path)
+    with daemon(*words, env=deep) as running:
+        running.ready()
+        done = run("watch", *words, env=deep)
+        assert done.returncode == 1
+        assert done.stderr.startswith("phototriage: Another phototriage is at work on ")
+        assert told(deep)["pid"] == running.process.pid
+
+
 def test_a_paused_daemon_says_why_and_what_waits(tmp_path: Path, deep: dict[str, str]) -> None:
     with daemon(*options(tmp_path), env=deep) as running:
         running.ready()
@@ -157,7 +169,7 @@ def test_a_link_to_a_socket_is_not_asked(tmp_path: Path) -> None:
 
 def test_the_socket_of_a_daemon_that_lives_is_left_to_it(tmp_path: Path) -> None:
     with closing(Place(tmp_path)):
-        with pytest.raises(SocketError, match="Another phototriage listens"):
+        with pytest.raises(BusyError, match="Another phototriage listens"):
             Place(tmp_path)
         assert (tmp_path / NAME).is_socket()
     assert not (tmp_path / NAME).exists()
