@@ -116,9 +116,8 @@ class Reloader:
     def _take_over(self, wish: Wish | None) -> Entry:
         path, sha256 = self._shelf.target(wish)
         if wish is None:
-            self._seen = self._last = (
-                self._shelf.looked()
-            )  # also of one that is refused: it is not tried anew until it changes
+            # Also for one that is refused: it is not tried anew until it changes.
+            self._seen = self._shelf.looked()
         serving, before = self._opened(path), self._holder.current
         if sha256 and serving.model.sha256 != sha256:
             raise ModelError(f"{printable(path)} is damaged: it is not the file that was put in place. Do so again.")
