@@ -6,10 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
-
 from contract.publish import publish_bytes
 from daemon.ledgers import reading
 from daemon.models.log import Entry, entries
@@ -58,34 +54,6 @@ def load(inbox: Path, waiting: int = 150) -> Iterator[list[str]]:
     finally:
         ended.set()
         thread.join()
-
-
-def endless_model() -> bytes:
-    """Return the old model with a loop in it that does not end, before its input is looked at."""
-    body = helper.make_graph(
-        [helper.make_node("Identity", ["go"], ["go_on"]), helper.make_node("Sin", ["x"], ["y"])],
-        "body",
-        [
-            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
-            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("x", TensorProto.FLOAT, [4]),
-        ],
-        [
-            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("y", TensorProto.FLOAT, [4]),
-        ],
-    )
-    proto = onnx.load_from_string(OLD)
-    cast = proto.graph.node[1]
-    values = {"turns": np.array(1 << 60, np.int64), "on": np.array(True), "start": np.zeros(4, np.float32)}
-    proto.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
-    loop = helper.make_node("Loop", ["turns", "on", "start"], ["ended"], body=body)
-    total = helper.make_node("ReduceSum", ["ended"], ["total"], keepdims=0)
-    add = helper.make_node("Add", [cast.output[0], "total"], ["summed"])
-    proto.graph.node[2].input[0] = "summed"
-    for node in (add, total, loop):
-        proto.graph.node.insert(0 if node is not add else 2, node)
-    return bytes(proto.SerializeToString())
 
 
 def replace_model(path: Path, data: bytes) -> None:
