@@ -88,7 +88,7 @@ def daemon(race: Race) -> Seen:
             time.sleep(EVERY_S)
     whole = race.count / (time.monotonic() - process.started_s)
     _all_filed(output, race.count)
-    return Seen(*_steady(samples, race.count), whole, process.peak_mb)
+    return Seen(*steady(samples, race.count), whole, process.peak_mb)
 
 
 def loop(race: Race) -> Seen:
@@ -97,7 +97,7 @@ def loop(race: Race) -> Seen:
     return _peer(race, "loop", share=SHARES[LOOP], **paths)
 
 
-def _steady(samples: Sequence[tuple[float, int, float]], count: int) -> tuple[float, float]:
+def steady(samples: Sequence[tuple[float, int, float]], count: int) -> tuple[float, float]:
     """Photos per second, and ms of CPU time per photo, in the middle of the way: in all of it if there are few.
 
     Photos are filed some at a time. Both ends are taken just after such a round, where nothing is under way that one

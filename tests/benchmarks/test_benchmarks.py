@@ -13,7 +13,7 @@ from benchmarks import machine
 from benchmarks.common import record
 from benchmarks.photos import MIXES, WEIGHS_MB, made
 from benchmarks.throughput.chart import NAMES, chart
-from benchmarks.throughput.takers import BOUNDS, DAEMON, DATASET, LOOP, PREDICT
+from benchmarks.throughput.takers import BOUNDS, DAEMON, DATASET, LOOP, PREDICT, steady
 from benchmarks.told import Told
 
 TINY = {
@@ -108,3 +108,16 @@ def test_a_12_megapixel_photo_weighs_what_a_cameras_does(tmp_path: Path, monkeyp
     (photo,) = made(tmp_path, "12mp")
     assert WEIGHS_MB[0] <= photo.stat().st_size / 1e6 <= WEIGHS_MB[1]
     assert made(tmp_path, "12mp") == [photo], "made once"
+
+
+@pytest.mark.parametrize("together", [1, 20, 100])
+def test_the_steady_rate_does_not_depend_on_how_many_photos_are_filed_together(together: int) -> None:
+    # 200 photos per second and 8 ms of CPU time each; a sample every 20 ms counts what was filed by then.
+    samples = [(at / 50, min(1000, 4 * at // together * together), 4 * at * 8e-3) for at in range(300)]
+    rate, cpu_ms = steady(samples, 1000)
+    assert rate == pytest.approx(200, rel=0.03)
+    assert cpu_ms == pytest.approx(8, rel=0.03)
+
+
+def test_of_few_photos_all_the_way_counts() -> None:
+    assert steady([(0.0, 0, 0.0), (1.0, 0, 0.1), (2.0, 10, 0.2)], 10) == (5.0, 20.0)
