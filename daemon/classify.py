@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from contract.batches import Batches, size_for
-from contract.errors import DeviceError, GpuMemoryError
+from contract.errors import DeviceError
 from contract.session import Model
 from daemon.buckets import BUCKETS, Buckets
 from daemon.photo import Photo
@@ -14,7 +14,7 @@ from daemon.photo import Photo
 def classify(model: Model, photos: list[Photo], buckets: Buckets | None = None) -> None:
     """Fill in `scores` of those that have pixels, and drop the pixels.
 
-    On the CPU in one call; on CUDA each batch is filled up to its bucket, and halved while the GPU's memory is short.
+    On the CPU in one call; on CUDA in batches, each filled up to its bucket; in small ones while memory is short there.
 
     Args:
         model: where it runs says how.
@@ -22,7 +22,7 @@ def classify(model: Model, photos: list[Photo], buckets: Buckets | None = None) 
         buckets: remembers what fitted into the GPU's memory.
 
     Raises:
-        GpuMemoryError: not even one photo fits; those without scores keep their pixels.
+        GpuMemoryError: not even the smallest bucket fits; photos without scores keep their pixels.
         GpuLostError: nothing runs on the GPU in this process any more.
     """
     ready = [photo for photo in photos if photo.pixels is not None]
@@ -38,27 +38,15 @@ def _classify_in_buckets(model: Model, batches: Batches, photos: list[Photo], bu
         try:
             _classify_together(model, photos[:size], size)
         except DeviceError as error:
-            _make_do(batches, photos[0], size, error, buckets)
+            for larger in BUCKETS[1:]:
+                if larger >= size:
+                    batches.drop(larger)
+            # Only what is said about memory is believed: whether the GPU is lost, the smaller size finds out.
+            if not buckets.shrink(size, str(error.args[0])):
+                raise
         else:
             buckets.fitted(size)
             photos = photos[size:]
-
-
-def _make_do(batches: Batches, photo: Photo, size: int, error: DeviceError, buckets: Buckets) -> None:
-    """Go on with a smaller size, if there is one that runs; raise the error else.
-
-    Only what is said about memory is believed: whether the GPU is lost is found out by using it.
-    """
-    for larger in BUCKETS[1:]:
-        if larger >= size:
-            batches.drop(larger)
-    if size > BUCKETS[0] and not isinstance(error, GpuMemoryError):
-        assert photo.pixels is not None
-        batches.run(photo.pixels[None])
-    elif not isinstance(error, GpuMemoryError):
-        raise error
-    if not buckets.shrink(size, str(error.args[0])):
-        raise error
 
 
 def _classify_together(model: Model, photos: list[Photo], size: int) -> None:
@@ -92,6 +80,6 @@ def warm(model: Model, buckets: Buckets | None = None) -> None:
             model.batches.prepare(size)
         except DeviceError as error:
             model.batches.drop(size)
-            if size == BUCKETS[0] or not buckets.shrink(size, str(error.args[0])):
+            if not buckets.shrink(size, str(error.args[0])):
                 raise
             return

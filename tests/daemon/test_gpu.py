@@ -229,6 +229,23 @@ def test_a_lost_gpu_leaves_the_photos_in_the_inbox_and_says_whether_it_had_worke
     assert not (house.output / "_failed").exists()
 
 
+def test_a_gpu_that_is_lost_while_the_daemon_stops_ends_it_and_starts_nothing_anew(tmp_path: Path) -> None:
+    gpu, lost = Gpu(), list[tuple[str, bool]]()
+    house = House(tmp_path, gpu, lost)
+    write(house.inbox / "1.jpg", unique("red", 1))
+    with house.pipeline() as pipeline:
+
+        def stop(size: int) -> None:
+            pipeline.stop()
+            gpu.fault = ILLEGAL
+
+        gpu.before = stop
+        with pytest.raises(GpuLostError):
+            pipeline.run(once=True)
+    assert lost == []
+    assert len(tree(house.inbox)) == 1
+
+
 def test_the_next_photos_are_decoded_while_a_batch_runs(tmp_path: Path) -> None:
     gpu = Gpu()
     house = House(tmp_path, gpu, [])
