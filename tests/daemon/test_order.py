@@ -1,13 +1,14 @@
 """The order of the protocol, by a system-call trace: a kill cannot show a missing sync, for the page cache survives."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.daemon.support import command, environment, model_file, unique, write
+from tests.daemon.support import command, environment, intent, model_file, opened_ledger, unique, write
 
 CALLS = "mkdir,renameat2,fsync,fdatasync,pwrite64,unlink"
 LINE = re.compile(r"\d+ +(\w+)\((?:\d+<([^>]*)>|AT_FDCWD<[^>]*>, \"([^\"]*)\"|\"([^\"]*)\")")
@@ -60,6 +61,36 @@ def test_a_copy_across_file_systems_is_durable_before_it_is_published_and_publis
     assert Call("fsync", folder) in calls[published:removed], "the source went before the copy's name was synced"
     concluded = next(n for n in range(removed, len(calls)) if calls[n] == Call("pwrite64", wal))
     assert Call("fsync", str(inbox)) in calls[removed:concluded], "the inbox was not synced before the outcome"
+
+
+@pytest.mark.system("strace")
+def test_what_a_crash_left_is_made_durable_before_its_original_goes_and_that_before_its_outcome(tmp_path: Path) -> None:
+    inbox, output, state = tmp_path / "in", tmp_path / "out", tmp_path / "state"
+    for folder in (inbox, output / "red", state):
+        folder.mkdir(parents=True)
+    photo, copy = write(inbox / "a.jpg", unique("red", 1)), output / "red" / "a.jpg"
+    shutil.copy2(photo, copy)
+    with opened_ledger(state / "ledger.sqlite") as ledger:
+        ledger.intend([intent(photo, copy)], 1.0)
+    calls = traced(tmp_path, inbox, output, state)
+
+    removed = calls.index(Call("unlink", str(photo)))
+    before, after = calls[:removed], calls[removed:]
+    assert Call("fdatasync", str(copy)) in before, "the original went before the data of what was moved was synced"
+    assert Call("fsync", str(copy.parent)) in before, "the original went before the name of what was moved was synced"
+    concluded = after.index(Call("pwrite64", str(state / "ledger.sqlite-wal")))
+    assert Call("fsync", str(inbox)) in after[:concluded], "the inbox was not synced before the outcome"
+
+
+@pytest.mark.system("strace")
+def test_a_marker_is_durable_before_it_has_its_name(tmp_path: Path) -> None:
+    inbox, output, state = tmp_path / "in", tmp_path / "out", tmp_path / "state"
+    inbox.mkdir()
+    calls = traced(tmp_path, inbox, output, state)
+    for root in (inbox, output):
+        named = next(n for n, call in enumerate(calls) if call.name == "renameat2" and call.path.startswith(f"{root}/"))
+        assert Call("fsync", calls[named].path) in calls[:named], "a marker may be empty after a power cut"
+        assert Call("fsync", str(root)) in calls[named:], "a marker may be gone after a power cut"
 
 
 def traced(folder: Path, inbox: Path, output: Path, state: Path) -> list[Call]:
