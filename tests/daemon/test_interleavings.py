@@ -16,7 +16,7 @@ from tests.daemon.support import QUICK
 
 NUMBERS = count()
 PLACES = 3
-DOINGS = ("create", "create slowly", "move in", "append", "replace", "delete", "link")
+DOINGS = ("create", "create slowly", "move in", "append", "rename", "replace", "delete", "link")
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,9 @@ class Producer:
             self.files[os.fstat(file).st_ino].content += b"and more"
         finally:
             os.close(file)
+
+    def rename(self, path: Path) -> None:
+        path.rename(self.world.inbox / f"renamed-{next(NUMBERS)}.jpg")
 
     def replace(self, path: Path) -> None:
         old = self.files[path.stat().st_ino]
