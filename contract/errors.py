@@ -19,21 +19,35 @@ class DeviceError(PhototriageError):
     """The processor that was asked for cannot run the model."""
 
 
-class GpuMemoryError(DeviceError):
-    """The GPU has too little memory left for one run; it can go on computing. The argument is the runtime's words."""
+class GpuError(DeviceError):
+    """A run on the GPU failed, which still answers. The argument is the runtime's words.
+
+    Attributes:
+        what: the sentence without what to do, as a part of another one.
+    """
+
+    cure = "Look at nvidia-smi and at the kernel's log, or pass --device cpu."
+
+    @property
+    def what(self) -> str:
+        return f"the GPU failed: {self.args[0]}"
 
     def __str__(self) -> str:
-        return (
-            f"The GPU's memory is short: {self.args[0]}. Free some of it, allow more with --gpu-memory, or pass "
-            "--device cpu."
-        )
+        return f"{self.what[0].upper()}{self.what[1:]}. {self.cure}"
 
 
-class GpuLostError(DeviceError):
-    """A run on the GPU failed, and this process can compute there no more. The argument is the runtime's words."""
+class GpuLostError(GpuError):
+    """Nothing runs on the GPU in this process any more."""
 
-    def __str__(self) -> str:
-        return f"The GPU failed: {self.args[0]}. Look at nvidia-smi and at the kernel's log, or pass --device cpu."
+
+class GpuMemoryError(GpuError):
+    """The GPU has too little memory left for one run; it can go on computing."""
+
+    cure = "Free some of it, allow more with --gpu-memory, or pass --device cpu."
+
+    @property
+    def what(self) -> str:
+        return f"the GPU's memory is short: {self.args[0]}"
 
 
 class Reason(StrEnum):

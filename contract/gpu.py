@@ -7,10 +7,11 @@ import os
 import re
 from contextlib import redirect_stdout
 from pathlib import Path
+from textwrap import shorten
 
 import onnxruntime as ort
 
-from contract.errors import GpuLostError, GpuMemoryError
+from contract.errors import GpuError, GpuLostError, GpuMemoryError
 from contract.text import printable
 
 _FULL = (
@@ -18,10 +19,16 @@ _FULL = (
     "is smaller than requested bytes",
     "out of memory",  # the driver: CUDA failure 2
     "alloc_failed",  # cuBLAS and cuDNN
+    "resource allocation failed",  # cuBLAS in its own words
 )
 _LITTLE_MB = 128
 """Less than this free is too little for the libraries' own handles and workspaces."""
-_FAILURE = re.compile(r"\b(?:CUDA|CUBLAS|CUDNN|CUDNN_FE|CUFFT) failure -?\d+: [^;]+")
+_LOST = ("cuda failure 700", "cuda failure 719", "execution_failed")
+_FAILURE = re.compile(
+    r"\b(?:CUDA|CUBLAS|CUDNN|CUDNN_FE|CUFFT) failure -?\d+: [^;]+"
+    r"|Available memory of \d+ is smaller than requested bytes of \d+"
+    r"|Failed to allocate memory for requested buffer of size \d+"
+)
 """The part of onnxruntime's words that says what failed, behind names of templates that fill the line."""
 _LIBRARIES = (("cuda", "cu[0-9]*/lib"), ("cudnn", "cudnn/lib"))
 """NVIDIA's wheels for CUDA 13 and cuDNN, below the folder `nvidia` of the Python environment."""
@@ -53,18 +60,22 @@ def preload_cuda() -> str:
     return first_line(printed.getvalue())
 
 
-def gpu_error(error: Exception) -> GpuMemoryError | GpuLostError:
+def gpu_error(error: Exception) -> GpuError:
     """Return what an exception out of a run on CUDA means.
 
-    Memory that ran out leaves the GPU usable; cuBLAS and cuDNN have many words for it, so that the GPU is asked. After
-    anything else nothing may be computed there by this process: errors such as 700 (illegal address) and 719 (launch
-    failure) stay for good, and so does a device that is gone.
+    Memory that ran out leaves the GPU usable; cuBLAS and cuDNN have many words for it, so that the GPU is asked. Errors
+    such as 700 (illegal address) and 719 (launch failure) stay for good in this process, and so does a device that is
+    gone: it does not answer any more.
     """
     text = str(error)
-    full = any(sign in text.lower() for sign in _FULL) or 0 <= free_memory_mb() < _LITTLE_MB
-    kind = GpuMemoryError if full else GpuLostError
     found = _FAILURE.search(text)
-    return kind(first_line(found[0].strip() if found else text))
+    words = first_line(found[0].strip() if found else text)
+    if any(sign in text.lower() for sign in _FULL):
+        return GpuMemoryError(words)
+    free_mb = free_memory_mb()
+    if free_mb < 0 or any(sign in text.lower() for sign in _LOST):
+        return GpuLostError(words)
+    return GpuMemoryError(words) if free_mb < _LITTLE_MB else GpuError(words)
 
 
 def free_memory_mb() -> int:
@@ -80,4 +91,4 @@ def free_memory_mb() -> int:
 
 def first_line(text: str) -> str:
     """Return the first line of a library's own words, printable; names out of a stranger's model may stand in it."""
-    return printable((text.splitlines() or [""])[0][:300]).rstrip(".")
+    return printable(shorten((text.splitlines() or [""])[0], 300)).rstrip(".")

@@ -16,7 +16,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from contract.batches import CUDA_BATCHES, Batches
-from contract.errors import ContractError, DeviceError, ModelError, PhototriageError
+from contract.errors import ContractError, DeviceError, GpuError, ModelError, PhototriageError
 from contract.geometry import Pixels
 from contract.golden import replay
 from contract.gpu import cuda_obstacle, first_line, gpu_error, preload_cuda
@@ -95,7 +95,8 @@ def open_model(
         try:
             return _proven_on_cuda(data, lambda share: _on_cuda(data, threads, gpu_memory_mb, share))
         except DeviceError as error:
-            obstacle = f"the NVIDIA device cannot be used: {error}"
+            why = error.what if isinstance(error, GpuError) else error
+            obstacle = f"the NVIDIA device cannot be used: {why}"
     if device == "cuda":
         raise DeviceError(f"CUDA was asked for, but {obstacle.rstrip('.')}. Mend that, or pass --device auto.")
     with memory_limit(), time_limit() as options:

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from contract.batches import Batches, size_for
-from contract.errors import DeviceError
+from contract.errors import DeviceError, GpuLostError
 from contract.session import Model
 from daemon.buckets import BUCKETS, Buckets
 from daemon.photo import Photo
@@ -23,7 +23,7 @@ def classify(model: Model, photos: list[Photo], buckets: Buckets | None = None) 
 
     Raises:
         GpuMemoryError: not even the smallest bucket fits; photos without scores keep their pixels.
-        GpuLostError: nothing runs on the GPU in this process any more.
+        GpuLostError: nothing runs on the GPU in this process any more. GpuError: nothing runs there, who knows why.
     """
     ready = [photo for photo in photos if photo.pixels is not None]
     if model.batches is not None:
@@ -41,8 +41,7 @@ def _classify_in_buckets(model: Model, batches: Batches, photos: list[Photo], bu
             for larger in BUCKETS[1:]:
                 if larger >= size:
                     batches.drop(larger)
-            # Only what is said about memory is believed: whether the GPU is lost, the smaller size finds out.
-            if not buckets.shrink(size, str(error.args[0])):
+            if isinstance(error, GpuLostError) or not buckets.shrink(size, str(error.args[0])):
                 raise
         else:
             buckets.fitted(size)
@@ -80,6 +79,6 @@ def warm(model: Model, buckets: Buckets | None = None) -> None:
             model.batches.prepare(size)
         except DeviceError as error:
             model.batches.drop(size)
-            if not buckets.shrink(size, str(error.args[0])):
+            if isinstance(error, GpuLostError) or not buckets.shrink(size, str(error.args[0])):
                 raise
             return

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from contract.errors import GpuLostError, GpuMemoryError
+from contract.errors import GpuError, GpuMemoryError
 from daemon.buckets import BUCKETS, Buckets
 from daemon.classify import classify
 from daemon.clock import Clock
@@ -69,7 +69,7 @@ class Pipeline:
         look: Callable[[], None] | None = None,
         board: Board | None = None,
         buckets: Buckets | None = None,
-        gpu_lost: Callable[[GpuLostError, bool], None] | None = None,
+        gpu_lost: Callable[[GpuError, bool], None] | None = None,
     ) -> None:
         self._intake = intake
         self._models = models
@@ -156,7 +156,7 @@ class Pipeline:
                 self._board.ran(model.provider)
         except GpuMemoryError as error:
             self._hold_up(photos, str(error))
-        except GpuLostError as error:
+        except GpuError as error:
             if self._gpu_lost is not None and not self._stopping.is_set():
                 self._gpu_lost(error, self._classified)
             raise

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from contract.errors import GpuLostError, PhototriageError
+from contract.errors import GpuError, PhototriageError
 from contract.text import printable
 from daemon.anew import start_anew
 from daemon.buckets import Buckets
@@ -203,7 +203,7 @@ def _pipeline(
     filer = Filer(output, ledger, models.current.rules, clock, report.say)
     cores = settings.workers or usable_cores()
 
-    def gpu_lost(error: GpuLostError, worked: bool) -> None:
+    def gpu_lost(error: GpuError, worked: bool) -> None:
         start_anew(report.say, f"{error} No photo is lost", worked=worked)
 
     return Pipeline(

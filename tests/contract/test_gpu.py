@@ -8,8 +8,8 @@ import onnxruntime as ort
 import pytest
 
 from contract.batches import CUDA_BATCHES
-from contract.errors import DeviceError, GpuLostError, GpuMemoryError
-from contract.gpu import cuda_obstacle, gpu_error, preload_cuda
+from contract.errors import DeviceError, GpuError, GpuLostError, GpuMemoryError
+from contract.gpu import cuda_obstacle, first_line, gpu_error, preload_cuda
 from contract.session import _create, _proven_on_cuda, open_model
 from tests.colour_model import colour_model
 
@@ -42,6 +42,37 @@ def test_anything_else_means_that_the_gpu_is_lost_to_this_process(text: str) -> 
     assert isinstance(error, GpuLostError)
     assert text.removeprefix("[ONNXRuntimeError] : 1 : FAIL : ").partition(" ;")[0] in str(error)
     assert "more" not in str(error)
+
+
+def test_a_gpu_is_asked_what_words_that_nobody_knows_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = RuntimeError("[ONNXRuntimeError] : 1 : FAIL : CUBLAS failure 1: the library was not initialized ; GPU=0")
+    for free_mb, kind in ((-1, GpuLostError), (20, GpuMemoryError), (4000, GpuError)):
+        monkeypatch.setattr("contract.gpu.free_memory_mb", lambda free_mb=free_mb: free_mb)
+        assert type(gpu_error(error)) is kind
+
+
+def test_words_are_kept_to_what_failed_and_cut_between_two_words() -> None:
+    long = "Status Message: void* BFCArena::AllocateRawInternal(size_t, bool, Stream*) " * 9
+    assert str(gpu_error(RuntimeError(long + FULL[0]))).startswith(
+        "The GPU's memory is short: Available memory of 64 is smaller than requested bytes of 39321600. Free some"
+    )
+    assert first_line("word " * 100).endswith("word [...]")
+
+
+def test_a_gpu_without_memory_is_passed_over_with_a_word_and_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object) -> None:
+        raise gpu_error(RuntimeError(FULL[0]))
+
+    monkeypatch.setattr("contract.session.cuda_obstacle", lambda: "")
+    monkeypatch.setattr("contract.session._on_cuda", full)
+    opened = open_model(colour_model(), "auto")
+    assert opened.provider == "cpu"
+    assert "the GPU's memory is short: Available memory of 64" in opened.note
+    with pytest.raises(DeviceError) as caught:
+        open_model(colour_model(), "cuda")
+    assert str(caught.value).count("--device") == 1
 
 
 def test_both_are_errors_of_the_device_and_end_a_command_with_a_sentence() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from contract.batches import CUDA_BATCHES
-from contract.errors import GpuLostError, GpuMemoryError, ModelError
+from contract.errors import GpuError, GpuLostError, GpuMemoryError, ModelError
 from contract.geometry import to_input
 from daemon.buckets import BUCKETS, GROW_AFTER_S, Buckets
 from daemon.classify import classify, warm
@@ -24,7 +24,7 @@ from daemon.photo import Outcome, Photo
 from daemon.pipeline import Pipeline
 from daemon.sieve import Sieve
 from tests.colour_model import LABELS
-from tests.daemon.gpu import FULL, ILLEGAL, Gpu, on_gpu, ready
+from tests.daemon.gpu import ILLEGAL, Gpu, on_gpu, ready
 from tests.daemon.support import (
     ROOT,
     HandClock,
@@ -58,7 +58,8 @@ def buckets(said: list[str], clock: HandClock | None = None) -> Buckets:
     return Buckets(clock or HandClock(), said.append)  # type: ignore[arg-type]
 
 
-TOO_MUCH = "the GPU does not take 64 photos at once (" + FULL + "): 8 at a time for now"
+SHORT = "Available memory of 64 is smaller than requested bytes of 256"
+TOO_MUCH = f"the GPU does not take 64 photos at once ({SHORT}): 8 at a time for now"
 
 
 @pytest.mark.parametrize(("count", "runs"), [(1, [8]), (8, [8]), (9, [64]), (64, [64])])
@@ -114,7 +115,8 @@ def test_batches_grow_back_when_there_is_memory_again() -> None:
     assert said[-1] == "batches of 64 photos are tried on the GPU again"
 
 
-def test_words_that_nobody_knows_mean_a_lack_of_memory_where_smaller_batches_run() -> None:
+def test_while_the_gpu_answers_smaller_batches_are_tried_whatever_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract.gpu.free_memory_mb", lambda: 4000)
     gpu, some = Gpu(), photos(30)
     model, said = ready(gpu), list[str]()
 
@@ -127,12 +129,13 @@ def test_words_that_nobody_knows_mean_a_lack_of_memory_where_smaller_batches_run
     assert len(said) == 1
 
 
-def test_a_fault_of_every_batch_size_means_that_the_gpu_is_lost() -> None:
-    gpu = Gpu()
+def test_where_the_gpu_is_lost_no_smaller_batch_is_tried() -> None:
+    gpu, said = Gpu(), list[str]()
     model = ready(gpu)
     gpu.fault = ILLEGAL
     with pytest.raises(GpuLostError, match="CUDA failure 700: an illegal memory access was encountered"):
-        classify(model, photos(30), buckets([]))
+        classify(model, photos(30), buckets(said))
+    assert said == []
 
 
 def test_warming_makes_every_bucket_ready_and_leaves_out_those_that_do_not_fit() -> None:
@@ -177,7 +180,7 @@ class House:
             by = rules(provider="cuda")
             filer = Filer(self.output, ledger, by, clock, self.said.append)
 
-            def lost(error: GpuLostError, worked: bool) -> None:
+            def lost(error: GpuError, worked: bool) -> None:
                 self._lost.append((str(error), worked))
 
             serving = Serving(ready(self._gpu) if self._gpu.fits else on_gpu(self._gpu), by)
