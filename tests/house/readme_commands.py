@@ -5,6 +5,9 @@ RUN = (
     "phototriage train photos --output run",
     "phototriage convert run --output model.onnx",
     "phototriage sort --inbox inbox --output sorted --model model.onnx",
+    "phototriage doctor --inbox inbox --output sorted",
+    "phototriage replay --model model.onnx",
+    "phototriage model use model.onnx --inbox inbox",
 )
 """Run in a folder with `photos/CLASS/*.jpg` and an `inbox/` with a photo in it."""
 
@@ -15,5 +18,8 @@ LISTED = {
     "make run": "installs from the network and runs until stopped; `phototriage watch`, which it ends in, is run",
     "make demo": "installs from the network; `phototriage demo`, which it ends in, has a test of its own",
     "make test": "is what runs this test",
+    "sudo phototriage service install photos --inbox /srv/photos/inbox --output /srv/photos/sorted": "changes the "
+    "machine; tests/daemon/service installs on one of its own",
+    "phototriage status": "ends with 1 where no daemon is at work, as here; tests/daemon/test_status.py asks",
 }
 """Left out, with the reason."""
