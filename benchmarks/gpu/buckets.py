@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def by_bucket(bench: Bench, data: bytes, cuda: dict[str, str] | None = None, siz
         start = time.perf_counter()
         session.run([OUTPUT_NAME], {INPUT_NAME: images})
         first_ms = 1e3 * (time.perf_counter() - start)
-        steady = paced(lambda images=images: session.run([OUTPUT_NAME], {INPUT_NAME: images}))
+        steady = paced(partial(session.run, [OUTPUT_NAME], {INPUT_NAME: images}))
         found[str(size)] = {"first_ms": round(first_ms, 1), **rate(size, steady)}
     return found
 
@@ -62,8 +63,8 @@ def copies(bench: Bench) -> Any:
         images = random_images(size)
         singles = list(images)
         held = ort.OrtValue.ortvalue_from_numpy(images, "cuda", 0)
-        copied = paced(lambda held=held, images=images: held.update_inplace(images))
-        stacked = paced(lambda singles=singles, images=images: np.stack(singles, out=images))
+        copied = paced(partial(held.update_inplace, images))
+        stacked = paced(partial(np.stack, singles, out=images))
         found[str(size)] = {
             "copy_ms": round(1e3 * float(np.median(copied)), 3),
             "stack_ms": round(1e3 * float(np.median(stacked)), 3),

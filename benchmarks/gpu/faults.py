@@ -104,7 +104,7 @@ def always(bench: Bench) -> dict[str, Any]:
             fill_one(bench, one.inbox, number, before)  # so that there is always something to do
             number += 1
             time.sleep(0.2)
-        told = {"exit": one.process.poll(), "ended_after_s": round(time.monotonic() - start, 1)}
+        told: dict[str, Any] = {"exit": one.process.poll(), "ended_after_s": round(time.monotonic() - start, 1)}
         told |= {"none_lost": contents(one.output, one.inbox) == before, "said": one.said(900), "driver": log(folder)}
     return told
 

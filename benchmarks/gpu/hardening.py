@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,4 +151,4 @@ def run(bench: Bench) -> None:
     bench.each([("devices", lambda: devices(bench))])
     opening = opened(bench)
     bench.note("readable to an ordinary user by", opening)
-    bench.each((name, lambda case=case: tried(bench, place, case)) for name, case in cases(opening).items())
+    bench.each((name, partial(tried, bench, place, case)) for name, case in cases(opening).items())

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def speed(bench: Bench, data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for size in (1, 8, 64) if bench.cuda else (1, 8):
         images = random_images(size)
-        found[str(size)] = rate(size, paced(lambda images=images: session.run([OUTPUT_NAME], {INPUT_NAME: images})))
+        found[str(size)] = rate(size, paced(partial(session.run, [OUTPUT_NAME], {INPUT_NAME: images})))
     return found
 
 
@@ -56,6 +57,10 @@ def profile(bench: Bench) -> dict[str, Any]:
     return {name: round(total / (runs + 2)) for name, total in sums.most_common(25)}
 
 
+def _of(measure: Callable[[Bench, bytes], Any], bench: Bench, form: Callable[[], bytes]) -> Any:
+    return measure(bench, form())
+
+
 def run(bench: Bench) -> None:
     """The part `nodes`."""
 
@@ -68,6 +73,6 @@ def run(bench: Bench) -> None:
         }
 
     for name, form in forms().items():
-        bench.each([(f"{name}: nodes", lambda form=form: assignment(bench, form()))])
-        bench.each([(f"{name}: speed", lambda form=form: speed(bench, form()))])
+        bench.each([(f"{name}: nodes", partial(_of, assignment, bench, form))])
+        bench.each([(f"{name}: speed", partial(_of, speed, bench, form))])
     bench.each([("profile of a batch, us", lambda: profile(bench))])

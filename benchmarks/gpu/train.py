@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,5 +112,5 @@ def run(bench: Bench) -> None:
     for px, batch, learns in large if bench.cuda else ((96, 8, "all"), (96, 8, "0")):
         name = f"{px} px, batch {batch}, {'all layers' if learns == 'all' else 'frozen'}"
         for policy in ("float32", "mixed_bfloat16"):
-            bench.each([(f"{name}, {policy}", lambda a=(px, batch, learns, policy): step(bench, *a))])
+            bench.each([(f"{name}, {policy}", partial(step, bench, px, batch, learns, policy))])
     bench.each([("default recipe", lambda: recipe(bench, *few))])
