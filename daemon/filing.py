@@ -187,9 +187,29 @@ def _copy(source: Path, identity: Identity, temporary: Path) -> None:
 
 
 def sync_file(path: str | Path) -> None:
-    """Make a file's own data durable; the file is only opened for reading."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    """Make a file's own data durable; the file is only opened for reading. A link in its place means it was taken.
+
+    Raises:
+        OSError: it could not be, or it is not there.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        os.sync()  # its owner lets nobody read it since it was read: then all that the disks are owed
+        return
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # as git-annex leaves one: its owner took it further, and none of ours is left
+            raise
+        return
     try:
         os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_folder(path: str | Path) -> None:
+    """Make a folder's names durable, also if its owner lets nobody list it since."""
+    try:
+        sync_directory(path)
+    except PermissionError:
+        os.sync()

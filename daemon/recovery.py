@@ -10,9 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from contract.errors import PhototriageError
-from contract.publish import sync_directory
 from contract.text import printable
-from daemon.filing import sync_file, temporary_beside
+from daemon.filing import sync_file, sync_folder, temporary_beside
 from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.photo import Identity, Mode, Outcome
@@ -74,7 +73,7 @@ def settle(intent: Intent) -> Outcome | None:
     if intent.becomes is Outcome.FAILED and intent.part_of is None:
         with suppress(OSError):  # the reason stands in the ledger too
             write_why(intent.destination, intent.source.name, intent.reason)
-    sync_directory(intent.destination.parent)
+    sync_folder(intent.destination.parent)
     if intent.mode is Mode.MOVE:
         _finish_move(intent.source, is_same_file(intent.source, source, intent.identity, intent.sha256))
     return intent.becomes
@@ -84,7 +83,7 @@ def _finish_move(source: Path, there: bool) -> None:
     if there:
         source.unlink()  # published and durable, but the original was not yet removed
     if source.parent.is_dir():
-        sync_directory(source.parent)
+        sync_folder(source.parent)
 
 
 def _look_at(path: Path) -> Identity | None:

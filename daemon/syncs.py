@@ -4,8 +4,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from contract.publish import sync_directory
-from daemon.filing import sync_file
+from daemon.filing import sync_file, sync_folder
 
 TOGETHER = 4
 """How many syncs are under way at once in a round of many. Each waits for the disk to empty its cache, and those that
@@ -58,7 +57,7 @@ class Syncs:
                 return
             try:
                 with suppress(FileNotFoundError, NotADirectoryError):  # its owner took it further: none of ours is left
-                    (sync_file if is_file else sync_directory)(path)
+                    (sync_file if is_file else sync_folder)(path)
             except OSError as fault:
                 faults.append(fault)
                 return

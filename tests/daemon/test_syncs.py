@@ -9,6 +9,7 @@ import pytest
 
 from daemon import syncs as syncs_module
 from daemon.syncs import FEW, TOGETHER, Syncs
+from tests.daemon.conftest import Stranger
 from tests.daemon.support import write
 
 
@@ -25,7 +26,7 @@ def test_each_file_and_folder_is_synced_once_and_what_is_gone_is_none_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     done: list[str] = []
-    for name in ("sync_file", "sync_directory"):
+    for name in ("sync_file", "sync_folder"):
         real = getattr(syncs_module, name)
 
         def noting(path: str, real: Callable[[str], None] = real) -> None:
@@ -67,3 +68,30 @@ def test_what_could_not_be_synced_stays_owed_until_it_can(
     monkeypatch.setattr(syncs_module, "sync_file", done.add)
     syncs.settle()
     assert done == {str(tmp_path / f"{number}.jpg") for number in range(count)}
+
+
+def test_a_link_in_the_place_of_what_was_filed_is_its_owners_and_owes_nothing(tmp_path: Path) -> None:
+    """git-annex puts one there as soon as a photo comes; it would else hold up all filing for ever."""
+    syncs = owed(tmp_path, 1)
+    (tmp_path / "0.jpg").rename(tmp_path / "object")
+    (tmp_path / "0.jpg").symlink_to("object")
+    syncs.settle()
+
+
+CLOSED = """
+from daemon.syncs import Syncs
+syncs = Syncs()
+syncs.owe_file({file!r})
+syncs.owe_folder({folder!r})
+syncs.settle()
+syncs.settle()
+"""
+
+
+def test_who_closes_a_photo_or_a_folder_after_it_was_filed_holds_up_nothing(stranger: Stranger) -> None:
+    folder = stranger.folder / "closed"
+    folder.mkdir()
+    write(folder / "0.jpg", b"x").chmod(0)
+    folder.chmod(0o300)
+    done = stranger.python(CLOSED.format(file=str(folder / "0.jpg"), folder=str(folder)))
+    assert done.returncode == 0, done.stderr
