@@ -16,6 +16,7 @@ from typing import Any
 
 from contract.text import printable
 from daemon.doctor.finding import Finding, fault, ok, warning, word
+from daemon.doctor.locks import holder_of
 from daemon.mounts import mount_of, mount_that_is_away
 from daemon.rename import rename_noreplace, renameat2
 from daemon.sieve import MARKER
@@ -164,12 +165,11 @@ def _no_rename(inbox: Path, output: Path, error: OSError) -> Finding:
 def _look_at_daemon(inbox: Path) -> Finding:
     """Say whether a daemon holds the inbox, without touching its lock."""
     try:
-        status = (inbox / MARKER).stat()
-        wanted = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
-        holder = next((line.split()[4] for line in locks if wanted in line.split()), None)
-    except OSError:
+        holder = holder_of(inbox / MARKER)
+    except FileNotFoundError:
         holder = None
+    except (OSError, ValueError) as error:
+        return warning("daemon", f"it cannot be told whether one is at work on it ({error})", "phototriage status")
     return ok("daemon", f"process {holder} is at work on it" if holder else "none is at work on it now")
 
 

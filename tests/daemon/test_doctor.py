@@ -200,6 +200,39 @@ def test_a_mount_whose_server_is_dead_is_a_fault_within_seconds(tmp_path: Path) 
     assert levels(found, "provider") == ["ok"]
 
 
+LAYERS = """
+import fcntl, os, subprocess, sys
+from pathlib import Path
+from daemon.doctor.probe import _look_at_daemon
+from daemon.scan import MARKER
+folder = Path(sys.argv[1])
+for name in ("below", "above", "inbox"):
+    (folder / name).mkdir()
+(folder / "below" / MARKER).touch()
+subprocess.run(["mount", "-t", "tmpfs", "none", folder / "above"], check=True)
+for name in ("files", "work"):
+    (folder / "above" / name).mkdir()
+layers = f"lowerdir={folder}/below,upperdir={folder}/above/files,workdir={folder}/above/work"
+if subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, folder / "inbox"]).returncode:
+    sys.exit(77)
+marker = open(folder / "inbox" / MARKER, "rb")
+print(_look_at_daemon(folder / "inbox").says)
+fcntl.flock(marker, fcntl.LOCK_EX)
+print(_look_at_daemon(folder / "inbox").says.replace(str(os.getpid()), "I"))
+"""
+
+
+@pytest.mark.system("unshare", "mount", root=True)
+def test_who_is_at_work_is_known_on_an_overlay_whose_files_have_made_up_numbers(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["unshare", "--mount", sys.executable, "-c", LAYERS, str(tmp_path)],
+        capture_output=True, text=True, timeout=DEADLINE_S, env=environment(),
+    )  # fmt: skip
+    if done.returncode == 77:
+        pytest.skip("this kernel mounts no overlay of these")
+    assert done.stdout.splitlines() == ["none is at work on it now", "process I is at work on it"], done.stderr
+
+
 @pytest.mark.system("unshare", "mount", root=True)
 def test_two_mounts_of_one_file_system_are_noticed_with_the_cure(tmp_path: Path) -> None:
     inbox, output = tmp_path / "in", tmp_path / "out"
