@@ -1,5 +1,6 @@
 """What every test stands on: real photos when they are there, a home that is not the user's, and no leaks."""
 
+import atexit
 import os
 import shutil
 import signal
@@ -18,7 +19,11 @@ SYSTEM_TESTS = os.environ.get("PHOTOTRIAGE_SYSTEM_TESTS") == "1"
 # would write its settings to is never the user's.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for tests that import onnxruntime themselves
-os.environ["KERAS_HOME"] = str(SHARED / "keras" if SHARED.exists() else tempfile.mkdtemp(prefix="phototriage-keras-"))
+if SHARED.exists():
+    os.environ["KERAS_HOME"] = str(SHARED / "keras")
+else:
+    os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="phototriage-keras-")
+    atexit.register(shutil.rmtree, os.environ["KERAS_HOME"], ignore_errors=True)
 
 
 # A runner that starts the tests in the background lets them ignore Ctrl-C, and every process that they start with them.

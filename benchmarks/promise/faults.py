@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from benchmarks.promise.world import BrokenError, World
 
@@ -11,6 +12,8 @@ CALLS = ("openat", "read", "renameat2", "link", "fsync", "fdatasync", "pwrite64"
 ERRORS = ("EIO", "ENOSPC", "EACCES", "EMFILE")
 PHOTOS = 3
 ATTACH_S = 30.0
+RECORD_S = 10.0
+"""How long outcomes are waited for, once all photos are moved: an outcome whose sync failed waits for a next one."""
 
 
 def faults(world: World, calls: Sequence[str], errors: Sequence[str], most: int, tell: Tell) -> dict[str, int]:
@@ -53,6 +56,7 @@ def _fault(world: World, call: str, error: str, when: int, done: dict[str, int])
     world.put(range(done["photos"], done["photos"] + PHOTOS))
     done["photos"] += PHOTOS
     ended = _until_filed_or_ended(world)
+    _until_hit_or_recorded(world, log)
     strace.terminate()
     strace.communicate()
     hit = "INJECTED" in log.read_text(errors="replace")
@@ -63,6 +67,13 @@ def _fault(world: World, call: str, error: str, when: int, done: dict[str, int])
         world.until_filed()
     world.check_nothing_lost()
     return hit
+
+
+def _until_hit_or_recorded(world: World, log: Path) -> None:
+    """Photos are moved before they are synced and recorded: the call may still be to come."""
+    end_s = time.monotonic() + RECORD_S
+    while "INJECTED" not in log.read_text(errors="replace") and not world.is_recorded() and time.monotonic() < end_s:
+        time.sleep(0.01)
 
 
 def _until_filed_or_ended(world: World) -> bool:

@@ -167,6 +167,12 @@ class World:
             return self.inputs.total() - sum(1 for _ in _files(self.output))
         return sum(not entry.name.startswith(".") and entry.is_file() for entry in os.scandir(self.inbox))
 
+    def is_recorded(self) -> bool:
+        """Tell whether the ledger knows what became of every photo."""
+        with closing(sqlite3.connect(self.state / "ledger.sqlite")) as book:
+            (count,) = book.execute("SELECT count(*) FROM photos WHERE state != 'intent'").fetchone()
+        return bool(count >= self.inputs.total())
+
     def check_nothing_lost(self) -> None:
         """Raise BrokenError if a photo is in neither place, or not whole."""
         lost = self.inputs - contents(self.inbox) - contents(self.output)

@@ -274,7 +274,9 @@ def test_after_a_kill_between_a_photo_and_its_companions_they_are_together_again
     options = ("sort", "--inbox", inbox, "--output", output, "--model", model_file(tmp_path))
     inject = ["-e", "trace=renameat2", "-e", f"inject=renameat2:signal=SIGKILL:when={when}"]
     words = ["strace", "-f", "-qq", "-o", os.devnull, *inject, *command(*options)]
-    assert subprocess.run(words, env=environment(), capture_output=True, timeout=60).returncode in (-9, 137)
+    assert subprocess.run(
+        words, env=environment(TMPDIR=os.environ["HOME"]), capture_output=True, timeout=60
+    ).returncode in (-9, 137)
     assert sorted((tree(inbox) | tree(output)).values()) == sorted((photos | parts).values())
     done = run(*options)
     assert done.returncode == 0, done.stderr

@@ -234,7 +234,12 @@ def test_after_a_kill_at_any_call_one_of_both_models_is_in_place_and_whole(house
             inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={when}"]
             words = command("model", "use", house.new, "--inbox", house.inbox)
             trace = ["strace", "-f", "-qq", "-o", "/dev/null", *inject, *words]
-            if subprocess.run(trace, env=environment(), capture_output=True, timeout=60).returncode == 0:
+            if (
+                subprocess.run(
+                    trace, env=environment(TMPDIR=os.environ["HOME"]), capture_output=True, timeout=60
+                ).returncode
+                == 0
+            ):
                 break
             kills += 1
             shelf = Shelf(house.state, called(house.configured))

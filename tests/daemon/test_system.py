@@ -59,7 +59,7 @@ def test_after_kills_at_every_step_each_photo_is_whole_in_one_place_and_the_ledg
             write(inbox / f"{number}.jpg", data)
         inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={when}"]
         words = ["strace", "-f", "-qq", "-o", os.devnull, *inject, *command(*options)]
-        killed = subprocess.run(words, env=environment(**state), capture_output=True, timeout=60)
+        killed = subprocess.run(words, env=environment(TMPDIR=str(tmp_path), **state), capture_output=True, timeout=60)
         assert killed.returncode in (-9, 137), f"{call} {when}: not killed, but {killed.returncode} {killed.stderr!r}"
         there = {data for name, data in (tree(inbox) | tree(output)).items() if not Path(name).name.startswith(".")}
         assert there == set(photos.values()), f"after the kill at {call} {when}"

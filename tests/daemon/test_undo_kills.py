@@ -21,7 +21,7 @@ def killed(call: str, when: int, *words: str | Path) -> bool:
     """Run `phototriage WORDS` and kill it at the how-manieth call; tell whether it came so far."""
     inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={when}"]
     trace = ["strace", "-f", "-qq", "-o", os.devnull, *inject, *command(*words)]
-    code = subprocess.run(trace, env=environment(), capture_output=True, timeout=60).returncode
+    code = subprocess.run(trace, env=environment(TMPDIR=os.environ["HOME"]), capture_output=True, timeout=60).returncode
     assert code in (0, -9, 137), code
     return code != 0
 

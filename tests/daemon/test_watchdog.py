@@ -46,8 +46,9 @@ class Supervisor:
 
     def until(self, wanted: Callable[[str], bool], times: int = 1) -> list[str]:
         """Hear until a message came so many times; returns all that were heard on the way."""
-        first = len(self.heard)
+        first, end_s = len(self.heard), time.monotonic() + DEADLINE_S
         while times:
+            assert time.monotonic() < end_s, f"in vain waited for another message; heard: {self.heard[first:]}"
             message = self._socket.recv(4096).decode()
             self.heard.append(message)
             times -= wanted(message)
