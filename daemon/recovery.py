@@ -6,11 +6,12 @@ destination is the same one or a copy made by us, which has its time too: a stra
 """
 
 import stat
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.text import printable
+from daemon.beneath import pinned
 from daemon.filing import sync_file, sync_folder, temporary_beside
 from daemon.intent import Intent
 from daemon.ledger import Ledger
@@ -75,15 +76,27 @@ def settle(intent: Intent) -> Outcome | None:
             write_why(intent.destination, intent.source.name, intent.reason)
     sync_folder(intent.destination.parent)
     if intent.mode is Mode.MOVE:
-        _finish_move(intent.source, is_same_file(intent.source, source, intent.identity, intent.sha256))
+        _finish_move(intent)
     return intent.becomes
 
 
-def _finish_move(source: Path, there: bool) -> None:
-    if there:
-        source.unlink()  # published and durable, but the original was not yet removed
-    if source.parent.is_dir():
-        sync_folder(source.parent)
+def _finish_move(intent: Intent) -> None:
+    """Remove the original if that was not done yet, and make its going durable.
+
+    It is looked at anew: hashing and syncing took their time, and another may have its name by now.
+    """
+    with ExitStack() as stack:
+        folder = intent.source.parent
+        if intent.undoes is None:  # in the inbox, where a folder may be swapped for a link at any moment
+            try:
+                folder = stack.enter_context(pinned(Path("/"), folder.relative_to("/")))
+            except (FileNotFoundError, NotADirectoryError):
+                return  # it went with its folder; what lies behind a link is none of ours
+        source = folder / intent.source.name
+        if is_same_file(source, _look_at(source), intent.identity, intent.sha256):
+            source.unlink(missing_ok=True)
+        if folder.is_dir():
+            sync_folder(folder)
 
 
 def _look_at(path: Path) -> Identity | None:

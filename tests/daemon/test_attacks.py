@@ -2,15 +2,17 @@
 
 import ctypes
 import os
+import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from contract.errors import PhotoError, Reason
+from daemon import filing, recovery
 from daemon.beneath import is_folder
 from daemon.decode import decode
 from daemon.filing import SourceChangedError
@@ -26,6 +28,7 @@ from tests.daemon.support import (
     digest,
     environment,
     identity_of,
+    intent,
     model,
     model_file,
     opened_guard,
@@ -78,6 +81,43 @@ def test_what_lies_behind_a_link_is_not_read_even_if_it_was_looked_at(inbox: Pat
     assert isinstance(photo.fault, PhotoError)
     assert photo.fault.reason is Reason.CHANGED
     assert not photo.sha256
+
+
+def test_after_a_crash_no_original_is_removed_behind_a_link(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meddle() -> None:
+        swapped_for_a_link(inbox)
+
+    assert after_a_crash(inbox, tmp_path, monkeypatch, meddle) is Outcome.FILED
+    assert (tmp_path / "private" / "a.jpg").read_bytes() == unique("red", 666)
+
+
+def test_after_a_crash_no_photo_is_removed_that_took_the_place_of_the_original_meanwhile(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meddle() -> None:
+        write(tmp_path / "new.jpg", unique("green", 1)).rename(inbox / "sub" / "a.jpg")
+
+    assert after_a_crash(inbox, tmp_path, monkeypatch, meddle) is Outcome.FILED
+    assert (inbox / "sub" / "a.jpg").read_bytes() == unique("green", 1)
+
+
+def after_a_crash(
+    inbox: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, meddle: Callable[[], object]
+) -> Outcome | None:
+    """Settle a move that was cut off before its original went; somebody meddles while the copy is made durable."""
+    source = write(inbox / "sub" / "a.jpg", plain("red"), mtime_s=1.0)
+    target = folder / "out" / "a.jpg"
+    target.parent.mkdir()
+    shutil.copy2(source, target)
+
+    def sync_file(path: str | Path) -> None:
+        filing.sync_file(path)
+        meddle()
+
+    monkeypatch.setattr(recovery, "sync_file", sync_file)
+    return recovery.settle(intent(source, target))
 
 
 @contextmanager
