@@ -75,11 +75,11 @@ class Machine:
 @contextmanager
 def machine(*needed: Path) -> Iterator[Machine]:
     """Boot a machine that sees the needed folders; skips the test where none can be booted, saying why."""
-    group = _control_group()
-    folder = Path(tempfile.mkdtemp(prefix="phototriage-machine-"))
     for path in needed:
         if any(map(path.resolve().is_relative_to, FRESH)):
             pytest.skip(f"no machine can be booted here: {path} lies where a service has a folder of its own")
+    group = _control_group()
+    folder = Path(tempfile.mkdtemp(prefix="phototriage-machine-"))
     show = sorted({os.fspath(path.resolve()) for path in needed if path.stat().st_dev != Path("/").stat().st_dev})
     boot = [
         "setpriv",
