@@ -23,11 +23,7 @@ def _shape(patterns: Iterable[str]) -> re.Pattern[str]:
 
 
 _LEFT_ALONE = _shape((*UNFINISHED, *JUNK))
-
-
-def is_temporary(name: str) -> bool:
-    """Tell whether a name says that its file is not finished, hidden, or somebody's junk: those are left alone."""
-    return _LEFT_ALONE.match(name.lower()) is not None
+"""Names of what is not finished, hidden, or somebody's junk."""
 
 
 class Sieve:

@@ -32,24 +32,27 @@ class Syncs:
         """Make all durable.
 
         Raises:
-            OSError: what could not be stays owed.
+            OSError, MemoryError: what could not be stays owed.
         """
         left = [(path, True) for path in self._files] + [(path, False) for path in self._folders]
         left.reverse()
-        faults: list[OSError] = []
+        faults: list[OSError | MemoryError] = []
         helpers = [
             threading.Thread(target=self._settle, args=(left, faults), name=f"sync-{number}")
             for number in range(1, TOGETHER if len(left) > FEW else 1)
         ]
-        for helper in helpers:
-            helper.start()
+        started = []
+        with suppress(RuntimeError):  # no more threads for this process now: then with fewer
+            for helper in helpers:
+                helper.start()
+                started.append(helper)
         self._settle(left, faults)
-        for helper in helpers:
+        for helper in started:
             helper.join()
         if faults:
             raise faults[0]
 
-    def _settle(self, left: list[tuple[str, bool]], faults: list[OSError]) -> None:
+    def _settle(self, left: list[tuple[str, bool]], faults: list[OSError | MemoryError]) -> None:
         while left and not faults:
             try:
                 path, is_file = left.pop()  # one step for all threads, as the deletions below are
@@ -58,7 +61,7 @@ class Syncs:
             try:
                 with suppress(FileNotFoundError, NotADirectoryError):  # its owner took it further: none of ours is left
                     (sync_file if is_file else sync_folder)(path)
-            except OSError as fault:
+            except (OSError, MemoryError) as fault:  # whichever thread met it, the outcomes must not be written
                 faults.append(fault)
                 return
             del (self._files if is_file else self._folders)[path]

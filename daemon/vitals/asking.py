@@ -15,7 +15,6 @@ from daemon.vitals.place import NAME, connect
 
 TIMEOUT_S = 3.0
 DOWN, SILENT = "not running", "does not answer"
-NOT_YET = ("stopping", "starting")
 
 
 def ask_all(inbox: Path | None) -> list[dict[str, Any]]:

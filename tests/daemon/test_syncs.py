@@ -70,6 +70,34 @@ def test_what_could_not_be_synced_stays_owed_until_it_can(
     assert done == {str(tmp_path / f"{number}.jpg") for number in range(count)}
 
 
+def test_a_helper_without_memory_leaves_nothing_unsaid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    helpers_turn = threading.Event()
+
+    def failing(_: str) -> None:
+        if threading.current_thread() is threading.main_thread():
+            helpers_turn.wait(60.0)
+            return
+        helpers_turn.set()
+        raise MemoryError
+
+    syncs = owed(tmp_path, 10 * FEW)
+    monkeypatch.setattr(syncs_module, "sync_file", failing)
+    with pytest.raises(MemoryError):
+        syncs.settle()
+
+
+def test_without_more_threads_it_is_done_by_those_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    done = set[str]()
+    syncs = owed(tmp_path, 10 * FEW)
+    monkeypatch.setattr(syncs_module, "sync_file", done.add)
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    syncs.settle()
+    assert len(done) == 10 * FEW
+
+
 def test_a_link_in_the_place_of_what_was_filed_is_its_owners_and_owes_nothing(tmp_path: Path) -> None:
     """git-annex puts one there as soon as a photo comes; it would else hold up all filing for ever."""
     syncs = owed(tmp_path, 1)
