@@ -38,13 +38,12 @@ def companion_name(companion: Path, photo: Path, destination: Path) -> str:
 
 def photo_is_coming(companion: Path) -> bool:
     """Tell whether a photo of the companion's name lies beside it: one that is filed soon, or cannot be yet."""
-    if companion.with_suffix("").suffix.lower() in PHOTO_EXTENSIONS and companion.with_suffix("").exists():
+    stem = companion.with_suffix("")
+    if stem.suffix.lower() in PHOTO_EXTENSIONS and look_at(stem) is not None:
         return True
-    return any(
-        companion.with_suffix(form).exists()
-        for extension in PHOTO_EXTENSIONS
-        for form in (extension, extension.upper())
-    )
+    forms = (form for extension in PHOTO_EXTENSIONS for form in (extension, extension.upper()))
+    # Not Path.exists, which raises for a name that gets too long, and where a folder was closed meanwhile.
+    return any(look_at(companion.with_suffix(form)) is not None for form in forms)
 
 
 class Companions:

@@ -11,7 +11,16 @@ import pytest
 
 from contract.errors import PhotoError, Reason
 from daemon import filer as filer_module
-from daemon.companions import COMPANION_EXTENSIONS, LATE_S, MAX_WAITING, WAITS, Companions, companion_name, is_companion
+from daemon.companions import (
+    COMPANION_EXTENSIONS,
+    LATE_S,
+    MAX_WAITING,
+    WAITS,
+    Companions,
+    companion_name,
+    is_companion,
+    photo_is_coming,
+)
 from daemon.filer import Filer
 from daemon.intent import Intent
 from daemon.modes import place
@@ -233,6 +242,11 @@ def test_where_photos_stay_their_companions_stay_too_and_are_not_filed_twice(tmp
     assert early.stays
     with opened_ledger(tmp_path / "l") as ledger:
         assert all(ledger.known(one.path, one.identity) for one in (early, photo, late))
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".xmp", "a" * 247 + ".png.xmp"])
+def test_a_companion_whose_photos_name_would_be_too_long_waits_and_holds_up_nothing(tmp_path: Path, name: str) -> None:
+    assert not photo_is_coming(write(tmp_path / name, b"x"))
 
 
 def test_the_memory_of_companions_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
