@@ -1,0 +1,46 @@
+"""Where a link took a file's place in the last moment, no call opens it that opens what others may replace."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from daemon.beneath import open_photo, open_to_lock, read_small
+from daemon.filing import publish_copy
+from daemon.scan import look_anew
+from tests.daemon.support import digest, identity_of, plain, write
+
+OPENS: dict[str, Callable[[Path], object]] = {
+    "a photo": lambda link: open_photo(link, Path()),
+    "a photo in a folder": lambda link: open_photo(link, Path(link.parent.name)),
+    "what is locked": lambda link: open_to_lock(link, "rb"),
+    "what is made to be locked": lambda link: open_to_lock(link, "ab"),
+}
+
+
+@pytest.fixture
+def link(tmp_path: Path) -> Path:
+    link = tmp_path / "a.jpg"
+    link.symlink_to(write(tmp_path / "private.jpg", plain("red")))
+    return link
+
+
+@pytest.mark.parametrize("what", OPENS)
+def test_a_link_is_not_opened(link: Path, what: str) -> None:
+    with pytest.raises(OSError) as raised:
+        OPENS[what](link)
+    assert raised.value.errno == errno.ELOOP
+
+
+def test_a_link_is_not_copied_though_it_leads_to_the_very_photo(link: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(OSError, match="symbolic links"):
+        publish_copy(link, identity_of(link.resolve()), digest(plain("red")), tmp_path / "out" / "a.jpg")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_link_is_no_photo_and_no_marker(link: Path) -> None:
+    assert look_anew(link) is None
+    with pytest.raises(ValueError, match="a link"):
+        read_small(link)
