@@ -39,7 +39,7 @@ from PIL import Image, ImageFile, PpmImagePlugin
 import time
 import daemon.pipeline, daemon.vitals.beats, daemon.vitals.herald
 daemon.pipeline.LOOK_UP_S = 0.2
-daemon.vitals.beats.STUCK_S = 2.0
+daemon.vitals.beats.STUCK_S = 3.0
 daemon.vitals.herald.STATUS_S = 0.2
 
 class Sleeper(ImageFile.PyDecoder):
@@ -50,7 +50,7 @@ class Sleeper(ImageFile.PyDecoder):
 
 Image.register_decoder("ppm_plain", Sleeper)
 """
-"""A `sitecustomize` module: plain PPM pictures hang the decoder, and a stage is thought stuck after two seconds."""
+"""A `sitecustomize` module: plain PPM pictures hang the decoder, and a stage is thought stuck after three seconds."""
 
 
 class HandClock:

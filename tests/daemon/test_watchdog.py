@@ -65,7 +65,7 @@ def supervisor() -> Iterator[Supervisor]:
 
 
 def hasty(folder: Path, supervisor: Supervisor, tmp_path: Path) -> dict[str, str]:
-    """Environment of a daemon that is fed twice a second and thinks a stage stuck after two."""
+    """Environment of a daemon that is fed twice a second and thinks a stage stuck after three."""
     write(folder / "sitecustomize.py", HASTY.encode())
     return {
         "PYTHONPATH": f"{folder}:{ROOT}", "STATE_DIRECTORY": str(tmp_path / "state"),
