@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from daemon.rules import Rules
 
 
+_MOST_NS = (1 << 62) - 1
+"""In the year 2116. Btrfs and tmpfs keep times that no 64 bits of nanoseconds hold, and anybody may set them."""
+
+
 class Identity(NamedTuple):
     """What makes a file this file: a new photo under an old name differs in one of these."""
 
@@ -29,7 +33,10 @@ class Identity(NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> "Identity":
         """Take it from what `stat` said."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        changed_ns = status.st_mtime_ns
+        if not -_MOST_NS < changed_ns < _MOST_NS:
+            changed_ns = _MOST_NS if changed_ns > 0 else -_MOST_NS
+        return cls(status.st_dev, status.st_ino, status.st_size, changed_ns)
 
 
 class Mode(StrEnum):

@@ -203,6 +203,23 @@ def growing(one: Daemon, inbox: Path, output: Path) -> None:
     assert (output / "blue" / "growing.jpg").read_bytes() == photo
 
 
+@pytest.mark.parametrize("layout", ["{label}/{name}", "{label}/{date:%Y}/{name}"])
+@pytest.mark.parametrize("across", [False, True], ids=["one file system", "two file systems"])
+def test_photos_of_a_time_that_no_calendar_has_are_filed_like_others(
+    tmp_path: Path, elsewhere: Path, across: bool, layout: str
+) -> None:
+    """Such a time ended each start: 64 bits of nanoseconds do not hold it, and file systems in memory and Btrfs do."""
+    inbox, output = elsewhere / "in", (tmp_path if across else elsewhere) / "out"
+    inbox.mkdir()
+    for number, time_s in enumerate((10**12, -(10**12), 9_223_372_037, 5 * 10**9)):
+        write(inbox / f"{number}.jpg", unique("red", number), mtime_s=time_s)
+    words = ("--inbox", inbox, "--output", output, "--model", model_file(tmp_path), "--layout", layout)
+    done = run("sort", *words, env={"STATE_DIRECTORY": str(tmp_path / "state")})
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in output.rglob("*.jpg")} == {f"{number}.jpg" for number in range(4)}, done.stderr
+    assert not list(inbox.glob("*.jpg"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_watch_over_an_empty_inbox_ends_with_zero_on_a_signal(
     options: tuple[str | Path, ...], number: signal.Signals
