@@ -6,6 +6,7 @@ user can cause ends here as one sentence and an exit code: 0 done, 1 could not, 
 """
 
 import importlib
+from difflib import get_close_matches
 from typing import Any, NamedTuple, NoReturn
 
 import click
@@ -21,57 +22,73 @@ class Entry(NamedTuple):
     line: str
 
 
-COMMANDS = {
-    "watch": Entry("daemon.cli:watch", "File each photo that arrives in a folder under its class, until stopped."),
-    "sort": Entry("daemon.cli:sort", "File the photos that are in a folder now under their classes, then exit."),
-    "status": Entry(
-        "daemon.vitals.cli:status",
-        "Show how the daemon is: at work or not, what waits, how fast it is, what failed.",
-    ),
-    "history": Entry("daemon.questions:history", "Show what was filed, when and where; youngest first."),
-    "explain": Entry(
-        "daemon.questions:explain",
-        "Tell all that is known of one photo: why it is where it is, and what happened since.",
-    ),
-    "undo": Entry("daemon.undo_cli:undo", "Take photos back to where they lay in the inbox, with their companions."),
-    "retry": Entry("daemon.undo_cli:retry", "Give failed photos back to the inbox, to be tried again."),
-    "service": Entry("daemon.install.cli:service", "Install an inbox as a service of systemd, or take one back."),
-    "doctor": Entry(
-        "daemon.doctor.cli:doctor", "Look for what will bite: GPU, limits, folders, ledger, service, model."
-    ),
-    "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."),
-    "model": Entry(
-        "daemon.models.cli:model",
-        "Put a model in place for an inbox, go back to the one before, and see which served when.",
-    ),
-    "replay": Entry(
-        "daemon.models.replay_cli:replay_command",
-        "Show what another model would have filed differently; touch nothing.",
-    ),
-    "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
-    "evaluate": Entry("training.cli:evaluate", "Measure a model on labelled photos."),
-    "check-data": Entry(
-        "training.check.cli:check_data",
-        "Find unreadable, duplicate, leaking and suspicious photos in folders of labelled photos.",
-    ),
-    "report": Entry(
-        "training.report.cli:report", "Write a run's report.html and its figures, from the files in the run folder."
-    ),
-    "compare": Entry(
-        "training.compare.cli:compare",
-        "Set runs side by side: figures, settings that differ, and which photos changed.",
-    ),
-    "cache": Entry(
-        "training.cache_cli:cache", "Show what the cache of decoded photos and features holds, or clean it."
-    ),
-    "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model file."),
-    "completion": Entry(
-        "daemon.install.completion:completion", "Print what makes a shell complete commands, options and file names."
-    ),
-    "inspect": Entry(
-        "contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."
-    ),
+GROUPS = {
+    "Sort photos": {
+        "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."),
+        "sort": Entry("daemon.cli:sort", "File the photos that are in a folder now under their classes, then exit."),
+        "watch": Entry("daemon.cli:watch", "File each photo that arrives in a folder under its class, until stopped."),
+    },
+    "Ask, and take back": {
+        "status": Entry(
+            "daemon.vitals.cli:status",
+            "Show how the daemon is: at work or not, what waits, how fast it is, what failed.",
+        ),
+        "history": Entry("daemon.questions:history", "Show what was filed, when and where; youngest first."),
+        "explain": Entry(
+            "daemon.questions:explain",
+            "Tell all that is known of one photo: why it is where it is, and what happened since.",
+        ),
+        "undo": Entry(
+            "daemon.undo_cli:undo", "Take photos back to where they lay in the inbox, with their companions."
+        ),
+        "retry": Entry("daemon.undo_cli:retry", "Give failed photos back to the inbox, to be tried again."),
+    },
+    "Set up and look after": {
+        "doctor": Entry(
+            "daemon.doctor.cli:doctor", "Look for what will bite: GPU, limits, folders, ledger, service, model."
+        ),
+        "service": Entry("daemon.install.cli:service", "Install an inbox as a service of systemd, or take one back."),
+        "completion": Entry(
+            "daemon.install.completion:completion",
+            "Print what makes a shell complete commands, options and file names.",
+        ),
+    },
+    "Choose the model": {
+        "inspect": Entry(
+            "contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."
+        ),
+        "replay": Entry(
+            "daemon.models.replay_cli:replay_command",
+            "Show what another model would have filed differently; touch nothing.",
+        ),
+        "model": Entry(
+            "daemon.models.cli:model",
+            "Put a model in place for an inbox, go back to the one before, and see which served when.",
+        ),
+    },
+    "Train a model of your own": {
+        "check-data": Entry(
+            "training.check.cli:check_data",
+            "Find unreadable, duplicate, leaking and suspicious photos in folders of labelled photos.",
+        ),
+        "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
+        "report": Entry(
+            "training.report.cli:report", "Write a run's report.html and its figures, from the files in the run folder."
+        ),
+        "evaluate": Entry("training.cli:evaluate", "Measure a model on labelled photos."),
+        "compare": Entry(
+            "training.compare.cli:compare",
+            "Set runs side by side: figures, settings that differ, and which photos changed.",
+        ),
+        "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model file."),
+        "cache": Entry(
+            "training.cache_cli:cache", "Show what the cache of decoded photos and features holds, or clean it."
+        ),
+    },
 }
+"""The subcommands as `phototriage --help` shows them: what a newcomer needs first stands first."""
+
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 # Import names that only the `train` extra brings.
 TRAINING_MODULES = frozenset(
@@ -89,6 +106,8 @@ class FrontDoor(click.Group):
         """Import the subcommand; None, which click reports as wrong usage, if there is no such one."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
+            if near := get_close_matches(cmd_name, COMMANDS, n=2):
+                ctx.fail(f"No such command {cmd_name!r}. Did you mean {' or '.join(near)}?")
             return None
         module, _, attribute = entry.target.partition(":")
         command = getattr(importlib.import_module(module), attribute)
@@ -98,8 +117,10 @@ class FrontDoor(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands from the table above: click's own way would import every one of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.line) for name, entry in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for heading, group in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), entry.line) for name, entry in group.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Complete the subcommands from the table above, for the same reason."""
@@ -149,6 +170,8 @@ def cli() -> None:
 
     \b
     Examples:
+      phototriage demo
+      phototriage sort --inbox inbox --output sorted --dry-run
       phototriage watch --inbox inbox --output sorted
       phototriage train photos --output run
       phototriage convert run --output model.onnx

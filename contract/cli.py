@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from contract.shipped import SHIPPED_MODEL
+from contract.tables import show
 from contract.text import printable
 
 
@@ -77,7 +78,6 @@ def _figure(value: object) -> str:
 
 def _print_classes(split: str, classes: list[Mapping[str, object]]) -> None:
     """Print what was measured of each class."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -88,11 +88,10 @@ def _print_classes(split: str, classes: list[Mapping[str, object]]) -> None:
         table.add_column(printable(name), justify="left" if name == "label" else "right")
     for figures in classes:
         table.add_row(*(Text(printable(_figure(figures.get(name, "")))) for name in names))
-    Console().print(table)
+    show(table)
 
 
 def _print_table(rows: dict[str, str]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -101,4 +100,4 @@ def _print_table(rows: dict[str, str]) -> None:
     table.add_column(overflow="fold")
     for name, value in rows.items():
         table.add_row(name, Text(printable(value)))
-    Console().print(table)
+    show(table)

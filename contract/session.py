@@ -137,11 +137,11 @@ def read_model(path: Path) -> bytes:
                 f"{printable(path)} is larger than {MAX_MODEL_BYTES >> 20} MiB, which no model of ours is."
             )
         if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode):  # which may never end
-            raise ModelError(f"The model {printable(path)} is no file. Pass an .onnx file to --model.")
+            raise ModelError(f"The model {printable(path)} is no file. Name an .onnx file.")
         return path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"The model {printable(path)} cannot be read: {error.strerror}. Pass an .onnx file to --model."
+            f"The model {printable(path)} cannot be read: {error.strerror}. Name an .onnx file."
         ) from error
 
 

@@ -30,7 +30,7 @@ from daemon.models.shelf import Shelf, called
 from daemon.notes import Notes
 from daemon.photo import Outcome, Photo
 from daemon.plan import Planner
-from daemon.report import Report
+from daemon.report import Report, counted
 from daemon.roots import RootError, check_folders, check_roots, state_folder
 from daemon.rules import Rules, judge
 from daemon.scan import look_at, scan
@@ -140,7 +140,6 @@ def _paper(output: Path, ledger: Ledger, rules: Rules, *, set_aside: bool) -> Pl
 
 
 def _sum_up(report: Report) -> None:
-    counts = ", ".join(f"{printable(name)} {count}" for name, count in sorted(report.counts.items()))
     stay = f"; {len(report.waiting)} cannot be read yet, and would be waited for" if report.waiting else ""
     facts = {"counts": dict(report.counts), "not_yet": len(report.waiting)}
-    report.event("summary", f"dry run, nothing was touched: {counts or '-'}{stay}", dry_run=True, **facts)
+    report.event("summary", f"dry run, nothing was touched: {counted(report.counts)}{stay}", dry_run=True, **facts)

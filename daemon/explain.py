@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from contract.errors import PhototriageError
+from contract.tables import show
 from contract.text import printable
 from daemon.history import Told, facts
 from daemon.ledgers import find_ledgers, reading, root_of
@@ -55,7 +56,6 @@ def print_story_json(told: list[Told]) -> None:
 
 def print_story(told: list[Told]) -> None:
     """Print a block per row, oldest first."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -65,7 +65,7 @@ def print_story(told: list[Told]) -> None:
         table.add_column(overflow="fold")
         for name, value in _lines(inbox, record):
             table.add_row(name, Text(printable(value)))
-        Console().print(table)
+        show(table)
 
 
 def _title(record: Record) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from contract.tables import show
 from contract.text import printable
 from daemon.ledgers import find_ledgers, reading, root_of
 from daemon.photo import Mode
@@ -97,7 +98,6 @@ def _cell(value: Any) -> Any:
 
 def print_table(told: Iterable[Told]) -> None:
     """Print a table per inbox, youngest first; of places the last folder alone, for `explain` shows all of them."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -111,7 +111,7 @@ def print_table(told: Iterable[Told]) -> None:
             table.add_column(heading, overflow="fold")
         for _, record in rows:
             table.add_row(*map(Text, _cells(record)))
-        Console().print(table)
+        show(table)
     if not shown:
         click.echo("Nothing of that kind is in the ledger.", err=True)
 

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -87,13 +87,12 @@ class Report:
             self._lonely.clear()
             self.counts = +self.counts  # without zeros
         moved = sum(count for name, count in self.counts.items() if name not in _NOT_MOVED)
-        classes = ", ".join(f"{printable(name)} {count}" for name, count in sorted(self.counts.items()))
         rate = f" in {seconds:.1f} s, {moved / seconds:.0f} photos/s" if once else ""
         stay = f"; {len(self.waiting)} could not be filed yet and stay in the inbox" if self.waiting else ""
         facts = {"seconds": round(seconds, 3), "counts": dict(self.counts), "not_yet": len(self.waiting)}
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         begin = "stopped early; sorted" if self.cut_short else "sorted" if once else "stopped; filed"
-        sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {classes or '-'}{stay}"
+        sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {counted(self.counts)}{stay}"
         self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
 
     def progress(self, sieve: Sieve) -> AbstractContextManager[object]:
@@ -202,6 +201,12 @@ _COUNTED_AS = {
 
 _NOT_MOVED = (_LEFT, _COUNTED_AS[Outcome.GONE], _COMPANIONS)
 """Counts of what is no photo that was moved."""
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Say how many went where: the classes, then `_review` and its like, then what did not move; `-` for nothing."""
+    order = sorted(counts, key=lambda name: (name in _NOT_MOVED, name.startswith("_"), name))
+    return ", ".join(f"{printable(name)} {counts[name]}" for name in order if counts[name]) or "-"
 
 
 def _obstacle(photo: Photo) -> str:

@@ -8,12 +8,14 @@ import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from contract.shipped import SHIPPED_MODEL
+from contract.text import printable
 from daemon.layout import DEFAULT_LAYOUT
 from daemon.values import FolderOrFile, Pattern, ReviewBelow, Seconds, Template
 
@@ -65,8 +67,8 @@ def read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
     for key, value in values.items():
         option = known.get(key.replace("-", "_"))
         if option is None:
-            keys = ", ".join(sorted(known))
-            raise click.BadParameter(f"{path} has the unknown key {key!r}. Known keys: {keys}.", ctx, param)
+            hint = _nearest(key, sorted(known), "Known keys")
+            raise click.BadParameter(f"{path} has the unknown key {key!r}. {hint}", ctx, param)
         wanted = _kinds(option)
         if type(value) not in wanted or (option.multiple and not all(type(item) is str for item in value)):
             kinds = " or ".join(_WORDS[kind] for kind in wanted)
@@ -181,9 +183,16 @@ def options(command: Callable[[Settings], None]) -> Callable[..., None]:
 def refuse_unknown_environment() -> None:
     """Raise UsageError for a PHOTOTRIAGE_* variable that means nothing: it is a misspelt setting."""
     parameters = click.get_current_context().command.params
-    known = {str(parameter.envvar) for parameter in parameters} | {"PHOTOTRIAGE_SYSTEM_TESTS"}
-    unknown = sorted(name for name in os.environ if name.startswith("PHOTOTRIAGE_") and name not in known)
+    known = sorted(str(parameter.envvar) for parameter in parameters if parameter.envvar)
+    allowed = {*known, "PHOTOTRIAGE_SYSTEM_TESTS"}  # the tests' own
+    unknown = sorted(name for name in os.environ if name.startswith("PHOTOTRIAGE_") and name not in allowed)
     if unknown:
-        raise click.UsageError(
-            f"The environment variable {unknown[0]} is no setting. Known: {', '.join(sorted(known))}."
-        )
+        hint = _nearest(unknown[0], known, "Known", "PHOTOTRIAGE_")
+        raise click.UsageError(f"The environment variable {printable(unknown[0])} is no setting. {hint}")
+
+
+def _nearest(name: str, known: list[str], heading: str, prefix: str = "") -> str:
+    near = get_close_matches(name.removeprefix(prefix), [one.removeprefix(prefix) for one in known], n=2, cutoff=0.7)
+    if near:
+        return f"Did you mean {' or '.join(prefix + one for one in near)}?"
+    return f"{heading}: {', '.join(known)}."

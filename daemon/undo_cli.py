@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from contract.tables import show
 from contract.text import printable
 from daemon.questions import inbox_option, label_option, since_option
 
@@ -118,7 +119,7 @@ def _release(inbox: Path | None, which: "Which", last: int | None, *, dry_run: b
     for record in records:
         place = record.intent.destination
         click.echo(json.dumps({"path": str(place)}) if as_json else printable(place))
-    verb = "would be" if dry_run else "are"
+    verb = "would be" if dry_run else "is" if len(records) == 1 else "are"
     click.echo(f"{_photos(len(records))} {verb} judged again by the daemon, or by the next `sort`.", err=True)
 
 
@@ -137,7 +138,6 @@ def _print_json(groups: "list[list[Step]]") -> None:
 
 
 def _print_table(groups: "list[list[Step]]", *, dry_run: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -150,7 +150,7 @@ def _print_table(groups: "list[list[Step]]", *, dry_run: bool) -> None:
             place = f"stays: {step.reason}" if stays or step.intent is None else str(step.intent.destination)
             table.add_row(Text(printable(step.record.intent.destination)), Text(printable(place)))
     if groups:
-        Console().print(table)
+        show(table)
     back = sum(not group[0].reason for group in groups)
     verb = "would go" if dry_run else "went"
     stay = f"; {_photos(len(groups) - back)} could not" if back < len(groups) else ""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import click
 
+from contract.tables import show
 from contract.text import printable
 from daemon.models.cli import for_option, inbox_option, json_option, state_of
 from daemon.models.replay import Now, Verdict, cases, replay
@@ -166,7 +167,6 @@ def _words(folder: str, label: str, probability: float) -> str:
 
 
 def _print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -176,4 +176,4 @@ def _print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None
         table.add_column(name, overflow="fold", justify="right" if name == "photos" else "left")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    Console().print(table)
+    show(table)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from contract.tables import show
 from contract.text import printable
 from daemon.models.log import Entry
 from daemon.when import local
@@ -33,7 +34,6 @@ def print_json(found: Iterable[Entry]) -> None:
 
 def print_table(found: list[Entry]) -> None:
     """Print one line per row."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -50,4 +50,4 @@ def print_table(found: list[Entry]) -> None:
         when = f"{local(entry.at_s):%Y-%m-%d %H:%M:%S}"
         cells = (when, entry.what.value, entry.file.name, about)
         table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console().print(table)
+    show(table)

@@ -67,13 +67,15 @@ def test_a_dry_run_beside_a_ledger_knows_what_was_dealt_with_and_leaves_it_as_it
     said = sort("--inbox", house.inbox, "--output", house.output, "--model", model_file(tmp_path), "--dry-run")
     assert list(said) == [str(house.inbox / "new.jpg")]
     assert everything(*folders) == before
+    result = ask("sort", "--inbox", house.inbox, "--output", house.output, "--model", model_file(tmp_path), "--dry-run")
+    assert "nothing was touched: red 1\n" in result.stderr  # and no zeros
 
 
 def test_the_sum_says_that_nothing_was_touched(words: list[str | Path]) -> None:
     result = ask("sort", *words, "--dry-run")
     assert result.exit_code == 0
     assert (
-        "dry run, nothing was touched: _duplicates 1, _failed 1, companion files 1, green 1, left in the inbox 1, red 2"
+        "dry run, nothing was touched: green 1, red 2, _duplicates 1, _failed 1, companion files 1, left in the inbox 1"
         in result.stderr
     )
     assert "a.jpg -> red 1.00" in result.output

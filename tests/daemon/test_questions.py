@@ -88,6 +88,13 @@ def test_a_table_shows_names_and_last_folders_and_says_when_there_is_nothing(ful
     assert "Nothing of that kind is in the ledger" in ask("history", "--state", "gone").stderr
 
 
+def test_where_no_terminal_is_a_row_is_one_line_however_long_the_name(house: House) -> None:
+    name = "a" * 120 + ".jpg"
+    house.file(name, 1.0)
+    (row,) = [line for line in ask("history").stdout.splitlines() if name in line]
+    assert row.endswith(f"sea/{name}")
+
+
 def test_a_service_names_its_ledger_by_its_state_folder(full: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(full.path.parent))
     monkeypatch.setenv("XDG_STATE_HOME", "/nowhere")

@@ -171,10 +171,13 @@ def test_missing_folders_are_asked_for() -> None:
     assert "Missing option '--inbox'" in refusal_of([])
 
 
-def test_a_variable_that_is_no_setting_is_refused_with_the_known_ones(folders: list[str]) -> None:
+def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_or_the_known_ones(folders: list[str]) -> None:
     said = refusal_of(folders, {"PHOTOTRIAGE_MODLE": "x"})
-    assert "PHOTOTRIAGE_MODLE is no setting" in said
+    assert "PHOTOTRIAGE_MODLE is no setting. Did you mean PHOTOTRIAGE_MODE or PHOTOTRIAGE_MODEL?" in said
+    said = refusal_of(folders, {"PHOTOTRIAGE_COLOUR": "x"})
     assert "PHOTOTRIAGE_GIVE_UP_AFTER" in said
+    assert "None" not in said
+    assert "SYSTEM_TESTS" not in said
     assert "'x' is not a valid integer" in refusal_of(folders, {"PHOTOTRIAGE_WORKERS": "x"})
 
 

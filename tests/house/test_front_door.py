@@ -99,6 +99,12 @@ def test_wrong_usage_exits_2() -> None:
     assert "No such command 'no-such-command'" in result.output
 
 
+def test_a_mistyped_command_is_told_the_nearest() -> None:
+    result = CliRunner().invoke(phototriage.cli, ["wach"])
+    assert result.exit_code == 2
+    assert "No such command 'wach'. Did you mean watch or cache?" in result.output
+
+
 def test_version_is_the_one_that_the_package_carries() -> None:
     result = CliRunner().invoke(phototriage.cli, ["--version"])
     assert result.output == f"phototriage, version {phototriage.__version__}\n"
