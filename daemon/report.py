@@ -123,7 +123,8 @@ class Report:
         if photo.outcome is Outcome.LEFT and is_companion(photo.path) and len(self._lonely) < MAX_WAITING:
             self._lonely.add(photo.path)
         elif photo.outcome is Outcome.AGAIN:
-            self.waiting.add(photo.path)
+            if len(self.waiting) < MAX_WAITING:  # nobody says so when its owner takes one away
+                self.waiting.add(photo.path)
         elif photo.outcome is Outcome.FILED:
             self.counts[photo.label] += 1
         else:

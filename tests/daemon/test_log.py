@@ -143,3 +143,11 @@ def test_a_log_that_cannot_be_written_holds_nothing_up(monkeypatch: pytest.Monke
         with pytest.raises(OSError, match="No space left"):
             full.flush()
         os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
+
+
+def test_the_memory_of_what_waits_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be filed yet and was then taken away by its owner is never heard of again."""
+    monkeypatch.setattr("daemon.report.MAX_WAITING", 2)
+    report = Report(tmp_path / "out", as_json=False, quiet=True)
+    report.photos([again(tmp_path, f"{number}.jpg") for number in range(5)])
+    assert len(report.waiting) == 2
