@@ -1,6 +1,7 @@
 """`phototriage status`: how the daemons are, for people, scripts and monitoring."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -36,14 +37,18 @@ def status(ctx: click.Context, inbox: Path | None, as_json: bool) -> None:
       curl --unix-socket /var/lib/phototriage/NAME/status.sock http://phototriage/metrics
     """
     from daemon.vitals.asking import ask_all
-    from daemon.vitals.board import DEGRADED, READY
     from daemon.vitals.table import table
 
-    code = FINE
+    states = []
     for facts in ask_all(inbox):
         click.echo(json.dumps(facts) if as_json else table(facts))
-        if facts["state"] == DEGRADED:
-            code = code or SLOW
-        elif facts["state"] != READY:
-            code = BAD
-    ctx.exit(code)
+        states.append(facts["state"])
+    ctx.exit(exit_code(states))
+
+
+def exit_code(states: Iterable[str]) -> int:
+    """Return the code for some daemons: that of the worst of them."""
+    from daemon.vitals.board import DEGRADED, READY
+
+    others = set(states) - {READY}
+    return BAD if others - {DEGRADED} else SLOW if others else FINE

@@ -221,7 +221,7 @@ def test_what_root_puts_in_place_belongs_to_whom_the_state_folder_does(monkeypat
             assert process.stop() == 0
 
 
-CALLS = {"openat": 200, "rename": 1, "fsync": 1, "write": 1, "pwrite64": 3, "unlink": 1}
+CALLS = {"openat": 200, "rename": 1, "fsync": 1, "write": 2, "pwrite64": 6, "unlink": 2}
 
 
 @pytest.mark.system("strace")

@@ -10,6 +10,7 @@ from daemon.retry import Retries
 from daemon.settle import Settler, Sign
 from daemon.vitals import board as board_module
 from daemon.vitals.board import Board, Waiting
+from daemon.vitals.cli import exit_code
 from daemon.vitals.tally import BOUNDS_S, Tally
 from daemon.vitals.words import lasting, status_line
 from tests.daemon.support import HandClock, identity, write
@@ -139,3 +140,14 @@ def test_what_settles_waits_since_it_was_noticed(tmp_path: Path) -> None:
     settler.see(tmp_path / "a.jpg", identity(), Sign.FOUND, 3.0)
     settler.see(tmp_path / "a.jpg", identity(size=11), Sign.CLOSED, 8.0)
     assert list(settler.since_s().values()) == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        (["ready"], 0), (["ready", "ready"], 0), (["degraded"], 3), (["degraded", "ready"], 3), (["paused"], 1),
+        (["stuck", "degraded"], 1), (["degraded", "not running"], 1), (["ready", "starting"], 1),
+    ],
+)  # fmt: skip
+def test_the_exit_code_of_status_is_that_of_the_worst_daemon(states: list[str], code: int) -> None:
+    assert exit_code(states) == code
