@@ -32,7 +32,7 @@ MOST_BYTES_A_PIXEL = 20
 CPU_S = 120
 WALL_S = 180.0
 _PIXELS, _FAULT = b"P", b"F"
-_PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1
 
 
 class StoppedError(Exception):
@@ -87,19 +87,24 @@ class Alone:
                 self._child.kill()
 
     def _started(self, geometry: Geometry, memory_bytes: int) -> "subprocess.Popen[bytes]":
-        words = [sys.executable, "-P", "-m", "daemon.alone", geometry.mode, str(geometry.size_px), str(memory_bytes)]
+        words = ["daemon.alone", geometry.mode, str(geometry.size_px), str(memory_bytes)]
         with self._lock:
             if self._stopped:
                 raise StoppedError
-            self._child = subprocess.Popen(
-                words,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                process_group=0,  # a Ctrl-C is for the daemon, and not for the photo
-            )
+            self._child = started(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             return self._child
+
+
+def started(words: list[str], *, stdin: int, stdout: int) -> "subprocess.Popen[bytes]":
+    """Start a module of ours, the first of the words, as a child process that is given the others."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", *words],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        process_group=0,  # a Ctrl-C is for the daemon, and not for the photo
+    )
 
 
 def _understood(answer: bytes, code: int, geometry: Geometry) -> Pixels:
@@ -118,10 +123,10 @@ def _understood(answer: bytes, code: int, geometry: Geometry) -> Pixels:
 
 def _main() -> None:
     mode, size_px, memory_bytes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # end with the daemon, however that ends
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # end with the daemon, however that ends
     geometry = Geometry("letterbox" if mode == "letterbox" else "stretch", size_px)
     data = sys.stdin.buffer.read()
-    _limit(memory_bytes)
+    limit(memory_bytes, CPU_S)
     try:
         answer = _PIXELS + to_input(data, geometry).tobytes()
     except PhotoError as fault:
@@ -165,12 +170,14 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
-def _limit(memory_bytes: int) -> None:
-    """Bound what comes from here on: address space beyond today's, processor time, no core file."""
+def limit(memory_bytes: int, cpu_s: int | None = None) -> None:
+    """Bound what comes from here on: address space beyond today's, processor time if given, no core file."""
     with suppress(OSError):  # if memory runs out all the same, the kernel shall take this process and not the daemon
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     held_bytes = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    limits = {resource.RLIMIT_AS: held_bytes + memory_bytes, resource.RLIMIT_CPU: CPU_S, resource.RLIMIT_CORE: 0}
+    limits = {resource.RLIMIT_AS: held_bytes + memory_bytes, resource.RLIMIT_CORE: 0}
+    if cpu_s is not None:
+        limits[resource.RLIMIT_CPU] = cpu_s
     for what, limit in limits.items():
         with suppress(OSError, ValueError):  # a stricter limit is in force already
             resource.setrlimit(what, (limit, limit))

@@ -9,21 +9,28 @@ import os
 import stat
 import time
 from pathlib import Path
+from typing import Protocol
 
 from contract.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
-from contract.geometry import Geometry
+from contract.geometry import Geometry, Pixels
 from daemon.alone import StoppedError
 from daemon.beneath import open_photo
 from daemon.companions import WAITS, is_companion
-from daemon.guard import Guard
 from daemon.photo import Identity, Photo
 from daemon.scan import close
 
 MAX_FILE_BYTES = 1 << 29
 
 
-def decode(photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
+class Decoder(Protocol):
+    """What makes pixels of bytes, with more or less care."""
+
+    def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
+        """Return the network's input, or raise PhotoError or StoppedError."""
+
+
+def decode(photo: Photo, geometry: Geometry, wall_s: float, guard: Decoder) -> None:
     """Fill in `pixels` and `sha256`, or `fault`; neither when the daemon ends first.
 
     Args:

@@ -23,15 +23,31 @@ HANG_S = 120.0
 MAX_VERDICTS = 1024
 
 
+def pixels_here(data: bytes, geometry: Geometry) -> Pixels:
+    """Return the network's input, uint8 [size_px, size_px, 3], of a picture that is not large.
+
+    Raises:
+        PhotoError: it cannot be read; for `Reason.TOO_LARGE` it may be alone.
+    """
+    width, height = webp_size(data) or (0, 0)
+    if width * height > HERE_PIXELS:
+        raise PhotoError(Reason.TOO_LARGE, f"{width} x {height} is more than is decoded beside others")
+    return to_input(data, geometry, HERE_PIXELS)
+
+
 class Guard:
     """Decodes photos for several threads.
+
+    Attributes:
+        notes: what is in the decoder.
+        decoded: whether any photo has left it.
 
     Args:
         notes: what is in the decoder.
     """
 
     def __init__(self, notes: Notes) -> None:
-        self._notes = notes
+        self.notes = notes
         self._alone = Alone()
         self._turn = threading.Lock()  # one child at a time, so that their memory does not add up
         self._verdicts: OrderedDict[Path, tuple[Identity, PhotoError]] = OrderedDict()
@@ -46,8 +62,7 @@ class Guard:
             PhotoError: it cannot be read. What was found out alone is not found out anew while the file is the same.
             StoppedError: the daemon ends.
         """
-        width, height = webp_size(data) or (0, 0)
-        if not self._notes.deaths(photo.path) and width * height <= HERE_PIXELS:
+        if not self.notes.deaths(photo.path):
             try:
                 return self._pixels_here(photo, data, geometry)
             except PhotoError as fault:
@@ -82,20 +97,20 @@ class Guard:
             self._watch.join()
 
     def _pixels_here(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
-        self._notes.begin(photo.path, here=True)
+        self.notes.begin(photo.path, here=True)
         try:
-            pixels = to_input(data, geometry, HERE_PIXELS)
+            pixels = pixels_here(data, geometry)
             self.decoded = True
             return pixels
         finally:
-            self._notes.end(photo.path, cleared=True)
+            self.notes.end(photo.path, cleared=True)
 
     def _pixels_alone(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
         # If the process dies while its child decodes, as where one limit of memory holds for both, the next child gets
         # half. A photo that was only near when somebody killed the process has enough with the least.
-        halved = max(0, self._notes.deaths(photo.path) - 1)
+        halved = max(0, self.notes.deaths(photo.path) - 1)
         with self._turn:
-            self._notes.begin(photo.path, here=False)
+            self.notes.begin(photo.path, here=False)
             cleared = False
             try:
                 pixels = self._alone.to_input(data, geometry, max(LEAST_MEMORY_BYTES, MEMORY_BYTES >> halved))
@@ -105,11 +120,11 @@ class Guard:
                 cleared = not isinstance(fault, DiedError)
                 raise
             finally:
-                self._notes.end(photo.path, cleared=cleared)
+                self.notes.end(photo.path, cleared=cleared)
 
     def _look(self, hung: Callable[[Path], None]) -> None:
         while not self._done.wait(HANG_S / 16):
-            longest = self._notes.longest()
+            longest = self.notes.longest()
             if longest is not None and longest[1] > HANG_S:
                 hung(longest[0])
                 return

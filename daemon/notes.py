@@ -55,17 +55,18 @@ class Notes:
                 self._began_s[path] = time.monotonic()
         self._write(suspect, path, now=True)
 
-    def end(self, path: Path, *, cleared: bool) -> None:
-        """Note that it has left the decoder; unless it is cleared, it stays a suspect."""
+    def end(self, path: Path, *, cleared: bool, died: bool = False) -> None:
+        """Note that it has left the decoder; unless it is cleared, it stays a suspect, of a death more if `died`."""
+        suspect = self._suspects[path]
+        suspect.deaths = min(suspect.deaths + died, _MAX_DEATHS)
+        if cleared:
+            self._erase(suspect.slot)  # before another thread may have its place
+        else:
+            self._write(suspect, path, now=False)
         with self._lock:
-            suspect = self._suspects[path]
             self._began_s.pop(path, None)
             if cleared:
                 del self._suspects[path]
-        if cleared:
-            self._erase(suspect.slot)
-        else:
-            self._write(suspect, path, now=False)
 
     def longest(self) -> tuple[Path, float] | None:
         """Return the photo that is longest in this process's decoder, and for how many seconds; None if none is."""

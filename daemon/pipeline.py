@@ -19,6 +19,7 @@ from contract.errors import GpuError, GpuMemoryError
 from daemon.buckets import BUCKETS, Buckets
 from daemon.classify import classify
 from daemon.clock import Clock
+from daemon.crew.crew import Crew
 from daemon.decode import decode
 from daemon.filer import Filer
 from daemon.guard import Guard
@@ -54,6 +55,7 @@ class Pipeline:
         buckets: batch sizes on CUDA, as far as they are known to fit.
         gpu_lost: called when nothing runs on the GPU in this process any more, with whether it had worked before;
             not while it stops, when the error ends it.
+        crew: child processes in which the reading threads decode, if they do not themselves.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Pipeline:
         board: Board | None = None,
         buckets: Buckets | None = None,
         gpu_lost: Callable[[GpuError, bool], None] | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self._intake = intake
         self._models = models
@@ -81,6 +84,7 @@ class Pipeline:
         self._look = look
         self._buckets = buckets or Buckets(clock)
         self._gpu_lost = gpu_lost
+        self._crew = crew
         self._classified = False
         # Enough for the readers, while as many as are filed together are gathered, and others are filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
@@ -97,6 +101,8 @@ class Pipeline:
         """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""
         self._stopping.set()
         self._guard.stop()
+        if self._crew is not None:
+            self._crew.stop()
         self._intake.wake()
 
     def wake(self) -> None:
@@ -107,6 +113,8 @@ class Pipeline:
         """Work until `stop` is called; with `once`, until all that lies in the inbox has been dealt with."""
         with ExitStack() as stack:
             stack.callback(self._intake.close)
+            if self._crew is not None:
+                stack.callback(self._crew.close)
             line = Gathering(FILE_TOGETHER, self._has_backlog, GATHER_S)
             file = self._stage(stack, "file", self._filer.file, self._finish, line)
             read = self._reading_stages(stack, file)
@@ -115,6 +123,8 @@ class Pipeline:
                 beats.begin()
                 if self._look is not None:
                     self._look()
+                if self._crew is not None:
+                    self._crew.look()
                 wait_s = LOOK_UP_S if once else self._filer.pause.left_s(LOOK_UP_S)
                 room = self._free(once=once)
                 photos = self._intake.ready(room, wait_s, 0 if self._filer.pause.reason else FILE_TOGETHER)
@@ -146,7 +156,9 @@ class Pipeline:
         for photo in photos:
             stamp(photo, serving)
             photo.times_ms["wait"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
-            decode(photo, serving.model.contract.geometry, self._clock.wall_s(), self._guard)
+            geometry, wall_s = serving.model.contract.geometry, self._clock.wall_s()
+            if self._crew is None or not self._crew.decode(photo, geometry, wall_s, self._has_backlog):
+                decode(photo, geometry, wall_s, self._guard)
 
     def _infer(self, photos: list[Photo]) -> None:
         try:
@@ -183,7 +195,7 @@ class Pipeline:
         self._leave(photos)  # before the note that wakes the intake: it would go back to sleep without room
         self._intake.give_back(photos)
 
-    def _has_backlog(self, announced: bool) -> bool:
+    def _has_backlog(self, announced: bool = False) -> bool:
         """Tell whether each reader has a next photo waiting, so that others are sure to follow.
 
         One that was announced waits for such others alone, as in a burst: not for a backlog that a scan found.

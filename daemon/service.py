@@ -15,6 +15,7 @@ from daemon.buckets import Buckets
 from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.cores import usable_cores
+from daemon.crew.crew import crew_for
 from daemon.filer import Filer
 from daemon.guard import HANG_S, Guard
 from daemon.intake import Intake
@@ -209,6 +210,7 @@ def _pipeline(
     return Pipeline(
         intake, models, filer, guard, clock, cores=cores, done=report.photos, board=board, buckets=buckets,
         gpu_lost=gpu_lost, look=anew.look if anew else None,
+        crew=crew_for(settings.decode_in, cores, guard.notes, report.say),
     )  # fmt: skip
 
 

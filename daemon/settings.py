@@ -30,6 +30,7 @@ class Settings:
         gpu_memory: MB of the GPU's memory that the model may take; 0 for all there is.
         give_up_after: seconds.
         workers: threads that read photos; 0 for as many as there are usable cores.
+        decode_in: whether those decode themselves, or each in a child process of its own.
     """
 
     inbox: Path
@@ -45,6 +46,7 @@ class Settings:
     review_below: Literal["off", "auto"] | float
     give_up_after: float
     workers: int
+    decode_in: Literal["auto", "threads", "processes"]
     quiet: bool
     as_json: bool
     log_format: Literal["text", "keyvalue", "json"] = "text"
@@ -146,6 +148,10 @@ _OPTIONS = (
     click.option(
         "--workers", type=click.IntRange(min=0), default=0, show_default="one a core",
         help="Threads that read photos.",
+    ),
+    click.option(
+        "--decode-in", type=click.Choice(["auto", "threads", "processes"]), default="auto", show_default=True,
+        help="Decode in the daemon's threads, or in a child process each; auto: processes for a backlog on many cores.",
     ),
     click.option("--quiet", is_flag=True, help="No line for a photo that is filed."),
     click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output."),

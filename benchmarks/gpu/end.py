@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,11 @@ def sorted_(bench: Bench, folder: Path, *options: str) -> dict[str, Any]:
     return told
 
 
+def sorted_with(bench: Bench, way: str, folder: Path) -> dict[str, Any]:
+    """The same with readers that decode in threads, or in processes."""
+    return sorted_(bench, folder, "--quiet", "--decode-in", way)
+
+
 def latency(bench: Bench, times: int) -> dict[str, Any]:
     """Milliseconds from a lone photo's drop until it is seen under its class, one at a time, a moment apart."""
     folder = bench.folder / f"latency-{time.monotonic_ns()}"
@@ -132,8 +138,10 @@ def run(bench: Bench) -> None:
     measures: dict[str, Callable[[Path], Any]] = {
         "bound, threads": lambda folder: bound(folder / "inbox", processes=False),
         "bound, processes": lambda folder: bound(folder / "inbox", processes=True),
-        f"sort on {bench.device}": lambda folder: sorted_(bench, folder, "--quiet"),
-        "sort on the CPU": lambda folder: sorted_(on_cpu, folder, "--quiet"),
+        f"sort on {bench.device}, threads": partial(sorted_with, bench, "threads"),
+        f"sort on {bench.device}, processes": partial(sorted_with, bench, "processes"),
+        "sort on the CPU, threads": partial(sorted_with, on_cpu, "threads"),
+        "sort on the CPU, processes": partial(sorted_with, on_cpu, "processes"),
     }
 
     def with_workers(many: int) -> Callable[[Path], Any]:

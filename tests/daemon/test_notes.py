@@ -4,6 +4,8 @@ import os
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from daemon.notes import Notes
 from tests.daemon.support import write
 
@@ -79,3 +81,22 @@ def test_who_is_in_the_decoder_of_this_process_can_be_asked(tmp_path: Path) -> N
         assert longest is not None
         assert longest[0].name == "first"
         assert 0 <= longest[1] < 60
+
+
+def test_a_note_is_not_wiped_with_that_of_the_photo_that_left_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes, leaves, comes = (write(tmp_path / name, b"") for name in ("decoding", "leaves.jpg", "comes.jpg"))
+    real = Notes._erase
+
+    def meanwhile(self: Notes, slot: int) -> None:
+        monkeypatch.undo()
+        self.begin(comes, here=True)  # as another thread does
+        real(self, slot)
+
+    with closing(Notes(notes)) as one:
+        one.begin(leaves, here=True)
+        monkeypatch.setattr(Notes, "_erase", meanwhile)
+        one.end(leaves, cleared=True)
+    with closing(Notes(notes)) as after:
+        assert (after.deaths(leaves), after.deaths(comes)) == (0, 1)

@@ -133,7 +133,7 @@ def test_a_photo_that_hangs_the_decoder_is_failed_by_the_same_process_started_an
 def test_a_decoder_that_hangs_in_every_photo_starts_anew_a_few_times_and_then_ends(
     tmp_path: Path, poisoned: dict[str, str]
 ) -> None:
-    arguments = (*options(tmp_path), "--workers", "6")
+    arguments = (*options(tmp_path), "--workers", "6", "--decode-in", "threads")
     for number in range(20):
         write(tmp_path / "in" / f"{number}.ppm", poison(f"sleep {number}"))
     with daemon(*arguments, env=poisoned) as running:
@@ -226,7 +226,7 @@ def test_where_no_process_can_be_started_a_suspect_waits_and_stays_one(
     data = plain("red")
     photo = Photo(write(tmp_path / "a.jpg", data), identity_of(tmp_path / "a.jpg"), 0.0)
     with opened_guard(tmp_path / "decoding") as guard:
-        guard._notes.begin(photo.path, here=True)  # and then it died
+        guard.notes.begin(photo.path, here=True)  # and then it died
     monkeypatch.setattr("sys.executable", str(tmp_path / "no python"))
     with opened_guard(tmp_path / "decoding") as guard:
         for _ in range(2):
@@ -235,7 +235,7 @@ def test_where_no_process_can_be_started_a_suspect_waits_and_stays_one(
             assert caught.value.reason is Reason.UNREADABLE
         monkeypatch.undo()
         assert (guard.pixels(photo, data, SMALL) == to_input(data, SMALL)).all()
-        assert guard._notes.deaths(photo.path) == 0
+        assert guard.notes.deaths(photo.path) == 0
 
 
 def test_a_stop_ends_the_process_that_decodes_alone(monkeypatch: pytest.MonkeyPatch) -> None:

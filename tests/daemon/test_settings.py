@@ -38,6 +38,10 @@ TABLE: list[tuple[str, str, tuple[str, str, str], tuple[Any, ...]]] = [
     ("review-below", "review_below", ("0.5", "auto", "0.25"), (0.5, "auto", 0.25, "off")),
     ("give-up-after", "give_up_after", ("1.5", "2", "3"), (1.5, 2.0, 3.0, 60.0)),
     ("workers", "workers", ("1", "2", "3"), (1, 2, 3, 0)),
+    (
+        "decode-in", "decode_in", ("threads", "processes", '"threads"'),
+        ("threads", "processes", "threads", "auto"),
+    ),
     ("quiet", "quiet", ("", "0", "true"), (True, False, True, False)),
     ("json", "as_json", ("", "0", "true"), (True, False, True, False)),
     ("log-format", "log_format", ("json", "keyvalue", '"json"'), ("json", "keyvalue", "json", "text")),
