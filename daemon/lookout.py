@@ -19,6 +19,8 @@ RESCAN_S = 2.0
 RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100
 """Least time between two scans, as a multiple of how long one takes: without a watch, at most 5 % of a core."""
 
+FOLDERS_STAY = "the inbox holds folders, which are not looked into: --recursive does that"
+
 Say = Callable[[str], None]
 Check = Callable[[], None]
 
@@ -154,14 +156,20 @@ class Lookout:
 
     def _names(self) -> Iterator[Path]:
         unread: list[str] = []
+        passed: list[Path] = []
+
+        def pass_by(folder: Path) -> None:
+            if not passed and self._sieve.would_enter(folder):
+                passed.append(folder)
 
         def note(folder: Path, error: OSError) -> None:
             if not isinstance(error, FileNotFoundError) and len(unread) < 3:
                 unread.append(f"{printable(folder)} ({error.strerror})")
 
         try:
-            yield from scan(self._sieve, enter=self._enter, unread=note)
+            yield from scan(self._sieve, enter=self._enter, passed=pass_by, unread=note)
             self._tell("scan", "", "the inbox can be read again")
+            self._tell("passed", FOLDERS_STAY if passed else "", "")
             self._tell("folders", f"left out, for they cannot be read: {', '.join(unread)}" if unread else "", "")
             self._end_round()
         except OSError as error:

@@ -66,7 +66,12 @@ def _nothing(*_: object) -> None:
 
 
 def scan(
-    sieve: Sieve, start: Path | None = None, *, enter: Enter = _nothing, unread: Unread = _nothing
+    sieve: Sieve,
+    start: Path | None = None,
+    *,
+    enter: Enter = _nothing,
+    passed: Enter = _nothing,
+    unread: Unread = _nothing,
 ) -> Iterator[Path]:
     """Yield what may be photos: regular files in the inbox, without links and what the sieve holds back.
 
@@ -77,6 +82,7 @@ def scan(
         sieve: of the inbox; it also says whether folders are entered.
         start: the inbox, or a folder in it.
         enter: called for each folder just before it is listed.
+        passed: called for each folder inside that is not looked into because none is.
         unread: called for each folder inside that cannot be listed.
 
     Raises:
@@ -96,7 +102,7 @@ def scan(
             if any(itself == above for above, _ in way):
                 continue
             enter(folder)
-            yield from _files(sieve, folder, inner)
+            yield from _files(sieve, folder, inner, passed)
         except OSError as error:
             if folder == start:
                 raise
@@ -105,12 +111,15 @@ def scan(
         way.append((itself, inner))
 
 
-def _files(sieve: Sieve, folder: Path, inner: list[Path]) -> Iterator[Path]:
+def _files(sieve: Sieve, folder: Path, inner: list[Path], passed: Enter) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         for entry in entries:
             path = folder / entry.name
             if entry.is_file(follow_symlinks=False):
                 if sieve.takes(path):
                     yield path
-            elif sieve.recursive and entry.is_dir(follow_symlinks=False) and sieve.enters(path):
-                inner.append(path)
+            elif entry.is_dir(follow_symlinks=False):
+                if not sieve.recursive:
+                    passed(path)
+                elif sieve.enters(path):
+                    inner.append(path)

@@ -54,11 +54,15 @@ class Sieve:
         return not self._has_paths or not self._paths.match(str(path.relative_to(self.inbox)).lower())
 
     def enters(self, folder: Path) -> bool:
-        """Tell whether a folder inside the inbox is looked into.
+        """Tell whether a folder inside the inbox is looked into."""
+        return self.recursive and self.would_enter(folder)
+
+    def would_enter(self, folder: Path) -> bool:
+        """Tell whether a folder inside the inbox is looked into where any are.
 
         A folder with a marker is the root of another inbox or output, and `_failed` and its like are what an output
         holds: what lies there has been dealt with.
         """
-        if not self.recursive or folder.name in _OURS or not self.takes(folder):
+        if folder.name in _OURS or not self.takes(folder):
             return False
         return folder not in self._left_out and not os.path.lexists(folder / MARKER)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.intake import Intake
+from daemon.lookout import FOLDERS_STAY
 from daemon.photo import Photo
 from daemon.scan import scan
 from daemon.settle import Sign
@@ -115,6 +116,20 @@ def test_a_folder_inside_that_may_not_be_read_is_said_once_and_the_others_are_fi
     assert "closed (Permission denied)" in done.stderr
     assert [Path(name).name for name in tree(stranger.folder / "out")] == ["b.jpg"]
     assert tree(stranger.folder / "in") == {"closed/a.jpg": plain("red")}
+
+
+def test_that_folders_are_not_looked_into_is_said_once_and_not_of_junk_nor_of_an_output(tmp_path: Path) -> None:
+    for name in ("@eaDir", ".cache", "out"):
+        put(tmp_path / "in" / name / "a.jpg")
+    said: list[str] = []
+    sieve = Sieve(tmp_path / "in", left_out=[tmp_path / "in" / "out"])
+    one = Intake(sieve, HandClock(), said.append, watch=False)  # type: ignore[arg-type]
+    for name, wanted in {"#recycle": [], "holiday": [FOLDERS_STAY], "wedding": [FOLDERS_STAY]}.items():
+        put(tmp_path / "in" / name / "b.jpg")
+        one.hints_lost()  # so that it scans at once
+        assert one.ready(1, 0.0) == []
+        assert said == wanted, name
+    one.close()
 
 
 @contextmanager
