@@ -79,7 +79,8 @@ def _lines(inbox: Path | None, record: Record) -> Iterator[tuple[str, str]]:
     if intent.mode is not Mode.MOVE:
         yield "mode", intent.mode.value
     if intent.label:
-        yield "class", f"{intent.label} {intent.probability:.4f}, review below {intent.threshold:.4f}"
+        review = f"review below {intent.threshold:.4f}" if intent.threshold else "review off"
+        yield "class", f"{intent.label} {intent.probability:.4f}, {review}"
     if intent.top:
         yield "most probable", ", ".join(f"{label} {probability:.4f}" for label, probability in intent.top.items())
     if intent.reason:
