@@ -19,7 +19,7 @@ from daemon.sieve import Sieve
 from daemon.vitals.board import Waiting
 
 MAX_WAITING = 4096
-"""Files under observation or ready: the rest is left to the scan."""
+"""Files under observation or ready, and as many again that were announced: the rest is left to the scan."""
 NAMES_AT_ONCE = 64
 """After so many names a scan lets pass what was announced, which would else wait for all that stays in the inbox."""
 _WAKE = None
@@ -184,7 +184,9 @@ class Intake:
             if sign is not Sign.FOUND:
                 self._under_way[path] = sign  # another file may stand there once this one is filed
             return
-        if self._waiting() >= MAX_WAITING and path not in self._settler:
+        # What is announced has room of its own, or it would wait for a large backlog that was found.
+        most = MAX_WAITING if sign is Sign.FOUND else 2 * MAX_WAITING
+        if self._waiting() >= most and path not in self._settler:
             self._lookout.ask()
             return
         seen, now_s = look_closely_at(path), self._clock.monotonic_s()

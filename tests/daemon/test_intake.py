@@ -102,6 +102,21 @@ def test_what_is_announced_goes_before_what_was_found(inbox: Path) -> None:
         assert photos[0].path.name == "new.jpg"
 
 
+def test_what_is_announced_goes_first_however_large_the_backlog_that_was_found(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "MAX_WAITING", 8)
+    for number in range(50):
+        write(inbox / f"old {number}.jpg", b"x")
+    with world(inbox) as one:
+        one.intake.ready(0, 0.0)
+        one.clock.turn(0.3)
+        one.intake.ready(0, 0.0)
+        assert one.intake._waiting() == 8
+        one.intake.hint(write(inbox / "new.jpg", b"x"), Sign.MOVED_IN)
+        assert one.intake.ready(3, 0.0)[0].path.name == "new.jpg"
+
+
 def test_what_is_announced_does_not_wait_for_the_scan_to_be_through(inbox: Path) -> None:
     for number in range(5 * NAMES_AT_ONCE):
         write(inbox / f"stays {number}.jpg", b"x")
@@ -164,7 +179,7 @@ def test_never_more_names_are_held_than_the_limit_and_each_of_ten_thousand_comes
         got: list[str] = []
         for _ in range(2_000):
             photos = one.intake.ready(64, 0.0)
-            assert one.intake._waiting() <= MAX_WAITING
+            assert one.intake._waiting() <= (2 if announced else 1) * MAX_WAITING
             got += [photo.path.name for photo in photos]
             for photo in photos:
                 one.give_back(photo)

@@ -1,6 +1,7 @@
 """What tests/house/test_readme.py does with each command that the README shows, by the whole line."""
 
 RUN = (
+    "phototriage sort --inbox inbox --output sorted --dry-run",
     "phototriage inspect",
     "phototriage train photos --output run",
     "phototriage convert run --output model.onnx",
@@ -18,8 +19,8 @@ LISTED = {
     "make run": "installs from the network and runs until stopped; `phototriage watch`, which it ends in, is run",
     "make demo": "installs from the network; `phototriage demo`, which it ends in, has a test of its own",
     "make test": "is what runs this test",
-    "sudo phototriage service install photos --inbox /srv/photos/inbox --output /srv/photos/sorted": "changes the "
-    "machine; tests/daemon/service installs on one of its own",
+    'sudo "$(command -v phototriage)" service install photos --inbox inbox --output sorted': "changes the machine; "
+    "tests/daemon/service installs on one of its own",
     "phototriage status": "ends with 1 where no daemon is at work, as here; tests/daemon/test_status.py asks",
 }
 """Left out, with the reason."""
