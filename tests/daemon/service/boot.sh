@@ -12,6 +12,9 @@ mount -t tmpfs phototriage-test "$folder"
 mkdir "$folder/upper" "$folder/work" "$root"
 mount -t overlay -o "lowerdir=/,upperdir=$folder/upper,workdir=$folder/work" phototriage-test "$root"
 
+# What phototriage keeps on this machine, and what its users set, is none of the inner one's: it starts as a new one.
+rm -rf "$root"/{etc,var/lib,root/.config,root/.local/state}/phototriage "$root"/etc/systemd/system/phototriage*
+
 mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"

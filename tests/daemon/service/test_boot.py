@@ -13,6 +13,11 @@ from tests.daemon.support import HASTY, encoded, unique, wait_until
 pytestmark = pytest.mark.system(*TOOLS, root=True)
 
 
+def test_a_machine_is_new_whatever_was_sorted_and_installed_on_the_one_around_it(booted: Machine) -> None:
+    assert "There is no ledger" in booted.phototriage("status", check=False).stderr
+    assert not booted.run("systemctl", "list-unit-files", "phototriage@*.service", "--no-legend", check=False).stdout
+
+
 def test_a_photo_is_filed_by_a_rename_and_a_killed_service_comes_back_for_the_next(booted: Machine, alice: str) -> None:
     service = Service(booted, alice, f"/srv/{alice}")
     inode = service.drop("first.jpg", 1)
