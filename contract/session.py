@@ -6,7 +6,8 @@ at the start and in the middle of a run; here a fallback is either refused or sa
 
 import hashlib
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -79,7 +80,7 @@ def open_model(
     """Open a model file, check every line of its contract and replay its golden sample.
 
     Args:
-        source: path of an .onnx file, or its bytes.
+        source: path of an .onnx file, which errors then name, or its bytes.
         device: `auto` takes CUDA where a driver, a device and the libraries are; `cuda` refuses anything else.
         threads: of the CPU provider inside one call. One, with several callers, beats one caller with several.
         gpu_memory_mb: most that the model may take of the GPU's memory; 0 for all there is.
@@ -89,7 +90,23 @@ def open_model(
         ContractError: it breaks its contract, or has none.
         DeviceError: `cuda` was asked for and cannot be had.
     """
-    data = source if isinstance(source, bytes) else read_model(source)
+    if isinstance(source, bytes):
+        return _opened(source, device, threads, gpu_memory_mb)
+    data = read_model(source)
+    with naming(source):
+        return _opened(data, device, threads, gpu_memory_mb)
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Let errors about a model's bytes name the file that they were read from."""
+    try:
+        yield
+    except (ModelError, ContractError) as error:
+        raise type(error)(f"{printable(file)}: {error}") from error
+
+
+def _opened(data: bytes, device: Device, threads: int, gpu_memory_mb: int) -> Model:
     obstacle = cuda_obstacle() if device != "cpu" else ""
     if device != "cpu" and not obstacle:
         try:

@@ -33,7 +33,7 @@ from daemon.plan import Planner
 from daemon.report import Report, counted
 from daemon.roots import RootError, check_folders, check_roots, state_folder
 from daemon.rules import Rules, judge
-from daemon.scan import look_at, scan
+from daemon.scan import LeftOut, look_at, scan
 from daemon.settings import Settings
 from daemon.sieve import Sieve
 
@@ -64,7 +64,10 @@ def rehearse(settings: Settings) -> Report:
         ledger = stack.enter_context(closing(_copied(state_folder(inbox), copy)))
         guard = stack.enter_context(closing(Guard(stack.enter_context(closing(Notes(copy / NOTES))))))
         found = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
-        photos = [photo for photo in _found(found) if not ledger.known(photo.path, photo.identity)]
+        left_out = LeftOut(found)
+        photos = [photo for photo in _found(found, left_out) if not ledger.known(photo.path, photo.identity)]
+        for sentence in filter(None, (left_out.stay, left_out.unreadable)):
+            report.say(sentence)
         _read(photos, model, guard, settings.workers or usable_cores())
         _plan(photos, output, ledger, rules_for(settings, model))
     report.photos(photos)
@@ -91,8 +94,8 @@ def _copied(state: Path, folder: Path) -> Ledger:
     return Ledger(folder / LEDGER)
 
 
-def _found(sieve: Sieve) -> Iterator[Photo]:
-    for path in scan(sieve):
+def _found(sieve: Sieve, left_out: LeftOut) -> Iterator[Photo]:
+    for path in scan(sieve, passed=left_out.passed, unread=left_out.unread):
         identity = look_at(path)
         if identity is not None:
             yield Photo(path, identity, 0.0, relpath=path.parent.relative_to(sieve.inbox))

@@ -1,6 +1,8 @@
-"""`phototriage explain FILE`: the whole story of one photo, known by where it lies, where it lay, or its content."""
+"""`phototriage explain FILE`: the story of one photo, known by where it lies, where it lay, its content, or its id."""
 
 import json
+import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,10 +15,12 @@ from contract.text import printable
 from daemon.history import Told, facts
 from daemon.ledgers import find_ledgers, reading, root_of
 from daemon.photo import Identity, Mode
-from daemon.records import MOVED, Record, about
+from daemon.records import MOVED, Record, about, of_id
 from daemon.same import sha256_of
 from daemon.vitals.log import photo_id
 from daemon.when import local
+
+_ID = re.compile("[0-9a-f]{10}")
 
 
 class UnknownPhotoError(PhototriageError):
@@ -27,22 +31,25 @@ def stories(file: Path, inbox: Path | None) -> list[Told]:
     """Return all rows of a photo, ledger by ledger, oldest first.
 
     Args:
-        file: a path, present or past.
+        file: a path, present or past; or the id of a photo in the log, if nothing of that name lies here.
         inbox: whose ledger; None for all that are found.
 
     Raises:
         UnknownPhotoError: there are none.
     """
     place = file.parent.resolve() / file.name
+    is_id = _ID.fullmatch(str(file)) is not None and not os.path.lexists(file)
     sha256 = _content(place)
     told: list[Told] = []
     ledgers = find_ledgers(inbox)
     for ledger in ledgers:
         with reading(ledger) as connection:
             root = root_of(connection, "inbox")
-            told += [(root, record) for record in about(connection, place, sha256)]
+            rows = of_id(connection, str(file)) if is_id else about(connection, place, sha256)
+            told += [(root, record) for record in rows]
     if not told:
         looked = "by its path and its content" if sha256 else "by its path alone, for no file can be read there"
+        looked = "as an id of the log, for no file of that name is here" if is_id else looked
         where = ", ".join(map(printable, ledgers))
         raise UnknownPhotoError(f"Nothing is known of {printable(file)}. It was looked for {looked}, in {where}.")
     return told

@@ -11,15 +11,13 @@ from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.clock import Clock
 from daemon.ground import Ground, survey
-from daemon.scan import scan
+from daemon.scan import LeftOut, scan
 from daemon.sieve import Sieve
 from daemon.watch import Report, Watcher, watch_fault
 
 RESCAN_S = 2.0
 RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100
 """Least time between two scans, as a multiple of how long one takes: without a watch, at most 5 % of a core."""
-
-FOLDERS_STAY = "the inbox holds folders, which are not looked into: --recursive does that"
 
 Say = Callable[[str], None]
 Check = Callable[[], None]
@@ -155,22 +153,12 @@ class Lookout:
         self._tell("share", why and f"{why}: it is looked through every few seconds", "what arrives is announced")
 
     def _names(self) -> Iterator[Path]:
-        unread: list[str] = []
-        passed: list[Path] = []
-
-        def pass_by(folder: Path) -> None:
-            if not passed and self._sieve.would_enter(folder):
-                passed.append(folder)
-
-        def note(folder: Path, error: OSError) -> None:
-            if not isinstance(error, FileNotFoundError) and len(unread) < 3:
-                unread.append(f"{printable(folder)} ({error.strerror})")
-
+        left = LeftOut(self._sieve)
         try:
-            yield from scan(self._sieve, enter=self._enter, passed=pass_by, unread=note)
+            yield from scan(self._sieve, enter=self._enter, passed=left.passed, unread=left.unread)
             self._tell("scan", "", "the inbox can be read again")
-            self._tell("passed", FOLDERS_STAY if passed else "", "")
-            self._tell("folders", f"left out, for they cannot be read: {', '.join(unread)}" if unread else "", "")
+            self._tell("passed", left.stay, "")
+            self._tell("folders", left.unreadable, "")
             self._end_round()
         except OSError as error:
             inbox = printable(self._sieve.inbox)

@@ -82,12 +82,14 @@ def history(
 def explain(ctx: click.Context, inbox: Path | None, file: Path, as_json: bool) -> None:
     """Tell all that is known of one photo: why it is where it is, and what happened since.
 
-    FILE is where it lies now, where it lay once, or any copy of it: it is known by its content too.
+    FILE is where it lies now, where it lay once, or any copy of it: it is known by its content too. The id by which the
+    log and `history --json` call a photo will do as well.
 
     \b
     Examples:
       phototriage explain ~/sorted/sea/IMG_1.jpg
       phototriage explain ~/inbox/IMG_1.jpg --json | jq .top
+      phototriage explain 3f0c1b9a7e
     """
     from daemon.explain import print_story, print_story_json, stories
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from daemon import schema
 from daemon.intent import Intent, intent_of
-from daemon.photo import Outcome
+from daemon.photo import Identity, Outcome
+from daemon.vitals.log import photo_id
 
 MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
 """States of photos that lie in the output, as far as the ledger knows."""
@@ -106,16 +107,26 @@ def about(connection: sqlite3.Connection, path: Path, sha256: str) -> list[Recor
         sha256: of the file that lies there now, or empty.
     """
     place = os.fsencode(path)
-    hashes = {sha256} | {
-        row["sha256"]
-        for row in connection.execute(
-            "SELECT DISTINCT sha256 FROM photos WHERE source = ? OR destination = ?", (place, place)
-        )
-    }
-    marks = ", ".join("?" * len(hashes))
+    return _and_the_same_content(connection, "source = ? OR destination = ?", (place, place), sha256)
+
+
+def of_id(connection: sqlite3.Connection, wanted: str) -> list[Record]:
+    """Return all rows of a photo, oldest first: that the log calls so, or have its content.
+
+    No row holds the id, so all are read: about 3 s for a million.
+    """
+    connection.create_function("photo_id", 4, lambda *row: photo_id(Identity(*map(int, row))), deterministic=True)
+    return _and_the_same_content(connection, "photo_id(device, inode, size, mtime_ns) = ?", (wanted,), "")
+
+
+def _and_the_same_content(
+    connection: sqlite3.Connection, condition: str, values: tuple[str | bytes, ...], sha256: str
+) -> list[Record]:
     rows = connection.execute(
-        f"{_COLUMNS} WHERE source = ? OR destination = ? OR (sha256 IN ({marks}) AND sha256 != '') ORDER BY id",
-        (place, place, *hashes),
+        f"WITH named AS MATERIALIZED (SELECT id, sha256 FROM photos WHERE {condition}) {_COLUMNS} "
+        "WHERE id IN (SELECT id FROM named) "
+        "OR (sha256 IN (SELECT sha256 FROM named UNION SELECT ?) AND sha256 != '') ORDER BY id",
+        (*values, sha256),
     )
     return [_record(row) for row in rows]
 

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from contract.text import printable
 from daemon.photo import Identity
 from daemon.sieve import MARKER, Sieve
 from daemon.statx import force_sync
 
-__all__ = ["MARKER", "close", "look_anew", "look_at", "look_closely_at", "scan"]
+__all__ = ["FOLDERS_STAY", "MARKER", "LeftOut", "close", "look_anew", "look_at", "look_closely_at", "scan"]
+
+FOLDERS_STAY = "the inbox holds folders, which are not looked into: --recursive does that"
 
 Unread = Callable[[Path, OSError], None]
 Enter = Callable[[Path], None]
@@ -59,6 +62,34 @@ def close(descriptor: int) -> None:
     """Close a file that was only read: that a share has an error to tell at this moment means nothing."""
     with suppress(OSError):
         os.close(descriptor)
+
+
+class LeftOut:
+    """Folders that one scan did not look into, and the sentences about them; `passed` and `unread` are for `scan`.
+
+    Attributes:
+        stay: what to say of folders that are not looked into because none is, or nothing.
+    """
+
+    def __init__(self, sieve: Sieve) -> None:
+        self.stay = ""
+        self._sieve = sieve
+        self._unread: list[str] = []
+
+    def passed(self, folder: Path) -> None:
+        """Note a folder that would hold photos if folders were looked into."""
+        if not self.stay and self._sieve.would_enter(folder):
+            self.stay = FOLDERS_STAY
+
+    def unread(self, folder: Path, error: OSError) -> None:
+        """Note a folder that cannot be listed; three of them are named."""
+        if not isinstance(error, FileNotFoundError) and len(self._unread) < 3:
+            self._unread.append(f"{printable(folder)} ({error.strerror})")
+
+    @property
+    def unreadable(self) -> str:
+        """What to say of folders that cannot be listed, or nothing."""
+        return f"left out, for they cannot be read: {', '.join(self._unread)}" if self._unread else ""
 
 
 def _nothing(*_: object) -> None:

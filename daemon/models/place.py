@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.errors import PhototriageError
-from contract.session import Model, open_model, read_model
+from contract.session import Model, naming, open_model, read_model
 from contract.text import printable
 from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 from daemon.ledger import migrate
@@ -54,7 +54,9 @@ def use(file: Path, state: Path) -> Entry:
     """
     data = read_model(file)
     try_apart(file)
-    model, now = open_model(data, "cpu"), _now(state)
+    with naming(file):
+        model = open_model(data, "cpu")
+    now = _now(state)
     if now.inbox is not None and now.output is not None:
         folders = (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
         check_folders(now.inbox, now.output, folders)

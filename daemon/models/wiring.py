@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from contract.session import Model, open_model
+from contract.session import Model, open_model, read_model
 from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
@@ -20,13 +20,13 @@ from daemon.settings import Settings
 from daemon.vitals.board import Board
 
 
-def fit_model(settings: Settings, inbox: Path, output: Path, file: Path) -> Model:
+def fit_model(settings: Settings, inbox: Path, output: Path, source: Path | bytes) -> Model:
     """Open a model that may file from this inbox into this output.
 
     Raises:
         PhototriageError: it may not, and why.
     """
-    model = open_model(file, settings.device, gpu_memory_mb=settings.gpu_memory)
+    model = open_model(source, settings.device, gpu_memory_mb=settings.gpu_memory)
     check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
     check_layout(Layout(settings.layout), inbox, output)
     return model
@@ -47,7 +47,7 @@ def reloader(
 
     def opened(file: Path) -> Serving:
         try_apart(file)
-        model = fit_model(settings, inbox, output, file)
+        model = fit_model(settings, inbox, output, read_model(file))  # its refusal names the file already
         warm(model)
         return Serving(model, rules_for(settings, model), file)
 

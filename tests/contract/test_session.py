@@ -67,6 +67,16 @@ def test_hash_contract_and_session_come_from_one_read(tmp_path: Path) -> None:
     assert opened.contract.to_json() == contract_text(data)
 
 
+def test_a_file_that_is_refused_is_named_and_bytes_have_no_name(tmp_path: Path) -> None:
+    path = tmp_path / "half.onnx"
+    path.write_bytes(colour_model()[:-1])
+    with pytest.raises(ModelError) as caught:
+        open_model(path, "cpu")
+    assert str(caught.value).startswith(f"{path}: This is no model that onnxruntime opens")
+    with pytest.raises(ModelError, match=r"^This is no model"):
+        open_model(path.read_bytes(), "cpu")
+
+
 def test_the_provider_is_the_one_that_runs(model: Model) -> None:
     assert model.provider == "cpu"
     assert model.note == ""

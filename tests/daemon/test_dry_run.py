@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.photo import Mode, Outcome
+from daemon.scan import FOLDERS_STAY
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import model_file, plain, unique, write
 
@@ -70,6 +71,13 @@ def test_a_dry_run_beside_a_ledger_knows_what_was_dealt_with_and_leaves_it_as_it
     assert everything(*folders) == before
     result = ask("sort", "--inbox", house.inbox, "--output", house.output, "--model", model_file(tmp_path), "--dry-run")
     assert "nothing was touched: red 1\n" in result.stderr  # and no zeros
+
+
+def test_a_dry_run_says_which_folders_it_did_not_look_into(tmp_path: Path) -> None:
+    (tmp_path / "in" / "holiday").mkdir(parents=True)
+    where = ("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path), "--dry-run")
+    assert FOLDERS_STAY in ask("sort", *where).stderr
+    assert FOLDERS_STAY not in ask("sort", *where, "--recursive").stderr
 
 
 def test_the_sum_says_that_nothing_was_touched(words: list[str | Path]) -> None:

@@ -271,6 +271,40 @@ def test_a_link_is_explained_by_its_original(house: House) -> None:
     assert (row["mode"], row["now"]) == ("symlink", "it lies there unchanged")
 
 
+def test_a_photo_is_explained_by_its_id_in_the_log_with_all_that_has_its_content(full: House) -> None:
+    (row,) = told("history", "--state", "filed")
+    full.file("a copy.jpg", 9.0, sha256=row["sha256"])
+    (other,) = told("history", "--state", "review")
+    assert [found["path"] for found in told("explain", str(row["id"]))] == [
+        str(full.inbox / name) for name in ("a.jpg", "a copy.jpg")
+    ]
+    assert [found["path"] for found in told("explain", str(other["id"]))] == [str(full.inbox / "b.jpg")]
+    nobody = ask("explain", "0123456789")
+    assert nobody.exit_code == 1
+    assert "It was looked for as an id of the log, for no file of that name is here" in nobody.stderr
+
+
+def test_a_file_whose_name_could_be_an_id_is_the_file(
+    full: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row,) = told("history", "--state", "filed")
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / str(row["id"]), b"x")
+    assert "by its path and its content" in ask("explain", str(row["id"])).stderr
+
+
+def test_a_name_that_came_forty_thousand_times_is_explained(full: House) -> None:
+    with opened_ledger(full.path) as ledger:
+        columns = [row[1] for row in ledger._connection.execute("PRAGMA table_info(photos)") if row[1] != "id"]
+        values = ", ".join("printf('%064x', n)" if name == "sha256" else name for name in columns)
+        ledger._connection.execute(
+            f"WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 40000) "
+            f"INSERT INTO photos ({', '.join(columns)}) SELECT {values} FROM photos, count WHERE id = 1"
+        )
+    with reading(full.path) as connection:
+        assert len(records.about(connection, full.inbox / "a.jpg", "")) == 40_001
+
+
 def test_an_unknown_photo_is_said(full: House, tmp_path: Path) -> None:
     for path, how in (
         (tmp_path / "none.jpg", "by its path alone"),

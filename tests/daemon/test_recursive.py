@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from daemon.intake import Intake
-from daemon.lookout import FOLDERS_STAY
 from daemon.photo import Photo
-from daemon.scan import scan
+from daemon.scan import FOLDERS_STAY, scan
 from daemon.settle import Sign
 from daemon.sieve import MARKER, Sieve
 from daemon.watch import Watcher
