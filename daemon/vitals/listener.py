@@ -4,10 +4,10 @@ One thread serves all, and the watchdog hangs on that thread. So no call here bl
 long it may take are bounded, callers are few at a time, and an answer is made at most a few times a second.
 """
 
+import errno
 import select
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ PATIENCE_S = 2.0
 """How long a caller may take to ask and to read."""
 FRESH_S = 0.25
 """An answer is given again for so long."""
+DEAF_S = 1.0
+"""Nobody is heard for so long once a caller could not be taken, who stays at the door and would be tried on and on."""
+_NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 
 
@@ -57,19 +60,24 @@ class Listener:
         self._answer = answer
         self._callers: dict[int, _Caller] = {}
         self._fresh: dict[str, tuple[float, bytes]] = {}
+        self._hears_at_s = 0.0
 
     def interests(self) -> Iterator[tuple[int, int]]:
         """Yield the descriptors to wait for, and for what."""
-        yield self._place.socket.fileno(), select.POLLIN
+        if not self._hears_at_s:
+            yield self._place.socket.fileno(), select.POLLIN
         for number, caller in self._callers.items():
             yield number, select.POLLOUT if caller.answer else select.POLLIN
 
     def due_s(self) -> float:
         """Return when to call `tick`, on the monotonic clock."""
-        return min((caller.until_s for caller in self._callers.values()), default=float("inf"))
+        ends = [caller.until_s for caller in self._callers.values()]
+        return min([*ends, self._hears_at_s or float("inf")])
 
     def tick(self, now_s: float) -> None:
-        """Drop those whose time is over."""
+        """Drop those whose time is over, and hear others again."""
+        if self._hears_at_s <= now_s:
+            self._hears_at_s = 0.0
         for number in [number for number, caller in self._callers.items() if caller.until_s <= now_s]:
             self._drop(number)
 
@@ -87,12 +95,16 @@ class Listener:
         self._place.close()
 
     def _accept(self, now_s: float) -> None:
-        with suppress(OSError):  # gone again, or no descriptor is free: it may call again
+        try:
             caller, _ = self._place.socket.accept()
-            caller.setblocking(False)
-            if len(self._callers) >= CALLERS:
-                self._drop(next(iter(self._callers)))
-            self._callers[caller.fileno()] = _Caller(caller, now_s + PATIENCE_S)
+        except OSError as error:  # gone again, or no descriptor is free
+            if error.errno in _NO_ROOM:
+                self._hears_at_s = now_s + DEAF_S
+            return
+        caller.setblocking(False)
+        if len(self._callers) >= CALLERS:
+            self._drop(next(iter(self._callers)))
+        self._callers[caller.fileno()] = _Caller(caller, now_s + PATIENCE_S)
 
     def _get_on(self, caller: _Caller, now_s: float) -> bool:
         """Read or write what goes at once; False when the call is over."""

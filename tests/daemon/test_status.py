@@ -1,6 +1,8 @@
 """`phototriage status` asks the process and, when that is down, the ledger; nobody who asks holds up the daemon."""
 
 import json
+import os
+import resource
 import select
 import socket
 import stat
@@ -15,7 +17,7 @@ from daemon.clock import Clock
 from daemon.vitals import listener as listener_module
 from daemon.vitals.board import Board
 from daemon.vitals.keeper import Keeper
-from daemon.vitals.listener import CALLERS, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, Listener
+from daemon.vitals.listener import CALLERS, DEAF_S, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, Listener
 from daemon.vitals.place import NAME, BusyError, Place, SocketError, connect
 from tests.daemon.house import House, ask
 from tests.daemon.support import daemon, model_file, plain, run, wait_until, write
@@ -237,6 +239,25 @@ def test_a_caller_who_says_nothing_or_does_not_read_is_dropped_in_time(desk: Des
         assert len(list(desk.listener.interests())) == 1
         deaf.settimeout(5.0)
         assert deaf.recv(10) == b"HTTP/1.0 2"
+
+
+def test_a_caller_who_cannot_be_taken_keeps_nobody_busy_and_is_answered_later(desk: Desk) -> None:
+    caller = desk.call(b"GET /status HTTP/1.0\r\n\r\n")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    with caller:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+        try:
+            for number, _ in list(desk.listener.interests()):
+                desk.listener.serve(number, 0.0)
+            assert list(desk.listener.interests()) == []
+            assert desk.listener.due_s() == DEAF_S
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        desk.work(DEAF_S)
+        caller.settimeout(5.0)
+        assert caller.recv(10) == b"HTTP/1.0 2"
 
 
 def test_whoever_calls_too_much_crowds_out_himself(desk: Desk) -> None:
