@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon import filing
 from daemon import syncs as syncs_module
 from daemon.syncs import FEW, TOGETHER, Syncs
 from tests.daemon.conftest import Stranger
@@ -123,3 +124,11 @@ def test_who_closes_a_photo_or_a_folder_after_it_was_filed_holds_up_nothing(stra
     folder.chmod(0o300)
     done = stranger.python(CLOSED.format(file=str(folder / "0.jpg"), folder=str(folder)))
     assert done.returncode == 0, done.stderr
+
+
+def test_a_link_in_a_photos_place_is_not_followed_and_counts_as_taken(tmp_path: Path) -> None:
+    link = tmp_path / "photo.jpg"
+    link.symlink_to(tmp_path / "nowhere")  # following it would raise
+    filing.sync_file(link)
+    with pytest.raises(FileNotFoundError):
+        filing.sync_file(tmp_path / "nowhere")
