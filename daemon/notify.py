@@ -4,6 +4,11 @@ import os
 import socket
 
 
+def is_supervised() -> bool:
+    """Tell whether a supervisor such as systemd runs this process, and is told how it is."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
 def notify(message: str) -> None:
     """Send `READY=1`, `STOPPING=1` or `STATUS=...`; does nothing where no supervisor listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")

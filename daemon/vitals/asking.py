@@ -10,11 +10,13 @@ from daemon.ledgers import find_ledgers, reading, root_of
 from daemon.photo import Outcome
 from daemon.scan import scan
 from daemon.sieve import Sieve
+from daemon.vitals.board import STOPPED, STOPPING
 from daemon.vitals.keeper import LAST_WORD
 from daemon.vitals.place import NAME, connect
 
 TIMEOUT_S = 3.0
-DOWN, SILENT = "not running", "does not answer"
+DOWN, ENDED, SILENT = "not running", "ended", "does not answer"
+"""`ended` is what somebody ran by hand who then ended it, or a `sort` that is through: it is not missed."""
 
 
 def ask_all(inbox: Path | None) -> list[dict[str, Any]]:
@@ -37,7 +39,7 @@ def ask_one(ledger: Path) -> dict[str, Any]:
         state, why = SILENT, f"it was asked, and did not answer within {TIMEOUT_S:.0f} s"
     except (FileNotFoundError, ConnectionRefusedError) as error:
         killed = isinstance(error, ConnectionRefusedError)
-        state, why = DOWN, "it was killed: its socket is left" if killed else ""
+        state, why = (DOWN, "it was killed: its socket is left") if killed else (_end(ledger.parent), "")
     except (OSError, ValueError) as error:
         state, why = SILENT, f"{ledger.parent / NAME} cannot be asked ({error})"
     return {"state": state, "why": why} | from_ledger(ledger) | _last_word(ledger.parent)
@@ -92,6 +94,15 @@ def _files(inbox: Path | None, output: Path | None) -> int | None:
         with suppress(OSError):
             return sum(1 for _ in scan(Sieve(inbox, left_out=[output] if output else [])))
     return None
+
+
+def _end(state: Path) -> str:
+    """Tell an orderly end by hand from any other."""
+    with suppress(OSError, ValueError):
+        facts = json.loads((state / LAST_WORD).read_text(encoding="utf-8"))
+        if facts["state"] in (STOPPING, STOPPED) and not facts.get("supervised", True):
+            return ENDED
+    return DOWN
 
 
 def _last_word(state: Path) -> dict[str, Any]:

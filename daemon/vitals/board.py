@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from daemon.anew import starts_anew
 from daemon.clock import Clock
+from daemon.notify import is_supervised
 from daemon.photo import Photo
 from daemon.vitals.beats import Beats, bytes_moved, stuck_stage
 from daemon.vitals.tally import Tally
@@ -131,6 +132,7 @@ class Board:
             "overflows": self.overflows(),
             "fallbacks": self.fallbacks,
             "starts_anew": starts_anew(),
+            "supervised": is_supervised(),
             "memory_bytes": _memory_bytes(),
             "cpu_s": round(time.process_time(), 3),
         }

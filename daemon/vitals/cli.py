@@ -25,7 +25,8 @@ def status(ctx: click.Context, inbox: Path | None, as_json: bool) -> None:
     \b
     Exit code, for monitoring:
       0  ready: each daemon asked about files what comes
-      1  one is not running, starting, stopping, paused or stuck, or does not answer; or there is none
+      1  one is not running, starting, stopping, paused or stuck, or does not answer; or there is none at work
+         (what was run by hand and then ended does not count beside others)
       2  wrong usage
       3  one is degraded: it files, but on the CPU though an NVIDIA driver is there
 
@@ -48,7 +49,10 @@ def status(ctx: click.Context, inbox: Path | None, as_json: bool) -> None:
 
 def exit_code(states: Iterable[str]) -> int:
     """Return the code for some daemons: that of the worst of them."""
+    from daemon.vitals.asking import ENDED
     from daemon.vitals.board import DEGRADED, READY
 
-    others = set(states) - {READY}
-    return BAD if others - {DEGRADED} else SLOW if others else FINE
+    found = set(states)
+    if found - {READY, DEGRADED, ENDED} or found == {ENDED}:
+        return BAD
+    return SLOW if DEGRADED in found else FINE

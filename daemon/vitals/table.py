@@ -40,7 +40,8 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _state(facts: Mapping[str, Any]) -> str:
     where = f" on {facts['provider']}" if facts.get("provider") and facts["state"] in ("ready", "degraded") else ""
-    since = f" since {_when(facts['stopped_at_s'])}" if "stopped_at_s" in facts else ""
+    preposition = "" if facts["state"] == "ended" else " since"
+    since = f"{preposition} {_when(facts['stopped_at_s'])}" if "stopped_at_s" in facts else ""
     return f"{facts['state']}{where}{since}{': ' if facts['why'] else ''}{facts['why']}"
 
 

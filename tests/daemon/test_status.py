@@ -16,7 +16,7 @@ import pytest
 from daemon.clock import Clock
 from daemon.vitals import listener as listener_module
 from daemon.vitals.board import Board
-from daemon.vitals.keeper import Keeper
+from daemon.vitals.keeper import LAST_WORD, Keeper
 from daemon.vitals.listener import CALLERS, DEAF_S, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, Listener
 from daemon.vitals.place import NAME, BusyError, Place, SocketError, connect
 from tests.daemon.house import House, ask
@@ -73,9 +73,24 @@ def test_a_daemon_at_work_says_how_it_is_and_one_that_is_down_leaves_it_to_its_l
         assert running.stop() == 0
     assert not (state / NAME).exists()
     facts = told(deep, code=1)
-    assert (facts["state"], facts["why"], facts["filed"], facts["in_inbox"]) == ("not running", "", 2, 1)
+    assert (facts["state"], facts["why"], facts["filed"], facts["in_inbox"]) == ("ended", "", 2, 1)
     assert facts["stopped_at_s"] > facts["last_filed_at_s"]
+    assert "state       ended 2" in run("status", env=deep).stdout
+
+
+def test_a_service_that_ended_is_missed_and_so_is_one_that_an_error_ended(tmp_path: Path, deep: dict[str, str]) -> None:
+    words = options(tmp_path)
+    with daemon(*words, env=deep | {"NOTIFY_SOCKET": str(tmp_path / "nobody listens")}) as service:
+        service.ready()
+        assert told(deep)["supervised"] is True
+        assert service.stop() == 0
+    assert told(deep, code=1)["state"] == "not running"
     assert "state       not running since 2" in run("status", env=deep).stdout
+    last_word = Path(deep["STATE_DIRECTORY"]) / LAST_WORD
+    facts = json.loads(last_word.read_text())
+    for end, state in (({"supervised": False}, "ended"), ({"supervised": False, "state": "ready"}, "not running")):
+        last_word.write_text(json.dumps(facts | end))
+        assert told(deep, code=1)["state"] == state
 
 
 def test_a_daemon_that_was_killed_is_down_and_the_next_takes_its_place(tmp_path: Path, deep: dict[str, str]) -> None:

@@ -147,6 +147,7 @@ def test_what_settles_waits_since_it_was_noticed(tmp_path: Path) -> None:
     [
         (["ready"], 0), (["ready", "ready"], 0), (["degraded"], 3), (["degraded", "ready"], 3), (["paused"], 1),
         (["stuck", "degraded"], 1), (["degraded", "not running"], 1), (["ready", "starting"], 1),
+        (["ready", "ended"], 0), (["degraded", "ended"], 3), (["ended", "not running"], 1), (["ended"], 1),
     ],
 )  # fmt: skip
 def test_the_exit_code_of_status_is_that_of_the_worst_daemon(states: list[str], code: int) -> None:
