@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from contract.text import printable
@@ -128,6 +129,8 @@ class Filer:
                 name = companion_name(part.path, was.source, was.destination)
                 join(part, was.destination, free_name(was.destination.parent, name))
                 part.follows_row, part.outcome, part.label = row, was.becomes, was.label
+                thresholds = {was.label: was.threshold}  # and its model: another one may serve by now
+                part.rules = replace(self._rules, thresholds=thresholds, model=was.model, provider=was.provider)
                 part.reason = f"it follows {printable(was.destination.name)}"
                 return True
         return False

@@ -36,6 +36,7 @@ from tests.daemon.support import (
     opened_ledger,
     plain,
     roots,
+    rules,
     run,
     scored,
     tree,
@@ -116,6 +117,20 @@ def test_companions_that_come_late_follow_their_photo_and_overwrite_nothing(tmp_
     with opened_ledger(tmp_path / "l") as ledger:
         rows = ledger._connection.execute("SELECT part_of FROM photos WHERE part_of IS NOT NULL").fetchall()
     assert rows == [(2,), (2,)]
+
+
+def test_a_late_companions_row_names_the_model_that_judged_its_photo(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l") as filer:
+        photo = scored(write(inbox / "a.jpg", unique("red", 1)))
+        photo.rules = rules(model="first", provider="cuda", thresholds={"red": 0.25})
+        filer.file([photo])
+        late = part(inbox / "a.xmp")
+        late.rules = rules(model="second", thresholds={"red": 0.5})
+        filer.file([late])
+    with opened_ledger(tmp_path / "l") as ledger:
+        rows = ledger._connection.execute("SELECT model, provider, threshold FROM photos").fetchall()
+    assert rows == 2 * [("first", "cuda", 0.25)]
 
 
 @pytest.mark.parametrize("why", ["too late", "photo gone", "a new photo is coming", "another folder"])
