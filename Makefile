@@ -11,7 +11,8 @@ RUN := .venv/bin
 TEST := .venv-test/bin
 DAEMON := .venv-test-daemon/bin
 # Most tests wait for disks and processes: some at once. Those of one file share what they make, and stay together.
-PYTEST := -m pytest -q --numprocesses 3 --dist loadfile
+# As they are named, not those with many tests first: one that trains for a minute must not be the last to begin.
+PYTEST := -m pytest -q --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 help: ## show this
 	@echo "phototriage: drop photos into a folder, each is filed under its class"
@@ -37,7 +38,7 @@ test: lint ## check everything: lint, types, import fences, all tests
 	@! $(DAEMON)/python -c 'import tensorflow' 2>/dev/null || { echo "TensorFlow is in .venv-test-daemon"; exit 1; }
 	@$(DAEMON)/python $(PYTEST) tests/contract tests/daemon tests/benchmarks
 	@echo "== training, convert and the house, and that the daemon loads nothing of them where they are installed"
-	@$(TEST)/python $(PYTEST) tests/training tests/convert tests/house tests/daemon/test_bad_input.py tests/benchmarks/test_notebook.py
+	@$(TEST)/python $(PYTEST) tests/house tests/training tests/convert tests/daemon/test_bad_input.py tests/benchmarks/test_notebook.py
 
 lint: ## check style, types and import fences
 	@requirements/venv.sh .venv-test test

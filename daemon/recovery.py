@@ -16,7 +16,7 @@ from daemon.filing import sync_file, sync_folder, temporary_beside
 from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.photo import Identity, Mode, Outcome
-from daemon.same import is_same_file, sha256_of
+from daemon.same import is_on_share, is_same_file, sha256_of
 from daemon.why import write_why
 
 SAME_TIME_NS = 2_000_000_000
@@ -63,10 +63,10 @@ def settle(intent: Intent) -> Outcome | None:
     """
     source = _look_at(intent.source)
     temporary = temporary_beside(intent.destination, intent.source, intent.identity)
-    if published := _look_at(temporary) is None:
-        published = _is_there(intent, source_is_it=source == intent.identity)
-    else:
-        temporary.unlink()  # a copy that was not published; its name is ours alone
+    copy = _look_at(temporary)
+    published = (copy is None or _is_linked(copy, intent)) and _is_there(intent, source_is_it=source == intent.identity)
+    if copy is not None:
+        temporary.unlink()  # its name is ours alone
     if not published:
         return None if source is not None else Outcome.GONE
     if intent.mode is not Mode.SYMLINK:
@@ -106,6 +106,16 @@ def _look_at(path: Path) -> Identity | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def _is_linked(copy: Identity, intent: Intent) -> bool:
+    """Tell whether a copy that still has its hidden name may have been published: by a link, for want of a rename.
+
+    On a share numbers of files tell nothing, as those of two names of one file differ there.
+    """
+    target = _look_at(intent.destination)
+    same = target is not None and (target.device, target.inode) == (copy.device, copy.inode)
+    return same or is_on_share(intent.destination.parent)
 
 
 def _is_there(intent: Intent, *, source_is_it: bool) -> bool:

@@ -31,9 +31,9 @@ def no_links(*_: object, **__: object) -> None:
 def failing(call: Callable[..., object], *, done: bool) -> Callable[..., object]:
     """Return a call that says it failed, once it was done or without."""
 
-    def fails(*arguments: object) -> None:
+    def fails(*arguments: object, **more: object) -> None:
         if done:
-            call(*arguments)
+            call(*arguments, **more)
         raise OSError(errno.EIO, "Input/output error")
 
     return fails
@@ -80,6 +80,46 @@ def test_a_move_that_was_done_although_it_failed_is_recorded(tmp_path: Path, mon
         rows = ledger._connection.execute("SELECT state, destination FROM photos").fetchall()
     assert rows == [("filed", os.fsencode(output / "red" / "a.jpg"))]
     assert tree(output) == {"red/a.jpg": plain("red")}
+
+
+@pytest.mark.parametrize("numbers", ["kept", "made anew, as on sshfs"])
+@pytest.mark.parametrize("lost", ["the link's answer", "the unlink"])
+def test_a_copy_that_a_link_published_before_its_server_died_is_not_filed_a_second_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, numbers: str
+) -> None:
+    inbox, output = roots(tmp_path)
+    path = write(inbox / "a.jpg", plain("red"))
+    real_rename, real_unlink = filing.rename_noreplace, Path.unlink  # type: ignore[attr-defined]
+    monkeypatch.setattr(filing, "rename_noreplace", lambda a, b: across() if a == path else real_rename(a, b))
+    monkeypatch.setattr(rename, "renameat2", unsupported)
+
+    def unlink(self: Path, **more: bool) -> None:
+        gone = self.suffix == ".phototriage-part" and (output / "red" / "a.jpg").exists()  # the server, from then on
+        (failing(real_unlink, done=False) if gone else real_unlink)(self, **more)
+
+    def link(source: Path, target: Path, **_: bool) -> None:
+        failing(real_link, done=True)(source, target)
+
+    real_link = os.link
+    with opened_filer(output, tmp_path / "l") as filer:
+        with monkeypatch.context() as away:
+            away.setattr(Path, "unlink", unlink)
+            away.setattr(rename, "still_there", lambda *_: False)
+            away.setattr("daemon.doubts.settle", failing(lambda _: None, done=False))
+            if lost == "the link's answer":
+                away.setattr(os, "link", link)
+            filer.file([scored(path)])
+            assert len(tree(output / "red")) == 2  # the photo, and the name of the copy
+            if numbers != "kept":
+                part = next(output.glob("red/.*"))
+                write(output / "anew", part.read_bytes()).rename(part)
+        monkeypatch.setattr("daemon.recovery.is_on_share", lambda _: numbers != "kept")
+        filer.file([scored(path)])
+    assert tree(output) == {"red/a.jpg": plain("red")}
+    assert tree(inbox) == {}
+    with opened_ledger(tmp_path / "l") as ledger:
+        rows = ledger._connection.execute("SELECT state FROM photos WHERE state != 'gone'").fetchall()
+    assert rows == [("filed",)]
 
 
 def test_what_cannot_be_seen_stays_open_and_waits_until_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

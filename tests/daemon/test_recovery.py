@@ -65,6 +65,12 @@ def copied_not_published_and_a_stranger_of_equal_content_and_time(source: Path, 
     shutil.copy2(source, target)
 
 
+def published_by_a_link(source: Path, target: Path) -> None:
+    copy = temporary_beside(target, source, identity_of(source))
+    shutil.copy2(source, copy)
+    os.link(copy, target)
+
+
 def published_and_removed(source: Path, target: Path) -> None:
     target.write_bytes(PHOTO)
     source.unlink()
@@ -130,6 +136,7 @@ IN, OUT = "inbox/a.jpg", "red/a.jpg"
         (published_not_removed, {OUT: PHOTO}, Outcome.FILED),
         (before_the_rename_with_a_stranger_of_equal_content, {IN: PHOTO, OUT: PHOTO}, None),
         (copied_not_published_and_a_stranger_of_equal_content_and_time, {IN: PHOTO, OUT: PHOTO}, None),
+        (published_by_a_link, {OUT: PHOTO}, Outcome.FILED),
         (published_and_removed, {OUT: PHOTO}, Outcome.FILED),
         (renamed_and_a_new_file_under_the_old_name, {IN: OTHER, OUT: PHOTO}, Outcome.FILED),
         (published_and_a_new_file_under_the_old_name, {IN: OTHER, OUT: PHOTO}, Outcome.FILED),
@@ -171,6 +178,7 @@ def test_each_crash_is_finished_or_forgotten(
         (Mode.COPY, copy_half_done, {IN: PHOTO}, None),
         (Mode.COPY, copied_not_published, {IN: PHOTO}, None),
         (Mode.COPY, published_not_removed, {IN: PHOTO, OUT: PHOTO}, Outcome.FILED),
+        (Mode.COPY, published_by_a_link, {IN: PHOTO, OUT: PHOTO}, Outcome.FILED),
         (Mode.COPY, published_and_removed, {OUT: PHOTO}, Outcome.FILED),
         (Mode.COPY, before_the_rename_with_a_stranger_at_the_target, {IN: PHOTO, OUT: OTHER}, None),
         (Mode.COPY, before_the_rename_with_a_stranger_of_equal_content, {IN: PHOTO, OUT: PHOTO}, None),
