@@ -113,7 +113,7 @@ def about(connection: sqlite3.Connection, path: Path, sha256: str) -> list[Recor
 def of_id(connection: sqlite3.Connection, wanted: str) -> list[Record]:
     """Return all rows of a photo, oldest first: that the log calls so, or have its content.
 
-    No row holds the id, so all are read: about 3 s for a million.
+    No row holds the id, so all are read: seconds for a million.
     """
     connection.create_function("photo_id", 4, lambda *row: photo_id(Identity(*map(int, row))), deterministic=True)
     return _and_the_same_content(connection, "photo_id(device, inode, size, mtime_ns) = ?", (wanted,), "")

@@ -39,10 +39,13 @@ def ask_one(ledger: Path) -> dict[str, Any]:
         state, why = SILENT, f"it was asked, and did not answer within {TIMEOUT_S:.0f} s"
     except (FileNotFoundError, ConnectionRefusedError) as error:
         killed = isinstance(error, ConnectionRefusedError)
-        state, why = (DOWN, "it was killed: its socket is left") if killed else (_end(ledger.parent), "")
+        state, why = DOWN, "it was killed: its socket is left" if killed else ""
     except (OSError, ValueError) as error:
         state, why = SILENT, f"{ledger.parent / NAME} cannot be asked ({error})"
-    return {"state": state, "why": why} | from_ledger(ledger) | _last_word(ledger.parent)
+    word = _last_word(ledger.parent)
+    if word.pop("by_hand", False) and state == DOWN and not why:
+        state = ENDED
+    return {"state": state, "why": why} | from_ledger(ledger) | word
 
 
 def fetch(state: Path) -> dict[str, Any]:
@@ -96,17 +99,14 @@ def _files(inbox: Path | None, output: Path | None) -> int | None:
     return None
 
 
-def _end(state: Path) -> str:
-    """Tell an orderly end by hand from any other."""
-    with suppress(OSError, ValueError):
-        facts = json.loads((state / LAST_WORD).read_text(encoding="utf-8"))
-        if facts["state"] in (STOPPING, STOPPED) and not facts.get("supervised", True):
-            return ENDED
-    return DOWN
-
-
 def _last_word(state: Path) -> dict[str, Any]:
+    """Return what the daemon left at its last orderly end, or nothing that can be used."""
     with suppress(OSError, ValueError):
         facts = json.loads((state / LAST_WORD).read_text(encoding="utf-8"))
-        return {"stopped_at_s": facts["at_s"], "last_error": facts["last_error"], "model": facts["model"]}
+        return {
+            "stopped_at_s": facts["at_s"],
+            "last_error": facts["last_error"],
+            "model": facts["model"],
+            "by_hand": facts["state"] in (STOPPING, STOPPED) and not facts.get("supervised", True),
+        }
     return {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contract.text import printable
+from daemon.vitals.asking import ENDED
 from daemon.vitals.words import lasting, waiting_words
 from daemon.when import local
 
@@ -40,7 +41,7 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _state(facts: Mapping[str, Any]) -> str:
     where = f" on {facts['provider']}" if facts.get("provider") and facts["state"] in ("ready", "degraded") else ""
-    preposition = "" if facts["state"] == "ended" else " since"
+    preposition = "" if facts["state"] == ENDED else " since"
     since = f"{preposition} {_when(facts['stopped_at_s'])}" if "stopped_at_s" in facts else ""
     return f"{facts['state']}{where}{since}{': ' if facts['why'] else ''}{facts['why']}"
 

@@ -80,6 +80,22 @@ def test_a_dry_run_says_which_folders_it_did_not_look_into(tmp_path: Path) -> No
     assert FOLDERS_STAY not in ask("sort", *where, "--recursive").stderr
 
 
+def test_a_dry_run_says_which_folders_it_could_not_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = tmp_path / "in" / "closed"
+    closed.mkdir(parents=True)
+    real = os.scandir
+
+    def scandir(path: Path) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    where = ("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path))
+    said = ask("sort", *where, "--dry-run", "--recursive").stderr
+    assert f"left out, for they cannot be read: {closed} (Permission denied)" in said
+
+
 def test_the_sum_says_that_nothing_was_touched(words: list[str | Path]) -> None:
     result = ask("sort", *words, "--dry-run")
     assert result.exit_code == 0

@@ -89,13 +89,20 @@ def test_a_file_that_grows_between_two_looks_is_handed_out_when_it_has_stopped(i
         assert photo.identity.size == path.stat().st_size
 
 
-def test_what_is_announced_goes_before_what_was_found(inbox: Path) -> None:
-    for number in range(20):
+@contextmanager
+def backlog(inbox: Path, count: int) -> Iterator[World]:
+    """An inbox of which as many as there is room for were found, and are ready."""
+    for number in range(count):
         write(inbox / f"old {number}.jpg", b"x")
     with world(inbox) as one:
         one.intake.ready(0, 0.0)
         one.clock.turn(0.3)
         one.intake.ready(0, 0.0)
+        yield one
+
+
+def test_what_is_announced_goes_before_what_was_found(inbox: Path) -> None:
+    with backlog(inbox, 20) as one:
         one.intake.hint(write(inbox / "new.jpg", b"x"), Sign.MOVED_IN)
         photos = one.intake.ready(3, 0.0)
         assert [photo.announced for photo in photos] == [True, False, False]
@@ -106,12 +113,7 @@ def test_what_is_announced_goes_first_however_large_the_backlog_that_was_found(
     inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_module, "MAX_WAITING", 8)
-    for number in range(50):
-        write(inbox / f"old {number}.jpg", b"x")
-    with world(inbox) as one:
-        one.intake.ready(0, 0.0)
-        one.clock.turn(0.3)
-        one.intake.ready(0, 0.0)
+    with backlog(inbox, 50) as one:
         assert one.intake._waiting() == 8
         one.intake.hint(write(inbox / "new.jpg", b"x"), Sign.MOVED_IN)
         assert one.intake.ready(3, 0.0)[0].path.name == "new.jpg"

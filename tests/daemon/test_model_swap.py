@@ -69,6 +69,7 @@ def test_a_broken_model_is_refused_with_its_reason_while_the_old_one_works_on(tm
             told = process.until(lambda event: event["event"] == "model", "the refusal")
             assert told["what"] == "refused", told
             assert told["reason"], told
+            assert not told["reason"].startswith(str(model)), "the event names the file already"
             write(tmp_path / "part", plain("red")).rename(inbox / f"{number}.jpg")
             assert process.photos({f"{number}.jpg"})[f"{number}.jpg"]["label"] == "red"
         model.unlink()

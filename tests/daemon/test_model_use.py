@@ -121,7 +121,8 @@ def test_each_step_back_leads_to_the_model_before(house: House) -> None:
 def test_a_broken_model_never_reaches_the_daemon(house: House) -> None:
     house.begun()
     for data in (NEW[:-9], b"", with_changes(NEW, labels=["..", "b", "c", "d"]), b"GIF89a"):
-        assert ask("model", "use", write(house.folder / "broken.onnx", data), "--inbox", house.inbox).exit_code == 1
+        result = ask("model", "use", write(house.folder / "broken.onnx", data), "--inbox", house.inbox)
+        assert (result.exit_code, "broken.onnx: " in result.stderr) == (1, True), result.stderr
     assert ask("model", "use", house.folder / "missing.onnx", "--inbox", house.inbox).exit_code == 1
     assert not (house.state / "models").exists()
     assert [entry.what for entry in told_of_models(house.inbox)] == [What.STARTED]

@@ -101,6 +101,9 @@ def test_a_daemon_that_was_killed_is_down_and_the_next_takes_its_place(tmp_path:
         killed.process.wait()
     facts = told(deep, code=1)
     assert (facts["state"], facts["why"]) == ("not running", "it was killed: its socket is left")
+    stale = {"at_s": 1.0, "last_error": None, "model": None, "state": "stopping", "supervised": False}
+    write(Path(deep["STATE_DIRECTORY"]) / LAST_WORD, json.dumps(stale).encode())  # of the run before, not removed
+    assert told(deep, code=1)["state"] == "not running"
     with daemon(*words, env=deep) as running:
         running.ready()
         assert told(deep)["state"] == "ready"

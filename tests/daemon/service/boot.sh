@@ -12,6 +12,9 @@ mount -t tmpfs phototriage-test "$folder"
 mkdir "$folder/upper" "$folder/work" "$root"
 mount -t overlay -o "lowerdir=/,upperdir=$folder/upper,workdir=$folder/work" phototriage-test "$root"
 
+# As if something had been sorted here, or the test that nothing of it is seen could not fail on a fresh machine.
+mkdir -p "$root/var/lib/phototriage/elsewhere"
+: >"$root/var/lib/phototriage/elsewhere/ledger.sqlite"
 # What phototriage keeps on this machine, and what its users set, is none of the inner one's: it starts as a new one.
 rm -rf "$root"/{etc,var/lib,root/.config,root/.local/state}/phototriage "$root"/etc/systemd/system/phototriage*
 
