@@ -68,21 +68,22 @@ GROUPS = {
     },
     "Train a model of your own": {
         "check-data": Entry(
-            "training.check.cli:check_data",
+            "training.commands.check_data:check_data",
             "Find unreadable, duplicate, leaking and suspicious photos in folders of labelled photos.",
         ),
-        "train": Entry("training.cli:train", "Fine-tune a classifier on folders of labelled photos."),
+        "train": Entry("training.commands.train:train", "Fine-tune a classifier on folders of labelled photos."),
         "report": Entry(
-            "training.report.cli:report", "Write a run's report.html and its figures, from the files in the run folder."
+            "training.commands.report:report",
+            "Write a run's report.html and its figures, from the files in the run folder.",
         ),
-        "evaluate": Entry("training.cli:evaluate", "Measure a model on labelled photos."),
+        "evaluate": Entry("training.commands.train:evaluate", "Measure a model on labelled photos."),
         "compare": Entry(
-            "training.compare.cli:compare",
+            "training.commands.compare:compare",
             "Set runs side by side: figures, settings that differ, and which photos changed.",
         ),
         "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model file."),
         "cache": Entry(
-            "training.cache_cli:cache", "Show what the cache of decoded photos and features holds, or clean it."
+            "training.commands.cache:cache", "Show what the cache of decoded photos and features holds, or clean it."
         ),
     },
 }

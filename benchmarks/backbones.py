@@ -19,7 +19,7 @@ from contract.drawing import KINDS, draw_scene
 from contract.geometry import Geometry, to_input
 from convert import export, gate
 from convert.clean import clean, node_counts
-from training.backbones import BACKBONES
+from training.recipe.backbones import BACKBONES
 
 MEANING = "Largest difference of a logit between ONNX Runtime and Keras, of its spread across photos; 0.002 is allowed."
 LIMIT = 2e-3
@@ -49,8 +49,8 @@ def built(name: str, size_px: int, images: Any) -> Any:
     """The network as training builds it: uint8 images -> six logits."""
     import keras
 
-    from training.network import build
-    from training.recipe import Recipe
+    from training.network.network import build
+    from training.recipe.recipe import Recipe
 
     keras.utils.set_random_seed(1)
     recipe = Recipe().with_options({"backbone": name, "input.size_px": size_px, "fine_tune.scale": 1})

@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.checkpoint import CHECKPOINT, Header, read_state
-from training.data import Prepared, prepare
-from training.device import describe_device, memory_errors, start_keras
-from training.epoch import HEAD, State
+from training.dataset.prepare import Prepared, prepare
 from training.errors import TrainingError
-from training.keeper import Keeper
-from training.metrics import Metrics
+from training.fit.epoch import HEAD, State
+from training.fit.stage import stages_left
+from training.measure.metrics import Metrics
+from training.measure.predictions import write_predictions
+from training.measure.results import manifest_of, measure_run, write_extras
+from training.network.device import describe_device, memory_errors, start_keras
+from training.network.weights import features_origin, find_weights, sha256_of
 from training.progress import Reporter, duration
-from training.recipe import Recipe
-from training.results import manifest_of, measure_run, write_extras
+from training.recipe.recipe import Recipe
+from training.resume.checkpoint import CHECKPOINT, Header, read_state
+from training.resume.epoch_writer import Keeper
+from training.resume.same_training import photos_of, settings_of
+from training.resume.timer import Timer
+from training.resume.unfinished import check_photos, claimed, clear, find_unfinished
 from training.run import PREDICTIONS, write_manifest
-from training.same import photos_of, settings_of
-from training.stage import stages_left
-from training.table import write_predictions
-from training.timer import Timer
-from training.unfinished import check_photos, claimed, clear, find_unfinished
-from training.weights import features_origin, find_weights, sha256_of
 
 if TYPE_CHECKING:
     import keras
@@ -109,7 +109,7 @@ def _train(
 
 def _begun(prepared: Prepared, recipe: Recipe, timer: Timer, reporter: Reporter) -> "tuple[keras.Model, Header]":
     """The network with a trained head, and what its checkpoints will say."""
-    from training.network import build
+    from training.network.network import build
 
     origin, file = {"name": "none"}, None
     if recipe.weights != "none":
@@ -126,7 +126,7 @@ def _gone_on(
     prepared: Prepared, output: Path, recipe: Recipe, kept: Header, reporter: Reporter
 ) -> "tuple[keras.Model, Header, State]":
     """The network and the state of an unfinished run; the initial weights are not needed any more."""
-    from training.network import build
+    from training.network.network import build
 
     check_photos(output, kept, photos_of(prepared))
     header, state = read_state(output)
@@ -144,8 +144,8 @@ def _done(state: State, recipe: Recipe) -> str:
 
 
 def _fit_head(model: "keras.Model", prepared: Prepared, recipe: Recipe, weights_hash: str, reporter: Reporter) -> None:
-    from training.feature_head import train_head
-    from training.head import features_of
+    from training.fit.feature_head import train_head
+    from training.network.features import features_of
 
     samples = prepared.samples.of("train", "val")
     origin = features_origin(recipe, weights_hash) if weights_hash else ""
@@ -164,8 +164,8 @@ def _learn(
     reporter: Reporter,
     state: State | None,
 ) -> bool:
-    from training.finetune import train_on_photos
-    from training.network import build
+    from training.fit.finetune import train_on_photos
+    from training.network.network import build
 
     def make_learner() -> "keras.Model":
         return build(recipe, len(prepared.dataset.labels), None, recipe.training_px)

@@ -14,9 +14,9 @@ from contract.errors import ContractError
 from contract.geometry import Geometry
 from contract.labels import check_labels
 from contract.publish import publish_bytes
-from training.checkpoint import CHECKPOINT
 from training.errors import RunError
-from training.table import read_photos
+from training.measure.predictions import read_photos
+from training.resume.checkpoint import CHECKPOINT
 
 FORMAT = 1
 MANIFEST, MODEL, RECIPE, HISTORY, PREDICTIONS = (
@@ -34,7 +34,7 @@ class Run:
 
     labels: class names in the order of the outputs. geometry: how a photo becomes the input.
     temperature: divisor of the logits. thresholds: per class, the probability below which a photo wants review.
-    metrics: `validation`, and `test` where there was one, each as training.metrics.Metrics.card.
+    metrics: `validation`, and `test` where there was one, each as training.measure.metrics.Metrics.card.
     recipe: resolved settings. dataset: the folder trained on. data_hash: SHA-256 of its photos and their sides.
     manifest: all of run.json.
     """

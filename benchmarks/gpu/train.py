@@ -19,9 +19,9 @@ import numpy as np
 px, batch, unfreeze, policy, budget_s = *map(int, sys.argv[1:3]), *sys.argv[3:5], float(sys.argv[5])
 import keras
 keras.mixed_precision.set_dtype_policy(policy)
-from training.network import build, unfreeze as let_learn
-from training.optimizer import loss_of, optimizer_of
-from training.recipe import Recipe
+from training.network.network import build, unfreeze as let_learn
+from training.fit.optimizer import loss_of, optimizer_of
+from training.recipe.recipe import Recipe
 recipe = Recipe().with_options({"weights": "none", "fine_tune.batch_size": batch,
                                 "fine_tune.unfreeze": unfreeze if unfreeze == "all" else int(unfreeze)})
 model = build(recipe, 6, None, px)

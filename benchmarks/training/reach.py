@@ -56,9 +56,9 @@ def parted(root: Path, target: Path, seed: int) -> Path:
         return target
     from rich.console import Console
 
-    from training.data import prepare
+    from training.dataset.prepare import prepare
     from training.progress import Reporter
-    from training.recipe import Recipe
+    from training.recipe.recipe import Recipe
 
     target.parent.mkdir(parents=True, exist_ok=True)
     os.environ["XDG_CACHE_HOME"] = str((target.parent / "parting").absolute())  # the trainings decode by themselves

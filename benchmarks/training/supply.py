@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> Told:
     if arguments.short:
         arguments.rounds, arguments.steps, arguments.batch_size, arguments.size_px = 3, 2, 8, 32
     os.environ["XDG_CACHE_HOME"] = str((arguments.work / "cache").absolute())
-    from training.device import start_keras
+    from training.network.device import start_keras
 
     start_keras()
     learner = _learner(arguments.size_px)
@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace) -> Told:
 def _learner(size_px: int) -> Any:
     import keras
 
-    from training.network import build
-    from training.recipe import Recipe
+    from training.network.network import build
+    from training.recipe.recipe import Recipe
 
     learner = build(Recipe(), 10, None, size_px)
     learner.compile(keras.optimizers.AdamW(1e-4), keras.losses.CategoricalCrossentropy(from_logits=True))
@@ -60,10 +60,10 @@ def _learner(size_px: int) -> Any:
 
 def _feed(dataset: Path, arguments: argparse.Namespace) -> Any:
     from contract.geometry import Geometry
-    from training.cache import decode_all
-    from training.feed import Feed
-    from training.layout import find_dataset
-    from training.recipe import Recipe
+    from training.dataset.cache import decode_all
+    from training.dataset.layout import find_dataset
+    from training.fit.feed import Feed
+    from training.recipe.recipe import Recipe
 
     photos = find_dataset(dataset).photos
     found = decode_all((photo.path for photo in photos), Geometry(size_px=arguments.size_px))

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from contract.drawing import KINDS, draw_scene
 from contract.geometry import Geometry, Pixels, to_input
-from training.layout import Photo
+from training.dataset.layout import Photo
 
 SIZE_PX = 64
 TEMPERATURE = 1.3
@@ -78,8 +78,8 @@ def network() -> Any:
     """The Keras model: uint8 images -> logits of six drawn scenes."""
     import keras
 
-    from training.network import build
-    from training.recipe import Input, Recipe
+    from training.network.network import build
+    from training.recipe.recipe import Input, Recipe
 
     keras.utils.set_random_seed(3)
     model = build(Recipe(weights="none", input=Input(size_px=SIZE_PX)), len(LABELS), None)
@@ -118,8 +118,8 @@ class Scenes:
 
 def write_run_of(network: Any, scenes: Scenes, folder: Path, recipe: Mapping[str, Any]) -> Path:
     """Write a finished run of `network`, as it then is, with training's own writers."""
+    from training.measure.predictions import Predictions, write_predictions
     from training.run import MODEL, PREDICTIONS, write_manifest
-    from training.table import Predictions, write_predictions
 
     folder.mkdir()
     network.save(folder / MODEL)

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from contract.session import open_model
 from phototriage import cli
 from tests.convert.conftest import Scenes, drawings, fit_head, write_run_of
-from training.classifier import open_classifier
-from training.recipe import Recipe
+from training.measure.open_model import open_classifier
+from training.recipe.recipe import Recipe
 
 SIZE_PX = 32
 
@@ -26,7 +26,7 @@ def run_of(folder: Path, labels: tuple[str, ...], options: Mapping[str, Any]) ->
     """
     import keras
 
-    from training.network import build
+    from training.network.network import build
 
     keras.utils.set_random_seed(3)
     recipe = Recipe().with_options({"weights": "none", "input.size_px": SIZE_PX, **options})

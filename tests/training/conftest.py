@@ -76,7 +76,7 @@ def three_layers(_name: str, size_px: int, _weights: Path | None = None) -> Any:
 @pytest.fixture
 def small_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let networks be built on three layers in place of MobileNetV2's 154, whose training graph takes 20 s to make."""
-    from training import network
+    from training.network import network
 
     monkeypatch.setattr(network, "make_backbone", three_layers)
 
@@ -84,9 +84,9 @@ def small_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """(dataset, run folder) of a real training of two epochs on coloured photos, with test photos beside them."""
-    from training.augment import Augmentation
+    from training.fit.augment import Augmentation
     from training.pipeline import train_run
-    from training.recipe import FineTune, Head, Input, Recipe
+    from training.recipe.recipe import FineTune, Head, Input, Recipe
 
     root = tmp_path_factory.mktemp("trained")
     dataset = make_dataset(root / "photos")

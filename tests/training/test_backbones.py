@@ -8,10 +8,10 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from training.backbones import BACKBONES, block_starts, check_backbone, make_backbone
 from training.errors import RecipeError, WeightsError
-from training.network import build
-from training.recipe import Backbone, Recipe
+from training.network.network import build
+from training.recipe.backbones import BACKBONES, block_starts, check_backbone, make_backbone
+from training.recipe.recipe import Backbone, Recipe
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
 

@@ -16,7 +16,7 @@ import runpy, sys
 from pathlib import Path
 from rich.console import Console
 from training import network, pipeline, progress
-from training.recipe import Recipe
+from training.recipe.recipe import Recipe
 
 conftest, dataset, output = map(Path, sys.argv[1:])
 network.make_backbone = runpy.run_path(str(conftest))["three_layers"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from contract.geometry import Geometry, to_input
-from training.cache import cache_folder, cache_root, decode_all, look
+from training.dataset.cache import cache_folder, cache_root, decode_all, look
 from training.errors import TrainingError
 
 GEOMETRY = Geometry(size_px=40)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from training.device import not_found
+from training.network.device import not_found
 
 
 def test_what_is_hidden_is_not_found_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:

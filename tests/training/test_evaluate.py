@@ -14,10 +14,10 @@ from PIL import Image
 
 from contract.errors import PhototriageError
 from tests.colour_model import colour_model
-from training.evaluate import evaluate_model
+from training.measure.evaluate import evaluate_model
+from training.measure.show import show
 from training.progress import Reporter
 from training.run import load_run
-from training.show import show
 
 Make = Callable[..., Path]
 RGB = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220)}
@@ -149,7 +149,7 @@ def test_a_model_file_is_measured_without_any_training_dependency(model: Path, c
     code = (
         "import sys\n"
         "for name in ('tensorflow', 'keras', 'sklearn', 'onnx', 'tf2onnx'): sys.modules[name] = None\n"
-        "from training.cli import evaluate\n"
+        "from training.commands.train import evaluate\n"
         f"evaluate([{str(model)!r}, {str(colours)!r}, '--json'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)

@@ -8,9 +8,9 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from contract.values import MAX_JSON_BYTES
-from training.calibrate import find_temperature, find_thresholds
-from training.metrics import auc, log_loss, measure, softmax, wilson
-from training.schedule import decay, rate
+from training.fit.schedule import decay, rate
+from training.measure.calibrate import find_temperature, find_thresholds
+from training.measure.metrics import auc, log_loss, measure, softmax, wilson
 
 
 def test_the_rate_rises_in_a_line_and_falls_along_a_cosine() -> None:

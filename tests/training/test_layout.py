@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ContractError
+from training.dataset.layout import find_dataset
 from training.errors import DatasetError
-from training.layout import find_dataset
 
 Make = Callable[..., Path]
 

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from contract.geometry import Geometry
-from training.cache import decode_all
-from training.digests import Digests
-from training.layout import Photo
-from training.split import split_groups
-from training.twins import find_twins
+from training.dataset.cache import decode_all
+from training.dataset.digests import Digests
+from training.dataset.layout import Photo
+from training.dataset.near_duplicates import find_twins
+from training.dataset.split import split_groups
 
 MakePhotos = Callable[..., list[Path]]
 

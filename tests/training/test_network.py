@@ -12,17 +12,17 @@ import pytest
 from numpy.typing import NDArray
 
 from contract.geometry import Geometry, Mode
-from training.backbones import BACKBONES, block_starts
-from training.cache import cache_root, decode_all
-from training.data import Samples
+from training.dataset.cache import cache_root, decode_all
+from training.dataset.cache_contents import REST, clean_cache, list_cache
+from training.dataset.layout import Photo
+from training.dataset.prepare import Samples
 from training.errors import WeightsError
-from training.head import features_of
-from training.layout import Photo
-from training.metrics import softmax
-from training.network import build, feature_model, top_model, two_columns, unfreeze
+from training.measure.metrics import softmax
+from training.network.features import features_of
+from training.network.network import build, feature_model, top_model, two_columns, unfreeze
 from training.progress import Reporter, Tick
-from training.recipe import FineTune, Input, Network, Recipe
-from training.stored import REST, clean_cache, list_cache
+from training.recipe.backbones import BACKBONES, block_starts
+from training.recipe.recipe import FineTune, Input, Network, Recipe
 
 RECIPE = Recipe(weights="none", input=Input(size_px=32))
 PHOTOS = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)

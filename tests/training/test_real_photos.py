@@ -5,7 +5,7 @@ from pathlib import Path
 
 from training.pipeline import train_run
 from training.progress import Reporter
-from training.recipe import FineTune, Input, Recipe
+from training.recipe.recipe import FineTune, Input, Recipe
 from training.run import load_run
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from training.augment import Augmentation
 from training.errors import RecipeError
-from training.knobs import known_keys
-from training.recipe import FineTune, Head, Input, Network, Recipe, Results, recipe_of
-from training.recipe_file import load_recipe
+from training.fit.augment import Augmentation
+from training.recipe.recipe import FineTune, Head, Input, Network, Recipe, Results, recipe_of
+from training.recipe.recipe_file import load_recipe
+from training.recipe.settings import known_keys
 
 ODD = Recipe(
     seed=7,

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from training.errors import RecipeError
-from training.knobs import parse_setting
-from training.recipe import Recipe
-from training.recipe_file import Grid, load_recipe, load_recipe_or_grid, shipped_recipes
+from training.recipe.recipe import Recipe
+from training.recipe.recipe_file import Grid, load_recipe, load_recipe_or_grid, shipped_recipes
+from training.recipe.settings import parse_setting
 
 GRID = """
 seed = 3

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from contract.errors import PhototriageError
-from training.cli import train
+from training.commands.train import train
 from training.errors import RecipeError
-from training.knobs import literal
-from training.recipe import Recipe
-from training.recipe_file import Grid, load_recipe, load_recipe_or_grid, shipped_recipes
+from training.recipe.recipe import Recipe
+from training.recipe.recipe_file import Grid, load_recipe, load_recipe_or_grid, shipped_recipes
+from training.recipe.settings import literal
 from training.run import load_run
 
 Make = Callable[..., Path]

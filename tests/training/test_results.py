@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.layout import Photo
+from training.dataset.layout import Photo
+from training.measure.predictions import Predictions
+from training.measure.sorted_photos import sort_test
 from training.progress import Reporter
 from training.report.picture_grid import PHOTOS, choose, write_picture_grid
-from training.sort_test import sort_test
-from training.table import Predictions
 
 LABELS = ("cat", "dog")
 Make = Callable[..., Path]
@@ -134,7 +134,7 @@ def test_a_recipe_asks_for_all_three(
     tmp_path: Path, make_dataset: Make, reporter: Reporter, story: io.StringIO
 ) -> None:
     from training.pipeline import train_run
-    from training.recipe import recipe_of
+    from training.recipe.recipe import recipe_of
     from training.run import load_run
 
     recipe = recipe_of({

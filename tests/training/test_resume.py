@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from training.augment import Augmentation
-from training.checkpoint import CHECKPOINT, read_header
 from training.errors import TrainingError
+from training.fit.augment import Augmentation
 from training.pipeline import train_run
 from training.progress import Reporter
-from training.recipe import FineTune, Head, Input, Recipe
+from training.recipe.recipe import FineTune, Head, Input, Recipe
+from training.resume.checkpoint import CHECKPOINT, read_header
+from training.resume.unfinished import claimed
 from training.run import load_run
-from training.unfinished import claimed
 
 Make = Callable[..., Path]
 RECIPE = Recipe(

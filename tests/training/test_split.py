@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from contract.geometry import Geometry
-from training.cache import decode_all
+from training.dataset.cache import decode_all
+from training.dataset.near_duplicates import find_twins
+from training.dataset.split import Groups, split_groups
 from training.errors import DatasetError
-from training.split import Groups, split_groups
-from training.twins import find_twins
 
 
 def test_each_class_gives_its_share() -> None:

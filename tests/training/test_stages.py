@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from training.augment import Augmentation
-from training.epoch import HEAD, START, TUNE, Epoch
+from training.fit.augment import Augmentation
+from training.fit.epoch import HEAD, START, TUNE, Epoch
+from training.fit.schedule import lowered, rate
+from training.fit.stage import Stage, head_stage, stages_left, stages_of
 from training.pipeline import train_run
 from training.progress import Reporter
-from training.recipe import FineTune, Head, Input, Network, Recipe
+from training.recipe.recipe import FineTune, Head, Input, Network, Recipe
 from training.run import load_run
-from training.schedule import lowered, rate
-from training.stage import Stage, head_stage, stages_left, stages_of
 
 Make = Callable[..., Path]
 TWO_PHASE = Recipe(
@@ -164,7 +164,7 @@ def test_a_head_on_photos_learns_and_leaves_the_backbone_as_it_was(
 ) -> None:
     import keras
 
-    from training.network import build
+    from training.network.network import build
 
     dataset = make_dataset(tmp_path / "photos")
     wanted = {"fine_tune.epochs": 0, "head.epochs": 15, "head.learning_rate": 0.05, "network.hidden": [16]}
@@ -179,7 +179,7 @@ def test_a_head_on_photos_learns_and_leaves_the_backbone_as_it_was(
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop"])
 def test_each_optimizer_learns_and_decays_weights_where_it_is_told_to(optimizer: str) -> None:
-    from training.optimizer import optimizer_of
+    from training.fit.optimizer import optimizer_of
 
     decay = 0.1 if optimizer == "adamw" else 0.0
     given = {"head.optimizer": optimizer, "head.learning_rate": 0.3, "head.weight_decay": decay}

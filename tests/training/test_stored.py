@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from contract.geometry import Geometry, to_input
-from training.cache import cache_folder, cache_root, decode_all
-from training.cache_cli import DAY_S, cache
-from training.stored import PHOTOS, REST, clean_cache, list_cache
+from training.commands.cache import DAY_S, cache
+from training.dataset.cache import cache_folder, cache_root, decode_all
+from training.dataset.cache_contents import PHOTOS, REST, clean_cache, list_cache
 
 GEOMETRY = Geometry(size_px=40)
 MakePhotos = Callable[..., list[Path]]
@@ -151,7 +151,7 @@ def test_an_empty_cache_and_wrong_usage() -> None:
 def test_help_loads_nothing_heavy(root: Path) -> None:
     code = (
         "import sys\n"
-        "from training.cache_cli import cache\n"
+        "from training.commands.cache import cache\n"
         "cache(['--help'], standalone_mode=False)\n"
         "print([name for name in ('tensorflow', 'keras', 'onnxruntime', 'numpy') if name in sys.modules])"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.layout import Photo
-from training.table import Predictions, cell, read_photos, write_predictions
+from training.dataset.layout import Photo
+from training.measure.predictions import Predictions, cell, read_photos, write_predictions
 
 LABELS = ("=SUM(A1)", "plain", "'=SUM(A1)", "@home")
 

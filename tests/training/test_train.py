@@ -18,7 +18,7 @@ from contract.errors import PhototriageError
 from training.errors import DatasetError, TrainingError
 from training.pipeline import train_run
 from training.progress import Reporter
-from training.recipe import FineTune, Head, Input, Recipe
+from training.recipe.recipe import FineTune, Head, Input, Recipe
 from training.run import load_run
 
 Make = Callable[..., Path]
@@ -65,8 +65,8 @@ def test_predictions_hold_each_photo_to_check_with_and_none_of_training(trained:
 
 
 def test_the_saved_network_is_the_one_that_was_measured(trained: tuple[Path, Path]) -> None:
-    from training.cache import decode_all
-    from training.metrics import softmax
+    from training.dataset.cache import decode_all
+    from training.measure.metrics import softmax
 
     run = load_run(trained[1])
     pixels = decode_all([path for path, _ in run.validation], run.geometry)
@@ -78,7 +78,7 @@ def test_the_saved_network_is_the_one_that_was_measured(trained: tuple[Path, Pat
 
 @pytest.mark.usefixtures("small_backbone")
 def test_the_resolved_recipe_trains_the_same_run_again(tmp_path: Path, make_dataset: Make, reporter: Reporter) -> None:
-    from training.recipe_file import load_recipe
+    from training.recipe.recipe_file import load_recipe
 
     dataset = make_dataset(tmp_path / "photos")
     recipe = replace(HEAD_ALONE, seed=5, fine_tune=FineTune(epochs=2, batch_size=8))
@@ -191,7 +191,7 @@ def test_a_step_that_does_not_fit_into_memory_ends_in_a_sentence_and_keeps_the_e
 ) -> None:
     from tensorflow import errors
 
-    from training.loop import Loop
+    from training.fit.loop import Loop
 
     recipe = replace(HEAD_ALONE, fine_tune=FineTune(epochs=2, batch_size=8))
     dataset, whole = make_dataset(tmp_path / "photos", ("a", "b")), Loop.epoch

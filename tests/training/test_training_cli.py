@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from contract.errors import PhototriageError
-from training.cli import evaluate, train
-from training.recipe import Recipe
-from training.recipe_file import load_recipe
+from training.commands.train import evaluate, train
+from training.recipe.recipe import Recipe
+from training.recipe.recipe_file import load_recipe
 
 Make = Callable[..., Path]
 QUICK = ("--weights", "none", "--size-px", "32", "--epochs", "0")
@@ -123,7 +123,7 @@ def test_a_run_is_evaluated_as_tables_or_json(trained: tuple[Path, Path], tmp_pa
 def test_help_shows_an_example_and_loads_nothing_heavy(command: str, root: Path) -> None:
     code = (
         "import sys\n"
-        f"from training.cli import {command}\n"
+        f"from training.commands.train import {command}\n"
         f"{command}(['--help'], standalone_mode=False)\n"
         "print([name for name in ('tensorflow', 'keras', 'onnxruntime', 'sklearn') if name in sys.modules])"
     )

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from training import weights
-from training.backbones import BACKBONES
 from training.errors import WeightsError
-from training.recipe import Recipe
-from training.weights import features_origin, find_weights, sha256_of, weights_path
+from training.network import weights
+from training.network.weights import features_origin, find_weights, sha256_of, weights_path
+from training.recipe.backbones import BACKBONES
+from training.recipe.recipe import Recipe
 
 NAME = "MobileNetV2"
 FILE = BACKBONES[NAME].file

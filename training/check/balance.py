@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from training.check.kinds import Finding, Kind
-from training.layout import Photo
+from training.dataset.layout import Photo
 
 IMBALANCE = 10.0  # the largest class holds that many times as many photos
 

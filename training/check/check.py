@@ -9,8 +9,8 @@ from training.check.kinds import Kind
 from training.check.quarantine import Moved, check_quarantine, quarantine
 from training.check.report import Report, to_json
 from training.check.scan import scanned
+from training.dataset.layout import find_dataset
 from training.errors import TrainingError
-from training.layout import find_dataset
 from training.output import check_output
 from training.progress import Reporter
 from training.run import load_run

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.check.kinds import Finding, Kind
-from training.layout import Photo
+from training.dataset.layout import Photo
 
 
 class Sums(Protocol):

@@ -11,8 +11,8 @@ from training.check.balance import balance
 from training.check.copies import duplicates, shared
 from training.check.kinds import Finding, Kind
 from training.check.scan import Scan
-from training.layout import Dataset, Photo
-from training.twins import find_twins
+from training.dataset.layout import Dataset, Photo
+from training.dataset.near_duplicates import find_twins
 
 BLANK_SPREAD = 2.0  # of 255: a JPEG of one colour stays under 1, the foggiest of 9,818 scene photos is at 9
 TINY_PX = 32  # shorter side: MobileNetV2 shrinks its input by 32, so there one pixel would be left

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import Floats, Ints
+from training.measure.metrics import Floats, Ints
 
 
 def doubtful(true: Ints, probabilities: Floats) -> NDArray[np.int64]:

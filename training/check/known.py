@@ -14,11 +14,11 @@ from training.check.copies import duplicates, shared
 from training.check.findings import BLANK_SPREAD
 from training.check.held_out import doubtful, in_words
 from training.check.kinds import Finding, Kind
-from training.layout import Dataset
-from training.table import Predictions, path_cell
+from training.dataset.layout import Dataset
+from training.measure.predictions import Predictions, path_cell
 
 if TYPE_CHECKING:
-    from training.data import Samples
+    from training.dataset.prepare import Samples
 
 SHOWN = 12  # findings of a kind that are kept; all are counted
 SHOWN_PHOTOS = 4  # of one finding

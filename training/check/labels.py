@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.cache import decode_all
 from training.check.kinds import Finding, Kind
-from training.data import Samples
+from training.dataset.cache import decode_all
+from training.dataset.layout import Dataset
+from training.dataset.prepare import Samples
 from training.errors import DatasetError
-from training.layout import Dataset
 from training.progress import Reporter
-from training.recipe import Recipe, recipe_of
+from training.recipe.recipe import Recipe, recipe_of
 from training.run import Run
 
 FOLDS = 5
@@ -80,12 +80,12 @@ def _samples(
 
 def _features(samples: Samples, run: Run, reporter: Reporter) -> NDArray[np.float32]:
     """Features of the network as the run's training found it, float32 [N, F]: it has not seen these labels yet."""
-    from training.device import start_keras
+    from training.network.device import start_keras
 
     start_keras()
-    from training.head import features_of
-    from training.network import build
-    from training.weights import features_origin, find_weights, sha256_of
+    from training.network.features import features_of
+    from training.network.network import build
+    from training.network.weights import features_origin, find_weights, sha256_of
 
     recipe = _base(run)
     if recipe.weights == "none":

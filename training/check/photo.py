@@ -13,7 +13,7 @@ from PIL import Image
 from contract.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, readable_formats, sniff
 from contract.geometry import Geometry, to_input
-from training.cache import look
+from training.dataset.cache import look
 
 THUMBNAIL_PX = 16
 MAX_FILE_BYTES = 1 << 29  # what the daemon takes; larger ones are no photos, and would fill the memory
@@ -38,7 +38,7 @@ class Looked:
 
     digest: SHA-256, empty if the file could not be read. fault: why no picture came out of it, None if one did.
     mistyped: what its content is, if its name says otherwise. width, height: pixels, as stored.
-    spread: largest standard deviation of a colour channel, 0..127. look: difference hash (training.cache.look).
+    spread: largest standard deviation of a colour channel, 0..127. look: difference hash (training.dataset.cache.look).
     thumbnail: uint8 [16, 16, 3].
     """
 

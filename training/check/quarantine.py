@@ -17,7 +17,7 @@ from training.check.kinds import Finding, Kind
 from training.check.photo import read_photo
 from training.check.report import Report, to_json
 from training.errors import TrainingError
-from training.place import free_names, place
+from training.second_name import free_names, place
 
 LIST, BACK = "moved.jsonl", "go-back.sh"
 BROKEN = frozenset((Reason.EMPTY, Reason.NOT_A_PHOTO, Reason.TRUNCATED, Reason.CORRUPT))

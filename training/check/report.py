@@ -9,7 +9,7 @@ from typing import Any
 
 from contract.text import printable
 from training.check.kinds import WORDS, Finding, Kind
-from training.layout import SPLIT_NAMES, Dataset
+from training.dataset.layout import SPLIT_NAMES, Dataset
 
 FORMAT = 1
 

@@ -19,7 +19,7 @@ from contract.errors import PhotoError
 from contract.geometry import Geometry
 from training.check.photo import THUMBNAIL_PX, Looked, look_at
 from training.errors import TrainingError
-from training.recipe import Input
+from training.recipe.recipe import Input
 
 CHUNK = 512  # photos in flight at most
 GEOMETRY = Geometry("stretch", Input().size_px)

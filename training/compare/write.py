@@ -9,9 +9,9 @@ from contract.publish import publish_bytes
 from training.compare.comparison import Comparison
 from training.compare.page import page
 from training.errors import TrainingError
+from training.measure.predictions import cell, path_cell
 from training.report.pictures import BLUE, GREEN, ORANGE, PURPLE, clipped, png, tidy, title
 from training.report.write import unwritable
-from training.table import cell, path_cell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from training.grid.names import shown
 from training.grid.outcome import Figures, Outcome
 from training.grid.results import Results
+from training.html.markup import Child, Html, h
+from training.html.svg import Frame, Point, axes, chart, dot, tick_names, ticks
 from training.report.content import percent
-from training.report.markup import Child, Html, h
-from training.report.svg import Frame, Point, axes, chart, dot, tick_names, ticks
 
 ROWS = 60
 COLOURS = 4  # as many as reports have

@@ -14,11 +14,11 @@ from typing import Any
 from contract.publish import publish_bytes
 from training.errors import RunError, TrainingError
 from training.grid.plan import Cell
-from training.knobs import flatten, literal
 from training.output import check_output
-from training.recipe_file import Grid
+from training.recipe.recipe_file import Grid
+from training.recipe.settings import flatten, literal
+from training.resume.same_training import differing_settings, settings_of
 from training.run import MANIFEST, RECIPE, Run, load_run
-from training.same import differing_settings, settings_of
 
 FORMAT = 1
 GRID, RECIPES = "grid.json", "recipes"

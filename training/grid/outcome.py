@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-from training.checkpoint import CHECKPOINT
 from training.errors import RunError
 from training.grid.plan import Cell
+from training.resume.checkpoint import CHECKPOINT
 from training.run import MANIFEST, MODEL, load_run
 
 SPLITS = ("validation", "test", "train")

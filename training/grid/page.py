@@ -11,10 +11,10 @@ from training.grid.outcome import Outcome
 from training.grid.results import Results
 from training.grid.show import size
 from training.grid.tables import cell_table, class_tables, name_of, scroll, side_table, sides
+from training.html.markup import Html, document, h
 from training.progress import duration
 from training.report.charts import best_epoch, curves, learning_chart
 from training.report.content import Step, count, percent
-from training.report.markup import Html, document, h
 from training.report.page import STYLE
 from training.report.read import read_history
 from training.report.sections import flat, meanings, note, section, steps

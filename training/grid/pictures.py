@@ -6,7 +6,7 @@ from contract.publish import publish_bytes
 from training.grid.charts import ROWS, cells_chart, clipped, colour, colour_axis, setting, validation
 from training.grid.page import look
 from training.grid.results import Results
-from training.report.markup import Html, h
+from training.html.markup import Html, h
 from training.report.pictures import BLUE, GREEN, ORANGE, PURPLE, png, tidy, title
 from training.report.write import PICTURES
 

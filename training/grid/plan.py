@@ -6,8 +6,8 @@ from typing import Any
 
 from training.errors import RecipeError
 from training.grid.names import cell_names, shown
-from training.recipe import Recipe
-from training.recipe_file import Grid
+from training.recipe.recipe import Recipe
+from training.recipe.recipe_file import Grid
 
 MOST = 1000
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from training.grid.folder import FORMAT, identity
 from training.grid.outcome import SPLITS, Outcome, State
-from training.recipe_file import Grid
+from training.recipe.recipe_file import Grid
 
 _ORDER = list(State)
 

@@ -10,8 +10,8 @@ from rich.text import Text
 from training.grid.names import shown
 from training.grid.outcome import AVERAGES, Figures, Outcome
 from training.grid.results import Results
+from training.measure.predictions import cell
 from training.progress import Reporter, duration
-from training.table import cell
 
 DASH = "\N{EN DASH}"
 

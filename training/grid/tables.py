@@ -7,7 +7,7 @@ from urllib.parse import quote
 from training.grid.outcome import AVERAGES, Figures, Outcome, State
 from training.grid.results import Results
 from training.grid.show import DASH, columns, row
-from training.report.markup import Child, Html, h
+from training.html.markup import Child, Html, h
 from training.report.sections import note
 from training.report.write import REPORT
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.text import printable
-from training.data import prepare
+from training.dataset.prepare import prepare
 from training.errors import TrainingError
 from training.grid.child import run_child
 from training.grid.folder import KEPT, check_grid, finished_run, recipe_file, write_recipes
@@ -18,11 +18,11 @@ from training.grid.results import Results, results_of
 from training.grid.show import show
 from training.grid.write import PAGE, write_results
 from training.progress import Reporter, duration
-from training.recipe_file import Grid
+from training.recipe.recipe_file import Grid
 from training.report.adapters import report_of_run
 from training.report.write import REPORT, unwritable, write_report
+from training.resume.unfinished import claimed
 from training.run import MANIFEST, load_run
-from training.unfinished import claimed
 
 PROGRAM = (sys.executable, "-m", "phototriage")
 

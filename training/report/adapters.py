@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract.text import printable
-from training.evaluate import Evaluation
+from training.measure.evaluate import Evaluation
 from training.report.about import About, about_run
 from training.report.content import Finding, ReportInput, Step, count
 from training.report.findings import check_step, doubts, findings_of_run

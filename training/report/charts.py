@@ -5,11 +5,11 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any
 
-from training.metrics import Bin
+from training.html.markup import Html, h
+from training.html.svg import Frame, Point, axes, band, chart, dot, line, whisker
+from training.measure.metrics import Bin
 from training.report.content import Part, percent
-from training.report.markup import Html, h
 from training.report.scores import ReviewCurve
-from training.report.svg import Frame, Point, axes, band, chart, dot, line, whisker
 
 COLUMN_WORDS = {
     "loss": "training loss",

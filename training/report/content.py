@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.text import printable
+from training.measure.predictions import Predictions
 from training.report.scores import Scores, score, sent_to_review
-from training.table import Predictions
 
 SPLIT_WORDS = {"test": "test photos", "val": "validation photos", "train": "training photos", "": "photos"}
 _BEST_FIRST = ("test", "val", "", "train")  # what was kept apart longest says most about photos to come

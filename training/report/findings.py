@@ -11,9 +11,9 @@ from training.check.held_out import doubtful, in_words
 from training.check.kinds import WORDS, Kind
 from training.check.known import KINDS, SHOWN, DataFindings, Seen
 from training.errors import RunError
+from training.measure.predictions import Predictions
 from training.report.content import Finding, Step, count
 from training.run import MANIFEST, Run
-from training.table import Predictions
 
 _REST = "Files of a wrong type, tiny pictures and odd sizes were not looked for here: phototriage check-data does."
 _ABSENT = {Kind.BALANCE: "classes that are too small", Kind.CONFLICT: "photos under two labels",

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from training.html.markup import Html, h
+from training.html.thumbnails import Thumbnails
 from training.report.content import Part, ReportInput, percent
-from training.report.markup import Html, h
-from training.report.thumbs import Thumbnails
 
 WORST = 24
 

@@ -6,10 +6,10 @@ from math import ceil, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from training.html.markup import Html, h
+from training.html.thumbnails import Thumbnails
 from training.report.content import Part, ReportInput, count
 from training.report.gallery import gallery
-from training.report.markup import Html, h
-from training.report.thumbs import Thumbnails
 
 SHOWN_CLASSES = 30
 PER_MISTAKE = 24

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from training.metrics import Bin
+from training.html.markup import Html, document, h
+from training.html.thumbnails import Thumbnails
+from training.measure.metrics import Bin
 from training.report.charts import best_epoch, curves, learning_chart, reliability_chart, review_chart, stage_starts
 from training.report.content import ReportInput, count, percent
 from training.report.gallery import WORST, gallery, worst_mistakes
-from training.report.markup import Html, document, h
 from training.report.matrix import NARROW, PAIRS, cells, confusions, matrix_table, pair_list, panels, shown_classes
 from training.report.scores import review_curve
 from training.report.sections import card, class_table, data, glance, hero, meanings, note, section, steps
 from training.report.splits import split_table
-from training.report.thumbs import Thumbnails
 
 THUMBNAILS = 480
 STYLE = Path(__file__).with_name("report.css")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from contract.errors import PhotoError
 from contract.geometry import Geometry, to_input
 from contract.publish import publish_bytes
+from training.measure.predictions import Predictions
 from training.report.pictures import GREEN, ORANGE, clipped, png
-from training.table import Predictions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

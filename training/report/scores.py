@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import Bin, Floats, Ints, Metrics, measure, reliability, wilson
+from training.measure.metrics import Bin, Floats, Ints, Metrics, measure, reliability, wilson
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from training.metrics import ClassMetrics
+from training.html.markup import Child, Html, h
+from training.html.thumbnails import Thumbnails
+from training.measure.metrics import ClassMetrics
 from training.report.content import Finding, Part, ReportInput, Step, count, percent
 from training.report.gallery import picture
-from training.report.markup import Child, Html, h
 from training.report.story import at_a_glance, headline
-from training.report.thumbs import Thumbnails
 
 TABLE_ROWS = 250
 FINDING_PHOTOS = 16

@@ -1,7 +1,7 @@
 """All sets of photos side by side: what a model does on those it learnt from, chose by, and never saw."""
 
+from training.html.markup import Html, h
 from training.report.content import ReportInput, percent
-from training.report.markup import Html, h
 from training.report.sections import note, scrolling
 
 COLUMNS = ("photos", "number", "accuracy", "95 % interval", "precision", "recall", "F1", "AUC", "log loss",

@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from contract.errors import PhototriageError
-from training.check.cli import check_data
 from training.check.show import SHOWN
+from training.commands.check_data import check_data
 
 SCRIPT = "<script>alert(1)<img src=x onerror=y>.jpg"  # no slash: a name may hold anything else
 HIDDEN = "escape\x1b[31m and \udcff.jpg"

@@ -12,7 +12,7 @@ from training.check.findings import find_all
 from training.check.kinds import Finding, Kind
 from training.check.photo import MAX_FILE_BYTES
 from training.check.scan import scanned
-from training.layout import find_dataset
+from training.dataset.layout import find_dataset
 
 Save = Callable[[Path], None]
 

@@ -14,11 +14,11 @@ from training.check.check import check_dataset
 from training.check.held_out import doubtful
 from training.check.kinds import Kind
 from training.check.known import KINDS, SHOWN, DataFindings
-from training.data import Prepared, prepare
-from training.layout import Photo
+from training.dataset.layout import Photo
+from training.dataset.prepare import Prepared, prepare
+from training.measure.predictions import Predictions
 from training.progress import Reporter
-from training.recipe import Input, Recipe
-from training.table import Predictions
+from training.recipe.recipe import Input, Recipe
 
 Make = Callable[..., Path]
 RECIPE = Recipe(weights="none", input=Input(size_px=32))

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from contract.errors import PhototriageError
-from training.check.cli import check_data
 from training.check.labels import FOLDS, fold_of
+from training.commands.check_data import check_data
 from training.run import MODEL, write_manifest
 
 MakePhotos = Callable[..., list[Path]]

@@ -14,8 +14,8 @@ from PIL import Image
 from contract.errors import PhototriageError
 from training.check.check import Checked, check_dataset
 from training.check.quarantine import BACK, LIST
-from training.place import place
 from training.progress import Reporter
+from training.second_name import place
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_file_that_changed_since_it_was_looked_at_stays(dataset: Path, tmp_pat
     from training.check.quarantine import quarantine
     from training.check.report import Report
     from training.check.scan import scanned
-    from training.layout import find_dataset
+    from training.dataset.layout import find_dataset
 
     found = find_dataset(dataset)
     with scanned([photo.path for photo in found.photos]) as scan:

@@ -11,7 +11,7 @@ from training.check.copies import members
 from training.check.findings import find_all
 from training.check.kinds import Kind
 from training.check.scan import scanned
-from training.layout import find_dataset
+from training.dataset.layout import find_dataset
 
 
 def picture(seed: int) -> Image.Image:

@@ -11,8 +11,8 @@ from rich.console import Console
 from tests.training.conftest import make_dataset
 from training.grid.work import run_grid
 from training.progress import Reporter
-from training.recipe import Input, Recipe
-from training.recipe_file import Grid
+from training.recipe.recipe import Input, Recipe
+from training.recipe.recipe_file import Grid
 
 GRID = Grid(Recipe(weights="none", input=Input(size_px=32)), {"seed": (1, 2, 3)})
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.training.grid.support import chances, write_cell
-from training.checkpoint import CHECKPOINT
-from training.data import prepare
+from training.dataset.prepare import prepare
+from training.measure.predictions import Predictions, write_predictions
 from training.progress import Reporter
-from training.recipe import Recipe
-from training.recipe_file import load_recipe
+from training.recipe.recipe import Recipe
+from training.recipe.recipe_file import load_recipe
+from training.resume.checkpoint import CHECKPOINT
 from training.run import PREDICTIONS
-from training.table import Predictions, write_predictions
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import measure
-from training.recipe import Recipe
+from training.measure.metrics import measure
+from training.recipe.recipe import Recipe
 from training.run import HISTORY, MODEL, write_manifest
 
 PARAMETERS = 21

@@ -11,7 +11,7 @@ import pytest
 from tests.training.grid.test_grid_work import PARENT
 from training.grid.work import run_grid
 from training.progress import Reporter
-from training.recipe_file import Grid, load_recipe_or_grid
+from training.recipe.recipe_file import Grid, load_recipe_or_grid
 from training.run import load_run
 
 pytestmark = pytest.mark.timeout(900)  # TensorFlow is started twice, which on a busy machine takes minutes

@@ -24,8 +24,8 @@ from training.grid.plan import plan
 from training.grid.results import Results, results_of
 from training.grid.show import csv_text, show
 from training.progress import Reporter
-from training.recipe import Recipe
-from training.recipe_file import Grid
+from training.recipe.recipe import Recipe
+from training.recipe.recipe_file import Grid
 
 EVIL = "&lt;i&gt;"  # what a page that escapes too little shows as <i>
 LABELS = ("forest", EVIL, "street")

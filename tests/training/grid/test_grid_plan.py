@@ -5,8 +5,8 @@ import pytest
 from training.errors import RecipeError
 from training.grid.names import LONGEST, cell_names
 from training.grid.plan import plan
-from training.recipe import Recipe
-from training.recipe_file import Grid
+from training.recipe.recipe import Recipe
+from training.recipe.recipe_file import Grid
 
 BLOCKS = {
     "backbone": ("MobileNetV2", "Xception"),

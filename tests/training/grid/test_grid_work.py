@@ -18,7 +18,7 @@ from tests.training.grid.support import PARAMETERS
 from training.errors import DatasetError, TrainingError
 from training.grid.work import run_grid
 from training.progress import Reporter
-from training.recipe_file import Grid, load_recipe, load_recipe_or_grid
+from training.recipe.recipe_file import Grid, load_recipe, load_recipe_or_grid
 
 Make = Callable[..., Path]
 Program = tuple[str, ...]
@@ -29,7 +29,7 @@ from pathlib import Path
 from rich.console import Console
 from training.grid.work import run_grid
 from training.progress import Reporter
-from training.recipe_file import load_recipe_or_grid
+from training.recipe.recipe_file import load_recipe_or_grid
 
 dataset, output, grid, *program = sys.argv[1:]
 try:

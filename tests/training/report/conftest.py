@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.training.report.support import HISTORY_TEXT, LABELS, TAKEN, TRUE, draw_photos, probabilities
-from training.layout import Photo
-from training.metrics import measure
+from training.dataset.layout import Photo
+from training.measure.metrics import measure
+from training.measure.predictions import Predictions, write_predictions
 from training.run import HISTORY, MODEL, PREDICTIONS, Run, load_run, write_manifest
-from training.table import Predictions, write_predictions
 
 
 @pytest.fixture

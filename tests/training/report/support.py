@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from contract.drawing import draw_scene
-from training.layout import Photo
+from training.dataset.layout import Photo
 
 LABELS = ("forest", "sea", "street")
 HISTORY_TEXT = """epoch,loss,accuracy,log_loss,photos_per_s,seconds,best

@@ -9,8 +9,8 @@ from PIL import Image
 
 from tests.training.report.conftest import MakeRun
 from tests.training.report.support import TAKEN, Page, draw_photos
+from training.commands.compare import compare
 from training.compare import compare_runs, write_comparison
-from training.compare.cli import compare
 from training.compare.page import page
 
 OTHER = ((0, 0.9), (2, 0.8), (0, 0.7), (0, 0.6), *TAKEN[4:7], (1, 0.55), *TAKEN[8:])

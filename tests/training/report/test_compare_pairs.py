@@ -10,8 +10,8 @@ from tests.training.report.conftest import MakeRun
 from tests.training.report.support import LABELS, TAKEN, draw_photos
 from training.compare import compare_runs
 from training.compare.pairs import difference_interval, mcnemar
+from training.dataset.layout import Photo
 from training.errors import RunError
-from training.layout import Photo
 
 # Two of the three mistakes are mended, and one photo that was right is lost.
 OTHER = ((0, 0.9), (2, 0.8), (0, 0.7), (0, 0.6), *TAKEN[4:7], (1, 0.55), *TAKEN[8:])

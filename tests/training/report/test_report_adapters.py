@@ -9,15 +9,15 @@ from click.testing import CliRunner
 from tests.colour_model import colour_model
 from tests.training.report.conftest import MakeRun
 from tests.training.report.support import LABELS, TAKEN, TRUE, Page, probabilities
+from training.commands.report import report
+from training.dataset.layout import Dataset, Photo
 from training.errors import RunError, TrainingError
-from training.evaluate import Evaluation
-from training.layout import Dataset, Photo
-from training.metrics import measure
+from training.measure.evaluate import Evaluation
+from training.measure.metrics import measure
+from training.measure.predictions import Predictions
 from training.report import About, Finding, about_model, report_of_evaluation, report_of_run, write_report
-from training.report.cli import report
 from training.report.page import page
 from training.run import PREDICTIONS
-from training.table import Predictions
 
 
 def evaluation(model: Path, photos: tuple[Photo, ...], root: Path) -> Evaluation:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from tests.training.report.browser import Shown, browse
 from tests.training.report.support import LABELS, TAKEN, Page, probabilities
-from training.layout import Photo
+from training.dataset.layout import Photo
+from training.measure.predictions import Predictions
 from training.report import ReportInput, write_report
-from training.table import Predictions
 
 pytestmark = [pytest.mark.system("chromium"), pytest.mark.timeout(300)]
 

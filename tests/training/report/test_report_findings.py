@@ -6,8 +6,8 @@ import pytest
 
 from tests.training.report.conftest import MakeRun
 from tests.training.report.support import Page
+from training.dataset.layout import Photo
 from training.errors import RunError
-from training.layout import Photo
 from training.report import report_of_run
 from training.report.charts import stage_starts
 from training.report.content import Finding

@@ -1,7 +1,7 @@
 """Nothing that is not markup by construction gets into a page unescaped."""
 
 from tests.training.report.support import Page
-from training.report.markup import Html, document, h
+from training.html.markup import Html, document, h
 
 EVIL = """<script>alert("1")</script>&'"""
 

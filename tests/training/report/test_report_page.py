@@ -14,11 +14,11 @@ from PIL import Image
 from contract.drawing import draw_scene
 from tests.training.report.conftest import MakeRun
 from tests.training.report.support import LABELS, TAKEN, TRUE, Page, probabilities
-from training.layout import Photo
+from training.dataset.layout import Photo
+from training.html.thumbnails import thumbnail
+from training.measure.predictions import Predictions
 from training.report import Finding, ReportInput, Step, report_of_run, write_report
 from training.report.page import STYLE, page
-from training.report.thumbs import thumbnail
-from training.table import Predictions
 
 EVIL = "<script>document.title='taken over'</script>"
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.training.report.support import LABELS
+from training.dataset.layout import Photo
 from training.errors import RunError
-from training.layout import Photo
+from training.measure.predictions import Predictions, write_predictions
 from training.report.read import read_history, read_predictions
-from training.table import Predictions, write_predictions
 
 
 def written(root: Path, predictions: Predictions, labels: tuple[str, ...] = LABELS) -> Path:

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from tests.training.report.support import LABELS, TAKEN, TRUE, probabilities
-from training.metrics import measure, reliability
+from training.measure.metrics import measure, reliability
 from training.report.scores import review_curve, score, sent_to_review
 
 TRUTH = np.array(TRUE)

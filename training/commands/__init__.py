@@ -1,0 +1,1 @@
+"""The commands of training: options and words for the screen; the work is done in the other rooms."""

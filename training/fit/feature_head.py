@@ -1,0 +1,86 @@
+"""The head on features: what stands on the backbone learns from what the backbone made of each photo, in seconds."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from training.fit.epoch import HEAD, Epoch
+from training.fit.optimizer import classes_of, loss_of, optimizer_of, targets_of
+from training.fit.stage import head_stage
+from training.measure.metrics import log_loss, softmax
+from training.network.network import top_model, two_columns
+from training.recipe.recipe import Head
+
+BLOCK = 4096  # features looked at in one go: a memory-mapped array stays on disk
+
+
+def train_head(
+    model: keras.Model,
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    sides: tuple[NDArray[np.int64], NDArray[np.int64]],
+    head: Head,
+    seed: int,
+) -> float:
+    """Train what stands on the pooled features: a linear classifier, or hidden layers too.
+
+    Args:
+        model: whose layers above the pooling learn; they end with the weights of the best epoch.
+        features: float32 [N, F], may be memory-mapped. labels: int64 [N].
+        sides: numbers of the photos to train on, and of those to check with.
+
+    Returns:
+        The best validation accuracy.
+    """
+    train, val = sides
+    size = min(head.batch_size, len(train))
+    steps = len(train) // size
+    stage = head_stage(replace(head, epochs=max(head.epochs, -(-head.least_steps // steps))))
+    top = _Top(model, features, labels, head)
+    rng = np.random.default_rng(seed)
+    best = replace(Epoch.zero(HEAD), best=True)
+    history, kept = [best], top.network.get_weights()
+    while stage.why_over(history) is None:
+        picks = rng.permutation(train)[: steps * size].reshape(steps, size)
+        top.learn(picks, stage.rates(history, steps))
+        epoch = top.judged(val, replace(Epoch.zero(HEAD), epoch=len(history)))
+        if epoch.better_than(best):
+            epoch = best = replace(epoch, best=True)
+            kept = top.network.get_weights()
+        history.append(epoch)
+    top.network.set_weights(kept)
+    return best.accuracy
+
+
+class _Top:
+    """What stands on the features, and how it learns."""
+
+    def __init__(
+        self, model: keras.Model, features: NDArray[np.float32], labels: NDArray[np.int64], head: Head
+    ) -> None:
+        self.network = top_model(model)
+        self._features, self._labels = features, labels
+        self._outputs = int(model.output_shape[-1])
+        self._one_hot = np.eye(classes_of(model), dtype=np.float32)
+        self._optimizer = optimizer_of(head)
+        self.network.compile(self._optimizer, loss_of(self._outputs))
+
+    def learn(self, picks: NDArray[np.int64], rates: Iterator[float]) -> None:
+        """Do one pass: a step for each row of `picks`, which are numbers of photos."""
+        for pick, rate in zip(picks, rates, strict=True):
+            self._optimizer.learning_rate = rate
+            self.network.train_on_batch(
+                self._features[pick], targets_of(self._one_hot[self._labels[pick]], self._outputs)
+            )
+
+    def judged(self, photos: NDArray[np.int64], epoch: Epoch) -> Epoch:
+        """The epoch with accuracy and log loss on these photos."""
+        right, lost = 0, 0.0
+        for block in np.array_split(photos, len(photos) // BLOCK + 1):
+            logits = two_columns(self.network.predict_on_batch(self._features[block]))
+            right += int((logits.argmax(axis=1) == self._labels[block]).sum())
+            lost += log_loss(self._labels[block], softmax(logits)) * len(block)
+        return replace(epoch, accuracy=right / len(photos), log_loss=lost / len(photos))

@@ -1,0 +1,76 @@
+"""Feed the network: batches are drawn, warped and stacked while the previous one is being computed.
+
+Order and warps are functions of seed, epoch and photo alone: a training that goes on after a kill sees what it would
+have seen without one.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.fit.augment import Augmentation, augment_batch
+
+Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+class Feed:
+    """Supply of training batches, one epoch at a time. A context manager: it owns threads.
+
+    Args:
+        pixels: uint8 [rows, S, S, 3], usually memory-mapped. rows: which of them to train on. labels: their classes.
+        classes: number of classes. batch_size: photos per batch; the rest of an epoch that fills none is left out of
+            it (another one each time), unless there are fewer photos than that.
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8],
+        rows: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        classes: int,
+        batch_size: int,
+        augmentation: Augmentation,
+        seed: int,
+    ) -> None:
+        self._pixels, self._rows, self._labels = pixels, rows, labels
+        self._targets = np.eye(classes, dtype=np.float32)
+        self.batch_size = min(batch_size, len(rows))
+        self._augmentation, self._seed = augmentation, seed
+        self._warpers = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "warp")
+        self._ahead = ThreadPoolExecutor(1, "feed")
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return len(self._rows) // self.batch_size
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Yield photos uint8 [B, S, S, 3] and one-hot targets float32 [B, classes]; make the next meanwhile."""
+        order = np.random.default_rng((self._seed, number)).permutation(len(self._rows))
+        picks = order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size)
+        coming = self._ahead.submit(self._make, number, picks[0])
+        for pick in picks[1:]:
+            batch = coming.result()
+            coming = self._ahead.submit(self._make, number, pick)
+            yield batch
+        yield coming.result()
+
+    def _make(self, epoch: int, pick: NDArray[np.int64]) -> Batch:
+        photos = [np.asarray(self._pixels[row]) for row in self._rows[pick]]
+        # From 1 on: numpy fills seeds up with zeros, and (seed, epoch) alone is the order's.
+        rngs = (np.random.default_rng((self._seed, epoch, photo + 1)) for photo in pick)
+        return augment_batch(photos, self._augmentation, rngs, self._warpers), self._targets[self._labels[pick]]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ahead.shutdown(cancel_futures=True)
+        self._warpers.shutdown(cancel_futures=True)

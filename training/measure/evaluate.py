@@ -1,0 +1,134 @@
+"""Measure a model on labelled photos: the same report for a run and for a model file, with or without TensorFlow."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.errors import PhotoError
+from contract.geometry import Geometry, to_input
+from contract.publish import publish_bytes
+from contract.text import printable
+from training.dataset.layout import Dataset, Photo, find_dataset
+from training.dataset.regular_file import plain_status
+from training.errors import DatasetError
+from training.measure.metrics import Metrics, measure
+from training.measure.open_model import BATCH, Classifier, open_classifier
+from training.measure.predictions import Predictions, write_predictions
+from training.output import check_output
+from training.progress import Reporter
+from training.run import PREDICTIONS
+
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model did on a dataset. unreadable: (path, reason) of photos that count neither way."""
+
+    model: Path
+    dataset: Dataset
+    metrics: Metrics
+    predictions: Predictions
+    unreadable: tuple[tuple[Path, str], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "model": printable(self.model),
+            "dataset": printable(self.dataset.root),
+            "labels": list(self.dataset.labels),
+            "unreadable": [{"path": printable(path), "reason": reason} for path, reason in self.unreadable],
+            "metrics": self.metrics.to_dict(),
+        }
+
+
+def evaluate_model(model: Path, dataset: Path, output: Path | None, reporter: Reporter) -> Evaluation:
+    """Classify the photos of a dataset and compare with its folders.
+
+    A dataset with a test folder is measured on that alone, else on its validation folder, else on all of it; the very
+    dataset that a run was trained on is measured on the photos that the run held out.
+
+    Args:
+        model: a run folder, the model.keras in it, or an .onnx file.
+        output: a folder, not there yet or empty, for metrics.json and predictions.csv.
+
+    Raises:
+        PhototriageError: the model, the dataset or the output cannot be used, or no photo can be read.
+    """
+    if output is not None:
+        check_output(output, dataset)
+    classifier = open_classifier(model)
+    found = find_dataset(dataset, classifier.labels)
+    photos = _chosen(found, classifier, reporter)
+    reporter.say(f"Measuring {len(photos)} photos on {classifier.device}.")
+    with reporter.work("Classifying", len(photos)) as tick:
+        answers: list[Any] = []
+        unreadable: list[tuple[Path, str]] = []
+        good: list[Photo] = []
+        for batch, images, failures in _decoded(photos, classifier.geometry):
+            unreadable += failures
+            good += batch
+            if batch:
+                answers.append(classifier.classify(images))
+            tick(len(batch) + len(failures))
+    if not good:
+        raise DatasetError(f"None of the {len(photos)} photos under {dataset} can be read.")
+    predictions = Predictions(tuple(good), np.concatenate(answers))
+    metrics = measure(predictions.true, predictions.probabilities, found.labels)
+    evaluation = Evaluation(model, found, metrics, predictions, tuple(unreadable))
+    if output is not None:
+        _write(evaluation, output)
+    return evaluation
+
+
+def _chosen(dataset: Dataset, classifier: Classifier, reporter: Reporter) -> tuple[Photo, ...]:
+    """The photos to measure on, said in one line."""
+    for split, words in (("test", "test folder"), ("val", "validation folder")):
+        if dataset.of(split):
+            reporter.say(f"{dataset.sentence()} Only its {words} counts.")
+            return dataset.of(split)
+    run = classifier.run
+    if run is not None and run.dataset.resolve() == dataset.root.resolve():
+        reporter.say(f"{dataset.sentence()} This run was trained on it: only the photos that it held out count.")
+        return tuple(Photo(path, label, "val") for path, label in run.validation)
+    reporter.say(dataset.sentence())
+    return dataset.photos
+
+
+def _decoded(
+    photos: Sequence[Photo], geometry: Geometry
+) -> Iterator[tuple[list[Photo], NDArray[np.uint8], list[tuple[Path, str]]]]:
+    """Batches of readable photos with their pixels, and the unreadable ones met on the way."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "decode") as pool:
+        for start in range(0, len(photos), BATCH):
+            chunk = photos[start : start + BATCH]
+            read = list(pool.map(lambda photo: _read(photo.path, geometry), chunk))
+            good = [(photo, pixels) for photo, pixels in zip(chunk, read, strict=True) if not isinstance(pixels, str)]
+            bad = [(photo.path, reason) for photo, reason in zip(chunk, read, strict=True) if isinstance(reason, str)]
+            images = np.stack([pixels for _, pixels in good]) if good else np.empty((0,), np.uint8)
+            yield [photo for photo, _ in good], images, bad
+
+
+def _read(path: Path, geometry: Geometry) -> NDArray[np.uint8] | str:
+    try:
+        plain_status(path)
+        return to_input(path, geometry)
+    except PhotoError as error:
+        return str(error)
+    except OSError as error:
+        return f"it could not be opened ({error.strerror})"
+
+
+def _write(evaluation: Evaluation, output: Path) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    dataset = evaluation.dataset
+    write_predictions(output / PREDICTIONS, evaluation.predictions, dataset.root, dataset.labels)
+    text = json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False) + "\n"
+    publish_bytes(output / METRICS, text.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,117 @@
+"""What a trained network is worth, measured once training is over, how run.json tells it, and what a recipe adds."""
+
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from contract.geometry import Geometry
+from contract.text import printable
+from training.dataset.prepare import Prepared
+from training.measure.calibrate import find_temperature, find_thresholds
+from training.measure.metrics import Metrics, measure, softmax
+from training.measure.predictions import Predictions
+from training.measure.sorted_photos import discard, sort_test
+from training.progress import Reporter
+from training.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Calibration, and figures of the validation photos and of test photos, where there are any.
+
+    train: figures of the photos trained on, where the recipe asks for them.
+    """
+
+    temperature: float
+    thresholds: dict[str, float]
+    validation: Metrics
+    test: Metrics | None
+    train: Metrics | None
+    predictions: Predictions
+
+
+def measure_run(model: "keras.Model", prepared: Prepared, recipe: Recipe, reporter: Reporter) -> Measured:
+    """Calibrate on the validation photos; look at the test photos only then, once."""
+    from training.network.features import logits_of
+
+    labels = prepared.dataset.labels
+    splits = ("val", "test", "train") if recipe.results.train_figures else ("val", "test")
+    parts = {split: samples for split in splits if (samples := prepared.samples.of(split)).photos}
+    with reporter.work("Measuring", sum(len(samples.photos) for samples in parts.values())) as tick:
+        logits = {split: logits_of(model, samples, tick) for split, samples in parts.items()}
+    temperature = find_temperature(logits["val"], parts["val"].labels)
+    given = {split: softmax(values, temperature) for split, values in logits.items()}
+    found = {split: measure(samples.labels, given[split], labels) for split, samples in parts.items()}
+    return Measured(
+        temperature=temperature,
+        thresholds=find_thresholds(given["val"], parts["val"].labels, labels, recipe.precision),
+        validation=found["val"],
+        test=found.get("test"),
+        train=found.get("train"),
+        predictions=Predictions(
+            tuple(photo for samples in parts.values() for photo in samples.photos), np.concatenate([*given.values()])
+        ),
+    )
+
+
+def write_extras(output: Path, prepared: Prepared, measured: Measured, recipe: Recipe, reporter: Reporter) -> None:
+    """Tell and write what the recipe asks for beside the usual: training photos, sorted test photos, picture grid.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    labels = prepared.dataset.labels
+    if measured.train is not None:
+        reporter.say(measured.train.sentence("training photos"))
+    discard(output)
+    if recipe.results.sort_test:
+        reporter.say(sort_test(output, measured.predictions, labels, reporter).sentence())
+    if recipe.results.picture_grid:
+        from training.report.picture_grid import write_picture_grid
+
+        file = write_picture_grid(output, measured.predictions, labels)
+        reporter.say(f"Photos with what they were taken for: {printable(file)}")
+
+
+def manifest_of(prepared: Prepared, recipe: Recipe, measured: Measured) -> dict[str, Any]:
+    """What run.json says of data, calibration and figures."""
+    geometry = Geometry(recipe.input.geometry, recipe.input.size_px)
+    metrics = {"validation": measured.validation.card()}
+    for split, found in (("test", measured.test), ("train", measured.train)):
+        if found is not None:
+            metrics[split] = found.card()
+    splits = [photo.split for photo in prepared.samples.photos]
+    return {
+        "labels": list(prepared.dataset.labels),
+        "geometry": {"id": geometry.id, "size_px": geometry.size_px},
+        "temperature": measured.temperature,
+        "thresholds": measured.thresholds,
+        "metrics": metrics,
+        "recipe": asdict(recipe),
+        "dataset": {
+            "root": str(prepared.dataset.root.absolute()),
+            "layout": prepared.dataset.kind,
+            "sha256": prepared.data_hash(),
+            "photos": {name: splits.count(name) for name in ("train", "val", "test")},
+            "unreadable": prepared.unreadable,
+        },
+        "data_findings": prepared.findings.and_suspects(measured.predictions, prepared.dataset).to_dict(),
+        "made_by": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in ("phototriage", "tensorflow", "keras", "numpy", "pillow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue  # run from a clone without being installed
+    return found

@@ -1,0 +1,60 @@
+"""Show an evaluation on the terminal."""
+
+from rich.markup import escape
+from rich.table import Column, Table
+from rich.text import Text
+
+from contract.text import printable
+from training.measure.evaluate import Evaluation
+from training.measure.metrics import Metrics
+from training.progress import Reporter
+
+MATRIX_UP_TO = 12  # classes: a wider matrix does not fit a terminal; the worst confusions are listed instead
+SHOWN = 10
+
+
+def show(evaluation: Evaluation, reporter: Reporter) -> None:
+    """Print accuracy, the table of classes, and which classes are taken for which."""
+    metrics = evaluation.metrics
+    for path, reason in evaluation.unreadable[:SHOWN]:
+        reporter.say(f"Left out: {printable(path)}: {reason}")
+    if len(evaluation.unreadable) > SHOWN:
+        reporter.say(f"Left out: {len(evaluation.unreadable) - SHOWN} more unreadable photos.")
+    reporter.console.print(_classes(metrics))
+    reporter.console.print(_matrix(metrics) if len(metrics.classes) <= MATRIX_UP_TO else _confusions(metrics))
+    reporter.say(metrics.sentence())
+    area = "undefined" if metrics.macro_auc is None else f"{metrics.macro_auc:.4f}"
+    reporter.say(f"Macro F1 {metrics.macro_f1:.4f}, macro AUC {area}.")
+    reporter.say(f"Log loss {metrics.log_loss:.4f}, calibration error {metrics.calibration_error:.4f}.")
+
+
+def _classes(metrics: Metrics) -> Table:
+    table = Table("class", *(Column(name, justify="right") for name in ("photos", "precision", "recall", "F1", "AUC")))
+    for item in metrics.classes:
+        figures = (f"{value:.3f}" for value in (item.precision, item.recall, item.f1))
+        area = "\N{EN DASH}" if item.auc is None else f"{item.auc:.4f}"
+        table.add_row(Text(item.label), str(item.photos), *figures, area)
+    return table
+
+
+def _matrix(metrics: Metrics) -> Table:
+    labels = [item.label for item in metrics.classes]
+    table = Table("true \\ taken for", *(Column(escape(label), justify="right") for label in labels))
+    for index, (label, row) in enumerate(zip(labels, metrics.confusion, strict=True)):
+        cells = (Text(str(count), style="bold" if place == index else "") for place, count in enumerate(row))
+        table.add_row(Text(label), *cells)
+    return table
+
+
+def _confusions(metrics: Metrics) -> Table:
+    labels = [item.label for item in metrics.classes]
+    wrong = [
+        (count, labels[true], labels[taken])
+        for true, row in enumerate(metrics.confusion)
+        for taken, count in enumerate(row)
+        if true != taken and count
+    ]
+    table = Table("true", "taken for", "photos")
+    for count, true, taken in sorted(wrong, reverse=True)[:SHOWN]:
+        table.add_row(Text(true), Text(taken), str(count))
+    return table

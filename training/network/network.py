@@ -1,0 +1,112 @@
+"""The network: uint8 photos in, logits out, with everything between them inside one Keras model."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from training.recipe.backbones import BACKBONES, block_starts, make_backbone
+from training.recipe.recipe import FineTune, Network, Recipe
+
+
+def build(recipe: Recipe, classes: int, weights: Path | None, size_px: int | None = None) -> keras.Model:
+    """Build the recipe's backbone with what stands on it.
+
+    Layers `images`, `scale`, `base`, `pool`, then the top: for each hidden layer `hidden_1` (with `hidden_1_norm`) and
+    `hidden_1_relu`, or else `norm` where batch normalisation is asked for, and at last `dropout` and `logits`. Input
+    `images`: uint8 [N, S, S, 3]; output `logits`: float32 [N, classes], or [N, 1] with a sigmoid, of the second class.
+    No Lambda, so that the saved model loads in Keras's safe mode.
+
+    Args:
+        weights: file of the base's initial weights, None for random ones.
+        size_px: side of the input, by default the recipe's. It changes no weight's shape.
+
+    Raises:
+        WeightsError: the file is damaged or of another network.
+    """
+    size = size_px or recipe.input.size_px
+    images = keras.Input((size, size, 3), dtype="uint8", name="images")
+    base = make_backbone(recipe.backbone, size, weights)
+    pooled = layers.GlobalAveragePooling2D(name="pool")(base(_scale(recipe)(images)))
+    topped = _before_last(recipe.network, recipe.seed, pooled)
+    units = 1 if recipe.network.sigmoid else classes
+    last = layers.Dense(units, kernel_regularizer=_l2(recipe.network), name="logits", dtype="float32")
+    model = keras.Model(images, last(topped), name="phototriage")
+    for norm in (*_batch_norms(base), *_batch_norms(model)):
+        norm.momentum = recipe.fine_tune.batch_norm_momentum
+    return model
+
+
+def _scale(recipe: Recipe) -> layers.Layer:
+    if recipe.input.scaling == "unit":
+        return layers.Rescaling(1 / 255, name="scale")
+    pixels = BACKBONES[recipe.backbone].pixels
+    scale, offset = (list(number) if isinstance(number, tuple) else number for number in (pixels.scale, pixels.offset))
+    return layers.Rescaling(scale, offset=offset, name="scale")
+
+
+def _before_last(network: Network, seed: int, pooled: Any) -> Any:
+    for place, units in enumerate(network.hidden, 1):
+        name = f"hidden_{place}"
+        pooled = layers.Dense(units, kernel_regularizer=_l2(network), name=name)(pooled)
+        if network.batch_norm:
+            pooled = layers.BatchNormalization(name=f"{name}_norm")(pooled)
+        pooled = layers.ReLU(name=f"{name}_relu")(pooled)
+    if network.batch_norm and not network.hidden:
+        pooled = layers.BatchNormalization(name="norm")(pooled)
+    return layers.Dropout(network.dropout, seed=seed, name="dropout")(pooled)
+
+
+def _l2(network: Network) -> Any:
+    return keras.regularizers.L2(network.l2) if network.l2 else None
+
+
+def feature_model(model: keras.Model) -> keras.Model:
+    """The same network up to the pooled features, float32 [N, channels]; weights are shared."""
+    return keras.Model(model.input, model.get_layer("pool").output)
+
+
+def top_model(model: keras.Model) -> keras.Model:
+    """The same network from the pooled features on, float32 [N, channels] -> its logits; layers are shared."""
+    return keras.Model(model.get_layer("pool").output, model.output, name="top")
+
+
+def two_columns(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A logit for each class, float32 [N, classes], whatever the network gives.
+
+    The one logit z of a sigmoid becomes (0, z), whose softmax is (1 - sigmoid(z), sigmoid(z)).
+    """
+    return np.pad(logits, ((0, 0), (1, 0))) if logits.shape[1] == 1 else logits
+
+
+def unfreeze(model: keras.Model, settings: FineTune) -> int:
+    """Let the last layers or blocks of the base learn, and return how many weights of the network now do.
+
+    `all`: every layer; 0: none, what stands on the base learns alone. Blocks are counted as in
+    training.recipe.backbones.block_starts.
+
+    Frozen batch norms are layers that do not learn: Keras then keeps their statistics too. `base(x, training=False)`
+    would not do: inside a functional model, Keras 3 passes its own `training` over it.
+    """
+    base = model.get_layer("base")
+    base.trainable = True
+    first = _first_learning(base, settings)
+    for place, layer in enumerate(base.layers):  # each one: a base that could learn already sets none of its layers
+        keeps = settings.batch_norm == "frozen" and isinstance(layer, layers.BatchNormalization)
+        layer.trainable = place >= first and not keeps
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def _first_learning(base: keras.Model, settings: FineTune) -> int:
+    if settings.unfreeze == "all":
+        return 0
+    if settings.blocks is not None:
+        return block_starts([layer.name for layer in base.layers])[-settings.blocks]
+    return max(0, len(base.layers) - int(settings.unfreeze))
+
+
+def _batch_norms(model: keras.Model) -> list[Any]:
+    return [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]

@@ -1,0 +1,202 @@
+"""A recipe: every setting of a training run, from a TOML file and from options, checked, and saved with the run."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from contract.geometry import Mode
+from training.errors import RecipeError
+from training.fit.augment import Augmentation
+from training.recipe.ranges import check
+from training.recipe.settings import changed, flatten, literal
+
+Backbone = Literal["MobileNetV2", "EfficientNetB0", "VGG16", "ResNet50", "ResNet101", "Xception", "InceptionResNetV2"]
+Weights = Literal["imagenet", "none"]
+Scaling = Literal["backbone", "unit"]
+HeadData = Literal["features", "photos"]
+OptimizerName = Literal["adamw", "adam", "sgd", "rmsprop"]
+Schedule = Literal["cosine", "constant", "plateau"]
+BatchNorm = Literal["train", "frozen"]
+
+SHOWN = 5  # classes named in a sentence
+_BLOCKS = re.compile(r"([1-9]\d*) blocks?")
+
+
+@dataclass(frozen=True)
+class Input:
+    """How a photo becomes the network's input (see contract.geometry); docs/training.md says why 160 px.
+
+    scaling: `backbone` scales pixels as the backbone's weights want them, `unit` to 0..1 whatever they want.
+    """
+
+    geometry: Mode = "stretch"
+    size_px: int = 160
+    scaling: Scaling = "backbone"
+
+
+@dataclass(frozen=True)
+class Network:
+    """What stands on the backbone's pooled features.
+
+    hidden: units of fully connected ReLU layers before the last one. dropout: before the last layer.
+    batch_norm: normalise before each hidden layer's ReLU, or before the last layer where there is none hidden.
+    l2: weight of the kernels' squares in the loss, for hidden and last layer.
+    sigmoid: one unit for two classes, and binary cross-entropy.
+    """
+
+    hidden: tuple[int, ...] = ()
+    dropout: float = 0.2
+    batch_norm: bool = False
+    l2: float = 0.0
+    sigmoid: bool = False
+
+
+@dataclass(frozen=True)
+class Head:
+    """The first stage: what stands on the backbone learns, the backbone does not.
+
+    on: `features` computes the backbone's features once and learns from them in seconds; `photos` learns from warped
+        photos through the backbone.
+    epochs: passes over them; the best one by validation is kept. 0 leaves the stage out.
+    least_steps: with few photos there are more passes over features, until there were this many steps.
+    The rest is as in FineTune.
+    """
+
+    on: HeadData = "features"
+    epochs: int = 20
+    least_steps: int = 300
+    batch_size: int = 128
+    optimizer: OptimizerName = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    schedule: Schedule = "cosine"
+    warmup: float = 0.05
+    plateau_patience: int = 2
+    plateau_factor: float = 0.2
+    patience: int = 0
+
+
+@dataclass(frozen=True)
+class FineTune:
+    """The second stage: the backbone learns too.
+
+    unfreeze: how much of the backbone learns, counted from its end: layers (0: none, what stands on it alone), blocks
+        such as `3 blocks`, or `all`. epochs: 0 leaves the stage out.
+    scale: side of the photos trained on, as a share of the input's, to the nearest 32 px. Crops make things look larger
+        in training than in use; the larger input makes up for that, and training costs less.
+        Source: Touvron et al., "Fixing the train-test resolution discrepancy", 2019.
+    weight_decay: for adamw; 0 with the other optimizers.
+    schedule: after the warm-up, `cosine` lets the rate fall to zero, `constant` keeps it, `plateau` multiplies it by
+        `plateau_factor` after `plateau_patience` epochs without a lower validation loss.
+    warmup: share of the steps in which the rate rises to `learning_rate`.
+    batch_norm: `train` lets batch normalisation learn the statistics of these photos; `frozen` keeps ImageNet's.
+    batch_norm_momentum: how slowly its moving statistics follow. Keras's 0.999 lags behind a short training.
+    averaging: share of the averaged weights that each step keeps, 0 = no averaging; what is validated and kept.
+    patience: epochs without a better one by validation after which the stage ends, 0 = never.
+    """
+
+    unfreeze: int | str = "all"
+    epochs: int = 4
+    scale: float = 5 / 6
+    batch_size: int = 32
+    optimizer: OptimizerName = "adamw"
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.05
+    schedule: Schedule = "cosine"
+    warmup: float = 0.1
+    plateau_patience: int = 2
+    plateau_factor: float = 0.2
+    label_smoothing: float = 0.1
+    batch_norm: BatchNorm = "train"
+    batch_norm_momentum: float = 0.98
+    averaging: float = 0.998
+    patience: int = 0
+
+    @property
+    def blocks(self) -> int | None:
+        """How many blocks learn; None where `unfreeze` is no number of blocks."""
+        found = _BLOCKS.fullmatch(str(self.unfreeze))
+        return int(found[1]) if found else None
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run measures and leaves beside the usual.
+
+    train_figures: measure the photos trained on too. sort_test: put the test photos into a folder per predicted class.
+    picture_grid: draw photos with what was predicted for them.
+    """
+
+    train_figures: bool = False
+    sort_test: bool = False
+    picture_grid: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of one run; see docs/training.md.
+
+    validation: share of each class that is held out, where the dataset has no validation folder of its own.
+    precision: what the per-class review thresholds aim at, on the validation photos.
+    """
+
+    seed: int = 0
+    backbone: Backbone = "MobileNetV2"
+    weights: Weights = "imagenet"
+    validation: float = 0.2
+    precision: float = 0.95
+    input: Input = field(default_factory=Input)
+    network: Network = field(default_factory=Network)
+    head: Head = field(default_factory=Head)
+    fine_tune: FineTune = field(default_factory=FineTune)
+    augmentation: Augmentation = field(
+        default_factory=lambda: Augmentation(crop=0.6, aspect=0.15, shift=0.03, rotation_deg=8.0, flip=True)
+    )
+    results: Results = field(default_factory=Results)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def learns_from_photos(self) -> bool:
+        """Whether a stage trains on photos; a head on features alone does not."""
+        return self.fine_tune.epochs > 0 or (self.head.epochs > 0 and self.head.on == "photos")
+
+    @property
+    def training_px(self) -> int:
+        """Side of the photos that are trained on."""
+        if self.fine_tune.scale == 1.0 or not self.learns_from_photos:
+            return self.input.size_px
+        return max(32, 32 * int(self.fine_tune.scale * self.input.size_px / 32 + 0.5))
+
+    def check_classes(self, labels: Sequence[str]) -> None:
+        """Raise RecipeError where the network is not one for these classes."""
+        if self.network.sigmoid and len(labels) != 2:
+            raise RecipeError(
+                f"The setting network.sigmoid is for two classes, and these photos have {len(labels)}"
+                f" ({', '.join(labels[:SHOWN])}{', ...' if len(labels) > SHOWN else ''}). Set it to false."
+            )
+
+    def to_toml(self) -> str:
+        """The recipe as a TOML file, every setting spelled out."""
+        plain = asdict(self)
+        lines = [f"{key} = {literal(value)}" for key, value in plain.items() if not isinstance(value, dict)]
+        for section, values in plain.items():
+            if isinstance(values, dict):
+                lines += ["", f"[{section}]", *(f"{key} = {literal(value)}" for key, value in values.items())]
+        return "\n".join(lines) + "\n"
+
+    def with_options(self, options: Mapping[str, Any]) -> "Recipe":
+        """The recipe with some settings replaced; keys are `seed` or `fine_tune.epochs`, None leaves one as it is."""
+        recipe: Recipe = changed(self, {key: value for key, value in options.items() if value is not None})
+        return recipe
+
+
+def recipe_of(table: dict[str, Any]) -> Recipe:
+    """Make a recipe from nested plain values.
+
+    Raises:
+        RecipeError: a key is unknown, or a value is of another type or out of range.
+    """
+    return Recipe().with_options(flatten(table))

@@ -1,0 +1,60 @@
+"""What a training leaves in its run folder after each epoch, so that a kill costs the current epoch and no more."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contract.publish import publish_bytes
+from training.fit.epoch import Epoch, State
+from training.output import publishing
+from training.recipe.recipe import Recipe
+from training.resume.checkpoint import CHECKPOINT, Header, write_checkpoint
+from training.resume.timer import Timer
+from training.run import HISTORY, MODEL, RECIPE
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Keeper:
+    """Writes checkpoint, history and the best network of a training into its run folder.
+
+    Args:
+        model: the network that holds an epoch's weights while `keep` is called.
+    """
+
+    def __init__(self, output: Path, model: "keras.Model", recipe: Recipe, header: Header, timer: Timer) -> None:
+        self._output, self._model, self._recipe, self._header, self._timer = output, model, recipe, header, timer
+
+    def keep(self, state: State) -> None:
+        """Keep one epoch. The checkpoint comes first: with it, all else can be made again.
+
+        Raises:
+            OSError: the disk is full; the last checkpoint stays.
+        """
+        header = replace(self._header, epoch=state.epoch, seconds=self._timer.so_far())
+        write_checkpoint(self._output, header, state)
+        publish_bytes(self._output / RECIPE, self._recipe.to_toml().encode())
+        publish_bytes(self._output / HISTORY, _table(state.epochs))
+        if state.epochs[-1].best:
+            self.save_model()
+
+    def save_model(self) -> None:
+        """Write model.keras: the network alone, for the optimizer belongs to the one that learns."""
+        with publishing(self._output / MODEL) as part:
+            self._model.save(part)
+
+    def finish(self) -> None:
+        """The run is complete: nothing is left to go on from."""
+        (self._output / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _table(epochs: Sequence[Epoch]) -> bytes:
+    text = io.StringIO(newline="")
+    rows = csv.DictWriter(text, [item.name for item in fields(Epoch)])
+    rows.writeheader()
+    rows.writerows(asdict(epoch) for epoch in epochs)
+    return text.getvalue().encode()
