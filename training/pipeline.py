@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.check.known import known_findings
 from training.dataset.prepare import Prepared, prepare
 from training.errors import TrainingError
+from training.extras import write_extras
 from training.fit.epoch import HEAD, State
 from training.fit.stage import stages_left
 from training.measure.metrics import Metrics
 from training.measure.predictions import write_predictions
-from training.measure.results import manifest_of, measure_run, write_extras
+from training.measure.results import manifest_of, measure_run
 from training.network.device import describe_device, memory_errors, start_keras
 from training.network.weights import features_origin, find_weights, sha256_of
 from training.progress import Reporter, duration
 from training.recipe.recipe import Recipe
-from training.resume.checkpoint import CHECKPOINT, Header, read_state
+from training.resume.checkpoint import Header, read_state
 from training.resume.epoch_writer import Keeper
 from training.resume.same_training import photos_of, settings_of
 from training.resume.timer import Timer
 from training.resume.unfinished import check_photos, claimed, clear, find_unfinished
-from training.run import PREDICTIONS, write_manifest
+from training.run import CHECKPOINT, PREDICTIONS, write_manifest
 
 if TYPE_CHECKING:
     import keras
@@ -95,7 +97,9 @@ def _train(
         measured = measure_run(model, prepared, recipe, reporter)
         write_predictions(output / PREDICTIONS, measured.predictions, prepared.dataset.root, prepared.dataset.labels)
         write_extras(output, prepared, measured, recipe, reporter)
+    findings = known_findings(prepared.dataset, prepared.found)
     manifest = manifest_of(prepared, recipe, measured) | {
+        "data_findings": findings.and_suspects(measured.predictions, prepared.dataset).to_dict(),
         "weights": dict(header.origin),
         "device": describe_device(),
         "seconds": timer.seconds,

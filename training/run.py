@@ -3,9 +3,11 @@
 `run.json`, the manifest, is written last: a folder without it is an unfinished run, whatever else is in it.
 """
 
+import csv
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,8 @@ from contract.errors import ContractError
 from contract.geometry import Geometry
 from contract.labels import check_labels
 from contract.publish import publish_bytes
+from contract.text import cell
 from training.errors import RunError
-from training.measure.predictions import read_photos
-from training.resume.checkpoint import CHECKPOINT
 
 FORMAT = 1
 MANIFEST, MODEL, RECIPE, HISTORY, PREDICTIONS = (
@@ -139,3 +140,15 @@ def _sha256(file: Path) -> str:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
         raise RunError(f"{file} cannot be read ({error.strerror}). Train the run again.") from error
+
+
+CHECKPOINT = "checkpoint.npz"
+
+
+def read_photos(file: Path, root: Path, labels: Sequence[str], split: str) -> Iterator[tuple[Path, int]]:
+    """Path and class index of each photo of one split, as `write_predictions` wrote them."""
+    index = {cell(label): number for number, label in enumerate(labels)}
+    with file.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
+        for row in csv.DictReader(lines):
+            if row["split"] == split:
+                yield Path(os.path.normpath(root / row["path"])), index[row["true"]]

@@ -84,8 +84,8 @@ def small_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """(dataset, run folder) of a real training of two epochs on coloured photos, with test photos beside them."""
-    from training.fit.augment import Augmentation
     from training.pipeline import train_run
+    from training.recipe.augmentation import Augmentation
     from training.recipe.recipe import FineTune, Head, Input, Recipe
 
     root = tmp_path_factory.mktemp("trained")

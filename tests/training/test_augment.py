@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.fit.augment import FILL, LUMA, RANGES, Augmentation, augment_batch, draw_matrix, warp
+from training.fit.augment import FILL, LUMA, augment_batch, draw_matrix, warp
+from training.recipe.augmentation import RANGES, Augmentation
 
 SIZE = 32
 Centre = Callable[[NDArray[np.uint8]], NDArray[np.float64] | float]

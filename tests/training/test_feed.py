@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.fit.augment import Augmentation
 from training.fit.feed import Feed
+from training.recipe.augmentation import Augmentation
 
 PIXELS = np.arange(20, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8)
 ROWS = np.array([3, 5, 7, 9, 11, 13, 15], np.int64)

@@ -15,7 +15,7 @@ from contract.geometry import Geometry, Mode
 from training.dataset.cache import cache_root, decode_all
 from training.dataset.cache_contents import REST, clean_cache, list_cache
 from training.dataset.layout import Photo
-from training.dataset.prepare import Samples
+from training.dataset.samples import Samples
 from training.errors import WeightsError
 from training.measure.metrics import softmax
 from training.network.features import features_of

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from training.errors import RecipeError
-from training.fit.augment import Augmentation
+from training.recipe.augmentation import Augmentation
 from training.recipe.recipe import FineTune, Head, Input, Network, Recipe, Results, recipe_of
 from training.recipe.recipe_file import load_recipe
 from training.recipe.settings import known_keys

@@ -17,13 +17,13 @@ import pytest
 from rich.console import Console
 
 from training.errors import TrainingError
-from training.fit.augment import Augmentation
 from training.pipeline import train_run
 from training.progress import Reporter
+from training.recipe.augmentation import Augmentation
 from training.recipe.recipe import FineTune, Head, Input, Recipe
-from training.resume.checkpoint import CHECKPOINT, read_header
+from training.resume.checkpoint import read_header
 from training.resume.unfinished import claimed
-from training.run import load_run
+from training.run import CHECKPOINT, load_run
 
 Make = Callable[..., Path]
 RECIPE = Recipe(

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from training.fit.augment import Augmentation
 from training.fit.epoch import HEAD, START, TUNE, Epoch
 from training.fit.schedule import lowered, rate
 from training.fit.stage import Stage, head_stage, stages_left, stages_of
 from training.pipeline import train_run
 from training.progress import Reporter
+from training.recipe.augmentation import Augmentation
 from training.recipe.recipe import FineTune, Head, Input, Network, Recipe
 from training.run import load_run
 

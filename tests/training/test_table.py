@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contract.text import cell
 from training.dataset.layout import Photo
-from training.measure.predictions import Predictions, cell, read_photos, write_predictions
+from training.measure.predictions import Predictions, write_predictions
+from training.run import read_photos
 
 LABELS = ("=SUM(A1)", "plain", "'=SUM(A1)", "@home")
 

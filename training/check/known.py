@@ -1,29 +1,27 @@
 """What training finds out about its photos anyway: hashes, twins and failures, told as findings at no further cost."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.text import printable
+from contract.text import path_cell, printable
 from training.check.balance import balance
 from training.check.copies import duplicates, shared
 from training.check.findings import BLANK_SPREAD
 from training.check.held_out import doubtful, in_words
 from training.check.kinds import Finding, Kind
 from training.dataset.layout import Dataset
-from training.measure.predictions import Predictions, path_cell
-
-if TYPE_CHECKING:
-    from training.dataset.prepare import Samples
+from training.dataset.prepare import Found
+from training.dataset.samples import Samples
+from training.measure.predictions import Predictions
 
 SHOWN = 12  # findings of a kind that are kept; all are counted
 SHOWN_PHOTOS = 4  # of one finding
 KINDS = (Kind.UNLISTED, Kind.UNREADABLE, Kind.BLANK, Kind.CONFLICT, Kind.LEAK, Kind.DUPLICATE, Kind.NEAR, Kind.BALANCE)
-Failures = Iterable[tuple[Path, str]]
 
 _EVERY = 4  # pixels looked at across and down, to see whether a picture is blank
 
@@ -82,41 +80,32 @@ def _seen(kind: Kind, paths: Sequence[Path], detail: str, dataset: Dataset) -> S
     return Seen(kind, tuple(path_cell(path, dataset.root) for path in paths[:SHOWN_PHOTOS]), detail)
 
 
-def known_findings(
-    dataset: Dataset,
-    samples: "Samples",
-    twins: Sequence[int],
-    looks: NDArray[np.uint64],
-    failures: Failures,
-) -> DataFindings:
-    """Findings about a dataset as it was decoded, before anything is left out.
-
-    Args:
-        samples: the readable photos, test photos included. twins: group number of each. looks: its difference hash.
-        failures: (path, reason) of the others.
-    """
+def known_findings(dataset: Dataset, found: Found) -> DataFindings:
+    """Findings about a dataset as it was decoded, before anything is left out."""
     counts = dict.fromkeys(KINDS, 0)
     seen: list[Seen] = []
-    for kind, paths, detail in _all(dataset, samples, twins, looks, failures):
+    for kind, paths, detail in _all(dataset, found):
         counts[kind] += 1
         if counts[kind] <= SHOWN:
             seen.append(_seen(kind, paths, detail, dataset))
     seen.sort(key=lambda item: KINDS.index(item.kind))
-    return DataFindings(len(samples.photos) + counts[Kind.UNREADABLE], counts, tuple(seen))
+    return DataFindings(len(found.samples.photos) + counts[Kind.UNREADABLE], counts, tuple(seen))
 
 
-def _all(
-    dataset: Dataset, samples: "Samples", twins: Sequence[int], looks: NDArray[np.uint64], failures: Failures
-) -> Iterator[tuple[Kind, list[Path], str]]:
+def _all(dataset: Dataset, found: Found) -> Iterator[tuple[Kind, list[Path], str]]:
     """Every finding as kind, paths and words; thousands of them are counted and not kept."""
     yield from ((Kind.UNLISTED, [folder], why) for folder, why in dataset.unlisted)
-    yield from ((Kind.UNREADABLE, [path], printable(reason)) for path, reason in failures)
-    for finding in _among(samples, np.array(twins, np.int64), looks, dataset):
-        yield finding.kind, [samples.photos[number].path for number in finding.photos[:SHOWN_PHOTOS]], finding.detail
+    yield from ((Kind.UNREADABLE, [path], printable(reason)) for path, reason in found.failures)
+    for finding in _among(found.samples, np.array(found.twins, np.int64), found.looks, dataset):
+        yield (
+            finding.kind,
+            [found.samples.photos[number].path for number in finding.photos[:SHOWN_PHOTOS]],
+            finding.detail,
+        )
 
 
 def _among(
-    samples: "Samples", groups: NDArray[np.int64], looks: NDArray[np.uint64], dataset: Dataset
+    samples: Samples, groups: NDArray[np.int64], looks: NDArray[np.uint64], dataset: Dataset
 ) -> Iterator[Finding]:
     blank = _blank(samples, looks)
     groups[blank] = blank  # blank pictures look the same without being copies
@@ -126,7 +115,7 @@ def _among(
     yield from balance(samples.photos, dataset.labels)
 
 
-def _blank(samples: "Samples", looks: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _blank(samples: Samples, looks: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Numbers of the photos of one colour. Their hash has no bit set, so that only few need a look at the pixels."""
     bare = np.flatnonzero(looks == 0)
     pictures = (samples.pixels[samples.rows[number]][::_EVERY, ::_EVERY] for number in bare)

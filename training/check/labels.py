@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from training.check.kinds import Finding, Kind
 from training.dataset.cache import decode_all
 from training.dataset.layout import Dataset
-from training.dataset.prepare import Samples
+from training.dataset.samples import Samples
 from training.errors import DatasetError
 from training.progress import Reporter
 from training.recipe.recipe import Recipe, recipe_of

@@ -6,8 +6,7 @@ from contract.text import printable
 from training.check.kinds import WORDS, Finding, Kind
 from training.check.report import Report
 from training.html.markup import Html, document, h
-from training.html.thumbnails import Thumbnails
-from training.report.gallery import picture
+from training.html.thumbnails import Thumbnails, picture
 
 FINDINGS = 24  # of a kind
 PHOTOS = 4  # of a finding

@@ -9,10 +9,9 @@ from training.compare.pairs import Change, Pair
 from training.compare.show import COLUMNS, row
 from training.html.markup import Child, Html, document, h
 from training.html.svg import Frame, chart, tick_names, ticks
-from training.html.thumbnails import Thumbnails
+from training.html.thumbnails import Thumbnails, picture
 from training.report.charts import curves, learning_chart
 from training.report.content import percent
-from training.report.gallery import picture
 from training.report.page import STYLE
 from training.report.sections import meanings, note, section
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.publish import publish_bytes
+from contract.text import cell, path_cell
 from training.compare.comparison import Comparison
 from training.compare.page import page
 from training.errors import TrainingError
-from training.measure.predictions import cell, path_cell
 from training.report.pictures import BLUE, GREEN, ORANGE, PURPLE, clipped, png, tidy, title
 from training.report.write import unwritable
 

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from contract.geometry import Geometry
 from contract.text import printable
-from training.check.known import DataFindings, known_findings
 from training.dataset.cache import Decoded, cache_folder, decode_all
-from training.dataset.digests import Digests
 from training.dataset.layout import Dataset, Photo, find_dataset
 from training.dataset.near_duplicates import find_twins
+from training.dataset.samples import Samples
 from training.dataset.split import split_groups
 from training.errors import DatasetError
 from training.progress import Reporter
@@ -26,30 +25,17 @@ SHOWN = 10  # unreadable photos named one by one; the rest is counted
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Readable photos of some splits, each with its class and its place in the cache.
+class Found:
+    """A dataset as it was decoded, before anything is left out.
 
-    rows: int64 [N] into pixels, uint8 [rows, S, S, 3], memory-mapped. labels: int64 [N], class indices.
+    samples: the readable photos, test photos included. twins: group number of each. looks: its difference hash.
+    failures: (path, reason) of the others.
     """
 
-    photos: tuple[Photo, ...]
-    rows: NDArray[np.int64]
-    hashes: Digests
-    pixels: NDArray[np.uint8]
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        return np.fromiter((photo.label for photo in self.photos), np.int64, len(self.photos))
-
-    def of(self, *splits: str) -> "Samples":
-        """Those of the splits named."""
-        return self.take([number for number, photo in enumerate(self.photos) if photo.split in splits])
-
-    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> "Samples":
-        """Those at the places named."""
-        places = np.asarray(numbers, np.int64)
-        photos = tuple(self.photos[number] for number in places)
-        return replace(self, photos=photos, rows=self.rows[places], hashes=self.hashes.take(places))
+    samples: Samples
+    twins: Sequence[int]
+    looks: NDArray[np.uint64]
+    failures: Sequence[tuple[Path, str]]
 
 
 @dataclass(frozen=True)
@@ -57,14 +43,14 @@ class Prepared:
     """What a training starts from.
 
     samples: every photo, at the size of the input. learning: those to train on, at the size of fine-tuning.
-    unreadable: how many photos were left out for that. findings: what was found about the data on the way.
+    unreadable: how many photos were left out for that. found: every photo of the dataset as it was decoded.
     """
 
     dataset: Dataset
     samples: Samples
     learning: Samples
     unreadable: int
-    findings: DataFindings
+    found: Found
 
     def data_hash(self) -> str:
         """SHA-256 over path, content and side of each sample, in order: equal for equal training data."""
@@ -97,10 +83,10 @@ def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -
     decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
     _tell_failures(decoded, reporter)
     samples, twins = _readable(photos, decoded)
-    findings = known_findings(dataset, samples, twins, decoded.looks[decoded.rows >= 0], decoded.failures)
+    found = Found(samples, twins, decoded.looks[decoded.rows >= 0], decoded.failures)
     samples = _sided(samples, twins, dataset.labels, recipe, reporter)
     learning = _learning(samples.of("train"), recipe, reporter)
-    return Prepared(dataset, samples, learning, len(decoded.failures), findings)
+    return Prepared(dataset, samples, learning, len(decoded.failures), found)
 
 
 def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Reporter) -> Decoded:

@@ -13,7 +13,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fit.augment import Augmentation, augment_batch
+from training.fit.augment import augment_batch
+from training.recipe.augmentation import Augmentation
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
 

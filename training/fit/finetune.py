@@ -7,7 +7,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from training.dataset.prepare import Samples
+from training.dataset.samples import Samples
 from training.errors import TrainingError
 from training.fit.epoch import HEAD, START, Epoch, State
 from training.fit.loop import Loop

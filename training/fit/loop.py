@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from training.dataset.prepare import Samples
+from training.dataset.samples import Samples
 from training.errors import CheckpointError
 from training.fit.epoch import Epoch, State, Weights
 from training.fit.feed import Feed

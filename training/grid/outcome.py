@@ -9,8 +9,7 @@ from zipfile import ZipFile
 
 from training.errors import RunError
 from training.grid.plan import Cell
-from training.resume.checkpoint import CHECKPOINT
-from training.run import MANIFEST, MODEL, load_run
+from training.run import CHECKPOINT, MANIFEST, MODEL, load_run
 
 SPLITS = ("validation", "test", "train")
 AVERAGES = ("precision", "recall", "f1", "auc")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from rich.table import Column, Table
 from rich.text import Text
 
+from contract.text import cell
 from training.grid.names import shown
 from training.grid.outcome import AVERAGES, Figures, Outcome
 from training.grid.results import Results
-from training.measure.predictions import cell
 from training.progress import Reporter, duration
 
 DASH = "\N{EN DASH}"

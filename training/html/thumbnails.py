@@ -12,6 +12,7 @@ from PIL import Image
 
 from contract.errors import PhotoError
 from contract.geometry import Geometry, to_input
+from training.html.markup import Html, h
 
 SIDE_PX = 128
 QUALITY = 72
@@ -58,3 +59,10 @@ def thumbnail(photo: Path) -> str | None:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def picture(uri: str | None, words: str) -> Html:
+    """The small copy of a photo, or a tile that says that there is none."""
+    if uri is None:
+        return h("div", h("span", "no picture here"), class_="gone", role="img", aria_label=words)
+    return h("img", src=uri, alt=words, loading="lazy", decoding="async")

@@ -3,18 +3,15 @@
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from contract.geometry import Geometry
-from contract.text import printable
 from training.dataset.prepare import Prepared
 from training.measure.calibrate import find_temperature, find_thresholds
 from training.measure.metrics import Metrics, measure, softmax
 from training.measure.predictions import Predictions
-from training.measure.sorted_photos import discard, sort_test
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
 
@@ -61,25 +58,6 @@ def measure_run(model: "keras.Model", prepared: Prepared, recipe: Recipe, report
     )
 
 
-def write_extras(output: Path, prepared: Prepared, measured: Measured, recipe: Recipe, reporter: Reporter) -> None:
-    """Tell and write what the recipe asks for beside the usual: training photos, sorted test photos, picture grid.
-
-    Raises:
-        OSError: the disk is full, or the folder cannot be written.
-    """
-    labels = prepared.dataset.labels
-    if measured.train is not None:
-        reporter.say(measured.train.sentence("training photos"))
-    discard(output)
-    if recipe.results.sort_test:
-        reporter.say(sort_test(output, measured.predictions, labels, reporter).sentence())
-    if recipe.results.picture_grid:
-        from training.report.picture_grid import write_picture_grid
-
-        file = write_picture_grid(output, measured.predictions, labels)
-        reporter.say(f"Photos with what they were taken for: {printable(file)}")
-
-
 def manifest_of(prepared: Prepared, recipe: Recipe, measured: Measured) -> dict[str, Any]:
     """What run.json says of data, calibration and figures."""
     geometry = Geometry(recipe.input.geometry, recipe.input.size_px)
@@ -102,7 +80,6 @@ def manifest_of(prepared: Prepared, recipe: Recipe, measured: Measured) -> dict[
             "photos": {name: splits.count(name) for name in ("train", "val", "test")},
             "unreadable": prepared.unreadable,
         },
-        "data_findings": prepared.findings.and_suspects(measured.predictions, prepared.dataset).to_dict(),
         "made_by": {"python": platform.python_version(), **_versions()},
     }
 

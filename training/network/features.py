@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.dataset.cache import cache_root
-from training.dataset.prepare import Samples
+from training.dataset.samples import Samples
 from training.network.network import feature_model, two_columns
 from training.progress import Reporter
 

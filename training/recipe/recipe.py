@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from contract.geometry import Mode
 from training.errors import RecipeError
-from training.fit.augment import Augmentation
-from training.recipe.ranges import check
-from training.recipe.settings import changed, flatten, literal
+from training.recipe.augmentation import Augmentation
+from training.recipe.backbones import check_backbone
+from training.recipe.ranges import RANGES
+from training.recipe.settings import changed, check_ranges, flatten, literal
 
 Backbone = Literal["MobileNetV2", "EfficientNetB0", "VGG16", "ResNet50", "ResNet101", "Xception", "InceptionResNetV2"]
 Weights = Literal["imagenet", "none"]
@@ -200,3 +201,23 @@ def recipe_of(table: dict[str, Any]) -> Recipe:
         RecipeError: a key is unknown, or a value is of another type or out of range.
     """
     return Recipe().with_options(flatten(table))
+
+
+def check(recipe: "Recipe") -> None:
+    """Raise RecipeError for the first setting that is out of range, or contradicts another."""
+    check_ranges(recipe, RANGES)
+    unfreeze = recipe.fine_tune.unfreeze
+    if unfreeze != "all" and not recipe.fine_tune.blocks and (isinstance(unfreeze, str) or unfreeze < 0):
+        raise RecipeError(
+            f"The setting fine_tune.unfreeze is {unfreeze!r}; pass a number of layers, a number of blocks such as"
+            " '3 blocks', or 'all'."
+        )
+    check_backbone(recipe.backbone, min(recipe.input.size_px, recipe.training_px), recipe.fine_tune.blocks)
+    if not recipe.head.epochs and not recipe.fine_tune.epochs:
+        raise RecipeError("The settings head.epochs and fine_tune.epochs are both 0: nothing would learn. Raise one.")
+    for name, stage in (("head", recipe.head), ("fine_tune", recipe.fine_tune)):
+        if stage.epochs and stage.weight_decay and stage.optimizer != "adamw":
+            raise RecipeError(
+                f"The setting {name}.weight_decay is {stage.weight_decay:g}, which {stage.optimizer} does not do:"
+                f" set it to 0, or {name}.optimizer to adamw."
+            )

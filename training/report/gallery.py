@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.html.markup import Html, h
-from training.html.thumbnails import Thumbnails
+from training.html.thumbnails import Thumbnails, picture
 from training.report.content import Part, ReportInput, percent
 
 WORST = 24
@@ -41,10 +41,3 @@ def _figure(number: int, part: Part, given: ReportInput, thumbs: Thumbnails) -> 
         picture(thumbs.of(part.photos[number]), f"{name}: {true}, taken for {taken}"),
         h("figcaption", h("span", verdict, class_="verdict"), h("span", name, class_="path", title=name)),
     )
-
-
-def picture(uri: str | None, words: str) -> Html:
-    """The small copy of a photo, or a tile that says that there is none."""
-    if uri is None:
-        return h("div", h("span", "no picture here"), class_="gone", role="img", aria_label=words)
-    return h("img", src=uri, alt=words, loading="lazy", decoding="async")

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.text import cell
 from training.dataset.layout import Photo
 from training.errors import RunError
-from training.measure.predictions import Predictions, cell
+from training.measure.predictions import Predictions
 
 ROUNDING = 5e-7  # half of the last digit that the file holds: a probability written as 0 is no impossibility
 

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 
 from training.html.markup import Child, Html, h
-from training.html.thumbnails import Thumbnails
+from training.html.thumbnails import Thumbnails, picture
 from training.measure.metrics import ClassMetrics
 from training.report.content import Finding, Part, ReportInput, Step, count, percent
-from training.report.gallery import picture
 from training.report.story import at_a_glance, headline
 
 TABLE_ROWS = 250

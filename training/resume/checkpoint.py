@@ -16,8 +16,8 @@ import numpy as np
 from training.errors import CheckpointError
 from training.fit.epoch import Epoch, State, Weights
 from training.output import publishing
+from training.run import CHECKPOINT
 
-CHECKPOINT = "checkpoint.npz"
 FORMAT = 2  # 2: an epoch tells its stage
 _LISTS = ("best", "learner", "optimizer", "average")
 _HEADER = "header"

@@ -11,9 +11,9 @@ from contract.publish import publish_bytes
 from training.fit.epoch import Epoch, State
 from training.output import publishing
 from training.recipe.recipe import Recipe
-from training.resume.checkpoint import CHECKPOINT, Header, write_checkpoint
+from training.resume.checkpoint import Header, write_checkpoint
 from training.resume.timer import Timer
-from training.run import HISTORY, MODEL, RECIPE
+from training.run import CHECKPOINT, HISTORY, MODEL, RECIPE
 
 if TYPE_CHECKING:
     import keras

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from training.dataset.prepare import Prepared, Samples
+from training.dataset.prepare import Prepared
+from training.dataset.samples import Samples
 from training.recipe.recipe import Recipe
 from training.recipe.settings import flatten
 

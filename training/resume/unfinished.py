@@ -14,9 +14,9 @@ from typing import Any
 from training.errors import TrainingError
 from training.output import check_output, part_of
 from training.recipe.recipe import Recipe
-from training.resume.checkpoint import CHECKPOINT, Header, read_header
+from training.resume.checkpoint import Header, read_header
 from training.resume.same_training import differing_photos, differing_settings, settings_of
-from training.run import HISTORY, MANIFEST, MODEL, PREDICTIONS, RECIPE
+from training.run import CHECKPOINT, HISTORY, MANIFEST, MODEL, PREDICTIONS, RECIPE
 
 _FILES = (MODEL, HISTORY, PREDICTIONS, RECIPE, CHECKPOINT)  # the checkpoint last: without it the rest is anyone's
 _PARTS = tuple(part_of(Path(name)).name for name in (MODEL, CHECKPOINT))

@@ -13,7 +13,7 @@ from PIL import Image
 from training.check.check import check_dataset
 from training.check.held_out import doubtful
 from training.check.kinds import Kind
-from training.check.known import KINDS, SHOWN, DataFindings
+from training.check.known import KINDS, SHOWN, DataFindings, known_findings
 from training.dataset.layout import Photo
 from training.dataset.prepare import Prepared, prepare
 from training.measure.predictions import Predictions
@@ -44,8 +44,12 @@ def prepared(root: Path, reporter: Reporter) -> Prepared:
     return prepare(root, None, RECIPE, reporter)
 
 
+def findings(data: Prepared) -> DataFindings:
+    return known_findings(data.dataset, data.found)
+
+
 def test_training_finds_what_the_check_finds(faulty: Path, reporter: Reporter) -> None:
-    found = prepared(faulty, reporter).findings
+    found = findings(prepared(faulty, reporter))
     checked = check_dataset(faulty, reporter).report.counts()
     assert found.counts == {kind: checked[kind] for kind in KINDS}
     assert found.counts == {
@@ -64,7 +68,7 @@ def test_what_is_found_comes_back_from_json_and_is_capped(
     dataset = make_dataset(tmp_path / "photos", ("a", "b"), count=20)
     for path in list((dataset / "a").iterdir()):
         shutil.copy(path, path.with_name(f"copy of {path.name}"))
-    found = prepared(dataset, reporter).findings
+    found = findings(prepared(dataset, reporter))
     assert found.counts[Kind.DUPLICATE] == 20
     assert len(found.seen) == SHOWN
     assert DataFindings.from_dict(json.loads(json.dumps(found.to_dict()))) == found
@@ -78,7 +82,7 @@ def test_suspected_labels_are_looked_for_among_validation_photos_alone(
     photos.append(Photo(photos[0].path, photos[0].label, "test"))
     given = np.array([[0.9, 0.1] if photo.label == 0 else [0.1, 0.9] for photo in photos])
     given[[0, 10]] = [0.02, 0.98]
-    found = data.findings.and_suspects(Predictions(tuple(photos), given), data.dataset)
+    found = findings(data).and_suspects(Predictions(tuple(photos), given), data.dataset)
     assert found.counts[Kind.SUSPECT] == 1
     assert found.seen[-1].photos == ("a/0.jpg",)
     assert found.seen[-1].detail == "in a, looks like b (98.0% against 2.0%)"

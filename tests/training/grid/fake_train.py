@@ -17,8 +17,7 @@ from training.measure.predictions import Predictions, write_predictions
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
 from training.recipe.recipe_file import load_recipe
-from training.resume.checkpoint import CHECKPOINT
-from training.run import PREDICTIONS
+from training.run import CHECKPOINT, PREDICTIONS
 
 
 def main() -> None:

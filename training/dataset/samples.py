@@ -1,0 +1,37 @@
+"""Readable photos with their classes and their places in the cache."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset.digests import Digests
+from training.dataset.layout import Photo
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Readable photos of some splits, each with its class and its place in the cache.
+
+    rows: int64 [N] into pixels, uint8 [rows, S, S, 3], memory-mapped. labels: int64 [N], class indices.
+    """
+
+    photos: tuple[Photo, ...]
+    rows: NDArray[np.int64]
+    hashes: Digests
+    pixels: NDArray[np.uint8]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        return np.fromiter((photo.label for photo in self.photos), np.int64, len(self.photos))
+
+    def of(self, *splits: str) -> "Samples":
+        """Those of the splits named."""
+        return self.take([number for number, photo in enumerate(self.photos) if photo.split in splits])
+
+    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> "Samples":
+        """Those at the places named."""
+        places = np.asarray(numbers, np.int64)
+        photos = tuple(self.photos[number] for number in places)
+        return replace(self, photos=photos, rows=self.rows[places], hashes=self.hashes.take(places))
