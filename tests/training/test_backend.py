@@ -15,7 +15,8 @@ TRAIN = """
 import runpy, sys
 from pathlib import Path
 from rich.console import Console
-from training import network, pipeline, progress
+from training import pipeline, progress
+from training.network import network
 from training.recipe.recipe import Recipe
 
 conftest, dataset, output = map(Path, sys.argv[1:])

@@ -37,7 +37,9 @@ KILLED = """
 import os, runpy, signal, sys
 from pathlib import Path
 from rich.console import Console
-from training import network, pipeline, progress, recipe_file
+from training import pipeline, progress
+from training.network import network
+from training.recipe import recipe_file
 
 class Doomed(progress.Reporter):
     worse = False

@@ -30,7 +30,7 @@ network.dropout = [0.1]
 TRAIN = """
 import sys; sys.path.insert(0, {root!r})
 from tests.training.conftest import three_layers
-from training import network
+from training.network import network
 network.make_backbone = three_layers
 from phototriage import main
 main()
