@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -36,25 +36,33 @@ def demo() -> None:
     Examples:
       phototriage demo
     """
-    from contract.drawing import KINDS, draw_scene
-
     with tempfile.TemporaryDirectory(prefix="phototriage-demo-") as name:
         folder = Path(name)
-        for part in ("inbox", "outside", "state"):
-            (folder / part).mkdir()
-        click.echo("Starting the daemon: phototriage watch --inbox inbox --output sorted")
-        started_s = time.monotonic()
-        with _daemon(folder) as events:
-            ready = _next(events, "ready")
-            click.echo(f"Ready after {time.monotonic() - started_s:.1f} s on the {ready['provider'].upper()}.")
-            rows = []
-            for kind in KINDS:
-                for seed in range(PICTURES_EACH):
-                    drawn = folder / "outside" / f"drawn-{kind}-{seed + 1}.jpg"
-                    draw_scene(kind, seed).save(drawn, quality=90)
-                    drawn.rename(folder / "inbox" / drawn.name)
-                    rows.append(_next(events, "photo"))
-        _print(rows, folder)
+        _print(list(filed_pictures(folder, click.echo)), folder)
+
+
+def filed_pictures(folder: Path, say: Callable[[str], None] = lambda _: None) -> Iterator[dict[str, Any]]:
+    """Let the real daemon file drawn pictures one after the other; yields its event of each.
+
+    Args:
+        folder: empty; inbox, output and ledger are made in it.
+        say: takes a sentence about how it goes.
+    """
+    from contract.drawing import KINDS, draw_scene
+
+    for part in ("inbox", "outside", "state"):
+        (folder / part).mkdir()
+    say("Starting the daemon: phototriage watch --inbox inbox --output sorted")
+    started_s = time.monotonic()
+    with _daemon(folder) as events:
+        ready = _next(events, "ready")
+        say(f"Ready after {time.monotonic() - started_s:.1f} s on the {ready['provider'].upper()}.")
+        for kind in KINDS:
+            for seed in range(PICTURES_EACH):
+                drawn = folder / "outside" / f"drawn-{kind}-{seed + 1}.jpg"
+                draw_scene(kind, seed).save(drawn, quality=90)
+                drawn.rename(folder / "inbox" / drawn.name)
+                yield _next(events, "photo")
 
 
 @contextmanager
