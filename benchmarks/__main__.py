@@ -15,6 +15,7 @@ NAMES = (
     "backbones",
     "gpu",
     "promise",
+    "filing_picture",
 )
 
 
@@ -22,7 +23,7 @@ def main() -> None:
     width = max(map(len, NAMES))
     for name in NAMES:
         print(f"python -m benchmarks.{name:<{width}}  {_purpose(name)}")
-    print("Each takes --help; docs/benchmarks.md says what the figures mean and holds the last ones.")
+    print("Each takes --help; docs/benchmarks.md says what the figures mean, docs/measurements.md holds the last ones.")
 
 
 def _purpose(name: str) -> str:

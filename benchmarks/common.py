@@ -15,7 +15,7 @@ from contract.shipped import SHIPPED_MODEL
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = Path.home() / ".cache" / "phototriage-benchmarks"
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE = ROOT / "docs" / "measurements.md"
 
 
 def parser(name: str, told: str | None, short: str) -> argparse.ArgumentParser:
@@ -38,7 +38,7 @@ def add_options(made: argparse.ArgumentParser, short: str) -> None:
     made.add_argument("--json", action="store_true", help="print one JSON object")
     made.add_argument("--short", action="store_true", help=short)
     made.add_argument("--work", type=Path, default=WORK, help=f"for made photos and runs: {WORK}")
-    made.add_argument("--record", action="store_true", help="put the result into docs/benchmarks.md as well")
+    made.add_argument("--record", action="store_true", help="put the result into docs/measurements.md as well")
 
 
 def add_model(made: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The figures of a JSON file as tables for docs/gpu.md, without what was skipped.
+"""The figures of a JSON file as tables for docs/measurements.md, without what was skipped.
 
 python -m benchmarks.gpu.tables gpu.json
 """

@@ -82,7 +82,7 @@ def test_a_result_without_a_place_on_the_page_is_refused(tmp_path: Path) -> None
 
 
 def test_every_benchmark_has_its_place_on_the_page(root: Path) -> None:
-    page = (root / "docs" / "benchmarks.md").read_text()
+    page = (root / "docs" / "measurements.md").read_text()
     parts = [f"training {part}" for part in ("time", "feed", "memory", "restart")]
     for name in (*TINY, "export", "backbones", *parts):
         assert f"<!-- {name} -->" in page

@@ -26,7 +26,7 @@ _BLOCKS = re.compile(r"([1-9]\d*) blocks?")
 
 @dataclass(frozen=True)
 class Input:
-    """How a photo becomes the network's input (see contract.geometry); docs/training.md says why 160 px.
+    """How a photo becomes the network's input (see contract.geometry); docs/measurements.md says why 160 px.
 
     scaling: `backbone` scales pixels as the backbone's weights want them, `unit` to 0..1 whatever they want.
     """
