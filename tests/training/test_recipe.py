@@ -41,7 +41,7 @@ def test_a_recipe_comes_back_from_a_manifest_as_it_was() -> None:
 
 def test_every_setting_is_in_the_documentation(root: Path) -> None:
     text = (root / "docs" / "training.md").read_text(encoding="utf-8")
-    table = text[text.index("## Knobs") : text.index("## Measuring")]
+    table = text[text.index("## Settings") : text.index("## Measuring")]
     for key in known_keys(Recipe()):
         section, _, name = key.rpartition(".")
         rows = [line for line in table.splitlines() if f"`{key}`" in line or f"`{section}." in line]
