@@ -18,6 +18,8 @@ from daemon.watch import Report, Watcher, watch_fault
 RESCAN_S = 2.0
 RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100
 """Least time between two scans, as a multiple of how long one takes: without a watch, at most 5 % of a core."""
+REWATCH_S = 10.0
+"""Least time between two tries to get a watch while the kernel grants none."""
 
 Say = Callable[[str], None]
 Check = Callable[[], None]
@@ -65,6 +67,7 @@ class Lookout:
         self._watcher: Watcher | None = None
         self._scan: Iterator[Path] | None = None
         self._next_s = 0.0
+        self._rewatch_s = 0.0
         self._at_once = False  # set by other threads; taken down when a scan begins, which sees all from then on
         self._troubles: dict[str, str] = {}
         self.scans = 0
@@ -170,12 +173,16 @@ class Lookout:
             return
         if self._watcher is not None and not self._watcher.is_well():
             self._stop_watching()
+        now_s = self._clock.monotonic_s()
+        if self._watcher is None and now_s < self._rewatch_s:
+            return
         try:
             self._watcher = self._watcher or Watcher(self._sieve, self._report, self._lost)
             self._watcher.begin_round()
         except FileNotFoundError:
             return  # the scan says so
         except OSError as error:
+            self._rewatch_s = now_s + REWATCH_S
             self._tell("watch", watch_fault(error), "")
 
     def _enter(self, folder: Path) -> None:
