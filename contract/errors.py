@@ -62,6 +62,8 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     FOREIGN = "foreign-file"
     CHANGED = "changed"
+    UNJUDGED = "unjudged"
+    """It was decoded, but the model's answer is no probabilities."""
 
 
 class PhotoError(PhototriageError):

@@ -74,6 +74,8 @@ def decide_fault(fault: PhotoError, unchanged_s: float, give_up_after_s: float) 
             return Verdict(Outcome.LEFT, "", reason=fault.detail)
         case Reason.UNREADABLE:
             return Verdict(Outcome.AGAIN, "", reason=fault.detail)
+        case Reason.UNJUDGED:  # it was decoded whole, so it does not grow
+            return Verdict(Outcome.FAILED, FAILED_FOLDER, reason=str(fault))
     if unchanged_s < give_up_after_s:
         return Verdict(
             Outcome.AGAIN,

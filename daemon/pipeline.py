@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from contract.errors import GpuError, GpuMemoryError
+from daemon.answers import Answers, is_unjudged
 from daemon.buckets import BUCKETS, Buckets
 from daemon.classify import classify
 from daemon.clock import Clock
@@ -86,6 +87,7 @@ class Pipeline:
         self._gpu_lost = gpu_lost
         self._crew = crew
         self._classified = False
+        self._answers = Answers()
         # Enough for the readers, while as many as are filed together are gathered, and others are filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
         self._unread = Plain(most=1)
@@ -166,6 +168,8 @@ class Pipeline:
                 classify(model, some, self._buckets)
                 self._classified = True
                 self._board.ran(model.provider)
+                if trouble := self._answers.look(model, some):
+                    self._hold_up(some, trouble)
         except GpuMemoryError as error:
             self._hold_up(photos, str(error))
         except GpuError as error:
@@ -176,11 +180,11 @@ class Pipeline:
             photo.model = None
 
     def _hold_up(self, photos: list[Photo], reason: str) -> None:
-        """Let those that were not classified stay in the inbox, and try again with one until the GPU has memory."""
+        """Let those that were not classified stay in the inbox, and try again with one until they can be."""
         self._filer.pause.begin(reason)
         for photo in photos:
-            if photo.pixels is not None:
-                photo.pixels, photo.reason = None, reason
+            if photo.pixels is not None or is_unjudged(photo):
+                photo.pixels, photo.fault, photo.reason = None, None, reason
 
     def _read_and_infer(self, photos: list[Photo]) -> None:
         self._read(photos)

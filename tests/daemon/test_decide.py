@@ -50,6 +50,7 @@ FAILED_WHEN_OLD = (Reason.EMPTY, Reason.NOT_A_PHOTO, Reason.TRUNCATED, Reason.CO
         *((Reason.UNSUPPORTED, age_s, Outcome.LEFT) for age_s in (0.0, 1e9)),
         *((Reason.UNREADABLE, age_s, Outcome.AGAIN) for age_s in (0.0, 1e9)),
         *((Reason.CHANGED, age_s, Outcome.GONE) for age_s in (0.0, 1e9)),
+        *((Reason.UNJUDGED, age_s, Outcome.FAILED) for age_s in (0.0, 1e9)),
     ],
 )
 def test_each_fault_has_its_place_at_each_age(reason: Reason, unchanged_s: float, outcome: Outcome) -> None:
@@ -60,4 +61,5 @@ def test_each_fault_has_its_place_at_each_age(reason: Reason, unchanged_s: float
 
 
 def test_every_reason_has_a_case_above() -> None:
-    assert {*FAILED_WHEN_OLD, Reason.FOREIGN, Reason.UNSUPPORTED, Reason.UNREADABLE, Reason.CHANGED} == set(Reason)
+    others = {Reason.FOREIGN, Reason.UNSUPPORTED, Reason.UNREADABLE, Reason.CHANGED, Reason.UNJUDGED}
+    assert {*FAILED_WHEN_OLD, *others} == set(Reason)
