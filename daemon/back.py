@@ -17,7 +17,7 @@ from daemon.filing import SourceChangedError, move, sync_file
 from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.photo import Identity, Mode, Outcome
-from daemon.recovery import settle
+from daemon.recovery import Unseen, ignored, settle
 from daemon.why import remove_why, write_why
 
 Unsynced = dict[Path, Callable[[Path], None]]
@@ -50,13 +50,20 @@ def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox:
         yield from some
 
 
-def finish(ledger: Ledger, now_s: float) -> int:
+def finish(ledger: Ledger, now_s: float, unseen: Unseen = ignored) -> int:
     """Finish or forget what a kill interrupted; the caller holds the lock. Returns how many files had been taken back.
 
-    Raises:
-        OSError: a place cannot be looked at or written; all of it stays open.
+    Args:
+        ledger: of the inbox.
+        now_s: wall time for the outcomes.
+        unseen: called with each whose places cannot be looked at or written now: it stays open.
     """
-    outcomes = {row: _settle(intent) for row, intent in ledger.open_undoes().items()}
+    outcomes: dict[int, Outcome | None] = {}
+    for row, intent in ledger.open_undoes().items():
+        try:
+            outcomes[row] = _settle(intent)
+        except OSError as error:
+            unseen(row, intent, error)
     for row, was in ledger.originals(list(outcomes)).items():
         if outcomes[row] is None:
             _write_note(was)  # it had been taken away already

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon.companions import companion_name
-from daemon.filing import free_number, numbered
 from daemon.intent import Intent
+from daemon.names import free_number, numbered
 from daemon.photo import Identity, Mode, Outcome
 from daemon.records import Record
 from daemon.same import sha256_of

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from contract.formats import PHOTO_EXTENSIONS
-from daemon.filing import shortened
+from daemon.names import shortened
 from daemon.photo import Photo
 from daemon.scan import look_at
 

@@ -1,43 +1,89 @@
-"""Moves whose answer was an error or got lost: what became of them is looked up, and not guessed.
+"""Moves of which it cannot be seen whether they were done: looked up from time to time, and not guessed.
 
 A share may have done what it then reports as failed: its server died between the two, or a repeated request met its own
-work. An intent is open until both of its places have been seen.
+work. And after a crash the folder of a destination may be locked, or its disk fail. An intent is open until both of its
+places have been seen. Its photo waits; all others are filed.
 """
 
-from contextlib import suppress
 from pathlib import Path
 
+from contract.text import printable
+from daemon.clock import Clock
 from daemon.intent import Intent
-from daemon.photo import Outcome
+from daemon.photo import Identity, Outcome, Photo
 from daemon.recovery import settle
 
 Owed = dict[int, Outcome | None]
 """What the ledger is still to be told, by row."""
+BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+"""Pauses between two looks: a disk that fails may take seconds for each."""
+
+
+def unfinished(intent: Intent, error: OSError) -> str:
+    """Return the sentence about an intent whose places cannot be looked at now."""
+    cause = printable(str(error.filename or intent.destination))
+    return f"whether it was moved to {printable(intent.destination)} cannot be seen: {cause}: {error.strerror}"
 
 
 class Doubts:
-    """Keeps open intents until it can be seen what became of them; after the process's end the next start does."""
+    """Keeps open intents until it can be seen what became of them; after the process's end the next start does.
 
-    def __init__(self) -> None:
-        self._intents: dict[int, Intent] = {}
+    Args:
+        clock: time.
+    """
 
-    def __contains__(self, source: Path) -> bool:
-        return any(intent.source == source for intent in self._intents.values())
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._open: dict[int, tuple[Intent, str]] = {}
+        self._waiting: dict[Path | Identity, Intent] = {}
+        self._tries = 0
+        self._again_s = 0.0
+
+    def add(self, row: int, intent: Intent, error: OSError) -> None:
+        """Take note of an intent whose places cannot be looked at now."""
+        self._open[row] = intent, unfinished(intent, error)
+        self._waiting[intent.source] = self._waiting[intent.identity] = intent
+
+    def of(self, photo: Photo) -> Intent | None:
+        """Return the open intent of a photo: the file that it names, or one of equal size and time in its place.
+
+        A share gives a file another number at each mount. Any other file under the name has no open intent.
+        """
+        intent = self._waiting.get(photo.path)
+        if intent is not None and intent.identity[2:] == photo.identity[2:]:
+            return intent
+        return self._waiting.get(photo.identity)
+
+    def told(self) -> list[tuple[Path, str]]:
+        """Return by destination what cannot be seen and why; another thread may ask."""
+        return [(intent.destination, reason) for intent, reason in list(self._open.values())]
 
     def was_done(self, row: int, intent: Intent, owed: Owed) -> bool:
         """Tell whether the move that failed was done after all; what can be told of it is put into `owed`."""
         try:
             outcome = settle(intent)
-        except OSError:
-            self._intents[row] = intent
+        except OSError as error:
+            self.add(row, intent, error)
             return False
         done = outcome is intent.becomes
         owed[row] = outcome if done else None
         return done
 
     def clear(self, owed: Owed) -> None:
-        """Look again; what can be told now is put into `owed`."""
-        for row, intent in list(self._intents.items()):
-            with suppress(OSError):
+        """Look again if it is time to; what can be told now is put into `owed`."""
+        if not self._open or self._clock.monotonic_s() < self._again_s:
+            return
+        for row, (intent, _) in list(self._open.items()):
+            try:
                 owed[row] = settle(intent)
-                del self._intents[row]
+            except OSError as error:
+                self.add(row, intent, error)
+            else:
+                del self._open[row]
+        intents = [intent for intent, _ in self._open.values()]
+        self._waiting = {key: intent for intent in intents for key in (intent.source, intent.identity)}
+        if not self._open:
+            self._tries, self._again_s = 0, 0.0
+            return
+        self._again_s = self._clock.monotonic_s() + BACK_OFF_S[min(self._tries, len(BACK_OFF_S) - 1)]
+        self._tries += 1

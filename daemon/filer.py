@@ -11,10 +11,11 @@ from contract.text import printable
 from daemon.clock import Clock
 from daemon.companions import LATE_S, WAITS, Companions, companion_name, is_companion, photo_is_coming
 from daemon.doubts import Doubts, Owed
-from daemon.filing import SourceChangedError, free_name
+from daemon.filing import SourceChangedError
 from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.modes import place, why_not
+from daemon.names import free_name
 from daemon.pause import Pause, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
 from daemon.plan import Planner, join
@@ -37,10 +38,17 @@ class Filer:
         rules: by what to judge photos that carry no rules of their own.
         clock: time, for the ledger.
         say: takes one sentence when something that held up every photo has ended.
+        doubts: what the last run left open.
     """
 
     def __init__(
-        self, output: Path, ledger: Ledger, rules: Rules, clock: Clock, say: Callable[[str], None] = lambda _: None
+        self,
+        output: Path,
+        ledger: Ledger,
+        rules: Rules,
+        clock: Clock,
+        say: Callable[[str], None] = lambda _: None,
+        doubts: Doubts | None = None,
     ) -> None:
         self._output = output
         self._ledger = ledger
@@ -48,7 +56,7 @@ class Filer:
         self._clock = clock
         self.pause = Pause(clock, say)
         self._owed: Owed = {}
-        self._doubts = Doubts()
+        self._doubts = doubts or Doubts(clock)
         self._syncs = Syncs()
         self._planner = Planner(output, ledger, rules.layout, set_aside=rules.set_aside, made=self._syncs.owe_folder)
         self._companions = Companions()
@@ -61,11 +69,12 @@ class Filer:
             judge(photo, photo.rules or self._rules)
         parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
         for part in parts:
-            self._companions.wait(part)
+            if self._doubts.of(part) is None:
+                self._companions.wait(part)
         waiting = [photo for photo in photos if photo.folder]
         while waiting:  # again for those whose free name was taken by somebody else meanwhile
             waiting = self._attempt(waiting)
-        self._follow([part for part in parts if part.follows is None])
+        self._follow([part for part in parts if part.follows is None and self._doubts.of(part) is None])
         took_ms = 1e3 * (self._clock.monotonic_s() - started_s)
         for photo in photos:
             photo.times_ms["file"] = took_ms
@@ -101,10 +110,11 @@ class Filer:
 
     def _without_doubtful(self, photos: list[Photo]) -> list[Photo]:
         """Let photos wait of which it cannot be seen yet whether they were moved."""
+        open_ = {id(photo) for photo in photos if self._doubts.of(photo)}
         for photo in photos:
-            if photo.path in self._doubts:
+            if id(photo) in open_:
                 photo.outcome, photo.reason = Outcome.AGAIN, "whether it was moved cannot be seen now"
-        return [photo for photo in photos if photo.path not in self._doubts]
+        return [photo for photo in photos if id(photo) not in open_] if open_ else photos
 
     def _follow(self, parts: list[Photo]) -> None:
         """File companions that come later than their photo; those whose photo has not come wait for it."""

@@ -8,79 +8,21 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 
 from contract.publish import sync_directory
+from daemon.names import free_name, hidden_name, shortened
 from daemon.photo import Identity
 from daemon.rename import rename_noreplace, still_there
 from daemon.same import is_same_file, sha256_of
 from daemon.scan import look_anew, look_at
 
-MAX_NAME_BYTES = 255
-MAX_EXTENSION_BYTES = 32
+TRIES_OF_A_NAME = 5
+"""How often a name may be taken that a look has just called free: some servers say so for ever."""
 
 
 class SourceChangedError(Exception):
     """The file is not the one that was classified; it is where it was, or back there."""
-
-
-def free_name(folder: Path, name: str, taken: Callable[[Path], bool] = lambda _: False) -> Path:
-    """Return a free one of `name`, `name-1`, `name-2`... in a folder, at most 255 bytes long.
-
-    It follows a taken one and, without gaps among these, is the first.
-
-    Args:
-        folder: where it shall go; need not exist.
-        name: the file's name, kept with its extension.
-        taken: tells of names that are promised to others.
-    """
-
-    def is_free(number: int) -> bool:
-        path = folder / numbered(name, number)
-        return not taken(path) and not os.path.lexists(path)
-
-    return folder / numbered(name, free_number(is_free))
-
-
-def free_number(is_free: Callable[[int], bool]) -> int:
-    """Return a number that is free and follows a taken one, or 0; in twice as many looks as it has binary digits.
-
-    One look a number would make the n-th photo of one name cost n looks, and n of them n squared.
-    """
-    low, high = -1, 0
-    while not is_free(high):
-        low, high = high, max(1, 2 * high)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_free(middle) else (middle, high)
-    return high
-
-
-def candidates(name: str) -> Iterator[str]:
-    """Yield a name, and the same with 1, 2, 3... before its extension."""
-    return (numbered(name, number) for number in count())
-
-
-def numbered(name: str, number: int) -> str:
-    """Return a name with a number before its extension, at most 255 bytes long; with 0 the name itself."""
-    if number == 0:
-        return name
-    stem, extension = Path(name).stem, Path(name).suffix
-    if len(os.fsencode(extension)) > MAX_EXTENSION_BYTES:
-        stem, extension = name, ""
-    return shortened(stem, f"-{number}{extension}")
-
-
-def shortened(stem: str, ending: str) -> str:
-    """Join a stem and an ending, cutting the stem (between characters) so that the whole fits into 255 bytes."""
-    cut = os.fsencode(stem)[: MAX_NAME_BYTES - len(os.fsencode(ending))]
-    try:
-        stem.encode()
-    except UnicodeEncodeError:  # bytes that are no UTF-8, as Python carries them in names: any byte may be the last
-        return os.fsdecode(cut) + ending
-    return cut.decode(errors="ignore") + ending
 
 
 def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> None:
@@ -116,12 +58,16 @@ def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_a
 
 
 def _put_back(target: Path, source: Path) -> None:
-    while True:
+    tried: set[Path] = set()
+    while len(tried) < TRIES_OF_A_NAME:
+        home = free_name(source.parent, source.name, tried.__contains__)
         try:
-            rename_noreplace(target, free_name(source.parent, source.name))
+            rename_noreplace(target, home)
         except FileExistsError:
-            continue  # somebody was faster: the next free name
-        return
+            tried.add(home)  # somebody was faster: the next free name
+        else:
+            return
+    raise OSError(errno.EBUSY, "it changed, and no name was free to put it back", str(target))
 
 
 def temporary_beside(target: Path, source: Path, identity: Identity) -> Path:
@@ -129,6 +75,11 @@ def temporary_beside(target: Path, source: Path, identity: Identity) -> Path:
 
     It is this file's alone, for daemons of several inboxes may file into one output; and a crash does not change it.
     """
+    return target.with_name(hidden_name(os.fsencode(source), repr(identity)))
+
+
+def former_temporary_beside(target: Path, source: Path, identity: Identity) -> Path:
+    """Name of the hidden copy as earlier versions made it, whose intents may still be open."""
     token = hashlib.sha256(os.fsencode(source) + repr(identity).encode()).hexdigest()[:16]
     return target.with_name(shortened("." + target.name, f".{token}.phototriage-part"))
 

@@ -9,9 +9,10 @@ from contract.text import printable
 from daemon.beneath import is_folder
 from daemon.companions import Companions, companion_name
 from daemon.decide import DUPLICATES_FOLDER
-from daemon.filing import MAX_NAME_BYTES, free_number, numbered, shortened
 from daemon.layout import DEFAULT_LAYOUT, Layout
 from daemon.ledger import Ledger
+from daemon.limits import MAX_NAME_BYTES
+from daemon.names import free_number, numbered, shortened
 from daemon.photo import Outcome, Photo
 from daemon.same import sha256_of
 from daemon.taken import taken_at

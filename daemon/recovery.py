@@ -1,20 +1,22 @@
 """After a crash: finish what was begun, or forget it, by looking at both places of every open intent.
 
+An intent whose places cannot be looked at now stays open, and holds up nothing but its own photo.
+
 Only a file that matches what the intent says - device, inode, size and time, or content - is called finished; a new
 file under an old name is left alone. An original is removed only where photos are moved, and only if the file at the
 destination is the same one or a copy made by us, which has its time too: a stranger's file of equal content is not.
 """
 
 import stat
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from contract.errors import PhototriageError
-from contract.text import printable
 from daemon.beneath import pinned
-from daemon.filing import sync_file, sync_folder, temporary_beside
+from daemon.filing import former_temporary_beside, sync_file, sync_folder, temporary_beside
 from daemon.intent import Intent
 from daemon.ledger import Ledger
+from daemon.limits import REFUSED
 from daemon.photo import Identity, Mode, Outcome
 from daemon.same import is_on_share, is_same_file, sha256_of
 from daemon.why import write_why
@@ -23,33 +25,31 @@ SAME_TIME_NS = 2_000_000_000
 """A copy's time may differ by so much from its original's: cards and sticks keep it to two seconds."""
 
 
-class RecoveryError(PhototriageError):
-    """What a crash interrupted cannot be finished now."""
+Unseen = Callable[[int, Intent, OSError], None]
+"""Takes the row of an intent that stays open, the intent, and why its places cannot be looked at or written."""
 
 
-def reconcile(ledger: Ledger, now_s: float) -> dict[Path, Outcome | None]:
-    """Settle every open intent.
+def ignored(*_: object) -> None:
+    """Let intents that cannot be settled stay open, without a word."""
+
+
+def reconcile(ledger: Ledger, now_s: float, unseen: Unseen = ignored) -> dict[Path, Outcome | None]:
+    """Settle every open intent that can be settled now.
 
     Args:
         ledger: of the inbox.
         now_s: wall time for the outcomes.
+        unseen: called with each of the others, about which nothing is guessed: they stay open.
 
     Returns:
         By source, what became of each: an outcome, or None if nothing had been moved and it lies in the inbox.
-
-    Raises:
-        RecoveryError: one of the two places cannot be looked at or written now. Nothing is guessed: the intents stay.
     """
     outcomes, told = {}, {}
     for row, intent in ledger.open_intents().items():
         try:
             outcomes[row] = told[intent.source] = settle(intent)
         except OSError as error:
-            raise RecoveryError(
-                f"The last run was cut off while it moved {printable(intent.source)} to "
-                f"{printable(intent.destination)}, and that cannot be finished now: {error}. "
-                "Make both folders readable and writable, then start again."
-            ) from error
+            unseen(row, intent, error)
     if outcomes:
         ledger.conclude(outcomes, now_s)
     return told
@@ -62,10 +62,13 @@ def settle(intent: Intent) -> Outcome | None:
         OSError: one of the two places cannot be looked at or written now.
     """
     source = _look_at(intent.source)
-    temporary = temporary_beside(intent.destination, intent.source, intent.identity)
-    copy = _look_at(temporary)
-    published = (copy is None or _is_linked(copy, intent)) and _is_there(intent, source_is_it=source == intent.identity)
-    if copy is not None:
+    names = (intent.destination, intent.source, intent.identity)
+    copies = {path: _look_at(path) for path in (temporary_beside(*names), former_temporary_beside(*names))}
+    parts = [(path, copy) for path, copy in copies.items() if copy is not None]
+    published = all(_is_linked(copy, intent) for _, copy in parts) and _is_there(
+        intent, source_is_it=source == intent.identity
+    )
+    for temporary, _ in parts:
         temporary.unlink()  # its name is ours alone
     if not published:
         return None if source is not None else Outcome.GONE
@@ -100,11 +103,18 @@ def _finish_move(intent: Intent) -> None:
 
 
 def _look_at(path: Path) -> Identity | None:
-    """Look at a file; unlike a scan, take only "it is not there" for its absence, and no trouble on the way to it."""
+    """Look at a file; unlike a scan, take no trouble on the way to it for its absence.
+
+    A name that the file system cannot hold is no file's, so nothing was ever published or copied there.
+    """
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno in REFUSED:
+            return None
+        raise
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
 
 

@@ -16,6 +16,7 @@ from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.cores import usable_cores
 from daemon.crew.crew import crew_for
+from daemon.doubts import Doubts
 from daemon.filer import Filer
 from daemon.guard import HANG_S, Guard
 from daemon.intake import Intake
@@ -31,8 +32,8 @@ from daemon.notify import notify
 from daemon.photo import Mode
 from daemon.pipeline import Pipeline
 from daemon.ready import say_ready
-from daemon.recovery import reconcile
 from daemon.report import Report
+from daemon.restart import recover
 from daemon.roots import (
     InboxLock,
     MountMissingError,
@@ -46,7 +47,6 @@ from daemon.roots import (
 from daemon.settings import Settings
 from daemon.sieve import Sieve
 from daemon.stop import Stop, signals
-from daemon.undo import finish_at_start
 from daemon.vitals.board import STOPPING, Board
 from daemon.vitals.kept import kept
 from daemon.vitals.words import status_line
@@ -89,7 +89,8 @@ def serve(settings: Settings, *, once: bool) -> Report:
         for root in roots:
             tidy(root, clock.wall_s())
         check_mode(Mode(settings.mode), inbox, output)
-        _recover(ledger, state, clock, report)
+        doubts = Doubts(clock)
+        recover(ledger, state, clock.wall_s(), doubts, report.say)
         buckets = Buckets(clock, report.say)
         warm(model, buckets)
         models = Holder(Serving(model, rules_for(settings, model), seen.path))
@@ -99,7 +100,9 @@ def serve(settings: Settings, *, once: bool) -> Report:
         if not once:
             tell = teller(state / "ledger.sqlite", report, board, models)
             anew = stack.enter_context(closing(reloader(settings, inbox, output, models, shelf, seen, clock, tell)))
-        pipeline = _pipeline(settings, sieve, output, models, buckets, ledger, guard, lock, report, board, clock, anew)
+        pipeline = _pipeline(
+            settings, sieve, output, models, buckets, ledger, doubts, guard, lock, report, board, clock, anew
+        )
         stopped.then(pipeline.stop)
         if anew is not None:
             stopped.reload = partial(_load_anew, anew, pipeline)
@@ -161,14 +164,6 @@ def _once_mounted(
             return found
 
 
-def _recover(ledger: Ledger, state: Path, clock: Clock, report: Report) -> None:
-    finish_at_start(ledger, state, clock.wall_s())
-    outcomes = reconcile(ledger, clock.wall_s())
-    moved = sum(outcome is not None for outcome in outcomes.values())
-    if outcomes:
-        report.say(f"the last run was cut off: of {len(outcomes)} photos on their way, {moved} had been moved")
-
-
 @contextmanager
 def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
     """Yield what decodes; a photo that hangs it starts the process anew, or ends it when it should end anyway."""
@@ -192,6 +187,7 @@ def _pipeline(
     models: Holder,
     buckets: Buckets,
     ledger: Ledger,
+    doubts: Doubts,
     guard: Guard,
     lock: InboxLock,
     report: Report,
@@ -201,7 +197,7 @@ def _pipeline(
 ) -> Pipeline:
     once = anew is None
     intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
-    filer = Filer(output, ledger, models.current.rules, clock, report.say)
+    filer = Filer(output, ledger, models.current.rules, clock, report.say, doubts)
     cores = settings.workers or usable_cores()
 
     def gpu_lost(error: GpuError, worked: bool) -> None:

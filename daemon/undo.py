@@ -19,6 +19,7 @@ from daemon.ledger import Ledger
 from daemon.ledgers import one_ledger, reading, root_of
 from daemon.photo import Outcome
 from daemon.records import Record, Which, companions, select
+from daemon.recovery import Unseen, ignored
 from daemon.roots import check_mounts
 
 LOCK = "undo-lock"
@@ -28,7 +29,9 @@ class UndoError(PhototriageError):
     """Photos cannot be taken back now."""
 
 
-def undo(inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: float) -> list[list[Step]]:
+def undo(
+    inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: float, unseen: Unseen = ignored
+) -> list[list[Step]]:
     """Take photos back to their inbox; returns for each photo what happened to it and its companions.
 
     Args:
@@ -37,6 +40,7 @@ def undo(inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: f
         last: only so many, the youngest; negative for all.
         becomes: `undone` or `retried`.
         now_s: wall time for the outcomes.
+        unseen: called with what an earlier one began and cannot be finished now.
 
     Raises:
         UndoError: another process is at it, or it was cut off.
@@ -48,7 +52,7 @@ def undo(inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: f
         if not free:
             raise UndoError("Another process takes photos back to this inbox right now. Try again when it is done.")
         try:
-            finish(ledger, now_s)
+            finish(ledger, now_s, unseen)
             with reading(path) as connection:
                 _check_roots(ledger, connection)
                 groups = plans(connection, which, last, becomes)
@@ -78,22 +82,18 @@ def release(inbox: Path | None, which: Which, last: int, *, dry_run: bool) -> li
     return held
 
 
-def finish_at_start(ledger: Ledger, state: Path, now_s: float) -> None:
+def finish_at_start(ledger: Ledger, state: Path, now_s: float, unseen: Unseen = ignored) -> None:
     """Finish what a killed `undo` began, before a daemon files; one that is at work is left to it.
 
-    Raises:
-        UndoError: a place cannot be looked at or written.
+    Args:
+        ledger: of the inbox.
+        state: folder of the ledger.
+        now_s: wall time for the outcomes.
+        unseen: called with each photo about which it cannot be finished now: it stays open.
     """
     with _locked(state) as free:
-        if not free:
-            return
-        try:
-            finish(ledger, now_s)
-        except OSError as error:
-            raise UndoError(
-                f"`undo` was cut off while it took photos back, and that cannot be finished now: {error}. Make inbox "
-                "and output readable and writable, then start again."
-            ) from error
+        if free:
+            finish(ledger, now_s, unseen)
 
 
 def _check_roots(ledger: Ledger, connection: sqlite3.Connection) -> None:

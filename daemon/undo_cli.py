@@ -13,6 +13,7 @@ from daemon.questions import inbox_option, label_option, since_option
 
 if TYPE_CHECKING:
     from daemon.back_plan import Step
+    from daemon.intent import Intent
     from daemon.records import Which
 
 last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N youngest of them.")
@@ -103,13 +104,21 @@ def _take_back(
         with reading(one_ledger(inbox)) as connection:
             groups = plans(connection, which, last or -1, Outcome(becomes))
     else:
-        groups = undo(inbox, which, last or -1, Outcome(becomes), Clock().wall_s())
+        groups = undo(inbox, which, last or -1, Outcome(becomes), Clock().wall_s(), _say_unseen)
     if as_json:
         _print_json(groups)
     else:
         _print_table(groups, dry_run=dry_run)
     if any(group[0].reason for group in groups):
         click.get_current_context().exit(1)
+
+
+def _say_unseen(_: int, intent: "Intent", error: OSError) -> None:
+    from daemon.doubts import unfinished
+
+    click.echo(
+        f"{printable(intent.source.name)}: {unfinished(intent, error)}; the next `undo` goes on with it", err=True
+    )
 
 
 def _release(inbox: Path | None, which: "Which", last: int | None, *, dry_run: bool, as_json: bool) -> None:

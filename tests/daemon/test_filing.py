@@ -162,9 +162,9 @@ def test_what_is_put_back_overwrites_nothing_that_came_meanwhile(source: Path, m
     target = source.parent.parent / "a.jpg"
     identity = identity_of(source)
     meddle_after_the_look(monkeypatch, source, lambda: source.write_bytes(b"slipped in"))
-    real, puts = filing.free_name, list[Path]()
+    real, puts = filing.free_name, list[Path]()  # type: ignore[attr-defined]
 
-    def free_name(folder: Path, name: str) -> Path:
+    def free_name(folder: Path, name: str, *_: object) -> Path:
         """Choose a name, and let somebody take it at the last moment, the first two times."""
         path = real(folder, name)
         if len(puts) < 2:

@@ -8,9 +8,22 @@ from pathlib import Path
 import pytest
 
 from daemon import filing, rename
+from daemon.doubts import Doubts
 from daemon.filing import move
 from daemon.photo import Outcome
-from tests.daemon.support import digest, identity_of, opened_filer, opened_ledger, plain, roots, scored, tree, write
+from tests.daemon.support import (
+    HandClock,
+    digest,
+    identity_of,
+    intent,
+    opened_filer,
+    opened_ledger,
+    plain,
+    roots,
+    scored,
+    tree,
+    write,
+)
 
 
 @pytest.fixture
@@ -124,8 +137,8 @@ def test_a_copy_that_a_link_published_before_its_server_died_is_not_filed_a_seco
 
 def test_what_cannot_be_seen_stays_open_and_waits_until_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inbox, output = roots(tmp_path)
-    path = write(inbox / "a.jpg", plain("red"))
-    with opened_filer(output, tmp_path / "l") as filer:
+    path, clock = write(inbox / "a.jpg", plain("red")), HandClock()
+    with opened_filer(output, tmp_path / "l", clock) as filer:
         with monkeypatch.context() as away:
             away.setattr(filing, "rename_noreplace", failing(filing.rename_noreplace, done=True))  # type: ignore[attr-defined]
             away.setattr("daemon.doubts.settle", failing(lambda _: None, done=False))
@@ -137,7 +150,32 @@ def test_what_cannot_be_seen_stays_open_and_waits_until_it_can(tmp_path: Path, m
             filer.file([again])
             assert again.outcome is Outcome.AGAIN
             path.rename(output / "red" / "a.jpg")
+        clock.turn(1.0)
         filer.file([scored(write(inbox / "b.jpg", plain("blue"), mtime_s=1), "blue")])
     with opened_ledger(tmp_path / "l") as ledger:
         rows = ledger._connection.execute("SELECT state, label FROM photos").fetchall()
     assert sorted(rows) == [("filed", "blue"), ("filed", "red")]
+
+
+def test_an_open_intent_is_looked_at_ever_more_rarely_and_holds_up_its_own_file_alone(tmp_path: Path) -> None:
+    clock, red = HandClock(), tmp_path / "red"
+    red.symlink_to("red")  # a look through it fails, also for root
+    path = write(tmp_path / "a.jpg", plain("red"))
+    photo, its = scored(path), intent(path, red / "a.jpg")
+    doubts, owed = Doubts(clock), dict[int, Outcome | None]()  # type: ignore[arg-type]
+    looks = []
+    for second in range(1_000):
+        clock.now_s = 1_000.0 + second
+        doubts.add(1, its, OSError(errno.EIO, "Input/output error"))
+        doubts.clear(owed)
+        if "Too many levels" in doubts.told()[0][1]:
+            looks.append(second)
+    assert looks == [0, 1, 3, 7, 15, 30, 60, 120, 240, 540, 840]
+    assert doubts.of(photo) == its
+    renamed = scored(path.rename(tmp_path / "renamed.jpg"))
+    assert doubts.of(renamed) == its
+    assert doubts.of(scored(write(path, plain("blue") + b"another"))) is None
+    red.unlink()
+    clock.turn(300.0)
+    doubts.clear(owed)
+    assert (owed, doubts.of(renamed), doubts.told()) == ({1: None}, None, [])

@@ -1,5 +1,6 @@
 """After a kill at any point every photo is in one place, and the ledger says which."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -7,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon.filing import temporary_beside
+from daemon.filing import former_temporary_beside, temporary_beside
 from daemon.photo import Identity, Mode, Outcome
 from daemon.recovery import reconcile
+from daemon.roots import state_folder
 from daemon.why import write_why
 from tests.daemon.conftest import Stranger
-from tests.daemon.support import identity_of, intent, opened_ledger, plain, tree, write
+from tests.daemon.support import daemon, identity_of, intent, model_file, opened_ledger, plain, roots, run, tree, write
 
 PHOTO, OTHER = plain("red"), plain("green")
 
@@ -46,6 +48,10 @@ def name_reserved(source: Path, target: Path) -> None:
 
 def copy_half_done(source: Path, target: Path) -> None:
     temporary_beside(target, source, identity_of(source)).write_bytes(PHOTO[:100])
+
+
+def copied_half_by_an_earlier_version(source: Path, target: Path) -> None:
+    former_temporary_beside(target, source, identity_of(source)).write_bytes(PHOTO[:100])
 
 
 def copied_not_published(source: Path, target: Path) -> None:
@@ -132,6 +138,7 @@ IN, OUT = "inbox/a.jpg", "red/a.jpg"
         (between_link_and_unlink, {OUT: PHOTO}, Outcome.FILED),
         (name_reserved, {IN: PHOTO, OUT: b""}, None),
         (copy_half_done, {IN: PHOTO}, None),
+        (copied_half_by_an_earlier_version, {IN: PHOTO}, None),
         (copied_not_published, {IN: PHOTO}, None),
         (published_not_removed, {OUT: PHOTO}, Outcome.FILED),
         (before_the_rename_with_a_stranger_of_equal_content, {IN: PHOTO, OUT: PHOTO}, None),
@@ -243,7 +250,10 @@ def test_a_batch_is_settled_photo_by_photo(tmp_path: Path) -> None:
 RECONCILE = """
 from daemon.ledger import Ledger
 from daemon.recovery import reconcile
-reconcile(Ledger(Path({!r})), 2.0)
+from daemon.roots import state_folder
+left = []
+told = reconcile(Ledger(Path({!r})), 2.0, lambda *what: left.append(what))
+print(len(told), [(row, intent.source.name, error.strerror) for row, intent, error in left])
 """
 
 
@@ -271,8 +281,7 @@ def test_a_place_that_cannot_be_looked_at_is_not_an_empty_place(stranger: Strang
     red.chmod(0)
     done = stranger.python(RECONCILE.format(str(path)))
     red.chmod(0o755)
-    assert "RecoveryError: The last run was cut off while it moved" in done.stderr
-    assert "Make both folders readable and writable, then start again" in done.stderr
+    assert done.stdout == "0 [(1, 'a.jpg', 'Permission denied')]\n", done.stderr
     with opened_ledger(path) as ledger:
         assert reconcile(ledger, 3.0) == {source: Outcome.FILED}
 
@@ -286,7 +295,8 @@ def test_an_original_that_cannot_be_removed_yet_is_not_filed_a_second_time(stran
         ledger.intend([intent(source, target)], 1.0)
     published_not_removed(source, target)
     inbox.chmod(0o555)
-    assert "RecoveryError" in stranger.python(RECONCILE.format(str(path))).stderr
+    done = stranger.python(RECONCILE.format(str(path)))
+    assert done.stdout == "0 [(1, 'a.jpg', 'Permission denied')]\n", done.stderr
     inbox.chmod(0o755)
     with opened_ledger(path) as ledger:
         assert reconcile(ledger, 3.0) == {source: Outcome.FILED}
@@ -299,3 +309,59 @@ def test_an_intent_with_an_identity_of_no_file_is_forgotten(tmp_path: Path) -> N
         ledger.intend([intent(source, tmp_path / "red" / "a.jpg", identity=Identity(1, 2, 3, 4))], 1.0)
         assert reconcile(ledger, 2.0) == {source: None}
     assert tree(tmp_path) | {"l": b""} == {"a.jpg": PHOTO, "l": b""}
+
+
+def test_a_place_that_cannot_be_looked_at_holds_up_its_own_photo_alone(tmp_path: Path) -> None:
+    source, other, blue = write(tmp_path / "a.jpg", PHOTO), write(tmp_path / "b.jpg", OTHER), tmp_path / "blue"
+    (tmp_path / "red").symlink_to("red")  # a look through it fails, also for root
+    blue.mkdir()
+    unseen: list[tuple[int, int | None]] = []
+    with opened_ledger(tmp_path / "l") as ledger:
+        intents = [intent(source, tmp_path / "red" / "a.jpg"), intent(other, blue / "b.jpg")]
+        first, second = ledger.intend(intents, 1.0)
+        other.rename(blue / "b.jpg")
+        told = reconcile(ledger, 2.0, lambda row, _, error: unseen.append((row, error.errno)))
+        assert told == {other: Outcome.FILED}
+        assert list(ledger.open_intents()) == [first]
+    assert (unseen, second) == ([(first, errno.ELOOP)], first + 1)
+
+
+@pytest.mark.parametrize(
+    "place", [Path("red", "x" * 252 + ".jpg"), Path(*(["d" * 200] * 25), "a.jpg")], ids=["long name", "long path"]
+)
+def test_a_name_that_no_file_can_have_was_never_published(tmp_path: Path, place: Path) -> None:
+    """Earlier versions wrote such intents, and no later start came past them."""
+    source = write(tmp_path / "a.jpg", PHOTO)
+    (tmp_path / "red").mkdir()
+    with opened_ledger(tmp_path / "l") as ledger:
+        ledger.intend([intent(source, tmp_path / place)], 1.0)
+        assert reconcile(ledger, 2.0) == {source: None}
+        assert ledger.open_intents() == {}
+    assert source.read_bytes() == PHOTO
+
+
+def test_a_daemon_starts_whatever_it_cannot_see_and_files_what_else_there_is(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    options = ("--inbox", inbox, "--output", output, "--model", model_file(tmp_path))
+    assert run("sort", *options).returncode == 0  # which makes the ledger
+    (output / "red").mkdir()
+    (output / "red" / "loop").symlink_to("loop")
+    source = write(inbox / "a.jpg", PHOTO)
+    with opened_ledger(state_folder(inbox) / "ledger.sqlite") as ledger:
+        ledger.intend([intent(source, output / "red" / "loop" / "a.jpg")], 1.0)
+    with daemon(*options) as one:
+        one.ready()
+        write(tmp_path / "b.jpg", OTHER).rename(inbox / "b.jpg")
+        one.until(
+            lambda event: event.get("outcome") == "filed" and event["path"].endswith("b.jpg"), "the other's filing"
+        )
+        assert tree(inbox) == {"a.jpg": PHOTO}
+        (output / "red" / "loop").unlink()
+        one.until(lambda event: event.get("outcome") == "filed" and event["path"].endswith("a.jpg"), "its filing")
+        assert one.stop() == 0
+    (said,) = [line for line in one.errors if "cannot be looked at now" in line]
+    assert "1 of its files" in said
+    assert "Too many levels of symbolic links" in said
+    assert tree(output) == {"red/a.jpg": PHOTO, "green/b.jpg": OTHER}
+    with opened_ledger(state_folder(inbox) / "ledger.sqlite") as ledger:
+        assert ledger.open_intents() == {}

@@ -3,6 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -331,6 +332,24 @@ def test_one_process_at_a_time_takes_back_and_a_daemon_leaves_it_to_that(house: 
         finish_at_start(ledger, house.path.parent, 2.0)
         assert ledger.open_undoes() == {}
     assert filed.exists()
+
+
+def test_a_way_back_that_cannot_be_finished_now_ends_no_start_and_holds_up_no_other(house: House) -> None:
+    unseen: list[str] = []
+    for name in ("a.jpg", "b.jpg"):
+        house.file(name)
+    with opened_ledger(house.path) as ledger:
+        first = begin(house, ledger)
+        renamed(first)
+        loop = house.inbox / "loop"
+        loop.symlink_to("loop")
+        ledger.intend([replace(first, destination=loop / "b.jpg")], 2.0)
+        finish_at_start(ledger, house.path.parent, 3.0, lambda _, intent, error: unseen.append(str(intent.destination)))
+        assert [intent.destination for intent in ledger.open_undoes().values()] == [loop / "b.jpg"]
+        assert unseen == [str(loop / "b.jpg")]
+    result = ask("undo", "--last", "1")
+    assert "the next `undo` goes on with it" in result.stderr
+    assert sorted(tree(house.inbox)) == ["a.jpg", "b.jpg"]
 
 
 def begin(house: House, ledger: Ledger, becomes: Outcome = Outcome.UNDONE) -> Intent:
