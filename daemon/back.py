@@ -2,7 +2,8 @@
 
 Intents are committed before a file is touched, files and folders are synced, outcomes are committed: what a kill
 interrupts, the next start of the daemon or of `undo` finishes. Nothing is overwritten, and nothing is taken that is not
-what was filed. Where a copy or a link was filed, that is removed, and only while its original is still there.
+what was filed. Where a copy or a link was filed, that is removed, and only while its original is still there: it is
+asked for again immediately before each removal, because the plan may be minutes old by then.
 """
 
 import os
@@ -11,12 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from contract.publish import sync_directory
-from daemon.back_plan import Step
+from contract.text import printable
+from daemon.back_copy import original_is_there, remove_copy
+from daemon.back_plan import Step, dangling
 from daemon.beneath import pinned
 from daemon.filing import SourceChangedError, move, sync_file
 from daemon.intent import Intent
 from daemon.ledger import Ledger
-from daemon.photo import Identity, Mode, Outcome
+from daemon.photo import Mode, Outcome
 from daemon.recovery import Unseen, ignored, settle
 from daemon.why import remove_why, write_why
 
@@ -58,24 +61,31 @@ def finish(ledger: Ledger, now_s: float, unseen: Unseen = ignored) -> int:
         now_s: wall time for the outcomes.
         unseen: called with each whose places cannot be looked at or written now: it stays open.
     """
+    begun = ledger.open_undoes()
+    originals = ledger.originals(begun)
     outcomes: dict[int, Outcome | None] = {}
-    for row, intent in ledger.open_undoes().items():
+    for row, intent in begun.items():
         try:
-            outcomes[row] = _settle(intent)
+            outcomes[row] = _settle(intent, originals.get(row))
         except OSError as error:
             unseen(row, intent, error)
-    for row, was in ledger.originals(list(outcomes)).items():
-        if outcomes[row] is None:
+    for row, was in originals.items():
+        if row in outcomes and outcomes[row] is None:
             _write_note(was)  # it had been taken away already
     if outcomes:
         _conclude(ledger, outcomes, now_s)
     return sum(outcome is not None for outcome in outcomes.values())
 
 
-def _settle(intent: Intent) -> Outcome | None:
+def _settle(intent: Intent, was: Intent | None) -> Outcome | None:
+    """Say what became of one file: None if it is where it was, or went without coming back.
+
+    A copy that is gone was removed by us only if its original is there. Else its owner took both, or the file system
+    that it lies on is away, and the row must not say that the photo is in the inbox.
+    """
     if intent.mode is Mode.MOVE:
         return settle(intent)
-    if os.path.lexists(intent.source):
+    if os.path.lexists(intent.source) or was is None or not original_is_there(was):
         return None
     sync_directory(intent.source.parent)
     return intent.becomes
@@ -93,7 +103,8 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, *, stays: bool) -> O
     if failed:  # before the photo goes: where a daemon is at work, it may fail again at once, and get another note
         with suppress(OSError):  # a note too many does no harm
             remove_why(was.destination, was.source.name, was.reason)
-    step.reason = "its photo stays" if stays else _do(intent, inbox)
+    step.reason = "its photo stays" if stays else _do(intent, was, inbox)
+    step.note = "" if step.reason else dangling(was)
     if step.reason:
         if failed:
             _write_note(was)
@@ -104,17 +115,16 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, *, stays: bool) -> O
     return intent.becomes
 
 
-def _do(intent: Intent, inbox: Path) -> str:
+def _do(intent: Intent, was: Intent, inbox: Path) -> str:
     """Move or remove one file; returns why it stays, or nothing."""
+    home = intent.destination
+    if not home.is_relative_to(inbox):
+        return f"it came from {printable(home.parent)}, which is not in the inbox {printable(inbox)}"
     try:
-        if intent.mode is Mode.MOVE:
-            home = intent.destination
-            with pinned(inbox, home.parent.relative_to(inbox), make=True) as folder:
-                move(intent.source, intent.identity, intent.sha256, folder / home.name)
-        elif Identity.of(intent.source.lstat()) != intent.identity:
-            raise SourceChangedError
-        else:
-            intent.source.unlink()
+        if intent.mode is not Mode.MOVE:
+            return remove_copy(intent, was, home.parent.relative_to(inbox))
+        with pinned(inbox, home.parent.relative_to(inbox), make=True) as folder:
+            move(intent.source, intent.identity, intent.sha256, folder / home.name)
     except FileExistsError:
         return "its name in the inbox was taken meanwhile"
     except SourceChangedError:

@@ -9,13 +9,14 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
 from contract.publish import sync_directory
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_TO_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """O_NONBLOCK: a FIFO that took a photo's place must not be waited for."""
 
@@ -125,6 +126,25 @@ def _entered(folder: int, name: str, *, make: bool) -> int:
     except FileNotFoundError:
         if not make:
             raise
-    os.mkdir(name, dir_fd=folder)
+    is_root = os.geteuid() == 0
+    os.mkdir(name, 0o700 if is_root else 0o777, dir_fd=folder)
+    made = os.open(name, (_TO_LIST if is_root else _FOLDER) | os.O_NOFOLLOW, dir_fd=folder)
+    if is_root:
+        _give_like(folder, made)
     sync_directory(Path(f"/proc/self/fd/{folder}"))
-    return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+    return made
+
+
+def _give_like(above: int, made: int) -> None:
+    """Give a folder that root made to the owner of the one above, with its mode.
+
+    A service that works as that owner could take nothing out of root's. A folder that holds something was put in its
+    place by somebody else, and stays as it is.
+    """
+    if os.listdir(made):
+        return
+    wanted = os.fstat(above)
+    with suppress(OSError):  # a file system that knows no owners, or lets root change none
+        os.fchown(made, wanted.st_uid, wanted.st_gid)
+    with suppress(OSError):
+        os.fchmod(made, stat.S_IMODE(wanted.st_mode))

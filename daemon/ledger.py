@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from contract.errors import PhototriageError
 from contract.text import printable
@@ -36,6 +36,14 @@ _INSERT = (
 
 class LedgerError(PhototriageError):
     """The ledger cannot be used."""
+
+
+class Root(NamedTuple):
+    """An inbox or output as it was adopted: the id in its marker file, the mount point that it lay on, its path."""
+
+    marker: str
+    mount: Path
+    path: Path
 
 
 class Ledger:
@@ -149,10 +157,10 @@ class Ledger:
         here = "held = :place AND undoes IS NULL AND size = :size AND mtime_ns = :mtime_ns"
         return self._reader.execute(f"SELECT 1 FROM photos WHERE {here} LIMIT 1", facts).fetchone() is not None
 
-    def root(self, role: str) -> tuple[str, Path] | None:
-        """Return the recorded marker and mount point of a root (`inbox`, `output`), or None if there is none yet."""
+    def root(self, role: str) -> Root | None:
+        """Return what is recorded of a root (`inbox`, `output`), or None if there is none yet."""
         row = self._connection.execute("SELECT marker, mount, path FROM roots WHERE role = ?", (role,)).fetchone()
-        return (row[0], Path(os.fsdecode(row[1]))) if row else None
+        return Root(row[0], *(Path(os.fsdecode(path)) for path in row[1:])) if row else None
 
     def record_root(self, role: str, path: Path, marker: str, mount: Path) -> None:
         """Remember a root: its path, the id in its marker file, and the mount point that it lies on."""

@@ -207,7 +207,7 @@ def check_mounts(ledger: Ledger, inbox: Path, output: Path) -> None:
     for role, path in (("inbox", inbox), ("output", output)):
         known = ledger.root(role)
         if known is not None and not os.path.lexists(path / MARKER):
-            _refuse_bare(role, path, known[1])
+            _refuse_bare(role, path, known.mount)
 
 
 def _refuse_bare(role: str, path: Path, mount: Path) -> None:

@@ -8,7 +8,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contract.errors import PhototriageError
@@ -52,9 +52,9 @@ def undo(
         if not free:
             raise UndoError("Another process takes photos back to this inbox right now. Try again when it is done.")
         try:
+            _check_roots(ledger)  # first: what lies on a mount that is away looks as if it had been taken back
             finish(ledger, now_s, unseen)
             with reading(path) as connection:
-                _check_roots(ledger, connection)
                 groups = plans(connection, which, last, becomes)
                 home = root_of(connection, "inbox")
             return list(take_back(ledger, groups, now_s, home)) if home else []
@@ -96,20 +96,19 @@ def finish_at_start(ledger: Ledger, state: Path, now_s: float, unseen: Unseen = 
             finish(ledger, now_s, unseen)
 
 
-def _check_roots(ledger: Ledger, connection: sqlite3.Connection) -> None:
-    inbox, output = root_of(connection, "inbox"), root_of(connection, "output")
+def _check_roots(ledger: Ledger) -> None:
+    inbox, output = ledger.root("inbox"), ledger.root("output")
     if inbox is None or output is None:
         return  # a daemon never got so far: there is nothing to take back
-    check_mounts(ledger, inbox, output)
-    if not inbox.is_dir():
-        raise UndoError(f"The inbox {printable(inbox)} is not there, so nothing can go back to it. Make it first.")
+    check_mounts(ledger, inbox.path, output.path)
+    if not inbox.path.is_dir():
+        raise UndoError(f"The inbox {printable(inbox.path)} is not there, so nothing can go back to it. Make it first.")
 
 
 @contextmanager
 def _locked(state: Path) -> Iterator[bool]:
     """Hold the lock while the block lasts; False where another process has it."""
-    # Only opened for reading: it may be another user's, as when root undid before the service's user does.
-    descriptor = os.open(state / LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _opened(state / LOCK)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -119,6 +118,25 @@ def _locked(state: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
+
+
+def _opened(lock: Path) -> int:
+    """Open the lock, made if need be; only for reading, because another user may have made it.
+
+    Where root makes it, it goes to the owner of the state folder: under a strict umask the service could not open it,
+    and would not start again. Nothing else is given away, so a link in its place is refused.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with suppress(FileExistsError):
+            descriptor = os.open(lock, flags | os.O_CREAT | os.O_EXCL, 0o644)
+            if os.geteuid() == 0:
+                owner = lock.parent.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            return descriptor
+        return os.open(lock, flags)
+    except OSError as error:
+        raise UndoError(f"{printable(lock)} cannot be opened ({error.strerror}). Remove it, and try again.") from error
 
 
 @contextmanager
