@@ -190,9 +190,13 @@ class Intake:
             self._lookout.ask()
             return
         seen, now_s = look_closely_at(path), self._clock.monotonic_s()
-        if seen is None or not self._retries.may_try(path, seen[0], now_s):
+        if seen is None:
             return
         identity, changed_s = seen
+        may_try = self._retries.may_try(path, identity, now_s)
+        self._lookout.staying.note(path, identity.inode, stays=not may_try and self._retries.rests(path))
+        if not may_try:
+            return
         far = self._lookout.ground.is_far(path.parent)
         if self._settler.see(path, identity, sign, now_s, self._clock.wall_s() - changed_s, far=far):
             self._settle(path, identity, now_s)

@@ -13,11 +13,15 @@ from daemon.clock import Clock
 from daemon.ground import Ground, survey
 from daemon.scan import LeftOut, scan
 from daemon.sieve import Sieve
+from daemon.staying import Staying
 from daemon.watch import Report, Watcher, watch_fault
 
 RESCAN_S = 2.0
 RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100
-"""Least time between two scans, as a multiple of how long one takes: without a watch, at most 5 % of a core."""
+"""Least time between two scans that look at all, as a multiple of the time spent in one: without a watch, at most 5 %
+of a core. The time for which a scan stands still, because enough names wait, is not spent."""
+RESCAN_MOST_S = 60.0
+"""Most time between two scans. Where the one above is longer, those between pass over what is known to stay."""
 REWATCH_S = 10.0
 """Least time between two tries to get a watch while the kernel grants none."""
 
@@ -66,10 +70,12 @@ class Lookout:
         self._check = check
         self._watcher: Watcher | None = None
         self._scan: Iterator[Path] | None = None
-        self._next_s = 0.0
+        self._next_s = self._look_at_all_s = 0.0
+        self._looks_at_all, self._spent_s = True, 0.0
         self._rewatch_s = 0.0
         self._at_once = False  # set by other threads; taken down when a scan begins, which sees all from then on
         self._troubles: dict[str, str] = {}
+        self.staying = Staying()
         self.scans = 0
         self.ground = Ground(sieve.inbox)
 
@@ -103,11 +109,16 @@ class Lookout:
         if self._scan is None:
             if not self._at_once and (now_s < self._next_s or not wanted):
                 return
-            self._at_once = False
-            self._scan = self._one_scan(now_s)
-        for path in self._scan:  # noqa: UP028 - `yield from` would end the scan when its taker pauses
-            yield path
+            self._looks_at_all = self._at_once or now_s >= self._look_at_all_s
+            self._at_once, self._spent_s = False, 0.0
+            self._scan = self._one_scan()
+        try:
+            for path in self._scan:  # noqa: UP028 - `yield from` would end the scan when its taker pauses
+                yield path
+        finally:
+            self._spent_s += self._clock.monotonic_s() - now_s
         self._scan = None
+        self._plan_next()
 
     def close(self) -> None:
         """Stop watching."""
@@ -119,18 +130,23 @@ class Lookout:
             self._watcher.close()
             self._watcher = None
 
-    def _one_scan(self, started_s: float) -> Iterator[Path]:
+    def _one_scan(self) -> Iterator[Path]:
         if self._may_scan():
             self._tend_watcher()
             self._see_where()
             yield from self._names()
         self.scans += 1
+
+    def _plan_next(self) -> None:
         now_s = self._clock.monotonic_s()
         if self._troubles.get("root") or self._troubles.get("scan"):
             self._next_s = now_s + RESCAN_S  # however long that took: a share whose server is away is waited for
             return
         heard = self._watcher is not None and not self.ground.any_far()
-        self._next_s = now_s + max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * (now_s - started_s))
+        pause_s = max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * self._spent_s)
+        self._next_s = now_s + min(pause_s, RESCAN_MOST_S)
+        if self._looks_at_all:
+            self._look_at_all_s = now_s + pause_s
 
     def _may_scan(self) -> bool:
         """Tell whether the inbox is itself; if not, nothing that arrives there is taken for a photo of the inbox."""
@@ -157,8 +173,11 @@ class Lookout:
 
     def _names(self) -> Iterator[Path]:
         left = LeftOut(self._sieve)
+        if self._looks_at_all:
+            self.staying.clear()
+        look = scan(self._sieve, enter=self._enter, passed=left.passed, unread=left.unread, staying=self.staying)
         try:
-            yield from scan(self._sieve, enter=self._enter, passed=left.passed, unread=left.unread)
+            yield from look
             self._tell("scan", "", "the inbox can be read again")
             self._tell("passed", left.stay, "")
             self._tell("folders", left.unreadable, "")

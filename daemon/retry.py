@@ -49,6 +49,10 @@ class Retries:
         """Tell whether something is still to be tried again."""
         return bool(self._pending)
 
+    def rests(self, path: Path) -> bool:
+        """Tell whether a file that may not be tried now is to be left alone until it changes."""
+        return path not in self._pending
+
     def waiting(self, most: int) -> tuple[set[Path], float]:
         """Return what is to be tried again, and since when the oldest of `most` of them waits; another thread may ask.
 
