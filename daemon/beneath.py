@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import IO, Literal
 
 from contract.publish import sync_directory
+from daemon.users import may_be_anybodys
 
+UNKNOWN_MAKER = (
+    "it is a link, and who made it cannot be told here, because the service sees no users but root and its own "
+    "(PrivateUsers=yes); put a folder or a bind mount there, or give the link to root: sudo chown -h root LINK"
+)
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _TO_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -69,7 +74,8 @@ def is_folder(path: Path, root: Path) -> bool:
     """Tell whether a folder below the output is there; a link to one counts if somebody who may decide that made it.
 
     Raises:
-        PermissionError: it is a link, and neither root's, nor this user's, nor of the owner of the output.
+        PermissionError: it is a link, and neither root's, nor this user's, nor of the owner of the output; or it cannot
+            be told whose it is.
     """
     try:
         status = path.lstat()
@@ -77,9 +83,23 @@ def is_folder(path: Path, root: Path) -> bool:
         return False
     if not stat.S_ISLNK(status.st_mode):
         return stat.S_ISDIR(status.st_mode)
+    if may_be_anybodys(status.st_uid):
+        raise PermissionError(errno.EPERM, UNKNOWN_MAKER, str(path))
     if status.st_uid not in (0, os.geteuid(), root.stat().st_uid):
         raise PermissionError(errno.EPERM, f"it is a link that user {status.st_uid} put there", str(path))
     return path.is_dir()
+
+
+def leads_astray(folder: Path, root: Path) -> bool:
+    """Tell whether a folder of the output, or one on the way to it, is a link that somebody made who may not decide."""
+    try:
+        for step in (folder, *folder.parents):
+            if step == root:
+                break
+            is_folder(step, root)
+    except PermissionError:
+        return True
+    return False
 
 
 def read_small(path: Path, most: int = 4096) -> bytes:

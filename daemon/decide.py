@@ -10,6 +10,8 @@ from contract.errors import PhotoError, Reason
 from daemon.photo import Outcome
 
 FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER = "_failed", "_review", "_duplicates"
+FOLDERS = (FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
+"""Folders of the output that are no class's."""
 
 
 class Verdict(NamedTuple):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from contract.text import printable
+from daemon.beneath import leads_astray
 from daemon.clock import Clock
 from daemon.companions import LATE_S, WAITS, Companions, companion_name, is_companion, photo_is_coming
 from daemon.doubts import Doubts, Owed
@@ -135,7 +136,7 @@ class Filer:
             return False
         since_s = self._clock.wall_s() - LATE_S
         for row, was in reversed(self._ledger.of_name(part.path.parent, part.path.stem, since_s).items()):
-            if os.path.lexists(was.destination):
+            if os.path.lexists(was.destination) and not leads_astray(was.destination.parent, self._output):
                 name = companion_name(part.path, was.source, was.destination)
                 join(part, was.destination, free_name(was.destination.parent, name))
                 part.follows_row, part.outcome, part.label = row, was.becomes, was.label

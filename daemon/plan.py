@@ -108,10 +108,11 @@ class Planner:
     def _make(self, folder: Path) -> None:
         if folder in self._there:
             return
-        if folder != self._output and not is_folder(folder, self._output):
-            self._make(folder.parent)
-            folder.mkdir(exist_ok=True)
-            self._made(folder.parent)
+        if folder != self._output:
+            self._make(folder.parent)  # first: a stranger's link on the way would lead the look at what lies behind it
+            if not is_folder(folder, self._output):
+                folder.mkdir(exist_ok=True)
+                self._made(folder.parent)
         self._there.add(folder)
 
 
