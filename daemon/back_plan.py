@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemon.companions import companion_name
 from daemon.intent import Intent
+from daemon.limits import MAX_NAME_BYTES, most_bytes
 from daemon.names import free_number, numbered
 from daemon.photo import Identity, Mode, Outcome
 from daemon.records import Record
@@ -74,9 +75,10 @@ def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promis
 def _targets(group: Sequence[Record], number: int) -> list[Path]:
     """Return where a photo and its companions go: home, all with the same number where a name is taken there."""
     home = group[0].intent.source
-    photo = home.with_name(numbered(home.name, number))
+    most = most_bytes(home.parent) if number else MAX_NAME_BYTES  # its own name was there before
+    photo = home.with_name(numbered(home.name, number, most))
     sources = [record.intent.source for record in group[1:]]
-    return [photo, *(path.with_name(companion_name(path, home, photo)) if number else path for path in sources)]
+    return [photo, *(path.with_name(companion_name(path, home, photo, most)) if number else path for path in sources)]
 
 
 def dangling(was: Intent) -> str:

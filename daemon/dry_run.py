@@ -130,7 +130,10 @@ def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules) -> No
             photo.reason = WAITS
             companions.wait(photo)
     leaving = [photo for photo in photos if photo.folder]
-    planned, later, _ = _paper(output, ledger, rules, set_aside=rules.set_aside).plan(leaving, companions)
+    planned, later, obstacles = _paper(output, ledger, rules, set_aside=rules.set_aside).plan(leaving, companions)
+    for photo in leaving:
+        if id(photo) in obstacles:
+            photo.outcome, photo.reason = Outcome.AGAIN, obstacles[id(photo)][1]
     first = {photo.sha256: photo for photo in planned}
     for photo in later:
         photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER

@@ -4,22 +4,20 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
-from contract.text import printable
-from daemon.beneath import leads_astray
 from daemon.clock import Clock
-from daemon.companions import LATE_S, WAITS, Companions, companion_name, is_companion, photo_is_coming
+from daemon.companions import Companions, is_companion
 from daemon.doubts import Doubts, Owed
-from daemon.filing import SourceChangedError
+from daemon.filing import TRIES_OF_A_NAME, SourceChangedError
 from daemon.intent import Intent
+from daemon.late import find_photo, stay
 from daemon.ledger import Ledger
+from daemon.limits import MAX_PLAINNESS, REFUSED
 from daemon.modes import place, why_not
-from daemon.names import free_name
 from daemon.pause import Pause, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
-from daemon.plan import Planner, join
+from daemon.plan import Planner
 from daemon.rules import Rules, intent_for, judge
 from daemon.scan import MARKER
 from daemon.syncs import Syncs
@@ -62,6 +60,7 @@ class Filer:
         self._planner = Planner(output, ledger, rules.layout, set_aside=rules.set_aside, made=self._syncs.owe_folder)
         self._companions = Companions()
         self._behind: list[Photo] = []
+        self._taken: set[str] = set()
 
     def file(self, photos: list[Photo]) -> None:
         """Judge a batch and move what is to be moved; afterwards each photo's `outcome` says what became of it."""
@@ -73,7 +72,8 @@ class Filer:
             if self._doubts.of(part) is None:
                 self._companions.wait(part)
         waiting = [photo for photo in photos if photo.folder]
-        while waiting:  # again for those whose free name was taken by somebody else meanwhile
+        self._taken.clear()
+        while waiting:  # again for those whose name was taken by somebody else meanwhile, or refused
             waiting = self._attempt(waiting)
         self._follow([part for part in parts if part.follows is None and self._doubts.of(part) is None])
         took_ms = 1e3 * (self._clock.monotonic_s() - started_s)
@@ -96,13 +96,14 @@ class Filer:
         self._doubts.clear(self._owed)
         photos = self._without_doubtful(photos)
         try:
-            planned, later, obstacles = self._planner.plan(photos, self._companions)
+            planned, later, obstacles = self._planner.plan(photos, self._companions, self._taken)
         except sqlite3.Error as error:
             self._hold_up(photos, f"the ledger cannot be read ({error})")
             return []
         for photo in photos:
             if id(photo) in obstacles:
                 self._postpone(photo, *obstacles[id(photo)])
+                self._look_after_parts(photo)
         self._carry_out(planned)
         for photo in planned:
             self._look_after_parts(photo)
@@ -119,32 +120,20 @@ class Filer:
 
     def _follow(self, parts: list[Photo]) -> None:
         """File companions that come later than their photo; those whose photo has not come wait for it."""
-        late = []
+        late, now_s = [], self._clock.wall_s()
         with suppress(sqlite3.Error):  # nothing can be found or filed now: they wait
-            late = [part for part in (*self._behind, *parts) if self._find_photo(part)]
+            late = [
+                part
+                for part in (*self._behind, *parts)
+                if find_photo(part, self._ledger, self._output, self._rules, now_s)
+            ]
         self._behind = [part for part in self._behind if part not in late]
         self._carry_out(late)
         for part in late:
             self._companions.leave(part)
             if part.destination is None and part.outcome is not Outcome.GONE:
-                _wait(part)
+                stay(part)
                 self._behind.append(part)
-
-    def _find_photo(self, part: Photo) -> bool:
-        """Give a companion its place beside the photo of its name that was filed last, if that still lies there."""
-        if self._rules.mode is Mode.MOVE and photo_is_coming(part.path):
-            return False
-        since_s = self._clock.wall_s() - LATE_S
-        for row, was in reversed(self._ledger.of_name(part.path.parent, part.path.stem, since_s).items()):
-            if os.path.lexists(was.destination) and not leads_astray(was.destination.parent, self._output):
-                name = companion_name(part.path, was.source, was.destination)
-                join(part, was.destination, free_name(was.destination.parent, name))
-                part.follows_row, part.outcome, part.label = row, was.becomes, was.label
-                thresholds = {was.label: was.threshold}  # and its model: another one may serve by now
-                part.rules = replace(self._rules, thresholds=thresholds, model=was.model, provider=was.provider)
-                part.reason = f"it follows {printable(was.destination.name)}"
-                return True
-        return False
 
     def _carry_out(self, planned: list[Photo]) -> None:
         """Take photos that have a destination, and what travels with them, through the protocol."""
@@ -183,7 +172,7 @@ class Filer:
             return
         except OSError as error:
             if not self._doubts.was_done(row, intent, self._owed):
-                if isinstance(error, FileExistsError):
+                if self._may_get_another(photo, target, error):
                     photo.destination = None
                 else:
                     self._postpone(photo, error, why_not(mode, target, error))
@@ -195,12 +184,23 @@ class Filer:
             self._explain(photo, target)
         self._owed[row] = photo.outcome
 
+    def _may_get_another(self, photo: Photo, target: Path, error: OSError) -> bool:
+        """Tell whether another name may help: a number where this one was taken, a plainer one where it was refused."""
+        if isinstance(error, FileExistsError):
+            self._taken.add(str(target))
+            photo.tries += 1
+            return photo.tries < TRIES_OF_A_NAME
+        if error.errno not in REFUSED or photo.plainness == MAX_PLAINNESS:
+            return False
+        photo.plainness += 1
+        return True
+
     def _look_after_parts(self, photo: Photo) -> None:
         """Let companions that were not filed wait: for their photo, or to follow it where it lies now."""
         left = [part for part in photo.companions if photo.destination is None or part.destination is None]
         for part in left:
             if part.outcome is not Outcome.GONE:
-                _wait(part)
+                stay(part)
                 (self._companions.wait if photo.destination is None else self._behind.append)(part)
         photo.companions = [part for part in photo.companions if part not in left]
 
@@ -241,8 +241,3 @@ class Filer:
             write_why(target, photo.path.name, photo.reason)
         except OSError as error:
             photo.reason += f" (and no note could be written: {error.strerror})"
-
-
-def _wait(part: Photo) -> None:
-    part.destination, part.follows, part.follows_row = None, None, None
-    part.outcome, part.reason = Outcome.LEFT, WAITS

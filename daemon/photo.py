@@ -95,6 +95,8 @@ class Photo:
         follows: the photo whose companion this is, where it is filed now.
         follows_row: of that photo in the ledger, if it was filed before.
         outcome: how its way ended.
+        plainness: how plain its name has to be where it goes, as a plainer one was refused.
+        tries: how often a name was said to be taken that was found free.
         stays: whether its original stays in the inbox though it is filed, as a copy or link.
         again_within_s: latest time to the next try of a photo that stays.
         reason: the rest of the sentence when it was not filed.
@@ -123,6 +125,8 @@ class Photo:
     follows: Path | None = None
     follows_row: int | None = None
     outcome: Outcome = Outcome.AGAIN
+    plainness: int = 0
+    tries: int = 0
     stays: bool = False
     again_within_s: float = inf
     reason: str = ""
