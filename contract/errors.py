@@ -58,6 +58,8 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     CORRUPT = "corrupt"
     TOO_LARGE = "too-large"
+    """It has more pixels than are decoded."""
+    FILE_TOO_LARGE = "file-too-large"
     UNSUPPORTED = "unsupported-format"
     UNREADABLE = "unreadable"
     FOREIGN = "foreign-file"

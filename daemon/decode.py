@@ -80,7 +80,8 @@ def _contents(descriptor: int, path: Path, size: int) -> bytes:
     if not has_photo_name(path) and sniff(head) is None:
         raise PhotoError(Reason.FOREIGN, "neither its name nor its content is that of a photo")
     if size > MAX_FILE_BYTES:
-        raise PhotoError(Reason.TOO_LARGE, f"{size >> 20} MiB is more than {MAX_FILE_BYTES >> 20} MiB, the limit")
+        limit = f"{size >> 20} MiB is more than {MAX_FILE_BYTES >> 20} MiB, the limit"
+        raise PhotoError(Reason.FILE_TOO_LARGE, f"{limit}; make it smaller, or file it by hand")
     parts = []
     while part := os.read(descriptor, max(1, min(size + 1, 1 << 24))):
         parts.append(part)

@@ -14,6 +14,7 @@ from daemon.intent import Intent
 from daemon.late import find_photo, stay
 from daemon.ledger import Ledger
 from daemon.limits import MAX_PLAINNESS, REFUSED
+from daemon.losses import Losses
 from daemon.modes import place, why_not
 from daemon.pause import Pause, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
@@ -36,7 +37,7 @@ class Filer:
         ledger: where intents and outcomes go.
         rules: by what to judge photos that carry no rules of their own.
         clock: time, for the ledger.
-        say: takes one sentence when something that held up every photo has ended.
+        say: takes a sentence: what held up all has ended, or what the output cannot keep of photos.
         doubts: what the last run left open.
     """
 
@@ -54,6 +55,7 @@ class Filer:
         self._rules = rules
         self._clock = clock
         self.pause = Pause(clock, say)
+        self._losses = Losses(say)
         self._owed: Owed = {}
         self._doubts = doubts or Doubts(clock)
         self._syncs = Syncs()
@@ -165,7 +167,8 @@ class Filer:
         target, mode = photo.destination, self._rules.mode
         assert target is not None
         try:
-            place(mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
+            lost = place(mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
+            self._losses.note(target, lost)
         except SourceChangedError:
             photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
             self._owed[row] = None
@@ -214,9 +217,8 @@ class Filer:
         """Let a photo stay for now because of what the kernel said about it, or about all."""
         trouble = trouble_of_all(error, photo, self._output, self._rules.mode)
         if trouble:
-            self._hold_up([photo], trouble)
-        else:
-            photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason
+            self.pause.begin(trouble)
+        photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, trouble or reason
 
     def _output_obstacle(self) -> str:
         """Say why nothing can be filed now: a mount that is away would hide what is filed into its bare folder."""

@@ -7,25 +7,29 @@ publish under the free name, sync, see that the source has not changed, remove i
 import errno
 import hashlib
 import os
-import shutil
 from pathlib import Path
 
 from contract.publish import sync_directory
+from daemon.copying import SourceChangedError, copy_file
+from daemon.extents import same_content
+from daemon.losses import Loss
 from daemon.names import free_name, hidden_name, shortened
 from daemon.photo import Identity
 from daemon.rename import rename_noreplace, still_there
 from daemon.same import is_same_file, sha256_of
 from daemon.scan import look_anew, look_at
 
+__all__ = [
+    "TRIES_OF_A_NAME", "Lost", "SourceChangedError", "former_temporary_beside", "move", "publish_copy", "sync_file",
+    "sync_folder", "temporary_beside",
+]  # fmt: skip
+
+Lost = tuple[Loss, ...]
 TRIES_OF_A_NAME = 5
 """How often a name may be taken that a look has just called free: some servers say so for ever."""
 
 
-class SourceChangedError(Exception):
-    """The file is not the one that was classified; it is where it was, or back there."""
-
-
-def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> None:
+def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> Lost:
     """Move the very file that `identity` names to `target`, which must be free.
 
     Args:
@@ -34,6 +38,9 @@ def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_a
         sha256: of its content; empty if that was never read.
         target: where it shall be.
         known_as: the source's path as the ledger has it, where that is another.
+
+    Returns:
+        What another file system cannot keep of it.
 
     Raises:
         FileExistsError: the name was taken meanwhile; nothing was moved.
@@ -47,14 +54,14 @@ def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_a
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        _move_across(source, identity, sha256, target, known_as or source)
-        return
+        return _move_across(source, identity, sha256, target, known_as or source)
     found = look_at(target)
     if found is None:
-        return  # filed, and taken further at once by whoever waits for it there
+        return ()  # filed, and taken further at once by whoever waits for it there
     if not is_same_file(target, found, identity, sha256):  # replaced or written to since the look
         _put_back(target, source)
         raise SourceChangedError
+    return ()
 
 
 def _put_back(target: Path, source: Path) -> None:
@@ -84,8 +91,8 @@ def former_temporary_beside(target: Path, source: Path, identity: Identity) -> P
     return target.with_name(shortened("." + target.name, f".{token}.phototriage-part"))
 
 
-def _move_across(source: Path, identity: Identity, sha256: str, target: Path, known_as: Path) -> None:
-    publish_copy(source, identity, sha256, target, known_as=known_as)
+def _move_across(source: Path, identity: Identity, sha256: str, target: Path, known_as: Path) -> Lost:
+    lost = publish_copy(source, identity, sha256, target, known_as=known_as)
     try:
         sync_directory(target.parent)
         if look_anew(source) != identity:
@@ -98,12 +105,13 @@ def _move_across(source: Path, identity: Identity, sha256: str, target: Path, kn
         if still_there(source, error):  # and there alone: a copy left here would be made at each try
             target.unlink()
         raise
+    return lost
 
 
-def publish_copy(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> None:
-    """Copy the very file that `identity` names, with its mode, time and extended attributes, and leave it alone.
+def publish_copy(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> Lost:
+    """Copy the very file that `identity` names, with its owner, mode, times and attributes, and leave it alone.
 
-    The copy is durable but for its name: the caller syncs the folder. The arguments are those of `move`.
+    The copy is durable but for its name: the caller syncs the folder. Arguments and result are those of `move`.
 
     Raises:
         FileExistsError: the name was taken meanwhile; there is no copy.
@@ -112,29 +120,15 @@ def publish_copy(source: Path, identity: Identity, sha256: str, target: Path, *,
     """
     temporary = temporary_beside(target, known_as or source, identity)
     try:
-        _copy(source, identity, temporary)
-        # What was too large to be read has no hash yet: the copy is then held against its source.
-        if sha256_of(temporary) != (sha256 or sha256_of(source)):
+        lost = copy_file(source, identity, temporary)
+        # A companion has no hash: its copy is held against the original.
+        if not (sha256_of(temporary) == sha256 if sha256 else same_content(source, temporary)):
             raise SourceChangedError
         rename_noreplace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _copy(source: Path, identity: Identity, temporary: Path) -> None:
-    temporary.unlink(missing_ok=True)  # the rest of a copy that was interrupted
-    # O_NONBLOCK: a FIFO that took the photo's place must not be waited for.
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as reader:
-        if Identity.of(os.fstat(descriptor)) != identity:
-            raise SourceChangedError
-        with temporary.open("xb") as writer:
-            shutil.copyfileobj(reader, writer, 1 << 20)
-            writer.flush()
-            # Of what was opened and to what was made, whatever has their names by now.
-            shutil.copystat(f"/proc/self/fd/{descriptor}", f"/proc/self/fd/{writer.fileno()}")
-            os.fsync(writer.fileno())
+    return lost
 
 
 def sync_file(path: str | Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from contract.text import printable
 from daemon.clock import Clock
+from daemon.copying import NoRoomError
 from daemon.photo import Mode, Photo
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
@@ -58,7 +59,7 @@ class Pause:
 
 def trouble_of_all(error: OSError, photo: Photo, output: Path, mode: Mode) -> str:
     """Say what keeps every photo from being filed; empty if it is this photo's, or its folder's, alone."""
-    if error.errno in _FULL:
+    if error.errno in _FULL and not isinstance(error, NoRoomError):  # which leaves room for others
         return f"the output {printable(output)} is full ({error.strerror})"
     if error.errno in _AWAY:
         return f"the output {printable(output)} is away ({error.strerror})"

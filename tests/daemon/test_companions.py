@@ -22,6 +22,7 @@ from daemon.companions import (
     photo_is_coming,
 )
 from daemon.filer import Filer
+from daemon.filing import Lost
 from daemon.intent import Intent
 from daemon.modes import place
 from daemon.photo import Mode, Outcome, Photo
@@ -197,10 +198,10 @@ def test_a_companion_that_was_seen_before_is_not_forgotten_when_its_photo_or_its
 ) -> None:
     inbox, output = roots(tmp_path)
 
-    def place_others(mode: Mode, source: Path, *rest: Any) -> None:
+    def place_others(mode: Mode, source: Path, *rest: Any) -> Lost:
         if source.name == failing:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        place(mode, source, *rest)
+        return place(mode, source, *rest)
 
     photo = scored(write(inbox / "a.jpg", plain("red")))
     with opened_filer(output, tmp_path / "l") as filer:
