@@ -19,6 +19,7 @@ from daemon.beneath import pinned
 from daemon.filing import SourceChangedError, move, sync_file
 from daemon.intent import Intent
 from daemon.ledger import Ledger
+from daemon.open_writers import HELD, OpenWriterError
 from daemon.photo import Mode, Outcome
 from daemon.recovery import Unseen, ignored, settle
 from daemon.why import remove_why, write_why
@@ -127,6 +128,8 @@ def _do(intent: Intent, was: Intent, inbox: Path) -> str:
             move(intent.source, intent.identity, intent.sha256, folder / home.name)
     except FileExistsError:
         return "its name in the inbox was taken meanwhile"
+    except OpenWriterError:
+        return HELD
     except SourceChangedError:
         return "it changed meanwhile"
     except OSError as error:

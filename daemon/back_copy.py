@@ -14,6 +14,7 @@ from daemon.back_plan import ORIGINAL_GONE
 from daemon.beneath import open_photo
 from daemon.filing import SourceChangedError
 from daemon.intent import Intent
+from daemon.open_writers import refuse_if_held
 from daemon.photo import Identity, Mode
 from daemon.same import sha256_of
 from daemon.scan import look_at
@@ -32,6 +33,7 @@ def remove_copy(intent: Intent, was: Intent, relpath: Path) -> str:
 
     Raises:
         SourceChangedError: it is not what was filed.
+        OpenWriterError: a program holds the copy open for writing.
         OSError: it, or its original, cannot be looked at.
     """
     copy = intent.source
@@ -51,6 +53,8 @@ def remove_copy(intent: Intent, was: Intent, relpath: Path) -> str:
         seen = os.fstat(original)
         if not _holds_the_same(original, seen, intent, sha256):
             return ORIGINAL_GONE
+        if intent.mode is Mode.COPY:
+            refuse_if_held(copy)  # what is written to it would be lost with it
         if look_at(copy) != intent.identity:
             raise SourceChangedError
         if not _still_leads_to(was.source, relpath, seen):

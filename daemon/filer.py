@@ -16,6 +16,7 @@ from daemon.ledger import Ledger
 from daemon.limits import MAX_PLAINNESS, REFUSED
 from daemon.losses import Losses
 from daemon.modes import place, why_not
+from daemon.open_writers import HELD, OpenWriterError
 from daemon.pause import Pause, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
 from daemon.plan import Planner
@@ -169,6 +170,10 @@ class Filer:
         try:
             lost = place(mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
             self._losses.note(target, lost)
+        except OpenWriterError:
+            photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, HELD
+            self._owed[row] = None
+            return
         except SourceChangedError:
             photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
             self._owed[row] = None

@@ -14,6 +14,7 @@ from daemon.copying import SourceChangedError, copy_file
 from daemon.extents import same_content
 from daemon.losses import Loss
 from daemon.names import free_name, hidden_name, shortened
+from daemon.open_writers import OpenWriterError, refuse_if_held
 from daemon.photo import Identity
 from daemon.rename import rename_noreplace, still_there
 from daemon.same import is_same_file, sha256_of
@@ -45,8 +46,10 @@ def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_a
     Raises:
         FileExistsError: the name was taken meanwhile; nothing was moved.
         SourceChangedError: another file stands at `source`, or it changed; nothing was moved.
+        OpenWriterError: a program holds it open for writing; nothing was moved.
         OSError: it could not be moved; the source is untouched.
     """
+    refuse_if_held(source)
     if look_at(source) != identity:
         raise SourceChangedError
     try:
@@ -95,10 +98,11 @@ def _move_across(source: Path, identity: Identity, sha256: str, target: Path, kn
     lost = publish_copy(source, identity, sha256, target, known_as=known_as)
     try:
         sync_directory(target.parent)
+        refuse_if_held(source)  # opened since: what is written from now on would go into a removed file
         if look_anew(source) != identity:
             raise SourceChangedError  # our copy is of an older state; what stands at the source is newer
         source.unlink()
-    except SourceChangedError:
+    except (SourceChangedError, OpenWriterError):
         target.unlink()
         raise
     except OSError as error:

@@ -7,6 +7,7 @@ does not grow with the inbox: no more names are taken while enough of them wait.
 import os
 import queue
 from collections import deque
+from functools import lru_cache
 from pathlib import Path
 
 from daemon.clock import Clock
@@ -63,7 +64,7 @@ class Intake:
         self._announced: deque[Photo] = deque()
         self._found: deque[Photo] = deque()
         self._under_way: dict[Path, Sign | None] = {}
-        self._relpaths: dict[str, Path] = {}
+        self._relpath = lru_cache(MAX_WAITING)(lambda folder: Path(folder).relative_to(sieve.inbox))
         self._lookout = Lookout(sieve, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check)
         self._woken = False
         self.overflows = 0
@@ -94,6 +95,10 @@ class Intake:
     def troubles(self) -> dict[str, str]:
         """Return what is the matter with the inbox now, by topic."""
         return self._lookout.troubles()
+
+    def held_open(self) -> dict[Path, float]:
+        """Return the files that programs hold open for writing, and since when that is known."""
+        return self._settler.held_s()
 
     def waiting(self, under_way: list[float]) -> Waiting:
         """Return what waits in the inbox.
@@ -197,7 +202,7 @@ class Intake:
         self._lookout.staying.note(path, identity.inode, stays=not may_try and self._retries.rests(path))
         if not may_try:
             return
-        far = self._lookout.ground.is_far(path.parent)
+        far = self._lookout.ground.is_far(path.parent, identity.device)
         if self._settler.see(path, identity, sign, now_s, self._clock.wall_s() - changed_s, far=far):
             self._settle(path, identity, now_s)
 
@@ -209,23 +214,16 @@ class Intake:
             self._settle(path, identity, now_s)
 
     def _settle(self, path: Path, identity: Identity, now_s: float) -> None:
-        settled = self._settler.look(path, identity, now_s)
+        relpath = self._relpath(os.path.split(path)[0])
+        settled = self._settler.look(path, identity, now_s, lambda: self._lookout.is_held(path, relpath))
         if settled is None:
             return
         self._under_way[path] = None
         announced = settled.sign is not Sign.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
-        folder = os.path.split(path)[0]
         on_share = self._lookout.ground.is_share(path.parent)
-        photo = Photo(path, identity, settled.since_s, announced, self._relpath(folder), waited_s, on_share)
+        photo = Photo(path, identity, settled.since_s, announced, relpath, waited_s, on_share)
         (self._announced if announced else self._found).append(photo)
-
-    def _relpath(self, folder: str) -> Path:
-        if folder not in self._relpaths:
-            if len(self._relpaths) >= MAX_WAITING:
-                self._relpaths.clear()
-            self._relpaths[folder] = Path(folder).relative_to(self._sieve.inbox)
-        return self._relpaths[folder]
 
     def _take_back(self, photo: Photo) -> None:
         sign = self._under_way.pop(photo.path, None)

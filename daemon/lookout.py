@@ -11,6 +11,7 @@ from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.clock import Clock
 from daemon.ground import Ground, survey
+from daemon.open_writers import is_held_open
 from daemon.scan import LeftOut, scan
 from daemon.sieve import Sieve
 from daemon.staying import Staying
@@ -90,6 +91,19 @@ class Lookout:
     def ask_by(self, time_s: float) -> None:
         """Begin the next scan at that time of the monotonic clock, if not before."""
         self._next_s = min(self._next_s, time_s)
+
+    def is_held(self, path: Path, relpath: Path) -> bool:
+        """Tell whether a program holds a file open for writing, as far as is known.
+
+        One pass leaves that to the filer, which asks too, and tries a few times.
+        """
+        if not self._watch:
+            return False
+        on_share = self.ground.is_share(path.parent)
+        held = None if on_share else is_held_open(path, relpath)
+        if held is None and self._watcher is not None:
+            return self._watcher.creations.is_open(path, on_share=on_share)
+        return bool(held)
 
     def under_way(self) -> bool:
         """Tell whether a scan has begun and is not through."""

@@ -10,6 +10,7 @@ from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.beneath import pinned
 from daemon.filing import Lost, SourceChangedError, move, publish_copy
+from daemon.open_writers import refuse_if_held
 from daemon.photo import Identity, Mode
 from daemon.scan import MARKER, look_at
 
@@ -63,6 +64,7 @@ def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Pat
     Raises:
         FileExistsError: the name was taken meanwhile; nothing was done.
         SourceChangedError: another file stands at `source`, or it changed; nothing was done.
+        OpenWriterError: a program holds it open for writing; nothing was done.
         OSError: it could not be done; the source is untouched.
     """
     if not relpath.parts:
@@ -78,6 +80,7 @@ def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Pat
 def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256: str, target: Path) -> Lost:
     if mode is Mode.MOVE:
         return move(source, identity, sha256, target, known_as=known_as)
+    refuse_if_held(source)
     if look_at(source) != identity:
         raise SourceChangedError
     if mode is Mode.COPY:

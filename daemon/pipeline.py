@@ -98,6 +98,7 @@ class Pipeline:
         self._board = board or Board(clock)
         self._board.waiting, self._board.paused = self._waiting, lambda: filer.pause.reason
         self._board.troubles, self._board.overflows = intake.troubles, lambda: intake.overflows
+        self._board.held_open = intake.held_open
 
     def stop(self) -> None:
         """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from contract.text import printable
 from daemon.companions import MAX_WAITING, is_companion
+from daemon.open_writers import HELD
 from daemon.photo import Outcome, Photo
 from daemon.scan import scan
 from daemon.sieve import Sieve
@@ -139,9 +140,9 @@ class Report:
                 return f"{name} -> {self._where(photo)}"
             case Outcome.LEFT:
                 return f"{name} stays in the inbox: {photo.reason}"
-            case Outcome.AGAIN if photo.waited_s == 0.0 and photo.fault is not None:
+            case Outcome.AGAIN if photo.waited_s == 0.0 and (photo.fault is not None or photo.reason == HELD):
                 return f"{name} stays in the inbox for now: {photo.reason}"
-            case Outcome.AGAIN if photo.fault is None and self._is_new(_obstacle(photo)):
+            case Outcome.AGAIN if photo.fault is None and photo.reason != HELD and self._is_new(_obstacle(photo)):
                 return f"{name} stays in the inbox for now, as will others: {photo.reason}"
         return ""
 

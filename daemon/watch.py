@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from daemon import inotify
+from daemon.creations import Creations
 from daemon.inotify import Event, Inotify
 from daemon.scan import scan
 from daemon.settle import Sign
@@ -28,7 +29,7 @@ CANARY_S = 1.0
 _CANARY_FLAGS = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """O_NONBLOCK: a FIFO that somebody put there is not waited for."""
 
-_ARRIVED = inotify.IN_CLOSE_WRITE | inotify.IN_MOVED_TO
+_ARRIVED = inotify.IN_CREATE | inotify.IN_CLOSE_WRITE | inotify.IN_MOVED_TO
 _FOLDER = inotify.IN_DELETE_SELF | inotify.IN_ONLYDIR | inotify.IN_DONT_FOLLOW
 
 
@@ -42,6 +43,7 @@ class Watcher:
 
     Attributes:
         deaf: no event came for a file of ours, so none can be relied on.
+        creations: files that were created and not closed since.
 
     Raises:
         OSError: no watch can be had; `watch_fault` makes the sentence.
@@ -52,6 +54,7 @@ class Watcher:
         status = self._inbox.stat()
         self._watched = (status.st_dev, status.st_ino)
         self._descriptor = _Descriptor(sieve, report, lost)
+        self.creations = self._descriptor.creations
         try:
             self._descriptor.add(self._inbox)
             self.deaf = self._is_deaf()
@@ -118,7 +121,8 @@ class _Descriptor:
         self._sieve = sieve
         self._report = report
         self._lost = lost
-        self._mask = _ARRIVED | _FOLDER | (inotify.IN_CREATE if sieve.recursive else 0)
+        self._mask = _ARRIVED | _FOLDER
+        self.creations = Creations()
         self._lock = threading.Lock()
         self._folders: dict[int, Path] = {}
         self._entered: set[int] = set()
@@ -188,6 +192,7 @@ class _Descriptor:
     def handle_event(self, event: Event) -> None:
         """Turn an event into a hint."""
         if event.mask & inotify.IN_Q_OVERFLOW:
+            self.creations.forget()
             self._lost()
             return
         with self._lock:
@@ -210,9 +215,13 @@ class _Descriptor:
         if mask & inotify.IN_ISDIR:
             if self._sieve.enters(path):
                 self._look_into(path)
+        elif mask & inotify.IN_CREATE:  # cheap: there is one for every file, and nothing to look at yet
+            self.creations.made(path)
         elif mask & inotify.IN_MOVED_TO:
+            self.creations.ended(path)
             self._report(path, Sign.MOVED_IN)
         elif mask & inotify.IN_CLOSE_WRITE:
+            self.creations.ended(path)
             self._report(path, Sign.CLOSED)
 
     def _look_into(self, folder: Path) -> None:

@@ -19,6 +19,8 @@ from daemon.vitals.tally import Tally
 
 STATES = ("starting", "ready", "paused", "degraded", "stuck", "stopping", "stopped")
 STARTING, READY, PAUSED, DEGRADED, STUCK, STOPPING, STOPPED = STATES
+NAMED = 5
+"""So many of the files that are held open are named."""
 DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -68,6 +70,7 @@ class Board:
         self.waiting: Callable[[], Waiting] = Waiting
         self.paused: Callable[[], str] = str
         self.troubles: Callable[[], dict[str, str]] = dict
+        self.held_open: Callable[[], dict[Path, float]] = dict
         self.overflows: Callable[[], int] = int
 
     def stage(self, name: str) -> Beats:
@@ -126,6 +129,7 @@ class Board:
             "provider": self.provider or None,
             "model": self.model or None,
             "waiting": {"photos": waiting.photos, "more": waiting.more, "oldest_s": oldest_s},
+            "held_open": _longest(self.held_open(), now_s),
             "filed": self.tally.filed(),
             **self.tally.facts(now_s),
             "notes": [said for topic, said in self.troubles().items() if said and topic not in ("root", "scan")],
@@ -144,6 +148,13 @@ class Board:
 
     def _why_cpu(self) -> str:
         return self.model.get("note") or "it ran on CUDA before, and runs on the CPU now"
+
+
+def _longest(held_open: dict[Path, float], now_s: float) -> dict[str, Any]:
+    """Return how many files are held open for writing, and those that have been for longest."""
+    longest = sorted(held_open.items(), key=lambda one: one[1])[:NAMED]
+    named = [{"path": str(path), "for_s": round(max(0.0, now_s - since_s), 3)} for path, since_s in longest]
+    return {"files": len(held_open), "longest": named}
 
 
 def _memory_bytes() -> int:
