@@ -230,6 +230,7 @@ class Intake:
         again_s = self._retries.take_back(photo, self._clock.monotonic_s())
         if again_s is not None:
             self._lookout.ask_by(again_s)
+        self._lookout.staying.came_back(photo)
         if sign is not None:
             self._notice(photo.path, sign)
 

@@ -19,8 +19,9 @@ from daemon.watch import Report, Watcher, watch_fault
 
 RESCAN_S = 2.0
 RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100
-"""Least time between two scans that look at all, as a multiple of the time spent in one: without a watch, at most 5 %
-of a core. The time for which a scan stands still, because enough names wait, is not spent."""
+"""Least time between two scans that look at all, as a multiple of the time that was spent in the last one on what the
+next one will meet again: without a watch, at most 5 % of a core. The time for which a scan stands still, because enough
+names wait, is not spent; nor is that for files which are about to be filed."""
 RESCAN_MOST_S = 60.0
 """Most time between two scans. Where the one above is longer, those between pass over what is known to stay."""
 REWATCH_S = 10.0
@@ -72,7 +73,7 @@ class Lookout:
         self._watcher: Watcher | None = None
         self._scan: Iterator[Path] | None = None
         self._next_s = self._look_at_all_s = 0.0
-        self._looks_at_all, self._spent_s = True, 0.0
+        self._looks_at_all, self._seen, self._spent_s = True, 0, 0.0
         self._rewatch_s = 0.0
         self._at_once = False  # set by other threads; taken down when a scan begins, which sees all from then on
         self._troubles: dict[str, str] = {}
@@ -124,10 +125,12 @@ class Lookout:
             if not self._at_once and (now_s < self._next_s or not wanted):
                 return
             self._looks_at_all = self._at_once or now_s >= self._look_at_all_s
-            self._at_once, self._spent_s = False, 0.0
+            self._at_once, self._spent_s, self.staying.others = False, 0.0, 0
+            self._seen = 0 if self._looks_at_all else len(self.staying)
             self._scan = self._one_scan()
         try:
-            for path in self._scan:  # noqa: UP028 - `yield from` would end the scan when its taker pauses
+            for path in self._scan:
+                self._seen += 1
                 yield path
         finally:
             self._spent_s += self._clock.monotonic_s() - now_s
@@ -157,7 +160,8 @@ class Lookout:
             self._next_s = now_s + RESCAN_S  # however long that took: a share whose server is away is waited for
             return
         heard = self._watcher is not None and not self.ground.any_far()
-        pause_s = max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * self._spent_s)
+        stay = 1.0 - min(1.0, max(0, self.staying.others) / max(1, self._seen))
+        pause_s = max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * self._spent_s * stay)
         self._next_s = now_s + min(pause_s, RESCAN_MOST_S)
         if self._looks_at_all:
             self._look_at_all_s = now_s + pause_s
@@ -219,6 +223,7 @@ class Lookout:
             self._tell("watch", watch_fault(error), "")
 
     def _enter(self, folder: Path) -> None:
+        self._seen += 1
         if self._watcher is not None:
             self._watcher.enter(folder)
 

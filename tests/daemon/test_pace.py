@@ -9,6 +9,7 @@ import pytest
 
 from contract.errors import PhotoError, Reason
 from daemon import intake as intake_module
+from daemon import retry as retry_module
 from daemon.intake import Intake
 from daemon.lookout import RESCAN_MOST_S, RESCAN_S, RESCAN_TIMES_WATCHED
 from daemon.photo import Identity, Outcome, Photo
@@ -106,6 +107,37 @@ def test_a_scan_that_stood_still_for_hours_while_a_backlog_was_filed_is_followed
         one.add_unseen("new.jpg")
         one.turn_until_scan(RESCAN_S)
         assert one.looked == ["new.jpg"]
+
+
+def test_what_a_scan_spent_on_photos_that_were_filed_since_does_not_put_off_the_next(inbox: Path) -> None:
+    fill(inbox, 400, "old")
+    with paced(inbox) as one:
+        one.look_s = 0.01
+        one.scan()
+        one.give_back(one.ready(), Outcome.FILED)
+        one.add_unseen("new.jpg")
+        assert one.turn_until_scan(1000.0) < RESCAN_S + 0.5
+        assert one.looked == ["new.jpg"]
+
+
+def test_more_files_that_stay_than_are_remembered_are_not_read_over_and_over(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry_module, "MAX_KNOWN", 5)
+    fill(inbox, 20, "notes")
+    with paced(inbox) as one:
+        one.look_s = 1.0
+        one.scan()
+        one.give_back(one.ready(), Outcome.LEFT, Reason.FOREIGN)
+        for _ in range(5):
+            one.turn_until_scan(1000.0)
+            assert one.looked == []
+        one.intake.hints_lost()
+        assert len(one.scan()) > 10
+        one.give_back(one.ready(), Outcome.LEFT, Reason.FOREIGN)
+        for _ in range(5):
+            one.turn_until_scan(1000.0)
+            assert one.looked == []
 
 
 def test_the_time_inside_a_scan_counts_and_no_scan_is_longer_than_a_minute_away(inbox: Path) -> None:
