@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
+from math import inf
 from pathlib import Path
 
 from contract.session import Model, open_model
@@ -54,8 +55,10 @@ def rehearse(settings: Settings) -> Report:
         PhototriageError: nothing could be filed, and why.
     """
     inbox, output = _roots(settings.inbox, settings.output)
-    report = Report(output, as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format)
-    with ExitStack() as stack:
+    report = Report(
+        output, as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format, patience_s=inf
+    )  # nothing waits for this pass: whoever pages through its lines has all the time there is
+    with ExitStack() as stack, closing(report):
         file = Shelf(state_folder(inbox), called(settings.model)).path()
         model = open_model(file, settings.device, gpu_memory_mb=settings.gpu_memory)
         check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
@@ -70,8 +73,8 @@ def rehearse(settings: Settings) -> Report:
             report.say(sentence)
         _read(photos, model, guard, settings.workers or usable_cores())
         _plan(photos, output, ledger, rules_for(settings, model))
-    report.photos(photos)
-    _sum_up(report)
+        report.photos(photos)
+        _sum_up(report)
     return report
 
 

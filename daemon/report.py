@@ -2,12 +2,11 @@
 
 import os
 import resource
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from contract.text import printable
 from daemon.companions import MAX_WAITING, is_companion
 from daemon.open_writers import HELD
 from daemon.photo import Outcome, Photo
+from daemon.progress import progress_bar
 from daemon.scan import scan
 from daemon.sieve import Sieve
 from daemon.vitals.log import Form, Level, Line, Log, photo_id
@@ -32,11 +32,14 @@ class Report:
         as_json: one JSON object a line on standard output, for scripts.
         quiet: no line per photo.
         form: of the other lines.
+        patience_s: how long a reader of standard output is waited for that has read nothing; 0 for not at all.
     """
 
-    def __init__(self, output: Path, *, as_json: bool, quiet: bool, form: Form = "text") -> None:
+    def __init__(
+        self, output: Path, *, as_json: bool, quiet: bool, form: Form = "text", patience_s: float = 0.0
+    ) -> None:
         self._output = output
-        self._log = Log(form, as_json=as_json)
+        self._log = Log(form, as_json=as_json, patience_s=patience_s)
         self._as_json = as_json
         self._quiet = quiet
         self._lock = threading.Lock()
@@ -52,6 +55,11 @@ class Report:
     def say(self, sentence: str) -> None:
         """Say something about the whole on standard error."""
         self._log.err(Line(_level(sentence), "note", sentence))
+
+    def last_word(self, sentence: str) -> None:
+        """Say something before the process ends or is replaced, which waits for no thread."""
+        self.say(sentence)
+        self._log.flush()
 
     def event(self, name: str, sentence: str, **facts: Any) -> None:
         """Say something that scripts want to know too."""
@@ -96,24 +104,19 @@ class Report:
         sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {counted(self.counts)}{stay}"
         self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
 
-    def progress(self, sieve: Sieve) -> AbstractContextManager[object]:
+    @contextmanager
+    def progress(self, sieve: Sieve) -> Iterator[None]:
         """Show a bar on a terminal, with rate and time left, for one pass over an inbox, which is counted for it."""
-        if self._as_json or not sys.stderr.isatty():
-            return nullcontext()
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        if self._as_json or not os.isatty(2):
+            yield
+            return
+        with progress_bar(self._log.show, sum(1 for _ in scan(sieve))) as self._advance:
+            yield
+        self._log.clear()
 
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-        bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty(), transient=True)
-        task = bar.add_task("", total=sum(1 for _ in scan(sieve)))
-        began_s = time.monotonic()
-
-        def advance() -> None:
-            rate = (bar.tasks[0].completed + 1) / max(1e-9, time.monotonic() - began_s)
-            bar.update(task, advance=1, description=f"{rate:.0f} photos/s")
-
-        self._advance = advance
-        return bar
+    def close(self) -> None:
+        """Write what nobody has read yet, as long as somebody reads on."""
+        self._log.close()
 
     def _count(self, photo: Photo) -> None:
         self.waiting.discard(photo.path)

@@ -52,6 +52,8 @@ from daemon.vitals.kept import kept
 from daemon.vitals.words import status_line
 
 MOUNT_LOOK_S = 5.0
+SORT_PATIENCE_S = 10.0
+"""How long `sort` waits for a reader of its lines that has read nothing; as long as it reads on, it gets every line."""
 Found = TypeVar("Found")
 
 
@@ -61,7 +63,16 @@ def serve(settings: Settings, *, once: bool) -> Report:
     Raises:
         PhototriageError: nothing can be filed, and why.
     """
-    report = Report(settings.output.resolve(), as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format)
+    report = Report(
+        settings.output.resolve(), as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format,
+        patience_s=SORT_PATIENCE_S if once else 0.0,
+    )  # fmt: skip
+    with closing(report):
+        _serve(settings, report, once=once)
+    return report
+
+
+def _serve(settings: Settings, report: Report, *, once: bool) -> None:
     clock = Clock()
     board = Board(clock)
     board.about = {"inbox": str(settings.inbox.resolve()), "output": str(settings.output.resolve())}
@@ -72,7 +83,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         keeper.listen(state)
         roots = _once_mounted(lambda: _roots(settings), board, report, stopped, once=once)
         if roots is None:
-            return report
+            return
         inbox, output = roots
         shelf = Shelf(state, called(settings.model))
         seen = shelf.looked()
@@ -81,7 +92,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         stack.callback(ledger.close)
         stack.enter_context(_said())
         if not _mounted(ledger, inbox, output, board, report, stopped, once=once):
-            return report
+            return
         lock = stack.enter_context(closing(InboxLock(inbox)))
         stack.enter_context(lock_state(state))
         keeper.listen(state)
@@ -114,7 +125,6 @@ def serve(settings: Settings, *, once: bool) -> Report:
         notify("STOPPING=1")
         report.cut_short = once and stopped.event.is_set()
         report.summary(once=once)
-    return report
 
 
 def _roots(settings: Settings) -> tuple[Path, Path]:
@@ -171,9 +181,9 @@ def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
     def _hung(path: Path) -> None:
         why = f"{printable(path)} has been in the decoder for {HANG_S:.0f} s"
         if stopped.event.is_set():
-            report.say(f"{why}, and is not waited for; it is tried alone at the next start")
+            report.last_word(f"{why}, and is not waited for; it is tried alone at the next start")
             os._exit(1)
-        start_anew(report.say, why, worked=guard.decoded, then="; it is tried alone then")
+        start_anew(report.last_word, why, worked=guard.decoded, then="; it is tried alone then")
 
     with closing(Notes(state / "decoding")) as notes, closing(Guard(notes)) as guard:
         guard.watch(_hung)
@@ -201,7 +211,7 @@ def _pipeline(
     cores = settings.workers or usable_cores()
 
     def gpu_lost(error: GpuError, worked: bool) -> None:
-        start_anew(report.say, f"{error} No photo is lost", worked=worked)
+        start_anew(report.last_word, f"{error} No photo is lost", worked=worked)
 
     return Pipeline(
         intake, models, filer, guard, clock, cores=cores, done=report.photos, board=board, buckets=buckets,
