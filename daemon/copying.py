@@ -17,7 +17,7 @@ SMALL_BYTES = 32 << 20
 """Where less is free than this, photos in general find no room, and not only one that is large."""
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """O_NONBLOCK: a FIFO that took the photo's place must not be waited for."""
-_TO_MAKE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_TO_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class SourceChangedError(Exception):

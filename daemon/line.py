@@ -7,7 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from daemon.companions import is_companion
 from daemon.photo import Photo
+
+LARGE_BYTES = 64 << 20
+"""A photo of more may take seconds to be copied to another file system."""
 
 
 class Line(Protocol):
@@ -79,7 +83,7 @@ class Gathering:
     """A line for one taker, to whom each round costs much however few take part: commits, syncs, turns of threads.
 
     While more photos are sure to come soon, it waits until there are `most`, but never longer than `longest_s`. A photo
-    that comes alone is taken at once.
+    that comes alone is taken at once. A large one is taken alone, and once no smaller one waits that it would hold up.
 
     Args:
         most: photos that are taken together.
@@ -114,7 +118,9 @@ class Gathering:
                 self._changed.wait()
             self._idle = False
             self._wait_for_company()
-            taken, self._photos = self._photos[: self._most], self._photos[self._most :]
+            taken = [photo for photo in self._photos if not _is_large(photo)][: self._most] or self._photos[:1]
+            chosen = set(map(id, taken))
+            self._photos = [photo for photo in self._photos if id(photo) not in chosen]
             self._urgent = any(photo.announced for photo in self._photos)
         return taken
 
@@ -131,3 +137,8 @@ class Gathering:
             if left_s <= 0:
                 return
             self._changed.wait(left_s)
+
+
+def _is_large(photo: Photo) -> bool:
+    """Tell whether a photo may hold up others for long; a film that travels with one comes when that does."""
+    return photo.identity.size > LARGE_BYTES and not is_companion(photo.path)

@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from daemon.beneath import pinned
+from daemon.extents import same_content
 from daemon.filing import former_temporary_beside, sync_file, sync_folder, temporary_beside
 from daemon.intent import Intent
 from daemon.ledger import Ledger
@@ -144,6 +145,6 @@ def _is_there(intent: Intent, *, source_is_it: bool) -> bool:
         return False
     if intent.sha256:
         return sha256_of(intent.destination) == intent.sha256
-    if source_is_it:  # too large to have been read, so its hash is taken now
-        return sha256_of(intent.destination) == sha256_of(intent.source)
+    if source_is_it:  # a companion has no hash
+        return same_content(intent.destination, intent.source)
     return same_time
