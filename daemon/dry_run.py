@@ -71,8 +71,9 @@ def rehearse(settings: Settings) -> Report:
         photos = [photo for photo in _found(found, left_out) if not ledger.known(photo.path, photo.identity)]
         for sentence in filter(None, (left_out.stay, left_out.unreadable)):
             report.say(sentence)
-        _read(photos, model, guard, settings.workers or usable_cores())
-        _plan(photos, output, ledger, rules_for(settings, model))
+        rules = rules_for(settings, model)
+        _read(photos, model, guard, settings.workers or usable_cores(), dated=rules.layout.needs_date)
+        _plan(photos, output, ledger, rules)
         report.photos(photos)
         _sum_up(report)
     return report
@@ -104,12 +105,13 @@ def _found(sieve: Sieve, left_out: LeftOut) -> Iterator[Photo]:
             yield Photo(path, identity, 0.0, relpath=path.parent.relative_to(sieve.inbox))
 
 
-def _read(photos: list[Photo], model: Model, guard: Guard, cores: int) -> None:
+def _read(photos: list[Photo], model: Model, guard: Guard, cores: int, *, dated: bool) -> None:
     """Fill in what is known of the photos once they have been through the network."""
     from rich.console import Console
     from rich.progress import track
 
     def read(photo: Photo) -> None:
+        photo.dated = dated
         decode(photo, model.contract.geometry, Clock().wall_s(), guard)
         if model.provider != "cuda":
             classify(model, [photo])

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from math import inf
 from pathlib import Path
@@ -81,7 +82,9 @@ class Photo:
         waited_s: how long this very file has failed to decode so far, as the intake knows it.
         on_share: whether the time of its last change is by another machine's clock.
         unchanged_s: age of its last change by the wall clock; negative if that lies in the future.
+        dated: whether the layout asks when it was taken.
         sha256: of its bytes, hexadecimal.
+        taken: the camera's local time, by the bytes that were decoded; None if they do not tell, or nobody asked.
         pixels: its input to the network, uint8 [size, size, 3]; dropped once it is classified.
         model: for whose geometry it is decoded; dropped with the pixels, so that no photo keeps an old one alive.
         rules: by what it is judged: those of that model.
@@ -111,7 +114,9 @@ class Photo:
     waited_s: float = 0.0
     on_share: bool = False
     unchanged_s: float = 0.0
+    dated: bool = False
     sha256: str = ""
+    taken: datetime | None = None
     pixels: Pixels | None = None
     model: "Model | None" = None
     rules: "Rules | None" = None

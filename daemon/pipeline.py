@@ -2,6 +2,7 @@
 
     intake   (this thread)        what has settled in the inbox
     read     (a thread per core)  bytes, hash, pixels; on the CPU the network too, one photo at a time
+    alone    (one thread)         the same for what has to be decoded in a process of its own, which may take minutes
     infer    (one thread, CUDA)   all that waits, up to the largest bucket; never waits for company
     file     (one thread)         decide, intents, moves, syncs, outcomes: once for all that waits. Out of a backlog,
                                   which keeps the readers busy anyway, it takes what they bring in a tenth of a second
@@ -13,15 +14,18 @@ it. A photo is never anywhere but in the inbox or where the filer put it: stoppi
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from contract.errors import GpuError, GpuMemoryError
+from contract.geometry import Geometry
 from daemon.answers import Answers, is_unjudged
+from daemon.aside import Aside
 from daemon.buckets import BUCKETS, Buckets
 from daemon.classify import classify
 from daemon.clock import Clock
 from daemon.crew.crew import Crew
-from daemon.decode import decode
+from daemon.decode import decode_alone, decode_here
 from daemon.filer import Filer
 from daemon.guard import Guard
 from daemon.intake import Intake
@@ -91,6 +95,7 @@ class Pipeline:
         # Enough for the readers, while as many as are filed together are gathered, and others are filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
         self._unread = Plain(most=1)
+        self._aside = Aside(freed=intake.wake)
         self._under_way: dict[Path, float] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -139,10 +144,15 @@ class Pipeline:
         self._filer.settle_debts()
 
     def _reading_stages(self, stack: ExitStack, file: Stage) -> Stage:
+        then = file.put
         if self._models.current.model.provider == "cuda":
-            infer = self._stage(stack, "infer", self._infer, file.put, Plain(most=BUCKETS[-1]))
-            return self._stage(stack, "read", self._read, infer.put, self._unread, threads=self._cores)
-        return self._stage(stack, "read", self._read_and_infer, file.put, self._unread, threads=self._cores)
+            then = self._stage(stack, "infer", self._infer, file.put, Plain(most=BUCKETS[-1])).put
+        on = partial(self._aside.go_on, then)
+        alone = self._stage(stack, "alone", partial(self._read, decode_alone), on, Plain(most=1))
+        apart = partial(self._aside.part, then, alone.put)
+        return self._stage(
+            stack, "read", partial(self._read, self._decode_here), apart, self._unread, threads=self._cores
+        )
 
     def _stage(
         self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", line: Line, *, threads: int = 1
@@ -152,16 +162,20 @@ class Pipeline:
         stack.callback(stage.close)
         return stage
 
-    def _read(self, photos: list[Photo]) -> None:
+    def _read(self, decode: "Decode", photos: list[Photo]) -> None:
         if self._stopping.is_set():
             return  # left in the inbox
         serving = self._models.current
         for photo in photos:
             stamp(photo, serving)
             photo.times_ms["wait"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
-            geometry, wall_s = serving.model.contract.geometry, self._clock.wall_s()
-            if self._crew is None or not self._crew.decode(photo, geometry, wall_s, self._has_backlog):
-                decode(photo, geometry, wall_s, self._guard)
+            decode(photo, serving.model.contract.geometry, self._clock.wall_s(), self._guard)
+        if serving.model.provider != "cuda":
+            self._infer(photos)
+
+    def _decode_here(self, photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
+        if self._crew is None or not self._crew.decode(photo, geometry, wall_s, self._has_backlog):
+            decode_here(photo, geometry, wall_s, guard)
 
     def _infer(self, photos: list[Photo]) -> None:
         try:
@@ -187,10 +201,6 @@ class Pipeline:
             if photo.pixels is not None or is_unjudged(photo):
                 photo.pixels, photo.fault, photo.reason = None, None, reason
 
-    def _read_and_infer(self, photos: list[Photo]) -> None:
-        self._read(photos)
-        self._infer(photos)
-
     def _finish(self, photos: list[Photo]) -> None:
         now_s = self._clock.monotonic_s()
         for photo in photos:
@@ -211,6 +221,8 @@ class Pipeline:
     def _free(self, *, once: bool) -> int:
         with self._lock:
             under_way = len(self._under_way)
+        if not self._filer.pause.reason:  # then each photo is a try that others wait for
+            under_way -= self._aside.count()
         return self._room - under_way if once else self._filer.pause.room(self._room, under_way)
 
     def _enter(self, photos: list[Photo]) -> None:
@@ -233,3 +245,4 @@ class Pipeline:
 
 
 StageWork = Callable[[list[Photo]], None]
+Decode = Callable[[Photo, Geometry, float, Guard], None]

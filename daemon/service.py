@@ -216,7 +216,7 @@ def _pipeline(
     return Pipeline(
         intake, models, filer, guard, clock, cores=cores, done=report.photos, board=board, buckets=buckets,
         gpu_lost=gpu_lost, look=anew.look if anew else None,
-        crew=crew_for(settings.decode_in, cores, guard.notes, report.say),
+        crew=crew_for(settings.decode_in, cores, guard, report.say),
     )  # fmt: skip
 
 

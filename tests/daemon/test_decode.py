@@ -10,8 +10,9 @@ from PIL import Image
 
 from contract.errors import Reason
 from contract.geometry import Geometry, to_input
+from daemon.contents import MAX_FILE_BYTES
 from daemon.decide import decide_fault
-from daemon.decode import MAX_FILE_BYTES, decode
+from daemon.decode import decode
 from daemon.photo import Outcome, Photo
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import digest, encoded, identity_of, opened_guard, plain, write
@@ -133,7 +134,7 @@ def test_of_ten_gigabytes_only_the_beginning_is_read(
 
 def test_the_largest_file_that_is_read_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_FILE_BYTES == 512 << 20
-    monkeypatch.setattr("daemon.decode.MAX_FILE_BYTES", len(PHOTO))
+    monkeypatch.setattr("daemon.contents.MAX_FILE_BYTES", len(PHOTO))
     assert decoded(write(tmp_path / "a.jpg", PHOTO)).sha256 == digest(PHOTO)
     assert reason(decoded(write(tmp_path / "b.jpg", PHOTO + b"x"))) is Reason.FILE_TOO_LARGE
 
