@@ -183,9 +183,7 @@ def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest(tmp_path: Path) -
     assert set(ledger_states(tmp_path)) == {str(one.output / "red" / name) for name in filed}
 
 
-@pytest.mark.parametrize(
-    "where", ["daemon.pipeline.decode_here", "daemon.pipeline.classify", "daemon.plan._give_names"]
-)
+@pytest.mark.parametrize("where", ["daemon.pipeline.decode_here", "daemon.pipeline.classify", "daemon.plan.give_names"])
 def test_a_stage_that_breaks_ends_the_run_with_its_error_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
