@@ -104,7 +104,7 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, *, stays: bool) -> O
     if failed:  # before the photo goes: where a daemon is at work, it may fail again at once, and get another note
         with suppress(OSError):  # a note too many does no harm
             remove_why(was.destination, was.source.name, was.reason)
-    step.reason = "its photo stays" if stays else _do(intent, was, inbox)
+    step.reason = "its photo stays" if stays else _do(step, intent, was, inbox)
     step.note = "" if step.reason else dangling(was)
     if step.reason:
         if failed:
@@ -116,7 +116,7 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, *, stays: bool) -> O
     return intent.becomes
 
 
-def _do(intent: Intent, was: Intent, inbox: Path) -> str:
+def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
     """Move or remove one file; returns why it stays, or nothing."""
     home = intent.destination
     if not home.is_relative_to(inbox):
@@ -125,7 +125,7 @@ def _do(intent: Intent, was: Intent, inbox: Path) -> str:
         if intent.mode is not Mode.MOVE:
             return remove_copy(intent, was, home.parent.relative_to(inbox))
         with pinned(inbox, home.parent.relative_to(inbox), make=True) as folder:
-            move(intent.source, intent.identity, intent.sha256, folder / home.name)
+            step.lost = move(intent.source, intent.identity, intent.sha256, folder / home.name)
     except FileExistsError:
         return "its name in the inbox was taken meanwhile"
     except OpenWriterError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from daemon.companions import companion_name
 from daemon.intent import Intent
 from daemon.limits import MAX_NAME_BYTES, most_bytes
+from daemon.losses import Loss
 from daemon.names import free_number, numbered
 from daemon.photo import Identity, Mode, Outcome
 from daemon.records import Record
@@ -26,12 +27,14 @@ class Step:
         intent: what is to happen; None if it stays where it is.
         reason: why it stays.
         note: what else its owner should know, although it goes.
+        lost: what the inbox's file system could not keep of it.
     """
 
     record: Record
     intent: Intent | None
     reason: str = ""
     note: str = ""
+    lost: tuple[Loss, ...] = ()
 
 
 def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:

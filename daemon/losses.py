@@ -20,19 +20,21 @@ class Loss(NamedTuple):
 
 
 class Losses:
-    """Says what is lost in one output, each kind with the first photo that it happens to.
+    """Says what is lost on one file system, each kind with the first photo that it happens to.
 
     Args:
         say: takes one sentence for the user.
+        done: what became of a photo.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], done: str = "is filed") -> None:
         self._say = say
+        self._done = done
         self._said: set[str] = set()
 
     def note(self, target: Path, losses: Iterable[Loss]) -> None:
-        """Take note of what a photo that was filed as `target` has lost."""
+        """Take note of what a photo that is at `target` now has lost."""
         for loss in losses:
             if loss.kind not in self._said:
                 self._said.add(loss.kind)
-                self._say(f"{printable(target)} is filed, but {loss.what}. So are others; this is said once")
+                self._say(f"{printable(target)} {self._done}, but {loss.what}. So are others; this is said once")

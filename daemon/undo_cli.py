@@ -109,6 +109,7 @@ def _take_back(
         _print_json(groups)
     else:
         _print_table(groups, dry_run=dry_run)
+    _say_losses(groups)
     if any(step.reason or step.note for group in groups for step in group):
         click.get_current_context().exit(1)
 
@@ -119,6 +120,16 @@ def _say_unseen(_: int, intent: "Intent", error: OSError) -> None:
     click.echo(
         f"{printable(intent.source.name)}: {unfinished(intent, error)}; the next `undo` goes on with it", err=True
     )
+
+
+def _say_losses(groups: "list[list[Step]]") -> None:
+    from daemon.losses import Losses
+
+    losses = Losses(lambda sentence: click.echo(sentence, err=True), "is back")
+    for group in groups:
+        for step in group:
+            if step.intent is not None:
+                losses.note(step.intent.destination, step.lost)
 
 
 def _release(inbox: Path | None, which: "Which", last: int | None, *, dry_run: bool, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from daemon.copying import SourceChangedError, copy_file
 from daemon.extents import same_content
 from daemon.filing import move, publish_copy
 from daemon.photo import Outcome
+from tests.daemon.house import House, ask
 from tests.daemon.mounted import bound, mounted, on_disk
 from tests.daemon.share import TOOLS, share
 from tests.daemon.support import (
@@ -186,6 +188,32 @@ def filer_of(output: Path, ledger: Any, said: list[str]) -> Any:
     from daemon.filer import Filer
 
     return Filer(output, ledger, rules(), HandClock(), said.append)  # type: ignore[arg-type]
+
+
+@pytest.mark.system("bindfs", "umount", root=True)
+def test_what_an_inbox_cannot_take_back_is_said_once_by_undo(tmp_path: Path, elsewhere: Path) -> None:
+    (tmp_path / "behind").mkdir()
+    (elsewhere / "out").mkdir()
+    with bound(tmp_path / "behind", tmp_path / "seen", "--chown-deny", "--chgrp-deny") as seen:
+        house = House(seen / "house", elsewhere / "out")
+        for name in ("a.jpg", "b.jpg"):
+            owned(house.file(name), ALICE, FAMILY, 0o600)
+        done = ask("undo", "--last", "5")
+        assert done.exit_code == 0, done.output
+        assert done.stderr.count("is back, but it belongs to user 0, group 0, and not to user 61001, group 61002.") == 1
+        assert sorted(path.name for path in house.inbox.glob("*.jpg")) == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.system("mkfs.ext4", "chattr", "mount", "umount", root=True)
+def test_a_photo_that_nobody_may_remove_stays_and_gets_no_copy(tmp_path: Path, elsewhere: Path) -> None:
+    with on_disk(tmp_path / "disk", "ext4", 8) as disk:
+        source = write(disk / "a.jpg", PHOTO)
+        subprocess.run(["chattr", "+i", str(source)], check=True)
+        with pytest.raises(PermissionError):
+            move(source, identity_of(source), digest(PHOTO), elsewhere / "a.jpg")
+        assert source.read_bytes() == PHOTO
+        assert tree(elsewhere) == {}
+        subprocess.run(["chattr", "-i", str(source)], check=True)
 
 
 @pytest.mark.system("bindfs", "umount", root=True)
