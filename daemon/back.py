@@ -21,7 +21,7 @@ from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.open_writers import HELD, OpenWriterError
 from daemon.photo import Mode, Outcome
-from daemon.recovery import Unseen, ignored, settle
+from daemon.recovery import Unseen, ignored, remove_hidden_names, settle
 from daemon.why import remove_why, write_why
 
 Unsynced = dict[Path, Callable[[Path], None]]
@@ -51,6 +51,7 @@ def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox:
             with suppress(FileNotFoundError):  # its owner took it further
                 sync(path)
         _conclude(ledger, outcomes, now_s)
+        remove_hidden_names(step.intent for group in some for step in group if step.intent and not step.reason)
         yield from some
 
 
@@ -75,6 +76,7 @@ def finish(ledger: Ledger, now_s: float, unseen: Unseen = ignored) -> int:
             _write_note(was)  # it had been taken away already
     if outcomes:
         _conclude(ledger, outcomes, now_s)
+    remove_hidden_names(ledger.concluded_last())
     return sum(outcome is not None for outcome in outcomes.values())
 
 
@@ -125,7 +127,7 @@ def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
         if intent.mode is not Mode.MOVE:
             return remove_copy(intent, was, home.parent.relative_to(inbox))
         with pinned(inbox, home.parent.relative_to(inbox), make=True) as folder:
-            step.lost = move(intent.source, intent.identity, intent.sha256, folder / home.name)
+            step.lost = move(intent.source, intent.identity, intent.sha256, folder / home.name).lost
     except FileExistsError:
         return "its name in the inbox was taken meanwhile"
     except OpenWriterError:

@@ -12,6 +12,7 @@ from daemon.clock import Clock
 from daemon.intent import Intent
 from daemon.photo import Identity, Outcome, Photo
 from daemon.recovery import settle
+from daemon.same import is_on_share
 
 Owed = dict[int, Outcome | None]
 """What the ledger is still to be told, by row."""
@@ -58,8 +59,15 @@ class Doubts:
         """Return by destination what cannot be seen and why; another thread may ask."""
         return [(intent.destination, reason) for intent, reason in list(self._open.values())]
 
-    def was_done(self, row: int, intent: Intent, owed: Owed) -> bool:
-        """Tell whether the move that failed was done after all; what can be told of it is put into `owed`."""
+    def was_done(self, row: int, intent: Intent, error: OSError, owed: Owed) -> bool:
+        """Tell whether the move that failed was done after all; what can be told of it is put into `owed`.
+
+        That a name is taken says on a disk that nothing was done, whatever lies there: another inbox may have filed the
+        same photo under it.
+        """
+        if isinstance(error, FileExistsError) and not is_on_share(intent.destination.parent):
+            owed[row] = None
+            return False
         try:
             outcome = settle(intent)
         except OSError as error:
@@ -69,21 +77,23 @@ class Doubts:
         owed[row] = outcome if done else None
         return done
 
-    def clear(self, owed: Owed) -> None:
-        """Look again if it is time to; what can be told now is put into `owed`."""
+    def clear(self, owed: Owed) -> list[Intent]:
+        """Look again if it is time to; what can be told now is put into `owed`. Returns those intents."""
+        told: list[Intent] = []
         if not self._open or self._clock.monotonic_s() < self._again_s:
-            return
+            return told
         for row, (intent, _) in list(self._open.items()):
             try:
                 owed[row] = settle(intent)
             except OSError as error:
                 self.add(row, intent, error)
             else:
-                del self._open[row]
+                told.append(self._open.pop(row)[0])
         intents = [intent for intent, _ in self._open.values()]
         self._waiting = {key: intent for intent in intents for key in (intent.source, intent.identity)}
         if not self._open:
             self._tries, self._again_s = 0, 0.0
-            return
+            return told
         self._again_s = self._clock.monotonic_s() + BACK_OFF_S[min(self._tries, len(BACK_OFF_S) - 1)]
         self._tries += 1
+        return told

@@ -1,6 +1,5 @@
 """The last stage: decide, write the intent, move, sync, write the outcome - once per batch, not per photo."""
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,7 +7,8 @@ from pathlib import Path
 
 from daemon.clock import Clock
 from daemon.companions import Companions, is_companion
-from daemon.doubts import Doubts, Owed
+from daemon.debts import Debts
+from daemon.doubts import Doubts
 from daemon.filing import TRIES_OF_A_NAME, SourceChangedError
 from daemon.intent import Intent
 from daemon.late import find_photo, stay
@@ -22,7 +22,6 @@ from daemon.photo import Mode, Outcome, Photo
 from daemon.plan import Planner
 from daemon.rules import Rules, intent_for, judge
 from daemon.scan import MARKER
-from daemon.syncs import Syncs
 from daemon.why import write_why
 
 __all__ = ["Filer", "Rules"]
@@ -57,10 +56,11 @@ class Filer:
         self._clock = clock
         self.pause = Pause(clock, say)
         self._losses = Losses(say)
-        self._owed: Owed = {}
+        self._debts = Debts(ledger, clock)
         self._doubts = doubts or Doubts(clock)
-        self._syncs = Syncs()
-        self._planner = Planner(output, ledger, rules.layout, set_aside=rules.set_aside, made=self._syncs.owe_folder)
+        self._planner = Planner(
+            output, ledger, rules.layout, set_aside=rules.set_aside, made=self._debts.syncs.owe_folder
+        )
         self._companions = Companions()
         self._behind: list[Photo] = []
         self._taken: set[str] = set()
@@ -85,10 +85,7 @@ class Filer:
 
     def settle_debts(self) -> None:
         """Sync and conclude what could not be before; OSError or sqlite3.Error if it still cannot."""
-        self._syncs.settle()
-        if self._owed:
-            self._ledger.conclude(self._owed, self._clock.wall_s())
-            self._owed.clear()
+        self._debts.settle()
 
     def _attempt(self, photos: list[Photo]) -> list[Photo]:
         """Carry one batch through the protocol; returns those that must be planned once more."""
@@ -96,7 +93,7 @@ class Filer:
         if obstacle:
             self._hold_up(photos, obstacle)
             return []
-        self._doubts.clear(self._owed)
+        self._debts.copied += self._doubts.clear(self._debts.outcomes)
         photos = self._without_doubtful(photos)
         try:
             planned, later, obstacles = self._planner.plan(photos, self._companions, self._taken)
@@ -156,7 +153,7 @@ class Filer:
                 if photo.destination:
                     self._place(part, row, its)
                 else:
-                    self._owed[row] = None
+                    self._debts.outcomes[row] = None
         try:
             self.settle_debts()
         except (OSError, sqlite3.Error) as error:
@@ -168,29 +165,33 @@ class Filer:
         target, mode = photo.destination, self._rules.mode
         assert target is not None
         try:
-            lost = place(mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
-            self._losses.note(target, lost)
+            placed = place(mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
+            self._losses.note(target, placed.lost)
         except OpenWriterError:
             photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, HELD
-            self._owed[row] = None
+            self._debts.outcomes[row] = None
             return
         except SourceChangedError:
             photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
-            self._owed[row] = None
+            self._debts.outcomes[row] = None
             return
         except OSError as error:
-            if not self._doubts.was_done(row, intent, self._owed):
+            if not self._doubts.was_done(row, intent, error, self._debts.outcomes):
                 if self._may_get_another(photo, target, error):
                     photo.destination = None
                 else:
                     self._postpone(photo, error, why_not(mode, target, error))
                 return
+            self._debts.copied.append(intent)  # as it may be
+        else:
+            if placed.hidden is not None:
+                self._debts.copied.append(intent)
         self.pause.end()
         photo.stays = mode is not Mode.MOVE
-        self._owe_syncs(photo.path, target)
+        self._debts.placed(photo.path, target, mode)
         if photo.outcome is Outcome.FAILED and photo.follows is None:
             self._explain(photo, target)
-        self._owed[row] = photo.outcome
+        self._debts.outcomes[row] = photo.outcome
 
     def _may_get_another(self, photo: Photo, target: Path, error: OSError) -> bool:
         """Tell whether another name may help: a number where this one was taken, a plainer one where it was refused."""
@@ -234,13 +235,6 @@ class Filer:
         except OSError as error:
             return f"the output cannot be used ({error.strerror})"
         return ""
-
-    def _owe_syncs(self, source: Path, target: Path) -> None:
-        if self._rules.mode is not Mode.SYMLINK:  # which has no data of its own
-            self._syncs.owe_file(target)
-        self._syncs.owe_folder(os.path.split(target)[0])
-        if self._rules.mode is Mode.MOVE:
-            self._syncs.owe_folder(os.path.split(source)[0])
 
     def _explain(self, photo: Photo, target: Path) -> None:
         """Put the reason beside a failed photo. That it stands in the ledger too makes a failure here bearable."""

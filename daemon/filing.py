@@ -1,13 +1,16 @@
 """Put one file under a name of its own in another folder, whole, without overwriting, and never in two places.
 
 On one file system that is one rename. Between two it is: copy to a hidden name beside the destination, sync, compare,
-publish under the free name, sync, see that the source has not changed, remove it.
+publish by a hard link under the free name, sync, see that the source has not changed, remove it. The hidden name goes
+when the outcome is in the ledger: until then it is the proof that the file beside it is our copy, and not a stranger's
+of the same photo.
 """
 
 import errno
 import hashlib
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from contract.publish import sync_directory
 from daemon.copying import SourceChangedError, copy_file
@@ -16,21 +19,33 @@ from daemon.losses import Loss
 from daemon.names import free_name, hidden_name, shortened
 from daemon.open_writers import OpenWriterError, refuse_if_held
 from daemon.photo import Identity
-from daemon.rename import rename_noreplace, still_there
+from daemon.rename import publish, rename_noreplace, still_there
 from daemon.same import is_same_file, sha256_of
 from daemon.scan import look_anew, look_at
 
 __all__ = [
-    "TRIES_OF_A_NAME", "Lost", "SourceChangedError", "former_temporary_beside", "move", "publish_copy", "sync_file",
+    "TRIES_OF_A_NAME", "Placed", "SourceChangedError", "former_temporary_beside", "move", "publish_copy", "sync_file",
     "sync_folder", "temporary_beside",
 ]  # fmt: skip
 
-Lost = tuple[Loss, ...]
+
+class Placed(NamedTuple):
+    """How a file got to its place.
+
+    Attributes:
+        lost: what another file system cannot keep of it.
+        hidden: the name that a copy has too, to be removed once its outcome is in the ledger.
+    """
+
+    lost: tuple[Loss, ...] = ()
+    hidden: Path | None = None
+
+
 TRIES_OF_A_NAME = 5
 """How often a name may be taken that a look has just called free: some servers say so for ever."""
 
 
-def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> Lost:
+def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> Placed:
     """Move the very file that `identity` names to `target`, which must be free.
 
     Args:
@@ -41,7 +56,7 @@ def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_a
         known_as: the source's path as the ledger has it, where that is another.
 
     Returns:
-        What another file system cannot keep of it.
+        How it got there.
 
     Raises:
         FileExistsError: the name was taken meanwhile; nothing was moved.
@@ -60,11 +75,11 @@ def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_a
         return _move_across(source, identity, sha256, target, known_as or source)
     found = look_at(target)
     if found is None:
-        return ()  # filed, and taken further at once by whoever waits for it there
+        return Placed()  # filed, and taken further at once by whoever waits for it there
     if not is_same_file(target, found, identity, sha256):  # replaced or written to since the look
         _put_back(target, source)
         raise SourceChangedError
-    return ()
+    return Placed()
 
 
 def _put_back(target: Path, source: Path) -> None:
@@ -94,8 +109,8 @@ def former_temporary_beside(target: Path, source: Path, identity: Identity) -> P
     return target.with_name(shortened("." + target.name, f".{token}.phototriage-part"))
 
 
-def _move_across(source: Path, identity: Identity, sha256: str, target: Path, known_as: Path) -> Lost:
-    lost = publish_copy(source, identity, sha256, target, known_as=known_as)
+def _move_across(source: Path, identity: Identity, sha256: str, target: Path, known_as: Path) -> Placed:
+    placed = publish_copy(source, identity, sha256, target, known_as=known_as)
     try:
         sync_directory(target.parent)
         refuse_if_held(source)  # opened since: what is written from now on would go into a removed file
@@ -103,16 +118,24 @@ def _move_across(source: Path, identity: Identity, sha256: str, target: Path, kn
             raise SourceChangedError  # our copy is of an older state; what stands at the source is newer
         source.unlink()
     except (SourceChangedError, OpenWriterError):
-        target.unlink()
+        _withdraw(target, placed.hidden)
         raise
     except OSError as error:
         if still_there(source, error):  # and there alone: a copy left here would be made at each try
-            target.unlink()
+            _withdraw(target, placed.hidden)
         raise
-    return lost
+    return placed
 
 
-def publish_copy(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> Lost:
+def _withdraw(target: Path, hidden: Path | None) -> None:
+    target.unlink()
+    if hidden is not None:  # last: without it, a kill between the two would leave a copy that nobody knows as ours
+        hidden.unlink()
+
+
+def publish_copy(
+    source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None
+) -> Placed:
     """Copy the very file that `identity` names, with its owner, mode, times and attributes, and leave it alone.
 
     The copy is durable but for its name: the caller syncs the folder. Arguments and result are those of `move`.
@@ -120,7 +143,7 @@ def publish_copy(source: Path, identity: Identity, sha256: str, target: Path, *,
     Raises:
         FileExistsError: the name was taken meanwhile; there is no copy.
         SourceChangedError: another file stands at `source`, or it is another by now; there is no copy.
-        OSError: it could not be copied; there is no copy.
+        OSError: it could not be copied; there is no copy, unless a share has published it and lost its answer.
     """
     temporary = temporary_beside(target, known_as or source, identity)
     try:
@@ -128,11 +151,20 @@ def publish_copy(source: Path, identity: Identity, sha256: str, target: Path, *,
         # A companion has no hash: its copy is held against the original.
         if not (sha256_of(temporary) == sha256 if sha256 else same_content(source, temporary)):
             raise SourceChangedError
-        rename_noreplace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return lost
+    return Placed(lost, _published(temporary, target))
+
+
+def _published(hidden: Path, target: Path) -> Path | None:
+    try:
+        return hidden if publish(hidden, target) else None
+    except OSError as error:
+        # Another error than "it exists" may hide a success: then the hidden name will tell whose file the target is.
+        if isinstance(error, FileExistsError) or not os.path.lexists(target):
+            hidden.unlink(missing_ok=True)
+        raise
 
 
 def sync_file(path: str | Path) -> None:

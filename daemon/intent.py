@@ -39,6 +39,7 @@ class Intent:
         undoes: row whose photo is taken back by this.
         companions: what travels with it; each gets a row of its own, part of this one.
         held: path in the inbox at which the daemon leaves this very file alone from now on.
+        by_rename: an earlier version wrote it, whose copies kept no hidden name once they were published.
     """
 
     becomes: Outcome
@@ -58,6 +59,7 @@ class Intent:
     part_of: int | None = None
     undoes: int | None = None
     held: Path | None = None
+    by_rename: bool = False
     companions: tuple["Intent", ...] = ()
 
     def values(self) -> tuple[Any, ...]:
@@ -93,4 +95,5 @@ def intent_of(row: sqlite3.Row) -> Intent:
         part_of=row["part_of"],
         undoes=row["undoes"],
         held=Path(os.fsdecode(row["held"])) if row["held"] is not None else None,
+        by_rename=bool(row["by_rename"]),
     )

@@ -15,18 +15,15 @@ from typing import Any, NamedTuple
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.busy import is_at_work
+from daemon.held import is_held
 from daemon.intent import COLUMNS, Intent, intent_of
 from daemon.photo import Identity, Outcome
-from daemon.same import is_on_share
 from daemon.schema import MIGRATIONS, TAKEN_BACK
 
 __all__ = ["Intent", "Ledger", "LedgerError"]
 
 CHECKED_BYTES = 64 << 20
 """A ledger up to this size is checked at each start, 0.4 s for 100,000 photos; a larger one after a crash alone."""
-SAME_TIME_NS = 2_000_000_000
-"""File systems of cards and sticks keep times to two seconds: a photo that is taken back there gets another one."""
-
 
 _INSERT = (
     f"INSERT INTO photos (id, batch, state, intended_at, {', '.join(COLUMNS)})"
@@ -108,6 +105,12 @@ class Ledger:
         """Return the intents to file without an outcome, by row: what a crash interrupted."""
         return self._intents("state = 'intent' AND undoes IS NULL")
 
+    def concluded_last(self) -> list[Intent]:
+        """Return what was concluded together last, of the youngest rows: a kill may have left its hidden names."""
+        young = "(SELECT id, concluded_at FROM photos ORDER BY id DESC LIMIT 1000)"
+        last = f"(SELECT max(concluded_at) FROM {young})"
+        return list(self._intents(f"id IN (SELECT id FROM {young} WHERE concluded_at = {last})").values())
+
     def open_undoes(self) -> dict[int, Intent]:
         """Return the intents to take back without an outcome, by row: a crash, or a process that is at it now."""
         return self._intents("state = 'intent' AND undoes IS NOT NULL")
@@ -133,29 +136,8 @@ class Ledger:
         return {row["id"]: intent_of(row) for row in rows}
 
     def known(self, path: Path, identity: Identity) -> bool:
-        """Tell whether a file of the inbox is to be left alone: filed before as a copy or link, or taken back.
-
-        It may be called from another thread than the rest. A file that was filed is known by inode, size and time
-        wherever it lies, and in its place also when its device has another number, as after a restart. One that was
-        taken back is known in its place alone, until it is changed or renamed. On shares that give files other numbers
-        at each mount, place, size and time must do.
-        """
-        facts: dict[str, str | bytes | int] = {
-            "place": os.fsencode(path), "device": str(identity.device), "inode": str(identity.inode),
-            "size": identity.size, "mtime_ns": identity.mtime_ns, "same_time_ns": SAME_TIME_NS,
-        }  # fmt: skip
-        row = self._reader.execute(
-            "SELECT 1 FROM photos WHERE held IS NOT NULL AND undoes IS NULL AND inode = :inode AND size = :size"
-            " AND mtime_ns = :mtime_ns AND (device = :device OR held = :place)"
-            " UNION ALL SELECT 1 FROM photos WHERE held = :place AND undoes IS NOT NULL AND size = :size"
-            " AND abs(mtime_ns - :mtime_ns) < :same_time_ns LIMIT 1",
-            facts,
-        ).fetchone()
-        return row is not None or (self._in_place(facts) and is_on_share(path.parent))
-
-    def _in_place(self, facts: dict[str, str | bytes | int]) -> bool:
-        here = "held = :place AND undoes IS NULL AND size = :size AND mtime_ns = :mtime_ns"
-        return self._reader.execute(f"SELECT 1 FROM photos WHERE {here} LIMIT 1", facts).fetchone() is not None
+        """Tell whether a file of the inbox is to be left alone, as `is_held` does; from any one thread."""
+        return is_held(self._reader, path, identity)
 
     def root(self, role: str) -> Root | None:
         """Return what is recorded of a root (`inbox`, `output`), or None if there is none yet."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.beneath import pinned
-from daemon.filing import Lost, SourceChangedError, move, publish_copy
+from daemon.filing import Placed, SourceChangedError, move, publish_copy
 from daemon.open_writers import refuse_if_held
 from daemon.photo import Identity, Mode
 from daemon.scan import MARKER, look_at
@@ -47,7 +47,7 @@ def check_mode(mode: Mode, inbox: Path, output: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Path, relpath: Path = Path()) -> Lost:
+def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Path, relpath: Path = Path()) -> Placed:
     """File the very photo that `identity` names as `target`, which must be free.
 
     Args:
@@ -59,7 +59,7 @@ def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Pat
         relpath: the folder of `source` below the inbox, on the way to which no link is followed.
 
     Returns:
-        What the output cannot keep of it, where it is copied to another file system.
+        How it got there.
 
     Raises:
         FileExistsError: the name was taken meanwhile; nothing was done.
@@ -77,7 +77,7 @@ def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Pat
         return _place(mode, folder / source.name, source, identity, sha256, target)
 
 
-def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256: str, target: Path) -> Lost:
+def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256: str, target: Path) -> Placed:
     if mode is Mode.MOVE:
         return move(source, identity, sha256, target, known_as=known_as)
     refuse_if_held(source)
@@ -89,7 +89,7 @@ def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256:
     if look_at(source) != identity:  # replaced between the look and the link
         target.unlink()
         raise SourceChangedError
-    return ()
+    return Placed()
 
 
 def why_not(mode: Mode, target: Path, error: OSError) -> str:

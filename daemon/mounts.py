@@ -13,6 +13,10 @@ _SHARES = frozenset(
         *("coda", "ncpfs", "gfs2", "ocfs2", "virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "fuse"),
     )
 )
+_NUMBERED = frozenset(("nfs", "nfs4", "ceph", "lustre", "gfs2", "ocfs2"))
+"""Shares on which a file keeps its number."""
+_UNNUMBERED = frozenset(("vfat", "msdos", "exfat", "fuseblk"))
+"""Disks on which it does not: numbers are handed out as files are met."""
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 _FSTAB = Path("/etc/fstab")
 
@@ -27,6 +31,11 @@ class Mount(NamedTuple):
     def is_share(self) -> bool:
         """Whether others can change it unseen; of FUSE all but `fuseblk` (NTFS on a disk), for it may be anything."""
         return self.kind in _SHARES or self.kind.startswith("fuse.")
+
+    @property
+    def numbers_last(self) -> bool:
+        """Whether a file keeps its number, which no other file has meanwhile."""
+        return self.kind in _NUMBERED if self.is_share else self.kind not in _UNNUMBERED
 
 
 def mount_of(folder: Path) -> Mount | None:

@@ -4,11 +4,12 @@ An intent whose places cannot be looked at now stays open, and holds up nothing 
 
 Only a file that matches what the intent says - device, inode, size and time, or content - is called finished; a new
 file under an old name is left alone. An original is removed only where photos are moved, and only if the file at the
-destination is the same one or a copy made by us, which has its time too: a stranger's file of equal content is not.
+destination is the same one, or a copy made by us that still has its hidden name too: a stranger's of equal content and
+time is not. Where the file system has no hard links, a copy keeps no such name, and its content and time must do.
 """
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -18,8 +19,11 @@ from daemon.filing import former_temporary_beside, sync_file, sync_folder, tempo
 from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.limits import REFUSED
+from daemon.mounts import mount_of
 from daemon.photo import Identity, Mode, Outcome
-from daemon.same import is_on_share, is_same_file, sha256_of
+from daemon.probe import has_links, has_noreplace
+from daemon.rename import is_one_file
+from daemon.same import is_same_file, is_same_inode, numbers_last, sha256_of
 from daemon.why import write_why
 
 SAME_TIME_NS = 2_000_000_000
@@ -53,25 +57,25 @@ def reconcile(ledger: Ledger, now_s: float, unseen: Unseen = ignored) -> dict[Pa
             unseen(row, intent, error)
     if outcomes:
         ledger.conclude(outcomes, now_s)
+    remove_hidden_names(ledger.concluded_last())
     return told
 
 
 def settle(intent: Intent) -> Outcome | None:
     """Finish one intent or forget it: returns what became of the photo, None if nothing had been done.
 
+    A copy keeps its hidden name, by which it is known, until the outcome is in the ledger: `remove_hidden_names` is for
+    then.
+
     Raises:
         OSError: one of the two places cannot be looked at or written now.
     """
     source = _look_at(intent.source)
-    names = (intent.destination, intent.source, intent.identity)
-    copies = {path: _look_at(path) for path in (temporary_beside(*names), former_temporary_beside(*names))}
-    parts = [(path, copy) for path, copy in copies.items() if copy is not None]
-    published = all(_is_linked(copy, intent) for _, copy in parts) and _is_there(
-        intent, source_is_it=source == intent.identity
-    )
-    for temporary, _ in parts:
-        temporary.unlink()  # its name is ours alone
-    if not published:
+    stays = is_same_file(intent.source, source, intent.identity, intent.sha256)
+    hidden = _hidden_name(intent)
+    if not _is_published(intent, hidden, stays=stays):
+        if _look_at(hidden) is not None:
+            hidden.unlink()  # its name is ours alone
         return None if source is not None else Outcome.GONE
     if intent.mode is not Mode.SYMLINK:
         sync_file(intent.destination)
@@ -82,6 +86,24 @@ def settle(intent: Intent) -> Outcome | None:
     if intent.mode is Mode.MOVE:
         _finish_move(intent)
     return intent.becomes
+
+
+def remove_hidden_names(intents: Iterable[Intent]) -> None:
+    """Remove the hidden names of copies whose outcome is in the ledger; what cannot be removed stays."""
+    for intent in intents:
+        if intent.mode not in (Mode.MOVE, Mode.COPY):
+            continue
+        with suppress(OSError), ExitStack() as stack:
+            hidden = _hidden_name(intent)
+            if intent.undoes is not None:  # in the inbox, where a folder may be swapped for a link at any moment
+                folder = stack.enter_context(pinned(Path("/"), hidden.parent.relative_to("/")))
+                hidden = folder / hidden.name
+            hidden.unlink(missing_ok=True)
+
+
+def _hidden_name(intent: Intent) -> Path:
+    name = former_temporary_beside if intent.by_rename else temporary_beside
+    return name(intent.destination, intent.source, intent.identity)
 
 
 def _finish_move(intent: Intent) -> None:
@@ -97,7 +119,7 @@ def _finish_move(intent: Intent) -> None:
             except (FileNotFoundError, NotADirectoryError):
                 return  # it went with its folder; what lies behind a link is none of ours
         source = folder / intent.source.name
-        if is_same_file(source, _look_at(source), intent.identity, intent.sha256):
+        if is_same_file(source, _look_at(source), intent.identity, intent.sha256) and _is_equal(source, intent):
             source.unlink(missing_ok=True)
         if folder.is_dir():
             sync_folder(folder)
@@ -119,32 +141,75 @@ def _look_at(path: Path) -> Identity | None:
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-def _is_linked(copy: Identity, intent: Intent) -> bool:
-    """Tell whether a copy that still has its hidden name may have been published: by a link, for want of a rename.
+def _is_equal(source: Path, intent: Intent) -> bool:
+    """Tell whether a file has the content that was filed: an edit may have kept its inode, its size and its time."""
+    if intent.sha256:
+        return sha256_of(source) == intent.sha256
+    return same_content(source, intent.destination)
 
-    On a share numbers of files tell nothing, as those of two names of one file differ there.
+
+def _is_published(intent: Intent, hidden: Path, *, stays: bool) -> bool:
+    """Tell whether the file at the destination is there by this intent.
+
+    A stranger's may be equal to it in content and time, as where two inboxes with the same photo share an output. So
+    the inode proves it, or the hidden name that a copy keeps until its outcome is written.
+
+    Args:
+        intent: what was to happen.
+        hidden: the hidden name of a copy.
+        stays: whether the original is where it was.
     """
-    target = _look_at(intent.destination)
-    same = target is not None and (target.device, target.inode) == (copy.device, copy.inode)
-    return same or is_on_share(intent.destination.parent)
-
-
-def _is_there(intent: Intent, *, source_is_it: bool) -> bool:
-    """Tell whether the file at the destination is the intended one: a link to it, or a copy of equal content."""
+    target = intent.destination
     if intent.mode is Mode.SYMLINK:
         with suppress(OSError):
-            return intent.destination.readlink() == intent.source
+            return target.readlink() == intent.source
         return False
-    target = _look_at(intent.destination)
-    if target == intent.identity:
+    found = _look_at(target)
+    if found is None:
+        return False
+    if is_one_file(intent.source, target) and stays:
+        # A rename is one step where there is one that overwrites nothing; then this link is another inbox's.
+        return intent.mode is Mode.HARDLINK or (intent.mode is Mode.MOVE and not has_noreplace(target.parent))
+    if intent.mode is Mode.HARDLINK:
+        return not (stays and numbers_last(target.parent)) and is_same_file(
+            target, found, intent.identity, intent.sha256
+        )
+    if not stays and intent.mode is Mode.MOVE and is_same_inode(target, found, intent.identity, intent.sha256):
         return True
-    if target is None or target.size != intent.identity.size or intent.mode is Mode.HARDLINK:
+    return _is_our_copy(intent, hidden, found, stays=stays)
+
+
+def _is_our_copy(intent: Intent, hidden: Path, found: Identity, *, stays: bool) -> bool:
+    target = intent.destination
+    if _look_at(hidden) is not None:
+        linked = is_one_file(hidden, target) or (not numbers_last(target.parent) and has_links(target.parent))
+        return linked and _is_there(intent, found, stays=stays)
+    if not _is_there(intent, found, stays=stays):
         return False
-    same_time = abs(target.mtime_ns - intent.identity.mtime_ns) < SAME_TIME_NS
-    if source_is_it and not same_time:
+    # Without the hidden name it was never published, if there can be one. Where the original went, nothing is removed.
+    return not stays or intent.by_rename or not _leaves_a_proof(intent)
+
+
+def _leaves_a_proof(intent: Intent) -> bool:
+    """Tell whether a file that was put there by this intent could be told from a stranger's by more than its content.
+
+    Not by a copy where there are no hard links, nor by a link whose original then goes where numbers of files change.
+    """
+    here, there = intent.source.parent, intent.destination.parent
+    if intent.mode is Mode.MOVE and mount_of(here) == mount_of(there):
+        return numbers_last(there) or has_noreplace(there)
+    return has_links(there)
+
+
+def _is_there(intent: Intent, found: Identity, *, stays: bool) -> bool:
+    """Tell whether the file at the destination has the content that was intended, and where it may be ours its time."""
+    if found.size != intent.identity.size:
+        return False
+    same_time = abs(found.mtime_ns - intent.identity.mtime_ns) < SAME_TIME_NS
+    if stays and not same_time:
         return False
     if intent.sha256:
         return sha256_of(intent.destination) == intent.sha256
-    if source_is_it:  # a companion has no hash
+    if stays:  # a companion has no hash
         return same_content(intent.destination, intent.source)
     return same_time

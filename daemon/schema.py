@@ -59,6 +59,17 @@ MIGRATIONS = (
         request TEXT NOT NULL
     ) STRICT;
     """,
+    # by_rename: the row was open when the ledger was brought to this version, so a copy was published by renaming its
+    # hidden name; later ones keep that name until their outcome is written, as the proof that they were published.
+    # ctime_ns, btime_ns: when a held file's inode was changed last and when it was made; only another time of change
+    # lets its content be compared once more. mount: the mount inside the inbox that the file lay on.
+    """
+    ALTER TABLE photos ADD COLUMN by_rename INTEGER;
+    ALTER TABLE photos ADD COLUMN ctime_ns INTEGER;
+    ALTER TABLE photos ADD COLUMN btime_ns INTEGER;
+    ALTER TABLE photos ADD COLUMN mount BLOB;
+    UPDATE photos SET by_rename = 1 WHERE state = 'intent';
+    """,
 )
 """Scripts; `PRAGMA user_version` counts those that a ledger has seen."""
 

@@ -116,6 +116,7 @@ def after_a_crash(
     target = folder / "out" / "a.jpg"
     target.parent.mkdir()
     shutil.copy2(source, target)
+    filing.temporary_beside(target, source, identity_of(source)).hardlink_to(target)
 
     def sync_file(path: str | Path) -> None:
         filing.sync_file(path)

@@ -22,7 +22,7 @@ from daemon.companions import (
     photo_is_coming,
 )
 from daemon.filer import Filer
-from daemon.filing import Lost
+from daemon.filing import Placed
 from daemon.intent import Intent
 from daemon.modes import place
 from daemon.photo import Mode, Outcome, Photo
@@ -198,7 +198,7 @@ def test_a_companion_that_was_seen_before_is_not_forgotten_when_its_photo_or_its
 ) -> None:
     inbox, output = roots(tmp_path)
 
-    def place_others(mode: Mode, source: Path, *rest: Any) -> Lost:
+    def place_others(mode: Mode, source: Path, *rest: Any) -> Placed:
         if source.name == failing:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return place(mode, source, *rest)

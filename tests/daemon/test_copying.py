@@ -72,7 +72,7 @@ def source(tmp_path: Path) -> Path:
 
 def copied(source: Path, target: Path) -> dict[str, str]:
     """Copy a photo; returns what was lost by kind."""
-    losses = publish_copy(source, identity_of(source), digest(source.read_bytes()), target)
+    losses = publish_copy(source, identity_of(source), digest(source.read_bytes()), target).lost
     return {loss.kind: loss.what for loss in losses}
 
 
@@ -86,9 +86,9 @@ def test_owner_mode_access_list_attributes_and_time_go_to_another_file_system_an
     os.utime(source, ns=(1, -1_500_000_000_987_654_321))  # a scan of 1922
     before = all_of(source)
     target = elsewhere / "a.jpg"
-    assert move(source, identity_of(source), digest(PHOTO), target) == ()
+    assert move(source, identity_of(source), digest(PHOTO), target).lost == ()
     assert all_of(target) == before
-    assert move(target, identity_of(target), digest(PHOTO), source) == ()
+    assert move(target, identity_of(target), digest(PHOTO), source).lost == ()
     assert all_of(source) == before
 
 

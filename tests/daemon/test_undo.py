@@ -10,6 +10,7 @@ import pytest
 
 from daemon.back import TOGETHER, finish, take_back
 from daemon.back_plan import ORIGINAL_GONE
+from daemon.filing import temporary_beside
 from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.ledgers import reading
@@ -530,6 +531,7 @@ def published(intent: Intent) -> None:
     """A copy to another file system, whose original was not yet removed."""
     write(intent.destination, intent.source.read_bytes())
     os.utime(intent.destination, ns=(intent.identity.mtime_ns, intent.identity.mtime_ns))
+    temporary_beside(intent.destination, intent.source, intent.identity).hardlink_to(intent.destination)
 
 
 def taken_on(intent: Intent) -> None:
