@@ -15,18 +15,16 @@ from daemon.late import find_photo, stay
 from daemon.ledger import Ledger
 from daemon.limits import MAX_PLAINNESS, REFUSED
 from daemon.losses import Losses
+from daemon.marker import OutputMarker
 from daemon.modes import place, why_not
 from daemon.open_writers import HELD, OpenWriterError
 from daemon.pause import Pause, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
 from daemon.plan import Planner
 from daemon.rules import Rules, intent_for, judge
-from daemon.scan import MARKER
 from daemon.why import write_why
 
 __all__ = ["Filer", "Rules"]
-
-OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made the folder anew"
 
 
 class Filer:
@@ -54,6 +52,9 @@ class Filer:
         self._ledger = ledger
         self._rules = rules
         self._clock = clock
+        adopted = ledger.roots.get("output")
+        same = adopted is not None and adopted.path == output
+        self._marker = OutputMarker(output, adopted.marker if adopted and same else None)
         self.pause = Pause(clock, say)
         self._losses = Losses(say)
         self._debts = Debts(ledger, clock)
@@ -89,7 +90,7 @@ class Filer:
 
     def _attempt(self, photos: list[Photo]) -> list[Photo]:
         """Carry one batch through the protocol; returns those that must be planned once more."""
-        obstacle = self._output_obstacle()
+        obstacle = self._marker.obstacle()
         if obstacle:
             self._hold_up(photos, obstacle)
             return []
@@ -225,16 +226,6 @@ class Filer:
         if trouble:
             self.pause.begin(trouble)
         photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, trouble or reason
-
-    def _output_obstacle(self) -> str:
-        """Say why nothing can be filed now: a mount that is away would hide what is filed into its bare folder."""
-        try:
-            (self._output / MARKER).stat()
-        except FileNotFoundError:
-            return OUTPUT_AWAY
-        except OSError as error:
-            return f"the output cannot be used ({error.strerror})"
-        return ""
 
     def _explain(self, photo: Photo, target: Path) -> None:
         """Put the reason beside a failed photo. That it stands in the ledger too makes a failure here bearable."""

@@ -10,13 +10,14 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.busy import is_at_work
 from daemon.held import is_held
 from daemon.intent import COLUMNS, Intent, intent_of
+from daemon.ledger_roots import LedgerRoots
 from daemon.photo import Identity, Outcome
 from daemon.schema import MIGRATIONS, TAKEN_BACK
 
@@ -33,14 +34,6 @@ _INSERT = (
 
 class LedgerError(PhototriageError):
     """The ledger cannot be used."""
-
-
-class Root(NamedTuple):
-    """An inbox or output as it was adopted: the id in its marker file, the mount point that it lay on, its path."""
-
-    marker: str
-    mount: Path
-    path: Path
 
 
 class Ledger:
@@ -60,6 +53,7 @@ class Ledger:
         try:
             self._open()
             self._reader = _connect(path)
+            self.roots = LedgerRoots(path)
         except BaseException as error:
             self._connection.close()
             if isinstance(error, sqlite3.Error):
@@ -138,17 +132,6 @@ class Ledger:
     def known(self, path: Path, identity: Identity) -> bool:
         """Tell whether a file of the inbox is to be left alone, as `is_held` does; from any one thread."""
         return is_held(self._reader, path, identity)
-
-    def root(self, role: str) -> Root | None:
-        """Return what is recorded of a root (`inbox`, `output`), or None if there is none yet."""
-        row = self._connection.execute("SELECT marker, mount, path FROM roots WHERE role = ?", (role,)).fetchone()
-        return Root(row[0], *(Path(os.fsdecode(path)) for path in row[1:])) if row else None
-
-    def record_root(self, role: str, path: Path, marker: str, mount: Path) -> None:
-        """Remember a root: its path, the id in its marker file, and the mount point that it lies on."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO roots VALUES (?, ?, ?, ?)", (role, os.fsencode(path), marker, os.fsencode(mount))
-        )
 
     def of_content(self, sha256: str) -> list[Intent]:
         """Return what was filed of photos of one content, the oldest first; it may lie elsewhere by now."""

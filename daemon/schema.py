@@ -70,6 +70,11 @@ MIGRATIONS = (
     ALTER TABLE photos ADD COLUMN mount BLOB;
     UPDATE photos SET by_rename = 1 WHERE state = 'intent';
     """,
+    # Ids of all folders that were ever adopted as inbox or output: cards that take turns as the inbox are known again.
+    """
+    CREATE TABLE markers (role TEXT NOT NULL, marker TEXT NOT NULL, PRIMARY KEY (role, marker)) STRICT;
+    INSERT INTO markers SELECT role, marker FROM roots;
+    """,
 )
 """Scripts; `PRAGMA user_version` counts those that a ledger has seen."""
 

@@ -3,13 +3,14 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from contract.errors import GpuError, PhototriageError
 from contract.text import printable
+from daemon.adopt import adopt, check_mounts
 from daemon.anew import start_anew
 from daemon.buckets import Buckets
 from daemon.classify import warm
@@ -38,8 +39,6 @@ from daemon.roots import (
     InboxLock,
     MountMissingError,
     RootError,
-    adopt_roots,
-    check_mounts,
     check_roots,
     lock_state,
     state_folder,
@@ -93,10 +92,11 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
         stack.enter_context(_said())
         if not _mounted(ledger, inbox, output, board, report, stopped, once=once):
             return
-        lock = stack.enter_context(closing(InboxLock(inbox)))
+        lock = stack.enter_context(closing(InboxLock(inbox, ledger.roots, report.say)))
         stack.enter_context(lock_state(state))
         keeper.listen(state)
-        adopt_roots(ledger, inbox, output)
+        lock.adopt()
+        adopt(ledger, "output", output, report.say)
         for root in roots:
             tidy(root, clock.wall_s())
         check_mode(Mode(settings.mode), inbox, output)
@@ -129,14 +129,14 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
 
 def _roots(settings: Settings) -> tuple[Path, Path]:
     """Check both roots; one whose mount is away, as the ledger remembers it, is missing and not wrong."""
-    try:
-        return check_roots(settings.inbox, settings.output)
-    except RootError:
-        file = state_folder(settings.inbox.resolve()) / "ledger.sqlite"
-        if file.exists():
-            with closing(Ledger(file)) as ledger:
-                check_mounts(ledger, settings.inbox.resolve(), settings.output.resolve())
-        raise
+    if settings.output.is_dir():
+        with suppress(RootError):
+            return check_roots(settings.inbox, settings.output)
+    file = state_folder(settings.inbox.resolve()) / "ledger.sqlite"
+    if file.exists():  # before a folder for the output is made on a bare mount point
+        with closing(Ledger(file)) as ledger:
+            check_mounts(ledger, settings.inbox.resolve(), settings.output.resolve())
+    return check_roots(settings.inbox, settings.output)
 
 
 def _mounted(
@@ -163,7 +163,7 @@ def _once_mounted(
         except MountMissingError as missing:
             if once:
                 raise
-            if not board.held:
+            if board.held != str(missing):
                 board.held = str(missing)
                 report.say(f"paused: {missing}")
                 notify(f"READY=1\nSTATUS={status_line(board.facts())}")

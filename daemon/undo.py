@@ -13,6 +13,7 @@ from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.text import printable
+from daemon.adopt import check_mounts
 from daemon.back import finish, take_back
 from daemon.back_plan import Step, plan
 from daemon.ledger import Ledger
@@ -20,7 +21,6 @@ from daemon.ledgers import one_ledger, reading, root_of
 from daemon.photo import Outcome
 from daemon.records import Record, Which, companions, select
 from daemon.recovery import Unseen, ignored
-from daemon.roots import check_mounts
 
 LOCK = "undo-lock"
 
@@ -97,7 +97,7 @@ def finish_at_start(ledger: Ledger, state: Path, now_s: float, unseen: Unseen = 
 
 
 def _check_roots(ledger: Ledger) -> None:
-    inbox, output = ledger.root("inbox"), ledger.root("output")
+    inbox, output = ledger.roots.get("inbox"), ledger.roots.get("output")
     if inbox is None or output is None:
         return  # a daemon never got so far: there is nothing to take back
     check_mounts(ledger, inbox.path, output.path)

@@ -8,9 +8,10 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 import phototriage
+from daemon.adopt import adopt
 from daemon.intent import Intent
 from daemon.photo import Mode, Outcome
-from daemon.roots import adopt_roots, state_folder
+from daemon.roots import state_folder
 from tests.daemon.support import digest, identity_of, opened_ledger, plain, roots, write
 
 FOLDERS = {Outcome.REVIEW: "_review", Outcome.FAILED: "_failed"}
@@ -37,7 +38,8 @@ class House:
         self.output = output or inside
         self.path = state_folder(self.inbox) / "ledger.sqlite"
         with opened_ledger(self.path) as ledger:
-            adopt_roots(ledger, self.inbox, self.output)
+            adopt(ledger, "inbox", self.inbox)
+            adopt(ledger, "output", self.output)
 
     def file(
         self, name: str, at_s: float = 1.0, label: str = "sea", outcome: Outcome = Outcome.FILED, **more: object

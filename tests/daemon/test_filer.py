@@ -12,9 +12,10 @@ import pytest
 
 from contract.errors import PhotoError, Reason
 from daemon import filing, why
-from daemon.filer import OUTPUT_AWAY, Filer, Rules
+from daemon.filer import Filer, Rules
 from daemon.intent import Intent
 from daemon.ledger import Ledger
+from daemon.marker import OUTPUT_AWAY
 from daemon.photo import Outcome, Photo
 from daemon.scan import MARKER
 from tests.colour_model import LABELS

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from daemon import ledger as ledger_module
-from daemon.ledger import Intent, Ledger, LedgerError, Root
+from daemon.ledger import Intent, Ledger, LedgerError
+from daemon.ledger_roots import Root
 from daemon.photo import Identity, Mode, Outcome
 from daemon.roots import lock_state
 from daemon.schema import MIGRATIONS
@@ -65,9 +66,9 @@ def test_numbers_and_names_that_fit_no_column_of_their_kind_come_back_as_they_we
         (back,) = ledger.open_intents().values()
         assert ledger.open_undoes() == {}
         assert (back.source, back.destination.name, back.identity) == (RAW, "x\n'; DROP TABLE photos; --", HUGE)
-        ledger.record_root("inbox", RAW, "id", RAW.parent)
-        assert ledger.root("inbox") == Root("id", RAW.parent, RAW)
-        assert ledger.root("output") is None
+        ledger.roots.record("inbox", Root("id", RAW.parent, RAW))
+        assert ledger.roots.get("inbox") == Root("id", RAW.parent, RAW)
+        assert ledger.roots.get("output") is None
     assert rows(tmp_path / "l", "id, source, label") == [(row, os.fsencode(RAW), "red")]
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from daemon import filer as filer_module
 from daemon.cores import usable_cores
-from daemon.filer import OUTPUT_AWAY, Filer
+from daemon.filer import Filer
+from daemon.marker import OUTPUT_AWAY
 from daemon.pause import Pause, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
 from daemon.pipeline import FILE_TOGETHER

@@ -13,6 +13,7 @@ from daemon.back_plan import ORIGINAL_GONE
 from daemon.filing import temporary_beside
 from daemon.intent import Intent
 from daemon.ledger import Ledger
+from daemon.ledger_roots import Root
 from daemon.ledgers import reading
 from daemon.photo import Mode, Outcome
 from daemon.records import Which
@@ -587,7 +588,7 @@ def test_what_a_kill_interrupted_stays_open_while_the_output_is_away(house: Hous
     house.file("b.jpg")
     with opened_ledger(house.path) as ledger:
         begin(house, ledger)
-        ledger.record_root("output", house.output, "1", tmp_path / "disk")
+        ledger.roots.record("output", Root("1", tmp_path / "disk", house.output))
         house.output.rename(tmp_path / "away")
         (tmp_path / "disk").mkdir()
         result = ask("undo", "--last", "2")
