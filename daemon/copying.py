@@ -11,6 +11,7 @@ from daemon.extents import CHUNK_BYTES, extents
 from daemon.losses import Loss
 from daemon.metadata import carry_over
 from daemon.photo import Identity
+from daemon.space import free_bytes
 
 MOST_SPARED_BYTES = 64 << 20
 SMALL_BYTES = 32 << 20
@@ -70,9 +71,8 @@ def _check_room(reader: int, writer: int, size: int) -> None:
 
     Otherwise a file that does not fit would fill the disk at each try, and take the space from all who write there.
     """
-    space = os.fstatvfs(writer)
-    free = space.f_bavail * space.f_frsize
-    if free == 0:  # many a share says so and means that it does not know; on a full disk the first write fails
+    free = free_bytes(writer)
+    if free is None:  # should the disk be full, the first write fails
         return
     needed = sum(end - start for start, end in extents(reader, size))
     if needed < size and not _keeps_holes(writer):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 from contract.text import printable
 from daemon.losses import Loss
+from daemon.space import free_bytes
 
 SAME_TIME_NS = 2_000_000_000
 """A copy's time may differ by so much from its original's: cards and sticks keep it to two seconds."""
@@ -109,8 +110,7 @@ def _carry_attribute(source: int, copy: int, name: str) -> bool:
 
 
 def _is_full(copy: int) -> bool:
-    space = os.fstatvfs(copy)
-    return space.f_bavail * space.f_frsize < 2 * _LARGEST_ATTRIBUTE
+    return (free_bytes(copy) or 0) < 2 * _LARGEST_ATTRIBUTE
 
 
 def _carry_access(source: int, copy: int, was: os.stat_result) -> Iterator[Loss]:

@@ -425,6 +425,17 @@ def test_what_does_not_fit_is_not_begun_and_holds_up_no_smaller_photo(
     assert list(tree(inbox)) == ["large.jpg"]
 
 
+def test_a_share_that_does_not_know_what_is_free_is_tried(
+    source: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(os, "fstatvfs", unknown)
+    assert copied(source, elsewhere / "a.jpg") == {}
+    assert (elsewhere / "a.jpg").read_bytes() == PHOTO
+
+
 @pytest.mark.system(*TOOLS, "mount", "umount", root=True)
 def test_where_it_cannot_be_seen_that_holes_are_kept_a_file_of_holes_needs_its_whole_size(
     source: Path, tmp_path: Path
