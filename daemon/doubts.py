@@ -8,6 +8,7 @@ places have been seen. Its photo waits; all others are filed.
 from pathlib import Path
 
 from contract.text import printable
+from daemon.blocked import Blocked
 from daemon.clock import Clock
 from daemon.intent import Intent
 from daemon.photo import Identity, Outcome, Photo
@@ -55,9 +56,18 @@ class Doubts:
             return intent
         return self._waiting.get(photo.identity)
 
-    def told(self) -> list[tuple[Path, str]]:
-        """Return by destination what cannot be seen and why; another thread may ask."""
-        return [(intent.destination, reason) for intent, reason in list(self._open.values())]
+    def holds_up(self, photo: Photo) -> bool:
+        """Let a photo wait if it has an open intent."""
+        intent = self.of(photo)
+        if intent is None:
+            return False
+        photo.destination, photo.outcome = None, Outcome.AGAIN
+        photo.reason, photo.place = "whether it was moved cannot be seen now", str(intent.destination)
+        return True
+
+    def told(self) -> list[Blocked]:
+        """Return what cannot be seen and why; another thread may ask."""
+        return [Blocked(str(intent.destination), 1, reason) for intent, reason in list(self._open.values())]
 
     def was_done(self, row: int, intent: Intent, error: OSError, owed: Owed) -> bool:
         """Tell whether the move that failed was done after all; what can be told of it is put into `owed`.

@@ -18,7 +18,13 @@ from daemon.losses import Losses
 from daemon.marker import OutputMarker
 from daemon.modes import place, why_not
 from daemon.open_writers import HELD, OpenWriterError
-from daemon.pause import Pause, trouble_of_all
+from daemon.pause import (
+    FAILING,
+    LONGEST_OF_FAILING_S,
+    LONGEST_S,
+    Pause,
+    trouble_of_all,
+)
 from daemon.photo import Mode, Outcome, Photo
 from daemon.plan import Planner
 from daemon.rules import Rules, intent_for, judge
@@ -65,6 +71,8 @@ class Filer:
         self._companions = Companions()
         self._behind: list[Photo] = []
         self._taken: set[str] = set()
+        self._troubles: dict[tuple[type[OSError], int | None], str] = {}
+        self.doubtful = self._doubts.told
 
     def file(self, photos: list[Photo]) -> None:
         """Judge a batch and move what is to be moved; afterwards each photo's `outcome` says what became of it."""
@@ -77,6 +85,7 @@ class Filer:
                 self._companions.wait(part)
         waiting = [photo for photo in photos if photo.folder]
         self._taken.clear()
+        self._troubles.clear()
         while waiting:  # again for those whose name was taken by somebody else meanwhile, or refused
             waiting = self._attempt(waiting)
         self._follow([part for part in parts if part.follows is None and self._doubts.of(part) is None])
@@ -113,11 +122,7 @@ class Filer:
 
     def _without_doubtful(self, photos: list[Photo]) -> list[Photo]:
         """Let photos wait of which it cannot be seen yet whether they were moved."""
-        open_ = {id(photo) for photo in photos if self._doubts.of(photo)}
-        for photo in photos:
-            if id(photo) in open_:
-                photo.outcome, photo.reason = Outcome.AGAIN, "whether it was moved cannot be seen now"
-        return [photo for photo in photos if id(photo) not in open_] if open_ else photos
+        return [photo for photo in photos if not self._doubts.holds_up(photo)]
 
     def _follow(self, parts: list[Photo]) -> None:
         """File companions that come later than their photo; those whose photo has not come wait for it."""
@@ -222,10 +227,14 @@ class Filer:
 
     def _postpone(self, photo: Photo, error: OSError, reason: str) -> None:
         """Let a photo stay for now because of what the kernel said about it, or about all."""
-        trouble = trouble_of_all(error, photo, self._output, self._rules.mode)
+        kind = (type(error), error.errno)
+        if kind not in self._troubles:  # asked once a batch
+            self._troubles[kind] = trouble_of_all(error, photo, self._output, self._rules.mode)
+        trouble = self._troubles[kind]
         if trouble:
-            self.pause.begin(trouble)
+            self.pause.begin(trouble, LONGEST_OF_FAILING_S if error.errno in FAILING else LONGEST_S)
         photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, trouble or reason
+        photo.place = "" if trouble else photo.folder
 
     def _explain(self, photo: Photo, target: Path) -> None:
         """Put the reason beside a failed photo. That it stands in the ledger too makes a failure here bearable."""

@@ -42,6 +42,9 @@ class Intake:
 
     Attributes:
         overflows: how often the kernel dropped hints.
+        troubles: returns what is the matter with the inbox now, by topic; any thread may call these three.
+        held_open: returns the files that programs hold open for writing, and since when that is known.
+        blocked: returns the places that cannot be used, and how many photos wait for each.
     """
 
     def __init__(
@@ -68,6 +71,8 @@ class Intake:
         self._lookout = Lookout(sieve, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check)
         self._woken = False
         self.overflows = 0
+        self.troubles, self.blocked = self._lookout.troubles, self._retries.blocked
+        self.held_open = self._settler.held_s
 
     # Other threads may call these.
 
@@ -91,14 +96,6 @@ class Intake:
     def give_back(self, photos: list[Photo]) -> None:
         """Take photos back whose way is over, however it ended."""
         self._notes.put(photos)
-
-    def troubles(self) -> dict[str, str]:
-        """Return what is the matter with the inbox now, by topic."""
-        return self._lookout.troubles()
-
-    def held_open(self) -> dict[Path, float]:
-        """Return the files that programs hold open for writing, and since when that is known."""
-        return self._settler.held_s()
 
     def waiting(self, under_way: list[float]) -> Waiting:
         """Return what waits in the inbox.
@@ -152,12 +149,14 @@ class Intake:
         due_s = self._settler.next_due_s()
         if due_s is not None:
             times_s.append(due_s)
+        if self._waiting() < MAX_WAITING:
+            times_s.append(self._retries.due_s())
         if room > 0 and self._waiting() < MAX_WAITING and (self._lookout.under_way() or self._wants_scan()):
             times_s.append(self._lookout.due_s(now_s))
         return max(0.0, min(times_s) - now_s)
 
     def _wants_scan(self) -> bool:
-        return self._watch or self._lookout.scans == 0 or self._retries.pending()
+        return self._watch or self._lookout.scans == 0
 
     def _wait(self, seconds: float) -> None:
         try:
@@ -170,6 +169,10 @@ class Intake:
             self._take(self._notes.get())
         self._take_names()
         now_s = self._clock.monotonic_s()
+        for path in self._retries.due(now_s, MAX_WAITING - self._waiting()):
+            self._notice(path, Sign.FOUND)
+            if path not in self._under_way and look_at(path) is None:
+                self._retries.forget(path, now_s)
         for path in self._settler.due(now_s):
             self._look(path, now_s)
 
@@ -227,9 +230,7 @@ class Intake:
 
     def _take_back(self, photo: Photo) -> None:
         sign = self._under_way.pop(photo.path, None)
-        again_s = self._retries.take_back(photo, self._clock.monotonic_s())
-        if again_s is not None:
-            self._lookout.ask_by(again_s)
+        self._retries.take_back(photo, self._clock.monotonic_s())
         self._lookout.staying.came_back(photo)
         if sign is not None:
             self._notice(photo.path, sign)

@@ -89,10 +89,6 @@ class Lookout:
         """Scan as soon as may be; any thread may call this."""
         self._at_once = True
 
-    def ask_by(self, time_s: float) -> None:
-        """Begin the next scan at that time of the monotonic clock, if not before."""
-        self._next_s = min(self._next_s, time_s)
-
     def is_held(self, path: Path, relpath: Path) -> bool:
         """Tell whether a program holds a file open for writing, as far as is known.
 

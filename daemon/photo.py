@@ -98,6 +98,7 @@ class Photo:
         follows: the photo whose companion this is, where it is filed now.
         follows_row: of that photo in the ledger, if it was filed before.
         outcome: how its way ended.
+        place: what of the output it waits for, as that cannot be used now; empty if it does not wait, or all do.
         plainness: how plain its name has to be where it goes, as a plainer one was refused.
         tries: how often a name was said to be taken that was found free.
         stays: whether its original stays in the inbox though it is filed, as a copy or link.
@@ -130,6 +131,7 @@ class Photo:
     follows: Path | None = None
     follows_row: int | None = None
     outcome: Outcome = Outcome.AGAIN
+    place: str = ""
     plainness: int = 0
     tries: int = 0
     stays: bool = False

@@ -21,6 +21,7 @@ from contract.errors import GpuError, GpuMemoryError
 from contract.geometry import Geometry
 from daemon.answers import Answers, is_unjudged
 from daemon.aside import Aside
+from daemon.blocked import merged
 from daemon.buckets import BUCKETS, Buckets
 from daemon.classify import classify
 from daemon.clock import Clock
@@ -32,6 +33,7 @@ from daemon.intake import Intake
 from daemon.line import Gathering, Line, Plain
 from daemon.models.serving import Holder, by_model, stamp
 from daemon.photo import Photo
+from daemon.remembered import Remembered
 from daemon.stage import Stage
 from daemon.vitals.board import Board, Waiting
 
@@ -79,19 +81,16 @@ class Pipeline:
         gpu_lost: Callable[[GpuError, bool], None] | None = None,
         crew: Crew | None = None,
     ) -> None:
-        self._intake = intake
-        self._models = models
-        self._filer = filer
-        self._guard = guard
+        self._intake, self._filer = intake, filer
+        self._models, self._guard = models, guard
         self._clock = clock
         self._cores = cores
         self._done = done
-        self._look = look
-        self._buckets = buckets or Buckets(clock)
+        self._look, self._buckets = look, buckets or Buckets(clock)
         self._gpu_lost = gpu_lost
         self._crew = crew
         self._classified = False
-        self._answers = Answers()
+        self._answers, self._remembered = Answers(), Remembered()
         # Enough for the readers, while as many as are filed together are gathered, and others are filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
         self._unread = Plain(most=1)
@@ -104,6 +103,7 @@ class Pipeline:
         self._board.waiting, self._board.paused = self._waiting, lambda: filer.pause.reason
         self._board.troubles, self._board.overflows = intake.troubles, lambda: intake.overflows
         self._board.held_open = intake.held_open
+        self._board.blocked = lambda: merged(filer.doubtful(), intake.blocked())
 
     def stop(self) -> None:
         """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""
@@ -169,7 +169,8 @@ class Pipeline:
         for photo in photos:
             stamp(photo, serving)
             photo.times_ms["wait"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
-            decode(photo, serving.model.contract.geometry, self._clock.wall_s(), self._guard)
+            if not self._remembered.recall(photo):
+                decode(photo, serving.model.contract.geometry, self._clock.wall_s(), self._guard)
         if serving.model.provider != "cuda":
             self._infer(photos)
 
@@ -205,6 +206,7 @@ class Pipeline:
         now_s = self._clock.monotonic_s()
         for photo in photos:
             photo.times_ms["total"] = 1e3 * (now_s - photo.noticed_s)
+        self._remembered.keep(photos)
         self._board.done(photos)
         self._done(photos)
         self._leave(photos)  # before the note that wakes the intake: it would go back to sleep without room

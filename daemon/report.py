@@ -143,14 +143,15 @@ class Report:
                 return f"{name} -> {self._where(photo)}"
             case Outcome.LEFT:
                 return f"{name} stays in the inbox: {photo.reason}"
-            case Outcome.AGAIN if photo.waited_s == 0.0 and (photo.fault is not None or photo.reason == HELD):
+            case Outcome.AGAIN if photo.waited_s == 0.0 and _is_its_own(photo):
                 return f"{name} stays in the inbox for now: {photo.reason}"
-            case Outcome.AGAIN if photo.fault is None and photo.reason != HELD and self._is_new(_obstacle(photo)):
+            case Outcome.AGAIN if not _is_its_own(photo) and self._is_new(photo):
                 return f"{name} stays in the inbox for now, as will others: {photo.reason}"
         return ""
 
-    def _is_new(self, obstacle: str) -> bool:
+    def _is_new(self, photo: Photo) -> bool:
         """Tell whether what is in the way has not been said yet; it is counted from then on."""
+        obstacle = photo.reason.replace(printable(photo.path.name), "")
         self._obstacles[obstacle] += 1
         return self._obstacles[obstacle] == 1
 
@@ -180,6 +181,11 @@ class Report:
             self._places[folder] = printable(os.path.relpath(folder, self._output))
         place = self._places[folder]
         return place if name == photo.path.name else f"{place}/{printable(name)}"
+
+
+def _is_its_own(photo: Photo) -> bool:
+    """Tell whether a photo stays for what is the matter with itself; one on its way to `_failed` has that behind it."""
+    return photo.reason == HELD or (photo.fault is not None and not photo.folder)
 
 
 def _took_ms(photo: Photo) -> float:
@@ -212,10 +218,6 @@ def counted(counts: Mapping[str, int]) -> str:
     """Say how many went where: the classes, then `_review` and its like, then what did not move; `-` for nothing."""
     order = sorted(counts, key=lambda name: (name in _NOT_MOVED, name.startswith("_"), name))
     return ", ".join(f"{printable(name)} {counts[name]}" for name in order if counts[name]) or "-"
-
-
-def _obstacle(photo: Photo) -> str:
-    return photo.reason.replace(printable(photo.path.name), "")
 
 
 def _repeated(obstacle: str, count: int) -> Line:

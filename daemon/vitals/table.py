@@ -23,6 +23,8 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "filed", _filed(facts)
     yield "waiting", _waiting(facts)
     yield "held open", _held_open(facts.get("held_open"))
+    for one in facts.get("blocked", {}).get("places", ()):
+        yield "blocked", f"{one['photos']:,} for {one['place']}: {one['reason']}"
     yield "speed", _speed(facts)
     yield "failed", _sum(facts["outcomes"].get("failed", 0), facts.get("failures", {}))
     for outcome, name in (("review", "for review"), ("duplicate", "duplicates"), ("left", "left alone")):

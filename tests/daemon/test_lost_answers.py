@@ -174,7 +174,7 @@ def test_an_open_intent_is_looked_at_ever_more_rarely_and_holds_up_its_own_file_
         clock.now_s = 1_000.0 + second
         doubts.add(1, its, OSError(errno.EIO, "Input/output error"))
         doubts.clear(owed)
-        if "Too many levels" in doubts.told()[0][1]:
+        if "Too many levels" in doubts.told()[0].reason:
             looks.append(second)
     assert looks == [0, 1, 3, 7, 15, 30, 60, 120, 240, 540, 840]
     assert doubts.of(photo) == its

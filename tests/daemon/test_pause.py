@@ -19,7 +19,9 @@ from daemon.scan import MARKER
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import (
     HandClock,
+    command,
     daemon,
+    environment,
     identity,
     model_file,
     opened_ledger,
@@ -29,6 +31,7 @@ from tests.daemon.support import (
     scored,
     tree,
     unique,
+    wait_until,
     write,
 )
 
@@ -178,3 +181,25 @@ def test_a_daemon_whose_output_is_full_or_read_only_waits_and_files_all_when_it_
     assert sum("filing goes on" in line for line in one.errors) == 1
     assert sorted(path.name for path in (output / "red").iterdir()) == ["0.jpg", "1.jpg", "2.jpg"]
     assert tree(inbox) == {}
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_a_pause_that_begins_with_a_damaged_photo_is_said_too(tmp_path: Path, small_disk: Path) -> None:
+    inbox, output = tmp_path / "in", small_disk / "out"
+    inbox.mkdir()
+    options = ("--inbox", inbox, "--output", output, "--model", model_file(tmp_path), "--give-up-after", "1")
+    words = command("watch", *options)
+    running = subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        wait_until(lambda: (output / ".phototriage").exists(), "its start")
+        write(small_disk / "filler", bytes(900 << 10))
+        write(inbox / "broken.jpg", plain("red")[:200] + bytes(400 << 10))
+        assert running.stdout is not None
+        said = ""
+        while "broken.jpg" not in said or "growing" in said:
+            said = running.stdout.readline()
+            assert said, "it ended"
+        assert said.startswith("broken.jpg stays in the inbox for now, as will others: the output ")
+    finally:
+        running.kill()
+        running.communicate()
