@@ -287,6 +287,36 @@ def test_of_too_many_lines_that_matter_the_newest_are_kept(monkeypatch: pytest.M
     assert got[41:] == ["[149 missing]", *(str(number) for number in range(190, 200))]
 
 
+def test_once_lines_were_left_out_none_is_taken_before_half_the_room_is_free_or_there_would_be_many_gaps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outlet, "MOST_BYTES", 16_000)
+    monkeypatch.setattr(outlet, "SPARE_BYTES", 1_000)
+    reads, writes = narrow_pipe()
+    one = opened(writes)
+    one.put(lines(full(one), 200))  # of which 150 fit
+    os.read(reads, 4_000)
+    wait_until(lambda: one._bytes < 15_000, "the thread, which goes on")
+    one.put(lines(200, 201))
+    with reader(reads) as got:
+        assert one.close() == 0
+    assert got[-2:] == [str(41 + 150 - 1), "[10 missing]"]
+
+
+def test_a_few_bytes_that_are_read_are_a_sign_of_life() -> None:
+    reads, writes = narrow_pipe()
+    one = opened(writes, patience_s=10.0)
+    full(one)
+    assert one._reads_on(0.0)
+    os.read(reads, 7)
+    assert one._reads_on(11.0)
+    assert one._reads_on(20.0)
+    assert not one._reads_on(22.0)
+    with reader(reads):
+        wait_until(lambda: one.flush() == 0, "the reader")
+        one.close()
+
+
 def test_a_reader_that_is_waited_for_gets_every_line_however_slow_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlet, "MOST_BYTES", 2_000)
     monkeypatch.setattr(outlet, "SPARE_BYTES", 100)
