@@ -11,7 +11,7 @@ from daemon.debts import Debts
 from daemon.doubts import Doubts
 from daemon.filing import TRIES_OF_A_NAME, SourceChangedError
 from daemon.intent import Intent
-from daemon.late import find_photo, stay
+from daemon.late import Behind, find_photo, stay
 from daemon.ledger import Ledger
 from daemon.limits import MAX_PLAINNESS, REFUSED
 from daemon.losses import Losses
@@ -69,7 +69,7 @@ class Filer:
             output, ledger, rules.layout, set_aside=rules.set_aside, made=self._debts.syncs.owe_folder
         )
         self._companions = Companions()
-        self._behind: list[Photo] = []
+        self._behind = Behind(clock)
         self._taken: set[str] = set()
         self._troubles: dict[tuple[type[OSError], int | None], str] = {}
         self.doubtful = self._doubts.told
@@ -79,16 +79,18 @@ class Filer:
         started_s = self._clock.monotonic_s()
         for photo in photos:
             judge(photo, photo.rules or self._rules)
-        parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
-        for part in parts:
-            if self._doubts.of(part) is None:
-                self._companions.wait(part)
-        waiting = [photo for photo in photos if photo.folder]
         self._taken.clear()
         self._troubles.clear()
+        if self._doubts.told():
+            self._attempt([])  # which looks at them again
+        parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
+        parts = [part for part in parts if not self._doubts.holds_up(part)]
+        for part in parts:
+            self._companions.wait(part)
+        waiting = [photo for photo in photos if photo.folder]
         while waiting:  # again for those whose name was taken by somebody else meanwhile, or refused
             waiting = self._attempt(waiting)
-        self._follow([part for part in parts if part.follows is None and self._doubts.of(part) is None])
+        self._follow([part for part in parts if part.follows is None])
         took_ms = 1e3 * (self._clock.monotonic_s() - started_s)
         for photo in photos:
             photo.times_ms["file"] = took_ms
@@ -128,18 +130,12 @@ class Filer:
         """File companions that come later than their photo; those whose photo has not come wait for it."""
         late, now_s = [], self._clock.wall_s()
         with suppress(sqlite3.Error):  # nothing can be found or filed now: they wait
-            late = [
-                part
-                for part in (*self._behind, *parts)
-                if find_photo(part, self._ledger, self._output, self._rules, now_s)
-            ]
-        self._behind = [part for part in self._behind if part not in late]
+            coming = (*self._behind.due(), *parts)
+            late = [part for part in coming if find_photo(part, self._ledger, self._output, self._rules, now_s)]
         self._carry_out(late)
         for part in late:
             self._companions.leave(part)
-            if part.destination is None and part.outcome is not Outcome.GONE:
-                stay(part)
-                self._behind.append(part)
+        self._behind.tried(late)
 
     def _carry_out(self, planned: list[Photo]) -> None:
         """Take photos that have a destination, and what travels with them, through the protocol."""
@@ -216,7 +212,7 @@ class Filer:
         for part in left:
             if part.outcome is not Outcome.GONE:
                 stay(part)
-                (self._companions.wait if photo.destination is None else self._behind.append)(part)
+                (self._companions.wait if photo.destination is None else self._behind.add)(part)
         photo.companions = [part for part in photo.companions if part not in left]
 
     def _hold_up(self, photos: list[Photo], reason: str) -> None:

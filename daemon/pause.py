@@ -92,7 +92,7 @@ def _fault_of(output: Path) -> OSError | None:
     names = [output / f"{MARKER}.{uuid.uuid4().hex}.part" for _ in range(2)]
     try:
         with names[0].open("xb") as file:
-            file.write(b"\n")
+            file.write(b"{")  # as a marker begins, so that the rest of a probe that was cut off is removed
             file.flush()
             os.fsync(file.fileno())
         rename_noreplace(*names)

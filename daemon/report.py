@@ -13,7 +13,7 @@ from typing import Any
 
 from contract.text import printable
 from daemon.companions import MAX_WAITING, is_companion
-from daemon.open_writers import HELD
+from daemon.obstacles import Obstacles, is_its_own
 from daemon.photo import Outcome, Photo
 from daemon.progress import progress_bar
 from daemon.scan import scan
@@ -43,7 +43,7 @@ class Report:
         self._as_json = as_json
         self._quiet = quiet
         self._lock = threading.Lock()
-        self._obstacles: Counter[str] = Counter()
+        self._obstacles = Obstacles()
         self._places: dict[str, str] = {}
         self._started_s = time.monotonic()
         self._advance: Callable[[], None] = _nothing
@@ -77,8 +77,9 @@ class Report:
                 self._count(photo)
                 if photo.outcome is not Outcome.AGAIN:  # that one will come by once more
                     self._advance()
-            if self._obstacles and photo.outcome in _MOVED and photo.follows is None:
-                lines += self._relief()
+            if photo.outcome in _MOVED and photo.follows is None:
+                over = self._obstacles.over(photo)
+                lines += [] if self._as_json else [_repeated(obstacle, count) for obstacle, count in over]
             if self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW):
                 continue
             sentence = "" if self._as_json else self._sentence(photo)
@@ -143,24 +144,11 @@ class Report:
                 return f"{name} -> {self._where(photo)}"
             case Outcome.LEFT:
                 return f"{name} stays in the inbox: {photo.reason}"
-            case Outcome.AGAIN if photo.waited_s == 0.0 and _is_its_own(photo):
+            case Outcome.AGAIN if photo.waited_s == 0.0 and is_its_own(photo):
                 return f"{name} stays in the inbox for now: {photo.reason}"
-            case Outcome.AGAIN if not _is_its_own(photo) and self._is_new(photo):
+            case Outcome.AGAIN if not is_its_own(photo) and self._obstacles.is_new(photo):
                 return f"{name} stays in the inbox for now, as will others: {photo.reason}"
         return ""
-
-    def _is_new(self, photo: Photo) -> bool:
-        """Tell whether what is in the way has not been said yet; it is counted from then on."""
-        obstacle = photo.reason.replace(printable(photo.path.name), "")
-        self._obstacles[obstacle] += 1
-        return self._obstacles[obstacle] == 1
-
-    def _relief(self) -> list[Line]:
-        """Return the counts of what was in the way, now that a photo was filed."""
-        with self._lock:
-            obstacles, self._obstacles = self._obstacles, Counter()
-        said = [(obstacle, count - 1) for obstacle, count in obstacles.items() if count > 1]
-        return [] if self._as_json else [_repeated(obstacle, count) for obstacle, count in said]
 
     def _where(self, photo: Photo) -> str:
         place = self._place(photo)
@@ -181,11 +169,6 @@ class Report:
             self._places[folder] = printable(os.path.relpath(folder, self._output))
         place = self._places[folder]
         return place if name == photo.path.name else f"{place}/{printable(name)}"
-
-
-def _is_its_own(photo: Photo) -> bool:
-    """Tell whether a photo stays for what is the matter with itself; one on its way to `_failed` has that behind it."""
-    return photo.reason == HELD or (photo.fault is not None and not photo.folder)
 
 
 def _took_ms(photo: Photo) -> float:

@@ -203,13 +203,14 @@ def test_a_companion_that_was_seen_before_is_not_forgotten_when_its_photo_or_its
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return place(mode, source, *rest)
 
-    photo = scored(write(inbox / "a.jpg", plain("red")))
-    with opened_filer(output, tmp_path / "l") as filer:
+    photo, clock = scored(write(inbox / "a.jpg", plain("red"))), HandClock()
+    with opened_filer(output, tmp_path / "l", clock) as filer:
         filer.file([part(inbox / "a.xmp")])
         with monkeypatch.context() as broken:
             broken.setattr(filer_module, "place", place_others)
             filer.file([photo])
         assert (inbox / "a.xmp").exists()
+        clock.turn(1.0)
         filer.file([photo] if failing == "a.jpg" else [])
     assert names(output / "red") == ["a.jpg", "a.xmp"]
     assert names(inbox) == []
@@ -326,3 +327,26 @@ def test_a_daemon_files_a_sidecar_that_comes_after_its_photo(tmp_path: Path) -> 
         assert one.stop() == 0
     assert json.loads(json.dumps(event))["destination"] == str(output / "red" / "a.jpg.xmp")
     assert names(output) == ["red/a.jpg", "red/a.jpg.xmp"]
+
+
+def test_a_companion_that_can_never_follow_is_tried_ever_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox, output = roots(tmp_path)
+    clock, tries = HandClock(), list[float]()
+
+    def refused(mode: Mode, source: Path, *rest: Any) -> Any:
+        if source.suffix == ".xmp":
+            tries.append(clock.now_s - 1_000.0)
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return place(mode, source, *rest)
+
+    monkeypatch.setattr("daemon.filer.place", refused)
+    with opened_filer(output, tmp_path / "l", clock) as filer:
+        filer.file([scored(write(inbox / "a.jpg", plain("red")))])
+        late = part(inbox / "a.xmp")
+        for second in range(60):
+            clock.now_s = 1_000.0 + second
+            filer.file([late] if second == 0 else [])
+    assert tries == [0.0, 1.0, 3.0, 7.0, 15.0, 30.0]
+    assert (inbox / "a.xmp").exists()

@@ -138,3 +138,20 @@ def test_the_memory_of_what_waits_has_an_end(tmp_path: Path, monkeypatch: pytest
     with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
         report.photos([again(tmp_path, f"{number}.jpg") for number in range(5)])
         assert len(report.waiting) == 2
+
+
+def test_what_blocks_one_place_is_said_once_while_others_are_filed_and_again_when_it_comes_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
+        for number in range(3):
+            blocked = again(tmp_path / "in", f"{number}.jpg")
+            blocked.place = blocked.folder = "sea"
+            report.photos([blocked, filed(tmp_path)])
+        there = filed(tmp_path)
+        there.folder = "sea"
+        report.photos([there, blocked])
+    assert capfd.readouterr().out.splitlines() == [
+        "0.jpg stays in the inbox for now, as will others: no room for 0.jpg",
+        "2.jpg stays in the inbox for now, as will others: no room for 2.jpg",
+    ]
