@@ -50,8 +50,10 @@ def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox:
         for path, sync in unsynced.items():
             with suppress(FileNotFoundError):  # its owner took it further
                 sync(path)
-        _conclude(ledger, outcomes, now_s)
+        # Before the outcome, for it changes the file once more. The originals are gone for good by now, so that a kill
+        # between the two leaves nothing that needs a proof.
         remove_hidden_names(step.intent for group in some for step in group if step.intent and not step.reason)
+        _conclude(ledger, outcomes, now_s)
         yield from some
 
 
@@ -74,6 +76,7 @@ def finish(ledger: Ledger, now_s: float, unseen: Unseen = ignored) -> int:
     for row, was in originals.items():
         if row in outcomes and outcomes[row] is None:
             _write_note(was)  # it had been taken away already
+    remove_hidden_names(begun[row] for row, outcome in outcomes.items() if outcome is not None)
     if outcomes:
         _conclude(ledger, outcomes, now_s)
     remove_hidden_names(ledger.concluded_last())

@@ -23,6 +23,7 @@ from daemon.cores import usable_cores
 from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 from daemon.decode import decode
 from daemon.guard import Guard
+from daemon.held import UNCHANGED
 from daemon.layout import Layout, check_layout
 from daemon.ledger import Ledger
 from daemon.ledgers import LEDGER, reading
@@ -131,6 +132,12 @@ def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules) -> No
     companions = Companions()
     for photo in photos:
         judge(photo, rules)
+    held = ledger.unchanged(photos, Clock().monotonic_s(), Clock().wall_s())
+    for photo in held:
+        photo.outcome, photo.folder, photo.stays, photo.reason = Outcome.LEFT, "", True, UNCHANGED
+    for photo in photos:
+        if photo.stays:
+            continue
         if photo.outcome is Outcome.LEFT and is_companion(photo.path):
             photo.reason = WAITS
             companions.wait(photo)

@@ -10,6 +10,7 @@ from daemon.companions import Companions, is_companion
 from daemon.debts import Debts
 from daemon.doubts import Doubts
 from daemon.filing import TRIES_OF_A_NAME, SourceChangedError
+from daemon.held import UNCHANGED
 from daemon.intent import Intent
 from daemon.late import Behind, find_photo, stay
 from daemon.ledger import Ledger
@@ -28,7 +29,7 @@ from daemon.pause import (
 from daemon.photo import Mode, Outcome, Photo
 from daemon.plan import Planner
 from daemon.rules import Rules, intent_for, judge
-from daemon.why import write_why
+from daemon.why import try_to_write_why
 
 __all__ = ["Filer", "Rules"]
 
@@ -84,7 +85,7 @@ class Filer:
         if self._doubts.told():
             self._attempt([])  # which looks at them again
         parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
-        parts = [part for part in parts if not self._doubts.holds_up(part)]
+        parts = self._without_held([part for part in parts if not self._doubts.holds_up(part)])
         for part in parts:
             self._companions.wait(part)
         waiting = [photo for photo in photos if photo.folder]
@@ -106,7 +107,7 @@ class Filer:
             self._hold_up(photos, obstacle)
             return []
         self._debts.copied += self._doubts.clear(self._debts.outcomes)
-        photos = self._without_doubtful(photos)
+        photos = self._without_held(self._without_doubtful(photos))
         try:
             planned, later, obstacles = self._planner.plan(photos, self._companions, self._taken)
         except sqlite3.Error as error:
@@ -121,6 +122,17 @@ class Filer:
             self._look_after_parts(photo)
         taken = [photo for photo in planned if photo.destination is None]
         return later + [photo for photo in taken if photo.outcome not in (Outcome.AGAIN, Outcome.GONE)]
+
+    def _without_held(self, photos: list[Photo]) -> list[Photo]:
+        """Let files stay that were filed or taken back before, and were read to see whether they have changed since."""
+        try:
+            held = self._ledger.unchanged(photos, self._clock.monotonic_s(), self._clock.wall_s())
+        except sqlite3.Error as error:
+            self._hold_up(photos, f"the ledger cannot be read ({error})")
+            return []
+        for photo in held:
+            photo.outcome, photo.stays, photo.reason = Outcome.LEFT, True, UNCHANGED
+        return [photo for photo in photos if not photo.stays]
 
     def _without_doubtful(self, photos: list[Photo]) -> list[Photo]:
         """Let photos wait of which it cannot be seen yet whether they were moved."""
@@ -192,7 +204,7 @@ class Filer:
         photo.stays = mode is not Mode.MOVE
         self._debts.placed(photo.path, target, mode)
         if photo.outcome is Outcome.FAILED and photo.follows is None:
-            self._explain(photo, target)
+            photo.reason += try_to_write_why(target, photo.path.name, photo.reason)
         self._debts.outcomes[row] = photo.outcome
 
     def _may_get_another(self, photo: Photo, target: Path, error: OSError) -> bool:
@@ -231,10 +243,3 @@ class Filer:
             self.pause.begin(trouble, LONGEST_OF_FAILING_S if error.errno in FAILING else LONGEST_S)
         photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, trouble or reason
         photo.place = "" if trouble else photo.folder
-
-    def _explain(self, photo: Photo, target: Path) -> None:
-        """Put the reason beside a failed photo. That it stands in the ledger too makes a failure here bearable."""
-        try:
-            write_why(target, photo.path.name, photo.reason)
-        except OSError as error:
-            photo.reason += f" (and no note could be written: {error.strerror})"

@@ -15,10 +15,10 @@ from typing import Any
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.busy import is_at_work
-from daemon.held import is_held
+from daemon.held import holds_any, is_held, note_times, unchanged
 from daemon.intent import COLUMNS, Intent, intent_of
 from daemon.ledger_roots import LedgerRoots
-from daemon.photo import Identity, Outcome
+from daemon.photo import Identity, Outcome, Photo
 from daemon.schema import MIGRATIONS, TAKEN_BACK
 
 __all__ = ["Intent", "Ledger", "LedgerError"]
@@ -94,6 +94,7 @@ class Ledger:
             )
             undone = [(row,) for row, outcome in outcomes.items() if outcome is None]
             self._connection.executemany("DELETE FROM photos WHERE id = ?", undone)
+            note_times(self._connection, outcomes)
 
     def open_intents(self) -> dict[int, Intent]:
         """Return the intents to file without an outcome, by row: what a crash interrupted."""
@@ -132,6 +133,13 @@ class Ledger:
     def known(self, path: Path, identity: Identity) -> bool:
         """Tell whether a file of the inbox is to be left alone, as `is_held` does; from any one thread."""
         return is_held(self._reader, path, identity)
+
+    def unchanged(self, photos: list[Photo], now_s: float, wall_s: float) -> list[Photo]:
+        """Return those of some photos that are to be left alone by their content, as `held.unchanged` does."""
+        if not holds_any(self._connection):
+            return []
+        with self._transaction():
+            return unchanged(self._connection, photos, now_s, wall_s)
 
     def of_content(self, sha256: str) -> list[Intent]:
         """Return what was filed of photos of one content, the oldest first; it may lie elsewhere by now."""

@@ -8,6 +8,7 @@ from daemon.decide import Verdict, decide, decide_fault
 from daemon.intent import Intent
 from daemon.layout import Layout
 from daemon.photo import Mode, Outcome, Photo
+from daemon.statx import times_of
 
 CLOCKS_DIFFER_S = 86_400.0
 """How far the clock of a share's server may be from ours: a day, for some take another zone for theirs."""
@@ -82,5 +83,6 @@ def intent_for(photo: Photo, rules: Rules) -> Intent:
         mode=rules.mode,
         part_of=photo.follows_row,
         held=None if rules.mode is Mode.MOVE else photo.path,
+        times=None if rules.mode is Mode.MOVE else times_of(photo.path),
         companions=tuple(intent_for(part, rules) for part in photo.companions) if photo.companions else (),
     )

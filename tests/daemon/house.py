@@ -12,6 +12,7 @@ from daemon.adopt import adopt
 from daemon.intent import Intent
 from daemon.photo import Mode, Outcome
 from daemon.roots import state_folder
+from daemon.statx import times_of
 from tests.daemon.support import digest, identity_of, opened_ledger, plain, roots, write
 
 FOLDERS = {Outcome.REVIEW: "_review", Outcome.FAILED: "_failed"}
@@ -61,7 +62,7 @@ class House:
             "source": source, "destination": target, "identity": identity_of(original), "becomes": outcome,
             "sha256": digest(target.read_bytes()), "label": label, "probability": 0.75,
             "top": {"sea": 0.75, "street": 0.25}, "model": "m" * 64, "provider": "cpu", "times_ms": {"read": 1.5},
-            "held": None if mode is Mode.MOVE else source,
+            "held": None if mode is Mode.MOVE else source, "times": times_of(original),
         }  # fmt: skip
         with opened_ledger(self.path) as ledger:
             (row,) = ledger.intend([Intent(**(fields | more))], at_s)  # type: ignore[arg-type]
