@@ -201,6 +201,29 @@ def test_a_mount_point_that_was_marked_once_never_passes_for_its_disk(
 
 
 @pytest.mark.system("mount", "umount", root=True)
+@pytest.mark.parametrize("made_by_a_first_start", [True, False])
+def test_an_output_in_a_folder_of_a_disk_that_is_away_is_neither_made_nor_filed_into(
+    tmp_path: Path, disks: tuple[Path, Path], made_by_a_first_start: bool
+) -> None:
+    inbox, point = tmp_path / "inbox", tmp_path / "out"
+    inbox.mkdir()
+    point.mkdir()
+    words = ("sort", "--inbox", inbox, "--output", point / "sorted", "--model", model_file(tmp_path))
+    if made_by_a_first_start:
+        assert run(*words).returncode == 0
+    attach(disks[0], point)
+    assert run(*words).returncode == 0
+    detach(point)
+    before = sorted(point.rglob("*"))
+    write(inbox / "a.jpg", plain("red"), mtime_s=1.0)
+    assert f"nothing is mounted at {point}" in run(*words).stderr
+    assert (sorted(point.rglob("*")), tree(inbox)) == (before, {"a.jpg": plain("red")})
+    attach(disks[0], point)
+    assert run(*words).returncode == 0
+    assert tree(disks[0]) == {"sorted/red/a.jpg": plain("red")}
+
+
+@pytest.mark.system("mount", "umount", root=True)
 def test_a_disk_in_the_place_of_the_known_one_is_refused_until_its_marker_is_removed(
     tmp_path: Path, disks: tuple[Path, Path], house: tuple[str | Path, ...]
 ) -> None:
