@@ -14,6 +14,7 @@ from math import inf
 from pathlib import Path
 
 from contract.session import Model, open_model
+from contract.silence import silenced
 from contract.text import printable
 from daemon.buckets import BUCKETS
 from daemon.classify import classify
@@ -120,7 +121,7 @@ def _read(photos: list[Photo], model: Model, guard: Guard, cores: int, *, dated:
     some = BUCKETS[-1]
     batches = [photos[first : first + some] for first in range(0, len(photos), some)]
     shown = track(batches, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    with ThreadPoolExecutor(cores) as pool:
+    with silenced(), ThreadPoolExecutor(cores) as pool:
         for batch in shown:
             list(pool.map(read, batch))
             if model.provider == "cuda":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from contract.errors import GpuError, PhototriageError
+from contract.silence import silenced
 from contract.text import printable
 from daemon.adopt import adopt, check_mounts
 from daemon.anew import start_anew
@@ -119,7 +120,7 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
             stopped.reload = partial(_load_anew, anew, pipeline)
             anew.begin()
         say_ready(report, board, settings, models.current, shelf, inbox, output)
-        with report.progress(sieve) if once else nullcontext():
+        with report.progress(sieve) if once else nullcontext(), silenced():
             pipeline.run(once=once)
         board.phase = STOPPING
         notify("STOPPING=1")
