@@ -6,6 +6,7 @@ from pathlib import Path
 from daemon.clock import Clock
 from daemon.doubts import Owed
 from daemon.intent import Intent
+from daemon.leaving import Left
 from daemon.ledger import Ledger
 from daemon.photo import Mode
 from daemon.recovery import remove_hidden_names
@@ -21,6 +22,7 @@ class Debts:
 
     Attributes:
         outcomes: what the ledger is to be told.
+        left: what is to be remembered of originals that wait, by row.
         copied: intents whose copies may have a hidden name.
         syncs: of folders that were made.
     """
@@ -29,6 +31,7 @@ class Debts:
         self._ledger = ledger
         self._clock = clock
         self.outcomes: Owed = {}
+        self.left: dict[int, Left] = {}
         self.copied: list[Intent] = []
         self.syncs = Syncs()
 
@@ -44,7 +47,8 @@ class Debts:
         """Sync, conclude and tidy, in this order; OSError or sqlite3.Error if it cannot be done now."""
         self.syncs.settle()
         if self.outcomes:
-            self._ledger.conclude(self.outcomes, self._clock.wall_s())
+            self._ledger.conclude(self.outcomes, self._clock.wall_s(), self.left)
             self.outcomes.clear()
+            self.left.clear()
         remove_hidden_names(self.copied)
         self.copied.clear()

@@ -200,6 +200,8 @@ class Filer:
         else:
             if placed.hidden is not None:
                 self._debts.copied.append(intent)
+            if placed.left is not None:
+                self._debts.left[row] = placed.left
         self.pause.end()
         photo.stays = mode is not Mode.MOVE
         self._debts.placed(photo.path, target, mode)

@@ -15,12 +15,13 @@ from typing import NamedTuple
 from contract.publish import sync_directory
 from daemon.copying import SourceChangedError, copy_file
 from daemon.extents import same_content
+from daemon.leaving import Left, hidden_original, left_as
 from daemon.losses import Loss
 from daemon.names import free_name, hidden_name, shortened
 from daemon.open_writers import OpenWriterError, refuse_if_held
 from daemon.photo import Identity
-from daemon.rename import publish, rename_noreplace, still_there
-from daemon.same import is_same_file, sha256_of
+from daemon.rename import publish, rename_noreplace, rename_to_ours, still_there
+from daemon.same import is_on_share, is_same_file, sha256_of
 from daemon.scan import look_anew, look_at
 
 __all__ = [
@@ -35,17 +36,27 @@ class Placed(NamedTuple):
     Attributes:
         lost: what another file system cannot keep of it.
         hidden: the name that a copy has too, to be removed once its outcome is in the ledger.
+        left: what to remember of its original, if that waits under a hidden name.
     """
 
     lost: tuple[Loss, ...] = ()
     hidden: Path | None = None
+    left: Left | None = None
 
 
 TRIES_OF_A_NAME = 5
 """How often a name may be taken that a look has just called free: some servers say so for ever."""
 
 
-def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None) -> Placed:
+def move(
+    source: Path,
+    identity: Identity,
+    sha256: str,
+    target: Path,
+    *,
+    known_as: Path | None = None,
+    may_wait: bool = False,
+) -> Placed:
     """Move the very file that `identity` names to `target`, which must be free.
 
     Args:
@@ -54,6 +65,7 @@ def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_a
         sha256: of its content; empty if that was never read.
         target: where it shall be.
         known_as: the source's path as the ledger has it, where that is another.
+        may_wait: whether an original that was copied, and whose writer may not be through, waits under a hidden name.
 
     Returns:
         How it got there.
@@ -72,7 +84,7 @@ def move(source: Path, identity: Identity, sha256: str, target: Path, *, known_a
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        return _move_across(source, identity, sha256, target, known_as or source)
+        return _move_across(source, identity, sha256, target, known_as or source, may_wait=may_wait)
     found = look_at(target)
     if found is None:
         return Placed()  # filed, and taken further at once by whoever waits for it there
@@ -109,13 +121,17 @@ def former_temporary_beside(target: Path, source: Path, identity: Identity) -> P
     return target.with_name(shortened("." + target.name, f".{token}.phototriage-part"))
 
 
-def _move_across(source: Path, identity: Identity, sha256: str, target: Path, known_as: Path) -> Placed:
+def _move_across(
+    source: Path, identity: Identity, sha256: str, target: Path, known_as: Path, *, may_wait: bool
+) -> Placed:
     placed = publish_copy(source, identity, sha256, target, known_as=known_as)
     try:
         sync_directory(target.parent)
-        refuse_if_held(source)  # opened since: what is written from now on would go into a removed file
+        sure = refuse_if_held(source)  # opened since: what is written from now on would go into a removed file
         if look_anew(source) != identity:
             raise SourceChangedError  # our copy is of an older state; what stands at the source is newer
+        if may_wait and (not sure or is_on_share(source.parent)):
+            return placed._replace(left=left_as(_hide(source, identity, sha256, known_as), target))
         source.unlink()
     except (SourceChangedError, OpenWriterError):
         _withdraw(target, placed.hidden)
@@ -125,6 +141,15 @@ def _move_across(source: Path, identity: Identity, sha256: str, target: Path, kn
             _withdraw(target, placed.hidden)
         raise
     return placed
+
+
+def _hide(source: Path, identity: Identity, sha256: str, known_as: Path) -> Path:
+    hidden = hidden_original(source, identity, known_as)
+    rename_to_ours(source, hidden)
+    if not is_same_file(hidden, look_at(hidden), identity, sha256):
+        _put_back(hidden, source)
+        raise SourceChangedError
+    return hidden
 
 
 def _withdraw(target: Path, hidden: Path | None) -> None:

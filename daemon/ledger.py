@@ -17,9 +17,11 @@ from contract.text import printable
 from daemon.busy import is_at_work
 from daemon.held import holds_any, is_held, note_times, unchanged
 from daemon.intent import COLUMNS, Intent, intent_of
+from daemon.leaving import Left, remember
 from daemon.ledger_roots import LedgerRoots
 from daemon.photo import Identity, Outcome, Photo
 from daemon.schema import MIGRATIONS, TAKEN_BACK
+from daemon.transaction import Transaction
 
 __all__ = ["Intent", "Ledger", "LedgerError"]
 
@@ -44,7 +46,7 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = _connect(path)
@@ -64,13 +66,13 @@ class Ledger:
         self._check()
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        migrate(self._connection, self._path)
+        migrate(self._connection, self.path)
 
     def _check(self) -> None:
         """Raise DatabaseError for a damaged file now, and not when a photo is on its way."""
         # While a daemon is at work the log is there too; it has checked the file when it began.
-        crashed = os.path.lexists(f"{self._path}-wal") and not is_at_work(self._path.parent)
-        if crashed or self._path.stat().st_size <= CHECKED_BYTES:
+        crashed = os.path.lexists(f"{self.path}-wal") and not is_at_work(self.path.parent)
+        if crashed or self.path.stat().st_size <= CHECKED_BYTES:
             (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
@@ -85,8 +87,10 @@ class Ledger:
         with self._transaction():
             return self._insert(intents, now_s)
 
-    def conclude(self, outcomes: Mapping[int, Outcome | None], now_s: float) -> None:
-        """Commit what became of intents; None means that nothing was moved, and the row goes."""
+    def conclude(
+        self, outcomes: Mapping[int, Outcome | None], now_s: float, left: Mapping[int, Left] | None = None
+    ) -> None:
+        """Commit what became of intents, and whose originals wait; None: nothing was moved, and the row goes."""
         with self._transaction():
             self._connection.executemany(
                 "UPDATE photos SET state = ?, concluded_at = ? WHERE id = ?",
@@ -95,6 +99,7 @@ class Ledger:
             undone = [(row,) for row, outcome in outcomes.items() if outcome is None]
             self._connection.executemany("DELETE FROM photos WHERE id = ?", undone)
             note_times(self._connection, outcomes)
+            remember(self._connection, left or {}, now_s)
 
     def open_intents(self) -> dict[int, Intent]:
         """Return the intents to file without an outcome, by row: what a crash interrupted."""
@@ -169,8 +174,8 @@ class Ledger:
         self._connection.executemany(_INSERT, rows)
         return [values[0] for values in rows]
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._connection)
+    def _transaction(self) -> Transaction:
+        return Transaction(self._connection)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -188,22 +193,6 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-
-
-class _Transaction:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._connection.execute("COMMIT")
-        finally:
-            if self._connection.in_transaction:  # a full disk may have rolled it back, or may not
-                self._connection.execute("ROLLBACK")
 
 
 def unusable(path: Path, error: OSError | sqlite3.Error) -> LedgerError:

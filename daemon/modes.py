@@ -79,7 +79,7 @@ def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Pat
 
 def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256: str, target: Path) -> Placed:
     if mode is Mode.MOVE:
-        return move(source, identity, sha256, target, known_as=known_as)
+        return move(source, identity, sha256, target, known_as=known_as, may_wait=True)
     refuse_if_held(source)
     if look_at(source) != identity:
         raise SourceChangedError

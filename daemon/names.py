@@ -74,10 +74,10 @@ def shortened(stem: str, ending: str, most: int = MAX_NAME_BYTES) -> str:
     return cut.decode(errors="ignore") + ending
 
 
-def hidden_name(*facts: str | bytes) -> str:
-    """Return the name of a copy that is being made: the same for the same facts, and short enough for every folder.
+def hidden_name(*facts: str | bytes, ending: str = HIDDEN_ENDING) -> str:
+    """Return the name of a copy that is being made, or the like: the same for the same facts, and always short enough.
 
     It holds nothing of the photo's own name, which may fill its folder's limit by itself.
     """
     token = hashlib.sha256(b"\0".join(os.fsencode(fact) for fact in facts)).hexdigest()[:32]
-    return f".{token}{HIDDEN_ENDING}"
+    return f".{token}{ending}"

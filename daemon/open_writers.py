@@ -45,11 +45,21 @@ def is_held_open(path: Path, relpath: Path = Path()) -> bool | None:
         relpath: its folder below the inbox, on the way to which no link is followed.
     """
     try:
+        return is_open_now(path, relpath)
+    except OSError:
+        return None
+
+
+def is_open_now(path: Path, relpath: Path = Path()) -> bool | None:
+    """Tell what `is_held_open` tells, of a file that is surely there.
+
+    Raises:
+        OSError: it is not, or may not be read.
+    """
+    try:
         descriptor = open_photo(path, relpath)
     except BlockingIOError:  # somebody has a lease of his own, as Samba for what a client holds open
         return True
-    except OSError:
-        return None
     try:
         return is_open_for_writing(descriptor)
     finally:

@@ -63,6 +63,7 @@ class Pipeline:
         gpu_lost: called when nothing runs on the GPU in this process any more, with whether it had worked before;
             not while it stops, when the error ends it.
         crew: child processes in which the reading threads decode, if they do not themselves.
+        rests: tells in one pass, when all is filed, whether nothing is waited for; may wait until the event is set.
     """
 
     def __init__(
@@ -75,20 +76,20 @@ class Pipeline:
         *,
         cores: int,
         done: Callable[[list[Photo]], None],
-        look: Callable[[], None] | None = None,
+        look: Callable[[], None] = lambda: None,
         board: Board | None = None,
         buckets: Buckets | None = None,
         gpu_lost: Callable[[GpuError, bool], None] | None = None,
         crew: Crew | None = None,
+        rests: Callable[[threading.Event], bool] = lambda _: True,
     ) -> None:
         self._intake, self._filer = intake, filer
         self._models, self._guard = models, guard
         self._clock = clock
-        self._cores = cores
-        self._done = done
+        self._cores, self._done = cores, done
         self._look, self._buckets = look, buckets or Buckets(clock)
         self._gpu_lost = gpu_lost
-        self._crew = crew
+        self._crew, self._rests = crew, rests
         self._classified = False
         self._answers, self._remembered = Answers(), Remembered()
         # Enough for the readers, while as many as are filed together are gathered, and others are filed.
@@ -102,7 +103,6 @@ class Pipeline:
         self._board = board or Board(clock)
         self._board.waiting, self._board.paused = self._waiting, lambda: filer.pause.reason
         self._board.troubles, self._board.overflows = intake.troubles, lambda: intake.overflows
-        self._board.held_open = intake.held_open
         self._board.blocked = lambda: merged(filer.doubtful(), intake.blocked())
 
     def stop(self) -> None:
@@ -127,10 +127,10 @@ class Pipeline:
             file = self._stage(stack, "file", self._filer.file, self._finish, line)
             read = self._reading_stages(stack, file)
             beats = self._board.stage("intake")
-            while not self._stopping.is_set() and not (once and self._intake.finished_once()):
+            through = self._intake.finished_once
+            while not (self._stopping.is_set() or (once and through() and self._rests(self._stopping))):
                 beats.begin()
-                if self._look is not None:
-                    self._look()
+                self._look()
                 if self._crew is not None:
                     self._crew.look()
                 wait_s = LOOK_UP_S if once else self._filer.pause.left_s(LOOK_UP_S)

@@ -11,12 +11,14 @@ time is not. Where the file system has no hard links, a copy keeps no such name,
 import stat
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from daemon.beneath import pinned
 from daemon.extents import same_content
 from daemon.filing import former_temporary_beside, sync_file, sync_folder, temporary_beside
 from daemon.intent import Intent
+from daemon.leaving import hidden_original
 from daemon.ledger import Ledger
 from daemon.limits import REFUSED
 from daemon.mounts import mount_of
@@ -24,6 +26,7 @@ from daemon.photo import Identity, Mode, Outcome
 from daemon.probe import has_links, has_noreplace
 from daemon.rename import is_one_file
 from daemon.same import is_same_file, is_same_inode, numbers_last, sha256_of
+from daemon.uncopy import may_go_on, take_back
 from daemon.why import write_why
 
 SAME_TIME_NS = 2_000_000_000
@@ -70,10 +73,15 @@ def settle(intent: Intent) -> Outcome | None:
     Raises:
         OSError: one of the two places cannot be looked at or written now.
     """
-    source = _look_at(intent.source)
-    stays = is_same_file(intent.source, source, intent.identity, intent.sha256)
+    original = _original(intent)
+    source = _look_at(original)
+    stays = is_same_file(original, source, intent.identity, intent.sha256)
     hidden = _hidden_name(intent)
-    if not _is_published(intent, hidden, stays=stays):
+    published = _is_published(replace(intent, source=original), hidden, stays=stays)
+    if original != intent.source or (published and stays and may_go_on(intent)):
+        take_back(intent, original, hidden, published=published)
+        return None
+    if not published:
         if _look_at(hidden) is not None:
             hidden.unlink()  # its name is ours alone
         return None if source is not None else Outcome.GONE
@@ -104,6 +112,12 @@ def remove_hidden_names(intents: Iterable[Intent]) -> None:
 def _hidden_name(intent: Intent) -> Path:
     name = former_temporary_beside if intent.by_rename else temporary_beside
     return name(intent.destination, intent.source, intent.identity)
+
+
+def _original(intent: Intent) -> Path:
+    """Return where the original lies, if anywhere: under the hidden name that it gets once it is copied, or its own."""
+    hidden = hidden_original(intent.source, intent.identity)
+    return hidden if intent.mode is Mode.MOVE and _look_at(hidden) is not None else intent.source
 
 
 def _finish_move(intent: Intent) -> None:

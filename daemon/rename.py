@@ -93,6 +93,20 @@ def renameat2(source: Path, target: Path) -> None:
         raise OSError(code, os.strerror(code), str(source), None, str(target))
 
 
+def rename_to_ours(source: Path, target: Path) -> None:
+    """Rename within one file system to a hidden name that nobody else uses; in one step also where others are not.
+
+    Raises:
+        OSError: nothing was renamed.
+    """
+    try:
+        renameat2(source, target)
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+        source.rename(target)
+
+
 def _link_and_unlink(source: Path, target: Path) -> None:
     try:
         os.link(source, target, follow_symlinks=False)

@@ -75,6 +75,18 @@ MIGRATIONS = (
     CREATE TABLE markers (role TEXT NOT NULL, marker TEXT NOT NULL, PRIMARY KEY (role, marker)) STRICT;
     INSERT INTO markers SELECT role, marker FROM roots;
     """,
+    # One row for each original that waits under a hidden name; daemon/leaving.py says what the columns hold.
+    """
+    CREATE TABLE leaving (
+        photo INTEGER PRIMARY KEY,
+        due_at REAL NOT NULL,
+        looks INTEGER NOT NULL,
+        copy_device TEXT NOT NULL,
+        copy_inode TEXT NOT NULL,
+        changed_ns INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX leaving_due ON leaving (due_at);
+    """,
 )
 """Scripts; `PRAGMA user_version` counts those that a ledger has seen."""
 

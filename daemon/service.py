@@ -18,6 +18,7 @@ from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.cores import usable_cores
 from daemon.crew.crew import crew_for
+from daemon.departures import Departures
 from daemon.doubts import Doubts
 from daemon.filer import Filer
 from daemon.guard import HANG_S, Guard
@@ -45,6 +46,7 @@ from daemon.roots import (
     state_folder,
 )
 from daemon.settings import Settings
+from daemon.settle import Sign
 from daemon.sieve import Sieve
 from daemon.stop import Stop, signals
 from daemon.vitals.board import STOPPING, Board
@@ -208,16 +210,23 @@ def _pipeline(
 ) -> Pipeline:
     once = anew is None
     intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
+    board.held_open = intake.held_open
     filer = Filer(output, ledger, models.current.rules, clock, report.say, doubts)
+    departures = Departures(ledger.path, clock, lambda path: intake.hint(path, Sign.FOUND), report.say)
     cores = settings.workers or usable_cores()
+
+    def look() -> None:
+        departures.look()
+        if anew is not None:
+            anew.look()
 
     def gpu_lost(error: GpuError, worked: bool) -> None:
         start_anew(report.last_word, f"{error} No photo is lost", worked=worked)
 
     return Pipeline(
         intake, models, filer, guard, clock, cores=cores, done=report.photos, board=board, buckets=buckets,
-        gpu_lost=gpu_lost, look=anew.look if anew else None,
-        crew=crew_for(settings.decode_in, cores, guard, report.say),
+        gpu_lost=gpu_lost, look=look,
+        crew=crew_for(settings.decode_in, cores, guard, report.say), rests=departures.rests,
     )  # fmt: skip
 
 

@@ -270,7 +270,8 @@ def test_what_a_crash_of_an_earlier_version_left_is_finished_or_forgotten(
     with opened_ledger(tmp_path / "l") as ledger:
         ledger.intend([intent(source, target, mode=mode)], 1.0)
         ledger._connection.execute("PRAGMA user_version = 3")
-        ledger._connection.execute("DROP TABLE markers")
+        for table in ("markers", "leaving"):
+            ledger._connection.execute(f"DROP TABLE {table}")
         for column in ("by_rename", "ctime_ns", "btime_ns", "mount"):
             ledger._connection.execute(f"ALTER TABLE photos DROP COLUMN {column}")
     crash(source, target)
