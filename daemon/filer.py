@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemon.clock import Clock
 from daemon.companions import Companions, is_companion
+from daemon.copying import NoRoomError
 from daemon.debts import Debts
 from daemon.doubts import Doubts
 from daemon.filing import TRIES_OF_A_NAME, SourceChangedError
@@ -19,13 +20,7 @@ from daemon.losses import Losses
 from daemon.marker import OutputMarker
 from daemon.modes import place, why_not
 from daemon.open_writers import HELD, OpenWriterError
-from daemon.pause import (
-    FAILING,
-    LONGEST_OF_FAILING_S,
-    LONGEST_S,
-    Pause,
-    trouble_of_all,
-)
+from daemon.pause import FAILING, LONGEST_OF_FAILING_S, LONGEST_S, Pause, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
 from daemon.plan import Planner
 from daemon.rules import Rules, intent_for, judge
@@ -245,3 +240,7 @@ class Filer:
             self.pause.begin(trouble, LONGEST_OF_FAILING_S if error.errno in FAILING else LONGEST_S)
         photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, trouble or reason
         photo.place = "" if trouble else photo.folder
+        if isinstance(error, NoRoomError):
+            photo.place = str(photo.path)  # others may fit
+            if photo.follows is not None:
+                self._losses.stays(photo.path, reason)

@@ -38,3 +38,9 @@ class Losses:
             if loss.kind not in self._said:
                 self._said.add(loss.kind)
                 self._say(f"{printable(target)} {self._done}, but {loss.what}. So are others; this is said once")
+
+    def stays(self, part: Path, reason: str) -> None:
+        """Take note of a companion that stays though its photo is filed, whose line does not name it."""
+        if str(part) not in self._said:
+            self._said.add(str(part))
+            self._say(f"{printable(part.name)} stays in the inbox for now, without its photo: {reason}")

@@ -39,6 +39,7 @@ class Obstacles:
         if not self._counts and not self._of_places:
             return []
         with self._lock:
-            self._of_places.pop(photo.folder, None)
+            for place in (photo.folder, str(photo.path)):
+                self._of_places.pop(place, None)
             counts, self._counts = self._counts, Counter()
         return [(obstacle, count - 1) for obstacle, count in counts.items() if count > 1]

@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 
+from contract.errors import PhotoError, Reason
 from daemon import copying, metadata
 from daemon.copying import SourceChangedError, copy_file
 from daemon.extents import same_content
+from daemon.filer import Filer
 from daemon.filing import move, publish_copy
-from daemon.photo import Outcome
+from daemon.ledger import Ledger
+from daemon.obstacles import Obstacles
+from daemon.photo import Outcome, Photo
 from tests.daemon.house import House, ask
 from tests.daemon.mounted import bound, mounted, on_disk
 from tests.daemon.share import TOOLS, share
@@ -184,10 +188,8 @@ def others_may(path: Path) -> tuple[int, int]:
     return entries[GROUP] & entries[MASK], entries[OTHER]
 
 
-def filer_of(output: Path, ledger: Any, said: list[str]) -> Any:
-    from daemon.filer import Filer
-
-    return Filer(output, ledger, rules(), HandClock(), said.append)  # type: ignore[arg-type]
+def filer_of(output: Path, ledger: Ledger, said: list[str], clock: HandClock | None = None) -> Filer:
+    return Filer(output, ledger, rules(), clock or HandClock(), said.append)  # type: ignore[arg-type]
 
 
 @pytest.mark.system("bindfs", "umount", root=True)
@@ -423,6 +425,54 @@ def test_what_does_not_fit_is_not_begun_and_holds_up_no_smaller_photo(
         filer.file([small := scored(write(inbox / "small.jpg", PHOTO))])
         assert (small.outcome, filer.pause.reason) == (Outcome.FILED, "")
     assert list(tree(inbox)) == ["large.jpg"]
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_a_film_that_does_not_fit_is_said_once_waits_without_its_photo_and_follows_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    inbox, behind = roots(tmp_path)
+    film = write(inbox / "a.mov", os.urandom(48 << 20))
+    part = Photo(film, identity_of(film), 0.0, fault=PhotoError(Reason.FOREIGN, "a film"))
+    said: list[str] = []
+    clock = HandClock()
+    with (
+        mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=48m", "memory") as output,
+        opened_ledger(tmp_path / "l") as ledger,
+    ):
+        write(output / ".phototriage", (behind / ".phototriage").read_bytes())
+        filer = filer_of(output, ledger, said, clock)
+        filer.file([part])
+        filer.file([photo := scored(write(inbox / "a.jpg", PHOTO))])
+        assert (photo.outcome, filer.pause.reason) == (Outcome.FILED, "")
+        place = output / "red" / "a.mov"
+        why = f"it cannot be moved to {place} (its 48 MiB do not fit into what is free there)"
+        assert said == [f"a.mov stays in the inbox for now, without its photo: {why}"]
+        subprocess.run(["mount", "-o", "remount,size=200m", str(output)], check=True)
+        filer.file([])
+        assert film.exists(), "it was tried again at once"
+        clock.turn(60.0)
+        filer.file([])
+        assert (film.exists(), place.exists(), len(said)) == (False, True, 1)
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_that_a_large_photo_finds_no_room_is_said_once_though_others_are_filed(tmp_path: Path) -> None:
+    inbox, behind = roots(tmp_path)
+    large = write(inbox / "large.jpg", PHOTO + os.urandom(48 << 20))
+    obstacles, said = Obstacles(), list[bool]()
+    with (
+        mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=48m", "memory") as output,
+        opened_ledger(tmp_path / "l") as ledger,
+    ):
+        write(output / ".phototriage", (behind / ".phototriage").read_bytes())
+        filer = filer_of(output, ledger, [])
+        for number in range(2):
+            filer.file([photo := scored(large), small := scored(write(inbox / f"{number}.jpg", unique("red", number)))])
+            assert (photo.outcome, small.outcome) == (Outcome.AGAIN, Outcome.FILED)
+            said.append(obstacles.is_new(photo))
+            assert obstacles.over(small) == []
+    assert said == [True, False]
 
 
 def test_a_share_that_does_not_know_what_is_free_is_tried(
