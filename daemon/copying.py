@@ -45,13 +45,12 @@ def copy_file(source: Path, identity: Identity, temporary: Path) -> tuple[Loss, 
         NoRoomError: it does not fit; nothing was written.
         OSError: it could not be copied. What is left at `temporary` is the caller's to remove.
     """
-    temporary.unlink(missing_ok=True)  # the rest of a copy that was interrupted
     reader = os.open(source, _TO_READ)
     try:
         was = os.fstat(reader)
         if Identity.of(was) != identity:
             raise SourceChangedError
-        writer = os.open(temporary, _TO_MAKE, 0o600)
+        writer = _made(temporary)
         try:
             _check_room(reader, writer, was.st_size)
             _copy_data(reader, writer, was.st_size)
@@ -64,6 +63,14 @@ def copy_file(source: Path, identity: Identity, temporary: Path) -> tuple[Loss, 
     finally:
         os.close(reader)
     return losses
+
+
+def _made(temporary: Path) -> int:
+    try:
+        return os.open(temporary, _TO_MAKE, 0o600)
+    except FileExistsError:  # the rest of a copy that was interrupted
+        temporary.unlink(missing_ok=True)
+        return os.open(temporary, _TO_MAKE, 0o600)
 
 
 def _check_room(reader: int, writer: int, size: int) -> None:

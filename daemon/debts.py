@@ -8,9 +8,11 @@ from daemon.doubts import Owed
 from daemon.intent import Intent
 from daemon.leaving import Left
 from daemon.ledger import Ledger
+from daemon.parallel import FAR_TOGETHER, each
 from daemon.photo import Mode
-from daemon.recovery import remove_hidden_names
+from daemon.recovery import remove_hidden_name
 from daemon.syncs import Syncs
+from daemon.vitals.beats import Beats
 
 
 class Debts:
@@ -43,12 +45,17 @@ class Debts:
         if mode is Mode.MOVE:
             self.syncs.owe_folder(os.path.split(source)[0])
 
-    def settle(self) -> None:
-        """Sync, conclude and tidy, in this order; OSError or sqlite3.Error if it cannot be done now."""
-        self.syncs.settle()
+    def settle(self, *, far: bool, beats: Beats) -> None:
+        """Sync, conclude and tidy, in this order; OSError or sqlite3.Error if it cannot be done now.
+
+        Args:
+            far: photos lie on a share, or come from one.
+            beats: where it is noted that this gets on.
+        """
+        self.syncs.settle(far=far, beats=beats)
         if self.outcomes:
             self._ledger.conclude(self.outcomes, self._clock.wall_s(), self.left)
             self.outcomes.clear()
             self.left.clear()
-        remove_hidden_names(self.copied)
+        each(self.copied, remove_hidden_name, FAR_TOGETHER if far else 1, "tidy", beats)
         self.copied.clear()

@@ -36,7 +36,9 @@ def _plain(place: Path, plainness: int) -> Path:
     return Path(*folders, plain(place.name, plainness))
 
 
-def give_names(photo: Photo, place: Path, most: int, promised: set[str]) -> None:
+def give_names(
+    photo: Photo, place: Path, most: int, promised: set[str], is_taken: Callable[[str], bool] = is_taken
+) -> None:
     """Give a photo and its companions free names of one stem, which are promised to them then.
 
     Args:
@@ -44,6 +46,7 @@ def give_names(photo: Photo, place: Path, most: int, promised: set[str]) -> None
         place: where it is to go.
         most: bytes of a name in that folder.
         promised: names that others get; these are added.
+        is_taken: tells whether something has a name.
 
     Raises:
         OSError: the file system cannot hold such a name (`limits.REFUSED`).

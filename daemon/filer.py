@@ -3,30 +3,29 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 from daemon.clock import Clock
 from daemon.companions import Companions, is_companion
-from daemon.copying import NoRoomError
 from daemon.debts import Debts
 from daemon.doubts import Doubts
-from daemon.filing import TRIES_OF_A_NAME, SourceChangedError
 from daemon.held import UNCHANGED
-from daemon.intent import Intent
 from daemon.late import Behind, find_photo, stay
 from daemon.ledger import Ledger
-from daemon.limits import MAX_PLAINNESS, REFUSED
 from daemon.losses import Losses
 from daemon.marker import OutputMarker
-from daemon.modes import place, why_not
-from daemon.open_writers import HELD, OpenWriterError
-from daemon.pause import FAILING, LONGEST_OF_FAILING_S, LONGEST_S, Pause, trouble_of_all
-from daemon.photo import Mode, Outcome, Photo
+from daemon.pause import Pause
+from daemon.photo import Outcome, Photo
+from daemon.placing import Move, Placer
 from daemon.plan import Planner
-from daemon.rules import Rules, intent_for, judge
-from daemon.why import try_to_write_why
+from daemon.rules import STOPPED, Rules, intent_for, judge
+from daemon.vitals.beats import Beats
 
 __all__ = ["Filer", "Rules"]
+
+STOP_S = 1.0
+"""How long photos that wait are still filed once the daemon is to end."""
 
 
 class Filer:
@@ -39,6 +38,9 @@ class Filer:
         clock: time, for the ledger.
         say: takes a sentence: what held up all has ended, or what the output cannot keep of photos.
         doubts: what the last run left open.
+
+    Attributes:
+        beats: where it is noted that a batch gets on.
     """
 
     def __init__(
@@ -58,16 +60,17 @@ class Filer:
         same = adopted is not None and adopted.path == output
         self._marker = OutputMarker(output, adopted.marker if adopted and same else None)
         self.pause = Pause(clock, say)
-        self._losses = Losses(say)
         self._debts = Debts(ledger, clock)
         self._doubts = doubts or Doubts(clock)
+        self._placer = Placer(output, rules.mode, self._doubts, self._debts, self.pause, Losses(say))
         self._planner = Planner(
             output, ledger, rules.layout, set_aside=rules.set_aside, made=self._debts.syncs.owe_folder
         )
         self._companions = Companions()
         self._behind = Behind(clock)
-        self._taken: set[str] = set()
-        self._troubles: dict[tuple[type[OSError], int | None], str] = {}
+        self._far = False
+        self._stopped_s = inf
+        self.beats = Beats(clock.monotonic_s)
         self.doubtful = self._doubts.told
 
     def file(self, photos: list[Photo]) -> None:
@@ -75,8 +78,7 @@ class Filer:
         started_s = self._clock.monotonic_s()
         for photo in photos:
             judge(photo, photo.rules or self._rules)
-        self._taken.clear()
-        self._troubles.clear()
+        self._placer.begin()
         if self._doubts.told():
             self._attempt([])  # which looks at them again
         parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
@@ -91,26 +93,40 @@ class Filer:
         for photo in photos:
             photo.times_ms["file"] = took_ms
 
+    def stop(self) -> None:
+        """Let what is not filed within a second stay in the inbox, and on a share all that is not on its way.
+
+        Any thread and a signal handler may call this.
+        """
+        self._stopped_s = min(self._stopped_s, self._clock.monotonic_s())
+
     def settle_debts(self) -> None:
         """Sync and conclude what could not be before; OSError or sqlite3.Error if it still cannot."""
-        self._debts.settle()
+        self._debts.settle(far=self._far, beats=self.beats)
 
     def _attempt(self, photos: list[Photo]) -> list[Photo]:
         """Carry one batch through the protocol; returns those that must be planned once more."""
+        if self._is_over():
+            for photo in photos:
+                photo.outcome, photo.reason = Outcome.AGAIN, STOPPED
+            return []
         obstacle = self._marker.obstacle()
         if obstacle:
             self._hold_up(photos, obstacle)
             return []
         self._debts.copied += self._doubts.clear(self._debts.outcomes)
         photos = self._without_held(self._without_doubtful(photos))
+        self._far = self._marker.on_share or any(photo.on_share for photo in photos)
+        if self._far:
+            self._planner.look_ahead(photos, self.beats)
         try:
-            planned, later, obstacles = self._planner.plan(photos, self._companions, self._taken)
+            planned, later, obstacles = self._planner.plan(photos, self._companions, self._placer.taken)
         except sqlite3.Error as error:
             self._hold_up(photos, f"the ledger cannot be read ({error})")
             return []
         for photo in photos:
             if id(photo) in obstacles:
-                self._postpone(photo, *obstacles[id(photo)])
+                self._placer.postpone(photo, *obstacles[id(photo)])
                 self._look_after_parts(photo)
         self._carry_out(planned)
         for photo in planned:
@@ -136,6 +152,8 @@ class Filer:
     def _follow(self, parts: list[Photo]) -> None:
         """File companions that come later than their photo; those whose photo has not come wait for it."""
         late, now_s = [], self._clock.wall_s()
+        if self._is_over():
+            return
         with suppress(sqlite3.Error):  # nothing can be found or filed now: they wait
             coming = (*self._behind.due(), *parts)
             late = [part for part in coming if find_photo(part, self._ledger, self._output, self._rules, now_s)]
@@ -155,65 +173,16 @@ class Filer:
         except (OSError, sqlite3.Error) as error:
             self._hold_up(planned, f"the ledger cannot be written, or what was filed before not be made safe ({error})")
             return
-        for photo, intent in zip(planned, intents, strict=True):
-            self._place(photo, next(rows), intent)
-            for part, its in zip(photo.companions, intent.companions, strict=True):
-                row = next(rows)
-                if photo.destination:
-                    self._place(part, row, its)
-                else:
-                    self._debts.outcomes[row] = None
+        moves = [
+            Move(photo, next(rows), intent, [*zip(photo.companions, rows, intent.companions, strict=False)])
+            for photo, intent in zip(planned, intents, strict=True)
+        ]
+        self._placer.place(moves, self._is_over, self.beats, far=self._far, far_output=self._marker.on_share)
         try:
             self.settle_debts()
         except (OSError, sqlite3.Error) as error:
             for photo in planned:
                 photo.reason = photo.reason or f"filed, but not yet safe from a power cut ({error})"
-
-    def _place(self, photo: Photo, row: int, intent: Intent) -> None:
-        """Bring one photo to its destination, and note the outcome for the ledger: None if nothing was done."""
-        target, mode = photo.destination, self._rules.mode
-        assert target is not None
-        try:
-            placed = place(mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
-            self._losses.note(target, placed.lost)
-        except OpenWriterError:
-            photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, HELD
-            self._debts.outcomes[row] = None
-            return
-        except SourceChangedError:
-            photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
-            self._debts.outcomes[row] = None
-            return
-        except OSError as error:
-            if not self._doubts.was_done(row, intent, error, self._debts.outcomes):
-                if self._may_get_another(photo, target, error):
-                    photo.destination = None
-                else:
-                    self._postpone(photo, error, why_not(mode, target, error))
-                return
-            self._debts.copied.append(intent)  # as it may be
-        else:
-            if placed.hidden is not None:
-                self._debts.copied.append(intent)
-            if placed.left is not None:
-                self._debts.left[row] = placed.left
-        self.pause.end()
-        photo.stays = mode is not Mode.MOVE
-        self._debts.placed(photo.path, target, mode)
-        if photo.outcome is Outcome.FAILED and photo.follows is None:
-            photo.reason += try_to_write_why(target, photo.path.name, photo.reason)
-        self._debts.outcomes[row] = photo.outcome
-
-    def _may_get_another(self, photo: Photo, target: Path, error: OSError) -> bool:
-        """Tell whether another name may help: a number where this one was taken, a plainer one where it was refused."""
-        if isinstance(error, FileExistsError):
-            self._taken.add(str(target))
-            photo.tries += 1
-            return photo.tries < TRIES_OF_A_NAME
-        if error.errno not in REFUSED or photo.plainness == MAX_PLAINNESS:
-            return False
-        photo.plainness += 1
-        return True
 
     def _look_after_parts(self, photo: Photo) -> None:
         """Let companions that were not filed wait: for their photo, or to follow it where it lies now."""
@@ -230,17 +199,7 @@ class Filer:
         for photo in photos:
             photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason
 
-    def _postpone(self, photo: Photo, error: OSError, reason: str) -> None:
-        """Let a photo stay for now because of what the kernel said about it, or about all."""
-        kind = (type(error), error.errno)
-        if kind not in self._troubles:  # asked once a batch
-            self._troubles[kind] = trouble_of_all(error, photo, self._output, self._rules.mode)
-        trouble = self._troubles[kind]
-        if trouble:
-            self.pause.begin(trouble, LONGEST_OF_FAILING_S if error.errno in FAILING else LONGEST_S)
-        photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, trouble or reason
-        photo.place = "" if trouble else photo.folder
-        if isinstance(error, NoRoomError):
-            photo.place = str(photo.path)  # others may fit
-            if photo.follows is not None:
-                self._losses.stays(photo.path, reason)
+    def _is_over(self) -> bool:
+        if self._stopped_s == inf:
+            return False
+        return self._far or self._clock.monotonic_s() >= self._stopped_s + STOP_S

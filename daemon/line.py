@@ -79,6 +79,12 @@ class Plain:
             self._queue.put(False)
 
 
+ROUND_S = 1.0
+"""How long a round of the taker's may take before the next one gets fewer photos."""
+LEAST_TOGETHER = 16
+"""As many photos it gets all the same: so many are moved to or from a share at once."""
+
+
 class Gathering:
     """A line for one taker, to whom each round costs much however few take part: commits, syncs, turns of threads.
 
@@ -86,14 +92,15 @@ class Gathering:
     that comes alone is taken at once. A large one is taken alone, and once no smaller one waits that it would hold up.
 
     Args:
-        most: photos that are taken together.
+        most: photos that are taken together, where a round of so many takes no more than a second.
         more: tells whether others are about to come that are worth waiting for, in the eyes of one that was announced
             or not; asked at each `put`, so it must be quick.
         longest_s: the longest that a photo is kept waiting for others.
     """
 
     def __init__(self, most: int, more: Callable[[bool], bool], longest_s: float) -> None:
-        self._most = most
+        self._limit = self._most = most
+        self._taken, self._taken_s = 0, 0.0
         self._more = more
         self._longest_s = longest_s
         self._photos: list[Photo] = []
@@ -113,6 +120,7 @@ class Gathering:
     def take(self) -> list[Photo]:
         """Wait for photos, and for their company; an empty list is the end."""
         with self._changed:
+            self._adapt()
             self._idle = True
             while not self._photos and not self._ended:
                 self._changed.wait()
@@ -122,7 +130,16 @@ class Gathering:
             chosen = set(map(id, taken))
             self._photos = [photo for photo in self._photos if id(photo) not in chosen]
             self._urgent = any(photo.announced for photo in self._photos)
+            self._taken, self._taken_s = len(taken), time.monotonic()
         return taken
+
+    def _adapt(self) -> None:
+        """Let the next round be as large as fits into a second: on a slow place 128 photos would take minutes."""
+        took_s = time.monotonic() - self._taken_s
+        if self._taken and took_s > ROUND_S:
+            self._most = min(self._limit, max(LEAST_TOGETHER, int(self._taken * ROUND_S / took_s)))
+        elif self._taken >= self._most:
+            self._most = min(self._limit, 2 * self._most)
 
     def end(self, _takers: int = 1) -> None:
         """Let the taker come to the end."""

@@ -13,6 +13,7 @@ from contract.publish import sync_directory
 from contract.text import printable
 from daemon.beneath import read_small
 from daemon.rename import rename_noreplace
+from daemon.same import is_on_share
 from daemon.sieve import MARKER
 
 OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made a new folder"
@@ -82,6 +83,9 @@ class OutputMarker:
     Args:
         output: root of the class folders.
         known: the id that was adopted; None to adopt the first that is read.
+
+    Attributes:
+        on_share: whether the output lay on a share when its marker was read.
     """
 
     def __init__(self, output: Path, known: str | None) -> None:
@@ -89,6 +93,7 @@ class OutputMarker:
         self._marker = output / MARKER
         self._known = known
         self._seen: tuple[int, int, int, int] | None = None
+        self.on_share = False
 
     def obstacle(self) -> str:
         """Say why nothing may be filed now: what is filed into a bare mount point vanishes under the next mount."""
@@ -108,7 +113,7 @@ class OutputMarker:
         self._known = self._known or found
         if found is None or found != self._known:
             return OUTPUT_AWAY if found is None else OUTPUT_OTHER
-        self._seen = seen
+        self._seen, self.on_share = seen, is_on_share(self._output)
         return ""
 
 

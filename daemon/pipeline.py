@@ -85,12 +85,10 @@ class Pipeline:
     ) -> None:
         self._intake, self._filer = intake, filer
         self._models, self._guard = models, guard
-        self._clock = clock
-        self._cores, self._done = cores, done
+        self._clock, self._cores, self._done = clock, cores, done
         self._look, self._buckets = look, buckets or Buckets(clock)
-        self._gpu_lost = gpu_lost
+        self._gpu_lost, self._classified = gpu_lost, False
         self._crew, self._rests = crew, rests
-        self._classified = False
         self._answers, self._remembered = Answers(), Remembered()
         # Enough for the readers, while as many as are filed together are gathered, and others are filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
@@ -101,6 +99,7 @@ class Pipeline:
         self._stopping = threading.Event()
         self._crash: BaseException | None = None
         self._board = board or Board(clock)
+        filer.beats = self._board.stage("file")
         self._board.waiting, self._board.paused = self._waiting, lambda: filer.pause.reason
         self._board.troubles, self._board.overflows = intake.troubles, lambda: intake.overflows
         self._board.blocked = lambda: merged(filer.doubtful(), intake.blocked())
@@ -108,6 +107,7 @@ class Pipeline:
     def stop(self) -> None:
         """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""
         self._stopping.set()
+        self._filer.stop()
         self._guard.stop()
         if self._crew is not None:
             self._crew.stop()

@@ -6,6 +6,7 @@ long keeps as many of the photo's folders as fit, and what a look says the file 
 
 import os
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +17,21 @@ from daemon.decide import DUPLICATES_FOLDER
 from daemon.destinations import fitted, give_names
 from daemon.layout import DEFAULT_LAYOUT, Layout
 from daemon.ledger import Ledger
-from daemon.limits import MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PLAINNESS, REFUSED, SAFE_NAME_BYTES, Limits, plain
+from daemon.limits import (
+    MAX_NAME_BYTES,
+    MAX_PATH_BYTES,
+    MAX_PLAINNESS,
+    REFUSED,
+    SAFE_NAME_BYTES,
+    Limits,
+    is_taken,
+    plain,
+)
+from daemon.parallel import FAR_TOGETHER, each
 from daemon.photo import Outcome, Photo
 from daemon.same import sha256_of
 from daemon.taken import taken_at
+from daemon.vitals.beats import Beats
 
 Obstacles = dict[int, tuple[OSError, str]]
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,6 +62,18 @@ class Planner:
         self._there: set[Path] = set()
         self._folders: dict[tuple[str, Path], tuple[Path, bool]] = {}
         self._limits = Limits()
+        self._looked: dict[str, bool] = {}
+
+    def look_ahead(self, photos: list[Photo], beats: Beats) -> None:
+        """Look for many photos at once whether their names are taken, where each look is a round trip."""
+        self._looked.clear()
+
+        def look(place: str) -> None:
+            with suppress(OSError):  # planning meets it again
+                self._looked[place] = is_taken(place)
+
+        with suppress(OSError):
+            each({str(self._place_of(photo)): None for photo in photos}, look, FAR_TOGETHER, "plan", beats)
 
     def plan(
         self, photos: list[Photo], companions: Companions, taken: Collection[str] = ()
@@ -96,13 +120,19 @@ class Planner:
                 most, plainness = self._limits.of(place.parent)
                 if plainness > photo.plainness:
                     place = place.with_name(plain(place.name, plainness))
-                give_names(photo, place, min(most, SAFE_NAME_BYTES) if photo.plainness else most, promised)
+                give_names(
+                    photo, place, min(most, SAFE_NAME_BYTES) if photo.plainness else most, promised, self._is_taken
+                )
             except OSError as error:
                 if error.errno not in REFUSED or photo.plainness == MAX_PLAINNESS:
                     raise
                 photo.plainness += 1
             else:
                 return
+
+    def _is_taken(self, name: str) -> bool:
+        looked = self._looked.pop(name, None)  # once: later it may be another's
+        return is_taken(name) if looked is None else looked
 
     def _set_duplicate_aside(self, photo: Photo) -> None:
         if not self._set_aside or photo.outcome not in (Outcome.FILED, Outcome.REVIEW):

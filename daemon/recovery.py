@@ -99,14 +99,19 @@ def settle(intent: Intent) -> Outcome | None:
 def remove_hidden_names(intents: Iterable[Intent]) -> None:
     """Remove the hidden names of copies whose outcome is in the ledger; what cannot be removed stays."""
     for intent in intents:
-        if intent.mode not in (Mode.MOVE, Mode.COPY):
-            continue
-        with suppress(OSError), ExitStack() as stack:
-            hidden = _hidden_name(intent)
-            if intent.undoes is not None:  # in the inbox, where a folder may be swapped for a link at any moment
-                folder = stack.enter_context(pinned(Path("/"), hidden.parent.relative_to("/")))
-                hidden = folder / hidden.name
-            hidden.unlink(missing_ok=True)
+        remove_hidden_name(intent)
+
+
+def remove_hidden_name(intent: Intent) -> None:
+    """Remove the hidden name of a copy whose outcome is in the ledger; if it cannot be removed it stays."""
+    if intent.mode not in (Mode.MOVE, Mode.COPY):
+        return
+    with suppress(OSError), ExitStack() as stack:
+        hidden = _hidden_name(intent)
+        if intent.undoes is not None:  # in the inbox, where a folder may be swapped for a link at any moment
+            folder = stack.enter_context(pinned(Path("/"), hidden.parent.relative_to("/")))
+            hidden = folder / hidden.name
+        hidden.unlink(missing_ok=True)
 
 
 def _hidden_name(intent: Intent) -> Path:

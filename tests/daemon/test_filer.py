@@ -17,6 +17,7 @@ from daemon.intent import Intent
 from daemon.ledger import Ledger
 from daemon.marker import OUTPUT_AWAY
 from daemon.photo import Outcome, Photo
+from daemon.placing import Placer
 from daemon.scan import MARKER
 from tests.colour_model import LABELS
 from tests.daemon.support import (
@@ -194,14 +195,14 @@ def test_what_its_owner_takes_away_at_once_does_not_hold_up_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     inbox, output = roots(tmp_path)
-    real = Filer._place
+    real = Placer._place
 
-    def taken_away(self: Filer, photo: Photo, row: int, intent: Intent) -> None:
+    def taken_away(self: Placer, photo: Photo, row: int, intent: Intent) -> None:
         real(self, photo, row, intent)
         if photo.path.name == "0.jpg":
             shutil.rmtree(output / "red") if gone == "class folder" else (output / "red" / "0.jpg").unlink()
 
-    monkeypatch.setattr(Filer, "_place", taken_away)
+    monkeypatch.setattr(Placer, "_place", taken_away)
     photos = [scored(write(inbox / f"{number}.jpg", plain("red"))) for number in range(3)]
     with opened_filer(output, tmp_path / "l") as filer:
         for photo in photos:

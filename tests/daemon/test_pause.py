@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import filer as filer_module
+from daemon import placing as placing_module
 from daemon.cores import usable_cores
 from daemon.filer import Filer
 from daemon.marker import OUTPUT_AWAY
@@ -102,7 +102,7 @@ def test_photos_stay_while_it_lasts_and_are_filed_after_it(
     with opened_ledger(tmp_path / "l") as ledger:
         filer = Filer(output, ledger, rules(), HandClock(), said.append)  # type: ignore[arg-type]
         with monkeypatch.context() as broken:
-            broken.setattr(filer_module, "place", failing)
+            broken.setattr(placing_module, "place", failing)
             filer.file(photos)
         assert {photo.outcome for photo in photos} == {Outcome.AGAIN}
         reasons = {photo.reason for photo in photos}
