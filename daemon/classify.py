@@ -70,7 +70,7 @@ def _classify_together(model: Model, photos: list[Photo], size: int) -> None:
 
 def _are_probabilities(scores: NDArray[np.float32]) -> bool:
     """Tell numbers from NaN, infinities and other nonsense; so written that NaN passes no comparison."""
-    return 0.9 < float(scores.sum()) < 1.1 and float(scores.min()) > -0.1
+    return 0.9 < np.add.reduce(scores) < 1.1 and bool(np.minimum.reduce(scores) > -0.1)
 
 
 def warm(model: Model, buckets: Buckets | None = None) -> None:

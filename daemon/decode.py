@@ -6,7 +6,7 @@ A photo that cannot be read is a result with a reason, in its place in the batch
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Protocol
 
 from contract.errors import PhotoError, Reason
@@ -20,8 +20,11 @@ from daemon.photo import Photo
 class Decoder(Protocol):
     """What makes pixels of bytes, with more or less care."""
 
-    def room(self, photo: Photo) -> AbstractContextManager[None]:
-        """Hold room for a photo's bytes, or raise ForAloneError or StoppedError."""
+    def take_room(self, photo: Photo) -> None:
+        """Take room for a photo's bytes, or raise ForAloneError or StoppedError."""
+
+    def give_room(self, photo: Photo) -> None:
+        """Give it back."""
 
     def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
         """Return the network's input, or raise PhotoError: ForAloneError where it may be decoded alone."""
@@ -43,14 +46,18 @@ def decode_here(photo: Photo, geometry: Geometry, wall_s: float, decoder: Decode
         wall_s: the time now, to tell how long ago the file changed.
         decoder: decodes, in this process.
     """
-    with _faults_of(photo), opened(photo, wall_s) as descriptor, decoder.room(photo):
-        started_s = time.perf_counter()
-        data = read_whole(descriptor, photo.identity.size)
-        photo.sha256 = hashlib.sha256(data).hexdigest()
-        read_s = time.perf_counter()
-        photo.times_ms["read"] = 1e3 * (read_s - started_s)
-        photo.pixels = decoder.pixels(photo, data, geometry)
-        photo.times_ms["decode"] = 1e3 * (time.perf_counter() - read_s)
+    with _faults_of(photo), opened(photo, wall_s) as descriptor:
+        decoder.take_room(photo)
+        try:
+            started_s = time.perf_counter()
+            data = read_whole(descriptor, photo.identity.size)
+            photo.sha256 = hashlib.sha256(data).hexdigest()
+            read_s = time.perf_counter()
+            photo.times_ms["read"] = 1e3 * (read_s - started_s)
+            photo.pixels = decoder.pixels(photo, data, geometry)
+            photo.times_ms["decode"] = 1e3 * (time.perf_counter() - read_s)
+        finally:
+            decoder.give_room(photo)
 
 
 def decode_alone(photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:

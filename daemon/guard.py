@@ -7,8 +7,7 @@ A photo that needs much memory goes there at once.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from contract.errors import PhotoError, Reason
@@ -72,9 +71,8 @@ class Guard:
         self._watch: threading.Thread | None = None
         self.decoded = False
 
-    @contextmanager
-    def room(self, photo: Photo) -> Iterator[None]:
-        """Hold room in memory for a photo's bytes.
+    def take_room(self, photo: Photo) -> None:
+        """Take room in memory for a photo's bytes.
 
         Raises:
             ForAloneError: it is a suspect, or there is no room for so large a file.
@@ -82,8 +80,11 @@ class Guard:
         """
         if self.notes.deaths(photo.path):
             raise ForAloneError("a process has ended while it was decoded")
-        with self.budget.room(photo.identity.size):
-            yield
+        self.budget.take(photo.identity.size)
+
+    def give_room(self, photo: Photo) -> None:
+        """Give the room back."""
+        self.budget.give(photo.identity.size)
 
     def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
         """Return the network's input, uint8 [size_px, size_px, 3], of a photo's bytes.

@@ -8,7 +8,6 @@ import ctypes
 import signal
 import socket
 import sys
-from contextlib import AbstractContextManager, nullcontext
 
 from contract.formats import readable_formats
 from contract.geometry import Geometry, Pixels
@@ -23,8 +22,11 @@ from daemon.photo import Photo
 class _Here:
     """Decodes without notes and without asking for room: the daemon keeps both."""
 
-    def room(self, photo: Photo) -> AbstractContextManager[None]:
-        return nullcontext()
+    def take_room(self, photo: Photo) -> None:
+        pass
+
+    def give_room(self, photo: Photo) -> None:
+        pass
 
     def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
         return pixels_here(photo, data, geometry)
