@@ -7,7 +7,7 @@ from pathlib import Path
 
 from daemon.companions import companion_name
 from daemon.intent import Intent
-from daemon.limits import MAX_NAME_BYTES, most_bytes
+from daemon.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES, most_bytes
 from daemon.losses import Loss
 from daemon.names import free_number, numbered
 from daemon.photo import Identity, Mode, Outcome
@@ -78,9 +78,12 @@ def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promis
 def _targets(group: Sequence[Record], number: int) -> list[Path]:
     """Return where a photo and its companions go: home, all with the same number where a name is taken there."""
     home = group[0].intent.source
-    most = most_bytes(home.parent) if number else MAX_NAME_BYTES  # its own name was there before
-    photo = home.with_name(numbered(home.name, number, most))
     sources = [record.intent.source for record in group[1:]]
+    most = MAX_NAME_BYTES
+    if number:  # no longer than the names that were there: what a file system says of its limit may be untrue
+        longest = max(len(os.fsencode(path.name)) for path in (home, *sources))
+        most = min(most_bytes(home.parent), max(SAFE_NAME_BYTES, longest))
+    photo = home.with_name(numbered(home.name, number, most))
     return [photo, *(path.with_name(companion_name(path, home, photo, most)) if number else path for path in sources)]
 
 

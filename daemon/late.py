@@ -10,6 +10,7 @@ from daemon.clock import Clock
 from daemon.companions import LATE_S, WAITS, companion_name, photo_is_coming
 from daemon.destinations import join
 from daemon.ledger import Ledger
+from daemon.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES
 from daemon.names import free_name
 from daemon.photo import Mode, Outcome, Photo
 from daemon.rules import Rules
@@ -73,8 +74,9 @@ def find_photo(part: Photo, ledger: Ledger, output: Path, rules: Rules, now_s: f
         return False
     for row, was in reversed(ledger.of_name(part.path.parent, part.path.stem, now_s - LATE_S).items()):
         if os.path.lexists(was.destination) and not leads_astray(was.destination.parent, output):
-            name = companion_name(part.path, was.source, was.destination)
-            join(part, was.destination, free_name(was.destination.parent, name))
+            longest = SAFE_NAME_BYTES if part.plainness else MAX_NAME_BYTES  # a longer one was refused before
+            name = companion_name(part.path, was.source, was.destination, longest)
+            join(part, was.destination, free_name(was.destination.parent, name, longest=longest))
             part.follows_row, part.outcome, part.label = row, was.becomes, was.label
             thresholds = {was.label: was.threshold}  # and its model: another one may serve by now
             part.rules = replace(rules, thresholds=thresholds, model=was.model, provider=was.provider)

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
-from daemon.limits import MAX_NAME_BYTES, most_bytes
+from daemon.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES, most_bytes
 
 MAX_EXTENSION_BYTES = 32
 HIDDEN_ENDING = ".phototriage-part"
 
 
-def free_name(folder: Path, name: str, taken: Callable[[Path], bool] = lambda _: False) -> Path:
+def free_name(
+    folder: Path, name: str, taken: Callable[[Path], bool] = lambda _: False, longest: int = MAX_NAME_BYTES
+) -> Path:
     """Return a free one of `name`, `name-1`, `name-2`... in a folder, no longer than its file system allows.
 
     It follows a taken one and, without gaps among these, is the first.
@@ -21,8 +23,10 @@ def free_name(folder: Path, name: str, taken: Callable[[Path], bool] = lambda _:
         folder: where the file goes; need not exist.
         name: the file's name, kept with its extension.
         taken: tells of names that are promised to others.
+        longest: bytes of a name, where less is known to be taken than the file system says.
     """
-    most = most_bytes(folder)
+    # A numbered name is no longer than a long one that is taken: what a file system says of its limit may be untrue.
+    most = min(longest, most_bytes(folder), max(SAFE_NAME_BYTES, len(os.fsencode(name))))
 
     def is_free(number: int) -> bool:
         path = folder / numbered(name, number, most)

@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from daemon.companions import is_companion
+from contract.errors import PhotoError, Reason
+from daemon.companions import WAITS, is_companion
 from daemon.destinations import give_names
 from daemon.filing import move
 from daemon.limits import MAX_PATH_BYTES, Limits
+from daemon.names import free_name
 from daemon.photo import Outcome, Photo
 from daemon.roots import state_folder
 from tests.colour_model import LABELS
+from tests.daemon.house import House, ask
 from tests.daemon.support import (
+    HandClock,
     daemon,
     digest,
     identity_of,
@@ -204,12 +208,43 @@ def test_names_that_are_too_long_for_an_encrypted_folder_are_cut_and_failed_ones
     done = run("sort", *options)
     assert done.returncode == 0, done.stderr
     names = sorted(path.name for path in output.rglob("*") if path.is_file() and path.name != ".phototriage")
-    stem = "x" * (143 - len(".jpg.xmp"))
-    assert names[:2] == [f"{stem}.jpg", f"{stem}.jpg.xmp"]
+    together, later = "x" * (143 - len(".jpg.xmp")), "x" * (143 - len(".xmp"))
+    assert names[:2] in ([f"{together}.jpg", f"{together}.jpg.xmp"], [f"{later}.jpg", f"{later}.xmp"])
     assert names[2] == "y" * 139 + ".jpg"
     assert names[3].endswith(".why.txt")
     assert run("undo", "--inbox", inbox, "--last", "9").returncode == 0
     assert tree(inbox) == before
+
+
+@pytest.mark.system("gocryptfs", root=True)
+def test_a_long_name_that_is_taken_in_an_encrypted_inbox_gets_a_number_on_its_way_back(
+    tmp_path: Path, encrypted: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    house, name = House(encrypted / "house", tmp_path / "out"), "x" * 171 + ".jpg"
+    filed = house.file(name).read_bytes()
+    write(house.inbox / name, b"another of that name")
+    assert ask("undo", "--last", "1").exit_code == 0
+    assert tree(house.inbox) == {name: b"another of that name", "x" * 169 + "-1.jpg": filed}
+    assert free_name(house.inbox, name).name == "x" * 169 + "-2.jpg"
+
+
+@pytest.mark.system("gocryptfs", root=True)
+def test_a_companion_that_comes_late_follows_under_a_shorter_name_where_its_own_is_refused(
+    tmp_path: Path, encrypted: Path
+) -> None:
+    inbox, _ = roots(tmp_path)
+    output, clock = encrypted / "out", HandClock()
+    shutil.copytree(tmp_path / "output", output)
+    with opened_filer(output, tmp_path / "l", clock) as filer:
+        filer.file([scored(write(inbox / ("x" * 171 + ".jpg"), plain("red")))])
+        path = write(inbox / ("x" * 171 + ".jpg.xmp"), b"its sidecar")
+        late = Photo(path, identity_of(path), 0.0, fault=PhotoError(Reason.FOREIGN, WAITS))
+        filer.file([late])
+        clock.turn(1.0)
+        filer.file([])
+    assert (late.outcome, late.follows) == (Outcome.FILED, output / "red" / ("x" * 171 + ".jpg"))
+    assert tree(output)[f"red/{'x' * 139}.xmp"] == b"its sidecar"
 
 
 def test_a_note_and_a_copy_fit_beside_the_longest_name(tmp_path: Path, elsewhere: Path) -> None:
