@@ -369,11 +369,13 @@ def test_no_command_lets_a_terminal_command_in_a_name_through(tmp_path: Path) ->
         ("history", "--all"), ("history", "--all", "--json"), ("history", "--all", "--csv"), ("explain", first),
         ("explain", first, "--json"), ("explain", inbox / "none\x1b[1m.jpg"), ("retry", "--dry-run"), ("retry",),
         ("undo", "--last", "2", "--dry-run"), ("undo", "--last", "3"), ("undo", "--last", "1", "--json"), ("status",),
-        ("sort", "--json", *words), ("doctor", *folders), ("sort", "--inbox", "none\x1b[1m", "--output", output),
+        ("doctor", *folders), ("sort", "--inbox", "none\x1b[1m", "--output", output),
         ("watch", "--config", "c\x1b[1m.toml"), ("inspect", "m\x1b[1m.onnx"), ("status", "--inbox", "none\x1b[1m"),
     ]  # fmt: skip
-    texts = [done.stdout + done.stderr for done in said] + [ask(*question).output for question in questions]
-    for text, question in zip(texts, ("dry run", "sort", *questions), strict=True):
+    answers = [ask(*question).output for question in questions]
+    said.append(run("sort", "--json", *words))  # of what was taken back
+    texts = [done.stdout + done.stderr for done in said] + answers
+    for text, question in zip(texts, ("dry run", "sort", "sort --json", *questions), strict=True):
         assert is_harmless(text), question
         assert text, question
     notes = list((output / "_failed").glob("*.why.txt"))
