@@ -148,4 +148,5 @@ def _intent(record: Record, target: Path, becomes: Outcome) -> Intent:
         undoes=record.row,
         held=target if becomes is Outcome.UNDONE else None,
         times_ms=None,
+        mount=None,
     )

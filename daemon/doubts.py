@@ -11,7 +11,9 @@ from contract.text import printable
 from daemon.blocked import Blocked
 from daemon.clock import Clock
 from daemon.intent import Intent
-from daemon.photo import Identity, Outcome, Photo
+from daemon.mounts import is_mounted
+from daemon.originals import Originals, Paths, nowhere
+from daemon.photo import Outcome, Photo
 from daemon.recovery import settle
 from daemon.same import is_on_share
 
@@ -32,19 +34,21 @@ class Doubts:
 
     Args:
         clock: time.
+        paths: yields the files of the inbox, among which an original may have another name by now.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, paths: Paths = tuple) -> None:
         self._clock = clock
+        self.paths = paths
         self._open: dict[int, tuple[Intent, str]] = {}
-        self._waiting: dict[Path | Identity, Intent] = {}
+        self._waiting: dict[Path | tuple[int, ...], Intent] = {}
         self._tries = 0
         self._again_s = 0.0
 
     def add(self, row: int, intent: Intent, error: OSError) -> None:
         """Take note of an intent whose places cannot be looked at now."""
         self._open[row] = intent, unfinished(intent, error)
-        self._waiting[intent.source] = self._waiting[intent.identity] = intent
+        self._waiting |= _keys(intent)
 
     def of(self, photo: Photo) -> Intent | None:
         """Return the open intent of a photo: the file that it names, or one of equal size and time in its place.
@@ -54,13 +58,22 @@ class Doubts:
         intent = self._waiting.get(photo.path)
         if intent is not None and intent.identity[2:] == photo.identity[2:]:
             return intent
-        return self._waiting.get(photo.identity)
+        intent = self._waiting.get(photo.identity[1:])  # its device may have another number by now
+        if intent is not None and (intent.identity == photo.identity or intent.sha256 == photo.sha256 != ""):
+            return intent
+        return None
 
-    def holds_up(self, photo: Photo) -> bool:
-        """Let a photo wait if it has an open intent."""
+    def holds_up(self, photo: Photo, owed: Owed, copied: list[Intent]) -> bool:
+        """Let a photo wait if it has an open intent.
+
+        One that was moved from a mount that went away, and is here now, maybe under another name, is not filed twice.
+        """
         intent = self.of(photo)
         if intent is None:
             return False
+        if intent.mount is not None and self._finish(intent, photo, owed):
+            copied.append(intent)
+            return photo.outcome is Outcome.GONE
         photo.destination, photo.outcome = None, Outcome.AGAIN
         photo.reason, photo.place = "whether it was moved cannot be seen now", str(intent.destination)
         return True
@@ -92,18 +105,43 @@ class Doubts:
         told: list[Intent] = []
         if not self._open or self._clock.monotonic_s() < self._again_s:
             return told
+        originals = Originals(self.paths, [intent for intent, _ in self._open.values()])
         for row, (intent, _) in list(self._open.items()):
             try:
-                owed[row] = settle(intent)
+                owed[row] = settle(intent, originals.find if _can_be_seen(intent) else nowhere)
             except OSError as error:
                 self.add(row, intent, error)
             else:
                 told.append(self._open.pop(row)[0])
-        intents = [intent for intent, _ in self._open.values()]
-        self._waiting = {key: intent for intent in intents for key in (intent.source, intent.identity)}
+        self._know_again()
         if not self._open:
             self._tries, self._again_s = 0, 0.0
             return told
         self._again_s = self._clock.monotonic_s() + BACK_OFF_S[min(self._tries, len(BACK_OFF_S) - 1)]
         self._tries += 1
         return told
+
+    def _finish(self, intent: Intent, photo: Photo, owed: Owed) -> bool:
+        """Finish the move of a photo that was found again; tells whether it could be."""
+        row = next(row for row, (its, _) in self._open.items() if its is intent)
+        try:
+            owed[row] = settle(intent, lambda _: photo.path)
+        except OSError:
+            return False
+        del self._open[row]
+        self._know_again()
+        if owed[row] is not None:
+            photo.destination, photo.outcome = None, Outcome.GONE
+            photo.reason = "it had been filed before its mount went away"
+        return True
+
+    def _know_again(self) -> None:
+        self._waiting = {key: its for intent, _ in self._open.values() for key, its in _keys(intent).items()}
+
+
+def _keys(intent: Intent) -> dict[Path | tuple[int, ...], Intent]:
+    return {intent.source: intent, intent.identity[1:]: intent}
+
+
+def _can_be_seen(intent: Intent) -> bool:
+    return intent.mount is None or is_mounted(intent.mount)

@@ -82,7 +82,7 @@ class Filer:
         if self._doubts.told():
             self._attempt([])  # which looks at them again
         parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
-        parts = self._without_held([part for part in parts if not self._doubts.holds_up(part)])
+        parts = self._without_held([part for part in parts if not self._is_doubtful(part)])
         for part in parts:
             self._companions.wait(part)
         waiting = [photo for photo in photos if photo.folder]
@@ -145,9 +145,12 @@ class Filer:
             photo.outcome, photo.stays, photo.reason = Outcome.LEFT, True, UNCHANGED
         return [photo for photo in photos if not photo.stays]
 
+    def _is_doubtful(self, photo: Photo) -> bool:
+        return self._doubts.holds_up(photo, self._debts.outcomes, self._debts.copied)
+
     def _without_doubtful(self, photos: list[Photo]) -> list[Photo]:
         """Let photos wait of which it cannot be seen yet whether they were moved."""
-        return [photo for photo in photos if not self._doubts.holds_up(photo)]
+        return [photo for photo in photos if not self._is_doubtful(photo)]
 
     def _follow(self, parts: list[Photo]) -> None:
         """File companions that come later than their photo; those whose photo has not come wait for it."""
@@ -164,7 +167,7 @@ class Filer:
 
     def _carry_out(self, planned: list[Photo]) -> None:
         """Take photos that have a destination, and what travels with them, through the protocol."""
-        if not planned:
+        if not planned and not self._debts.outcomes:
             return
         try:
             self.settle_debts()

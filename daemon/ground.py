@@ -45,10 +45,11 @@ class Ground(NamedTuple):
         apart = device is not None and bool(self.devices) and self.devices != {device}
         return mount.is_share or apart or (bool(self.there) and self.there != {mount.number})
 
-    def is_share(self, folder: Path) -> bool:
-        """Tell whether a folder of the inbox lies on a share: then its clock is another machine's."""
-        mount = self._mount(folder)
-        return mount is not None and mount.is_share
+    def lies(self, folder: Path) -> tuple[bool, Path | None]:
+        """Tell whether a folder of the inbox lies on a share, whose clock is another's; and on which inner mount."""
+        inner = self._inner(folder)
+        mount = self.here if inner is None else self.inner[inner]
+        return mount is not None and mount.is_share, inner
 
     def any_far(self) -> bool:
         """Tell whether anything in the inbox is far."""
@@ -66,11 +67,12 @@ class Ground(NamedTuple):
         return ""
 
     def _mount(self, folder: Path) -> Mount | None:
-        if self.inner:
-            for above in (folder, *folder.parents):
-                if above in self.inner:
-                    return self.inner[above]
-        return self.here
+        inner = self._inner(folder)
+        return self.here if inner is None else self.inner[inner]
+
+    def _inner(self, folder: Path) -> Path | None:
+        above = (folder, *folder.parents) if self.inner else ()
+        return next((one for one in above if one in self.inner), None)
 
 
 def survey(inbox: Path, output: Path | None, *, recursive: bool, deaf: bool) -> Ground:

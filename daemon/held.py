@@ -108,6 +108,8 @@ def _is_it(row: sqlite3.Row, path: Path, identity: Identity) -> bool:
 def _is_untouched(row: sqlite3.Row, times: Times | None) -> bool:
     if times is None:
         return True  # it went, or cannot be looked at: then it cannot be read either
+    if row["undoes"] is not None and row["concluded_at"] is None:
+        return True  # it is on its way back at this moment
     if row["ctime_ns"] is None:  # an earlier version wrote it
         return bool(times.changed_ns <= 1e9 * (row["concluded_at"] or row["intended_at"]))
     return times == (row["ctime_ns"], row["btime_ns"])

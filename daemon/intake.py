@@ -224,8 +224,8 @@ class Intake:
         self._under_way[path] = None
         announced = settled.sign is not Sign.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
-        on_share = self._lookout.ground.is_share(path.parent)
-        photo = Photo(path, identity, settled.since_s, announced, relpath, waited_s, on_share)
+        lies = self._lookout.ground.lies(path.parent)
+        photo = Photo(path, identity, settled.since_s, announced, relpath, waited_s, *lies)
         (self._announced if announced else self._found).append(photo)
 
     def _take_back(self, photo: Photo) -> None:

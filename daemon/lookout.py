@@ -96,7 +96,7 @@ class Lookout:
         """
         if not self._watch:
             return False
-        on_share = self.ground.is_share(path.parent)
+        on_share, _ = self.ground.lies(path.parent)
         held = None if on_share else is_held_open(path, relpath)
         if held is None and self._watcher is not None:
             return self._watcher.creations.is_open(path, on_share=on_share)

@@ -78,6 +78,11 @@ def mounts_in(folder: Path) -> dict[Path, Mount]:
     return found
 
 
+def is_mounted(folder: Path) -> bool:
+    """Tell whether something is mounted at a folder, also a part of the same file system."""
+    return folder in mounts_in(folder.parent)
+
+
 def mount_that_is_away(path: Path, fstab: Path = _FSTAB) -> Path | None:
     """Return the folder at or above a path where the system's table wants a mount, and where none is now."""
     for folder in _wanted(fstab):

@@ -81,6 +81,7 @@ class Photo:
         relpath: its folder below the inbox, empty for the inbox itself.
         waited_s: how long this very file has failed to decode so far, as the intake knows it.
         on_share: whether the time of its last change is by another machine's clock.
+        mount: the folder at which what it lies on is mounted inside the inbox; None on the inbox's own mount.
         unchanged_s: age of its last change by the wall clock; negative if that lies in the future.
         dated: whether the layout asks when it was taken.
         sha256: of its bytes, hexadecimal.
@@ -114,6 +115,7 @@ class Photo:
     relpath: Path = Path()
     waited_s: float = 0.0
     on_share: bool = False
+    mount: Path | None = None
     unchanged_s: float = 0.0
     dated: bool = False
     sha256: str = ""

@@ -31,12 +31,13 @@ def recover(ledger: Ledger, state: Path, now_s: float, doubts: Doubts, say: Call
         doubts.add(row, intent, error)
 
     finish_at_start(ledger, state, now_s, left)
-    outcomes = reconcile(ledger, now_s, doubted)
+    outcomes = reconcile(ledger, now_s, doubted, doubts.paths)
     moved = sum(outcome is not None for outcome in outcomes.values())
     if outcomes:
         say(f"the last run was cut off: of {len(outcomes)} photos on their way, {moved} had been moved")
     if stuck:
         say(
             f"the last run was cut off, and {len(stuck)} of its files cannot be looked at now: they wait, the others "
-            f"are filed. The first is {stuck[0]}. Make both folders readable and writable; it is tried again by itself"
+            f"are filed. The first is {stuck[0]}. Mount what is away, and make both folders readable "
+            "and writable; it is tried again by itself"
         )

@@ -84,6 +84,7 @@ def intent_for(photo: Photo, rules: Rules) -> Intent:
         mode=rules.mode,
         part_of=photo.follows_row,
         held=None if rules.mode is Mode.MOVE else photo.path,
+        mount=photo.mount,
         times=None if rules.mode is Mode.MOVE else times_of(photo.path),
         companions=tuple(intent_for(part, rules) for part in photo.companions) if photo.companions else (),
     )

@@ -45,6 +45,7 @@ from daemon.roots import (
     lock_state,
     state_folder,
 )
+from daemon.scan import scan
 from daemon.settings import Settings
 from daemon.settle import Sign
 from daemon.sieve import Sieve
@@ -103,12 +104,12 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
         for root in roots:
             tidy(root, clock.wall_s())
         check_mode(Mode(settings.mode), inbox, output)
-        doubts = Doubts(clock)
+        sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
+        doubts = Doubts(clock, partial(scan, sieve))
         recover(ledger, state, clock.wall_s(), doubts, report.say)
         buckets = Buckets(clock, report.say)
         warm(model, buckets)
         models = Holder(Serving(model, rules_for(settings, model), seen.path))
-        sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         guard = stack.enter_context(_guard(state, report, stopped))
         anew = None
         if not once:

@@ -132,7 +132,7 @@ def test_a_copy_that_a_link_published_before_its_server_died_is_not_filed_a_seco
             if numbers != "kept":
                 part = next(output.glob("red/.*"))
                 write(output / "anew", part.read_bytes()).rename(part)
-        monkeypatch.setattr("daemon.recovery.numbers_last", lambda _: numbers == "kept")
+        monkeypatch.setattr("daemon.proof.numbers_last", lambda _: numbers == "kept")
         filer.file([scored(path)])
     assert tree(output) == {"red/a.jpg": plain("red")}
     assert tree(inbox) == {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import recovery
+from daemon import proof
 from daemon.filing import former_temporary_beside, temporary_beside
 from daemon.photo import Identity, Mode, Outcome
 from daemon.recovery import reconcile
@@ -289,7 +289,7 @@ def test_where_a_move_is_not_one_step_or_a_copy_leaves_no_proof_equal_content_an
 ) -> None:
     source = write(tmp_path / "a.jpg", PHOTO, mtime_s=1.5)
     target = (tmp_path if lacking == "has_noreplace" else elsewhere) / "b.jpg"
-    monkeypatch.setattr(recovery, lacking, lambda _: False)
+    monkeypatch.setattr(proof, lacking, lambda _: False)
     with opened_ledger(tmp_path / "l") as ledger:
         ledger.intend([intent(source, target)], 1.0)
         crash(source, target)
@@ -301,7 +301,7 @@ def test_on_one_file_system_without_hard_links_a_twin_is_known_because_its_inode
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = write(tmp_path / "a.jpg", PHOTO, mtime_s=1.5), tmp_path / "b.jpg"
-    monkeypatch.setattr(recovery, "has_links", lambda _: False)
+    monkeypatch.setattr(proof, "has_links", lambda _: False)
     with opened_ledger(tmp_path / "l") as ledger:
         ledger.intend([intent(source, target)], 1.0)
         with_a_twin_at_the_target(source, target)
