@@ -136,8 +136,14 @@ class Ledger:
         return {row["id"]: intent_of(row) for row in rows}
 
     def known(self, path: Path, identity: Identity) -> bool:
-        """Tell whether a file of the inbox is to be left alone, as `is_held` does; from any one thread."""
-        return is_held(self._reader, path, identity)
+        """Tell whether a file of the inbox is to be left alone, as `is_held` does; from any one thread.
+
+        A ledger that cannot be read now knows none. The filer asks it again, and waits until it can answer.
+        """
+        try:
+            return is_held(self._reader, path, identity)
+        except sqlite3.Error:
+            return False
 
     def unchanged(self, photos: list[Photo], now_s: float, wall_s: float) -> list[Photo]:
         """Return those of some photos that are to be left alone by their content, as `held.unchanged` does."""

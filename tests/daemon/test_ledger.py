@@ -228,6 +228,20 @@ def test_a_file_filed_as_a_copy_is_known_by_its_inode_and_in_its_place_when_its_
             assert not ledger.known(path, Identity(*file)), (path, file)
 
 
+def test_of_a_ledger_that_cannot_be_read_no_file_is_known_and_the_intake_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    with opened_ledger(path) as ledger:
+        ledger.intend([planned(identity=Identity(1, 2, 3, 4), mode=Mode.COPY, held=A)], 1.0)
+        ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        whole = path.read_bytes()
+        with path.open("r+b") as file:
+            file.write(b"\xff" * len(whole))
+        assert not ledger.known(A, Identity(1, 2, 3, 4))
+        with path.open("r+b") as file:
+            file.write(whole)
+        assert ledger.known(A, Identity(1, 2, 3, 4))
+
+
 def test_a_file_taken_back_is_known_in_its_place_until_it_is_changed_or_renamed(tmp_path: Path) -> None:
     second = 10**9
     with opened_ledger(tmp_path / "l") as ledger:
