@@ -6,9 +6,7 @@ on, because the ledger forgets an original last: first its row stops saying `fil
 its name back. What cannot be looked at now, as on a mount that is away, stays for a later look.
 """
 
-import os
 import sqlite3
-import stat
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
@@ -19,18 +17,20 @@ from daemon.beneath import pinned
 from daemon.clock import Clock
 from daemon.filing import TRIES_OF_A_NAME, sync_folder
 from daemon.intent import Intent, intent_of
-from daemon.leaving import WAIT_S, Left, hidden_original
+from daemon.leaving import WAIT_S, Left, hidden_original, left_in
 from daemon.names import free_name
 from daemon.open_writers import is_held_open
-from daemon.photo import Identity, Outcome
+from daemon.photo import Outcome
 from daemon.rename import rename_noreplace
-from daemon.same import is_on_share, is_same_file, sha256_of
-from daemon.scan import look_anew
+from daemon.rested import is_grown, is_its_folder, rested
+from daemon.same import is_on_share, sha256_of
 from daemon.transaction import Transaction
 from daemon.why import remove_why
 
 LOOK_S = 5.0
 TOGETHER = 128
+SPELL_S = 0.5
+"""How long one look at some may take, because originals are read; the others stay for the next."""
 GREW = "its writer went on after it was filed; the whole file went back to the inbox"
 _DUE = (
     "SELECT * FROM leaving JOIN photos ON photos.id = leaving.photo WHERE due_at <= :now OR due_at > :now + :longest"
@@ -67,13 +67,13 @@ class Departures:
         if now_s < self._next_s:
             return
         self._next_s = now_s + LOOK_S
-        if self._resolve_some() == TOGETHER:
+        if self._resolve_some():
             self._next_s = now_s
 
     def wait_s(self) -> float | None:
         """Return for how long one pass waits for originals that were never looked at again; None if it is through."""
         self._back = False
-        while self._resolve_some() == TOGETHER:
+        while self._resolve_some():
             pass
         if self._back:
             return 0.0
@@ -98,36 +98,37 @@ class Departures:
             stopping.wait(wait_s)
         return wait_s is None
 
-    def _resolve_some(self) -> int:
-        """Look at what is due, some at a time; returns how many."""
+    def _resolve_some(self) -> bool:
+        """Look at what is due, some at a time; tells whether there may be more."""
         try:
             with closing(_connect(self._ledger)) as connection:
                 due = self._due(connection)
-                self._resolve(connection, due)
+                return self._resolve(connection, due) < len(due) or len(due) == TOGETHER
         except sqlite3.Error:  # it cannot be read or written now, as the filer says too: all wait
-            return 0
-        return len(due)
+            return False
 
     def _due(self, connection: sqlite3.Connection) -> list[sqlite3.Row]:
         facts = {"now": self._clock.wall_s(), "longest": 2 * WAIT_S, "most": TOGETHER}  # a clock that was set back
         return connection.execute(_DUE, facts).fetchall()
 
-    def _resolve(self, connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> None:
+    def _resolve(self, connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> int:
+        """Look at originals for as long as a look may take; returns at how many."""
+        end_s = self._clock.monotonic_s() + SPELL_S
         ended: list[int] = []
         later: list[int] = []
         folders: set[Path] = set()
         for row in rows:
             intent = intent_of(row)
-            left = Left(int(row["copy_device"]), int(row["copy_inode"]), row["changed_ns"])
+            is_back = row["state"] == Outcome.GONE.value
             try:
-                is_over = self._look_at(
-                    connection, row["photo"], intent, left, is_back=row["state"] == Outcome.GONE.value
-                )
+                is_over = self._look_at(connection, row["photo"], intent, left_in(row), is_back=is_back)
             except OSError:
                 is_over = False
             (ended if is_over else later).append(row["photo"])
             if is_over:
                 folders.add(intent.source.parent)
+            if self._clock.monotonic_s() >= end_s:
+                break
         for folder in folders:
             with suppress(FileNotFoundError, NotADirectoryError):  # it went with all in it
                 sync_folder(folder)
@@ -139,6 +140,7 @@ class Departures:
                     "UPDATE leaving SET due_at = ?, looks = looks + 1 WHERE photo = ?",
                     [(again_s, one) for one in later],
                 )
+        return len(ended) + len(later)
 
     def _look_at(
         self, connection: sqlite3.Connection, photo: int, intent: Intent, left: Left, *, is_back: bool
@@ -153,18 +155,18 @@ class Departures:
             try:
                 status = hidden.lstat()
             except FileNotFoundError:
-                return folder.stat().st_dev == intent.identity.device  # else it is another mount's folder
+                return is_its_folder(folder.stat(), intent, left)
             on_share = is_on_share(folder)
             if not on_share and is_held_open(hidden):
                 return False
-            if not is_back and _rests(hidden, status, intent, left, on_share=on_share):
+            if not is_back and rested(hidden, status, intent, left, on_share=on_share):
                 hidden.unlink()
                 return True
             connection.execute(
                 "UPDATE photos SET state = ?, reason = ?, concluded_at = ? WHERE id = ?",
                 (Outcome.GONE.value, GREW, self._clock.wall_s(), photo),
             )
-            if _is_grown(status, intent):
+            if is_grown(status, intent):
                 _remove_copy(intent, left)
             home = intent.source.parent / _named_again(hidden, folder, intent.source.name)
         self._back = True
@@ -178,18 +180,6 @@ def _connect(ledger: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.row_factory = sqlite3.Row
     return connection
-
-
-def _rests(hidden: Path, status: os.stat_result, intent: Intent, left: Left, *, on_share: bool) -> bool:
-    found = look_anew(hidden) if on_share else Identity.of(status)
-    if not stat.S_ISREG(status.st_mode) or not is_same_file(hidden, found, intent.identity, intent.sha256):
-        return False
-    return on_share or status.st_ctime_ns == left.changed_ns  # also what was written under an old time
-
-
-def _is_grown(status: os.stat_result, intent: Intent) -> bool:
-    """Tell whether a file is the original, and nothing was cut off: what was copied of it is a part or an old state."""
-    return status.st_ino == intent.identity.inode and status.st_size >= intent.identity.size
 
 
 def _remove_copy(intent: Intent, left: Left) -> None:

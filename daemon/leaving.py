@@ -26,11 +26,13 @@ class Left(NamedTuple):
         copy_device: of the file that was filed.
         copy_inode: of the same; 0 if its owner took it further at once.
         changed_ns: when the original's inode was changed last: by getting its hidden name.
+        folder_inode: of the folder that it waits in; None where an earlier version did not write it down.
     """
 
     copy_device: int
     copy_inode: int
     changed_ns: int
+    folder_inode: int | None
 
 
 def hidden_original(source: Path, identity: Identity, known_as: Path | None = None) -> Path:
@@ -50,12 +52,22 @@ def left_as(hidden: Path, copy: Path) -> Left:
     with suppress(FileNotFoundError):
         status = copy.lstat()
         copy_device, copy_inode = status.st_dev, status.st_ino
-    return Left(copy_device, copy_inode, hidden.lstat().st_ctime_ns)
+    return Left(copy_device, copy_inode, hidden.lstat().st_ctime_ns, hidden.parent.stat().st_ino)
+
+
+def left_in(row: sqlite3.Row) -> Left:
+    """Return what was remembered, from its row."""
+    folder = row["folder_inode"]
+    inode = None if folder is None else int(folder)
+    return Left(int(row["copy_device"]), int(row["copy_inode"]), row["changed_ns"], inode)
 
 
 def remember(connection: sqlite3.Connection, left: Mapping[int, Left], now_s: float) -> None:
     """Write down whose originals wait, by row; the caller commits it together with the outcomes."""
     due_s = now_s + WAIT_S
-    rows = [(row, due_s, str(one.copy_device), str(one.copy_inode), one.changed_ns) for row, one in left.items()]
+    rows = [
+        (row, due_s, str(one.copy_device), str(one.copy_inode), one.changed_ns, str(one.folder_inode))
+        for row, one in left.items()
+    ]
     if rows:
-        connection.executemany("INSERT OR REPLACE INTO leaving VALUES (?, ?, 0, ?, ?, ?)", rows)
+        connection.executemany("INSERT OR REPLACE INTO leaving VALUES (?, ?, 0, ?, ?, ?, ?)", rows)

@@ -87,6 +87,10 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX leaving_due ON leaving (due_at);
     """,
+    # folder_inode: of the folder that such an original waits in; NULL where an earlier version wrote the row.
+    """
+    ALTER TABLE leaving ADD COLUMN folder_inode TEXT;
+    """,
 )
 """Scripts; `PRAGMA user_version` counts those that a ledger has seen."""
 

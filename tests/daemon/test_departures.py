@@ -2,17 +2,20 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from contract.errors import PhotoError, Reason
+from daemon.companions import WAITS
 from daemon.departures import GREW, LOOK_S, Departures
 from daemon.filing import temporary_beside
 from daemon.leaving import ENDING, WAIT_S, hidden_original
 from daemon.ledger import Ledger
-from daemon.photo import Outcome
+from daemon.photo import Outcome, Photo
 from daemon.recovery import reconcile
 from tests.daemon.support import (
     HandClock,
@@ -55,6 +58,15 @@ class House:
             photo = scored(path)
             filer.file([photo])
             assert photo.outcome is outcome
+        return hidden
+
+    def file_with_companion(self) -> Path:
+        """File a photo and a companion; returns the hidden name of the companion's original."""
+        path, part = (write(self.inbox / name, PHOTO, mtime_s=1_500_000_000.5) for name in ("a.jpg", "a.xmp"))
+        hidden = hidden_original(part, identity_of(part))
+        with opened_filer(self.output, self.ledger, self.clock) as filer:
+            companion = Photo(part, identity_of(part), 0.0, True, fault=PhotoError(Reason.FOREIGN, WAITS))
+            filer.file([companion, scored(path)])
         return hidden
 
     def look(self, turn_s: float = WAIT_S + LOOK_S) -> None:
@@ -103,7 +115,15 @@ def write_in_place_under_the_old_time(hidden: Path) -> None:
     os.utime(hidden, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-@pytest.mark.parametrize("goes_on", [grow, write_in_place_under_the_old_time])
+def write_through_a_mapping(hidden: Path) -> None:
+    """As a program does that keeps a file mapped: unseen in memory (tmpfs), or in a page that is not on the disk."""
+    write_in_place_under_the_old_time(hidden)
+    now_ns = hidden.stat().st_ctime_ns
+    with closing(sqlite3.connect(hidden.parents[1] / "l")) as ledger, ledger:
+        ledger.execute("UPDATE leaving SET changed_ns = ? WHERE photo = (SELECT max(photo) FROM leaving)", (now_ns,))
+
+
+@pytest.mark.parametrize("goes_on", [grow, write_in_place_under_the_old_time, write_through_a_mapping])
 def test_one_that_is_written_to_comes_back_whole_and_its_early_copy_goes(
     house: House, goes_on: Callable[[Path], None]
 ) -> None:
@@ -198,6 +218,59 @@ def test_while_its_folder_is_away_an_original_stays_and_so_does_its_row(house: H
     assert hidden.exists()
     house.look()
     assert (house.waiting(), tree(house.inbox)) == (0, {})
+
+
+def test_while_another_folder_stands_where_its_own_was_an_original_waits(house: House) -> None:
+    """As under a bind mount that is away, or over the inbox: the same file system, and so the same device."""
+    hidden = house.file()
+    grow(hidden)
+    away = house.inbox.with_name("away")
+    house.inbox.rename(away)
+    house.inbox.mkdir()
+    house.look()
+    assert (house.waiting(), tree(house.output)) == (1, {"red/a.jpg": PHOTO})
+    house.inbox.rmdir()
+    away.rename(house.inbox)
+    house.look()
+    assert (house.waiting(), tree(house.inbox), tree(house.output)) == (0, {"a.jpg": PHOTO + LATE}, {})
+
+
+def test_a_row_goes_with_an_original_that_its_owner_took(house: House) -> None:
+    house.file().unlink()
+    house.look()
+    assert house.waiting() == 0
+
+
+def test_a_companion_that_its_owner_edits_beside_its_photo_is_not_filed_again(house: House) -> None:
+    house.file_with_companion()
+    write(house.output / "red" / "a.xmp", LATE[::-1])
+    house.look()
+    assert tree(house.inbox) == {}
+    assert tree(house.output) == {"red/a.jpg": PHOTO, "red/a.xmp": LATE[::-1]}
+
+
+def test_a_companion_that_is_written_through_a_mapping_comes_back(house: House) -> None:
+    hidden = house.file_with_companion()
+    write_through_a_mapping(hidden)
+    whole = hidden.read_bytes()
+    house.look()
+    assert tree(house.inbox) == {"a.xmp": whole}
+    assert tree(house.output) == {"red/a.jpg": PHOTO}
+
+
+def test_one_look_does_not_take_long(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        house.file(f"{number}.jpg", PHOTO + bytes([number]))
+
+    def slow(path: Path) -> str:
+        house.clock.turn(10.0)
+        return digest(path.read_bytes())
+
+    monkeypatch.setattr("daemon.rested.sha256_of", slow)
+    house.look()
+    assert house.waiting() == 2
+    assert house.departures().wait_s() is None
+    assert house.waiting() == 0
 
 
 def test_a_kill_while_one_comes_back_is_made_good_at_any_step(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
