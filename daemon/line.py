@@ -89,7 +89,8 @@ class Gathering:
     """A line for one taker, to whom each round costs much however few take part: commits, syncs, turns of threads.
 
     While more photos are sure to come soon, it waits until there are `most`, but never longer than `longest_s`. A photo
-    that comes alone is taken at once. A large one is taken alone, and once no smaller one waits that it would hold up.
+    that comes alone is taken at once. What was announced goes before what was found: on a slow place, hundreds of those
+    take minutes. A large one is taken alone, and once no smaller one waits that it would hold up.
 
     Args:
         most: photos that are taken together, where a round of so many takes no more than a second.
@@ -126,6 +127,8 @@ class Gathering:
                 self._changed.wait()
             self._idle = False
             self._wait_for_company()
+            if self._urgent:
+                self._photos.sort(key=lambda photo: not photo.announced)
             taken = [photo for photo in self._photos if not _is_large(photo)][: self._most] or self._photos[:1]
             chosen = set(map(id, taken))
             self._photos = [photo for photo in self._photos if id(photo) not in chosen]

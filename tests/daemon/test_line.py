@@ -63,7 +63,15 @@ def test_what_was_announced_goes_before_what_was_found_and_waits_for_its_like_al
     assert rounds == []
     line.put(announced[:1])
     thread.join(DEADLINE_S)
-    assert rounds == [[*found, announced[0]]]
+    assert rounds == [[announced[0], *found]]
+
+
+def test_of_more_than_a_round_takes_what_was_announced_goes_first() -> None:
+    line = Gathering(2, lambda _: False, longest_s=0.0)
+    found, announced = photos(3), photos(1, first=3)
+    announced[0].announced = True
+    line.put([*found, *announced])
+    assert [line.take() for _ in range(2)] == [[announced[0], found[0]], found[1:]]
 
 
 def test_a_large_photo_goes_alone_once_no_smaller_one_waits_and_a_film_goes_where_its_photo_does() -> None:
