@@ -2,9 +2,9 @@
 
 A file is known by its inode, or by its place. Both can lie: a new file gets the number of one that went, and an edit
 may keep size and time. What nobody can set is the time at which the kernel last changed the inode. While that is the
-one that the ledger keeps, the content is the one that was filed. Else (an edit, but also chmod, a rename, another link)
-the file goes the way of every photo, on which it is read, and its content decides: then the new time is kept, so that
-it is not read again and again.
+one that the ledger keeps, the content is the one that was filed. Else (an edit, but also chmod, touch, a rename, a new
+link) the file goes the way of every photo, on which it is read, and its content decides: then the new times are kept,
+so that it is not read again and again.
 """
 
 import os
@@ -23,11 +23,15 @@ SAME_TIME_NS = 2_000_000_000
 UNCHANGED = "it was filed or taken back before, and its content has not changed since"
 _CANDIDATES = """
     SELECT *, held = :place AS in_place FROM photos
-    WHERE held IS NOT NULL AND undoes IS NULL AND inode = :inode AND size = :size AND mtime_ns = :mtime_ns
+    WHERE held IS NOT NULL AND undoes IS NULL AND inode = :inode AND size = :size
+    AND (mtime_ns = :mtime_ns OR sha256 <> '')
     UNION ALL SELECT *, 1 FROM photos
     WHERE held = :place AND size = :size AND abs(mtime_ns - :mtime_ns) < iif(undoes IS NULL, 1, :same_time_ns)
 """
-"""Rows of which a file may be the one; both halves have an index that holds rows of held files alone."""
+"""Rows of which a file may be the one; both halves have an index that holds rows of held files alone.
+
+Of a file that was touched, with a hash, the content tells; a companion with another time is another one.
+"""
 
 
 def is_held(ledger: sqlite3.Connection, path: Path, identity: Identity) -> bool:
@@ -41,7 +45,9 @@ def is_held(ledger: sqlite3.Connection, path: Path, identity: Identity) -> bool:
     if not rows:
         return False
     times = times_of(path)
-    return any(_is_it(row, path, identity) and _is_untouched(row, times) for row in rows)
+    return any(
+        _is_it(row, path, identity) and _has_its_time(row, identity) and _is_untouched(row, times) for row in rows
+    )
 
 
 def holds_any(ledger: sqlite3.Connection) -> bool:
@@ -61,6 +67,7 @@ def unchanged(ledger: sqlite3.Connection, photos: Iterable[Photo], now_s: float,
     """
     found: list[Photo] = []
     told: list[tuple[int | str | None, ...]] = []
+    tell = "UPDATE photos SET ctime_ns = ?, btime_ns = ?, device = ?, inode = ?, mtime_ns = ? WHERE id = ?"
     for photo in photos:
         for row in _candidates(ledger, photo.path, photo.identity):
             if _has_its_content(row, photo):
@@ -68,11 +75,12 @@ def unchanged(ledger: sqlite3.Connection, photos: Iterable[Photo], now_s: float,
                 times = times_of(photo.path)
                 noticed_ns = 10**9 * (wall_s - (now_s - photo.noticed_s))
                 if times is not None and (photo.on_share or times.changed_ns < noticed_ns):
-                    told.append((*times, str(photo.identity.device), str(photo.identity.inode), row["id"]))
+                    device, inode, _, mtime_ns = photo.identity
+                    told.append((*times, str(device), str(inode), mtime_ns, row["id"]))
                 break
     if told:
         with suppress(sqlite3.OperationalError):  # it cannot be written now: then they are read once more
-            ledger.executemany("UPDATE photos SET ctime_ns = ?, btime_ns = ?, device = ?, inode = ? WHERE id = ?", told)
+            ledger.executemany(tell, told)
     return found
 
 
@@ -103,6 +111,10 @@ def _is_it(row: sqlite3.Row, path: Path, identity: Identity) -> bool:
     if row["inode"] == str(identity.inode):
         return bool(row["in_place"]) or row["device"] == str(identity.device)
     return not numbers_last(path.parent)  # in its place
+
+
+def _has_its_time(row: sqlite3.Row, identity: Identity) -> bool:
+    return row["undoes"] is not None or bool(row["mtime_ns"] == identity.mtime_ns)
 
 
 def _is_untouched(row: sqlite3.Row, times: Times | None) -> bool:

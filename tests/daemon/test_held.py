@@ -45,6 +45,10 @@ def edited_with_its_time_kept(path: Path) -> Path:
     return path
 
 
+def edited_to_the_same_size(path: Path) -> Path:
+    return touched(edited_with_its_time_kept(path))
+
+
 def another_in_its_inode(path: Path) -> Path:
     """As the number of a file that went is given to the next one: another frame of equal size and time."""
     return edited_with_its_time_kept(path.rename(path.with_name("frame2.jpg")))
@@ -57,6 +61,11 @@ def replaced_with_its_time_kept(path: Path) -> Path:
 
 def mode_changed(path: Path) -> Path:
     path.chmod(0o600)
+    return path
+
+
+def touched(path: Path) -> Path:
+    os.utime(path, (TIME_S + 9.0, TIME_S + 9.0))
     return path
 
 
@@ -93,7 +102,9 @@ def clock() -> HandClock:
 
 
 @pytest.mark.parametrize("mode", [Mode.COPY, Mode.HARDLINK, Mode.SYMLINK])
-@pytest.mark.parametrize("change", [edited_with_its_time_kept, another_in_its_inode, replaced_with_its_time_kept])
+@pytest.mark.parametrize(
+    "change", [edited_with_its_time_kept, edited_to_the_same_size, another_in_its_inode, replaced_with_its_time_kept]
+)
 def test_another_content_is_another_photo_though_size_and_time_and_even_the_inode_are_the_same(
     tmp_path: Path, clock: HandClock, mode: Mode, change: Change
 ) -> None:
@@ -113,7 +124,7 @@ def test_another_content_is_another_photo_though_size_and_time_and_even_the_inod
 
 
 @pytest.mark.parametrize("mode", [Mode.COPY, Mode.HARDLINK, Mode.SYMLINK])
-@pytest.mark.parametrize("change", [mode_changed, renamed, linked, restored])
+@pytest.mark.parametrize("change", [mode_changed, touched, renamed, linked, restored])
 def test_the_same_content_is_read_once_and_left_alone(
     tmp_path: Path, clock: HandClock, mode: Mode, change: Change
 ) -> None:
@@ -165,7 +176,7 @@ def test_what_was_taken_back_is_left_alone_while_its_content_is_the_same(
     )
 
 
-@pytest.mark.parametrize("change", [edited_with_its_time_kept, mode_changed])
+@pytest.mark.parametrize("change", [edited_with_its_time_kept, edited_to_the_same_size, mode_changed])
 def test_a_copied_companion_follows_the_same_rule(tmp_path: Path, clock: HandClock, change: Change) -> None:
     inbox, output = roots(tmp_path)
     photo, part = write(inbox / "a.jpg", PHOTO), write(inbox / "a.xmp", PHOTO, mtime_s=TIME_S)
