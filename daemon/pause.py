@@ -73,6 +73,8 @@ class Pause:
 
 def trouble_of_all(error: OSError, photo: Photo, output: Path, mode: Mode) -> str:
     """Say what keeps every photo from being filed; empty if it is this photo's, or its folder's, alone."""
+    if error.errno in (*_FULL, *_AWAY) and is_disk_of_its_own(photo, output):
+        return ""  # as where a class folder is another disk, or a link to one: there is room on the others
     if error.errno in _FULL and not isinstance(error, NoRoomError):  # which leaves room for others
         return f"the output {printable(output)} is full ({error.strerror})"
     if error.errno in _AWAY:
@@ -85,6 +87,23 @@ def trouble_of_all(error: OSError, photo: Photo, output: Path, mode: Mode) -> st
     if error.errno in FAILING and (fault := _fault_of(output)):
         return f"the output {printable(output)} fails ({fault.strerror})"
     return ""
+
+
+def is_disk_of_its_own(photo: Photo, output: Path) -> bool:
+    """Tell whether a photo goes to another file system than that of the output, or to one that is away."""
+    folder = output / photo.folder if photo.destination is None else photo.destination.parent
+    try:
+        home = output.stat().st_dev
+    except OSError:
+        return False
+    for there in (folder, *folder.parents):
+        try:
+            return there.stat().st_dev != home
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # it is to be made yet
+        except OSError:
+            return True
+    return False
 
 
 def _fault_of(output: Path) -> OSError | None:

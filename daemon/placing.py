@@ -15,7 +15,7 @@ from daemon.losses import Losses
 from daemon.modes import place, why_not
 from daemon.open_writers import HELD, OpenWriterError
 from daemon.parallel import FAR_TOGETHER, each
-from daemon.pause import FAILING, LONGEST_OF_FAILING_S, LONGEST_S, Pause, trouble_of_all
+from daemon.pause import FAILING, LONGEST_OF_FAILING_S, LONGEST_S, Pause, is_disk_of_its_own, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
 from daemon.rules import STOPPED
 from daemon.vitals.beats import Beats
@@ -60,7 +60,7 @@ class Placer:
         self._pause = pause
         self._losses = losses
         self._noting = threading.Lock()
-        self._troubles: dict[tuple[type[OSError], int | None], str] = {}
+        self._troubles: dict[tuple[type[OSError], int | None, bool], str] = {}
         self.taken: set[str] = set()
 
     def place(
@@ -100,7 +100,7 @@ class Placer:
 
     def postpone(self, photo: Photo, error: OSError, reason: str) -> None:
         """Let a photo stay for now because of what the kernel said about it, or about all."""
-        kind = (type(error), error.errno)
+        kind = (type(error), error.errno, is_disk_of_its_own(photo, self._output))
         if kind not in self._troubles:  # asked once a batch
             self._troubles[kind] = trouble_of_all(error, photo, self._output, self._mode)
         trouble = self._troubles[kind]

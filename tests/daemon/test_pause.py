@@ -24,6 +24,7 @@ from tests.daemon.support import (
     environment,
     identity,
     model_file,
+    opened_filer,
     opened_ledger,
     plain,
     roots,
@@ -69,6 +70,32 @@ def a_photo(folder: Path) -> Photo:
 def test_a_full_disk_is_everyones_trouble_and_a_forbidden_file_its_own(tmp_path: Path, code: int, said: str) -> None:
     trouble = trouble_of_all(OSError(code, os.strerror(code)), a_photo(tmp_path), tmp_path, Mode.MOVE)
     assert (said in trouble) if said else trouble == ""
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.ESTALE])
+def test_a_class_folder_that_is_a_disk_of_its_own_is_full_or_away_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: Path, code: int
+) -> None:
+    inbox, output = roots(tmp_path)
+    (output / "red").symlink_to(elsewhere)
+    photos = [scored(write(inbox / f"{number}.jpg", unique("red", number)), "red") for number in range(2)]
+    other = scored(write(inbox / "blue.jpg", plain("blue")), "blue")
+
+    def failing(source: Path, target: Path) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with opened_filer(output, tmp_path / "l") as filer:
+        with monkeypatch.context() as broken:
+            broken.setattr("daemon.filing.publish_copy", lambda *_, **__: failing(inbox, output))
+            filer.file([*photos, other])
+        assert filer.pause.reason == ""
+        assert [(photo.outcome, photo.place) for photo in photos] == 2 * [(Outcome.AGAIN, "red")]
+        assert os.strerror(code) in photos[0].reason
+        with monkeypatch.context() as broken:
+            broken.setattr("daemon.filing.rename_noreplace", failing)
+            filer.file([scored(write(inbox / "green.jpg", plain("green")), "green")])
+        assert filer.pause.reason != "", "what lies on the output's own disk is"
+    assert set(tree(output)) == {"blue/blue.jpg"}
 
 
 @pytest.mark.parametrize(
