@@ -2,12 +2,17 @@
 
 `phototriage --help` must not cost the seconds that TensorFlow takes to import, and `watch` must not need it at all.
 So the group below knows of each subcommand where it lives and one line of help, and imports it on the call. What a
-user can cause ends here as one sentence and an exit code: 0 done, 1 could not, 2 wrong usage, 130 interrupted.
+user can cause ends here as one sentence and an exit code: 0 done, 1 could not, 2 wrong usage, 130 interrupted, 141 the
+reader of a command's answer has gone.
 """
 
 import importlib
+import io
+import os
+import signal
+import sys
 from difflib import get_close_matches
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TextIO
 
 import click
 from click.shell_completion import CompletionItem
@@ -143,7 +148,7 @@ class FrontDoor(click.Group):
                 raise
             fail(ctx, missing_training(ctx.invoked_subcommand, missing))
         except KeyboardInterrupt:
-            ctx.exit(130)
+            ctx.exit(128 + signal.SIGINT)
 
 
 def missing_training(command: str | None, module: str) -> str:
@@ -153,6 +158,53 @@ def missing_training(command: str | None, module: str) -> str:
         "repository, `make training` makes an environment that has it; elsewhere install the extra `train`: "
         'pip install ".[train]"'
     )
+
+
+class AnswerError(Exception):
+    """Standard output takes no more. No OSError: a library would make its own sense of that."""
+
+
+class Answer(io.FileIO):
+    """Standard output, where a command that only answers has nothing left to do once nobody takes the answer."""
+
+    def write(self, data: Any) -> int:
+        """Write, or raise AnswerError from the reason."""
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            raise AnswerError from error
+
+
+class Remarks(io.FileIO):
+    """Standard error, where somebody may listen: nothing fails because nobody does."""
+
+    def write(self, data: Any) -> int:
+        """Write what can be written."""
+        try:
+            return super().write(data) or 0
+        except OSError:  # nobody reads any more, a terminal is gone, a disk is full
+            return len(data)
+
+
+def hold_standard_streams() -> None:
+    """Make the standard streams such that nothing depends on who is at their other ends.
+
+    One that was closed by the caller becomes /dev/null. Otherwise the next file that is opened, such as the ledger or a
+    photo, gets its number, and is written into.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free: this one
+    sys.stdin = sys.stdin or io.TextIOWrapper(io.FileIO(0, closefd=False))
+    sys.stdout = _held(Answer(1, "w", closefd=False), sys.stdout)
+    sys.stderr = _held(Remarks(2, "w", closefd=False), sys.stderr)
+
+
+def _held(raw: io.FileIO, was: TextIO | None) -> TextIO:
+    encoding, errors = (was.encoding, was.errors) if was else (None, None)
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, line_buffering=True)
 
 
 def fail(ctx: click.Context, sentence: str) -> NoReturn:
@@ -182,7 +234,15 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    cli(prog_name="phototriage")
+    hold_standard_streams()
+    try:
+        cli(prog_name="phototriage")
+    except AnswerError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for the rest, which Python writes at the exit
+        if isinstance(error.__cause__, BrokenPipeError):  # as by `history | head`
+            sys.exit(128 + signal.SIGPIPE)
+        click.echo(f"phototriage: Standard output cannot be written ({error.__cause__}).", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -58,10 +58,14 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     CORRUPT = "corrupt"
     TOO_LARGE = "too-large"
+    """It has more pixels than are decoded."""
+    FILE_TOO_LARGE = "file-too-large"
     UNSUPPORTED = "unsupported-format"
     UNREADABLE = "unreadable"
     FOREIGN = "foreign-file"
     CHANGED = "changed"
+    UNJUDGED = "unjudged"
+    """It was decoded, but the model's answer is no probabilities."""
 
 
 class PhotoError(PhototriageError):

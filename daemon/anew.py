@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from contract.silence import restore
+
 MAX_RESTARTS = 3
 """How often in a row, without a photo dealt with between; then it is for the supervisor, or the user, to look."""
 _COUNT = "_PHOTOTRIAGE_RESTARTS"  # handed from process to process, and gone with the last of them
@@ -32,4 +34,5 @@ def start_anew(say: Callable[[str], None], why: str, *, worked: bool, then: str 
         say(f"{why}, again after {MAX_RESTARTS} starts anew. The daemon ends; no photo is lost.")
         os._exit(1)
     say(f"{why}. Starting anew{then}.")
+    restore()  # or the next process would be as silent as this one's decoders
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, _COUNT: str(count)})

@@ -2,7 +2,8 @@
 
 Intents are committed before a file is touched, files and folders are synced, outcomes are committed: what a kill
 interrupts, the next start of the daemon or of `undo` finishes. Nothing is overwritten, and nothing is taken that is not
-what was filed. Where a copy or a link was filed, that is removed, and only while its original is still there.
+what was filed. Where a copy or a link was filed, that is removed, and only while its original is still there: it is
+asked for again immediately before each removal, because the plan may be minutes old by then.
 """
 
 import os
@@ -11,13 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from contract.publish import sync_directory
-from daemon.back_plan import Step
+from contract.text import printable
+from daemon.back_copy import original_is_there, remove_copy
+from daemon.back_plan import Step, dangling
 from daemon.beneath import pinned
 from daemon.filing import SourceChangedError, move, sync_file
 from daemon.intent import Intent
 from daemon.ledger import Ledger
-from daemon.photo import Identity, Mode, Outcome
-from daemon.recovery import settle
+from daemon.open_writers import HELD, OpenWriterError
+from daemon.photo import Mode, Outcome
+from daemon.recovery import Unseen, ignored, remove_hidden_names, settle
 from daemon.why import remove_why, write_why
 
 Unsynced = dict[Path, Callable[[Path], None]]
@@ -46,29 +50,48 @@ def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox:
         for path, sync in unsynced.items():
             with suppress(FileNotFoundError):  # its owner took it further
                 sync(path)
+        # Before the outcome, for it changes the file once more. The originals are gone for good by now, so that a kill
+        # between the two leaves nothing that needs a proof.
+        remove_hidden_names(step.intent for group in some for step in group if step.intent and not step.reason)
         _conclude(ledger, outcomes, now_s)
         yield from some
 
 
-def finish(ledger: Ledger, now_s: float) -> int:
+def finish(ledger: Ledger, now_s: float, unseen: Unseen = ignored) -> int:
     """Finish or forget what a kill interrupted; the caller holds the lock. Returns how many files had been taken back.
 
-    Raises:
-        OSError: a place cannot be looked at or written; all of it stays open.
+    Args:
+        ledger: of the inbox.
+        now_s: wall time for the outcomes.
+        unseen: called with each whose places cannot be looked at or written now: it stays open.
     """
-    outcomes = {row: _settle(intent) for row, intent in ledger.open_undoes().items()}
-    for row, was in ledger.originals(list(outcomes)).items():
-        if outcomes[row] is None:
+    begun = ledger.open_undoes()
+    originals = ledger.originals(begun)
+    outcomes: dict[int, Outcome | None] = {}
+    for row, intent in begun.items():
+        try:
+            outcomes[row] = _settle(intent, originals.get(row))
+        except OSError as error:
+            unseen(row, intent, error)
+    for row, was in originals.items():
+        if row in outcomes and outcomes[row] is None:
             _write_note(was)  # it had been taken away already
+    remove_hidden_names(begun[row] for row, outcome in outcomes.items() if outcome is not None)
     if outcomes:
         _conclude(ledger, outcomes, now_s)
+    remove_hidden_names(ledger.concluded_last())
     return sum(outcome is not None for outcome in outcomes.values())
 
 
-def _settle(intent: Intent) -> Outcome | None:
+def _settle(intent: Intent, was: Intent | None) -> Outcome | None:
+    """Say what became of one file: None if it is where it was, or went without coming back.
+
+    A copy that is gone was removed by us only if its original is there. Else its owner took both, or the file system
+    that it lies on is away, and the row must not say that the photo is in the inbox.
+    """
     if intent.mode is Mode.MOVE:
         return settle(intent)
-    if os.path.lexists(intent.source):
+    if os.path.lexists(intent.source) or was is None or not original_is_there(was):
         return None
     sync_directory(intent.source.parent)
     return intent.becomes
@@ -86,7 +109,8 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, *, stays: bool) -> O
     if failed:  # before the photo goes: where a daemon is at work, it may fail again at once, and get another note
         with suppress(OSError):  # a note too many does no harm
             remove_why(was.destination, was.source.name, was.reason)
-    step.reason = "its photo stays" if stays else _do(intent, inbox)
+    step.reason = "its photo stays" if stays else _do(step, intent, was, inbox)
+    step.note = "" if step.reason else dangling(was)
     if step.reason:
         if failed:
             _write_note(was)
@@ -97,19 +121,20 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, *, stays: bool) -> O
     return intent.becomes
 
 
-def _do(intent: Intent, inbox: Path) -> str:
+def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
     """Move or remove one file; returns why it stays, or nothing."""
+    home = intent.destination
+    if not home.is_relative_to(inbox):
+        return f"it came from {printable(home.parent)}, which is not in the inbox {printable(inbox)}"
     try:
-        if intent.mode is Mode.MOVE:
-            home = intent.destination
-            with pinned(inbox, home.parent.relative_to(inbox), make=True) as folder:
-                move(intent.source, intent.identity, intent.sha256, folder / home.name)
-        elif Identity.of(intent.source.lstat()) != intent.identity:
-            raise SourceChangedError
-        else:
-            intent.source.unlink()
+        if intent.mode is not Mode.MOVE:
+            return remove_copy(intent, was, home.parent.relative_to(inbox))
+        with pinned(inbox, home.parent.relative_to(inbox), make=True) as folder:
+            step.lost = move(intent.source, intent.identity, intent.sha256, folder / home.name).lost
     except FileExistsError:
         return "its name in the inbox was taken meanwhile"
+    except OpenWriterError:
+        return HELD
     except SourceChangedError:
         return "it changed meanwhile"
     except OSError as error:

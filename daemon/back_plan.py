@@ -6,12 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon.companions import companion_name
-from daemon.filing import free_number, numbered
 from daemon.intent import Intent
+from daemon.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES, most_bytes
+from daemon.losses import Loss
+from daemon.names import free_number, numbered
 from daemon.photo import Identity, Mode, Outcome
 from daemon.records import Record
 from daemon.same import sha256_of
 from daemon.scan import look_at
+
+ORIGINAL_GONE = "its original is no longer in the inbox as it was, and this may be the only one left"
 
 
 @dataclass(slots=True)
@@ -22,11 +26,15 @@ class Step:
         record: how it was filed.
         intent: what is to happen; None if it stays where it is.
         reason: why it stays.
+        note: what else its owner should know, although it goes.
+        lost: what the inbox's file system could not keep of it.
     """
 
     record: Record
     intent: Intent | None
     reason: str = ""
+    note: str = ""
+    lost: tuple[Loss, ...] = ()
 
 
 def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:
@@ -50,23 +58,40 @@ def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised
 
 
 def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:
-    group = [photo, *(record for record in companions if _goes_along(record.intent))]
+    group, staying = [photo], []
+    for record in companions:
+        reason = _why_left_behind(record.intent)
+        if reason is None:
+            group.append(record)
+        elif reason:
+            staying.append(Step(record, None, reason))
     number = 0
     if photo.intent.mode is Mode.MOVE:
         number = free_number(lambda number: all(_is_free(path, promised) for path in _targets(group, number)))
     steps = []
     for record, target in zip(group, _targets(group, number), strict=True):
         promised.add(target)
-        steps.append(Step(record, _intent(record, target, becomes)))
-    return steps
+        steps.append(Step(record, _intent(record, target, becomes), note=dangling(record.intent)))
+    return steps + staying
 
 
 def _targets(group: Sequence[Record], number: int) -> list[Path]:
     """Return where a photo and its companions go: home, all with the same number where a name is taken there."""
     home = group[0].intent.source
-    photo = home.with_name(numbered(home.name, number))
     sources = [record.intent.source for record in group[1:]]
-    return [photo, *(path.with_name(companion_name(path, home, photo)) if number else path for path in sources)]
+    most = MAX_NAME_BYTES
+    if number:  # no longer than the names that were there: what a file system says of its limit may be untrue
+        longest = max(len(os.fsencode(path.name)) for path in (home, *sources))
+        most = min(most_bytes(home.parent), max(SAFE_NAME_BYTES, longest))
+    photo = home.with_name(numbered(home.name, number, most))
+    return [photo, *(path.with_name(companion_name(path, home, photo, most)) if number else path for path in sources)]
+
+
+def dangling(was: Intent) -> str:
+    """Say of a link whose original is gone that removing the link brings no photo back."""
+    if was.mode is not Mode.SYMLINK or look_at(was.source) is not None:
+        return ""
+    return "the link is removed, but its original is no longer in the inbox"
 
 
 def _obstacle(was: Intent) -> str:
@@ -79,7 +104,7 @@ def _obstacle(was: Intent) -> str:
         if changed or was.mode is Mode.MOVE:
             return changed
         if _changed(was.source, was):
-            return "its original is no longer in the inbox as it was, and this may be the only one left"
+            return ORIGINAL_GONE
     except OSError as error:
         return f"it cannot be looked at ({error.strerror})"
     return ""
@@ -95,9 +120,16 @@ def _changed(path: Path, was: Intent) -> str:
     return "" if same else "it was changed since, or another file lies there"
 
 
-def _goes_along(was: Intent) -> bool:
-    """Tell whether a companion goes with its photo: as it is now, for it is there to be edited; a copy if unchanged."""
-    return look_at(was.destination) is not None if was.mode is Mode.MOVE else not _obstacle(was)
+def _why_left_behind(was: Intent) -> str | None:
+    """Say why a companion does not go with its photo: None if it goes, nothing if its owner took it away.
+
+    One that was moved goes as it is now, because it is there to be edited; a copy only if it is unchanged.
+    """
+    if was.mode is Mode.MOVE:
+        return None if look_at(was.destination) is not None else ""
+    if not os.path.lexists(was.destination):
+        return ""
+    return _obstacle(was) or None
 
 
 def _is_free(target: Path, promised: set[Path]) -> bool:
@@ -116,4 +148,5 @@ def _intent(record: Record, target: Path, becomes: Outcome) -> Intent:
         undoes=record.row,
         held=target if becomes is Outcome.UNDONE else None,
         times_ms=None,
+        mount=None,
     )

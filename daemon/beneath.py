@@ -9,13 +9,19 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
 from contract.publish import sync_directory
+from daemon.users import may_be_anybodys
 
+UNKNOWN_MAKER = (
+    "it is a link, and who made it cannot be told here, because the service sees no users but root and its own "
+    "(PrivateUsers=yes); put a folder or a bind mount there, or give the link to root: sudo chown -h root LINK"
+)
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_TO_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """O_NONBLOCK: a FIFO that took a photo's place must not be waited for."""
 
@@ -68,7 +74,8 @@ def is_folder(path: Path, root: Path) -> bool:
     """Tell whether a folder below the output is there; a link to one counts if somebody who may decide that made it.
 
     Raises:
-        PermissionError: it is a link, and neither root's, nor this user's, nor of the owner of the output.
+        PermissionError: it is a link, and neither root's, nor this user's, nor of the owner of the output; or it cannot
+            be told whose it is.
     """
     try:
         status = path.lstat()
@@ -76,9 +83,23 @@ def is_folder(path: Path, root: Path) -> bool:
         return False
     if not stat.S_ISLNK(status.st_mode):
         return stat.S_ISDIR(status.st_mode)
+    if may_be_anybodys(status.st_uid):
+        raise PermissionError(errno.EPERM, UNKNOWN_MAKER, str(path))
     if status.st_uid not in (0, os.geteuid(), root.stat().st_uid):
         raise PermissionError(errno.EPERM, f"it is a link that user {status.st_uid} put there", str(path))
     return path.is_dir()
+
+
+def leads_astray(folder: Path, root: Path) -> bool:
+    """Tell whether a folder of the output, or one on the way to it, is a link that somebody made who may not decide."""
+    try:
+        for step in (folder, *folder.parents):
+            if step == root:
+                break
+            is_folder(step, root)
+    except PermissionError:
+        return True
+    return False
 
 
 def read_small(path: Path, most: int = 4096) -> bytes:
@@ -125,6 +146,25 @@ def _entered(folder: int, name: str, *, make: bool) -> int:
     except FileNotFoundError:
         if not make:
             raise
-    os.mkdir(name, dir_fd=folder)
+    is_root = os.geteuid() == 0
+    os.mkdir(name, 0o700 if is_root else 0o777, dir_fd=folder)
+    made = os.open(name, (_TO_LIST if is_root else _FOLDER) | os.O_NOFOLLOW, dir_fd=folder)
+    if is_root:
+        _give_like(folder, made)
     sync_directory(Path(f"/proc/self/fd/{folder}"))
-    return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+    return made
+
+
+def _give_like(above: int, made: int) -> None:
+    """Give a folder that root made to the owner of the one above, with its mode.
+
+    A service that works as that owner could take nothing out of root's. A folder that holds something was put in its
+    place by somebody else, and stays as it is.
+    """
+    if os.listdir(made):
+        return
+    wanted = os.fstat(above)
+    with suppress(OSError):  # a file system that knows no owners, or lets root change none
+        os.fchown(made, wanted.st_uid, wanted.st_gid)
+    with suppress(OSError):
+        os.fchmod(made, stat.S_IMODE(wanted.st_mode))

@@ -1,18 +1,19 @@
-"""Inference: photos with pixels become photos with scores."""
+"""Inference: photos with pixels become photos with scores, or with a fault where the model's answer is no numbers."""
 
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contract.batches import Batches, size_for
-from contract.errors import DeviceError, GpuLostError
+from contract.errors import DeviceError, GpuLostError, PhotoError, Reason
 from contract.session import Model
 from daemon.buckets import BUCKETS, Buckets
 from daemon.photo import Photo
 
 
 def classify(model: Model, photos: list[Photo], buckets: Buckets | None = None) -> None:
-    """Fill in `scores` of those that have pixels, and drop the pixels.
+    """Fill in `scores` of those that have pixels, or a fault for want of an answer, and drop the pixels.
 
     On the CPU in one call; on CUDA in batches, each filled up to its bucket; in small ones while memory is short there.
 
@@ -59,8 +60,17 @@ def _classify_together(model: Model, photos: list[Photo], size: int) -> None:
     scores = model.run(images)
     took_ms = 1e3 * (time.perf_counter() - started_s) / len(photos)
     for row, photo in enumerate(photos):
-        photo.scores, photo.pixels = scores[row], None
+        photo.pixels = None
         photo.times_ms["infer"] = took_ms
+        if _are_probabilities(scores[row]):
+            photo.scores = scores[row]
+        else:
+            photo.fault = PhotoError(Reason.UNJUDGED, f"the model {model.sha256[:12]} gave no numbers for this picture")
+
+
+def _are_probabilities(scores: NDArray[np.float32]) -> bool:
+    """Tell numbers from NaN, infinities and other nonsense; so written that NaN passes no comparison."""
+    return 0.9 < np.add.reduce(scores) < 1.1 and bool(np.minimum.reduce(scores) > -0.1)
 
 
 def warm(model: Model, buckets: Buckets | None = None) -> None:

@@ -14,7 +14,8 @@ def watch(settings: Settings) -> None:
 
     Photos already there are filed too. A photo that cannot be read goes to OUTPUT/_failed with its reason beside it;
     what is no photo stays in the inbox. Nothing is ever overwritten: a taken name gets a number. Stop with Ctrl-C or
-    SIGTERM; what is under way finishes, the rest stays in the inbox. Every option is also an environment variable
+    SIGTERM; what is under way finishes, the rest stays in the inbox. Filing waits for nobody who reads its lines: 16 MB
+    of them wait, then lines of filed photos are left out and counted. Every option is also an environment variable
     (PHOTOTRIAGE_INBOX) and a key of the --config file (inbox); flags win over variables, variables over the file.
 
     A new model takes over without a stop when the model's file changes, or at once on SIGHUP (`systemctl reload`); one
@@ -36,7 +37,8 @@ def sort(settings: Settings) -> None:
 
     The same path as `watch`, once. Exits with 1 if it was stopped early, or if photos had to stay that should have
     been filed, as when the output cannot be written. A photo that cannot be read, but changed less than
-    --give-up-after ago, is waited for.
+    --give-up-after ago, is waited for. A script that reads its lines gets each of them, however slow it is; one that
+    has read nothing for 10 s is not waited for.
 
     \b
     Examples:

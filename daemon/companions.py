@@ -7,7 +7,8 @@ from collections import OrderedDict
 from pathlib import Path
 
 from contract.formats import PHOTO_EXTENSIONS
-from daemon.filing import shortened
+from daemon.limits import MAX_NAME_BYTES
+from daemon.names import shortened
 from daemon.photo import Photo
 from daemon.scan import look_at
 
@@ -30,10 +31,10 @@ def is_companion(path: Path) -> bool:
     return path.suffix.lower() in COMPANION_EXTENSIONS
 
 
-def companion_name(companion: Path, photo: Path, destination: Path) -> str:
-    """Return the name of a companion beside its photo, which may have got another stem there."""
+def companion_name(companion: Path, photo: Path, destination: Path, most: int = MAX_NAME_BYTES) -> str:
+    """Return the name of a companion beside its photo, which may have got another stem there, in `most` bytes."""
     whole = companion.stem == photo.name  # as of IMG_1.jpg.xmp
-    return shortened(destination.name if whole else destination.stem, companion.suffix)
+    return shortened(destination.name if whole else destination.stem, companion.suffix, most)
 
 
 def photo_is_coming(companion: Path) -> bool:

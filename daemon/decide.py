@@ -10,6 +10,8 @@ from contract.errors import PhotoError, Reason
 from daemon.photo import Outcome
 
 FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER = "_failed", "_review", "_duplicates"
+FOLDERS = (FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
+"""Folders of the output that are no class's."""
 
 
 class Verdict(NamedTuple):
@@ -64,16 +66,18 @@ def decide(scores: NDArray[np.float32], labels: tuple[str, ...], thresholds: Map
 def decide_fault(fault: PhotoError, unchanged_s: float, give_up_after_s: float) -> Verdict:
     """Choose what becomes of a photo that cannot be read.
 
-    What is not the photo's own fault, or none of ours, stays in the inbox. What may still be growing is tried again
-    until it has not changed for `give_up_after_s`.
+    What is not the photo's own fault, or none of ours, stays in the inbox, as does a file that is too large to be read.
+    What may still be growing is tried again until it has not changed for `give_up_after_s`.
     """
     match fault.reason:
         case Reason.CHANGED:
             return Verdict(Outcome.GONE, "", reason=fault.detail)
-        case Reason.FOREIGN | Reason.UNSUPPORTED:
+        case Reason.FOREIGN | Reason.UNSUPPORTED | Reason.FILE_TOO_LARGE:
             return Verdict(Outcome.LEFT, "", reason=fault.detail)
         case Reason.UNREADABLE:
             return Verdict(Outcome.AGAIN, "", reason=fault.detail)
+        case Reason.UNJUDGED:  # it was decoded whole, so it does not grow
+            return Verdict(Outcome.FAILED, FAILED_FOLDER, reason=str(fault))
     if unchanged_s < give_up_after_s:
         return Verdict(
             Outcome.AGAIN,

@@ -3,91 +3,90 @@
 A photo that cannot be read is a result with a reason, in its place in the batch, and never an exception.
 """
 
-import errno
 import hashlib
-import os
-import stat
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from contract.errors import PhotoError, Reason
-from contract.formats import SNIFF_BYTES, has_photo_name, sniff
 from contract.geometry import Geometry, Pixels
-from daemon.alone import StoppedError
-from daemon.beneath import open_photo
-from daemon.companions import WAITS, is_companion
-from daemon.photo import Identity, Photo
-from daemon.scan import close
-
-MAX_FILE_BYTES = 1 << 29
+from daemon.alone import ForAloneError, StoppedError
+from daemon.contents import check_unchanged, hash_whole, opened, read_whole
+from daemon.guard import Guard
+from daemon.photo import Photo
 
 
 class Decoder(Protocol):
     """What makes pixels of bytes, with more or less care."""
 
+    def take_room(self, photo: Photo) -> None:
+        """Take room for a photo's bytes, or raise ForAloneError or StoppedError."""
+
+    def give_room(self, photo: Photo) -> None:
+        """Give it back."""
+
     def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
-        """Return the network's input, or raise PhotoError or StoppedError."""
+        """Return the network's input, or raise PhotoError: ForAloneError where it may be decoded alone."""
 
 
-def decode(photo: Photo, geometry: Geometry, wall_s: float, guard: Decoder) -> None:
-    """Fill in `pixels` and `sha256`, or `fault`; neither when the daemon ends first.
+def decode(photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
+    """Do what `decode_here` does, and where that is not enough `decode_alone`."""
+    decode_here(photo, geometry, wall_s, guard)
+    if is_for_alone(photo):
+        decode_alone(photo, geometry, wall_s, guard)
+
+
+def decode_here(photo: Photo, geometry: Geometry, wall_s: float, decoder: Decoder) -> None:
+    """Fill in `pixels` and `sha256`, and `taken` if it is wanted, or `fault`; neither when the daemon ends first.
 
     Args:
         photo: its `path` is read.
         geometry: the model's.
         wall_s: the time now, to tell how long ago the file changed.
-        guard: decodes.
+        decoder: decodes, in this process.
     """
-    started_s = time.perf_counter()
-    try:
-        data = _read(photo, wall_s)
-        photo.sha256 = hashlib.sha256(data).hexdigest()
+    with _faults_of(photo), opened(photo, wall_s) as descriptor:
+        decoder.take_room(photo)
+        try:
+            started_s = time.perf_counter()
+            data = read_whole(descriptor, photo.identity.size)
+            photo.sha256 = hashlib.sha256(data).hexdigest()
+            read_s = time.perf_counter()
+            photo.times_ms["read"] = 1e3 * (read_s - started_s)
+            photo.pixels = decoder.pixels(photo, data, geometry)
+            photo.times_ms["decode"] = 1e3 * (time.perf_counter() - read_s)
+        finally:
+            decoder.give_room(photo)
+
+
+def decode_alone(photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
+    """Do the same in a process with limits, which reads the file itself: its bytes are nowhere else in memory."""
+    photo.fault = None
+    with _faults_of(photo), opened(photo, wall_s) as descriptor:
+        started_s = time.perf_counter()
+        photo.sha256 = hash_whole(descriptor, photo.identity.size, guard.check_stopped)
         read_s = time.perf_counter()
         photo.times_ms["read"] = 1e3 * (read_s - started_s)
-        photo.pixels = guard.pixels(photo, data, geometry)
+        try:
+            photo.pixels = guard.pixels_alone(photo, descriptor, geometry)
+        finally:
+            check_unchanged(descriptor, photo)  # or other bytes were judged than were hashed
         photo.times_ms["decode"] = 1e3 * (time.perf_counter() - read_s)
+
+
+def is_for_alone(photo: Photo) -> bool:
+    """Tell whether a photo waits to be decoded alone."""
+    return isinstance(photo.fault, ForAloneError)
+
+
+@contextmanager
+def _faults_of(photo: Photo) -> Iterator[None]:
+    try:
+        yield
     except PhotoError as fault:
-        photo.fault = fault
+        photo.pixels, photo.fault = None, fault
     except StoppedError:
         return
     except MemoryError:
         photo.fault = PhotoError(Reason.UNREADABLE, "there was not enough memory to read it")
-
-
-def _read(photo: Photo, wall_s: float) -> bytes:
-    """Read the file that `identity` names: neither a link's target nor another file of that name."""
-    try:
-        descriptor = open_photo(photo.path, photo.relpath)
-    except OSError as error:
-        raise _unreadable(error) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or Identity.of(status) != photo.identity:
-            raise PhotoError(Reason.CHANGED, "it changed while it waited to be read")
-        photo.unchanged_s = wall_s - max(status.st_mtime, status.st_ctime)
-        return _contents(descriptor, photo.path, status.st_size)
-    except OSError as error:
-        raise _unreadable(error) from error
-    finally:
-        close(descriptor)
-
-
-def _contents(descriptor: int, path: Path, size: int) -> bytes:
-    head = os.pread(descriptor, SNIFF_BYTES, 0)
-    if is_companion(path):  # raw data too, which is a TIFF by its first bytes
-        raise PhotoError(Reason.FOREIGN, WAITS)
-    if not has_photo_name(path) and sniff(head) is None:
-        raise PhotoError(Reason.FOREIGN, "neither its name nor its content is that of a photo")
-    if size > MAX_FILE_BYTES:
-        raise PhotoError(Reason.TOO_LARGE, f"{size >> 20} MiB is more than {MAX_FILE_BYTES >> 20} MiB, the limit")
-    parts = []
-    while part := os.read(descriptor, max(1, min(size + 1, 1 << 24))):
-        parts.append(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _unreadable(error: OSError) -> PhotoError:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE):
-        return PhotoError(Reason.CHANGED, "it was taken away before it was read")
-    return PhotoError(Reason.UNREADABLE, f"it cannot be read ({error.strerror})")

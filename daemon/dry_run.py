@@ -10,9 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
+from math import inf
 from pathlib import Path
 
 from contract.session import Model, open_model
+from contract.silence import silenced
 from contract.text import printable
 from daemon.buckets import BUCKETS
 from daemon.classify import classify
@@ -22,6 +24,7 @@ from daemon.cores import usable_cores
 from daemon.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 from daemon.decode import decode
 from daemon.guard import Guard
+from daemon.held import UNCHANGED
 from daemon.layout import Layout, check_layout
 from daemon.ledger import Ledger
 from daemon.ledgers import LEDGER, reading
@@ -54,8 +57,10 @@ def rehearse(settings: Settings) -> Report:
         PhototriageError: nothing could be filed, and why.
     """
     inbox, output = _roots(settings.inbox, settings.output)
-    report = Report(output, as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format)
-    with ExitStack() as stack:
+    report = Report(
+        output, as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format, patience_s=inf
+    )  # nothing waits for this pass: whoever pages through its lines has all the time there is
+    with ExitStack() as stack, closing(report):
         file = Shelf(state_folder(inbox), called(settings.model)).path()
         model = open_model(file, settings.device, gpu_memory_mb=settings.gpu_memory)
         check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
@@ -68,10 +73,11 @@ def rehearse(settings: Settings) -> Report:
         photos = [photo for photo in _found(found, left_out) if not ledger.known(photo.path, photo.identity)]
         for sentence in filter(None, (left_out.stay, left_out.unreadable)):
             report.say(sentence)
-        _read(photos, model, guard, settings.workers or usable_cores())
-        _plan(photos, output, ledger, rules_for(settings, model))
-    report.photos(photos)
-    _sum_up(report)
+        rules = rules_for(settings, model)
+        _read(photos, model, guard, settings.workers or usable_cores(), dated=rules.layout.needs_date)
+        _plan(photos, output, ledger, rules)
+        report.photos(photos)
+        _sum_up(report)
     return report
 
 
@@ -101,12 +107,13 @@ def _found(sieve: Sieve, left_out: LeftOut) -> Iterator[Photo]:
             yield Photo(path, identity, 0.0, relpath=path.parent.relative_to(sieve.inbox))
 
 
-def _read(photos: list[Photo], model: Model, guard: Guard, cores: int) -> None:
+def _read(photos: list[Photo], model: Model, guard: Guard, cores: int, *, dated: bool) -> None:
     """Fill in what is known of the photos once they have been through the network."""
     from rich.console import Console
     from rich.progress import track
 
     def read(photo: Photo) -> None:
+        photo.dated = dated
         decode(photo, model.contract.geometry, Clock().wall_s(), guard)
         if model.provider != "cuda":
             classify(model, [photo])
@@ -114,7 +121,7 @@ def _read(photos: list[Photo], model: Model, guard: Guard, cores: int) -> None:
     some = BUCKETS[-1]
     batches = [photos[first : first + some] for first in range(0, len(photos), some)]
     shown = track(batches, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    with ThreadPoolExecutor(cores) as pool:
+    with silenced(), ThreadPoolExecutor(cores) as pool:
         for batch in shown:
             list(pool.map(read, batch))
             if model.provider == "cuda":
@@ -126,11 +133,20 @@ def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules) -> No
     companions = Companions()
     for photo in photos:
         judge(photo, rules)
+    held = ledger.unchanged(photos, Clock().monotonic_s(), Clock().wall_s())
+    for photo in held:
+        photo.outcome, photo.folder, photo.stays, photo.reason = Outcome.LEFT, "", True, UNCHANGED
+    for photo in photos:
+        if photo.stays:
+            continue
         if photo.outcome is Outcome.LEFT and is_companion(photo.path):
             photo.reason = WAITS
             companions.wait(photo)
     leaving = [photo for photo in photos if photo.folder]
-    planned, later, _ = _paper(output, ledger, rules, set_aside=rules.set_aside).plan(leaving, companions)
+    planned, later, obstacles = _paper(output, ledger, rules, set_aside=rules.set_aside).plan(leaving, companions)
+    for photo in leaving:
+        if id(photo) in obstacles:
+            photo.outcome, photo.reason = Outcome.AGAIN, obstacles[id(photo)][1]
     first = {photo.sha256: photo for photo in planned}
     for photo in later:
         photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER

@@ -1,31 +1,31 @@
 """The last stage: decide, write the intent, move, sync, write the outcome - once per batch, not per photo."""
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from math import inf
 from pathlib import Path
 
-from contract.text import printable
 from daemon.clock import Clock
-from daemon.companions import LATE_S, WAITS, Companions, companion_name, is_companion, photo_is_coming
-from daemon.doubts import Doubts, Owed
-from daemon.filing import SourceChangedError, free_name
-from daemon.intent import Intent
+from daemon.companions import Companions, is_companion
+from daemon.debts import Debts
+from daemon.doubts import Doubts
+from daemon.held import UNCHANGED
+from daemon.late import Behind, find_photo, stay
 from daemon.ledger import Ledger
-from daemon.modes import place, why_not
-from daemon.pause import Pause, trouble_of_all
-from daemon.photo import Mode, Outcome, Photo
-from daemon.plan import Planner, join
-from daemon.rules import Rules, intent_for, judge
-from daemon.scan import MARKER
-from daemon.syncs import Syncs
-from daemon.why import write_why
+from daemon.losses import Losses
+from daemon.marker import OutputMarker
+from daemon.pause import Pause
+from daemon.photo import Outcome, Photo
+from daemon.placing import Move, Placer
+from daemon.plan import Planner
+from daemon.rules import STOPPED, Rules, intent_for, judge
+from daemon.vitals.beats import Beats
 
 __all__ = ["Filer", "Rules"]
 
-OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made the folder anew"
+STOP_S = 1.0
+"""How long photos that wait are still filed once the daemon is to end."""
 
 
 class Filer:
@@ -36,108 +36,138 @@ class Filer:
         ledger: where intents and outcomes go.
         rules: by what to judge photos that carry no rules of their own.
         clock: time, for the ledger.
-        say: takes one sentence when something that held up every photo has ended.
+        say: takes a sentence: what held up all has ended, or what the output cannot keep of photos.
+        doubts: what the last run left open.
+
+    Attributes:
+        beats: where it is noted that a batch gets on.
     """
 
     def __init__(
-        self, output: Path, ledger: Ledger, rules: Rules, clock: Clock, say: Callable[[str], None] = lambda _: None
+        self,
+        output: Path,
+        ledger: Ledger,
+        rules: Rules,
+        clock: Clock,
+        say: Callable[[str], None] = lambda _: None,
+        doubts: Doubts | None = None,
     ) -> None:
         self._output = output
         self._ledger = ledger
         self._rules = rules
         self._clock = clock
+        adopted = ledger.roots.get("output")
+        same = adopted is not None and adopted.path == output
+        self._marker = OutputMarker(output, adopted.marker if adopted and same else None)
         self.pause = Pause(clock, say)
-        self._owed: Owed = {}
-        self._doubts = Doubts()
-        self._syncs = Syncs()
-        self._planner = Planner(output, ledger, rules.layout, set_aside=rules.set_aside, made=self._syncs.owe_folder)
+        self._debts = Debts(ledger, clock)
+        self._doubts = doubts or Doubts(clock)
+        self._placer = Placer(output, rules.mode, self._doubts, self._debts, self.pause, Losses(say))
+        self._planner = Planner(
+            output, ledger, rules.layout, set_aside=rules.set_aside, made=self._debts.syncs.owe_folder
+        )
         self._companions = Companions()
-        self._behind: list[Photo] = []
+        self._behind = Behind(clock)
+        self._far = False
+        self._stopped_s = inf
+        self.beats = Beats(clock.monotonic_s)
+        self.doubtful = self._doubts.told
 
     def file(self, photos: list[Photo]) -> None:
         """Judge a batch and move what is to be moved; afterwards each photo's `outcome` says what became of it."""
         started_s = self._clock.monotonic_s()
         for photo in photos:
             judge(photo, photo.rules or self._rules)
+        self._placer.begin()
+        if self._doubts.told():
+            self._attempt([])  # which looks at them again
         parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
+        parts = self._without_held([part for part in parts if not self._is_doubtful(part)])
         for part in parts:
             self._companions.wait(part)
         waiting = [photo for photo in photos if photo.folder]
-        while waiting:  # again for those whose free name was taken by somebody else meanwhile
+        while waiting:  # again for those whose name was taken by somebody else meanwhile, or refused
             waiting = self._attempt(waiting)
         self._follow([part for part in parts if part.follows is None])
         took_ms = 1e3 * (self._clock.monotonic_s() - started_s)
         for photo in photos:
             photo.times_ms["file"] = took_ms
 
+    def stop(self) -> None:
+        """Let what is not filed within a second stay in the inbox, and on a share all that is not on its way.
+
+        Any thread and a signal handler may call this.
+        """
+        self._stopped_s = min(self._stopped_s, self._clock.monotonic_s())
+
     def settle_debts(self) -> None:
         """Sync and conclude what could not be before; OSError or sqlite3.Error if it still cannot."""
-        self._syncs.settle()
-        if self._owed:
-            self._ledger.conclude(self._owed, self._clock.wall_s())
-            self._owed.clear()
+        self._debts.settle(far=self._far, beats=self.beats)
 
     def _attempt(self, photos: list[Photo]) -> list[Photo]:
         """Carry one batch through the protocol; returns those that must be planned once more."""
-        obstacle = self._output_obstacle()
+        if self._is_over():
+            for photo in photos:
+                photo.outcome, photo.reason = Outcome.AGAIN, STOPPED
+            return []
+        obstacle = self._marker.obstacle()
         if obstacle:
             self._hold_up(photos, obstacle)
             return []
-        self._doubts.clear(self._owed)
-        photos = self._without_doubtful(photos)
+        self._debts.copied += self._doubts.clear(self._debts.outcomes)
+        photos = self._without_held(self._without_doubtful(photos))
+        self._far = self._marker.on_share or any(photo.on_share for photo in photos)
+        if self._far:
+            self._planner.look_ahead(photos, self.beats)
         try:
-            planned, later, obstacles = self._planner.plan(photos, self._companions)
+            planned, later, obstacles = self._planner.plan(photos, self._companions, self._placer.taken)
         except sqlite3.Error as error:
             self._hold_up(photos, f"the ledger cannot be read ({error})")
             return []
         for photo in photos:
             if id(photo) in obstacles:
-                self._postpone(photo, *obstacles[id(photo)])
+                self._placer.postpone(photo, *obstacles[id(photo)])
+                self._look_after_parts(photo)
         self._carry_out(planned)
         for photo in planned:
             self._look_after_parts(photo)
         taken = [photo for photo in planned if photo.destination is None]
         return later + [photo for photo in taken if photo.outcome not in (Outcome.AGAIN, Outcome.GONE)]
 
+    def _without_held(self, photos: list[Photo]) -> list[Photo]:
+        """Let files stay that were filed or taken back before, and were read to see whether they have changed since."""
+        try:
+            held = self._ledger.unchanged(photos, self._clock.monotonic_s(), self._clock.wall_s())
+        except sqlite3.Error as error:
+            self._hold_up(photos, f"the ledger cannot be read ({error})")
+            return []
+        for photo in held:
+            photo.outcome, photo.stays, photo.reason = Outcome.LEFT, True, UNCHANGED
+        return [photo for photo in photos if not photo.stays]
+
+    def _is_doubtful(self, photo: Photo) -> bool:
+        return self._doubts.holds_up(photo, self._debts.outcomes, self._debts.copied)
+
     def _without_doubtful(self, photos: list[Photo]) -> list[Photo]:
         """Let photos wait of which it cannot be seen yet whether they were moved."""
-        for photo in photos:
-            if photo.path in self._doubts:
-                photo.outcome, photo.reason = Outcome.AGAIN, "whether it was moved cannot be seen now"
-        return [photo for photo in photos if photo.path not in self._doubts]
+        return [photo for photo in photos if not self._is_doubtful(photo)]
 
     def _follow(self, parts: list[Photo]) -> None:
         """File companions that come later than their photo; those whose photo has not come wait for it."""
-        late = []
+        late, now_s = [], self._clock.wall_s()
+        if self._is_over():
+            return
         with suppress(sqlite3.Error):  # nothing can be found or filed now: they wait
-            late = [part for part in (*self._behind, *parts) if self._find_photo(part)]
-        self._behind = [part for part in self._behind if part not in late]
+            coming = (*self._behind.due(), *parts)
+            late = [part for part in coming if find_photo(part, self._ledger, self._output, self._rules, now_s)]
         self._carry_out(late)
         for part in late:
             self._companions.leave(part)
-            if part.destination is None and part.outcome is not Outcome.GONE:
-                _wait(part)
-                self._behind.append(part)
-
-    def _find_photo(self, part: Photo) -> bool:
-        """Give a companion its place beside the photo of its name that was filed last, if that still lies there."""
-        if self._rules.mode is Mode.MOVE and photo_is_coming(part.path):
-            return False
-        since_s = self._clock.wall_s() - LATE_S
-        for row, was in reversed(self._ledger.of_name(part.path.parent, part.path.stem, since_s).items()):
-            if os.path.lexists(was.destination):
-                name = companion_name(part.path, was.source, was.destination)
-                join(part, was.destination, free_name(was.destination.parent, name))
-                part.follows_row, part.outcome, part.label = row, was.becomes, was.label
-                thresholds = {was.label: was.threshold}  # and its model: another one may serve by now
-                part.rules = replace(self._rules, thresholds=thresholds, model=was.model, provider=was.provider)
-                part.reason = f"it follows {printable(was.destination.name)}"
-                return True
-        return False
+        self._behind.tried(late)
 
     def _carry_out(self, planned: list[Photo]) -> None:
         """Take photos that have a destination, and what travels with them, through the protocol."""
-        if not planned:
+        if not planned and not self._debts.outcomes:
             return
         try:
             self.settle_debts()
@@ -146,51 +176,24 @@ class Filer:
         except (OSError, sqlite3.Error) as error:
             self._hold_up(planned, f"the ledger cannot be written, or what was filed before not be made safe ({error})")
             return
-        for photo, intent in zip(planned, intents, strict=True):
-            self._place(photo, next(rows), intent)
-            for part, its in zip(photo.companions, intent.companions, strict=True):
-                row = next(rows)
-                if photo.destination:
-                    self._place(part, row, its)
-                else:
-                    self._owed[row] = None
+        moves = [
+            Move(photo, next(rows), intent, [*zip(photo.companions, rows, intent.companions, strict=False)])
+            for photo, intent in zip(planned, intents, strict=True)
+        ]
+        self._placer.place(moves, self._is_over, self.beats, far=self._far, far_output=self._marker.on_share)
         try:
             self.settle_debts()
         except (OSError, sqlite3.Error) as error:
             for photo in planned:
                 photo.reason = photo.reason or f"filed, but not yet safe from a power cut ({error})"
 
-    def _place(self, photo: Photo, row: int, intent: Intent) -> None:
-        """Bring one photo to its destination, and note the outcome for the ledger: None if nothing was done."""
-        target, mode = photo.destination, self._rules.mode
-        assert target is not None
-        try:
-            place(mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
-        except SourceChangedError:
-            photo.destination, photo.outcome, photo.reason = None, Outcome.GONE, "it changed before it was filed"
-            self._owed[row] = None
-            return
-        except OSError as error:
-            if not self._doubts.was_done(row, intent, self._owed):
-                if isinstance(error, FileExistsError):
-                    photo.destination = None
-                else:
-                    self._postpone(photo, error, why_not(mode, target, error))
-                return
-        self.pause.end()
-        photo.stays = mode is not Mode.MOVE
-        self._owe_syncs(photo.path, target)
-        if photo.outcome is Outcome.FAILED and photo.follows is None:
-            self._explain(photo, target)
-        self._owed[row] = photo.outcome
-
     def _look_after_parts(self, photo: Photo) -> None:
         """Let companions that were not filed wait: for their photo, or to follow it where it lies now."""
         left = [part for part in photo.companions if photo.destination is None or part.destination is None]
         for part in left:
             if part.outcome is not Outcome.GONE:
-                _wait(part)
-                (self._companions.wait if photo.destination is None else self._behind.append)(part)
+                stay(part)
+                (self._companions.wait if photo.destination is None else self._behind.add)(part)
         photo.companions = [part for part in photo.companions if part not in left]
 
     def _hold_up(self, photos: list[Photo], reason: str) -> None:
@@ -199,39 +202,7 @@ class Filer:
         for photo in photos:
             photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason
 
-    def _postpone(self, photo: Photo, error: OSError, reason: str) -> None:
-        """Let a photo stay for now because of what the kernel said about it, or about all."""
-        trouble = trouble_of_all(error, photo, self._output, self._rules.mode)
-        if trouble:
-            self._hold_up([photo], trouble)
-        else:
-            photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason
-
-    def _output_obstacle(self) -> str:
-        """Say why nothing can be filed now: a mount that is away would hide what is filed into its bare folder."""
-        try:
-            (self._output / MARKER).stat()
-        except FileNotFoundError:
-            return OUTPUT_AWAY
-        except OSError as error:
-            return f"the output cannot be used ({error.strerror})"
-        return ""
-
-    def _owe_syncs(self, source: Path, target: Path) -> None:
-        if self._rules.mode is not Mode.SYMLINK:  # which has no data of its own
-            self._syncs.owe_file(target)
-        self._syncs.owe_folder(os.path.split(target)[0])
-        if self._rules.mode is Mode.MOVE:
-            self._syncs.owe_folder(os.path.split(source)[0])
-
-    def _explain(self, photo: Photo, target: Path) -> None:
-        """Put the reason beside a failed photo. That it stands in the ledger too makes a failure here bearable."""
-        try:
-            write_why(target, photo.path.name, photo.reason)
-        except OSError as error:
-            photo.reason += f" (and no note could be written: {error.strerror})"
-
-
-def _wait(part: Photo) -> None:
-    part.destination, part.follows, part.follows_row = None, None, None
-    part.outcome, part.reason = Outcome.LEFT, WAITS
+    def _is_over(self) -> bool:
+        if self._stopped_s == inf:
+            return False
+        return self._far or self._clock.monotonic_s() >= self._stopped_s + STOP_S

@@ -7,6 +7,7 @@ does not grow with the inbox: no more names are taken while enough of them wait.
 import os
 import queue
 from collections import deque
+from functools import lru_cache
 from pathlib import Path
 
 from daemon.clock import Clock
@@ -41,6 +42,9 @@ class Intake:
 
     Attributes:
         overflows: how often the kernel dropped hints.
+        troubles: returns what is the matter with the inbox now, by topic; any thread may call these three.
+        held_open: returns the files that programs hold open for writing, and since when that is known.
+        blocked: returns the places that cannot be used, and how many photos wait for each.
     """
 
     def __init__(
@@ -63,10 +67,12 @@ class Intake:
         self._announced: deque[Photo] = deque()
         self._found: deque[Photo] = deque()
         self._under_way: dict[Path, Sign | None] = {}
-        self._relpaths: dict[str, Path] = {}
+        self._relpath = lru_cache(MAX_WAITING)(lambda folder: Path(folder).relative_to(sieve.inbox))
         self._lookout = Lookout(sieve, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check)
         self._woken = False
         self.overflows = 0
+        self.troubles, self.blocked = self._lookout.troubles, self._retries.blocked
+        self.held_open = self._settler.held_s
 
     # Other threads may call these.
 
@@ -90,10 +96,6 @@ class Intake:
     def give_back(self, photos: list[Photo]) -> None:
         """Take photos back whose way is over, however it ended."""
         self._notes.put(photos)
-
-    def troubles(self) -> dict[str, str]:
-        """Return what is the matter with the inbox now, by topic."""
-        return self._lookout.troubles()
 
     def waiting(self, under_way: list[float]) -> Waiting:
         """Return what waits in the inbox.
@@ -147,12 +149,14 @@ class Intake:
         due_s = self._settler.next_due_s()
         if due_s is not None:
             times_s.append(due_s)
+        if self._waiting() < MAX_WAITING:
+            times_s.append(self._retries.due_s())
         if room > 0 and self._waiting() < MAX_WAITING and (self._lookout.under_way() or self._wants_scan()):
             times_s.append(self._lookout.due_s(now_s))
         return max(0.0, min(times_s) - now_s)
 
     def _wants_scan(self) -> bool:
-        return self._watch or self._lookout.scans == 0 or self._retries.pending()
+        return self._watch or self._lookout.scans == 0
 
     def _wait(self, seconds: float) -> None:
         try:
@@ -165,6 +169,10 @@ class Intake:
             self._take(self._notes.get())
         self._take_names()
         now_s = self._clock.monotonic_s()
+        for path in self._retries.due(now_s, MAX_WAITING - self._waiting()):
+            self._notice(path, Sign.FOUND)
+            if path not in self._under_way and look_at(path) is None:
+                self._retries.forget(path, now_s)
         for path in self._settler.due(now_s):
             self._look(path, now_s)
 
@@ -190,10 +198,14 @@ class Intake:
             self._lookout.ask()
             return
         seen, now_s = look_closely_at(path), self._clock.monotonic_s()
-        if seen is None or not self._retries.may_try(path, seen[0], now_s):
+        if seen is None:
             return
         identity, changed_s = seen
-        far = self._lookout.ground.is_far(path.parent)
+        may_try = self._retries.may_try(path, identity, now_s)
+        self._lookout.staying.note(path, identity.inode, stays=not may_try and self._retries.rests(path))
+        if not may_try:
+            return
+        far = self._lookout.ground.is_far(path.parent, identity.device)
         if self._settler.see(path, identity, sign, now_s, self._clock.wall_s() - changed_s, far=far):
             self._settle(path, identity, now_s)
 
@@ -205,29 +217,21 @@ class Intake:
             self._settle(path, identity, now_s)
 
     def _settle(self, path: Path, identity: Identity, now_s: float) -> None:
-        settled = self._settler.look(path, identity, now_s)
+        relpath = self._relpath(os.path.split(path)[0])
+        settled = self._settler.look(path, identity, now_s, lambda: self._lookout.is_held(path, relpath))
         if settled is None:
             return
         self._under_way[path] = None
         announced = settled.sign is not Sign.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
-        folder = os.path.split(path)[0]
-        on_share = self._lookout.ground.is_share(path.parent)
-        photo = Photo(path, identity, settled.since_s, announced, self._relpath(folder), waited_s, on_share)
+        lies = self._lookout.ground.lies(path.parent)
+        photo = Photo(path, identity, settled.since_s, announced, relpath, waited_s, *lies)
         (self._announced if announced else self._found).append(photo)
-
-    def _relpath(self, folder: str) -> Path:
-        if folder not in self._relpaths:
-            if len(self._relpaths) >= MAX_WAITING:
-                self._relpaths.clear()
-            self._relpaths[folder] = Path(folder).relative_to(self._sieve.inbox)
-        return self._relpaths[folder]
 
     def _take_back(self, photo: Photo) -> None:
         sign = self._under_way.pop(photo.path, None)
-        again_s = self._retries.take_back(photo, self._clock.monotonic_s())
-        if again_s is not None:
-            self._lookout.ask_by(again_s)
+        self._retries.take_back(photo, self._clock.monotonic_s())
+        self._lookout.staying.came_back(photo)
         if sign is not None:
             self._notice(photo.path, sign)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.photo import Identity, Mode, Outcome
+from daemon.statx import Times
 
 COLUMNS = (
     *(
@@ -25,6 +26,7 @@ COLUMNS = (
         "top",
     ),
     *("threshold", "reason", "model", "provider", "times_ms", "mode", "part_of", "undoes", "held"),
+    *("ctime_ns", "btime_ns", "mount"),
 )
 """Columns of a row that an intent fills."""
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
@@ -39,6 +41,9 @@ class Intent:
         undoes: row whose photo is taken back by this.
         companions: what travels with it; each gets a row of its own, part of this one.
         held: path in the inbox at which the daemon leaves this very file alone from now on.
+        mount: the folder inside the inbox at which was mounted what the file lay on; None for the inbox's own mount.
+        times: those of the file that nobody can set, where it is held.
+        by_rename: an earlier version wrote it, whose copies kept no hidden name once they were published.
     """
 
     becomes: Outcome
@@ -58,6 +63,9 @@ class Intent:
     part_of: int | None = None
     undoes: int | None = None
     held: Path | None = None
+    mount: Path | None = None
+    times: Times | None = None
+    by_rename: bool = False
     companions: tuple["Intent", ...] = ()
 
     def values(self) -> tuple[Any, ...]:
@@ -70,6 +78,7 @@ class Intent:
             *(self.threshold, self.reason, self.model, self.provider),
             _as_json({name: round(value, 3) for name, value in (self.times_ms or {}).items()}),
             *(self.mode._value_, self.part_of, self.undoes, os.fsencode(self.held) if self.held else None),
+            *(*(self.times or (None, None)), os.fsencode(self.mount) if self.mount else None),
         )
 
 
@@ -93,4 +102,7 @@ def intent_of(row: sqlite3.Row) -> Intent:
         part_of=row["part_of"],
         undoes=row["undoes"],
         held=Path(os.fsdecode(row["held"])) if row["held"] is not None else None,
+        mount=Path(os.fsdecode(row["mount"])) if row["mount"] is not None else None,
+        times=Times(row["ctime_ns"], row["btime_ns"]) if row["ctime_ns"] is not None else None,
+        by_rename=bool(row["by_rename"]),
     )

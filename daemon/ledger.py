@@ -15,18 +15,18 @@ from typing import Any
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.busy import is_at_work
+from daemon.held import holds_any, is_held, note_times, unchanged
 from daemon.intent import COLUMNS, Intent, intent_of
-from daemon.photo import Identity, Outcome
-from daemon.same import is_on_share
+from daemon.leaving import Left, remember
+from daemon.ledger_roots import LedgerRoots
+from daemon.photo import Identity, Outcome, Photo
 from daemon.schema import MIGRATIONS, TAKEN_BACK
+from daemon.transaction import Transaction
 
 __all__ = ["Intent", "Ledger", "LedgerError"]
 
 CHECKED_BYTES = 64 << 20
 """A ledger up to this size is checked at each start, 0.4 s for 100,000 photos; a larger one after a crash alone."""
-SAME_TIME_NS = 2_000_000_000
-"""File systems of cards and sticks keep times to two seconds: a photo that is taken back there gets another one."""
-
 
 _INSERT = (
     f"INSERT INTO photos (id, batch, state, intended_at, {', '.join(COLUMNS)})"
@@ -46,7 +46,7 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = _connect(path)
@@ -55,6 +55,7 @@ class Ledger:
         try:
             self._open()
             self._reader = _connect(path)
+            self.roots = LedgerRoots(path)
         except BaseException as error:
             self._connection.close()
             if isinstance(error, sqlite3.Error):
@@ -65,13 +66,13 @@ class Ledger:
         self._check()
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        migrate(self._connection, self._path)
+        migrate(self._connection, self.path)
 
     def _check(self) -> None:
         """Raise DatabaseError for a damaged file now, and not when a photo is on its way."""
         # While a daemon is at work the log is there too; it has checked the file when it began.
-        crashed = os.path.lexists(f"{self._path}-wal") and not is_at_work(self._path.parent)
-        if crashed or self._path.stat().st_size <= CHECKED_BYTES:
+        crashed = os.path.lexists(f"{self.path}-wal") and not is_at_work(self.path.parent)
+        if crashed or self.path.stat().st_size <= CHECKED_BYTES:
             (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
@@ -86,8 +87,10 @@ class Ledger:
         with self._transaction():
             return self._insert(intents, now_s)
 
-    def conclude(self, outcomes: Mapping[int, Outcome | None], now_s: float) -> None:
-        """Commit what became of intents; None means that nothing was moved, and the row goes."""
+    def conclude(
+        self, outcomes: Mapping[int, Outcome | None], now_s: float, left: Mapping[int, Left] | None = None
+    ) -> None:
+        """Commit what became of intents, and whose originals wait; None: nothing was moved, and the row goes."""
         with self._transaction():
             self._connection.executemany(
                 "UPDATE photos SET state = ?, concluded_at = ? WHERE id = ?",
@@ -95,10 +98,18 @@ class Ledger:
             )
             undone = [(row,) for row, outcome in outcomes.items() if outcome is None]
             self._connection.executemany("DELETE FROM photos WHERE id = ?", undone)
+            note_times(self._connection, outcomes)
+            remember(self._connection, left or {}, now_s)
 
     def open_intents(self) -> dict[int, Intent]:
         """Return the intents to file without an outcome, by row: what a crash interrupted."""
         return self._intents("state = 'intent' AND undoes IS NULL")
+
+    def concluded_last(self) -> list[Intent]:
+        """Return what was concluded together last, of the youngest rows: a kill may have left its hidden names."""
+        young = "(SELECT id, concluded_at FROM photos ORDER BY id DESC LIMIT 1000)"
+        last = f"(SELECT max(concluded_at) FROM {young})"
+        return list(self._intents(f"id IN (SELECT id FROM {young} WHERE concluded_at = {last})").values())
 
     def open_undoes(self) -> dict[int, Intent]:
         """Return the intents to take back without an outcome, by row: a crash, or a process that is at it now."""
@@ -125,40 +136,21 @@ class Ledger:
         return {row["id"]: intent_of(row) for row in rows}
 
     def known(self, path: Path, identity: Identity) -> bool:
-        """Tell whether a file of the inbox is to be left alone: filed before as a copy or link, or taken back.
+        """Tell whether a file of the inbox is to be left alone, as `is_held` does; from any one thread.
 
-        It may be called from another thread than the rest. A file that was filed is known by inode, size and time
-        wherever it lies, and in its place also when its device has another number, as after a restart. One that was
-        taken back is known in its place alone, until it is changed or renamed. On shares that give files other numbers
-        at each mount, place, size and time must do.
+        A ledger that cannot be read now knows none. The filer asks it again, and waits until it can answer.
         """
-        facts: dict[str, str | bytes | int] = {
-            "place": os.fsencode(path), "device": str(identity.device), "inode": str(identity.inode),
-            "size": identity.size, "mtime_ns": identity.mtime_ns, "same_time_ns": SAME_TIME_NS,
-        }  # fmt: skip
-        row = self._reader.execute(
-            "SELECT 1 FROM photos WHERE held IS NOT NULL AND undoes IS NULL AND inode = :inode AND size = :size"
-            " AND mtime_ns = :mtime_ns AND (device = :device OR held = :place)"
-            " UNION ALL SELECT 1 FROM photos WHERE held = :place AND undoes IS NOT NULL AND size = :size"
-            " AND abs(mtime_ns - :mtime_ns) < :same_time_ns LIMIT 1",
-            facts,
-        ).fetchone()
-        return row is not None or (self._in_place(facts) and is_on_share(path.parent))
+        try:
+            return is_held(self._reader, path, identity)
+        except sqlite3.Error:
+            return False
 
-    def _in_place(self, facts: dict[str, str | bytes | int]) -> bool:
-        here = "held = :place AND undoes IS NULL AND size = :size AND mtime_ns = :mtime_ns"
-        return self._reader.execute(f"SELECT 1 FROM photos WHERE {here} LIMIT 1", facts).fetchone() is not None
-
-    def root(self, role: str) -> tuple[str, Path] | None:
-        """Return the recorded marker and mount point of a root (`inbox`, `output`), or None if there is none yet."""
-        row = self._connection.execute("SELECT marker, mount, path FROM roots WHERE role = ?", (role,)).fetchone()
-        return (row[0], Path(os.fsdecode(row[1]))) if row else None
-
-    def record_root(self, role: str, path: Path, marker: str, mount: Path) -> None:
-        """Remember a root: its path, the id in its marker file, and the mount point that it lies on."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO roots VALUES (?, ?, ?, ?)", (role, os.fsencode(path), marker, os.fsencode(mount))
-        )
+    def unchanged(self, photos: list[Photo], now_s: float, wall_s: float) -> list[Photo]:
+        """Return those of some photos that are to be left alone by their content, as `held.unchanged` does."""
+        if not holds_any(self._connection):
+            return []
+        with self._transaction():
+            return unchanged(self._connection, photos, now_s, wall_s)
 
     def of_content(self, sha256: str) -> list[Intent]:
         """Return what was filed of photos of one content, the oldest first; it may lie elsewhere by now."""
@@ -188,8 +180,8 @@ class Ledger:
         self._connection.executemany(_INSERT, rows)
         return [values[0] for values in rows]
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._connection)
+    def _transaction(self) -> Transaction:
+        return Transaction(self._connection)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -207,22 +199,6 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-
-
-class _Transaction:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._connection.execute("COMMIT")
-        finally:
-            if self._connection.in_transaction:  # a full disk may have rolled it back, or may not
-                self._connection.execute("ROLLBACK")
 
 
 def unusable(path: Path, error: OSError | sqlite3.Error) -> LedgerError:

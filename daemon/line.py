@@ -7,7 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from daemon.companions import is_companion
 from daemon.photo import Photo
+
+LARGE_BYTES = 64 << 20
+"""A photo of more may take seconds to be copied to another file system."""
 
 
 class Line(Protocol):
@@ -75,21 +79,29 @@ class Plain:
             self._queue.put(False)
 
 
+ROUND_S = 1.0
+"""How long a round of the taker's may take before the next one gets fewer photos."""
+LEAST_TOGETHER = 16
+"""As many photos it gets all the same: so many are moved to or from a share at once."""
+
+
 class Gathering:
     """A line for one taker, to whom each round costs much however few take part: commits, syncs, turns of threads.
 
     While more photos are sure to come soon, it waits until there are `most`, but never longer than `longest_s`. A photo
-    that comes alone is taken at once.
+    that comes alone is taken at once. What was announced goes before what was found: on a slow place, hundreds of those
+    take minutes. A large one is taken alone, and once no smaller one waits that it would hold up.
 
     Args:
-        most: photos that are taken together.
+        most: photos that are taken together, where a round of so many takes no more than a second.
         more: tells whether others are about to come that are worth waiting for, in the eyes of one that was announced
             or not; asked at each `put`, so it must be quick.
         longest_s: the longest that a photo is kept waiting for others.
     """
 
     def __init__(self, most: int, more: Callable[[bool], bool], longest_s: float) -> None:
-        self._most = most
+        self._limit = self._most = most
+        self._taken, self._taken_s = 0, 0.0
         self._more = more
         self._longest_s = longest_s
         self._photos: list[Photo] = []
@@ -109,14 +121,28 @@ class Gathering:
     def take(self) -> list[Photo]:
         """Wait for photos, and for their company; an empty list is the end."""
         with self._changed:
+            self._adapt()
             self._idle = True
             while not self._photos and not self._ended:
                 self._changed.wait()
             self._idle = False
             self._wait_for_company()
-            taken, self._photos = self._photos[: self._most], self._photos[self._most :]
+            if self._urgent:
+                self._photos.sort(key=lambda photo: not photo.announced)
+            taken = [photo for photo in self._photos if not _is_large(photo)][: self._most] or self._photos[:1]
+            chosen = set(map(id, taken))
+            self._photos = [photo for photo in self._photos if id(photo) not in chosen]
             self._urgent = any(photo.announced for photo in self._photos)
+            self._taken, self._taken_s = len(taken), time.monotonic()
         return taken
+
+    def _adapt(self) -> None:
+        """Let the next round be as large as fits into a second: on a slow place 128 photos would take minutes."""
+        took_s = time.monotonic() - self._taken_s
+        if self._taken and took_s > ROUND_S:
+            self._most = min(self._limit, max(LEAST_TOGETHER, int(self._taken * ROUND_S / took_s)))
+        elif self._taken >= self._most:
+            self._most = min(self._limit, 2 * self._most)
 
     def end(self, _takers: int = 1) -> None:
         """Let the taker come to the end."""
@@ -131,3 +157,8 @@ class Gathering:
             if left_s <= 0:
                 return
             self._changed.wait(left_s)
+
+
+def _is_large(photo: Photo) -> bool:
+    """Tell whether a photo may hold up others for long; a film that travels with one comes when that does."""
+    return photo.identity.size > LARGE_BYTES and not is_companion(photo.path)

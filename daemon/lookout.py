@@ -11,13 +11,21 @@ from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.clock import Clock
 from daemon.ground import Ground, survey
+from daemon.open_writers import is_held_open
 from daemon.scan import LeftOut, scan
 from daemon.sieve import Sieve
+from daemon.staying import Staying
 from daemon.watch import Report, Watcher, watch_fault
 
 RESCAN_S = 2.0
 RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100
-"""Least time between two scans, as a multiple of how long one takes: without a watch, at most 5 % of a core."""
+"""Least time between two scans that look at all, as a multiple of the time that was spent in the last one on what the
+next one will meet again: without a watch, at most 5 % of a core. The time for which a scan stands still, because enough
+names wait, is not spent; nor is that for files which are about to be filed."""
+RESCAN_MOST_S = 60.0
+"""Most time between two scans. Where the one above is longer, those between pass over what is known to stay."""
+REWATCH_S = 10.0
+"""Least time between two tries to get a watch while the kernel grants none."""
 
 Say = Callable[[str], None]
 Check = Callable[[], None]
@@ -64,9 +72,12 @@ class Lookout:
         self._check = check
         self._watcher: Watcher | None = None
         self._scan: Iterator[Path] | None = None
-        self._next_s = 0.0
+        self._next_s = self._look_at_all_s = 0.0
+        self._looks_at_all, self._seen, self._spent_s = True, 0, 0.0
+        self._rewatch_s = 0.0
         self._at_once = False  # set by other threads; taken down when a scan begins, which sees all from then on
         self._troubles: dict[str, str] = {}
+        self.staying = Staying()
         self.scans = 0
         self.ground = Ground(sieve.inbox)
 
@@ -78,9 +89,18 @@ class Lookout:
         """Scan as soon as may be; any thread may call this."""
         self._at_once = True
 
-    def ask_by(self, time_s: float) -> None:
-        """Begin the next scan at that time of the monotonic clock, if not before."""
-        self._next_s = min(self._next_s, time_s)
+    def is_held(self, path: Path, relpath: Path) -> bool:
+        """Tell whether a program holds a file open for writing, as far as is known.
+
+        One pass leaves that to the filer, which asks too, and tries a few times.
+        """
+        if not self._watch:
+            return False
+        on_share, _ = self.ground.lies(path.parent)
+        held = None if on_share else is_held_open(path, relpath)
+        if held is None and self._watcher is not None:
+            return self._watcher.creations.is_open(path, on_share=on_share)
+        return bool(held)
 
     def under_way(self) -> bool:
         """Tell whether a scan has begun and is not through."""
@@ -100,11 +120,18 @@ class Lookout:
         if self._scan is None:
             if not self._at_once and (now_s < self._next_s or not wanted):
                 return
-            self._at_once = False
-            self._scan = self._one_scan(now_s)
-        for path in self._scan:  # noqa: UP028 - `yield from` would end the scan when its taker pauses
-            yield path
+            self._looks_at_all = self._at_once or now_s >= self._look_at_all_s
+            self._at_once, self._spent_s, self.staying.others = False, 0.0, 0
+            self._seen = 0 if self._looks_at_all else len(self.staying)
+            self._scan = self._one_scan()
+        try:
+            for path in self._scan:
+                self._seen += 1
+                yield path
+        finally:
+            self._spent_s += self._clock.monotonic_s() - now_s
         self._scan = None
+        self._plan_next()
 
     def close(self) -> None:
         """Stop watching."""
@@ -116,18 +143,24 @@ class Lookout:
             self._watcher.close()
             self._watcher = None
 
-    def _one_scan(self, started_s: float) -> Iterator[Path]:
+    def _one_scan(self) -> Iterator[Path]:
         if self._may_scan():
             self._tend_watcher()
             self._see_where()
             yield from self._names()
         self.scans += 1
+
+    def _plan_next(self) -> None:
         now_s = self._clock.monotonic_s()
         if self._troubles.get("root") or self._troubles.get("scan"):
             self._next_s = now_s + RESCAN_S  # however long that took: a share whose server is away is waited for
             return
         heard = self._watcher is not None and not self.ground.any_far()
-        self._next_s = now_s + max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * (now_s - started_s))
+        stay = 1.0 - min(1.0, max(0, self.staying.others) / max(1, self._seen))
+        pause_s = max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * self._spent_s * stay)
+        self._next_s = now_s + min(pause_s, RESCAN_MOST_S)
+        if self._looks_at_all:
+            self._look_at_all_s = now_s + pause_s
 
     def _may_scan(self) -> bool:
         """Tell whether the inbox is itself; if not, nothing that arrives there is taken for a photo of the inbox."""
@@ -154,8 +187,11 @@ class Lookout:
 
     def _names(self) -> Iterator[Path]:
         left = LeftOut(self._sieve)
+        if self._looks_at_all:
+            self.staying.clear()
+        look = scan(self._sieve, enter=self._enter, passed=left.passed, unread=left.unread, staying=self.staying)
         try:
-            yield from scan(self._sieve, enter=self._enter, passed=left.passed, unread=left.unread)
+            yield from look
             self._tell("scan", "", "the inbox can be read again")
             self._tell("passed", left.stay, "")
             self._tell("folders", left.unreadable, "")
@@ -170,15 +206,20 @@ class Lookout:
             return
         if self._watcher is not None and not self._watcher.is_well():
             self._stop_watching()
+        now_s = self._clock.monotonic_s()
+        if self._watcher is None and now_s < self._rewatch_s:
+            return
         try:
             self._watcher = self._watcher or Watcher(self._sieve, self._report, self._lost)
             self._watcher.begin_round()
         except FileNotFoundError:
             return  # the scan says so
         except OSError as error:
+            self._rewatch_s = now_s + REWATCH_S
             self._tell("watch", watch_fault(error), "")
 
     def _enter(self, folder: Path) -> None:
+        self._seen += 1
         if self._watcher is not None:
             self._watcher.enter(folder)
 

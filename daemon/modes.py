@@ -9,7 +9,8 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.beneath import pinned
-from daemon.filing import SourceChangedError, move, publish_copy
+from daemon.filing import Placed, SourceChangedError, move, publish_copy
+from daemon.open_writers import refuse_if_held
 from daemon.photo import Identity, Mode
 from daemon.scan import MARKER, look_at
 
@@ -46,7 +47,7 @@ def check_mode(mode: Mode, inbox: Path, output: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Path, relpath: Path = Path()) -> None:
+def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Path, relpath: Path = Path()) -> Placed:
     """File the very photo that `identity` names as `target`, which must be free.
 
     Args:
@@ -57,34 +58,38 @@ def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Pat
         target: where it shall be filed.
         relpath: the folder of `source` below the inbox, on the way to which no link is followed.
 
+    Returns:
+        How it got there.
+
     Raises:
         FileExistsError: the name was taken meanwhile; nothing was done.
         SourceChangedError: another file stands at `source`, or it changed; nothing was done.
+        OpenWriterError: a program holds it open for writing; nothing was done.
         OSError: it could not be done; the source is untouched.
     """
     if not relpath.parts:
-        _place(mode, source, source, identity, sha256, target)
-        return
+        return _place(mode, source, source, identity, sha256, target)
     with ExitStack() as stack:
         try:
             folder = stack.enter_context(pinned(source.parents[len(relpath.parts)], relpath))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise SourceChangedError from error
-        _place(mode, folder / source.name, source, identity, sha256, target)
+        return _place(mode, folder / source.name, source, identity, sha256, target)
 
 
-def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256: str, target: Path) -> None:
+def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256: str, target: Path) -> Placed:
     if mode is Mode.MOVE:
-        move(source, identity, sha256, target, known_as=known_as)
-    elif look_at(source) != identity:
+        return move(source, identity, sha256, target, known_as=known_as, may_wait=True)
+    refuse_if_held(source)
+    if look_at(source) != identity:
         raise SourceChangedError
-    elif mode is Mode.COPY:
-        publish_copy(source, identity, sha256, target, known_as=known_as)
-    else:
-        _make_link(mode, source if mode is Mode.HARDLINK else known_as, target)
-        if look_at(source) != identity:  # replaced between the look and the link
-            target.unlink()
-            raise SourceChangedError
+    if mode is Mode.COPY:
+        return publish_copy(source, identity, sha256, target, known_as=known_as)
+    _make_link(mode, source if mode is Mode.HARDLINK else known_as, target)
+    if look_at(source) != identity:  # replaced between the look and the link
+        target.unlink()
+        raise SourceChangedError
+    return Placed()
 
 
 def why_not(mode: Mode, target: Path, error: OSError) -> str:

@@ -13,6 +13,10 @@ _SHARES = frozenset(
         *("coda", "ncpfs", "gfs2", "ocfs2", "virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "fuse"),
     )
 )
+_NUMBERED = frozenset(("nfs", "nfs4", "ceph", "lustre", "gfs2", "ocfs2"))
+"""Shares on which a file keeps its number."""
+_UNNUMBERED = frozenset(("vfat", "msdos", "exfat", "fuseblk"))
+"""Disks on which it does not: numbers are handed out as files are met."""
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 _FSTAB = Path("/etc/fstab")
 
@@ -28,6 +32,11 @@ class Mount(NamedTuple):
         """Whether others can change it unseen; of FUSE all but `fuseblk` (NTFS on a disk), for it may be anything."""
         return self.kind in _SHARES or self.kind.startswith("fuse.")
 
+    @property
+    def numbers_last(self) -> bool:
+        """Whether a file keeps its number, which no other file has meanwhile."""
+        return self.kind in _NUMBERED if self.is_share else self.kind not in _UNNUMBERED
+
 
 def mount_of(folder: Path) -> Mount | None:
     """Tell on what mount a folder lies; None if the folder or /proc cannot be looked at.
@@ -35,21 +44,27 @@ def mount_of(folder: Path) -> Mount | None:
     The number comes from the opened folder itself (proc_pid_fdinfo(5)), so that no path has to be taken apart, and two
     mounts of one file system, between which a rename fails, are two.
     """
-    try:
-        descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return None
+    with suppress(OSError, ValueError, IndexError):
+        number = number_of_mount(folder)
+        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+            if line.startswith(b"%d " % number):
+                return Mount(number, os.fsdecode(line.partition(b" - ")[2].split()[0]))
+    return None
+
+
+def number_of_mount(folder: Path) -> int:
+    """Return the kernel's number of the mount that a folder lies on; OSError or ValueError if it cannot be told."""
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         facts = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()
-        number = facts[facts.index("mnt_id:") + 1]
-        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-            if line.startswith(number.encode() + b" "):
-                return Mount(int(number), os.fsdecode(line.partition(b" - ")[2].split()[0]))
-    except (OSError, ValueError, IndexError):
-        pass
     finally:
         os.close(descriptor)
-    return None
+    return int(facts[facts.index("mnt_id:") + 1])
+
+
+def unescaped(field: bytes) -> Path:
+    """Return a path of /proc/self/mountinfo, where blanks and the like are written as octal numbers."""
+    return Path(os.fsdecode(_ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), field)))
 
 
 def mounts_in(folder: Path) -> dict[Path, Mount]:
@@ -57,10 +72,15 @@ def mounts_in(folder: Path) -> dict[Path, Mount]:
     found = {}
     with suppress(OSError):
         for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-            path = Path(os.fsdecode(_ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), line.split()[4])))
+            path = unescaped(line.split()[4])
             if path != folder and path.is_relative_to(folder) and (mount := mount_of(path)) is not None:
                 found[path] = mount
     return found
+
+
+def is_mounted(folder: Path) -> bool:
+    """Tell whether something is mounted at a folder, also a part of the same file system."""
+    return folder in mounts_in(folder.parent)
 
 
 def mount_that_is_away(path: Path, fstab: Path = _FSTAB) -> Path | None:

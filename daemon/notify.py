@@ -3,6 +3,9 @@
 import os
 import socket
 
+PATIENCE_S = 2.0
+"""How long a supervisor may take to take a message; what it does not take is not said again."""
+
 
 def is_supervised() -> bool:
     """Tell whether a supervisor such as systemd runs this process, and is told how it is."""
@@ -17,8 +20,9 @@ def notify(message: str) -> None:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        out.settimeout(PATIENCE_S)
         try:
             out.connect(address)
             out.sendall(message.encode())
         except OSError:
-            return  # a supervisor that does not listen must not stop the filing
+            return  # a supervisor that does not listen, or not now, must not stop the filing

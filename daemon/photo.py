@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from math import inf
 from pathlib import Path
@@ -80,8 +81,11 @@ class Photo:
         relpath: its folder below the inbox, empty for the inbox itself.
         waited_s: how long this very file has failed to decode so far, as the intake knows it.
         on_share: whether the time of its last change is by another machine's clock.
+        mount: the folder at which what it lies on is mounted inside the inbox; None on the inbox's own mount.
         unchanged_s: age of its last change by the wall clock; negative if that lies in the future.
+        dated: whether the layout asks when it was taken.
         sha256: of its bytes, hexadecimal.
+        taken: the camera's local time, by the bytes that were decoded; None if they do not tell, or nobody asked.
         pixels: its input to the network, uint8 [size, size, 3]; dropped once it is classified.
         model: for whose geometry it is decoded; dropped with the pixels, so that no photo keeps an old one alive.
         rules: by what it is judged: those of that model.
@@ -95,6 +99,9 @@ class Photo:
         follows: the photo whose companion this is, where it is filed now.
         follows_row: of that photo in the ledger, if it was filed before.
         outcome: how its way ended.
+        place: what of the output it waits for, as that cannot be used now; empty if it does not wait, or all do.
+        plainness: how plain its name has to be where it goes, as a plainer one was refused.
+        tries: how often a name was said to be taken that was found free.
         stays: whether its original stays in the inbox though it is filed, as a copy or link.
         again_within_s: latest time to the next try of a photo that stays.
         reason: the rest of the sentence when it was not filed.
@@ -108,8 +115,11 @@ class Photo:
     relpath: Path = Path()
     waited_s: float = 0.0
     on_share: bool = False
+    mount: Path | None = None
     unchanged_s: float = 0.0
+    dated: bool = False
     sha256: str = ""
+    taken: datetime | None = None
     pixels: Pixels | None = None
     model: "Model | None" = None
     rules: "Rules | None" = None
@@ -123,6 +133,9 @@ class Photo:
     follows: Path | None = None
     follows_row: int | None = None
     outcome: Outcome = Outcome.AGAIN
+    place: str = ""
+    plainness: int = 0
+    tries: int = 0
     stays: bool = False
     again_within_s: float = inf
     reason: str = ""

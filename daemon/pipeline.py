@@ -2,6 +2,7 @@
 
     intake   (this thread)        what has settled in the inbox
     read     (a thread per core)  bytes, hash, pixels; on the CPU the network too, one photo at a time
+    alone    (one thread)         the same for what has to be decoded in a process of its own, which may take minutes
     infer    (one thread, CUDA)   all that waits, up to the largest bucket; never waits for company
     file     (one thread)         decide, intents, moves, syncs, outcomes: once for all that waits. Out of a backlog,
                                   which keeps the readers busy anyway, it takes what they bring in a tenth of a second
@@ -13,20 +14,26 @@ it. A photo is never anywhere but in the inbox or where the filer put it: stoppi
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from contract.errors import GpuError, GpuMemoryError
+from contract.geometry import Geometry
+from daemon.answers import Answers, is_unjudged
+from daemon.aside import Aside
+from daemon.blocked import merged
 from daemon.buckets import BUCKETS, Buckets
 from daemon.classify import classify
 from daemon.clock import Clock
 from daemon.crew.crew import Crew
-from daemon.decode import decode
+from daemon.decode import decode_alone, decode_here
 from daemon.filer import Filer
 from daemon.guard import Guard
 from daemon.intake import Intake
 from daemon.line import Gathering, Line, Plain
 from daemon.models.serving import Holder, by_model, stamp
 from daemon.photo import Photo
+from daemon.remembered import Remembered
 from daemon.stage import Stage
 from daemon.vitals.board import Board, Waiting
 
@@ -56,6 +63,7 @@ class Pipeline:
         gpu_lost: called when nothing runs on the GPU in this process any more, with whether it had worked before;
             not while it stops, when the error ends it.
         crew: child processes in which the reading threads decode, if they do not themselves.
+        rests: tells in one pass, when all is filed, whether nothing is waited for; may wait until the event is set.
     """
 
     def __init__(
@@ -68,38 +76,38 @@ class Pipeline:
         *,
         cores: int,
         done: Callable[[list[Photo]], None],
-        look: Callable[[], None] | None = None,
+        look: Callable[[], None] = lambda: None,
         board: Board | None = None,
         buckets: Buckets | None = None,
         gpu_lost: Callable[[GpuError, bool], None] | None = None,
         crew: Crew | None = None,
+        rests: Callable[[threading.Event], bool] = lambda _: True,
     ) -> None:
-        self._intake = intake
-        self._models = models
-        self._filer = filer
-        self._guard = guard
-        self._clock = clock
-        self._cores = cores
-        self._done = done
-        self._look = look
-        self._buckets = buckets or Buckets(clock)
-        self._gpu_lost = gpu_lost
-        self._crew = crew
-        self._classified = False
+        self._intake, self._filer = intake, filer
+        self._models, self._guard = models, guard
+        self._clock, self._cores, self._done = clock, cores, done
+        self._look, self._buckets = look, buckets or Buckets(clock)
+        self._gpu_lost, self._classified = gpu_lost, False
+        self._crew, self._rests = crew, rests
+        self._answers, self._remembered = Answers(), Remembered()
         # Enough for the readers, while as many as are filed together are gathered, and others are filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
         self._unread = Plain(most=1)
+        self._aside = Aside(freed=intake.wake)
         self._under_way: dict[Path, float] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._crash: BaseException | None = None
         self._board = board or Board(clock)
+        filer.beats = self._board.stage("file")
         self._board.waiting, self._board.paused = self._waiting, lambda: filer.pause.reason
         self._board.troubles, self._board.overflows = intake.troubles, lambda: intake.overflows
+        self._board.blocked = lambda: merged(filer.doubtful(), intake.blocked())
 
     def stop(self) -> None:
         """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""
         self._stopping.set()
+        self._filer.stop()
         self._guard.stop()
         if self._crew is not None:
             self._crew.stop()
@@ -119,10 +127,10 @@ class Pipeline:
             file = self._stage(stack, "file", self._filer.file, self._finish, line)
             read = self._reading_stages(stack, file)
             beats = self._board.stage("intake")
-            while not self._stopping.is_set() and not (once and self._intake.finished_once()):
+            through = self._intake.finished_once
+            while not (self._stopping.is_set() or (once and through() and self._rests(self._stopping))):
                 beats.begin()
-                if self._look is not None:
-                    self._look()
+                self._look()
                 if self._crew is not None:
                     self._crew.look()
                 wait_s = LOOK_UP_S if once else self._filer.pause.left_s(LOOK_UP_S)
@@ -136,10 +144,15 @@ class Pipeline:
         self._filer.settle_debts()
 
     def _reading_stages(self, stack: ExitStack, file: Stage) -> Stage:
+        then = file.put
         if self._models.current.model.provider == "cuda":
-            infer = self._stage(stack, "infer", self._infer, file.put, Plain(most=BUCKETS[-1]))
-            return self._stage(stack, "read", self._read, infer.put, self._unread, threads=self._cores)
-        return self._stage(stack, "read", self._read_and_infer, file.put, self._unread, threads=self._cores)
+            then = self._stage(stack, "infer", self._infer, file.put, Plain(most=BUCKETS[-1])).put
+        on = partial(self._aside.go_on, then)
+        alone = self._stage(stack, "alone", partial(self._read, decode_alone), on, Plain(most=1))
+        apart = partial(self._aside.part, then, alone.put)
+        return self._stage(
+            stack, "read", partial(self._read, self._decode_here), apart, self._unread, threads=self._cores
+        )
 
     def _stage(
         self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", line: Line, *, threads: int = 1
@@ -149,16 +162,21 @@ class Pipeline:
         stack.callback(stage.close)
         return stage
 
-    def _read(self, photos: list[Photo]) -> None:
+    def _read(self, decode: "Decode", photos: list[Photo]) -> None:
         if self._stopping.is_set():
             return  # left in the inbox
         serving = self._models.current
         for photo in photos:
             stamp(photo, serving)
             photo.times_ms["wait"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
-            geometry, wall_s = serving.model.contract.geometry, self._clock.wall_s()
-            if self._crew is None or not self._crew.decode(photo, geometry, wall_s, self._has_backlog):
-                decode(photo, geometry, wall_s, self._guard)
+            if not self._remembered.recall(photo):
+                decode(photo, serving.model.contract.geometry, self._clock.wall_s(), self._guard)
+        if serving.model.provider != "cuda":
+            self._infer(photos)
+
+    def _decode_here(self, photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
+        if self._crew is None or not self._crew.decode(photo, geometry, wall_s, self._has_backlog):
+            decode_here(photo, geometry, wall_s, guard)
 
     def _infer(self, photos: list[Photo]) -> None:
         try:
@@ -166,6 +184,8 @@ class Pipeline:
                 classify(model, some, self._buckets)
                 self._classified = True
                 self._board.ran(model.provider)
+                if trouble := self._answers.look(model, some):
+                    self._hold_up(some, trouble)
         except GpuMemoryError as error:
             self._hold_up(photos, str(error))
         except GpuError as error:
@@ -176,20 +196,17 @@ class Pipeline:
             photo.model = None
 
     def _hold_up(self, photos: list[Photo], reason: str) -> None:
-        """Let those that were not classified stay in the inbox, and try again with one until the GPU has memory."""
+        """Let those that were not classified stay in the inbox, and try again with one until they can be."""
         self._filer.pause.begin(reason)
         for photo in photos:
-            if photo.pixels is not None:
-                photo.pixels, photo.reason = None, reason
-
-    def _read_and_infer(self, photos: list[Photo]) -> None:
-        self._read(photos)
-        self._infer(photos)
+            if photo.pixels is not None or is_unjudged(photo):
+                photo.pixels, photo.fault, photo.reason = None, None, reason
 
     def _finish(self, photos: list[Photo]) -> None:
         now_s = self._clock.monotonic_s()
         for photo in photos:
             photo.times_ms["total"] = 1e3 * (now_s - photo.noticed_s)
+        self._remembered.keep(photos)
         self._board.done(photos)
         self._done(photos)
         self._leave(photos)  # before the note that wakes the intake: it would go back to sleep without room
@@ -206,6 +223,8 @@ class Pipeline:
     def _free(self, *, once: bool) -> int:
         with self._lock:
             under_way = len(self._under_way)
+        if not self._filer.pause.reason:  # then each photo is a try that others wait for
+            under_way -= self._aside.count()
         return self._room - under_way if once else self._filer.pause.room(self._room, under_way)
 
     def _enter(self, photos: list[Photo]) -> None:
@@ -228,3 +247,4 @@ class Pipeline:
 
 
 StageWork = Callable[[list[Photo]], None]
+Decode = Callable[[Photo, Geometry, float, Guard], None]

@@ -1,20 +1,37 @@
-"""Where the photos of a batch go: layout, duplicates, companions, and a free name for each."""
+"""Where the photos of a batch go: layout, duplicates, companions, and a free name for each.
+
+The destination's own limits are asked before an intent is written: a name that is too long is cut, a path that is too
+long keeps as many of the photo's folders as fit, and what a look says the file system refuses gets a plainer name.
+"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from contract.text import printable
 from daemon.beneath import is_folder
-from daemon.companions import Companions, companion_name
+from daemon.companions import Companions
 from daemon.decide import DUPLICATES_FOLDER
-from daemon.filing import MAX_NAME_BYTES, free_number, numbered, shortened
+from daemon.destinations import fitted, give_names
 from daemon.layout import DEFAULT_LAYOUT, Layout
 from daemon.ledger import Ledger
+from daemon.limits import (
+    MAX_NAME_BYTES,
+    MAX_PATH_BYTES,
+    MAX_PLAINNESS,
+    REFUSED,
+    SAFE_NAME_BYTES,
+    Limits,
+    is_taken,
+    plain,
+)
+from daemon.parallel import FAR_TOGETHER, each
 from daemon.photo import Outcome, Photo
 from daemon.same import sha256_of
 from daemon.taken import taken_at
+from daemon.vitals.beats import Beats
 
 Obstacles = dict[int, tuple[OSError, str]]
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,10 +60,30 @@ class Planner:
         self._made = made
         self._aside = Layout(DEFAULT_LAYOUT)
         self._there: set[Path] = set()
-        self._folders: dict[tuple[str, Path], Path] = {}
+        self._folders: dict[tuple[str, Path], tuple[Path, bool]] = {}
+        self._limits = Limits()
+        self._looked: dict[str, bool] = {}
 
-    def plan(self, photos: list[Photo], companions: Companions) -> tuple[list[Photo], list[Photo], Obstacles]:
+    def look_ahead(self, photos: list[Photo], beats: Beats) -> None:
+        """Look for many photos at once whether their names are taken, where each look is a round trip."""
+        self._looked.clear()
+
+        def look(place: str) -> None:
+            with suppress(OSError):  # planning meets it again
+                self._looked[place] = is_taken(place)
+
+        with suppress(OSError):
+            each({str(self._place_of(photo)): None for photo in photos}, look, FAR_TOGETHER, "plan", beats)
+
+    def plan(
+        self, photos: list[Photo], companions: Companions, taken: Collection[str] = ()
+    ) -> tuple[list[Photo], list[Photo], Obstacles]:
         """Give each photo its destination, and let it take its companions along.
+
+        Args:
+            photos: what is to be filed.
+            companions: that wait for their photo.
+            taken: paths that a rename called taken, whatever a look says.
 
         Returns:
             Those that have a place; those that are to be planned once these are filed, for they may be their
@@ -55,7 +92,7 @@ class Planner:
         planned: list[Photo] = []
         later: list[Photo] = []
         obstacles: Obstacles = {}
-        promised: set[str] = set()
+        promised: set[str] = set(taken)
         contents: set[str] = set()
         self._there.clear()  # anybody may remove a folder meanwhile
         for photo in photos:
@@ -64,16 +101,38 @@ class Planner:
                 continue
             contents.add(photo.sha256)
             self._set_duplicate_aside(photo)
+            photo.companions = companions.claim(photo.path)
+            try:
+                self._settle_on(photo, promised)
+            except OSError as error:
+                place = self._place_of(photo).parent
+                obstacles[id(photo)] = error, f"{printable(place)} cannot be used ({error.strerror})"
+            else:
+                planned.append(photo)
+        return planned, later, obstacles
+
+    def _settle_on(self, photo: Photo, promised: set[str]) -> None:
+        """Give a photo and its companions names that their folder takes; OSError if there are none."""
+        while True:
             place = self._place_of(photo)
             try:
                 self._make(place.parent)
+                most, plainness = self._limits.of(place.parent)
+                if plainness > photo.plainness:
+                    place = place.with_name(plain(place.name, plainness))
+                give_names(
+                    photo, place, min(most, SAFE_NAME_BYTES) if photo.plainness else most, promised, self._is_taken
+                )
             except OSError as error:
-                obstacles[id(photo)] = error, f"{printable(place.parent)} cannot be used ({error.strerror})"
-                continue
-            photo.companions = companions.claim(photo.path)
-            _give_names(photo, place, promised)
-            planned.append(photo)
-        return planned, later, obstacles
+                if error.errno not in REFUSED or photo.plainness == MAX_PLAINNESS:
+                    raise
+                photo.plainness += 1
+            else:
+                return
+
+    def _is_taken(self, name: str) -> bool:
+        looked = self._looked.pop(name, None)  # once: later it may be another's
+        return is_taken(name) if looked is None else looked
 
     def _set_duplicate_aside(self, photo: Photo) -> None:
         if not self._set_aside or photo.outcome not in (Outcome.FILED, Outcome.REVIEW):
@@ -88,59 +147,33 @@ class Planner:
     def _place_of(self, photo: Photo) -> Path:
         layout = self._layout if photo.outcome is Outcome.FILED else self._aside
         taken = taken_at(photo) if layout.needs_date else _NEVER
-        if layout.keeps_name and not layout.needs_date:
-            return self._folder_of(layout, photo) / photo.path.name
-        place = self._output / layout.place(photo.folder, photo.relpath, photo.path.name, taken)
-        if len(os.fsencode(place.name)) > MAX_NAME_BYTES:  # a layout that adds to the name
-            place = place.with_name(shortened(place.stem, place.suffix))
-        return place
+        if layout.keeps_name and not layout.needs_date and not photo.plainness:
+            folder, has_room = self._folder_of(layout, photo)
+            if has_room:
+                return folder / photo.path.name
+        return self._output / fitted(
+            lambda relpath: layout.place(photo.folder, relpath, photo.path.name, taken), self._output, photo
+        )
 
-    def _folder_of(self, layout: Layout, photo: Photo) -> Path:
-        """Return the folder of a photo where the layout asks for nothing else: one for many photos."""
+    def _folder_of(self, layout: Layout, photo: Photo) -> tuple[Path, bool]:
+        """Return the folder of a photo where the layout asks for nothing else, and whether each name has room in it."""
         key = (photo.folder, photo.relpath)
         if key not in self._folders:
             if len(self._folders) >= MAX_FOLDERS:
                 self._folders.clear()
-            self._folders[key] = self._output / layout.place(*key, "name", _NEVER).parent
+            folder = self._output / layout.place(*key, "name", _NEVER).parent
+            self._folders[key] = folder, len(os.fsencode(folder)) + 1 + MAX_NAME_BYTES <= MAX_PATH_BYTES
         return self._folders[key]
 
     def _make(self, folder: Path) -> None:
         if folder in self._there:
             return
-        if folder != self._output and not is_folder(folder, self._output):
-            self._make(folder.parent)
-            folder.mkdir(exist_ok=True)
-            self._made(folder.parent)
+        if folder != self._output:
+            self._make(folder.parent)  # first: a stranger's link on the way would lead the look at what lies behind it
+            if not is_folder(folder, self._output):
+                folder.mkdir(exist_ok=True)
+                self._made(folder.parent)
         self._there.add(folder)
-
-
-def _give_names(photo: Photo, place: Path, promised: set[str]) -> None:
-    """Give a photo and its companions free names of one stem, which are promised to them then."""
-
-    def is_free(path: Path) -> bool:
-        return (name := str(path)) not in promised and not os.path.lexists(name)
-
-    if not photo.companions and is_free(place):
-        photo.destination = place
-        promised.add(str(place))
-        return
-
-    def places(number: int) -> list[Path]:
-        target = place.with_name(numbered(place.name, number))
-        names = [companion_name(part.path, photo.path, target) for part in photo.companions]
-        return [target, *map(target.with_name, names)]
-
-    number = free_number(lambda number: all(map(is_free, places(number))))
-    photo.destination, *parts = places(number)
-    for part, destination in zip(photo.companions, parts, strict=True):
-        join(part, photo.destination, destination)
-        part.outcome, part.label, part.reason = photo.outcome, photo.label, ""
-    promised.update(map(str, (photo.destination, *parts)))
-
-
-def join(part: Photo, photo: Path, destination: Path) -> None:
-    """Let a companion follow its photo, which is or will be filed at `photo`."""
-    part.follows, part.destination = photo, destination
 
 
 def _still_there(place: Path, photo: Photo) -> bool:

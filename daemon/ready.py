@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 
 from contract.text import printable
+from daemon.beneath import is_folder
+from daemon.decide import FOLDERS
 from daemon.models.serving import Serving
 from daemon.models.shelf import Shelf
 from daemon.notify import notify
@@ -16,8 +18,13 @@ from daemon.vitals.words import status_line
 def say_ready(
     report: Report, board: Board, settings: Settings, serving: Serving, shelf: Shelf, inbox: Path, output: Path
 ) -> None:
-    """Say to user, supervisor and board that photos are filed from now on."""
+    """Say to user, supervisor and board that photos are filed from now on, and which classes cannot be."""
     model = serving.model
+    for name in (*model.contract.labels, *FOLDERS):
+        try:
+            is_folder(output / name, output)
+        except OSError as error:
+            report.say(f"{printable(output / name)} cannot be used ({error.strerror}): its photos stay in the inbox")
     board.about["device"] = settings.device
     board.serves(serving.file, model.sha256, model.contract.labels, model.provider, model.note)
     board.phase = READY

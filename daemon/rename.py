@@ -18,7 +18,9 @@ _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-_NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+NO_LINKS = (errno.EPERM, *NOT_SUPPORTED)
+"""What the kernel answers where a file cannot have two names: EPERM on FAT and exFAT."""
 
 
 @cache
@@ -43,9 +45,42 @@ def rename_noreplace(source: Path, target: Path) -> None:
     try:
         renameat2(source, target)
     except OSError as error:
-        if error.errno not in _NOT_SUPPORTED:
+        if error.errno not in NOT_SUPPORTED:
             raise
         _link_and_unlink(source, target)
+
+
+def publish(hidden: Path, target: Path) -> bool:
+    """Give a file that is complete under a hidden name of ours its own name too, or raise.
+
+    Both names stay: while the hidden one is there, it proves whose file has the other. Where a file cannot have two
+    names, it is renamed.
+
+    Returns:
+        Whether the hidden name is still there.
+
+    Raises:
+        FileExistsError: the name is taken; the file has its hidden name alone.
+        OSError: anything else; on a share it may have been done.
+    """
+    try:
+        os.link(hidden, target, follow_symlinks=False)
+    except OSError as error:
+        if is_one_file(hidden, target):
+            return True  # a share repeated a request whose answer was lost, and met its own work
+        if error.errno not in NO_LINKS:
+            raise
+        rename_noreplace(hidden, target)
+        return False
+    return True
+
+
+def is_one_file(path: Path, other: Path) -> bool:
+    """Tell whether two names are surely those of one file."""
+    try:
+        return os.path.samestat(path.lstat(), other.lstat())
+    except OSError:
+        return False
 
 
 def renameat2(source: Path, target: Path) -> None:
@@ -58,11 +93,25 @@ def renameat2(source: Path, target: Path) -> None:
         raise OSError(code, os.strerror(code), str(source), None, str(target))
 
 
+def rename_to_ours(source: Path, target: Path) -> None:
+    """Rename within one file system to a hidden name that nobody else uses; in one step also where others are not.
+
+    Raises:
+        OSError: nothing was renamed.
+    """
+    try:
+        renameat2(source, target)
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+        source.rename(target)
+
+
 def _link_and_unlink(source: Path, target: Path) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
-        if error.errno not in (errno.EPERM, *_NOT_SUPPORTED):
+        if error.errno not in NO_LINKS:
             raise
         _reserve_and_rename(source, target)
         return

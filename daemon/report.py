@@ -2,19 +2,20 @@
 
 import os
 import resource
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from contract.text import printable
 from daemon.companions import MAX_WAITING, is_companion
+from daemon.obstacles import Obstacles, is_its_own
 from daemon.photo import Outcome, Photo
+from daemon.progress import progress_bar
 from daemon.scan import scan
 from daemon.sieve import Sieve
 from daemon.vitals.log import Form, Level, Line, Log, photo_id
@@ -31,15 +32,18 @@ class Report:
         as_json: one JSON object a line on standard output, for scripts.
         quiet: no line per photo.
         form: of the other lines.
+        patience_s: how long a reader of standard output is waited for that has read nothing; 0 for not at all.
     """
 
-    def __init__(self, output: Path, *, as_json: bool, quiet: bool, form: Form = "text") -> None:
+    def __init__(
+        self, output: Path, *, as_json: bool, quiet: bool, form: Form = "text", patience_s: float = 0.0
+    ) -> None:
         self._output = output
-        self._log = Log(form, as_json=as_json)
+        self._log = Log(form, as_json=as_json, patience_s=patience_s)
         self._as_json = as_json
         self._quiet = quiet
         self._lock = threading.Lock()
-        self._obstacles: Counter[str] = Counter()
+        self._obstacles = Obstacles()
         self._places: dict[str, str] = {}
         self._started_s = time.monotonic()
         self._advance: Callable[[], None] = _nothing
@@ -51,6 +55,11 @@ class Report:
     def say(self, sentence: str) -> None:
         """Say something about the whole on standard error."""
         self._log.err(Line(_level(sentence), "note", sentence))
+
+    def last_word(self, sentence: str) -> None:
+        """Say something before the process ends or is replaced, which waits for no thread."""
+        self.say(sentence)
+        self._log.flush()
 
     def event(self, name: str, sentence: str, **facts: Any) -> None:
         """Say something that scripts want to know too."""
@@ -68,8 +77,9 @@ class Report:
                 self._count(photo)
                 if photo.outcome is not Outcome.AGAIN:  # that one will come by once more
                     self._advance()
-            if self._obstacles and photo.outcome in _MOVED and photo.follows is None:
-                lines += self._relief()
+            if photo.outcome in _MOVED and photo.follows is None:
+                over = self._obstacles.over(photo)
+                lines += [] if self._as_json else [_repeated(obstacle, count) for obstacle, count in over]
             if self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW):
                 continue
             sentence = "" if self._as_json else self._sentence(photo)
@@ -95,24 +105,19 @@ class Report:
         sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {counted(self.counts)}{stay}"
         self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
 
-    def progress(self, sieve: Sieve) -> AbstractContextManager[object]:
+    @contextmanager
+    def progress(self, sieve: Sieve) -> Iterator[None]:
         """Show a bar on a terminal, with rate and time left, for one pass over an inbox, which is counted for it."""
-        if self._as_json or not sys.stderr.isatty():
-            return nullcontext()
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        if self._as_json or not os.isatty(2):
+            yield
+            return
+        with progress_bar(self._log.show, sum(1 for _ in scan(sieve))) as self._advance:
+            yield
+        self._log.clear()
 
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-        bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty(), transient=True)
-        task = bar.add_task("", total=sum(1 for _ in scan(sieve)))
-        began_s = time.monotonic()
-
-        def advance() -> None:
-            rate = (bar.tasks[0].completed + 1) / max(1e-9, time.monotonic() - began_s)
-            bar.update(task, advance=1, description=f"{rate:.0f} photos/s")
-
-        self._advance = advance
-        return bar
+    def close(self) -> None:
+        """Write what nobody has read yet, as long as somebody reads on."""
+        self._log.close()
 
     def _count(self, photo: Photo) -> None:
         self.waiting.discard(photo.path)
@@ -139,23 +144,11 @@ class Report:
                 return f"{name} -> {self._where(photo)}"
             case Outcome.LEFT:
                 return f"{name} stays in the inbox: {photo.reason}"
-            case Outcome.AGAIN if photo.waited_s == 0.0 and photo.fault is not None:
+            case Outcome.AGAIN if photo.waited_s == 0.0 and is_its_own(photo):
                 return f"{name} stays in the inbox for now: {photo.reason}"
-            case Outcome.AGAIN if photo.fault is None and self._is_new(_obstacle(photo)):
+            case Outcome.AGAIN if not is_its_own(photo) and self._obstacles.is_new(photo):
                 return f"{name} stays in the inbox for now, as will others: {photo.reason}"
         return ""
-
-    def _is_new(self, obstacle: str) -> bool:
-        """Tell whether what is in the way has not been said yet; it is counted from then on."""
-        self._obstacles[obstacle] += 1
-        return self._obstacles[obstacle] == 1
-
-    def _relief(self) -> list[Line]:
-        """Return the counts of what was in the way, now that a photo was filed."""
-        with self._lock:
-            obstacles, self._obstacles = self._obstacles, Counter()
-        said = [(obstacle, count - 1) for obstacle, count in obstacles.items() if count > 1]
-        return [] if self._as_json else [_repeated(obstacle, count) for obstacle, count in said]
 
     def _where(self, photo: Photo) -> str:
         place = self._place(photo)
@@ -208,10 +201,6 @@ def counted(counts: Mapping[str, int]) -> str:
     """Say how many went where: the classes, then `_review` and its like, then what did not move; `-` for nothing."""
     order = sorted(counts, key=lambda name: (name in _NOT_MOVED, name.startswith("_"), name))
     return ", ".join(f"{printable(name)} {counts[name]}" for name in order if counts[name]) or "-"
-
-
-def _obstacle(photo: Photo) -> str:
-    return photo.reason.replace(printable(photo.path.name), "")
 
 
 def _repeated(obstacle: str, count: int) -> Line:

@@ -1,16 +1,20 @@
 """What could not be filed, and when it may be tried again: pure logic, time passed in."""
 
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from itertools import islice
 from math import inf
 from pathlib import Path
 
 from contract.errors import Reason
+from daemon.blocked import Blocked, BlockedPlaces
 from daemon.photo import Identity, Outcome, Photo
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
+BACK_OFF_OF_PLACES_S = (*BACK_OFF_S, 15.0, 30.0, 60.0, 120.0, 300.0)
+"""For what waits for its place alone."""
 TRIES_OF_ONE_PASS = 3
 ASK_AGAIN_S = 60.0
 """How long a file that was dealt with is left alone before the ledger is asked anew: `retry` may have released it."""
@@ -44,10 +48,20 @@ class Retries:
         self._known_before = known
         self._known: OrderedDict[Path, _Known] = OrderedDict()
         self._pending: set[Path] = set()
+        self._due: list[tuple[float, Path]] = []
+        self._blocked = BlockedPlaces()
+
+    def blocked(self) -> list[Blocked]:
+        """Return the places that cannot be used, and how many photos wait for each; another thread may ask."""
+        return self._blocked.told()
 
     def pending(self) -> bool:
         """Tell whether something is still to be tried again."""
         return bool(self._pending)
+
+    def rests(self, path: Path) -> bool:
+        """Tell whether a file that may not be tried now is to be left alone until it changes."""
+        return path not in self._pending
 
     def waiting(self, most: int) -> tuple[set[Path], float]:
         """Return what is to be tried again, and since when the oldest of `most` of them waits; another thread may ask.
@@ -62,7 +76,7 @@ class Retries:
         """Tell whether a file is new, has changed, or has waited long enough."""
         known = self._known.get(path)
         if known is not None and known.identity == identity and (known.tries or now_s < known.again_s):
-            return now_s >= known.again_s
+            return now_s >= known.again_s and not self._blocked.holds(path)
         if not self._known_before(path, identity):
             return True
         self._forget(path)
@@ -75,8 +89,14 @@ class Retries:
         return now_s - known.since_s if known is not None and known.identity == identity else 0.0
 
     def take_back(self, photo: Photo, now_s: float) -> float | None:
-        """Take note of how a photo's way ended; return when to look at it again, or None for never."""
-        known = self._forget(photo.path)
+        """Take note of how a photo's way ended; return when to look at it again, or None for never.
+
+        Of those that wait for one place one is tried, ever more rarely; when a photo gets there, all are.
+        """
+        known = self._known.get(photo.path)
+        self._note_place(photo, now_s)
+        self._pending.discard(photo.path)
+        self._known.pop(photo.path, None)
         if photo.stays:
             self._remember(photo.path, _Known(photo.identity, now_s, 0, now_s + ASK_AGAIN_S))
             return None
@@ -84,26 +104,74 @@ class Retries:
             return None
         if known is None or known.identity != photo.identity:
             known = _Known(photo.identity, now_s, 0, 0.0)
-        again_s = now_s + min(BACK_OFF_S[min(known.tries, len(BACK_OFF_S) - 1)], photo.again_within_s)
-        obstacle = photo.fault is None or photo.fault.reason is Reason.UNREADABLE
+        back_off_s = BACK_OFF_OF_PLACES_S if photo.place else BACK_OFF_S
+        again_s = now_s + min(back_off_s[min(known.tries, len(back_off_s) - 1)], photo.again_within_s)
+        obstacle = bool(photo.folder) or photo.fault is None or photo.fault.reason is Reason.UNREADABLE
         spent = obstacle and not self._for_ever and known.tries + 1 >= TRIES_OF_ONE_PASS
         if photo.outcome is Outcome.LEFT or spent:
             again_s = inf
         self._remember(photo.path, _Known(photo.identity, known.since_s, known.tries + 1, again_s))
+        if spent and photo.place:
+            self._give_up(photo.place)
         return again_s if again_s < inf else None
+
+    def due_s(self) -> float:
+        """Return when the next file is to be tried again; infinite if none is."""
+        return self._due[0][0] if self._due else inf
+
+    def due(self, now_s: float, most: int) -> Iterator[Path]:
+        """Yield up to `most` files whose time has come."""
+        while most > 0 and self._due and self._due[0][0] <= now_s:
+            at_s, path = heappop(self._due)
+            known = self._known.get(path)
+            if known is not None and known.again_s == at_s and not self._blocked.holds(path):
+                most -= 1
+                yield path
+
+    def forget(self, path: Path, now_s: float) -> None:
+        """Drop a file that was taken away."""
+        self._forget(path)
+        self._wake(self._blocked.drop(path), now_s)
+
+    def _note_place(self, photo: Photo, now_s: float) -> None:
+        if photo.place:
+            self._wake(self._blocked.add(photo.path, photo.place, photo.reason), now_s)
+            return
+        if photo.destination is not None:
+            self._wake(self._blocked.free(photo.folder), now_s)
+        self._wake(self._blocked.drop(photo.path), now_s)
+
+    def _wake(self, paths: list[Path], now_s: float) -> None:
+        """Let files be tried whose place may be free: at once, or soon if they were just tried themselves.
+
+        What has a trouble of its own there is so not tried with each photo that gets there.
+        """
+        for path in paths:
+            known = self._known.get(path)
+            if known is not None and path in self._pending:
+                again_s = max(now_s, min(known.again_s, now_s + BACK_OFF_S[-1]))
+                self._known[path] = replace(known, again_s=again_s)
+                heappush(self._due, (again_s, path))
+
+    def _give_up(self, place: str) -> None:
+        for path in self._blocked.free(place):
+            self._pending.discard(path)
+            self._known[path] = replace(self._known[path], again_s=inf)
 
     def forget_gone(self, now_s: float, look_at: Callable[[Path], Identity | None]) -> None:
         """Drop what should be tried by now but has been taken away."""
         for path in list(self._pending):
             if self._known[path].again_s <= now_s and look_at(path) is None:
-                self._forget(path)
+                self.forget(path, now_s)
 
     def _remember(self, path: Path, known: _Known) -> None:
         self._known[path] = known
         if known.tries and known.again_s < inf:
             self._pending.add(path)
+            if not self._blocked.holds(path):
+                heappush(self._due, (known.again_s, path))
         if len(self._known) > MAX_KNOWN:
-            self._forget(next(iter(self._known)))
+            self.forget(next(iter(self._known)), known.since_s)
 
     def _forget(self, path: Path) -> _Known | None:
         self._pending.discard(path)

@@ -1,41 +1,30 @@
 """The two folders, made sure of before anything moves: the inbox with its lock, and the output.
 
-Both carry a marker file. The inbox's is also the lock: one process per inbox. A root whose recorded marker is missing,
-on a mount point where nothing is mounted now, is a missing mount, and not a folder to file into.
+Both carry a marker file. The inbox's is also the lock: one process per inbox. Which folder is taken for the one that
+the ledger remembers, daemon/adopt.py says.
 """
 
 import fcntl
 import os
+import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Literal
 
 from contract.text import printable
+from daemon.adopt import Other, compare
 from daemon.beneath import open_to_lock
 from daemon.busy import LOCK
-from daemon.ledger import Ledger
-from daemon.marker import RootError, mark
+from daemon.ledger_roots import LedgerRoots, Root
+from daemon.marker import MountMissingError, RootError, mark
+from daemon.mount_points import mount_point
 from daemon.mounts import mount_that_is_away
 from daemon.scan import MARKER
 
-__all__ = [
-    "InboxLock",
-    "MountMissingError",
-    "RootError",
-    "adopt_roots",
-    "check_folders",
-    "check_mounts",
-    "check_roots",
-    "lock_state",
-    "state_folder",
-]
-
-
-class MountMissingError(RootError):
-    """A root lies on a mount that is away."""
+__all__ = ["InboxLock", "MountMissingError", "RootError", "check_folders", "check_roots", "lock_state", "state_folder"]
 
 
 def check_roots(inbox: Path, output: Path) -> tuple[Path, Path]:
@@ -111,52 +100,78 @@ def _home() -> Path | None:
 class InboxLock:
     """Holds the inbox's marker locked until closed.
 
+    Args:
+        inbox: as it came from `check_roots`.
+        roots: what the ledger remembers.
+        say: takes one sentence when another inbox is taken than the last time.
+
     Raises:
+        MountMissingError: it is not the one that is known, and may not be taken for it.
         RootError: another process has it, or the inbox cannot be written.
     """
 
-    def __init__(self, inbox: Path) -> None:
+    def __init__(self, inbox: Path, roots: LedgerRoots, say: Callable[[str], None] = lambda _: None) -> None:
         self._inbox = inbox
-        self._mount = _mount_point(inbox)
-        self.marker = mark(inbox, "inbox")
-        self._file = self._locked()
+        self._roots = roots
+        self._say = say
+        self._other = compare("inbox", inbox, roots.get("inbox"), roots)
+        self.root, self._file = self._taken()
+
+    def adopt(self) -> None:
+        """Let the ledger remember the inbox, once this process holds the lock of the ledger too."""
+        self._remember(self.root, self._other)
 
     def check(self) -> None:
         """Make sure that the inbox is still the one that is locked; one that was made anew is taken and locked.
 
         Raises:
-            MountMissingError: its marker is gone, and so is the mount that it was on.
-            RootError: another process has it, or it cannot be written.
+            MountMissingError: it is another one, because its mount is away or something was mounted over it.
+            RootError: another process has it, or it cannot be written or remembered.
         """
         try:
             status = (self._inbox / MARKER).lstat()
         except FileNotFoundError:
             if not self._inbox.is_dir():
                 return  # the scan says so
-            _refuse_bare("inbox", self._inbox, self._mount)
         except OSError:
             return  # the scan says so
         else:
             if self._is_locked(status):
                 return
-        self.marker = mark(self._inbox, "inbox")
-        before, self._file = self._file, self._locked()
-        _let_go(before)
-        self._mount = _mount_point(self._inbox)
+        other = compare("inbox", self._inbox, self.root, self._roots)
+        if other is not None and other.mounted:
+            raise MountMissingError(
+                f"Something was mounted over the inbox {printable(self._inbox)} while phototriage was at work on it. "
+                "Unmount it, or restart phototriage if it is meant."
+            )
+        root, file = self._taken()
+        try:
+            self._remember(root, other)
+        except sqlite3.Error as error:
+            _let_go(file)
+            raise RootError(f"The inbox is another one, and the ledger cannot take note of it ({error}).") from error
+        _let_go(self._file)
+        self.root, self._file = root, file
 
     def close(self) -> None:
         """Let go of the inbox."""
         _let_go(self._file)
+
+    def _taken(self) -> tuple[Root, IO[bytes]]:
+        root = Root(mark(self._inbox, "inbox"), mount_point(self._inbox), self._inbox)
+        busy = f"Another phototriage is at work on {printable(self._inbox)}. Stop that one first, or leave it to it."
+        return root, _locked(self._inbox / MARKER, "rb", busy)
+
+    def _remember(self, root: Root, other: Other | None) -> None:
+        self._roots.record("inbox", root)
+        if other is not None:
+            self._say(other.says)
 
     def _is_locked(self, marker: os.stat_result) -> bool:
         try:
             return os.path.samestat(marker, os.fstat(self._file.fileno()))
         except OSError:  # its file system went away for good: what is there now is another
             return False
-
-    def _locked(self) -> IO[bytes]:
-        busy = f"Another phototriage is at work on {printable(self._inbox)}. Stop that one first, or leave it to it."
-        return _locked(self._inbox / MARKER, "rb", busy)
 
 
 def _let_go(file: IO[bytes]) -> None:
@@ -196,39 +211,3 @@ def _locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float 
             file.close()
             raise RootError(busy) from error
         return file
-
-
-def check_mounts(ledger: Ledger, inbox: Path, output: Path) -> None:
-    """Hold both roots against what the ledger remembers of them; comes before anything is written into them.
-
-    Raises:
-        MountMissingError: one of them is an empty mount point today.
-    """
-    for role, path in (("inbox", inbox), ("output", output)):
-        known = ledger.root(role)
-        if known is not None and not os.path.lexists(path / MARKER):
-            _refuse_bare(role, path, known[1])
-
-
-def _refuse_bare(role: str, path: Path, mount: Path) -> None:
-    if not os.path.ismount(mount):
-        raise MountMissingError(
-            f"The {role} {printable(path)} has lost its marker, and nothing is mounted at {printable(mount)}. "
-            "Mount it; nothing is filed before."
-        )
-
-
-def adopt_roots(ledger: Ledger, inbox: Path, output: Path) -> None:
-    """Mark both roots where that is not done yet, and remember them.
-
-    Raises:
-        RootError: one of them cannot be written.
-    """
-    for role, path in (("inbox", inbox), ("output", output)):
-        ledger.record_root(role, path, mark(path, role), _mount_point(path))
-
-
-def _mount_point(path: Path) -> Path:
-    while not os.path.ismount(path):
-        path = path.parent
-    return path

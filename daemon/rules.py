@@ -8,9 +8,11 @@ from daemon.decide import Verdict, decide, decide_fault
 from daemon.intent import Intent
 from daemon.layout import Layout
 from daemon.photo import Mode, Outcome, Photo
+from daemon.statx import times_of
 
 CLOCKS_DIFFER_S = 86_400.0
 """How far the clock of a share's server may be from ours: a day, for some take another zone for theirs."""
+STOPPED = "the daemon was stopped first"
 TOP = 5
 """How many of the most probable classes the ledger keeps."""
 
@@ -52,7 +54,7 @@ def judge(photo: Photo, rules: Rules) -> None:
         if photo.fault.reason is not Reason.UNREADABLE:  # which no time mends: its tries just get rarer
             photo.again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)
     else:
-        verdict = Verdict(Outcome.AGAIN, "", reason=photo.reason or "the daemon was stopped first")
+        verdict = Verdict(Outcome.AGAIN, "", reason=photo.reason or STOPPED)
     photo.outcome, photo.folder, photo.reason = verdict.outcome, verdict.folder, verdict.reason
     photo.label, photo.probability = verdict.label, verdict.probability
 
@@ -82,5 +84,7 @@ def intent_for(photo: Photo, rules: Rules) -> Intent:
         mode=rules.mode,
         part_of=photo.follows_row,
         held=None if rules.mode is Mode.MOVE else photo.path,
+        mount=photo.mount,
+        times=None if rules.mode is Mode.MOVE else times_of(photo.path),
         companions=tuple(intent_for(part, rules) for part in photo.companions) if photo.companions else (),
     )

@@ -24,18 +24,33 @@ def is_same_file(path: Path, found: Identity | None, identity: Identity, sha256:
     Raises:
         OSError: it cannot be read now.
     """
+    if is_same_inode(path, found, identity, sha256):
+        return True
+    if found is None or (found.size, found.mtime_ns) != (identity.size, identity.mtime_ns):
+        return False
+    mount = mount_of(path.parent)
+    renumbered = mount is not None and (mount.is_share or not mount.numbers_last)
+    return renumbered and (not sha256 or sha256_of(path) == sha256)
+
+
+def is_same_inode(path: Path, found: Identity | None, identity: Identity, sha256: str) -> bool:
+    """Tell as `is_same_file` does, but only where numbers of files last: their device alone may have another number."""
     if found is None or found == identity:
         return found is not None
-    if (found.size, found.mtime_ns) != (identity.size, identity.mtime_ns):
-        return False
-    mounted_anew = found.inode == identity.inode  # so the device is another
-    return (mounted_anew or is_on_share(path.parent)) and (not sha256 or sha256_of(path) == sha256)
+    mounted_anew = found[1:] == identity[1:]
+    return mounted_anew and (not sha256 or sha256_of(path) == sha256)
 
 
 def is_on_share(folder: Path) -> bool:
     """Tell whether a folder lies on a share."""
     mount = mount_of(folder)
     return mount is not None and mount.is_share
+
+
+def numbers_last(folder: Path) -> bool:
+    """Tell whether the numbers of files in a folder prove which is which: on most shares and on FAT they do not."""
+    mount = mount_of(folder)
+    return mount is None or mount.numbers_last
 
 
 def sha256_of(path: Path) -> str:

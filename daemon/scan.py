@@ -10,6 +10,7 @@ from contract.text import printable
 from daemon.photo import Identity
 from daemon.sieve import MARKER, Sieve
 from daemon.statx import force_sync
+from daemon.staying import Staying
 
 __all__ = ["FOLDERS_STAY", "MARKER", "LeftOut", "close", "look_anew", "look_at", "look_closely_at", "scan"]
 
@@ -103,6 +104,7 @@ def scan(
     enter: Enter = _nothing,
     passed: Enter = _nothing,
     unread: Unread = _nothing,
+    staying: Staying | None = None,
 ) -> Iterator[Path]:
     """Yield what may be photos: regular files in the inbox, without links and what the sieve holds back.
 
@@ -115,6 +117,7 @@ def scan(
         enter: called for each folder just before it is listed.
         passed: called for each folder inside that is not looked into because none is.
         unread: called for each folder inside that cannot be listed.
+        staying: names that are passed over; those that the sieve holds back are added.
 
     Raises:
         OSError: the folder to start with cannot be listed (gone, or not permitted).
@@ -133,7 +136,7 @@ def scan(
             if any(itself == above for above, _ in way):
                 continue
             enter(folder)
-            yield from _files(sieve, folder, inner, passed)
+            yield from _files(sieve, folder, inner, passed, staying)
         except OSError as error:
             if folder == start:
                 raise
@@ -142,13 +145,18 @@ def scan(
         way.append((itself, inner))
 
 
-def _files(sieve: Sieve, folder: Path, inner: list[Path], passed: Enter) -> Iterator[Path]:
+def _files(sieve: Sieve, folder: Path, inner: list[Path], passed: Enter, staying: Staying | None) -> Iterator[Path]:
+    where = str(folder)
     with os.scandir(folder) as entries:
         for entry in entries:
+            if staying is not None and staying.has(where, entry.name, entry.inode()):
+                continue  # before its path is made, which costs ten times as much
             path = folder / entry.name
             if entry.is_file(follow_symlinks=False):
                 if sieve.takes(path):
                     yield path
+                elif staying is not None:
+                    staying.add(where, entry.name, entry.inode())
             elif entry.is_dir(follow_symlinks=False):
                 if not sieve.recursive:
                     passed(path)

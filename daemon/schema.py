@@ -59,6 +59,38 @@ MIGRATIONS = (
         request TEXT NOT NULL
     ) STRICT;
     """,
+    # by_rename: the row was open when the ledger was brought to this version, so a copy was published by renaming its
+    # hidden name; later ones keep that name until their outcome is written, as the proof that they were published.
+    # ctime_ns, btime_ns: when a held file's inode was changed last and when it was made; only another time of change
+    # lets its content be compared once more. mount: the mount inside the inbox that the file lay on.
+    """
+    ALTER TABLE photos ADD COLUMN by_rename INTEGER;
+    ALTER TABLE photos ADD COLUMN ctime_ns INTEGER;
+    ALTER TABLE photos ADD COLUMN btime_ns INTEGER;
+    ALTER TABLE photos ADD COLUMN mount BLOB;
+    UPDATE photos SET by_rename = 1 WHERE state = 'intent';
+    """,
+    # Ids of all folders that were ever adopted as inbox or output: cards that take turns as the inbox are known again.
+    """
+    CREATE TABLE markers (role TEXT NOT NULL, marker TEXT NOT NULL, PRIMARY KEY (role, marker)) STRICT;
+    INSERT INTO markers SELECT role, marker FROM roots;
+    """,
+    # One row for each original that waits under a hidden name; daemon/leaving.py says what the columns hold.
+    """
+    CREATE TABLE leaving (
+        photo INTEGER PRIMARY KEY,
+        due_at REAL NOT NULL,
+        looks INTEGER NOT NULL,
+        copy_device TEXT NOT NULL,
+        copy_inode TEXT NOT NULL,
+        changed_ns INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX leaving_due ON leaving (due_at);
+    """,
+    # folder_inode: of the folder that such an original waits in; NULL where an earlier version wrote the row.
+    """
+    ALTER TABLE leaving ADD COLUMN folder_inode TEXT;
+    """,
 )
 """Scripts; `PRAGMA user_version` counts those that a ledger has seen."""
 

@@ -3,19 +3,23 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from contract.errors import GpuError, PhototriageError
+from contract.silence import silenced
 from contract.text import printable
+from daemon.adopt import adopt, check_mounts
 from daemon.anew import start_anew
 from daemon.buckets import Buckets
 from daemon.classify import warm
 from daemon.clock import Clock
 from daemon.cores import usable_cores
 from daemon.crew.crew import crew_for
+from daemon.departures import Departures
+from daemon.doubts import Doubts
 from daemon.filer import Filer
 from daemon.guard import HANG_S, Guard
 from daemon.intake import Intake
@@ -31,27 +35,28 @@ from daemon.notify import notify
 from daemon.photo import Mode
 from daemon.pipeline import Pipeline
 from daemon.ready import say_ready
-from daemon.recovery import reconcile
 from daemon.report import Report
+from daemon.restart import recover
 from daemon.roots import (
     InboxLock,
     MountMissingError,
     RootError,
-    adopt_roots,
-    check_mounts,
     check_roots,
     lock_state,
     state_folder,
 )
+from daemon.scan import scan
 from daemon.settings import Settings
+from daemon.settle import Sign
 from daemon.sieve import Sieve
 from daemon.stop import Stop, signals
-from daemon.undo import finish_at_start
 from daemon.vitals.board import STOPPING, Board
 from daemon.vitals.kept import kept
 from daemon.vitals.words import status_line
 
 MOUNT_LOOK_S = 5.0
+SORT_PATIENCE_S = 10.0
+"""How long `sort` waits for a reader of its lines that has read nothing; as long as it reads on, it gets every line."""
 Found = TypeVar("Found")
 
 
@@ -61,7 +66,16 @@ def serve(settings: Settings, *, once: bool) -> Report:
     Raises:
         PhototriageError: nothing can be filed, and why.
     """
-    report = Report(settings.output.resolve(), as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format)
+    report = Report(
+        settings.output.resolve(), as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format,
+        patience_s=SORT_PATIENCE_S if once else 0.0,
+    )  # fmt: skip
+    with closing(report):
+        _serve(settings, report, once=once)
+    return report
+
+
+def _serve(settings: Settings, report: Report, *, once: bool) -> None:
     clock = Clock()
     board = Board(clock)
     board.about = {"inbox": str(settings.inbox.resolve()), "output": str(settings.output.resolve())}
@@ -72,7 +86,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         keeper.listen(state)
         roots = _once_mounted(lambda: _roots(settings), board, report, stopped, once=once)
         if roots is None:
-            return report
+            return
         inbox, output = roots
         shelf = Shelf(state, called(settings.model))
         seen = shelf.looked()
@@ -81,49 +95,52 @@ def serve(settings: Settings, *, once: bool) -> Report:
         stack.callback(ledger.close)
         stack.enter_context(_said())
         if not _mounted(ledger, inbox, output, board, report, stopped, once=once):
-            return report
-        lock = stack.enter_context(closing(InboxLock(inbox)))
+            return
+        lock = stack.enter_context(closing(InboxLock(inbox, ledger.roots, report.say)))
         stack.enter_context(lock_state(state))
         keeper.listen(state)
-        adopt_roots(ledger, inbox, output)
+        lock.adopt()
+        adopt(ledger, "output", output, report.say)
         for root in roots:
             tidy(root, clock.wall_s())
         check_mode(Mode(settings.mode), inbox, output)
-        _recover(ledger, state, clock, report)
+        sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
+        doubts = Doubts(clock, partial(scan, sieve))
+        recover(ledger, state, clock.wall_s(), doubts, report.say)
         buckets = Buckets(clock, report.say)
         warm(model, buckets)
         models = Holder(Serving(model, rules_for(settings, model), seen.path))
-        sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         guard = stack.enter_context(_guard(state, report, stopped))
         anew = None
         if not once:
             tell = teller(state / "ledger.sqlite", report, board, models)
             anew = stack.enter_context(closing(reloader(settings, inbox, output, models, shelf, seen, clock, tell)))
-        pipeline = _pipeline(settings, sieve, output, models, buckets, ledger, guard, lock, report, board, clock, anew)
+        pipeline = _pipeline(
+            settings, sieve, output, models, buckets, ledger, doubts, guard, lock, report, board, clock, anew
+        )
         stopped.then(pipeline.stop)
         if anew is not None:
             stopped.reload = partial(_load_anew, anew, pipeline)
             anew.begin()
         say_ready(report, board, settings, models.current, shelf, inbox, output)
-        with report.progress(sieve) if once else nullcontext():
+        with report.progress(sieve) if once else nullcontext(), silenced():
             pipeline.run(once=once)
         board.phase = STOPPING
         notify("STOPPING=1")
         report.cut_short = once and stopped.event.is_set()
         report.summary(once=once)
-    return report
 
 
 def _roots(settings: Settings) -> tuple[Path, Path]:
     """Check both roots; one whose mount is away, as the ledger remembers it, is missing and not wrong."""
-    try:
-        return check_roots(settings.inbox, settings.output)
-    except RootError:
-        file = state_folder(settings.inbox.resolve()) / "ledger.sqlite"
-        if file.exists():
-            with closing(Ledger(file)) as ledger:
-                check_mounts(ledger, settings.inbox.resolve(), settings.output.resolve())
-        raise
+    if settings.output.is_dir():
+        with suppress(RootError):
+            return check_roots(settings.inbox, settings.output)
+    file = state_folder(settings.inbox.resolve()) / "ledger.sqlite"
+    if file.exists():  # before a folder for the output is made on a bare mount point
+        with closing(Ledger(file)) as ledger:
+            check_mounts(ledger, settings.inbox.resolve(), settings.output.resolve())
+    return check_roots(settings.inbox, settings.output)
 
 
 def _mounted(
@@ -150,7 +167,7 @@ def _once_mounted(
         except MountMissingError as missing:
             if once:
                 raise
-            if not board.held:
+            if board.held != str(missing):
                 board.held = str(missing)
                 report.say(f"paused: {missing}")
                 notify(f"READY=1\nSTATUS={status_line(board.facts())}")
@@ -161,14 +178,6 @@ def _once_mounted(
             return found
 
 
-def _recover(ledger: Ledger, state: Path, clock: Clock, report: Report) -> None:
-    finish_at_start(ledger, state, clock.wall_s())
-    outcomes = reconcile(ledger, clock.wall_s())
-    moved = sum(outcome is not None for outcome in outcomes.values())
-    if outcomes:
-        report.say(f"the last run was cut off: of {len(outcomes)} photos on their way, {moved} had been moved")
-
-
 @contextmanager
 def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
     """Yield what decodes; a photo that hangs it starts the process anew, or ends it when it should end anyway."""
@@ -176,9 +185,9 @@ def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
     def _hung(path: Path) -> None:
         why = f"{printable(path)} has been in the decoder for {HANG_S:.0f} s"
         if stopped.event.is_set():
-            report.say(f"{why}, and is not waited for; it is tried alone at the next start")
+            report.last_word(f"{why}, and is not waited for; it is tried alone at the next start")
             os._exit(1)
-        start_anew(report.say, why, worked=guard.decoded, then="; it is tried alone then")
+        start_anew(report.last_word, why, worked=guard.decoded, then="; it is tried alone then")
 
     with closing(Notes(state / "decoding")) as notes, closing(Guard(notes)) as guard:
         guard.watch(_hung)
@@ -192,6 +201,7 @@ def _pipeline(
     models: Holder,
     buckets: Buckets,
     ledger: Ledger,
+    doubts: Doubts,
     guard: Guard,
     lock: InboxLock,
     report: Report,
@@ -201,16 +211,23 @@ def _pipeline(
 ) -> Pipeline:
     once = anew is None
     intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
-    filer = Filer(output, ledger, models.current.rules, clock, report.say)
+    board.held_open = intake.held_open
+    filer = Filer(output, ledger, models.current.rules, clock, report.say, doubts)
+    departures = Departures(ledger.path, clock, lambda path: intake.hint(path, Sign.FOUND), report.say)
     cores = settings.workers or usable_cores()
 
+    def look() -> None:
+        departures.look()
+        if anew is not None:
+            anew.look()
+
     def gpu_lost(error: GpuError, worked: bool) -> None:
-        start_anew(report.say, f"{error} No photo is lost", worked=worked)
+        start_anew(report.last_word, f"{error} No photo is lost", worked=worked)
 
     return Pipeline(
         intake, models, filer, guard, clock, cores=cores, done=report.photos, board=board, buckets=buckets,
-        gpu_lost=gpu_lost, look=anew.look if anew else None,
-        crew=crew_for(settings.decode_in, cores, guard.notes, report.say),
+        gpu_lost=gpu_lost, look=look,
+        crew=crew_for(settings.decode_in, cores, guard, report.say), rests=departures.rests,
     )  # fmt: skip
 
 

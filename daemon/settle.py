@@ -8,11 +8,13 @@ The cases from the field that it exists for:
   look the same twice, or have been left alone for longer than that, which is what a backlog has;
 - on a share, where sizes are told late, and where the file will be copied and then removed (its writer would go on
   into nothing), that is not enough: found there, it must look the same for longer;
-- a file that changes between the looks starts its wait anew.
+- a file that changes between the looks starts its wait anew;
+- a file that a program holds open for writing has not settled, however long nothing is written: an upload that stalls.
+  It is asked about ever more rarely, and at once when a writer closes it.
 """
 
 import heapq
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,10 @@ from daemon.photo import Identity
 
 COARSE_S = 2.0
 """How far a time of change may lie before the change: file systems of cards and sticks keep times to two seconds."""
+
+
+HELD_S = (1.0, 2.0, 4.0, 8.0)
+"""Times between looks at a file that is held open."""
 
 
 class Sign(Enum):
@@ -38,13 +44,17 @@ class Settled(NamedTuple):
     sign: Sign
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     identity: Identity
     sign: Sign
     far: bool
     since_s: float
     due_s: float
+
+
+class _Held(NamedTuple):
+    since_s: float
+    looks: int
 
 
 class Settler:
@@ -60,11 +70,17 @@ class Settler:
         near_s = {Sign.MOVED_IN: 0.0, Sign.CLOSED: closed_s, Sign.FOUND: found_s}
         self._wait_s = {False: near_s, True: {**near_s, Sign.FOUND: far_s}}
         self._waiting: dict[Path, _Waiting] = {}
+        self._held: dict[Path, _Held] = {}
         self._due: list[tuple[float, int, Path]] = []
         self._count = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        """Return how many wait, without those that are held open, which may be for ever."""
+        return len(self._waiting) - len(self._held)
+
+    def held_s(self) -> dict[Path, float]:
+        """Return since when each file is known to be held open for writing; another thread may ask."""
+        return {path: held.since_s for path, held in list(self._held.items())}
 
     def __contains__(self, path: Path) -> bool:
         return path in self._waiting
@@ -90,7 +106,7 @@ class Settler:
             Whether it need not wait, so that this look may count as the second one too.
         """
         known, waits_s = self._waiting.get(path), self._wait_s[far]
-        if known is not None and known.identity == identity and waits_s[sign] >= waits_s[known.sign]:
+        if known is not None and known.identity == identity and not self._hastens(path, sign, known.sign, waits_s):
             return False
         since_s = now_s if known is None else known.since_s
         rests = sign is Sign.FOUND and not far and unchanged_s >= waits_s[sign] + COARSE_S
@@ -115,20 +131,37 @@ class Settler:
             paths.append(heapq.heappop(self._due)[2])
         return paths
 
-    def look(self, path: Path, identity: Identity, now_s: float) -> Settled | None:
-        """Say what a due file looks like now: what is known of it, if it has settled (it is then forgotten here)."""
+    def look(
+        self, path: Path, identity: Identity, now_s: float, is_held: Callable[[], bool] = lambda: False
+    ) -> Settled | None:
+        """Say what a due file looks like now: what is known of it, if it has settled (it is then forgotten here).
+
+        Args:
+            path: of the file.
+            identity: what it looks like now.
+            now_s: the time.
+            is_held: tells whether a program holds it open for writing; asked of what has not changed.
+        """
         known = self._waiting[path]
-        if known.identity == identity:
-            del self._waiting[path]
+        if known.identity != identity:
+            sign = Sign.CLOSED if known.sign is Sign.MOVED_IN else known.sign
+            self._wait(path, known._replace(identity=identity, sign=sign, due_s=now_s + self._wait_s[known.far][sign]))
+        elif is_held():
+            since_s, looks = self._held.get(path, (now_s, 0))
+            self._held[path] = _Held(since_s, looks + 1)
+            self._wait(path, known._replace(due_s=now_s + HELD_S[min(looks, len(HELD_S) - 1)]))
+        else:
+            self.forget(path)
             return Settled(known.since_s, known.sign)
-        sign = Sign.CLOSED if known.sign is Sign.MOVED_IN else known.sign
-        due_s = now_s + self._wait_s[known.far][sign]
-        self._wait(path, _Waiting(identity, sign, known.far, known.since_s, due_s))
         return None
 
     def forget(self, path: Path) -> None:
         """Drop a file that is gone."""
         self._waiting.pop(path, None)
+        self._held.pop(path, None)
+
+    def _hastens(self, path: Path, sign: Sign, known: Sign, waits_s: Mapping[Sign, float]) -> bool:
+        return waits_s[sign] < waits_s[known] or (sign is not Sign.FOUND and path in self._held)
 
     def _wait(self, path: Path, waiting: _Waiting) -> None:
         self._waiting[path] = waiting

@@ -1,5 +1,6 @@
 """The wishes that come as signals: to end, taken once, that the parts of the daemon can wait for; and to load anew."""
 
+import fcntl
 import os
 import signal
 import threading
@@ -17,7 +18,9 @@ class Stop:
 
     def __init__(self) -> None:
         self.reload: Callable[[], None] = _nothing
-        self._terminal = next((number for number in range(3) if os.isatty(number)), None)
+        # A copy, because what the number leads to changes while photos are decoded.
+        terminal = next((number for number in range(3) if os.isatty(number)), None)
+        self._terminal = terminal if terminal is None else fcntl.fcntl(terminal, fcntl.F_DUPFD_CLOEXEC, 3)
         self.event = threading.Event()
         self._asked = False
         self._action: Callable[[], None] = self.event.set
@@ -36,6 +39,12 @@ class Stop:
             self.ask()
         else:
             self.reload()
+
+    def close(self) -> None:
+        """Let go of the terminal."""
+        if self._terminal is not None:
+            os.close(self._terminal)
+            self._terminal = None
 
     def then(self, action: Callable[[], None]) -> None:
         """Set what a signal does; at once if it came already."""
@@ -56,6 +65,7 @@ def signals(*, hang_up: bool = False) -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        stop.close()
 
 
 def _nothing() -> None:

@@ -1,10 +1,11 @@
 """What must reach the disk before outcomes may be written: data of files and names in folders, each once a round."""
 
-import threading
 from contextlib import suppress
 from pathlib import Path
 
 from daemon.filing import sync_file, sync_folder
+from daemon.parallel import FAR_TOGETHER, each
+from daemon.vitals.beats import Beats
 
 TOGETHER = 4
 """How many syncs are under way at once in a round of many. Each waits for the disk to empty its cache, and those that
@@ -28,40 +29,22 @@ class Syncs:
         """Take note of a folder whose names must be."""
         self._folders[str(path)] = None
 
-    def settle(self) -> None:
+    def settle(self, *, far: bool = False, beats: Beats | None = None) -> None:
         """Make all durable.
+
+        Args:
+            far: each sync is a round trip to a share: more of them go at once, also where there are few.
+            beats: where it is noted with each sync that it gets on.
 
         Raises:
             OSError, MemoryError: what could not be stays owed.
         """
         left = [(path, True) for path in self._files] + [(path, False) for path in self._folders]
-        left.reverse()
-        faults: list[OSError | MemoryError] = []
-        helpers = [
-            threading.Thread(target=self._settle, args=(left, faults), name=f"sync-{number}")
-            for number in range(1, TOGETHER if len(left) > FEW else 1)
-        ]
-        started = []
-        with suppress(RuntimeError):  # no more threads for this process now: then with fewer
-            for helper in helpers:
-                helper.start()
-                started.append(helper)
-        self._settle(left, faults)
-        for helper in started:
-            helper.join()
-        if faults:
-            raise faults[0]
+        threads = FAR_TOGETHER if far else TOGETHER if len(left) > FEW else 1
+        each(left, self._settle, threads, "sync", beats)
 
-    def _settle(self, left: list[tuple[str, bool]], faults: list[OSError | MemoryError]) -> None:
-        while left and not faults:
-            try:
-                path, is_file = left.pop()  # one step for all threads, as the deletions below are
-            except IndexError:
-                return
-            try:
-                with suppress(FileNotFoundError, NotADirectoryError):  # its owner took it further: none of ours is left
-                    (sync_file if is_file else sync_folder)(path)
-            except (OSError, MemoryError) as fault:  # whichever thread met it, the outcomes must not be written
-                faults.append(fault)
-                return
-            del (self._files if is_file else self._folders)[path]
+    def _settle(self, owed: tuple[str, bool]) -> None:
+        path, is_file = owed
+        with suppress(FileNotFoundError, NotADirectoryError):  # its owner took it further: none of ours is left
+            (sync_file if is_file else sync_folder)(path)
+        del (self._files if is_file else self._folders)[path]

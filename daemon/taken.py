@@ -1,13 +1,12 @@
 """When a photo was taken: by its EXIF data, else the time of its last change."""
 
-import os
+import io
 import struct
 from datetime import UTC, datetime
 
 from PIL import ExifTags, Image
 
 from contract.formats import readable_formats
-from daemon.beneath import open_photo
 from daemon.photo import Photo
 
 _DAMAGED = (
@@ -15,18 +14,16 @@ _DAMAGED = (
     *(ValueError, struct.error),
 )
 """What Pillow's readers raise on damaged headers: 12,000 mutated photos of five formats raised no other."""
+PACKED_BYTES = 19
 _EXIF = "%Y:%m:%d %H:%M:%S"
 
 
-def taken_at(photo: Photo) -> datetime:
-    """Return the camera's local time; only the file's header is read, and damaged metadata counts as none."""
+def taken_in(data: bytes) -> datetime | None:
+    """Return the camera's local time as a photo's bytes tell it; None if they do not, or the metadata is damaged."""
     try:
-        with (
-            os.fdopen(open_photo(photo.path, photo.relpath), "rb") as file,
-            Image.open(file, formats=readable_formats()) as image,
-        ):
+        with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
             if image.format == "PNG" and "exif" not in image.info:
-                return _changed_at(photo)  # Pillow would decode all of it to look for EXIF data behind the picture
+                return None  # Pillow would decode all of it to look for EXIF data behind the picture
             exif = image.getexif()
             details = exif.get_ifd(ExifTags.IFD.Exif)
             for text in (
@@ -37,8 +34,23 @@ def taken_at(photo: Photo) -> datetime:
                 if text:
                     return datetime.strptime(str(text).strip("\0 ")[:19], _EXIF).replace(tzinfo=UTC)
     except _DAMAGED:
-        pass  # among them: no photo at all, which goes to _failed
-    return _changed_at(photo)
+        pass
+    return None
+
+
+def pack(taken: datetime | None) -> bytes:
+    """Return a time, or that there is none, in `PACKED_BYTES`, for another process."""
+    return b" " * PACKED_BYTES if taken is None else taken.replace(tzinfo=None).isoformat(timespec="seconds").encode()
+
+
+def unpack(packed: bytes) -> datetime | None:
+    """Return what was packed; ValueError if it was not packed here."""
+    return datetime.fromisoformat(packed.decode("ascii")).replace(tzinfo=UTC) if packed.strip() else None
+
+
+def taken_at(photo: Photo) -> datetime:
+    """Return when a photo was taken, as far as is known, else the time of the file's last change."""
+    return photo.taken or _changed_at(photo)
 
 
 def _changed_at(photo: Photo) -> datetime:

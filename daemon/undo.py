@@ -8,18 +8,19 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.text import printable
+from daemon.adopt import check_mounts
 from daemon.back import finish, take_back
 from daemon.back_plan import Step, plan
 from daemon.ledger import Ledger
 from daemon.ledgers import one_ledger, reading, root_of
 from daemon.photo import Outcome
 from daemon.records import Record, Which, companions, select
-from daemon.roots import check_mounts
+from daemon.recovery import Unseen, ignored
 
 LOCK = "undo-lock"
 
@@ -28,7 +29,9 @@ class UndoError(PhototriageError):
     """Photos cannot be taken back now."""
 
 
-def undo(inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: float) -> list[list[Step]]:
+def undo(
+    inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: float, unseen: Unseen = ignored
+) -> list[list[Step]]:
     """Take photos back to their inbox; returns for each photo what happened to it and its companions.
 
     Args:
@@ -37,6 +40,7 @@ def undo(inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: f
         last: only so many, the youngest; negative for all.
         becomes: `undone` or `retried`.
         now_s: wall time for the outcomes.
+        unseen: called with what an earlier one began and cannot be finished now.
 
     Raises:
         UndoError: another process is at it, or it was cut off.
@@ -48,9 +52,9 @@ def undo(inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: f
         if not free:
             raise UndoError("Another process takes photos back to this inbox right now. Try again when it is done.")
         try:
-            finish(ledger, now_s)
+            _check_roots(ledger)  # first: what lies on a mount that is away looks as if it had been taken back
+            finish(ledger, now_s, unseen)
             with reading(path) as connection:
-                _check_roots(ledger, connection)
                 groups = plans(connection, which, last, becomes)
                 home = root_of(connection, "inbox")
             return list(take_back(ledger, groups, now_s, home)) if home else []
@@ -78,38 +82,33 @@ def release(inbox: Path | None, which: Which, last: int, *, dry_run: bool) -> li
     return held
 
 
-def finish_at_start(ledger: Ledger, state: Path, now_s: float) -> None:
+def finish_at_start(ledger: Ledger, state: Path, now_s: float, unseen: Unseen = ignored) -> None:
     """Finish what a killed `undo` began, before a daemon files; one that is at work is left to it.
 
-    Raises:
-        UndoError: a place cannot be looked at or written.
+    Args:
+        ledger: of the inbox.
+        state: folder of the ledger.
+        now_s: wall time for the outcomes.
+        unseen: called with each photo about which it cannot be finished now: it stays open.
     """
     with _locked(state) as free:
-        if not free:
-            return
-        try:
-            finish(ledger, now_s)
-        except OSError as error:
-            raise UndoError(
-                f"`undo` was cut off while it took photos back, and that cannot be finished now: {error}. Make inbox "
-                "and output readable and writable, then start again."
-            ) from error
+        if free:
+            finish(ledger, now_s, unseen)
 
 
-def _check_roots(ledger: Ledger, connection: sqlite3.Connection) -> None:
-    inbox, output = root_of(connection, "inbox"), root_of(connection, "output")
+def _check_roots(ledger: Ledger) -> None:
+    inbox, output = ledger.roots.get("inbox"), ledger.roots.get("output")
     if inbox is None or output is None:
         return  # a daemon never got so far: there is nothing to take back
-    check_mounts(ledger, inbox, output)
-    if not inbox.is_dir():
-        raise UndoError(f"The inbox {printable(inbox)} is not there, so nothing can go back to it. Make it first.")
+    check_mounts(ledger, inbox.path, output.path)
+    if not inbox.path.is_dir():
+        raise UndoError(f"The inbox {printable(inbox.path)} is not there, so nothing can go back to it. Make it first.")
 
 
 @contextmanager
 def _locked(state: Path) -> Iterator[bool]:
     """Hold the lock while the block lasts; False where another process has it."""
-    # Only opened for reading: it may be another user's, as when root undid before the service's user does.
-    descriptor = os.open(state / LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _opened(state / LOCK)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -119,6 +118,25 @@ def _locked(state: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
+
+
+def _opened(lock: Path) -> int:
+    """Open the lock, made if need be; only for reading, because another user may have made it.
+
+    Where root makes it, it goes to the owner of the state folder: under a strict umask the service could not open it,
+    and would not start again. Nothing else is given away, so a link in its place is refused.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with suppress(FileExistsError):
+            descriptor = os.open(lock, flags | os.O_CREAT | os.O_EXCL, 0o644)
+            if os.geteuid() == 0:
+                owner = lock.parent.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            return descriptor
+        return os.open(lock, flags)
+    except OSError as error:
+        raise UndoError(f"{printable(lock)} cannot be opened ({error.strerror}). Remove it, and try again.") from error
 
 
 @contextmanager

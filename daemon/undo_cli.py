@@ -13,6 +13,7 @@ from daemon.questions import inbox_option, label_option, since_option
 
 if TYPE_CHECKING:
     from daemon.back_plan import Step
+    from daemon.intent import Intent
     from daemon.records import Which
 
 last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N youngest of them.")
@@ -41,9 +42,9 @@ def undo(
 
     At least one of --since, --label, --batch and --last says which; together they narrow each other. A photo that was
     changed since it was filed, or is no longer there, stays as it is, and the exit code is then 1. A name that is taken
-    in the inbox gets a number. Where photos are copied or linked, the copy or link is removed, while its original is
-    still there. The daemon leaves what was taken back alone until it is changed or renamed, or until
-    `phototriage retry --undone`; it may go on working meanwhile.
+    in the inbox gets a number. Where photos are copied or linked, the copy or link is removed: a copy or hard link only
+    while its original is in the inbox. The daemon leaves what was taken back alone until it is changed or renamed, or
+    until `phototriage retry --undone`; it may go on working meanwhile.
 
     \b
     Examples:
@@ -103,13 +104,32 @@ def _take_back(
         with reading(one_ledger(inbox)) as connection:
             groups = plans(connection, which, last or -1, Outcome(becomes))
     else:
-        groups = undo(inbox, which, last or -1, Outcome(becomes), Clock().wall_s())
+        groups = undo(inbox, which, last or -1, Outcome(becomes), Clock().wall_s(), _say_unseen)
     if as_json:
         _print_json(groups)
     else:
         _print_table(groups, dry_run=dry_run)
-    if any(group[0].reason for group in groups):
+    _say_losses(groups)
+    if any(step.reason or step.note for group in groups for step in group):
         click.get_current_context().exit(1)
+
+
+def _say_unseen(_: int, intent: "Intent", error: OSError) -> None:
+    from daemon.doubts import unfinished
+
+    click.echo(
+        f"{printable(intent.source.name)}: {unfinished(intent, error)}; the next `undo` goes on with it", err=True
+    )
+
+
+def _say_losses(groups: "list[list[Step]]") -> None:
+    from daemon.losses import Losses
+
+    losses = Losses(lambda sentence: click.echo(sentence, err=True), "is back")
+    for group in groups:
+        for step in group:
+            if step.intent is not None:
+                losses.note(step.intent.destination, step.lost)
 
 
 def _release(inbox: Path | None, which: "Which", last: int | None, *, dry_run: bool, as_json: bool) -> None:
@@ -133,6 +153,7 @@ def _print_json(groups: "list[list[Step]]") -> None:
                 "label": step.record.intent.label,
                 "companion": step.record.intent.part_of is not None,
                 "reason": step.reason,
+                "note": step.note,
             }
             click.echo(json.dumps(facts))
 
@@ -147,11 +168,13 @@ def _print_table(groups: "list[list[Step]]", *, dry_run: bool) -> None:
     for group in groups:
         for step in group:
             stays = step.reason or step.intent is None
-            place = f"stays: {step.reason}" if stays or step.intent is None else str(step.intent.destination)
+            place = (
+                f"stays: {step.reason}" if stays or step.intent is None else step.note or str(step.intent.destination)
+            )
             table.add_row(Text(printable(step.record.intent.destination)), Text(printable(place)))
     if groups:
         show(table)
-    back = sum(not group[0].reason for group in groups)
+    back = sum(not group[0].reason and not group[0].note for group in groups)
     verb = "would go" if dry_run else "went"
     stay = f"; {_photos(len(groups) - back)} could not" if back < len(groups) else ""
     click.echo(f"{_photos(back)} {verb} back to the inbox{stay}.", err=True)

@@ -1,33 +1,23 @@
 """Hints from the kernel that make the scan prompt: a file was closed after writing, or moved in.
 
-watchdog's inotify descriptor, with a mask of our own and without its emitters. Their default mask also asks for files
-that are moved away, and each of those waits half a second for a partner at the head of their queue: a daemon that moves
-files out of its own inbox delays itself (p50 258 ms instead of 0.2 ms; watchdog issues 390 and 649). And its observer's
-threads outlive a vanished inbox and say nothing.
+The mask is narrow. One that also asks for files that are moved away, as the watchdog package does, lets each of them
+wait half a second for a partner at the head of a queue: a daemon that moves files out of its own inbox delays itself
+(p50 258 ms instead of 0.2 ms; watchdog issues 390 and 649).
 
 Of folders inside the inbox, each scan brings the ones to watch (`enter`); one that is made or moved in between is
 watched at once, and what lies in it already is reported as found.
 """
 
-import ctypes
 import errno
 import os
-import select
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from watchdog.observers.inotify_c import (
-    InotifyConstants,
-    InotifyEvent,
-    InotifyFD,
-    Mask,
-    Watch,
-    WatchDescriptor,
-    inotify_add_watch,
-    inotify_rm_watch,
-)
-
+from daemon import inotify
+from daemon.creations import Creations
+from daemon.inotify import Event, Inotify
 from daemon.scan import scan
 from daemon.settle import Sign
 from daemon.sieve import MARKER, Sieve
@@ -39,8 +29,8 @@ CANARY_S = 1.0
 _CANARY_FLAGS = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """O_NONBLOCK: a FIFO that somebody put there is not waited for."""
 
-_ARRIVED = InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO
-_FOLDER = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_ONLYDIR | InotifyConstants.IN_DONT_FOLLOW
+_ARRIVED = inotify.IN_CREATE | inotify.IN_CLOSE_WRITE | inotify.IN_MOVED_TO
+_FOLDER = inotify.IN_DELETE_SELF | inotify.IN_ONLYDIR | inotify.IN_DONT_FOLLOW
 
 
 class Watcher:
@@ -53,6 +43,7 @@ class Watcher:
 
     Attributes:
         deaf: no event came for a file of ours, so none can be relied on.
+        creations: files that were created and not closed since.
 
     Raises:
         OSError: no watch can be had; `watch_fault` makes the sentence.
@@ -63,11 +54,12 @@ class Watcher:
         status = self._inbox.stat()
         self._watched = (status.st_dev, status.st_ino)
         self._descriptor = _Descriptor(sieve, report, lost)
+        self.creations = self._descriptor.creations
         try:
             self._descriptor.add(self._inbox)
             self.deaf = self._is_deaf()
             self._descriptor.start()
-        except OSError:
+        except BaseException:
             self.close()
             raise
 
@@ -108,10 +100,8 @@ class Watcher:
         return not self._descriptor.hears_within(CANARY_S)
 
     def close(self) -> None:
-        """Stop the thread and give the watches back."""
-        self._descriptor.stop()
-        if self._descriptor.is_alive():
-            self._descriptor.join()
+        """Stop the thread and give the watches and the descriptor back."""
+        self._descriptor.close()
 
 
 def watch_fault(error: OSError) -> str:
@@ -124,39 +114,55 @@ def watch_fault(error: OSError) -> str:
     return f"the folder cannot be watched ({error.strerror}), so new photos are found by scan alone"
 
 
-class _Descriptor(InotifyFD):
+class _Descriptor:
     """The kernel's queue, its thread, and the folders by their watches."""
 
     def __init__(self, sieve: Sieve, report: Report, lost: Callable[[], None]) -> None:
-        super().__init__()
-        os.set_inheritable(self._inotify_fd, False)  # what is executed in this process's place needs it no more
         self._sieve = sieve
         self._report = report
         self._lost = lost
-        self._mask = Mask(_ARRIVED | _FOLDER | (InotifyConstants.IN_CREATE if sieve.recursive else 0))
-        self._folders: dict[WatchDescriptor, Path] = {}
-        self._entered: set[WatchDescriptor] = set()
+        self._mask = _ARRIVED | _FOLDER
+        self.creations = Creations()
+        self._lock = threading.Lock()
+        self._folders: dict[int, Path] = {}
+        self._entered: set[int] = set()
+        self._closed = False
         self.fault = ""
         self.ended = False
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._inotify = Inotify()
+
+    def start(self) -> None:
+        """Begin to report; before, events wait in the kernel's queue."""
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Tell whether somebody reads the queue."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """End the thread, if it was started, and give everything back."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True  # from here on its thread adds no watch
+        self._inotify.wake()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._inotify.close()
 
     def add(self, folder: Path) -> None:
         """Watch a folder; OSError if that cannot be."""
         with self._lock:
             if self._closed:
                 return
-            watch = inotify_add_watch(self._inotify_fd, os.fsencode(folder), self._mask)
-            if watch == -1:
-                code = ctypes.get_errno()
-                raise OSError(code, os.strerror(code), str(folder))
-            self._watch_for_wd[watch] = Watch(watch, self._mask, os.fsencode(folder))
+            watch = self._inotify.add(folder, self._mask)
             self._folders[watch] = folder  # also for one that is known: it may have got another name
             self._entered.add(watch)
 
     def hears_within(self, seconds: float) -> bool:
         """Wait for the first event; to be called before the thread is started, which then takes it."""
-        poller = select.poll()
-        poller.register(self._inotify_fd, select.POLLIN)
-        return bool(poller.poll(1e3 * seconds))
+        return self._inotify.hears_within(seconds)
 
     def enter(self, folder: Path) -> None:
         """Watch a folder, or remember why not; the scan goes on without."""
@@ -175,41 +181,53 @@ class _Descriptor(InotifyFD):
     def end_round(self) -> None:
         with self._lock:
             for watch in [known for known in self._folders if known not in self._entered]:
-                inotify_rm_watch(self._inotify_fd, watch)  # the kernel answers with IN_IGNORED
+                self._inotify.remove(watch)  # the kernel answers with IN_IGNORED
 
-    def handle_event(self, event: InotifyEvent) -> None:
+    def _run(self) -> None:
+        for event in self._inotify.events():
+            if self._closed:
+                return
+            self.handle_event(event)
+
+    def handle_event(self, event: Event) -> None:
         """Turn an event into a hint."""
-        if event.is_queue_overflow:
+        if event.mask & inotify.IN_Q_OVERFLOW:
+            self.creations.forget()
             self._lost()
             return
         with self._lock:
-            folder = self._folders.get(event.wd)
+            folder = self._folders.get(event.watch)
         if folder is None:
             return
-        if event.is_ignored:  # the kernel took the watch away, as when the folder is removed or unmounted
-            self._forget(event.wd, folder)
+        if event.mask & inotify.IN_IGNORED:  # the kernel took the watch away: the folder is removed or unmounted
+            self._forget(event.watch, folder)
         elif event.name and event.name != os.fsencode(CANARY):
-            self._arrived(folder / os.fsdecode(event.name), event)
+            self._arrived(folder / os.fsdecode(event.name), event.mask)
 
-    def _forget(self, watch: WatchDescriptor, folder: Path) -> None:
+    def _forget(self, watch: int, folder: Path) -> None:
         with self._lock:
             del self._folders[watch]
-            self._watch_for_wd.pop(watch, None)
         if folder == self._sieve.inbox:  # it may be back already
             self.ended = True
             self._lost()
 
-    def _arrived(self, path: Path, event: InotifyEvent) -> None:
-        if event.is_directory:
+    def _arrived(self, path: Path, mask: int) -> None:
+        if mask & inotify.IN_ISDIR:
             if self._sieve.enters(path):
                 self._look_into(path)
-        elif event.is_moved_to:
+        elif mask & inotify.IN_CREATE:  # cheap: there is one for every file, and nothing to look at yet
+            self.creations.made(path)
+        elif mask & inotify.IN_MOVED_TO:
+            self.creations.ended(path)
             self._report(path, Sign.MOVED_IN)
-        elif event.is_close_write:
+        elif mask & inotify.IN_CLOSE_WRITE:
+            self.creations.ended(path)
             self._report(path, Sign.CLOSED)
 
     def _look_into(self, folder: Path) -> None:
         """Watch a folder that was made or moved in, with all in it; its files came before their watch."""
         with suppress(OSError):  # it is gone again, or may not be listed: the scan says so
             for path in scan(self._sieve, folder, enter=self.enter):
+                if self._closed:
+                    return
                 self._report(path, Sign.FOUND)

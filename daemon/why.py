@@ -1,12 +1,14 @@
 """The note beside a failed photo that says why: `NAME.why.txt`."""
 
-import hashlib
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from contract.text import printable
-from daemon.filing import candidates, shortened
+from daemon.filing import TRIES_OF_A_NAME
+from daemon.limits import most_bytes
+from daemon.names import candidates, hidden_name, shortened
 from daemon.rename import rename_noreplace
 
 ENDING = ".why.txt"
@@ -25,10 +27,9 @@ def write_why(target: Path, name: str, reason: str) -> Path:
         OSError: it could not be written.
     """
     text = _text(name, reason)
-    token = hashlib.sha256(os.fsencode(target) + text).hexdigest()[:16]  # a crash does not change it
-    temporary = target.with_name(shortened("." + target.name, f".{token}.phototriage-part"))
-    for candidate in candidates(shortened(target.name, ENDING)):
-        note = target.with_name(candidate)
+    temporary = target.with_name(hidden_name(os.fsencode(target), text))  # a crash does not change it
+    tries = 0
+    for note in _notes(target):
         if _holds(note, text):
             return note
         if os.path.lexists(note):
@@ -36,13 +37,26 @@ def write_why(target: Path, name: str, reason: str) -> Path:
         try:
             _write(temporary, text)
             rename_noreplace(temporary, note)
-        except FileExistsError:
-            continue
-        except OSError:
+        except OSError as error:
             temporary.unlink(missing_ok=True)
+            tries += 1
+            if isinstance(error, FileExistsError) and tries < TRIES_OF_A_NAME:
+                continue
             raise
         return note
     raise AssertionError("the candidates never end")
+
+
+def try_to_write_why(target: Path, name: str, reason: str) -> str:
+    """Put the reason beside a failed photo, and return what is to be added to it where that cannot be done.
+
+    That the reason stands in the ledger too makes a failure here bearable.
+    """
+    try:
+        write_why(target, name, reason)
+    except OSError as error:
+        return f" (and no note could be written: {error.strerror})"
+    return ""
 
 
 def remove_why(target: Path, name: str, reason: str) -> None:
@@ -57,13 +71,18 @@ def remove_why(target: Path, name: str, reason: str) -> None:
         OSError: it could not be removed.
     """
     text = _text(name, reason)
-    for candidate in candidates(shortened(target.name, ENDING)):
-        note = target.with_name(candidate)
+    for note in _notes(target):
         if _holds(note, text):
             note.unlink()
             return
         if not os.path.lexists(note):
             return
+
+
+def _notes(target: Path) -> Iterator[Path]:
+    """Yield the names that a photo's note may have."""
+    most = most_bytes(target.parent)
+    return map(target.with_name, candidates(shortened(target.name, ENDING, most), most))
 
 
 def _text(name: str, reason: str) -> bytes:

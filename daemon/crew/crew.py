@@ -13,10 +13,11 @@ from typing import Literal
 
 from contract.errors import Reason
 from contract.geometry import Geometry
-from daemon.alone import started
+from daemon.alone import StoppedError, started
+from daemon.budget import SMALL_BYTES, Budget
 from daemon.cores import usable_cores
 from daemon.crew.wire import READY, fill, question, room, wait_at_most
-from daemon.guard import HANG_S
+from daemon.guard import HANG_S, Guard
 from daemon.notes import Notes
 from daemon.photo import Photo
 
@@ -24,8 +25,6 @@ FEW_CORES = 4
 """Up to so many, threads of one process come to 0.95 and more of what the cores can do."""
 IDLE_S = 60.0
 """A child that was started for a backlog ends after so long without work."""
-_LIMITS = (Reason.TOO_LARGE, Reason.UNREADABLE)
-"""What may be for want of memory, which a child has less of: it is tried without one."""
 _START_S = 60.0
 _END_S = 5.0
 
@@ -35,6 +34,7 @@ class Crew:
 
     Args:
         notes: what is in a decoder.
+        budget: of memory for the bytes that are read, the daemon's and the children's.
         eager: start a thread's child with its first photo and wait for it; else only in a backlog, and until the child
             is ready, and for what comes one by one, the thread decodes itself.
         say: takes a sentence for the user.
@@ -43,9 +43,17 @@ class Crew:
     """
 
     def __init__(
-        self, notes: Notes, *, eager: bool, say: Callable[[str], None], hang_s: float = HANG_S, idle_s: float = IDLE_S
+        self,
+        notes: Notes,
+        budget: Budget,
+        *,
+        eager: bool,
+        say: Callable[[str], None],
+        hang_s: float = HANG_S,
+        idle_s: float = IDLE_S,
     ) -> None:
         self._notes = notes
+        self._budget = budget
         self._eager = eager
         self._say = say
         self._hang_s = hang_s
@@ -67,20 +75,21 @@ class Crew:
         Returns:
             Whether the photo has been dealt with, as by a stop; otherwise it is to be decoded without a child.
         """
-        if self._notes.deaths(photo.path):
+        if self._notes.deaths(photo.path) or photo.identity.size > SMALL_BYTES:
             return False
         hand = self._hand(busy)
         if hand is None:
             return self._stopped
-        self._notes.begin(photo.path, here=False)
-        answered = hand.ask(photo, geometry, wall_s)
-        died = not answered and self._lost(hand) != 0 and not self._stopped
-        self._notes.end(photo.path, cleared=not died, died=died)
+        try:
+            with self._budget.room(photo.identity.size):
+                answered = self._ask(hand, photo, geometry, wall_s)
+        except StoppedError:
+            return True
         if not answered:
             return self._stopped
-        if photo.fault is None or photo.fault.reason not in _LIMITS:
+        if photo.fault is None or photo.fault.reason is not Reason.UNREADABLE:
             return True
-        photo.fault = None
+        photo.fault = None  # it may be for want of memory, which a child has less of
         return False
 
     def look(self) -> None:
@@ -101,6 +110,13 @@ class Crew:
         for hand in self._hands.values():
             hand.end()
         self._hands.clear()
+
+    def _ask(self, hand: "_Hand", photo: Photo, geometry: Geometry, wall_s: float) -> bool:
+        self._notes.begin(photo.path, here=False)
+        answered = hand.ask(photo, geometry, wall_s)
+        died = not answered and self._lost(hand) != 0 and not self._stopped
+        self._notes.end(photo.path, cleared=not died, died=died)
+        return answered
 
     def _hand(self, busy: Callable[[], bool]) -> "_Hand | None":
         """Return the calling thread's child if there is one and it is ready, or set out to have one."""
@@ -159,6 +175,7 @@ class _Hand:
             self._socket.close()
             raise
         self.ready = False
+        self._number = 0
         self._hang_s = hang_s
 
     def greeted(self, *, wait: bool) -> bool:
@@ -181,14 +198,15 @@ class _Hand:
     def ask(self, photo: Photo, geometry: Geometry, wall_s: float) -> bool:
         """Fill in what the child answers; False if it gives no answer."""
         answer = room(geometry)
+        self._number += 1
         try:
-            self._socket.sendall(question(photo, geometry, wall_s))
+            self._socket.sendall(question(self._number, photo, geometry, wall_s))
             if self._socket.recv_into(answer, 0, socket.MSG_WAITALL) == len(answer):
-                fill(photo, answer, geometry)
+                fill(photo, self._number, answer, geometry)
                 return True
         except (BlockingIOError, ValueError):  # it hangs, or is not itself any more
             self.process.kill()
-        except ConnectionError:
+        except OSError:
             pass
         return False
 
@@ -203,9 +221,9 @@ class _Hand:
 
 
 def crew_for(
-    decode_in: Literal["auto", "threads", "processes"], readers: int, notes: Notes, say: Callable[[str], None]
+    decode_in: Literal["auto", "threads", "processes"], readers: int, guard: Guard, say: Callable[[str], None]
 ) -> Crew | None:
     """Return the children that so many reading threads should have; None where they decode themselves."""
     if decode_in == "threads" or (decode_in == "auto" and min(readers, usable_cores()) <= FEW_CORES):
         return None
-    return Crew(notes, eager=decode_in == "processes", say=say)
+    return Crew(guard.notes, guard.budget, eager=decode_in == "processes", say=say)

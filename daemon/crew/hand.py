@@ -11,18 +11,25 @@ import sys
 
 from contract.formats import readable_formats
 from contract.geometry import Geometry, Pixels
-from daemon.alone import MEMORY_BYTES, PR_SET_PDEATHSIG, limit
+from daemon.alone import MEMORY_BYTES
+from daemon.child import PR_SET_PDEATHSIG, limit
 from daemon.crew.wire import QUESTION, READY, answer, asked, path_bytes, wait_at_most
-from daemon.decode import decode
+from daemon.decode import decode_here
 from daemon.guard import pixels_here
 from daemon.photo import Photo
 
 
 class _Here:
-    """Decodes without notes: the daemon keeps them."""
+    """Decodes without notes and without asking for room: the daemon keeps both."""
+
+    def take_room(self, photo: Photo) -> None:
+        pass
+
+    def give_room(self, photo: Photo) -> None:
+        pass
 
     def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
-        return pixels_here(data, geometry)
+        return pixels_here(photo, data, geometry)
 
 
 def main() -> None:
@@ -42,9 +49,9 @@ def main() -> None:
 
 def _serve(connection: socket.socket) -> None:
     while head := connection.recv(QUESTION.size, socket.MSG_WAITALL):
-        photo, geometry, wall_s = asked(head, connection.recv(path_bytes(head), socket.MSG_WAITALL))
-        decode(photo, geometry, wall_s, _Here())
-        connection.sendall(answer(photo, geometry))
+        number, photo, geometry, wall_s = asked(head, connection.recv(path_bytes(head), socket.MSG_WAITALL))
+        decode_here(photo, geometry, wall_s, _Here())
+        connection.sendall(answer(number, photo, geometry))
 
 
 if __name__ == "__main__":

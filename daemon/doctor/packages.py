@@ -12,7 +12,7 @@ Version = Callable[[str], str | None]
 
 PYTHON = ((3, 11), (3, 13))
 """The oldest and the newest that onnxruntime-gpu and the tests know."""
-NEEDED = ("click", "numpy", "pillow", "rich", "watchdog")
+NEEDED = ("click", "numpy", "pillow", "rich")
 _RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 PIP = f"{sys.executable} -m pip"
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)[^;]*?>=([0-9.]+),<([0-9.]+)|([A-Za-z0-9._-]+)<([0-9.]+),>=([0-9.]+)")

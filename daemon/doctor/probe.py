@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,14 @@ from daemon.sieve import MARKER
 LITTLE_MB, FEW_INODES = 1024, 10_000
 
 
-def look_at_folders(inbox: Path, output: Path, mode: str) -> Iterator[Finding]:
+def look_at_folders(inbox: Path, output: Path, mode: str, trusted: Sequence[int] | None = None) -> Iterator[Finding]:
     """Check both folders, and that a photo can go from one to the other.
 
     Args:
         inbox: to take photos from.
         output: of the class folders; may be missing where it can be made.
         mode: how photos are filed; only `move` needs to write to the inbox.
+        trusted: users whose links to folders in the output are followed; None for root, this one and its owner.
     """
     there = True
     for role, folder in (("inbox", inbox), ("output", output)):
@@ -40,6 +41,7 @@ def look_at_folders(inbox: Path, output: Path, mode: str) -> Iterator[Finding]:
     if there and mode == "move":
         yield _look_at_rename(inbox, output)
     if there:
+        yield from _look_at_links(output, trusted)
         yield _look_at_daemon(inbox)
 
 
@@ -162,6 +164,18 @@ def _no_rename(inbox: Path, output: Path, error: OSError) -> Finding:
     )
 
 
+def _look_at_links(output: Path, trusted: Sequence[int] | None) -> Iterator[Finding]:
+    """Name the links in the output into which nothing is filed, because of who made them."""
+    makers = trusted or (0, os.geteuid(), output.stat().st_uid)
+    with suppress(OSError), os.scandir(output) as entries:
+        for entry in entries:
+            if entry.is_symlink() and entry.is_dir():
+                maker, path = entry.stat(follow_symlinks=False).st_uid, output / entry.name
+                if maker not in makers:
+                    says = f"{printable(path)} is a link that user {maker} made: nothing is filed into it"
+                    yield warning("links", says, f"sudo chown -h root {word(path)}")
+
+
 def _look_at_daemon(inbox: Path) -> Finding:
     """Say whether a daemon holds the inbox, without touching its lock."""
     try:
@@ -193,7 +207,7 @@ def answer(wish: dict[str, Any]) -> list[dict[str, Any]]:
 
         return [finding.facts() for finding in look_at_ledger(Path(os.fsdecode(bytes(wish["ledger"]))))]
     inbox, output = (Path(os.fsdecode(bytes(wish[role]))) for role in ("inbox", "output"))
-    return [finding.facts() for finding in look_at_folders(inbox, output, wish["mode"])]
+    return [finding.facts() for finding in look_at_folders(inbox, output, wish["mode"], wish.get("trusted"))]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,13 +44,15 @@ class Subject:
 
     def looks(self) -> Iterator[Look]:
         """Yield what is to be looked at in processes of their own."""
-        folders = {
+        folders: dict[str, Any] = {
             "what": "folders",
             "inbox": path_in_wish(self.inbox),
             "output": path_in_wish(self.output),
             "mode": self.mode,
         }
         user = self.user()
+        if self.unit and user and self.unit.facts.get("PrivateUsers") == "yes":  # it cannot tell the others apart
+            folders["trusted"] = [0, user[0]]
         # Into a home that is closed to it, the service is led by its sandbox alone.
         outside = None if self.unit and self.unit.facts.get("BindPaths") else user
         yield Look(

@@ -13,7 +13,7 @@ BOOTED = Path("/run/systemd/system")
 _SYSTEMCTL_S = 3.0
 _PROPERTIES = (
     *("LoadState", "ActiveState", "SubState", "NRestarts", "MainPID", "User", "StatusText", "Result", "UnitFileState"),
-    *("ReadWritePaths", "BindPaths", "ProtectSystem", "ProtectHome", "MemoryMax", "CPUQuotaPerSecUSec"),
+    *("ReadWritePaths", "BindPaths", "ProtectSystem", "ProtectHome", "PrivateUsers", "MemoryMax", "CPUQuotaPerSecUSec"),
 )
 MANY_RESTARTS = 3
 

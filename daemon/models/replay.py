@@ -17,6 +17,7 @@ from pathlib import Path
 
 from contract.errors import Reason
 from contract.session import Model
+from contract.silence import silenced
 from daemon.buckets import BUCKETS
 from daemon.classify import classify
 from daemon.clock import Clock
@@ -103,7 +104,7 @@ def replay(found: list[Case], model: Model, thresholds: Mapping[str, float], sta
     some = BUCKETS[-1]
     batches = [found[first : first + some] for first in range(0, len(found), some)]
     shown = track(batches, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    with _guard(state) as guard, ThreadPoolExecutor(usable_cores()) as pool:
+    with _guard(state) as guard, silenced(), ThreadPoolExecutor(usable_cores()) as pool:
         for batch in shown:
             photos = list(pool.map(partial(_read, model=model, guard=guard), batch))
             if model.provider == "cuda":

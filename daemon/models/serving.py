@@ -56,7 +56,7 @@ def rules_for(settings: Settings, model: Model) -> Rules:
 
 def stamp(photo: Photo, serving: Serving) -> None:
     """Note on a photo by which model it is judged; comes before it is decoded for that model's geometry."""
-    photo.model, photo.rules = serving.model, serving.rules
+    photo.model, photo.rules, photo.dated = serving.model, serving.rules, serving.rules.layout.needs_date
 
 
 def by_model(photos: Iterable[Photo]) -> list[tuple[Model, list[Photo]]]:

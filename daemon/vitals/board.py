@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from daemon.anew import starts_anew
+from daemon.blocked import Blocked
 from daemon.clock import Clock
 from daemon.notify import is_supervised
 from daemon.photo import Photo
@@ -19,6 +20,10 @@ from daemon.vitals.tally import Tally
 
 STATES = ("starting", "ready", "paused", "degraded", "stuck", "stopping", "stopped")
 STARTING, READY, PAUSED, DEGRADED, STUCK, STOPPING, STOPPED = STATES
+NAMED = 5
+"""So many of the files that are held open are named."""
+NAMED_PLACES = 20
+"""So many of the places that cannot be used are named."""
 DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -67,7 +72,9 @@ class Board:
         self.tally = Tally(clock.monotonic_s())
         self.waiting: Callable[[], Waiting] = Waiting
         self.paused: Callable[[], str] = str
+        self.blocked: Callable[[], list[Blocked]] = list
         self.troubles: Callable[[], dict[str, str]] = dict
+        self.held_open: Callable[[], dict[Path, float]] = dict
         self.overflows: Callable[[], int] = int
 
     def stage(self, name: str) -> Beats:
@@ -108,7 +115,8 @@ class Board:
             return PAUSED, paused.removeprefix("paused: ")
         if self.phase != READY:
             return self.phase, ""
-        return (DEGRADED, self._why_cpu()) if self._degraded() else (READY, "")
+        reasons = [*([self._why_cpu()] if self._degraded() else []), *_why_blocked(self.blocked())]
+        return (DEGRADED, "; ".join(reasons)) if reasons else (READY, "")
 
     def facts(self) -> dict[str, Any]:
         """Return everything that is known, as JSON can carry it."""
@@ -126,6 +134,8 @@ class Board:
             "provider": self.provider or None,
             "model": self.model or None,
             "waiting": {"photos": waiting.photos, "more": waiting.more, "oldest_s": oldest_s},
+            "held_open": _longest(self.held_open(), now_s),
+            "blocked": _blocked(self.blocked()),
             "filed": self.tally.filed(),
             **self.tally.facts(now_s),
             "notes": [said for topic, said in self.troubles().items() if said and topic not in ("root", "scan")],
@@ -144,6 +154,26 @@ class Board:
 
     def _why_cpu(self) -> str:
         return self.model.get("note") or "it ran on CUDA before, and runs on the CPU now"
+
+
+def _longest(held_open: dict[Path, float], now_s: float) -> dict[str, Any]:
+    """Return how many files are held open for writing, and those that have been for longest."""
+    longest = sorted(held_open.items(), key=lambda one: one[1])[:NAMED]
+    named = [{"path": str(path), "for_s": round(max(0.0, now_s - since_s), 3)} for path, since_s in longest]
+    return {"files": len(held_open), "longest": named}
+
+
+def _why_blocked(blocked: list[Blocked]) -> list[str]:
+    """Say how many photos cannot be filed, and why the first of them."""
+    count = sum(one.photos for one in blocked)
+    more = f", and {len(blocked) - 1:,} more place{'s' * (len(blocked) > 2)}" if len(blocked) > 1 else ""
+    return [f"{count:,} photo{'s' * (count > 1)} cannot be filed now: {blocked[0].reason}{more}"] if count else []
+
+
+def _blocked(blocked: list[Blocked]) -> dict[str, Any]:
+    """Return how many photos wait for places that cannot be used, and the places for which most wait."""
+    most = sorted(blocked, key=lambda one: -one.photos)[:NAMED_PLACES]
+    return {"photos": sum(one.photos for one in blocked), "places": [one._asdict() for one in most]}
 
 
 def _memory_bytes() -> int:

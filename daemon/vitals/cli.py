@@ -28,7 +28,7 @@ def status(ctx: click.Context, inbox: Path | None, as_json: bool) -> None:
       1  one is not running, starting, stopping, paused or stuck, or does not answer; or there is none at work
          (what was run by hand and then ended does not count beside others)
       2  wrong usage
-      3  one is degraded: it files, but on the CPU though an NVIDIA driver is there
+      3  one is degraded: it files, but on the CPU though an NVIDIA driver is there, or some photos cannot be filed
 
     \b
     Examples:

@@ -8,21 +8,26 @@ import json
 import os
 import re
 import sys
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2s
-from typing import Any, Literal, NamedTuple, TextIO
+from math import inf
+from typing import Any, Literal, NamedTuple
 
 from contract.text import printable
 from daemon.photo import Identity
+from daemon.vitals.outlet import Outlet, Text
 
 _QUOTED = re.compile(r'[ "=\\]')
 _NO_KEY = re.compile(r"[^\w.-]")
 Form = Literal["text", "keyvalue", "json"]
+
+END_S = 2.0
+"""How long the end waits for a reader that is not worth more."""
+ERASE = b"\r\x1b[2K"
+"""Makes the line free in which a picture stands."""
 
 
 class Level(IntEnum):
@@ -44,45 +49,84 @@ class Line(NamedTuple):
 
 
 class Log:
-    """Writes lines; its methods may be called from any thread. What cannot be written is no reason to stop filing.
+    """Lines for standard output and standard error; its methods may be called from any thread, and wait for no reader.
 
     Args:
         form: of the lines.
         as_json: whether standard output is for a script, which gets the bare facts of each event as JSON.
+        patience_s: how long a reader of standard output is waited for that has read nothing; 0 for not at all, while
+            photos come.
+        streams: the descriptors of the two.
     """
 
-    def __init__(self, form: Form, *, as_json: bool) -> None:
+    def __init__(
+        self, form: Form, *, as_json: bool, patience_s: float = 0.0, streams: tuple[int, int] = (1, 2)
+    ) -> None:
         self._form = form
         self._as_json = as_json
-        self._lock = threading.Lock()
-        self._muted = False
-        self._journals = {stream: is_journal(stream) for stream in (sys.stdout, sys.stderr)}
+        self._patience_s = patience_s
+        self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        self._journals = [is_journal(stream) for stream in streams]
+        self._erase = b""
+        gaps = [partial(self._gap, shape) for shape in (self._bare if as_json else self._for_out, self._for_err)]
+        out = Outlet(streams[0], gaps[0], patience_s=max(patience_s, END_S))
+        # One outlet for one file, or the order of its lines would be lost. The reader of the other may have stalled.
+        err = out if _same(*streams) else Outlet(streams[1], gaps[1], patience_s=END_S)
+        self._out, self._err = out, err
 
     def out(self, lines: list[Line]) -> None:
-        """Write lines to standard output, in one piece."""
-        shape = self._bare if self._as_json else self._shaped
-        text = "\n".join(shape(line, sys.stdout) for line in lines)
-        with self._lock:
-            if self._muted or not lines:
-                return
-            try:
-                _write(sys.stdout, text)
-            except BrokenPipeError:  # whoever read along has gone; the filing goes on
-                self._muted = True
-                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-            except OSError:
-                return  # a log's disk is full; the next line may find room
+        """Write lines to standard output, one behind the other."""
+        shape = self._bare if self._as_json else self._for_out
+        self._out.put([self._text(line, shape) for line in lines], wait=self._patience_s > 0)
 
     def err(self, line: Line) -> None:
         """Write a line to standard error."""
-        with self._lock, suppress(OSError):  # nobody listens, or a log's disk is full
-            _write(sys.stderr, self._shaped(line, sys.stderr))
+        self._err.put([self._text(line, self._for_err)])
 
-    def _bare(self, line: Line, _: object) -> str:
+    def show(self, picture: str) -> None:
+        """Draw on the terminal that is standard error, below the lines; what comes next is written over it."""
+        self._erase = ERASE
+        self._err.show(self._encoded(picture))
+
+    def clear(self) -> None:
+        """Draw no more."""
+        self._erase = b""
+
+    def flush(self) -> None:
+        """Wait until all is written, but for a stalled reader not long: the process is about to end."""
+        self._out.flush(END_S)
+        self._err.flush(END_S)
+
+    def close(self) -> None:
+        """Write what waits, as long as somebody reads it, and end."""
+        left = self._out.close(inf if self._patience_s else END_S)
+        if self._err is not self._out:
+            if left:
+                self.err(Line(Level.WARNING, "dropped", _missing(left, " of standard output"), lambda: {"lines": left}))
+            self._err.close(END_S)
+
+    def _text(self, line: Line, shape: Callable[[Line], str]) -> Text:
+        erase = self._erase if self._out is self._err or shape == self._for_err else b""
+        return erase + self._encoded(shape(line) + "\n"), line.level < Level.INFO
+
+    def _encoded(self, text: str) -> bytes:
+        """Return the bytes; what the terminal's or log's encoding does not know is escaped: no name ends the daemon."""
+        return text.encode(self._encoding, "backslashreplace")
+
+    def _gap(self, shape: Callable[[Line], str], missing: int) -> bytes:
+        line = Line(Level.WARNING, "dropped", _missing(missing, ""), lambda: {"lines": missing})
+        return self._text(line, shape)[0]
+
+    def _bare(self, line: Line) -> str:
         return json.dumps({"event": line.event, **line.facts()})
 
-    def _shaped(self, line: Line, stream: TextIO) -> str:
-        prefix = f"<{line.level:d}>" if self._journals.get(stream) else ""
+    def _for_out(self, line: Line) -> str:
+        return self._shaped(line, f"<{line.level:d}>" if self._journals[0] else "")
+
+    def _for_err(self, line: Line) -> str:
+        return self._shaped(line, f"<{line.level:d}>" if self._journals[1] else "")
+
+    def _shaped(self, line: Line, prefix: str) -> str:
         if self._form == "text":
             return "\n".join(prefix + printable(part) for part in line.sentence.split("\n"))
         facts = {
@@ -92,6 +136,16 @@ class Log:
             **(line.facts() or {"message": line.sentence}),
         }
         return prefix + (json.dumps(facts) if self._form == "json" else keyvalue(facts))
+
+
+def _missing(lines: int, where: str) -> str:
+    are = "line is" if lines == 1 else "lines are"
+    return f"{lines:,} {are} missing{where}, because nobody read on; `phototriage history` tells of every photo"
+
+
+def _same(one: int, other: int) -> bool:
+    first, second = os.fstat(one), os.fstat(other)
+    return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
 
 
 def photo_id(identity: Identity) -> str:
@@ -122,16 +176,7 @@ def _value(value: object) -> str:
     return text if not _QUOTED.search(text) else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def is_journal(stream: TextIO) -> bool:
-    """Tell whether a stream goes to systemd's journal."""
-    with suppress(OSError, ValueError):  # a stream without a file behind it
-        status = os.fstat(stream.fileno())
-        return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
-    return False
-
-
-def _write(stream: TextIO, text: str) -> None:
-    """Write a line; what the terminal's or log's own encoding does not know is escaped: no name ends the daemon."""
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    stream.flush()
+def is_journal(stream: int) -> bool:
+    """Tell whether a descriptor goes to systemd's journal."""
+    status = os.fstat(stream)
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

@@ -65,6 +65,7 @@ class _Facts:
         for name, words, value in (
             ("waiting_photos", "Photos in the inbox that are known of and not filed yet.", waiting["photos"]),
             ("oldest_waiting_seconds", "Time since the oldest of them was noticed.", waiting["oldest_s"]),
+            ("blocked_photos", "Photos that wait for a place that cannot be used.", facts["blocked"]["photos"]),
             ("photos_per_second", "Photos moved into the output, over the last minute.", facts["rates"]["60s"]),
             ("last_filed_timestamp_seconds", "When a photo was filed last.", facts["last_filed_at_s"]),
             ("start_time_seconds", "When the process began.", facts["began_at_s"]),

@@ -22,6 +22,9 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "state", _state(facts)
     yield "filed", _filed(facts)
     yield "waiting", _waiting(facts)
+    yield "held open", _held_open(facts.get("held_open"))
+    for one in facts.get("blocked", {}).get("places", ()):
+        yield "blocked", f"{one['photos']:,} for {one['place']}: {one['reason']}"
     yield "speed", _speed(facts)
     yield "failed", _sum(facts["outcomes"].get("failed", 0), facts.get("failures", {}))
     for outcome, name in (("review", "for review"), ("duplicate", "duplicates"), ("left", "left alone")):
@@ -56,6 +59,14 @@ def _waiting(facts: Mapping[str, Any]) -> str:
         return waiting_words(facts["waiting"]).replace(" waiting", "")
     files = facts.get("in_inbox")
     return "" if files is None else f"{files:,} file{'s' * (files != 1)} in the inbox"
+
+
+def _held_open(held: Mapping[str, Any] | None) -> str:
+    if not held or not held["files"]:
+        return ""
+    named = ", ".join(f"{one['path']} for {lasting(one['for_s'])}" for one in held["longest"])
+    more = f" and {held['files'] - len(held['longest']):,} more" if held["files"] > len(held["longest"]) else ""
+    return f"by programs that write, and left alone until they close it: {named}{more}"
 
 
 def _sum(count: int, parts: Mapping[str, int], whence: str = "") -> str:

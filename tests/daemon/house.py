@@ -8,9 +8,11 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 import phototriage
+from daemon.adopt import adopt
 from daemon.intent import Intent
 from daemon.photo import Mode, Outcome
-from daemon.roots import adopt_roots, state_folder
+from daemon.roots import state_folder
+from daemon.statx import times_of
 from tests.daemon.support import digest, identity_of, opened_ledger, plain, roots, write
 
 FOLDERS = {Outcome.REVIEW: "_review", Outcome.FAILED: "_failed"}
@@ -37,7 +39,8 @@ class House:
         self.output = output or inside
         self.path = state_folder(self.inbox) / "ledger.sqlite"
         with opened_ledger(self.path) as ledger:
-            adopt_roots(ledger, self.inbox, self.output)
+            adopt(ledger, "inbox", self.inbox)
+            adopt(ledger, "output", self.output)
 
     def file(
         self, name: str, at_s: float = 1.0, label: str = "sea", outcome: Outcome = Outcome.FILED, **more: object
@@ -59,7 +62,7 @@ class House:
             "source": source, "destination": target, "identity": identity_of(original), "becomes": outcome,
             "sha256": digest(target.read_bytes()), "label": label, "probability": 0.75,
             "top": {"sea": 0.75, "street": 0.25}, "model": "m" * 64, "provider": "cpu", "times_ms": {"read": 1.5},
-            "held": None if mode is Mode.MOVE else source,
+            "held": None if mode is Mode.MOVE else source, "times": times_of(original),
         }  # fmt: skip
         with opened_ledger(self.path) as ledger:
             (row,) = ledger.intend([Intent(**(fields | more))], at_s)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
 from hashlib import sha256
@@ -213,12 +213,18 @@ def run(
 class Daemon:
     """`phototriage watch --json` (or `sort`) as a process; its lines are read as they come."""
 
-    def __init__(self, *arguments: str | Path, env: Mapping[str, str] | None = None, verb: str = "watch") -> None:
+    def __init__(
+        self,
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        verb: str = "watch",
+        prefix: Sequence[str] = (),
+    ) -> None:
         self.events: list[dict[str, Any]] = []
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.errors: list[str] = []
         self.process = subprocess.Popen(
-            command(verb, "--json", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [*prefix, *command(verb, "--json", *arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=environment(**(env or {})),
         )  # fmt: skip
         readers = ((self.process.stdout, self._lines.put), (self.process.stderr, self.errors.append))
@@ -280,8 +286,10 @@ def _pump(stream: Any, put: Callable[[str], object]) -> None:
 
 
 @contextmanager
-def daemon(*arguments: str | Path, env: Mapping[str, str] | None = None, verb: str = "watch") -> Iterator[Daemon]:
-    process = Daemon(*arguments, env=env, verb=verb)
+def daemon(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, verb: str = "watch", prefix: Sequence[str] = ()
+) -> Iterator[Daemon]:
+    process = Daemon(*arguments, env=env, verb=verb, prefix=prefix)
     try:
         yield process
     finally:

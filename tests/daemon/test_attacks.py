@@ -3,6 +3,7 @@
 import ctypes
 import os
 import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -13,12 +14,13 @@ import pytest
 
 from contract.errors import PhotoError, Reason
 from daemon import filing, recovery
-from daemon.beneath import is_folder
+from daemon.beneath import UNKNOWN_MAKER, is_folder
 from daemon.decode import decode
 from daemon.filing import SourceChangedError
 from daemon.modes import place
 from daemon.photo import Mode, Outcome, Photo
 from daemon.scan import MARKER, look_at
+from daemon.users import may_be_anybodys
 from daemon.why import write_why
 from tests.daemon.house import House, ask
 from tests.daemon.support import (
@@ -31,14 +33,17 @@ from tests.daemon.support import (
     intent,
     model,
     model_file,
+    opened_filer,
     opened_guard,
     plain,
+    roots,
     run,
+    scored,
     unique,
     write,
 )
 
-AT_FDCWD, RENAME_EXCHANGE = -100, 2
+AT_FDCWD, RENAME_EXCHANGE, CLONE_NEWUSER = -100, 2, 0x10000000
 
 
 @pytest.fixture
@@ -111,6 +116,7 @@ def after_a_crash(
     target = folder / "out" / "a.jpg"
     target.parent.mkdir()
     shutil.copy2(source, target)
+    filing.temporary_beside(target, source, identity_of(source)).hardlink_to(target)
 
     def sync_file(path: str | Path) -> None:
         filing.sync_file(path)
@@ -200,6 +206,100 @@ def test_a_class_folder_that_is_a_strangers_link_is_not_filed_into(tmp_path: Pat
     assert (inbox / "a.jpg").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put there what is somebody else's")
+def test_nothing_is_filed_through_a_strangers_link_on_the_way_to_a_folder(tmp_path: Path) -> None:
+    """The folder itself is there, behind the link: a look at it alone would find nothing wrong."""
+    inbox, output, outside = tmp_path / "in", tmp_path / "out", tmp_path / "outside"
+    for folder in (inbox / "sub", output, outside / "sub"):
+        folder.mkdir(parents=True)
+    (output / "red").symlink_to(outside)
+    os.lchown(output / "red", 12345, 12345)
+    write(inbox / "sub" / "a.jpg", plain("red"), mtime_s=1.0)
+    words = ("sort", "--recursive", "--inbox", inbox, "--output", output, "--model", model_file(tmp_path))
+    done = run(*words)
+    assert done.returncode == 1
+    assert f"{output / 'red'} cannot be used (it is a link that user 12345 put there)" in done.stderr  # at the start
+    assert not list((outside / "sub").iterdir())
+    assert (inbox / "sub" / "a.jpg").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put there what is somebody else's")
+def test_a_companion_that_comes_late_follows_its_photo_through_no_strangers_link(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    photo, sidecar = write(inbox / "a.jpg", plain("red")), inbox / "a.xmp"
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([scored(photo)])
+        assert (output / "red" / "a.jpg").exists()
+        (output / "red").rename(tmp_path / "outside")
+        (output / "red").symlink_to(tmp_path / "outside")
+        os.lchown(output / "red", 12345, 12345)
+        part = Photo(write(sidecar, b"sidecar"), identity_of(sidecar), 0.0, fault=PhotoError(Reason.FOREIGN, ""))
+        filer.file([part])
+    assert sidecar.exists()
+    assert not (tmp_path / "outside" / "a.xmp").exists()
+
+
+def seen_in_a_namespace(mapped: str, question: Callable[[], object]) -> str:
+    """Ask a question in a child whose user namespace knows only some users; returns the answer, or the error."""
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        answer = "no namespace"
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER) == 0:
+            theirs.send(b"ready")
+            theirs.recv(1)
+            try:
+                answer = str(question())
+            except OSError as error:
+                answer = str(error.strerror)
+        theirs.send(answer.encode())
+        os._exit(0)
+    try:
+        if ours.recv(100) == b"ready":
+            Path(f"/proc/{child}/uid_map").write_text(mapped)
+            ours.send(b"x")
+            return ours.recv(1000).decode()
+        pytest.skip("no user namespace can be had here")
+    finally:
+        ours.close()
+        theirs.close()
+        os.waitpid(child, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put there what is somebody else's")
+def test_where_all_strangers_look_alike_a_link_is_followed_only_if_its_maker_is_known(tmp_path: Path) -> None:
+    """As PrivateUsers=yes of the unit has it: the owner of the output and a stranger are both shown as 65534."""
+    output, outside = tmp_path / "out", tmp_path / "outside"
+    for folder in (output, outside):
+        folder.mkdir()
+    os.chown(output, 12345, 12345)
+    link = output / "red"
+    link.symlink_to(outside)
+    answers = {}
+    for owner in (0, 4000, 12345, 12346, 65534):
+        os.lchown(link, owner, owner)
+        answers[owner] = seen_in_a_namespace("0 0 1\n4000 4000 1\n", lambda: is_folder(link, output))
+    assert answers.pop(0) == "True"
+    assert answers.pop(4000) == "it is a link that user 4000 put there"
+    assert set(answers.values()) == {UNKNOWN_MAKER}
+
+
+def test_the_number_for_unknown_users_proves_nothing_unless_all_are_known(tmp_path: Path) -> None:
+    def proc(name: str, uid_map: str | None, overflow: str | None = "65534\n") -> Path:
+        for path, text in (("self/uid_map", uid_map), ("sys/kernel/overflowuid", overflow)):
+            (tmp_path / name / path).parent.mkdir(parents=True)
+            if text is not None:
+                (tmp_path / name / path).write_text(text)
+        return tmp_path / name
+
+    assert not may_be_anybodys(65534, proc("host", "         0          0 4294967295\n"))
+    assert may_be_anybodys(65534, proc("unit", "0 0 1\n4000 4000 1\n"))
+    assert may_be_anybodys(65534, proc("container", "0 100000 65536\n"))  # 65534 is mapped, and stands for all others
+    assert not may_be_anybodys(4000, proc("own", "0 0 1\n4000 4000 1\n"))
+    assert may_be_anybodys(60000, proc("other number", "0 0 1\n", "60000\n"))
+    assert may_be_anybodys(65534, proc("hidden", None, None))
+
+
 @pytest.mark.parametrize("trap", ["pipe", "link", "flood"])
 def test_a_marker_that_is_a_trap_ends_the_start_with_a_sentence(tmp_path: Path, trap: str) -> None:
     inbox, marker = tmp_path / "in", tmp_path / "in" / MARKER
@@ -269,11 +369,13 @@ def test_no_command_lets_a_terminal_command_in_a_name_through(tmp_path: Path) ->
         ("history", "--all"), ("history", "--all", "--json"), ("history", "--all", "--csv"), ("explain", first),
         ("explain", first, "--json"), ("explain", inbox / "none\x1b[1m.jpg"), ("retry", "--dry-run"), ("retry",),
         ("undo", "--last", "2", "--dry-run"), ("undo", "--last", "3"), ("undo", "--last", "1", "--json"), ("status",),
-        ("sort", "--json", *words), ("doctor", *folders), ("sort", "--inbox", "none\x1b[1m", "--output", output),
+        ("doctor", *folders), ("sort", "--inbox", "none\x1b[1m", "--output", output),
         ("watch", "--config", "c\x1b[1m.toml"), ("inspect", "m\x1b[1m.onnx"), ("status", "--inbox", "none\x1b[1m"),
     ]  # fmt: skip
-    texts = [done.stdout + done.stderr for done in said] + [ask(*question).output for question in questions]
-    for text, question in zip(texts, ("dry run", "sort", *questions), strict=True):
+    answers = [ask(*question).output for question in questions]
+    said.append(run("sort", "--json", *words))  # of what was taken back
+    texts = [done.stdout + done.stderr for done in said] + answers
+    for text, question in zip(texts, ("dry run", "sort", "sort --json", *questions), strict=True):
         assert is_harmless(text), question
         assert text, question
     notes = list((output / "_failed").glob("*.why.txt"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon import filer as filer_module
+from daemon import placing as placing_module
 from daemon.companions import (
     COMPANION_EXTENSIONS,
     LATE_S,
@@ -21,10 +21,11 @@ from daemon.companions import (
     is_companion,
     photo_is_coming,
 )
-from daemon.filer import Filer
+from daemon.filing import Placed
 from daemon.intent import Intent
 from daemon.modes import place
 from daemon.photo import Mode, Outcome, Photo
+from daemon.placing import Placer
 from tests.daemon.support import (
     HandClock,
     command,
@@ -197,18 +198,19 @@ def test_a_companion_that_was_seen_before_is_not_forgotten_when_its_photo_or_its
 ) -> None:
     inbox, output = roots(tmp_path)
 
-    def place_others(mode: Mode, source: Path, *rest: Any) -> None:
+    def place_others(mode: Mode, source: Path, *rest: Any) -> Placed:
         if source.name == failing:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        place(mode, source, *rest)
+        return place(mode, source, *rest)
 
-    photo = scored(write(inbox / "a.jpg", plain("red")))
-    with opened_filer(output, tmp_path / "l") as filer:
+    photo, clock = scored(write(inbox / "a.jpg", plain("red"))), HandClock()
+    with opened_filer(output, tmp_path / "l", clock) as filer:
         filer.file([part(inbox / "a.xmp")])
         with monkeypatch.context() as broken:
-            broken.setattr(filer_module, "place", place_others)
+            broken.setattr(placing_module, "place", place_others)
             filer.file([photo])
         assert (inbox / "a.xmp").exists()
+        clock.turn(1.0)
         filer.file([photo] if failing == "a.jpg" else [])
     assert names(output / "red") == ["a.jpg", "a.xmp"]
     assert names(inbox) == []
@@ -229,15 +231,15 @@ def test_a_companion_whose_own_move_fails_follows_with_the_next_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox, output = roots(tmp_path)
-    real = Filer._place
+    real = Placer._place
 
-    def meddled(self: Filer, photo: Photo, row: int, intent: Intent) -> None:
+    def meddled(self: Placer, photo: Photo, row: int, intent: Intent) -> None:
         """Take the name of the companion at the last moment."""
         if photo.follows is not None and photo.follows_row is None:
             write(output / "red" / "a.xmp", b"theirs")
         real(self, photo, row, intent)
 
-    monkeypatch.setattr(Filer, "_place", meddled)
+    monkeypatch.setattr(Placer, "_place", meddled)
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file([part(inbox / "a.xmp"), scored(write(inbox / "a.jpg", plain("red")))])
     assert tree(output / "red") == {"a.jpg": plain("red"), "a.xmp": b"theirs", "a-1.xmp": b"sidecar"}
@@ -325,3 +327,26 @@ def test_a_daemon_files_a_sidecar_that_comes_after_its_photo(tmp_path: Path) -> 
         assert one.stop() == 0
     assert json.loads(json.dumps(event))["destination"] == str(output / "red" / "a.jpg.xmp")
     assert names(output) == ["red/a.jpg", "red/a.jpg.xmp"]
+
+
+def test_a_companion_that_can_never_follow_is_tried_ever_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox, output = roots(tmp_path)
+    clock, tries = HandClock(), list[float]()
+
+    def refused(mode: Mode, source: Path, *rest: Any) -> Any:
+        if source.suffix == ".xmp":
+            tries.append(clock.now_s - 1_000.0)
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return place(mode, source, *rest)
+
+    monkeypatch.setattr("daemon.placing.place", refused)
+    with opened_filer(output, tmp_path / "l", clock) as filer:
+        filer.file([scored(write(inbox / "a.jpg", plain("red")))])
+        late = part(inbox / "a.xmp")
+        for second in range(60):
+            clock.now_s = 1_000.0 + second
+            filer.file([late] if second == 0 else [])
+    assert tries == [0.0, 1.0, 3.0, 7.0, 15.0, 30.0]
+    assert (inbox / "a.xmp").exists()

@@ -21,7 +21,7 @@ from PIL import Image
 from contract.errors import Reason
 from contract.geometry import Geometry
 from daemon.crew.crew import Crew, crew_for
-from daemon.decode import decode
+from daemon.decode import decode, is_for_alone
 from daemon.guard import Guard
 from daemon.photo import Photo
 from tests.colour_model import LABELS
@@ -75,7 +75,7 @@ def here(folder: Path, **options: Any) -> Iterator[Here]:
     said: list[str] = []
     before = descriptors()
     with opened_guard(folder / ".decoding") as guard:
-        with closing(Crew(guard.notes, **{"eager": True, "say": said.append, **options})) as crew:
+        with closing(Crew(guard.notes, guard.budget, **{"eager": True, "say": said.append, **options})) as crew:
             yield Here(crew, guard, said)
         assert children(os.getpid()) == []
     assert descriptors() == before
@@ -134,8 +134,8 @@ def test_what_is_too_large_for_beside_others_and_what_is_suspected_goes_the_way_
     large = write(tmp_path / "a.png", encoded(Image.new("RGB", (5000, 5000), "red"), "PNG"))
     with here(tmp_path) as one:
         photo = one.seen(large)
-        assert not one.child(photo)
-        assert photo.fault is None
+        assert one.child(photo)
+        assert is_for_alone(photo)
         assert one.thread(photo).pixels is not None
         one.guard.notes.begin(large, here=False)
         one.guard.notes.end(large, cleared=False, died=True)
@@ -235,7 +235,7 @@ def test_children_are_for_many_cores_or_on_request(
 ) -> None:
     monkeypatch.setattr("daemon.crew.crew.usable_cores", lambda: cores)
     with opened_guard(tmp_path / "decoding") as guard:
-        assert (crew_for(decode_in, readers, guard.notes, print) is not None) == has_crew
+        assert (crew_for(decode_in, readers, guard, print) is not None) == has_crew
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def test_thresholds_follow_the_policy(policy: str | float, thresholds: list[floa
 
 
 FAILED_WHEN_OLD = (Reason.EMPTY, Reason.NOT_A_PHOTO, Reason.TRUNCATED, Reason.CORRUPT, Reason.TOO_LARGE)
+STAYS = (Reason.FOREIGN, Reason.UNSUPPORTED, Reason.FILE_TOO_LARGE)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +47,10 @@ FAILED_WHEN_OLD = (Reason.EMPTY, Reason.NOT_A_PHOTO, Reason.TRUNCATED, Reason.CO
         *((reason, -3600.0, Outcome.AGAIN) for reason in FAILED_WHEN_OLD),
         *((reason, 59.9, Outcome.AGAIN) for reason in FAILED_WHEN_OLD),
         *((reason, 60.0, Outcome.FAILED) for reason in FAILED_WHEN_OLD),
-        *((Reason.FOREIGN, age_s, Outcome.LEFT) for age_s in (0.0, 1e9)),
-        *((Reason.UNSUPPORTED, age_s, Outcome.LEFT) for age_s in (0.0, 1e9)),
+        *((reason, age_s, Outcome.LEFT) for reason in STAYS for age_s in (0.0, 1e9)),
         *((Reason.UNREADABLE, age_s, Outcome.AGAIN) for age_s in (0.0, 1e9)),
         *((Reason.CHANGED, age_s, Outcome.GONE) for age_s in (0.0, 1e9)),
+        *((Reason.UNJUDGED, age_s, Outcome.FAILED) for age_s in (0.0, 1e9)),
     ],
 )
 def test_each_fault_has_its_place_at_each_age(reason: Reason, unchanged_s: float, outcome: Outcome) -> None:
@@ -60,4 +61,4 @@ def test_each_fault_has_its_place_at_each_age(reason: Reason, unchanged_s: float
 
 
 def test_every_reason_has_a_case_above() -> None:
-    assert {*FAILED_WHEN_OLD, Reason.FOREIGN, Reason.UNSUPPORTED, Reason.UNREADABLE, Reason.CHANGED} == set(Reason)
+    assert {*FAILED_WHEN_OLD, *STAYS, Reason.UNREADABLE, Reason.CHANGED, Reason.UNJUDGED} == set(Reason)

@@ -10,8 +10,9 @@ from PIL import Image
 
 from contract.errors import Reason
 from contract.geometry import Geometry, to_input
+from daemon.contents import MAX_FILE_BYTES
 from daemon.decide import decide_fault
-from daemon.decode import MAX_FILE_BYTES, decode
+from daemon.decode import decode
 from daemon.photo import Outcome, Photo
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import digest, encoded, identity_of, opened_guard, plain, write
@@ -118,7 +119,7 @@ def test_each_bad_file_has_its_reason(tmp_path: Path, name: str, data: bytes, wh
     assert reason(decoded(write(tmp_path / name, data))) is why
 
 
-@pytest.mark.parametrize(("name", "why"), [("film.mov", Reason.FOREIGN), ("film.jpg", Reason.TOO_LARGE)])
+@pytest.mark.parametrize(("name", "why"), [("film.mov", Reason.FOREIGN), ("film.jpg", Reason.FILE_TOO_LARGE)])
 def test_of_ten_gigabytes_only_the_beginning_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: Reason
 ) -> None:
@@ -133,9 +134,9 @@ def test_of_ten_gigabytes_only_the_beginning_is_read(
 
 def test_the_largest_file_that_is_read_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_FILE_BYTES == 512 << 20
-    monkeypatch.setattr("daemon.decode.MAX_FILE_BYTES", len(PHOTO))
+    monkeypatch.setattr("daemon.contents.MAX_FILE_BYTES", len(PHOTO))
     assert decoded(write(tmp_path / "a.jpg", PHOTO)).sha256 == digest(PHOTO)
-    assert reason(decoded(write(tmp_path / "b.jpg", PHOTO + b"x"))) is Reason.TOO_LARGE
+    assert reason(decoded(write(tmp_path / "b.jpg", PHOTO + b"x"))) is Reason.FILE_TOO_LARGE
 
 
 def test_a_photo_larger_than_one_read_has_the_hash_of_all_its_bytes(tmp_path: Path) -> None:

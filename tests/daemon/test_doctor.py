@@ -15,6 +15,7 @@ from daemon.doctor.finding import Finding, Level
 from daemon.doctor.gpu import LIBRARIES, look_at_gpu
 from daemon.doctor.machine import inotify_in_use, look_at_machine
 from daemon.doctor.packages import look_at_packages, look_at_python
+from daemon.doctor.probe import look_at_folders
 from daemon.doctor.unit import Unit, look_at_sandbox, look_at_unit
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import House, ask
@@ -74,6 +75,24 @@ def test_folders_on_two_file_systems_are_a_warning(tmp_path: Path, elsewhere: Pa
     found = told("--inbox", tmp_path / "in", "--output", elsewhere, "--model", model_file(tmp_path))
     assert levels(found, "rename") == ["warning"]
     assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put there what is somebody else's")
+def test_links_in_the_output_into_which_nothing_is_filed_are_named(tmp_path: Path) -> None:
+    """Under PrivateUsers=yes the service cannot tell who made a link unless root or its own user did."""
+    inbox, output = tmp_path / "in", tmp_path / "out"
+    for folder in (inbox, output, tmp_path / "elsewhere"):
+        folder.mkdir()
+    os.chown(output, 12345, 12345)
+    for name, owner in (("root's", 0), ("owner's", 12345), ("stranger's", 12346)):
+        (output / name).symlink_to(tmp_path / "elsewhere")
+        os.lchown(output / name, owner, owner)
+    for trusted, refused in ((None, {"stranger's"}), ([0, 4000], {"owner's", "stranger's"})):
+        found = [one for one in look_at_folders(inbox, output, "move", trusted) if one.about == "links"]
+        assert {
+            name for name in ("root's", "owner's", "stranger's") if any(name in one.says for one in found)
+        } == refused
+        assert all(one.level == "warning" and "chown -h root" in one.cure for one in found)
 
 
 def test_folders_that_are_missing_or_shut_are_faults(tmp_path: Path, stranger: Stranger) -> None:
@@ -250,7 +269,7 @@ def test_two_mounts_of_one_file_system_are_noticed_with_the_cure(tmp_path: Path)
 
 
 def version(*names: str) -> "dict[str, str]":
-    needed = ("click", "numpy", "pillow", "rich", "watchdog", "pillow-heif")
+    needed = ("click", "numpy", "pillow", "rich", "pillow-heif")
     return dict.fromkeys((*needed, *names), "9.9")
 
 

@@ -2,8 +2,9 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 
@@ -21,10 +22,28 @@ def everything(*folders: Path) -> list[tuple[str, int, int, bytes]]:
     ]
 
 
-def sort(*words: str | Path, code: int = 0) -> dict[str, tuple[str, str | None]]:
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def sort(capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Sort in this process; the report writes to descriptors of its own."""
+
+    def run(*words: str | Path) -> Said:
+        capfd.readouterr()
+        return Said(ask("sort", *words).exit_code, *capfd.readouterr())
+
+    return run
+
+
+def rows(said: Said) -> dict[str, tuple[str, str | None]]:
     """Return outcome and destination by the photo's path."""
-    rows: list[dict[str, Any]] = told("sort", *words, code=code)
-    return {row["path"]: (row["outcome"], row["destination"]) for row in rows if row["event"] == "photo"}
+    assert said.code == 0, said
+    events = map(json.loads, said.out.splitlines())
+    return {row["path"]: (row["outcome"], row["destination"]) for row in events if row["event"] == "photo"}
 
 
 @pytest.fixture
@@ -42,13 +61,15 @@ def words(tmp_path: Path) -> list[str | Path]:
     return ["--inbox", inbox, "--output", tmp_path / "out", "--model", model_file(tmp_path), *options]
 
 
-def test_a_dry_run_says_what_the_real_run_does_and_touches_nothing(words: list[str | Path], tmp_path: Path) -> None:
+def test_a_dry_run_says_what_the_real_run_does_and_touches_nothing(
+    words: list[str | Path], tmp_path: Path, sort: Callable[..., Said]
+) -> None:
     before = everything(tmp_path)
-    said = sort(*words, "--dry-run")
+    said = rows(sort(*words, "--json", "--dry-run"))
     assert everything(tmp_path) == before
     assert not list(Path(os.environ["XDG_STATE_HOME"]).glob("*"))
     # A sidecar that comes before its photo is said to stay, and goes with it all the same.
-    done = {path: row for path, row in sort(*words).items() if row[0] != "left" or Path(path).exists()}
+    done = {path: row for path, row in rows(sort(*words, "--json")).items() if row[0] != "left" or Path(path).exists()}
     assert {path for path, (outcome, _) in said.items() if outcome == "left"} == {str(tmp_path / "in" / "notes.txt")}
     by_outcome = [sorted(outcome for outcome, _ in run.values()) for run in (said, done)]
     assert by_outcome[0] == by_outcome[1] == ["duplicate", "failed", "filed", "filed", "filed", "left"]
@@ -58,7 +79,9 @@ def test_a_dry_run_says_what_the_real_run_does_and_touches_nothing(words: list[s
     assert str(tmp_path / "out" / "red" / "a-1.jpg") in places[0]
 
 
-def test_a_dry_run_beside_a_ledger_knows_what_was_dealt_with_and_leaves_it_as_it_is(tmp_path: Path) -> None:
+def test_a_dry_run_beside_a_ledger_knows_what_was_dealt_with_and_leaves_it_as_it_is(
+    tmp_path: Path, sort: Callable[..., Said]
+) -> None:
     house = House(tmp_path / "house")
     house.file("copied.jpg", mode=Mode.COPY)
     house.file("gone back.jpg", outcome=Outcome.FILED)
@@ -66,21 +89,22 @@ def test_a_dry_run_beside_a_ledger_knows_what_was_dealt_with_and_leaves_it_as_it
     write(house.inbox / "new.jpg", plain("red"))
     folders = (house.inbox, house.output, house.path.parent)
     before = everything(*folders)
-    said = sort("--inbox", house.inbox, "--output", house.output, "--model", model_file(tmp_path), "--dry-run")
-    assert list(said) == [str(house.inbox / "new.jpg")]
+    words = ("--inbox", house.inbox, "--output", house.output, "--model", model_file(tmp_path), "--dry-run")
+    assert list(rows(sort(*words, "--json"))) == [str(house.inbox / "new.jpg")]
     assert everything(*folders) == before
-    result = ask("sort", "--inbox", house.inbox, "--output", house.output, "--model", model_file(tmp_path), "--dry-run")
-    assert "nothing was touched: red 1\n" in result.stderr  # and no zeros
+    assert "nothing was touched: red 1\n" in sort(*words).err  # and no zeros
 
 
-def test_a_dry_run_says_which_folders_it_did_not_look_into(tmp_path: Path) -> None:
+def test_a_dry_run_says_which_folders_it_did_not_look_into(tmp_path: Path, sort: Callable[..., Said]) -> None:
     (tmp_path / "in" / "holiday").mkdir(parents=True)
     where = ("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path), "--dry-run")
-    assert FOLDERS_STAY in ask("sort", *where).stderr
-    assert FOLDERS_STAY not in ask("sort", *where, "--recursive").stderr
+    assert FOLDERS_STAY in sort(*where).err
+    assert FOLDERS_STAY not in sort(*where, "--recursive").err
 
 
-def test_a_dry_run_says_which_folders_it_could_not_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_says_which_folders_it_could_not_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sort: Callable[..., Said]
+) -> None:
     closed = tmp_path / "in" / "closed"
     closed.mkdir(parents=True)
     real = os.scandir
@@ -92,19 +116,19 @@ def test_a_dry_run_says_which_folders_it_could_not_list(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(os, "scandir", scandir)
     where = ("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path))
-    said = ask("sort", *where, "--dry-run", "--recursive").stderr
+    said = sort(*where, "--dry-run", "--recursive").err
     assert f"left out, for they cannot be read: {closed} (Permission denied)" in said
 
 
-def test_the_sum_says_that_nothing_was_touched(words: list[str | Path]) -> None:
-    result = ask("sort", *words, "--dry-run")
-    assert result.exit_code == 0
+def test_the_sum_says_that_nothing_was_touched(words: list[str | Path], sort: Callable[..., Said]) -> None:
+    code, out, err = sort(*words, "--dry-run")
+    assert code == 0
     assert (
         "dry run, nothing was touched: green 1, red 2, _duplicates 1, _failed 1, companion files 1, left in the inbox 1"
-        in result.stderr
+        in err
     )
-    assert "a.jpg -> red 1.00" in result.output
-    (line,) = [line for line in ask("sort", *words, "--dry-run", "--json").stdout.splitlines() if '"summary"' in line]
+    assert "a.jpg -> red 1.00" in out
+    (line,) = [line for line in sort(*words, "--dry-run", "--json").out.splitlines() if '"summary"' in line]
     assert json.loads(line)["dry_run"] is True
 
 

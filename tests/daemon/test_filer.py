@@ -1,17 +1,23 @@
 """A batch is judged, moved and recorded; whatever is in the way of one photo, the others go on and nothing is lost."""
 
+import errno
+import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon.filer import OUTPUT_AWAY, Filer, Rules
+from daemon import filing, why
+from daemon.filer import Filer, Rules
 from daemon.intent import Intent
 from daemon.ledger import Ledger
+from daemon.marker import OUTPUT_AWAY
 from daemon.photo import Outcome, Photo
+from daemon.placing import Placer
 from daemon.scan import MARKER
 from tests.colour_model import LABELS
 from tests.daemon.support import (
@@ -189,14 +195,14 @@ def test_what_its_owner_takes_away_at_once_does_not_hold_up_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     inbox, output = roots(tmp_path)
-    real = Filer._place
+    real = Placer._place
 
-    def taken_away(self: Filer, photo: Photo, row: int, intent: Intent) -> None:
+    def taken_away(self: Placer, photo: Photo, row: int, intent: Intent) -> None:
         real(self, photo, row, intent)
         if photo.path.name == "0.jpg":
             shutil.rmtree(output / "red") if gone == "class folder" else (output / "red" / "0.jpg").unlink()
 
-    monkeypatch.setattr(Filer, "_place", taken_away)
+    monkeypatch.setattr(Placer, "_place", taken_away)
     photos = [scored(write(inbox / f"{number}.jpg", plain("red"))) for number in range(3)]
     with opened_filer(output, tmp_path / "l") as filer:
         for photo in photos:
@@ -263,3 +269,57 @@ def test_the_five_most_probable_classes_are_recorded(tmp_path: Path) -> None:
         Filer(output, ledger, many, HandClock()).file([photo])  # type: ignore[arg-type]
         (top,) = ledger._connection.execute("SELECT top FROM photos").fetchone()
     assert top == '{"b": 0.3, "d": 0.25, "e": 0.2, "a": 0.1, "f": 0.06}'
+
+
+def always(code: int, calls: list[Path]) -> Callable[..., None]:
+    def fails(source: Path, target: Path) -> None:
+        calls.append(target)
+        raise OSError(code, os.strerror(code))
+
+    return fails
+
+
+@pytest.mark.parametrize(
+    ("code", "tried"),
+    [
+        (errno.EEXIST, ["a é.jpg", *(f"a é-{number}.jpg" for number in range(1, 5))]),
+        (errno.EINVAL, ["a é.jpg", "a é.jpg", "a _.jpg"]),
+        (errno.EIO, ["a é.jpg"]),
+    ],
+)
+def test_a_name_that_is_refused_whatever_it_is_lets_its_photo_wait_after_a_few_tries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, tried: list[str]
+) -> None:
+    """Some servers call a name taken of which a look says that it is free, and do so for ever."""
+    inbox, output = roots(tmp_path)
+    photo, calls = scored(write(inbox / "a é.jpg", plain("red"))), list[Path]()
+    with opened_filer(output, tmp_path / "l") as filer:
+        with monkeypatch.context() as refusing:
+            refusing.setattr(filing, "rename_noreplace", always(code, calls))
+            filer.file([photo])
+        assert [path.name for path in calls] == tried
+        assert (photo.outcome, photo.destination) == (Outcome.AGAIN, None)
+        assert "it cannot be moved to" in photo.reason
+        assert tree(inbox) == {"a é.jpg": plain("red")}
+        filer.file([scored(inbox / "a é.jpg")])
+    assert tree(output) == {"red/a é.jpg": plain("red")}
+    assert states(tmp_path / "l") == [("a é.jpg", "filed")]
+
+
+def test_what_cannot_be_put_back_under_any_name_and_a_note_without_a_name_end_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox, output = roots(tmp_path)
+    calls: list[Path] = []
+    monkeypatch.setattr(why, "rename_noreplace", always(errno.EEXIST, calls))
+    photo = faulty(write(inbox / "a.jpg", b"x"), Reason.CORRUPT)
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([photo])
+    assert photo.outcome is Outcome.FAILED
+    assert photo.reason.endswith("(and no note could be written: File exists)")
+    assert [path.name for path in calls] == ["a.jpg.why.txt", *(f"a.jpg.why-{number}.txt" for number in range(1, 5))]
+    assert tree(output) == {"_failed/a.jpg": b"x"}
+    monkeypatch.setattr(filing, "rename_noreplace", always(errno.EEXIST, calls))
+    with pytest.raises(OSError, match="no name was free to put it back"):
+        filing._put_back(output / "_failed" / "a.jpg", inbox / "a.jpg")
+    assert [path.name for path in calls[5:]] == ["a.jpg", *(f"a-{number}.jpg" for number in range(1, 5))]

@@ -10,14 +10,21 @@ import pytest
 
 from contract.publish import sync_directory
 from daemon import filing
-from daemon.filing import SourceChangedError, move, temporary_beside
+from daemon.filing import SourceChangedError, temporary_beside
 from daemon.photo import Identity
-from daemon.rename import rename_noreplace
+from daemon.rename import publish, rename_noreplace
 from daemon.scan import look_at
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import digest, identity_of, plain, tree, write
 
 PHOTO = plain("red")
+
+
+def move(source: Path, identity: Identity, sha256: str, target: Path) -> None:
+    """Move, and remove the hidden name of a copy as is done once its outcome is in the ledger."""
+    hidden = filing.move(source, identity, sha256, target).hidden
+    if hidden is not None:
+        hidden.unlink()
 
 
 @pytest.fixture(params=["same file system", "another file system"])
@@ -60,6 +67,16 @@ def _attributes(source: Path, folder: Path) -> dict[str, bytes]:
     finally:
         probe.unlink()
     return {"user.rating": b"5"}
+
+
+def test_a_copy_across_file_systems_keeps_its_hidden_name_until_its_outcome_is_written(
+    source: Path, target: Path
+) -> None:
+    expected = temporary_beside(target, source, identity_of(source))
+    across = source.stat().st_dev != target.parent.stat().st_dev
+    hidden = filing.move(source, identity_of(source), digest(PHOTO), target).hidden
+    assert hidden == (expected if across else None)
+    assert hidden is None or hidden.samefile(target)
 
 
 def test_a_taken_target_is_left_alone_and_so_is_the_source(source: Path, target: Path) -> None:
@@ -147,13 +164,17 @@ def test_what_is_taken_from_the_class_folder_at_once_was_filed(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a million photos that a program waited for there, 88 were missing in the ledger."""
-    real = rename_noreplace
 
-    def rename_and_lose(source: Path, target: Path) -> None:
-        real(source, target)
-        target.rename(target.with_name("taken further"))
+    def losing(real: Callable[[Path, Path], object]) -> Callable[[Path, Path], object]:
+        def step(source: Path, target: Path) -> object:
+            result = real(source, target)
+            target.rename(target.with_name("taken further"))
+            return result
 
-    monkeypatch.setattr(filing, "rename_noreplace", rename_and_lose)
+        return step
+
+    monkeypatch.setattr(filing, "rename_noreplace", losing(rename_noreplace))
+    monkeypatch.setattr(filing, "publish", losing(publish))
     move(source, identity_of(source), digest(PHOTO), target)
     assert tree(target.parent) == {"taken further": PHOTO}
 
@@ -162,9 +183,9 @@ def test_what_is_put_back_overwrites_nothing_that_came_meanwhile(source: Path, m
     target = source.parent.parent / "a.jpg"
     identity = identity_of(source)
     meddle_after_the_look(monkeypatch, source, lambda: source.write_bytes(b"slipped in"))
-    real, puts = filing.free_name, list[Path]()
+    real, puts = filing.free_name, list[Path]()  # type: ignore[attr-defined]
 
-    def free_name(folder: Path, name: str) -> Path:
+    def free_name(folder: Path, name: str, *_: object) -> Path:
         """Choose a name, and let somebody take it at the last moment, the first two times."""
         path = real(folder, name)
         if len(puts) < 2:
@@ -204,16 +225,12 @@ def test_the_longest_name_crosses_file_systems(source: Path, elsewhere: Path) ->
     assert tree(elsewhere) == {longest.name: PHOTO}
 
 
-@pytest.mark.parametrize("step", ["rename_noreplace", "sync_directory", "sha256_of"])
+@pytest.mark.parametrize("step", ["publish", "sync_directory", "sha256_of"])
 def test_a_copy_that_fails_at_any_step_leaves_no_rest(
     source: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    calls: list[object] = []
-
-    def failing(*arguments: object) -> None:
-        calls.append(arguments)
-        code = errno.EXDEV if step == "rename_noreplace" and len(calls) == 1 else errno.EIO
-        raise OSError(code, os.strerror(code))
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(filing, step, failing)
     with pytest.raises(OSError, match="Input/output"):

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -258,8 +259,8 @@ def test_the_next_photos_are_decoded_while_a_batch_runs(tmp_path: Path) -> None:
     with house.pipeline(cores=1) as pipeline:
         read_one = pipeline._read
 
-        def noted(some: list[Photo]) -> None:
-            read_one(some)
+        def noted(decode: Any, some: list[Photo]) -> None:
+            read_one(decode, some)
             read.extend(photo.path for photo in some)
 
         def held(size: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.ledger_roots import Root
 from daemon.mounts import Mount, mount_of, mount_that_is_away
 from daemon.photo import Identity
 from daemon.roots import InboxLock, MountMissingError, RootError, check_roots, state_folder
@@ -194,24 +195,31 @@ def test_an_inbox_that_is_closed_and_opened_is_said_and_goes_on(stranger: Strang
 
 
 def test_the_lock_follows_an_inbox_that_was_made_anew_and_refuses_a_bare_mount_point(tmp_path: Path) -> None:
-    inbox = tmp_path / "in"
+    inbox, said = tmp_path / "in", list[str]()
     inbox.mkdir()
-    lock = InboxLock(inbox)
-    lock.check()
-    first = lock.marker
-    shutil.rmtree(inbox)
-    lock.check()  # the scan says that it is gone
-    inbox.mkdir()
-    lock.check()
-    assert lock.marker != first
-    with pytest.raises(RootError, match="Another phototriage"):
-        InboxLock(inbox)
-    (inbox / MARKER).unlink()
-    lock._mount = tmp_path  # as after an unmount: what was recorded as its mount point is none now
-    with pytest.raises(MountMissingError, match="nothing is mounted at"):
+    with opened_ledger(tmp_path / "l") as ledger:
+        lock = InboxLock(inbox, ledger.roots, said.append)
+        lock.adopt()
         lock.check()
-    assert not (inbox / MARKER).exists()
-    lock.close()
+        first = lock.root.marker
+        shutil.rmtree(inbox)
+        lock.check()  # the scan says that it is gone
+        inbox.mkdir()
+        lock.check()
+        assert lock.root.marker != first
+        assert ledger.roots.get("inbox") == lock.root
+        assert len(said) == 1
+        with pytest.raises(RootError, match="Another phototriage"):
+            InboxLock(inbox, ledger.roots)
+        (inbox / MARKER).unlink()
+        lock.root = lock.root._replace(mount=tmp_path)  # as after an unmount: its mount point is none now
+        with pytest.raises(MountMissingError, match="nothing is mounted at"):
+            lock.check()
+        assert not (inbox / MARKER).exists()
+        (inbox / MARKER).write_text('{"id": "of a first start while the disk was away"}')
+        with pytest.raises(MountMissingError, match=r"another folder than .* nothing is mounted at"):
+            lock.check()
+        lock.close()
 
 
 def test_a_root_below_a_mount_that_is_away_is_not_said_to_be_wrong(
@@ -237,7 +245,7 @@ def test_an_inbox_that_vanished_with_its_mount_is_waited_for_and_not_asked_to_be
     """As after a disk was pulled whose mount point the system removes: only the ledger knows that it was there."""
     arguments = options(tmp_path)
     with opened_ledger(state_folder(tmp_path / "in") / "ledger.sqlite") as ledger:
-        ledger.record_root("inbox", tmp_path / "in", "some id", tmp_path / "media")
+        ledger.roots.record("inbox", Root("some id", tmp_path / "media", tmp_path / "in"))
     (tmp_path / "in").rmdir()
     once = run("sort", *arguments)
     assert once.returncode == 1

@@ -348,3 +348,23 @@ def test_a_wake_ends_the_wait_also_if_it_comes_before(inbox: Path, monkeypatch: 
         later.start()
         assert one.intake.ready(1, 3600.0) == []
         later.join()
+
+
+def test_a_retry_looks_at_its_file_and_not_through_the_inbox(inbox: Path) -> None:
+    write(inbox / "a.jpg", b"x")
+    with world(inbox, watch=True) as one:
+        (photo,) = one.ready()
+        scans = one.intake._lookout.scans
+        photo.folder = photo.place = "sea"
+        one.give_back(photo, Outcome.AGAIN)
+        again = one.intake.ready(10, 0.0)
+        one.clock.turn(1.0)
+        for _ in range(3):
+            again += one.intake.ready(10, 0.0)
+            one.clock.turn(0.2)
+        assert [retried.path for retried in again] == [photo.path]
+        assert one.intake._lookout.scans == scans
+        photo.path.unlink()
+        one.give_back(again[0], Outcome.AGAIN)
+        assert one.ready(turns=12) == []
+        assert one.intake.blocked() == []

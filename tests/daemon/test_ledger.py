@@ -12,6 +12,7 @@ import pytest
 
 from daemon import ledger as ledger_module
 from daemon.ledger import Intent, Ledger, LedgerError
+from daemon.ledger_roots import Root
 from daemon.photo import Identity, Mode, Outcome
 from daemon.roots import lock_state
 from daemon.schema import MIGRATIONS
@@ -65,9 +66,9 @@ def test_numbers_and_names_that_fit_no_column_of_their_kind_come_back_as_they_we
         (back,) = ledger.open_intents().values()
         assert ledger.open_undoes() == {}
         assert (back.source, back.destination.name, back.identity) == (RAW, "x\n'; DROP TABLE photos; --", HUGE)
-        ledger.record_root("inbox", RAW, "id", RAW.parent)
-        assert ledger.root("inbox") == ("id", RAW.parent)
-        assert ledger.root("output") is None
+        ledger.roots.record("inbox", Root("id", RAW.parent, RAW))
+        assert ledger.roots.get("inbox") == Root("id", RAW.parent, RAW)
+        assert ledger.roots.get("output") is None
     assert rows(tmp_path / "l", "id, source, label") == [(row, os.fsencode(RAW), "red")]
 
 
@@ -225,6 +226,20 @@ def test_a_file_filed_as_a_copy_is_known_by_its_inode_and_in_its_place_when_its_
             assert ledger.known(path, Identity(*file)), (path, file)
         for path, file in ((renamed, (9, 2, 3, 4)), (A, (1, 7, 3, 4)), (A, (1, 2, 7, 4)), (A, (1, 2, 3, 7))):
             assert not ledger.known(path, Identity(*file)), (path, file)
+
+
+def test_of_a_ledger_that_cannot_be_read_no_file_is_known_and_the_intake_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    with opened_ledger(path) as ledger:
+        ledger.intend([planned(identity=Identity(1, 2, 3, 4), mode=Mode.COPY, held=A)], 1.0)
+        ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        whole = path.read_bytes()
+        with path.open("r+b") as file:
+            file.write(b"\xff" * len(whole))
+        assert not ledger.known(A, Identity(1, 2, 3, 4))
+        with path.open("r+b") as file:
+            file.write(whole)
+        assert ledger.known(A, Identity(1, 2, 3, 4))
 
 
 def test_a_file_taken_back_is_known_in_its_place_until_it_is_changed_or_renamed(tmp_path: Path) -> None:

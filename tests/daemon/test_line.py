@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from daemon.line import Gathering, Plain
+from daemon.line import LARGE_BYTES, Gathering, Plain
 from daemon.photo import Photo
 from tests.daemon.support import DEADLINE_S, identity, wait_until
 
@@ -63,7 +63,24 @@ def test_what_was_announced_goes_before_what_was_found_and_waits_for_its_like_al
     assert rounds == []
     line.put(announced[:1])
     thread.join(DEADLINE_S)
-    assert rounds == [[*found, announced[0]]]
+    assert rounds == [[announced[0], *found]]
+
+
+def test_of_more_than_a_round_takes_what_was_announced_goes_first() -> None:
+    line = Gathering(2, lambda _: False, longest_s=0.0)
+    found, announced = photos(3), photos(1, first=3)
+    announced[0].announced = True
+    line.put([*found, *announced])
+    assert [line.take() for _ in range(2)] == [[announced[0], found[0]], found[1:]]
+
+
+def test_a_large_photo_goes_alone_once_no_smaller_one_waits_and_a_film_goes_where_its_photo_does() -> None:
+    line = Gathering(2, lambda _: False, longest_s=0.0)
+    large = [Photo(Path(f"/in/{name}"), identity(size=LARGE_BYTES + 1), 0.0) for name in ("1.tif", "2.tif", "film.mov")]
+    small = photos(2)
+    line.put([large[0], large[1], small[0], large[2], small[1]])
+    line.end()
+    assert [line.take() for _ in range(5)] == [[small[0], large[2]], [small[1]], [large[0]], [large[1]], []]
 
 
 def test_a_photo_is_never_kept_longer_than_the_limit() -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from daemon.photo import Identity, Outcome, Photo
 from daemon.report import Report
-from daemon.vitals.log import Level, Line, Log, is_journal, keyvalue, photo_id
-from tests.daemon.support import DEADLINE_S, command, environment, identity, model_file, plain, run, unique, write
+from daemon.vitals.log import is_journal, keyvalue, photo_id
+from tests.daemon.support import DEADLINE_S, command, environment, identity, model_file, plain, run, write
 
 
 def sorted_once(folder: Path, *words: str, **photos: bytes) -> "subprocess.CompletedProcess[str]":
@@ -98,7 +98,7 @@ def test_another_stream_is_not_taken_for_the_journal(tmp_path: Path, monkeypatch
     with (tmp_path / "a").open("w") as one, (tmp_path / "b").open("w") as other:
         status = os.fstat(one.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
-        assert (is_journal(one), is_journal(other)) == (True, False)
+        assert (is_journal(one.fileno()), is_journal(other.fileno())) == (True, False)
 
 
 def again(folder: Path, name: str) -> Photo:
@@ -111,14 +111,14 @@ def filed(folder: Path) -> Photo:
     return photo
 
 
-def test_repeated_trouble_is_said_once_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report = Report(tmp_path / "out", as_json=False, quiet=True)
-    for number in range(413):
-        report.photos([again(tmp_path / "in", f"{number}.jpg")])
-    report.photos([filed(tmp_path)])
-    report.photos([again(tmp_path / "in", "a.jpg")])
-    report.photos([filed(tmp_path)])
-    assert capsys.readouterr().out.splitlines() == [
+def test_repeated_trouble_is_said_once_and_counted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
+        for number in range(413):
+            report.photos([again(tmp_path / "in", f"{number}.jpg")])
+        report.photos([filed(tmp_path)])
+        report.photos([again(tmp_path / "in", "a.jpg")])
+        report.photos([filed(tmp_path)])
+    assert capfd.readouterr().out.splitlines() == [
         "0.jpg stays in the inbox for now, as will others: no room for 0.jpg",
         "it goes on; this was said once, and 412 times more it was so: no room for ",
         "a.jpg stays in the inbox for now, as will others: no room for a.jpg",
@@ -132,22 +132,26 @@ def test_the_id_is_the_files_and_no_others() -> None:
     assert re.fullmatch(r"[0-9a-f]{10}", photo_id(identity()))
 
 
-def test_a_log_that_cannot_be_written_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Path("/dev/full").open("w") as full:
-        monkeypatch.setattr("sys.stdout", full)
-        monkeypatch.setattr("sys.stderr", full)
-        log = Log("text", as_json=False)
-        log.out([Line(Level.INFO, "photo", unique("red", 1).hex())])
-        log.err(Line(Level.INFO, "note", "a sentence"))
-        monkeypatch.undo()
-        with pytest.raises(OSError, match="No space left"):
-            full.flush()
-        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
-
-
 def test_the_memory_of_what_waits_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be filed yet and was then taken away by its owner is never heard of again."""
     monkeypatch.setattr("daemon.report.MAX_WAITING", 2)
-    report = Report(tmp_path / "out", as_json=False, quiet=True)
-    report.photos([again(tmp_path, f"{number}.jpg") for number in range(5)])
-    assert len(report.waiting) == 2
+    with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
+        report.photos([again(tmp_path, f"{number}.jpg") for number in range(5)])
+        assert len(report.waiting) == 2
+
+
+def test_what_blocks_one_place_is_said_once_while_others_are_filed_and_again_when_it_comes_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
+        for number in range(3):
+            blocked = again(tmp_path / "in", f"{number}.jpg")
+            blocked.place = blocked.folder = "sea"
+            report.photos([blocked, filed(tmp_path)])
+        there = filed(tmp_path)
+        there.folder = "sea"
+        report.photos([there, blocked])
+    assert capfd.readouterr().out.splitlines() == [
+        "0.jpg stays in the inbox for now, as will others: no room for 0.jpg",
+        "2.jpg stays in the inbox for now, as will others: no room for 2.jpg",
+    ]

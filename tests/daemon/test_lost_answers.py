@@ -8,9 +8,22 @@ from pathlib import Path
 import pytest
 
 from daemon import filing, rename
+from daemon.doubts import Doubts
 from daemon.filing import move
 from daemon.photo import Outcome
-from tests.daemon.support import digest, identity_of, opened_filer, opened_ledger, plain, roots, scored, tree, write
+from tests.daemon.support import (
+    HandClock,
+    digest,
+    identity_of,
+    intent,
+    opened_filer,
+    opened_ledger,
+    plain,
+    roots,
+    scored,
+    tree,
+    write,
+)
 
 
 @pytest.fixture
@@ -83,7 +96,7 @@ def test_a_move_that_was_done_although_it_failed_is_recorded(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("numbers", ["kept", "made anew, as on sshfs"])
-@pytest.mark.parametrize("lost", ["the link's answer", "the unlink"])
+@pytest.mark.parametrize("lost", ["the link's answer", "the sync after it"])
 def test_a_copy_that_a_link_published_before_its_server_died_is_not_filed_a_second_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, numbers: str
 ) -> None:
@@ -91,7 +104,6 @@ def test_a_copy_that_a_link_published_before_its_server_died_is_not_filed_a_seco
     path = write(inbox / "a.jpg", plain("red"))
     real_rename, real_unlink = filing.rename_noreplace, Path.unlink  # type: ignore[attr-defined]
     monkeypatch.setattr(filing, "rename_noreplace", lambda a, b: across() if a == path else real_rename(a, b))
-    monkeypatch.setattr(rename, "renameat2", unsupported)
 
     def unlink(self: Path, **more: bool) -> None:
         gone = self.suffix == ".phototriage-part" and (output / "red" / "a.jpg").exists()  # the server, from then on
@@ -100,20 +112,27 @@ def test_a_copy_that_a_link_published_before_its_server_died_is_not_filed_a_seco
     def link(source: Path, target: Path, **_: bool) -> None:
         failing(real_link, done=True)(source, target)
 
+    def away_now(folder: Path) -> None:
+        if folder.name == "red":
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
     real_link = os.link
     with opened_filer(output, tmp_path / "l") as filer:
         with monkeypatch.context() as away:
             away.setattr(Path, "unlink", unlink)
-            away.setattr(rename, "still_there", lambda *_: False)
+            away.setattr(rename, "is_one_file", lambda *_: False)
             away.setattr("daemon.doubts.settle", failing(lambda _: None, done=False))
             if lost == "the link's answer":
                 away.setattr(os, "link", link)
+            else:
+                away.setattr(filing, "sync_directory", lambda folder: away_now(Path(folder)))
+                away.setattr(filing, "still_there", lambda *_: False)
             filer.file([scored(path)])
             assert len(tree(output / "red")) == 2  # the photo, and the name of the copy
             if numbers != "kept":
                 part = next(output.glob("red/.*"))
                 write(output / "anew", part.read_bytes()).rename(part)
-        monkeypatch.setattr("daemon.recovery.is_on_share", lambda _: numbers != "kept")
+        monkeypatch.setattr("daemon.proof.numbers_last", lambda _: numbers == "kept")
         filer.file([scored(path)])
     assert tree(output) == {"red/a.jpg": plain("red")}
     assert tree(inbox) == {}
@@ -124,8 +143,8 @@ def test_a_copy_that_a_link_published_before_its_server_died_is_not_filed_a_seco
 
 def test_what_cannot_be_seen_stays_open_and_waits_until_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inbox, output = roots(tmp_path)
-    path = write(inbox / "a.jpg", plain("red"))
-    with opened_filer(output, tmp_path / "l") as filer:
+    path, clock = write(inbox / "a.jpg", plain("red")), HandClock()
+    with opened_filer(output, tmp_path / "l", clock) as filer:
         with monkeypatch.context() as away:
             away.setattr(filing, "rename_noreplace", failing(filing.rename_noreplace, done=True))  # type: ignore[attr-defined]
             away.setattr("daemon.doubts.settle", failing(lambda _: None, done=False))
@@ -137,7 +156,54 @@ def test_what_cannot_be_seen_stays_open_and_waits_until_it_can(tmp_path: Path, m
             filer.file([again])
             assert again.outcome is Outcome.AGAIN
             path.rename(output / "red" / "a.jpg")
+        clock.turn(1.0)
         filer.file([scored(write(inbox / "b.jpg", plain("blue"), mtime_s=1), "blue")])
     with opened_ledger(tmp_path / "l") as ledger:
         rows = ledger._connection.execute("SELECT state, label FROM photos").fetchall()
     assert sorted(rows) == [("filed", "blue"), ("filed", "red")]
+
+
+def test_an_open_intent_is_looked_at_ever_more_rarely_and_holds_up_its_own_file_alone(tmp_path: Path) -> None:
+    clock, red = HandClock(), tmp_path / "red"
+    red.symlink_to("red")  # a look through it fails, also for root
+    path = write(tmp_path / "a.jpg", plain("red"))
+    photo, its = scored(path), intent(path, red / "a.jpg")
+    doubts, owed = Doubts(clock), dict[int, Outcome | None]()  # type: ignore[arg-type]
+    looks = []
+    for second in range(1_000):
+        clock.now_s = 1_000.0 + second
+        doubts.add(1, its, OSError(errno.EIO, "Input/output error"))
+        doubts.clear(owed)
+        if "Too many levels" in doubts.told()[0].reason:
+            looks.append(second)
+    assert looks == [0, 1, 3, 7, 15, 30, 60, 120, 240, 540, 840]
+    assert doubts.of(photo) == its
+    renamed = scored(path.rename(tmp_path / "renamed.jpg"))
+    assert doubts.of(renamed) == its
+    assert doubts.of(scored(write(path, plain("blue") + b"another"))) is None
+    red.unlink()
+    clock.turn(300.0)
+    doubts.clear(owed)
+    assert (owed, doubts.of(renamed), doubts.told()) == ({1: None}, None, [])
+
+
+def test_a_share_that_repeats_the_publishing_meets_its_own_work_and_no_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden, target, other = write(tmp_path / "h", b"ours"), tmp_path / "t", write(tmp_path / "o", b"ours")
+    monkeypatch.setattr(os, "link", repeating(os.link))
+    assert rename.publish(hidden, target)
+    assert hidden.samefile(target)
+    with pytest.raises(FileExistsError):
+        rename.publish(other, target)
+
+
+def repeating(link: Callable[..., None]) -> Callable[..., None]:
+    """Return a link whose request is sent twice, because its first answer got lost."""
+
+    def twice(source: Path, target: Path, **more: bool) -> None:
+        if not os.path.lexists(target):
+            link(source, target, **more)
+        link(source, target, **more)
+
+    return twice

@@ -44,7 +44,9 @@ def source(tmp_path: Path) -> Path:
 def test_the_photo_is_there_and_its_original_is_as_it_was(source: Path, mode: Mode) -> None:
     target, before = source.parent.parent / "red" / "a.jpg", source.lstat()
     source.chmod(0o640)
-    place(mode, source, identity_of(source), digest(PHOTO), target)
+    hidden = place(mode, source, identity_of(source), digest(PHOTO), target).hidden
+    if hidden is not None:
+        hidden.unlink()
     assert target.read_bytes() == PHOTO
     assert identity_of(source) == Identity.of(before)
     kind = "link" if target.is_symlink() else "same" if target.samefile(source) else "other"
@@ -103,8 +105,9 @@ def test_a_file_that_changed_since_it_was_classified_is_not_filed(
 def test_a_copy_that_was_cut_off_does_not_hinder_the_next(source: Path) -> None:
     target = source.parent.parent / "red" / "a.jpg"
     temporary_beside(target, source, identity_of(source)).write_bytes(b"half")
-    place(Mode.COPY, source, identity_of(source), digest(PHOTO), target)
-    assert tree(target.parent) == {"a.jpg": PHOTO}
+    hidden = place(Mode.COPY, source, identity_of(source), digest(PHOTO), target).hidden
+    assert hidden is not None
+    assert tree(target.parent) == {"a.jpg": PHOTO, hidden.name: PHOTO}
 
 
 def test_hard_links_between_two_file_systems_are_refused_at_the_start(tmp_path: Path, elsewhere: Path) -> None:

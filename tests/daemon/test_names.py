@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.filing import MAX_NAME_BYTES, free_name, free_number, shortened, temporary_beside
+from daemon.filing import temporary_beside
+from daemon.limits import HIDDEN_BYTES, MAX_NAME_BYTES, most_bytes, plain
+from daemon.names import free_name, free_number, numbered, shortened
 from tests.daemon.support import QUICK, identity
 
 RAW = os.fsdecode(b"caf\xe9")
@@ -25,7 +27,7 @@ RAW = os.fsdecode(b"caf\xe9")
         (f"{RAW}.jpg", f"{RAW}-1.jpg", f"{RAW}-2.jpg"),
         ("x" * 251 + ".jpg", "x" * 249 + "-1.jpg", "x" * 249 + "-2.jpg"),
         ("é" * 125 + ".jpg", "é" * 124 + "-1.jpg", "é" * 124 + "-2.jpg"),
-        ("😀" * 62 + ".jpg", "😀" * 62 + "-1.jpg", "😀" * 62 + "-2.jpg"),
+        ("😀" * 62 + ".jpg", "😀" * 61 + "-1.jpg", "😀" * 61 + "-2.jpg"),
         ("😀" * 63 + "abc", "😀" * 63 + "a-1", "😀" * 63 + "a-2"),
         ("ab" + "😀" * 63, "ab" + "😀" * 62 + "-1", "ab" + "😀" * 62 + "-2"),
         (RAW * 63 + "abc", (RAW * 63 + "abc")[:253] + "-1", (RAW * 63 + "abc")[:253] + "-2"),
@@ -120,3 +122,34 @@ def test_the_names_of_hidden_copies_and_notes_fit_too_and_are_made_from_text_by_
         return
     for made in (copy.name, note):
         os.fsencode(made).decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "plainer", "plainest"),
+    [
+        ("IMG 1.jpg", "IMG 1.jpg", "IMG 1.jpg"),
+        ("12:30?.jpg", "12_30_.jpg", "12_30_.jpg"),
+        ('a"*:<>?|\\b\x01\x7f.jpg', "a__________b__.jpg"[:9] + "b__.jpg", "a________b__.jpg"),
+        (RAW + ".jpg", "caf_.jpg", "caf_.jpg"),
+        ("été.jpg", "été.jpg", "_t_.jpg"),
+        ("trip. ", "trip__", "trip__"),
+        ("...", "___", "___"),
+    ],
+)
+def test_a_name_is_made_plainer_in_steps_and_keeps_its_length(name: str, plainer: str, plainest: str) -> None:
+    assert [plain(name, plainness) for plainness in range(3)] == [name, plainer, plainest]
+
+
+def test_hidden_copies_fit_where_any_name_fits(tmp_path: Path) -> None:
+    source = tmp_path / ("x" * 255)
+    assert len(temporary_beside(tmp_path / source.name, source, identity()).name) == HIDDEN_BYTES
+
+
+def test_the_length_of_a_name_is_that_of_its_file_system_and_of_what_its_path_leaves(tmp_path: Path) -> None:
+    assert most_bytes(tmp_path / "not" / "there" / "yet") == MAX_NAME_BYTES
+    assert most_bytes(Path("/" + "d/" * 1_950 + "e" * 100)) == 4095 - len("/" + "d/" * 1_950 + "e" * 100) - 1
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "x" * 139 + ".jpg"), (7, "x" * 137 + "-7.jpg")])
+def test_a_name_is_cut_to_the_limit_of_its_folder_with_its_extension(number: int, name: str) -> None:
+    assert numbered("x" * 200 + ".jpg", number, 143) == name

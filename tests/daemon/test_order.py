@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.daemon.support import command, environment, intent, model_file, opened_ledger, unique, write
+from daemon.filing import temporary_beside
+from tests.daemon.support import command, environment, identity_of, intent, model_file, opened_ledger, unique, write
 
-CALLS = "mkdir,renameat2,fsync,fdatasync,pwrite64,unlink"
+CALLS = "mkdir,renameat2,linkat,fsync,fdatasync,pwrite64,unlink"
 LINE = re.compile(r"\d+ +(\w+)\((?:\d+<([^>]*)>|AT_FDCWD<[^>]*>, \"([^\"]*)\"|\"([^\"]*)\")")
 
 
@@ -55,12 +56,32 @@ def test_a_copy_across_file_systems_is_durable_before_it_is_published_and_publis
     folder, wal = str(output / "red"), str(state / "ledger.sqlite-wal")
 
     removed = calls.index(Call("unlink", str(photo)))
-    published = next(n for n, call in enumerate(calls) if call.name == "renameat2" and call.path.startswith(folder))
+    published = next(n for n, call in enumerate(calls) if call.name == "linkat" and call.path.startswith(folder))
     copy = calls[published].path
     assert Call("fsync", copy) in calls[:published], "the copy was published before its data was synced"
     assert Call("fsync", folder) in calls[published:removed], "the source went before the copy's name was synced"
     concluded = next(n for n in range(removed, len(calls)) if calls[n] == Call("pwrite64", wal))
     assert Call("fsync", str(inbox)) in calls[removed:concluded], "the inbox was not synced before the outcome"
+    written = calls.index(Call("fdatasync", wal), concluded)
+    assert Call("unlink", copy) in calls[written:], "the proof of the publishing went before its outcome was synced"
+    assert Call("unlink", copy) not in calls[published:written]
+
+
+@pytest.mark.system("strace")
+def test_the_proof_that_a_copy_was_published_goes_after_its_outcome_is_durable(tmp_path: Path) -> None:
+    inbox, output, state = tmp_path / "in", tmp_path / "out", tmp_path / "state"
+    inbox.mkdir()
+    write(inbox / "a.jpg", unique("red", 1))
+    calls = traced(tmp_path, inbox, output, state, "--mode", "copy")
+    wal = str(state / "ledger.sqlite-wal")
+
+    published = next(n for n, call in enumerate(calls) if call.name == "linkat")
+    concluded = calls.index(Call("pwrite64", wal), published)
+    assert Call("fsync", str(output / "red")) in calls[published:concluded], (
+        "the name was not synced before the outcome"
+    )
+    gone = calls.index(Call("unlink", calls[published].path), published)
+    assert Call("fdatasync", wal) in calls[concluded:gone], "the proof went before the outcome was durable"
 
 
 @pytest.mark.system("strace")
@@ -70,6 +91,7 @@ def test_what_a_crash_left_is_made_durable_before_its_original_goes_and_that_bef
         folder.mkdir(parents=True)
     photo, copy = write(inbox / "a.jpg", unique("red", 1)), output / "red" / "a.jpg"
     shutil.copy2(photo, copy)
+    temporary_beside(copy, photo, identity_of(photo)).hardlink_to(copy)
     with opened_ledger(state / "ledger.sqlite") as ledger:
         ledger.intend([intent(photo, copy)], 1.0)
     calls = traced(tmp_path, inbox, output, state)
@@ -93,10 +115,10 @@ def test_a_marker_is_durable_before_it_has_its_name(tmp_path: Path) -> None:
         assert Call("fsync", str(root)) in calls[named:], "a marker may be gone after a power cut"
 
 
-def traced(folder: Path, inbox: Path, output: Path, state: Path) -> list[Call]:
+def traced(folder: Path, inbox: Path, output: Path, state: Path, *more: str) -> list[Call]:
     """Run `sort` and return its calls in order, across threads."""
     log = folder / "trace"
-    words = command("sort", "--inbox", inbox, "--output", output, "--model", model_file(folder))
+    words = command("sort", "--inbox", inbox, "--output", output, "--model", model_file(folder), *more)
     env = environment(STATE_DIRECTORY=str(state))
     strace = ["strace", "-f", "-y", "-s", "4096", "-e", f"trace={CALLS}", "-o", str(log)]
     subprocess.run([*strace, *words], check=True, capture_output=True, timeout=60, env=env)

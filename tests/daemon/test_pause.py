@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon import filer as filer_module
+from daemon import placing as placing_module
 from daemon.cores import usable_cores
-from daemon.filer import OUTPUT_AWAY, Filer
+from daemon.filer import Filer
+from daemon.marker import OUTPUT_AWAY
 from daemon.pause import Pause, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
 from daemon.pipeline import FILE_TOGETHER
@@ -18,9 +19,12 @@ from daemon.scan import MARKER
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import (
     HandClock,
+    command,
     daemon,
+    environment,
     identity,
     model_file,
+    opened_filer,
     opened_ledger,
     plain,
     roots,
@@ -28,6 +32,7 @@ from tests.daemon.support import (
     scored,
     tree,
     unique,
+    wait_until,
     write,
 )
 
@@ -67,6 +72,32 @@ def test_a_full_disk_is_everyones_trouble_and_a_forbidden_file_its_own(tmp_path:
     assert (said in trouble) if said else trouble == ""
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.ESTALE])
+def test_a_class_folder_that_is_a_disk_of_its_own_is_full_or_away_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: Path, code: int
+) -> None:
+    inbox, output = roots(tmp_path)
+    (output / "red").symlink_to(elsewhere)
+    photos = [scored(write(inbox / f"{number}.jpg", unique("red", number)), "red") for number in range(2)]
+    other = scored(write(inbox / "blue.jpg", plain("blue")), "blue")
+
+    def failing(source: Path, target: Path) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with opened_filer(output, tmp_path / "l") as filer:
+        with monkeypatch.context() as broken:
+            broken.setattr("daemon.filing.publish_copy", lambda *_, **__: failing(inbox, output))
+            filer.file([*photos, other])
+        assert filer.pause.reason == ""
+        assert [(photo.outcome, photo.place) for photo in photos] == 2 * [(Outcome.AGAIN, "red")]
+        assert os.strerror(code) in photos[0].reason
+        with monkeypatch.context() as broken:
+            broken.setattr("daemon.filing.rename_noreplace", failing)
+            filer.file([scored(write(inbox / "green.jpg", plain("green")), "green")])
+        assert filer.pause.reason != "", "what lies on the output's own disk is"
+    assert set(tree(output)) == {"blue/blue.jpg"}
+
+
 @pytest.mark.parametrize(
     ("locked", "mode", "role"),
     [("output", Mode.MOVE, "output"), ("inbox", Mode.MOVE, "inbox"), ("inbox", Mode.COPY, ""), ("", Mode.MOVE, "")],
@@ -98,7 +129,7 @@ def test_photos_stay_while_it_lasts_and_are_filed_after_it(
     with opened_ledger(tmp_path / "l") as ledger:
         filer = Filer(output, ledger, rules(), HandClock(), said.append)  # type: ignore[arg-type]
         with monkeypatch.context() as broken:
-            broken.setattr(filer_module, "place", failing)
+            broken.setattr(placing_module, "place", failing)
             filer.file(photos)
         assert {photo.outcome for photo in photos} == {Outcome.AGAIN}
         reasons = {photo.reason for photo in photos}
@@ -177,3 +208,25 @@ def test_a_daemon_whose_output_is_full_or_read_only_waits_and_files_all_when_it_
     assert sum("filing goes on" in line for line in one.errors) == 1
     assert sorted(path.name for path in (output / "red").iterdir()) == ["0.jpg", "1.jpg", "2.jpg"]
     assert tree(inbox) == {}
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_a_pause_that_begins_with_a_damaged_photo_is_said_too(tmp_path: Path, small_disk: Path) -> None:
+    inbox, output = tmp_path / "in", small_disk / "out"
+    inbox.mkdir()
+    options = ("--inbox", inbox, "--output", output, "--model", model_file(tmp_path), "--give-up-after", "1")
+    words = command("watch", *options)
+    running = subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        wait_until(lambda: (output / ".phototriage").exists(), "its start")
+        write(small_disk / "filler", bytes(900 << 10))
+        write(inbox / "broken.jpg", plain("red")[:200] + bytes(400 << 10))
+        assert running.stdout is not None
+        said = ""
+        while "broken.jpg" not in said or "growing" in said:
+            said = running.stdout.readline()
+            assert said, "it ended"
+        assert said.startswith("broken.jpg stays in the inbox for now, as will others: the output ")
+    finally:
+        running.kill()
+        running.communicate()

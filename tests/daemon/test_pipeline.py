@@ -4,12 +4,17 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from contract.geometry import Geometry, Pixels
 from daemon.clock import Clock
+from daemon.crew.crew import Crew
 from daemon.filer import Filer
 from daemon.guard import Guard
 from daemon.intake import Intake
@@ -21,6 +26,7 @@ from daemon.sieve import Sieve
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     descriptors,
+    encoded,
     model,
     opened_guard,
     opened_ledger,
@@ -37,7 +43,9 @@ from tests.daemon.support import (
 class House:
     """A pipeline over two folders, and what it reported."""
 
-    def __init__(self, folder: Path, ledger: Ledger, guard: Guard, *, watch: bool, give_up_after_s: float) -> None:
+    def __init__(
+        self, folder: Path, ledger: Ledger, guard: Guard, *, watch: bool, give_up_after_s: float, crew: bool
+    ) -> None:
         self.inbox, self.output = roots(folder)
         self.said: list[str] = []
         self.done: list[Photo] = []
@@ -47,7 +55,9 @@ class House:
         judged_by = rules(give_up_after_s=give_up_after_s)
         filer = Filer(self.output, ledger, judged_by, clock)
         self.models = Holder(Serving(model(), judged_by))
-        self.pipeline = Pipeline(intake, self.models, filer, guard, clock, cores=2, done=self._note)
+        self.guard = guard
+        children = Crew(guard.notes, guard.budget, eager=True, say=self.said.append) if crew else None
+        self.pipeline = Pipeline(intake, self.models, filer, guard, clock, cores=2, done=self._note, crew=children)
         self.error: BaseException | None = None
 
     def _note(self, photos: list[Photo]) -> None:
@@ -78,9 +88,9 @@ class House:
 
 
 @contextmanager
-def house(folder: Path, *, watch: bool = False, give_up_after_s: float = 60.0) -> Iterator[House]:
+def house(folder: Path, *, watch: bool = False, give_up_after_s: float = 60.0, crew: bool = False) -> Iterator[House]:
     with opened_ledger(folder / "ledger") as ledger, opened_guard(folder / "decoding") as guard:
-        yield House(folder, ledger, guard, watch=watch, give_up_after_s=give_up_after_s)
+        yield House(folder, ledger, guard, watch=watch, give_up_after_s=give_up_after_s, crew=crew)
 
 
 def ledger_states(folder: Path) -> dict[str, str]:
@@ -173,7 +183,7 @@ def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest(tmp_path: Path) -
     assert set(ledger_states(tmp_path)) == {str(one.output / "red" / name) for name in filed}
 
 
-@pytest.mark.parametrize("where", ["daemon.pipeline.decode", "daemon.pipeline.classify", "daemon.plan._give_names"])
+@pytest.mark.parametrize("where", ["daemon.pipeline.decode_here", "daemon.pipeline.classify", "daemon.plan.give_names"])
 def test_a_stage_that_breaks_ends_the_run_with_its_error_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -193,14 +203,14 @@ def test_a_stage_that_breaks_ends_the_run_with_its_error_and_loses_nothing(
 def test_photos_that_vanish_are_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from daemon import pipeline
 
-    real = pipeline.decode  # type: ignore[attr-defined]
+    real = pipeline.decode_here  # type: ignore[attr-defined]
 
     def vanishing(photo: Photo, *rest: Any) -> None:
         if photo.path.name.startswith("gone"):
             photo.path.unlink()
         real(photo, *rest)
 
-    monkeypatch.setattr(pipeline, "decode", vanishing)
+    monkeypatch.setattr(pipeline, "decode_here", vanishing)
     with house(tmp_path) as one:
         for name in ("gone 1.jpg", "gone 2.jpg", "stays.jpg"):
             write(one.inbox / name, plain("blue"))
@@ -241,3 +251,88 @@ def test_neither_threads_nor_descriptors_nor_names_grow_over_two_thousand_photos
         assert one.pipeline._under_way == {}
         assert one.pipeline._intake._under_way == {}
         assert one.pipeline._intake._retries._known == {}
+
+
+class Held:
+    """In the place of the process that decodes alone: gives red pictures, none before it is let go."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.go = threading.Event()
+        self.asked: list[str] = []
+        self._guard = guard
+
+    def pixels_alone(self, photo: Photo, _descriptor: int, geometry: Geometry) -> Pixels:
+        self.asked.append(photo.path.name)
+        while not self.go.wait(0.01):
+            self._guard.check_stopped()
+        self._guard.check_stopped()
+        return np.full((geometry.size_px, geometry.size_px, 3), (255, 0, 0), np.uint8)
+
+
+@cache
+def large() -> bytes:
+    """Return a picture of more than 24 megapixels."""
+    return encoded(Image.new("L", (5000, 5000)), "PNG", compress_level=1)
+
+
+@pytest.mark.parametrize("kind", ["large", "large, in children", "suspect"])
+def test_what_is_decoded_alone_holds_up_no_other_photo_however_many_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    data = plain("red") if kind == "suspect" else large()
+    with house(tmp_path, watch=True, crew=kind.endswith("children")) as one:
+        held = Held(one.guard)
+        monkeypatch.setattr(one.guard, "pixels_alone", held.pixels_alone)
+        monkeypatch.setattr(one.pipeline, "_room", 4)  # which they would fill
+        monkeypatch.setattr("daemon.pipeline.LOOK_UP_S", 3600.0)
+        names = [f"{number}.png" for number in range(8)]
+        for name in names:
+            write(one.inbox / name, data + name.encode(), mtime_s=1e9)
+            if kind == "suspect":
+                one.guard.notes.begin(one.inbox / name, here=False)
+                one.guard.notes.end(one.inbox / name, cleared=False, died=True)
+        with one.running():
+            wait_until(lambda: one.pipeline._aside.count() == 8, "all to wait for their turn")
+            for number in range(3):  # one after the other, announced
+                write(tmp_path / "new", unique("blue", number)).rename(one.inbox / f"small {number}.jpg")
+                wait_until((one.output / "blue" / f"small {number}.jpg").exists, "the small one")
+            for number in range(3, 9):  # found by a scan, more than there is room for
+                write(one.inbox / f"small {number}.jpg", unique("blue", number), mtime_s=1e9)
+            wait_until(lambda: len(one.names()) == 9, "those that were found")
+            assert len(held.asked) == 1
+            held.go.set()
+            wait_until(lambda: len(one.names()) == 17, "the large ones")
+        assert sorted(held.asked) == names
+        filed = [photo.path.name for photo in one.done if photo.path.suffix == ".png"]
+        assert filed == held.asked
+        assert one.pipeline._aside.count() == 0
+
+
+def test_a_stop_leaves_all_that_wait_to_be_decoded_alone_and_fails_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with house(tmp_path, watch=True, give_up_after_s=0.0) as one:
+        held = Held(one.guard)
+        monkeypatch.setattr(one.guard, "pixels_alone", held.pixels_alone)
+        photos = {f"{number}.png": large() + bytes([number]) for number in range(4)}
+        for name, data in photos.items():
+            write(one.inbox / name, data, mtime_s=1e9)
+        with one.running():
+            wait_until(lambda: one.pipeline._aside.count() == 4 and bool(held.asked), "all to wait")
+        assert (len(held.asked), one.error) == (1, None)
+        assert tree(one.inbox) == photos
+        assert tree(one.output) == {}
+        assert one.names(Outcome.AGAIN) == sorted(photos)
+
+
+def test_more_than_may_wait_aside_take_the_room_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.aside.MAX_ASIDE", 2)
+    with house(tmp_path) as one:
+        held = Held(one.guard)
+        held.go.set()
+        monkeypatch.setattr(one.guard, "pixels_alone", held.pixels_alone)
+        monkeypatch.setattr(one.pipeline, "_room", 4)
+        for number in range(8):
+            write(one.inbox / f"{number}.png", large() + bytes([number]), mtime_s=1e9)
+        one.pipeline.run(once=True)
+        assert len(one.names()) == 8

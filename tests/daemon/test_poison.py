@@ -6,6 +6,7 @@ that Python itself loads: it aborts or sleeps, by what the picture says.
 
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -15,16 +16,19 @@ import pytest
 from PIL import Image
 
 from contract.errors import PhotoError, Reason
-from contract.geometry import Geometry, to_input
+from contract.geometry import Geometry, Pixels, to_input
 from daemon import alone as alone_module
 from daemon import guard as guard_module
-from daemon.alone import Alone, DiedError, StoppedError, webp_size
+from daemon.alone import Alone, DiedError, StoppedError
+from daemon.decode import decode
 from daemon.photo import Photo
+from daemon.webp import webp_size
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     ROOT,
     command,
     daemon,
+    digest,
     encoded,
     environment,
     identity_of,
@@ -169,15 +173,23 @@ def test_a_kill_at_any_time_makes_suspects_but_fails_no_photo(tmp_path: Path) ->
     assert tree(tmp_path / "out") == wanted
 
 
+def alone(data: bytes, geometry: Geometry, one: Alone | None = None) -> Pixels:
+    """Decode bytes in a process of its own."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        return (one or Alone()).to_input(file.fileno(), len(data), geometry)[0]
+
+
 def test_alone_gives_the_same_pixels_and_the_same_reasons(tmp_path: Path) -> None:
     photo = encoded(Image.linear_gradient("L").convert("RGB"), quality=95)
     for geometry in (SMALL, Geometry("letterbox", 48)):
-        assert (Alone().to_input(photo, geometry) == to_input(photo, geometry)).all()
+        assert (alone(photo, geometry) == to_input(photo, geometry)).all()
     for bad in (b"", photo[:300], b"no photo"):
         with pytest.raises(PhotoError) as here:
             to_input(bad, SMALL)
         with pytest.raises(PhotoError) as there:
-            Alone().to_input(bad, SMALL)
+            alone(bad, SMALL)
         assert (there.value.reason, there.value.detail) == (here.value.reason, here.value.detail)
         assert not isinstance(there.value, DiedError)
 
@@ -194,9 +206,9 @@ def test_a_bomb_of_a_hundred_bytes_is_opened_alone_with_bounded_memory_and_once(
     faults = []
     with opened_guard(tmp_path / "decoding") as guard:
         for _ in range(2):
-            with pytest.raises(PhotoError) as caught:
-                guard.pixels(photo, bomb, SMALL)
-            faults.append(caught.value)
+            decode(photo, SMALL, 0.0, guard)
+            assert photo.fault is not None
+            faults.append(photo.fault)
     assert faults[0] is faults[1]
     assert faults[0].reason is Reason.TOO_LARGE
     assert faults[0].detail.startswith("5000 x 5000 did not go into 128 MiB of memory")
@@ -216,7 +228,10 @@ def test_a_large_photo_is_filed_by_way_of_a_process_of_its_own(tmp_path: Path) -
     data = encoded(Image.new("RGB", (5000, 5000), "blue"), "PNG", compress_level=1)
     photo = Photo(write(tmp_path / "a.png", data), identity_of(tmp_path / "a.png"), 0.0)
     with opened_guard(tmp_path / "decoding") as guard:
-        assert (guard.pixels(photo, data, SMALL) == (0, 0, 255)).all()
+        decode(photo, SMALL, 0.0, guard)
+        assert photo.pixels is not None
+        assert (photo.pixels == (0, 0, 255)).all()
+        assert photo.sha256 == digest(data)
         assert not guard.decoded
 
 
@@ -230,11 +245,13 @@ def test_where_no_process_can_be_started_a_suspect_waits_and_stays_one(
     monkeypatch.setattr("sys.executable", str(tmp_path / "no python"))
     with opened_guard(tmp_path / "decoding") as guard:
         for _ in range(2):
-            with pytest.raises(PhotoError) as caught:
-                guard.pixels(photo, data, SMALL)
-            assert caught.value.reason is Reason.UNREADABLE
+            decode(photo, SMALL, 0.0, guard)
+            assert photo.fault is not None
+            assert photo.fault.reason is Reason.UNREADABLE
         monkeypatch.undo()
-        assert (guard.pixels(photo, data, SMALL) == to_input(data, SMALL)).all()
+        decode(photo, SMALL, 0.0, guard)
+        assert photo.pixels is not None
+        assert (photo.pixels == to_input(data, SMALL)).all()
         assert guard.notes.deaths(photo.path) == 0
 
 
@@ -244,11 +261,11 @@ def test_a_stop_ends_the_process_that_decodes_alone(monkeypatch: pytest.MonkeyPa
     timer = threading.Timer(0.05, one.stop)
     timer.start()
     with pytest.raises(StoppedError):
-        _ = [one.to_input(plain("red"), SMALL) for _ in range(1000)]
+        _ = [alone(plain("red"), SMALL, one) for _ in range(1000)]
     timer.join()
     assert time.monotonic() - started_s < alone_module.WALL_S
     with pytest.raises(StoppedError):
-        one.to_input(plain("red"), SMALL)
+        alone(plain("red"), SMALL, one)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -258,8 +275,10 @@ def test_a_child_that_somebody_ends_tells_nothing_about_the_photo(number: int) -
 
 
 def test_a_child_does_not_outlive_a_daemon_that_is_killed(tmp_path: Path, poisoned: dict[str, str]) -> None:
+    file = write(tmp_path / "sleeps.ppm", poison("sleep"))
     script = f"from daemon.alone import Alone; from contract.geometry import Geometry; import daemon.alone; \
-daemon.alone.WALL_S = 60.0; Alone().to_input({poison('sleep')!r}, Geometry())"
+daemon.alone.WALL_S = 60.0; file = open({str(file)!r}); Alone().to_input(file.fileno(), 18, Geometry())"
+    assert file.stat().st_size == 18
     parent = subprocess.Popen([command()[0], "-c", script], env=environment(**poisoned))
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
     wait_until(lambda: bool(children.read_text().split()), "the child")

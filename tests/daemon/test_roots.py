@@ -10,15 +10,15 @@ import pytest
 
 from contract.errors import PhototriageError
 from daemon import service
+from daemon.adopt import adopt, check_mounts
 from daemon.clock import Clock
+from daemon.ledger_roots import Root
 from daemon.report import Report
 from daemon.roots import (
     InboxLock,
     MountMissingError,
     RootError,
-    adopt_roots,
     check_folders,
-    check_mounts,
     check_roots,
     state_folder,
 )
@@ -169,21 +169,29 @@ def test_a_photo_that_its_owner_takes_away_is_not_said_to_stay(tmp_path: Path) -
 
 
 def test_the_lock_holds_until_it_is_closed(tmp_path: Path) -> None:
-    lock = InboxLock(tmp_path)
-    with pytest.raises(RootError, match="Another phototriage is at work"):
-        InboxLock(tmp_path)
-    lock.close()
-    again = InboxLock(tmp_path)
-    assert again.marker == lock.marker
-    again.close()
-    assert [path.name for path in tmp_path.iterdir()] == [MARKER]
+    inbox = tmp_path / "in"
+    inbox.mkdir()
+    with opened_ledger(tmp_path / "l") as ledger:
+        lock = InboxLock(inbox, ledger.roots)
+        with pytest.raises(RootError, match="Another phototriage is at work"):
+            InboxLock(inbox, ledger.roots)
+        lock.close()
+        again = InboxLock(inbox, ledger.roots)
+        assert again.root.marker == lock.root.marker
+        again.close()
+    assert [path.name for path in inbox.iterdir()] == [MARKER]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "{}", "\udcff"])
 def test_a_file_that_is_no_marker_is_not_taken_for_one(tmp_path: Path, text: str) -> None:
-    (tmp_path / MARKER).write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(RootError, match=r"is not a marker of phototriage\. Move it away and start again"):
-        InboxLock(tmp_path)
+    inbox = tmp_path / "in"
+    inbox.mkdir()
+    (inbox / MARKER).write_bytes(text.encode(errors="surrogateescape"))
+    with (
+        opened_ledger(tmp_path / "l") as ledger,
+        pytest.raises(RootError, match=r"is not a marker of phototriage\. Move it away and start again"),
+    ):
+        InboxLock(inbox, ledger.roots)
 
 
 def test_markers_are_made_once_and_kept(tmp_path: Path) -> None:
@@ -193,9 +201,10 @@ def test_markers_are_made_once_and_kept(tmp_path: Path) -> None:
             path.mkdir()
         for _ in range(2):
             check_mounts(ledger, inbox, output)
-            adopt_roots(ledger, inbox, output)
+            adopt(ledger, "inbox", inbox)
+            adopt(ledger, "output", output)
             texts = [json.loads((path / MARKER).read_text())["id"] for path in (inbox, output)]
-            assert [ledger.root(role)[0] for role in ("inbox", "output")] == texts  # type: ignore[index]
+            assert [ledger.roots.get(role).marker for role in ("inbox", "output")] == texts  # type: ignore[union-attr]
             assert len(set(texts)) == 2
 
 
@@ -205,12 +214,18 @@ def test_a_folder_that_its_owner_made_anew_is_adopted(tmp_path: Path, role: str)
     with opened_ledger(tmp_path / "l") as ledger:
         for path in (inbox, output):
             path.mkdir()
-        adopt_roots(ledger, inbox, output)
+        adopt(ledger, "inbox", inbox)
+        adopt(ledger, "output", output)
         shutil.rmtree(tmp_path / role)
         (tmp_path / role).mkdir()
         check_mounts(ledger, inbox, output)
-        adopt_roots(ledger, inbox, output)
+        said: list[str] = []
+        adopt(ledger, "inbox", inbox, said.append)
+        adopt(ledger, "output", output, said.append)
         assert (tmp_path / role / MARKER).exists()
+        assert [sentence.partition(" has no marker")[0].split()[-1] for sentence in said] == [str(tmp_path / role)]
+        adopt(ledger, "output", output, said.append)
+        assert len(said) == 1
 
 
 @pytest.mark.parametrize("role", ["inbox", "output"])
@@ -222,7 +237,7 @@ def test_a_mount_that_is_away_is_no_folder_to_use_and_is_not_marked(tmp_path: Pa
         path.mkdir()
     options = ("--inbox", inbox, "--output", output, "--model", model_file(tmp_path))
     with opened_ledger(state_folder(inbox) / "ledger.sqlite") as ledger:
-        ledger.record_root(role, inbox if role == "inbox" else output, "some id", mount)
+        ledger.roots.record(role, Root("some id", mount, inbox if role == "inbox" else output))
         with pytest.raises(MountMissingError, match="nothing is mounted at"):
             check_mounts(ledger, inbox, output)
     done = run("sort", *options)
@@ -244,14 +259,14 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
 
         def say(self, sentence: str) -> None:
             said.append(sentence)
-            threading.Timer(0.05, (output / MARKER).touch).start()
+            threading.Timer(0.05, (output / MARKER).write_text, ['{"id": "some id"}']).start()
 
     for path in (tmp_path / "mnt", inbox, output):
         path.mkdir()
     board = Board(Clock())
     report, stop = Mounting(output, as_json=False, quiet=False), Stop()
     with opened_ledger(tmp_path / "l") as ledger:
-        ledger.record_root("output", output, "some id", tmp_path / "mnt")
+        ledger.roots.record("output", Root("some id", tmp_path / "mnt", output))
         assert service._mounted(ledger, inbox, output, board, report, stop, once=False)
         assert len(said) == 1
         assert said[0].startswith("paused: The output ")

@@ -133,3 +133,29 @@ def test_whatever_happens_each_state_is_handed_on_at_most_once_and_only_unchange
             assert (due, files[due]) not in handed
             handed.add((due, files[due]))
     assert set(files.items()) <= handed
+
+
+def test_what_is_held_open_is_looked_at_ever_more_rarely_and_at_once_when_it_is_closed() -> None:
+    settler, held = Settler(CLOSED_S, FOUND_S), True
+    settler.see(PATH, A, Sign.CLOSED, 0.0)
+    now_s, waits_s = 0.0, []
+    for _ in range(6):
+        due_s = settler.next_due_s()
+        assert due_s is not None
+        waits_s.append(due_s - now_s)
+        now_s = due_s
+        assert settler.due(now_s) == [PATH]
+        assert settler.look(PATH, A, now_s, lambda: held) is None
+        assert settler.held_s() == {PATH: CLOSED_S}
+        assert len(settler) == 0  # it holds up no other
+    assert waits_s == pytest.approx([CLOSED_S, 1.0, 2.0, 4.0, 8.0, 8.0])
+    assert not settler.see(PATH, A, Sign.FOUND, now_s)
+    assert settler.next_due_s() == pytest.approx(now_s + 8.0)
+    settler.see(PATH, A, Sign.CLOSED, now_s)
+    assert settler.next_due_s() == pytest.approx(now_s + CLOSED_S)
+    assert settler.look(PATH, B, now_s + CLOSED_S, lambda: held) is None  # it grew meanwhile
+    assert settler.held_s() == {PATH: CLOSED_S}
+    held = False
+    assert settler.look(PATH, B, now_s + 2 * CLOSED_S, lambda: held) == Settled(0.0, Sign.CLOSED)
+    assert settler.held_s() == {}
+    assert PATH not in settler

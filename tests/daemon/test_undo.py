@@ -3,13 +3,17 @@
 import fcntl
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from daemon.back import finish, take_back
+from daemon.back import TOGETHER, finish, take_back
+from daemon.back_plan import ORIGINAL_GONE
+from daemon.filing import temporary_beside
 from daemon.intent import Intent
 from daemon.ledger import Ledger
+from daemon.ledger_roots import Root
 from daemon.ledgers import reading
 from daemon.photo import Mode, Outcome
 from daemon.records import Which
@@ -191,6 +195,134 @@ def test_a_copy_or_link_stays_when_it_is_the_last_one_or_not_ours(
     assert filed.read_bytes() == data
 
 
+def in_place(path: Path, data: bytes) -> None:
+    """Write other bytes of the same length into the same file, which keeps its time."""
+    times = path.stat()
+    write(path, data)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def original_edited_in_place(house: House) -> None:
+    in_place(house.inbox / "a.jpg", (house.inbox / "a.jpg").read_bytes()[::-1])
+
+
+def copy_edited_in_place(house: House) -> None:
+    in_place(house.output / "sea" / "a.jpg", (house.output / "sea" / "a.jpg").read_bytes()[::-1])
+
+
+def with_a_link_for_an_original(house: House) -> None:
+    """As git-annex leaves one: the content lies elsewhere, and whoever holds it may remove it."""
+    (house.inbox / "a.jpg").rename(house.inbox.parent / "elsewhere.jpg")
+    (house.inbox / "a.jpg").symlink_to(house.inbox.parent / "elsewhere.jpg")
+
+
+def with_a_pipe_for_an_original(house: House) -> None:
+    without_original(house)
+    os.mkfifo(house.inbox / "a.jpg")
+
+
+def with_inbox_and_class_the_same_folder(house: House) -> None:
+    """What would be removed as the copy is the original itself, seen by another path."""
+    (house.output / "sea" / "a.jpg").unlink()
+    (house.output / "sea").rmdir()
+    (house.output / "sea").symlink_to(house.inbox)
+
+
+AFTER_THE_PLAN = (
+    *(
+        (mode, happened)
+        for mode in (Mode.COPY, Mode.HARDLINK)
+        for happened in (without_original, with_another_original)
+    ),
+    *((mode, with_a_link_for_an_original) for mode in (Mode.COPY, Mode.HARDLINK)),
+    *((mode, with_a_pipe_for_an_original) for mode in (Mode.COPY, Mode.HARDLINK)),
+    *((mode, with_inbox_and_class_the_same_folder) for mode in (Mode.COPY, Mode.HARDLINK)),
+    *((mode, with_another_copy) for mode in COPYING),
+    (Mode.COPY, original_edited_in_place),
+    (Mode.COPY, copy_edited_in_place),
+)
+
+
+@pytest.mark.parametrize(("mode", "happened"), AFTER_THE_PLAN)
+def test_a_copy_whose_original_goes_or_changes_after_the_plan_was_made_stays(
+    house: House, mode: Mode, happened: Callable[[House], None]
+) -> None:
+    filed = house.file("a.jpg", mode=mode)
+    with opened_ledger(house.path) as ledger:
+        with reading(house.path) as connection:
+            groups = plans(connection, Which(at_large=True), -1, Outcome.UNDONE)
+        happened(house)
+        data = filed.read_bytes()
+        ((step,),) = (group for some in take_back(ledger, groups, 2.0, house.inbox) for group in [some])
+        assert step.reason
+        assert ledger.open_undoes() == {}
+    assert filed.read_bytes() == data
+    assert [row["state"] for row in told("history")] == ["filed"]
+
+
+@pytest.mark.parametrize("mode", [Mode.COPY, Mode.HARDLINK])
+def test_an_original_is_asked_for_again_before_each_removal_and_not_once_for_all(house: House, mode: Mode) -> None:
+    photos = [house.file(f"{number}.jpg", mode=mode) for number in range(TOGETHER + 2)]
+    with opened_ledger(house.path) as ledger, reading(house.path) as connection:
+        taking = take_back(ledger, plans(connection, Which(at_large=True), -1, Outcome.UNDONE), 2.0, house.inbox)
+        for _ in range(TOGETHER):
+            next(taking)
+        for number in (0, 1):  # the youngest go first: these are still to come
+            (house.inbox / f"{number}.jpg").unlink()
+        rest = [group[0].reason for group in taking]
+    assert rest == [ORIGINAL_GONE, ORIGINAL_GONE]
+    assert [path.exists() for path in photos] == [True, True, *[False] * TOGETHER]
+
+
+def test_of_a_link_without_its_original_it_is_said_that_no_photo_came_back(house: House) -> None:
+    filed = house.file("a.jpg", mode=Mode.SYMLINK)
+    (house.inbox / "a.jpg").unlink()
+    assert told("undo", "--last", "1", "--dry-run", code=1)[0]["note"]
+    assert os.path.lexists(filed)
+    row = told("undo", "--last", "1", code=1)[0]
+    assert (row["reason"], row["note"]) == ("", "the link is removed, but its original is no longer in the inbox")
+    assert not os.path.lexists(filed)
+
+
+def copied_companion(house: House, name: str, data: bytes = b"sidecar") -> Path:
+    """Put a companion into the inbox, and its copy beside the photo that was filed last."""
+    with opened_ledger(house.path) as ledger:
+        (row,) = ledger._connection.execute("SELECT max(id) FROM photos WHERE part_of IS NULL").fetchone()
+        original, place = write(house.inbox / name, data), write(house.output / "sea" / name, data)
+        fields = {"sha256": digest(data), "label": "sea", "part_of": row, "mode": Mode.COPY, "held": original}
+        part = Intent(Outcome.FILED, original, place, identity_of(original), **fields)
+        ledger.conclude(dict.fromkeys(ledger.intend([part], 1.0), Outcome.FILED), 1.0)
+    return place
+
+
+@pytest.mark.parametrize("before_the_plan", [True, False])
+def test_a_copied_companion_without_its_original_stays_with_its_reason_and_its_photo_goes(
+    house: House, before_the_plan: bool
+) -> None:
+    photo = house.file("a.jpg", mode=Mode.COPY)
+    sidecar = copied_companion(house, "a.xmp")
+    if before_the_plan:
+        (house.inbox / "a.xmp").unlink()
+        rows = told("undo", "--last", "1", code=1)
+        assert [bool(row["reason"]) for row in rows] == [False, True]
+    else:
+        with opened_ledger(house.path) as ledger, reading(house.path) as connection:
+            groups = plans(connection, Which(at_large=True), -1, Outcome.UNDONE)
+            (house.inbox / "a.xmp").unlink()
+            list(take_back(ledger, groups, 2.0, house.inbox))
+        assert [step.reason for step in groups[0]] == ["", ORIGINAL_GONE]
+    assert not photo.exists()
+    assert sidecar.read_bytes() == b"sidecar"
+
+
+def test_a_photo_of_another_inbox_that_shared_the_ledger_stays_with_that_as_the_reason(
+    house: House, tmp_path: Path
+) -> None:
+    filed = house.file("a.jpg", source=tmp_path / "former" / "a.jpg")
+    assert "which is not in the inbox" in told("undo", "--last", "1", code=1)[0]["reason"]
+    assert filed.exists()
+
+
 def companion(house: House, photo: Path, name: str, data: bytes = b"sidecar") -> Path:
     """Put a companion beside the photo that was filed last."""
     place = write(photo.parent / name, data)
@@ -301,6 +433,34 @@ def test_a_folder_of_the_inbox_that_was_cleared_away_is_made_anew(house: House) 
     assert tree(house.inbox) == {"2026/11/a.jpg": data}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_what_root_makes_on_the_way_back_belongs_to_the_owner_of_the_folder_above(house: House) -> None:
+    """A service's user could neither take the photo out of root's folder nor open root's lock at its next start."""
+    house.file("a.jpg", source=house.inbox / "2026" / "11" / "a.jpg")
+    os.chown(house.inbox, 12345, 12346)
+    house.inbox.chmod(0o2770)
+    os.chown(house.path.parent, 12347, 12348)
+    before = os.umask(0o077)
+    try:
+        told("undo", "--last", "1")
+    finally:
+        os.umask(before)
+    for folder in (house.inbox / "2026", house.inbox / "2026" / "11"):
+        found = folder.stat()
+        assert (found.st_uid, found.st_gid, oct(found.st_mode)) == (12345, 12346, "0o42770")
+    lock = (house.path.parent / LOCK).stat()
+    assert (lock.st_uid, lock.st_gid) == (12347, 12348)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_root_gives_no_file_away_that_a_link_in_the_place_of_the_lock_leads_to(house: House, tmp_path: Path) -> None:
+    house.file("a.jpg")
+    os.chown(house.path.parent, 12347, 12348)
+    (house.path.parent / LOCK).symlink_to(write(tmp_path / "shadow", b"secret"))
+    assert "undo-lock cannot be opened" in ask("undo", "--last", "1").stderr
+    assert (tmp_path / "shadow").stat().st_uid == 0
+
+
 def test_an_inbox_that_is_away_gets_nothing(house: House) -> None:
     house.file("a.jpg")
     house.inbox.rename(house.inbox.with_name("away"))
@@ -333,6 +493,24 @@ def test_one_process_at_a_time_takes_back_and_a_daemon_leaves_it_to_that(house: 
     assert filed.exists()
 
 
+def test_a_way_back_that_cannot_be_finished_now_ends_no_start_and_holds_up_no_other(house: House) -> None:
+    unseen: list[str] = []
+    for name in ("a.jpg", "b.jpg"):
+        house.file(name)
+    with opened_ledger(house.path) as ledger:
+        first = begin(house, ledger)
+        renamed(first)
+        loop = house.inbox / "loop"
+        loop.symlink_to("loop")
+        ledger.intend([replace(first, destination=loop / "b.jpg")], 2.0)
+        finish_at_start(ledger, house.path.parent, 3.0, lambda _, intent, error: unseen.append(str(intent.destination)))
+        assert [intent.destination for intent in ledger.open_undoes().values()] == [loop / "b.jpg"]
+        assert unseen == [str(loop / "b.jpg")]
+    result = ask("undo", "--last", "1")
+    assert "the next `undo` goes on with it" in result.stderr
+    assert sorted(tree(house.inbox)) == ["a.jpg", "b.jpg"]
+
+
 def begin(house: House, ledger: Ledger, becomes: Outcome = Outcome.UNDONE) -> Intent:
     """Commit the intent to take the last photo back, as a process does that is killed then."""
     with reading(house.path) as connection:
@@ -354,6 +532,7 @@ def published(intent: Intent) -> None:
     """A copy to another file system, whose original was not yet removed."""
     write(intent.destination, intent.source.read_bytes())
     os.utime(intent.destination, ns=(intent.identity.mtime_ns, intent.identity.mtime_ns))
+    temporary_beside(intent.destination, intent.source, intent.identity).hardlink_to(intent.destination)
 
 
 def taken_on(intent: Intent) -> None:
@@ -386,6 +565,36 @@ def test_what_a_kill_interrupted_is_finished_or_forgotten(
 
 def removed(intent: Intent) -> None:
     intent.source.unlink()
+
+
+def removed_by_its_owner_with_the_original(intent: Intent) -> None:
+    intent.source.unlink()
+    intent.destination.unlink()
+
+
+@pytest.mark.parametrize("mode", [Mode.COPY, Mode.HARDLINK])
+def test_after_a_kill_nothing_is_said_to_be_back_whose_original_is_not_there(house: House, mode: Mode) -> None:
+    house.file("a.jpg", mode=mode)
+    with opened_ledger(house.path) as ledger:
+        removed_by_its_owner_with_the_original(begin(house, ledger))
+        assert finish(ledger, 3.0) == 0
+        assert ledger.open_undoes() == {}
+    assert [row["state"] for row in told("history")] == ["filed"]
+
+
+def test_what_a_kill_interrupted_stays_open_while_the_output_is_away(house: House, tmp_path: Path) -> None:
+    """Else what lies on it would look as if it had been taken back, or away."""
+    house.file("a.jpg", mode=Mode.COPY)
+    house.file("b.jpg")
+    with opened_ledger(house.path) as ledger:
+        begin(house, ledger)
+        ledger.roots.record("output", Root("1", tmp_path / "disk", house.output))
+        house.output.rename(tmp_path / "away")
+        (tmp_path / "disk").mkdir()
+        result = ask("undo", "--last", "2")
+        assert result.exit_code == 1
+        assert "nothing is mounted at" in result.stderr
+        assert len(ledger.open_undoes()) == 1
 
 
 @pytest.mark.parametrize("mode", COPYING)

@@ -121,3 +121,14 @@ def test_intent_rename_photo_folders_outcome_of_the_way_back_are_made_durable_in
     for folder in (house.inbox, filed.parent):
         assert Call("fsync", str(folder)) in after[:concluded], f"{folder.name} was not synced before the outcome"
     assert wal in after[concluded:], "the outcome was not synced"
+
+
+@pytest.mark.system("strace", root=True)
+def test_a_kill_of_roots_undo_leaves_nothing_that_the_services_user_could_not_open(tmp_path: Path) -> None:
+    house = House(tmp_path / "house")
+    house.file("a.jpg")
+    for path in (house.path.parent, *house.path.parent.iterdir()):
+        os.chown(path, 12345, 12345)
+    assert killed("renameat2", 1, "undo", "--inbox", house.inbox, "--last", "1")
+    left = {path.name: path.stat().st_uid for path in house.path.parent.iterdir()}
+    assert left == dict.fromkeys(("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "undo-lock"), 12345)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import phototriage
 
-HEAVY = {"numpy", "onnxruntime", "tensorflow", "keras", "rich", "PIL", "watchdog"}
+HEAVY = {"numpy", "onnxruntime", "tensorflow", "keras", "rich", "PIL"}
 
 AddCommand = Callable[[str], list[str]]
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from contract import formats, geometry, limits, metadata, session, values
-from daemon import alone, decode, guard, intake
+from daemon import alone, budget, child, contents, guard, intake
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
@@ -22,11 +22,12 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     rows = {cells[1].strip(): cells[2].strip() for line in PAGE.splitlines() if len(cells := line.split("|")) == 5}
     told = " ".join(rows.values())
     for limit in (
-        f"{decode.MAX_FILE_BYTES >> 20} MiB",
+        f"{contents.MAX_FILE_BYTES >> 20} MiB",
+        f"{contents.MAX_FILE_BYTES >> 20} MiB, half of it in files of more than {budget.SMALL_BYTES >> 20} MiB",
         f"{geometry.MAX_HEADER_PIXELS:,}",
         f"{geometry.MAX_DECODED_PIXELS:,}",
         f"{guard.HERE_PIXELS:,}",
-        f"{alone.MEMORY_BYTES >> 20:,} MiB, {alone.CPU_S} s, {alone.WALL_S:.0f} s",
+        f"{alone.MEMORY_BYTES >> 20:,} MiB, {child.CPU_S} s, {alone.WALL_S:.0f} s",
         f"{guard.HANG_S:.0f} s",
         f"{intake.MAX_WAITING:,}",
         f"{session.MAX_MODEL_BYTES >> 20:,} MiB",

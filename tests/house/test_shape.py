@@ -11,6 +11,7 @@ FILE_LINES_MAX = 250
 FUNCTION_LINES_MAX = 60
 # Files that may catch everything and go on. Where a photo is decoded, what goes wrong is raised again as its reason.
 BROAD_EXCEPT = {
+    "daemon/parallel.py": "a helping thread's boundary: the thread that asked for help raises it",
     "daemon/stage.py": "a thread's boundary: whatever ends a stage is handed on, to end the process",
     "daemon/models/reload.py": "a new model's boundary: whatever is wrong with it, the one at work is kept",
     "daemon/vitals/keeper.py": "a question that fails must not stop the feeding of the watchdog",

@@ -86,7 +86,7 @@ def test_the_shipped_model_is_at_most_10_mb(wheel: Path) -> None:
 def test_it_is_no_upload_and_asks_for_no_namesake(metadata: Message) -> None:
     assert "Private :: Do Not Upload" in metadata.get_all("Classifier", [])
     required = " ".join(metadata.get_all("Requires-Dist", []))
-    assert "watchdog" in required
+    assert "pillow" in required
     assert "python-daemon" not in required
     assert set(metadata.get_all("Provides-Extra", [])) == {
         "cuda",

@@ -40,6 +40,7 @@ def check_data(
     """
     from rich.console import Console
 
+    from contract.silence import silenced
     from training.check.check import PAGE, check_dataset
     from training.check.quarantine import BACK
     from training.check.report import to_json
@@ -47,7 +48,8 @@ def check_data(
     from training.progress import Reporter
 
     reporter = Reporter(Console(stderr=as_json))
-    checked = check_dataset(dataset, reporter, run, output, quarantine)
+    with silenced():
+        checked = check_dataset(dataset, reporter, run, output, quarantine)
     if as_json:
         moved = [{"from": str(item.source), "to": str(item.target), "why": item.why} for item in checked.moved]
         click.echo(to_json({**checked.report.to_dict(), "moved": moved}))

@@ -203,12 +203,14 @@ def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> 
     """
     from rich.console import Console
 
+    from contract.silence import silenced
     from training.measure.evaluate import evaluate_model
     from training.measure.show import show
     from training.progress import Reporter
 
     reporter = Reporter(Console(stderr=as_json))
-    evaluation = evaluate_model(model, dataset, output, reporter)
+    with silenced():
+        evaluation = evaluate_model(model, dataset, output, reporter)
     if as_json:
         click.echo(json.dumps(evaluation.to_dict(), ensure_ascii=False))
     else:

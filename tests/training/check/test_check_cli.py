@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from contract.errors import PhototriageError
+from tests.fax import fax
 from training.check.show import SHOWN
 from training.commands.check_data import check_data
 
@@ -39,6 +40,12 @@ def test_a_clean_dataset_is_said_to_be_so(dataset: Path) -> None:
     result = run(dataset, "--strict")
     assert result.exit_code == 0
     assert "Nothing was found in 6 photos." in result.output
+
+
+def test_what_decoders_print_themselves_is_not_shown(dataset: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (dataset / "cat" / "fax.tif").write_bytes(fax())
+    assert run(dataset).exit_code == 0
+    assert "Fax3" not in "".join(capfd.readouterr())
 
 
 def test_findings_are_counted_first_and_the_list_is_capped(dataset: Path) -> None:

@@ -1,0 +1,111 @@
+"""The kernel's notices about folders, inotify(7): one instance, its watches, and its events as they come.
+
+Python has no such call of its own; ctypes reaches the three. An instance and what wakes its reader are files of this
+process, and few are granted to a user: `close` gives both back, whatever became of the instance before.
+"""
+
+import ctypes
+import os
+import select
+import struct
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+IN_CLOSE_WRITE = 0x00000008
+IN_MOVED_TO = 0x00000080
+IN_CREATE = 0x00000100
+IN_DELETE_SELF = 0x00000400
+IN_Q_OVERFLOW = 0x00004000
+IN_IGNORED = 0x00008000
+IN_ONLYDIR = 0x01000000
+IN_DONT_FOLLOW = 0x02000000
+IN_ISDIR = 0x40000000
+
+_HEAD = struct.Struct("iIII")
+_READ_BYTES = 1 << 16
+
+
+class Event(NamedTuple):
+    """One event.
+
+    Attributes:
+        watch: number of the watch; -1 for an overflow.
+        mask: what happened.
+        name: of the file in the watched folder; empty if it is about the folder.
+    """
+
+    watch: int
+    mask: int
+    name: bytes
+
+
+class Inotify:
+    """One instance. All but `wake` is for the owner of a lock, or for one thread; nothing may be called after `close`.
+
+    Raises:
+        OSError: the limit of instances or of open files is reached.
+    """
+
+    def __init__(self) -> None:
+        self._descriptor = _checked(_libc().inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK), "inotify")
+        try:
+            self._waker = os.eventfd(0)
+        except OSError:
+            os.close(self._descriptor)
+            raise
+
+    def add(self, folder: Path, mask: int) -> int:
+        """Watch a folder; returns the number of its watch, the same as before for one that is watched already."""
+        return _checked(_libc().inotify_add_watch(self._descriptor, os.fsencode(folder), mask), str(folder))
+
+    def remove(self, watch: int) -> None:
+        """Give a watch back, whose last event is IN_IGNORED; one that the kernel took away meanwhile is none."""
+        _libc().inotify_rm_watch(self._descriptor, watch)
+
+    def hears_within(self, seconds: float) -> bool:
+        """Wait for events, and leave them for `events`; tells whether there are any."""
+        poller = select.poll()
+        poller.register(self._descriptor, select.POLLIN)
+        return bool(poller.poll(1e3 * seconds))
+
+    def events(self) -> Iterator[Event]:
+        """Yield events as they come, until woken."""
+        poller = select.poll()
+        for descriptor in (self._descriptor, self._waker):
+            poller.register(descriptor, select.POLLIN)
+        while self._waker not in (ready := dict(poller.poll())):
+            if ready:
+                yield from _parsed(os.read(self._descriptor, _READ_BYTES))
+
+    def wake(self) -> None:
+        """Let `events` come to its end, now or when it is called."""
+        os.eventfd_write(self._waker, 1)
+
+    def close(self) -> None:
+        """Give everything back."""
+        os.close(self._descriptor)
+        os.close(self._waker)
+
+
+def _parsed(data: bytes) -> Iterator[Event]:
+    start = 0
+    while start < len(data):
+        watch, mask, _, length = _HEAD.unpack_from(data, start)
+        start += _HEAD.size + length
+        yield Event(watch, mask, data[start - length : start].rstrip(b"\0"))
+
+
+def _checked(answer: int, about: str) -> int:
+    if answer == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), about)
+    return answer
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.inotify_add_watch.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32)
+    return libc
