@@ -1,10 +1,10 @@
-"""What a model file promises: input geometry, labels, thresholds, and a session that tells the truth.
+"""The contract of a model file: input geometry, labels, thresholds, golden sample, and the session that checks them.
 
-The ground floor of the house: imports none of the other rooms.
+This is the ground floor: it imports no other room.
 """
 
 import os
 
-# From 1.29 on, onnxruntime's Linux wheels send what models are opened and how they run to their maker, and keep an id
-# of the machine below ~/.cache/Microsoft. This stops all of it, if it is set before onnxruntime is imported.
+# Since 1.29 the Linux wheels of onnxruntime send telemetry about models and runs to Microsoft, and keep an id of the
+# machine below ~/.cache/Microsoft. This variable stops both, if it is set before onnxruntime is imported.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -1,7 +1,7 @@
-"""On CUDA a model has a session for each of a few batch sizes, and nothing else ever runs there.
+"""On CUDA a model has one session for each of a few fixed batch sizes.
 
-A session keeps cuDNN's plans for the last batch size alone: on an H200 each change of size cost 0.6 s, also back to one
-that had been run before. There, 8 photos took as long as one, and more than 64 at once brought nothing (docs/gpu.md).
+A session keeps the cuDNN plans of the last batch size only. On an H200 each change of size cost 0.6 s, even back to an
+earlier size. There, 8 photos took as long as one, and more than 64 at once were not faster (docs/gpu.md).
 """
 
 from collections.abc import Callable, Mapping
@@ -12,32 +12,32 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from contract.geometry import Pixels
-from contract.golden import Run
+from contract.golden import Classify
 from contract.gpu import gpu_error
 from contract.metadata import INPUT_NAME, OUTPUT_NAME
 
 CUDA_BATCHES: Mapping[int, float] = {8: 0.25, 64: 0.75}
-"""Batch sizes, rising, and which share of the memory each may take."""
+"""Batch sizes in rising order, each with its share of the memory."""
 
 
 class Batches:
     """The sessions of one model.
 
     Args:
-        reopen: opens a session that may take such a share of the memory.
-        prove: replays the golden sample, and returns the largest difference.
+        reopen: opens a session that may use this share of the memory.
+        prove: replays the golden sample and returns the largest difference.
     """
 
-    def __init__(self, reopen: Callable[[float], ort.InferenceSession], prove: Callable[[Run], float]) -> None:
+    def __init__(self, reopen: Callable[[float], ort.InferenceSession], prove: Callable[[Classify], float]) -> None:
         self._reopen = reopen
         self._prove = prove
         self._ready: dict[int, ort.InferenceSession] = {}
 
     def run(self, images: Pixels) -> NDArray[np.float32]:
-        """Classify uint8 [n, size, size, 3]; returns float32 [n, classes]. What is no batch size is filled up to one.
+        """Classify uint8 [n, size, size, 3]; returns float32 [n, classes]. Batches are padded to a fixed size.
 
         Raises:
-            ModelError, GpuMemoryError, GpuLostError: as `prepare`.
+            ModelError, GpuMemoryError, GpuLostError: as in `prepare`.
         """
         most = max(CUDA_BATCHES)
         parts = []
@@ -49,15 +49,15 @@ class Batches:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def prepare(self, size: int) -> float:
-        """Make a batch size ready, so that it runs at once from now on.
+        """Open and verify the session of a batch size, unless that is done.
 
         Returns:
-            The largest difference from the golden sample in batches of that size; 0 if it was ready.
+            The largest difference from the golden sample in batches of that size; 0 if the session was open.
 
         Raises:
-            ModelError: it does not compute what was verified.
-            GpuMemoryError: fewer photos at once may fit into the GPU's memory; what this size took is given back.
-            GpuLostError: nothing runs on the GPU in this process any more.
+            ModelError: the model does not compute what was verified.
+            GpuMemoryError: the batch does not fit into the memory of the GPU. A smaller batch may fit.
+            GpuLostError: the GPU cannot be used in this process any more.
         """
         if size in self._ready:
             return 0.0
@@ -67,7 +67,7 @@ class Batches:
         return difference
 
     def drop(self, size: int) -> None:
-        """Give back what a batch size holds of the GPU's memory."""
+        """Close the session of a batch size to free its GPU memory."""
         self._ready.pop(size, None)
 
 

@@ -1,4 +1,4 @@
-"""`phototriage inspect`: the contract inside a model file, as a table or as JSON."""
+"""`phototriage inspect`: show the contract of a model file as a table or as JSON."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,8 +17,8 @@ from contract.text import printable
 def inspect(model: Path, as_json: bool) -> None:
     """Show the contract inside a model: labels, geometry, thresholds, metrics.
 
-    MODEL is an .onnx file; without one, the model that ships with phototriage is shown. The file is opened, every
-    line of its contract is checked, and its golden sample is replayed on the CPU.
+    MODEL is an .onnx file; the default is the model that ships with phototriage. The command checks every line of the
+    contract and replays the golden sample on the CPU.
 
     \b
     Examples:
@@ -45,7 +45,7 @@ def inspect(model: Path, as_json: bool) -> None:
         "data": _pairs(contract.data),
         "recipe": _pairs(contract.recipe),
         "made by": _pairs(contract.made_by),
-        "golden sample": f"{len(contract.golden)} pictures replayed, differing by {opened.golden_difference:.1e}",
+        "golden sample": f"{len(contract.golden)} pictures replayed, max difference {opened.golden_difference:.1e}",
         "tolerance": _pairs(contract.tolerance),
     }
     _print_table(rows)
@@ -59,7 +59,7 @@ def _pairs(mapping: Mapping[str, object]) -> str:
 
 
 def _flat(mapping: Mapping[str, object], prefix: str) -> Iterator[str]:
-    """Yield `name value` for each plain value, names of inner mappings in front; lists of mappings are left out."""
+    """Yield `name value` for each plain value, prefixed with the names of outer mappings; skip lists of mappings."""
     for name, value in mapping.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
@@ -77,7 +77,7 @@ def _figure(value: object) -> str:
 
 
 def _print_classes(split: str, classes: list[Mapping[str, object]]) -> None:
-    """Print what was measured of each class."""
+    """Print the metrics of each class."""
     from rich.table import Table
     from rich.text import Text
 

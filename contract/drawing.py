@@ -1,6 +1,6 @@
-"""Small landscapes drawn by code: for the demonstration, for tests, and where no photos are at hand.
+"""Small landscapes drawn by code, for the demo, for tests, and as a substitute for missing photos.
 
-They prove plumbing, not accuracy: a network that knows photos may call a drawn mountain a glacier.
+They test the pipeline, not the accuracy: a network trained on photos may call a drawn mountain a glacier.
 """
 
 import random

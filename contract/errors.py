@@ -1,4 +1,4 @@
-"""Errors that a user can cause or cure; each one's text is the whole sentence that the user reads."""
+"""Errors that a user can cause or fix. The text of each error is the whole sentence that the user reads."""
 
 from enum import StrEnum
 
@@ -8,22 +8,22 @@ class PhototriageError(Exception):
 
 
 class ContractError(PhototriageError):
-    """A model, or what is about to become one, breaks a line of the contract."""
+    """A model, or a run to be converted, breaks a rule of the contract."""
 
 
 class ModelError(PhototriageError):
-    """A model file cannot be opened, or does not compute what it says it does."""
+    """A model file cannot be opened, or does not compute what was verified."""
 
 
 class DeviceError(PhototriageError):
-    """The processor that was asked for cannot run the model."""
+    """The requested device cannot run the model."""
 
 
 class GpuError(DeviceError):
-    """A run on the GPU failed, which still answers. The argument is the runtime's words.
+    """A run on the GPU failed, but the GPU still works. The argument is the message of the runtime.
 
     Attributes:
-        what: the sentence without what to do, as a part of another one.
+        what: the message without its cure, to be used inside another sentence.
     """
 
     cure = "Look at nvidia-smi and at the kernel's log, or pass --device cpu."
@@ -37,11 +37,11 @@ class GpuError(DeviceError):
 
 
 class GpuLostError(GpuError):
-    """Nothing runs on the GPU in this process any more."""
+    """The GPU cannot be used in this process any more."""
 
 
 class GpuMemoryError(GpuError):
-    """The GPU has too little memory left for one run; it can go on computing."""
+    """The GPU has too little free memory for one run, but it still works."""
 
     cure = "Free some of it, allow more with --gpu-memory, or pass --device cpu."
 
@@ -51,7 +51,7 @@ class GpuMemoryError(GpuError):
 
 
 class Reason(StrEnum):
-    """Why a photo could not be read; shared by the log, the ledger, reports and tests."""
+    """Why a photo could not be read; used by the log, the ledger, reports and tests."""
 
     EMPTY = "empty"
     NOT_A_PHOTO = "not-a-photo"
@@ -73,7 +73,7 @@ class PhotoError(PhototriageError):
 
     Attributes:
         reason: machine-readable cause.
-        detail: the rest of the sentence, for people; holds no path.
+        detail: the rest of the sentence, for people; it holds no path.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:

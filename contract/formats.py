@@ -1,4 +1,4 @@
-"""Which files are photos: by the end of their name, or by their first bytes."""
+"""Recognise photos by the extension of their name or by their first bytes."""
 
 from functools import cache
 from importlib import import_module
@@ -10,14 +10,14 @@ PHOTO_EXTENSIONS = frozenset(
         *(".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".hif"),
     )
 )
-"""Lower-case name endings that claim to be a photo."""
+"""Lower-case extensions of photos."""
 
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM")
-"""What Pillow may try. An allow-list: formats that start other programs (EPS) or hide archives stay shut. MPO comes in
-through the JPEG reader, and has no opener of its own."""
+"""Formats that Pillow may open. It is an allow-list, because some formats start other programs (EPS) or hide archives.
+The JPEG reader opens MPO, which has no opener of its own."""
 
 _PLUGINS = ("AvifImagePlugin", "Jpeg2KImagePlugin", "TiffImagePlugin", "WebPImagePlugin")
-# Pillow loads the others by itself; for these it would first load all that it has, in the middle of the first photo.
+# Pillow preloads the others. For these it would load all its plugins while it decodes the first photo.
 
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"))
 
@@ -35,16 +35,16 @@ _MAGIC = (
 )
 
 SNIFF_BYTES = 32
-"""How many first bytes `sniff` wants to see."""
+"""Number of first bytes that `sniff` needs."""
 
 
 def has_photo_name(path: Path) -> bool:
-    """Tell whether a path ends like a photo (`IMG_1.JPG`); the file is not opened."""
+    """Whether a path has the extension of a photo (`IMG_1.JPG`); the file is not opened."""
     return path.suffix.lower() in PHOTO_EXTENSIONS
 
 
 def sniff(head: bytes) -> str | None:
-    """Name the photo format that the first `SNIFF_BYTES` bytes of a file announce, or None."""
+    """Return the photo format of a file, from its first `SNIFF_BYTES` bytes, or None."""
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
@@ -67,7 +67,7 @@ def _sniff_isobmff(brand: bytes) -> str | None:
 
 @cache
 def readable_formats() -> tuple[str, ...]:
-    """Pillow's format names that this installation reads; HEIF is among them when the `heic` extra is installed."""
+    """Pillow's names of the formats that this installation reads; HEIF needs the `heic` extra."""
     for plugin in _PLUGINS:
         import_module(f"PIL.{plugin}")
     try:

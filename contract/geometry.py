@@ -1,7 +1,7 @@
-"""One function from the bytes of a photo to the pixels that the network sees.
+"""The geometry of a model: how the bytes of a photo become the pixels that the network gets.
 
-Training, evaluation, conversion and the daemon all call `to_input`, so that none of them can differ: a mismatch of
-preprocessing costs MobileNetV2 more than a point of accuracy and shows nowhere else. Everything here is Pillow.
+Training, evaluation, conversion and the daemon all call `to_input`, so that their preprocessing cannot differ. A
+mismatch costs MobileNetV2 more than a point of accuracy and is visible nowhere else. Pillow does all the work.
 """
 
 import io
@@ -18,23 +18,23 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from contract.errors import ContractError, PhotoError, Reason
 from contract.formats import SNIFF_BYTES, readable_formats, sniff
+from contract.strict_json import short_repr
 from contract.text import printable
-from contract.values import short
 
 Mode = Literal["stretch", "letterbox"]
 Pixels = NDArray[np.uint8]
 
 MAX_HEADER_PIXELS = 400_000_000
-"""Largest photo, by its header: a 400-megapixel JPEG is decoded at one eighth and costs little."""
+"""Largest photo according to its header. A JPEG of that size is decoded at one eighth, which costs little."""
 MAX_DECODED_PIXELS = 120_000_000
-"""Largest picture that is really held in memory (4 bytes a pixel and more), after a JPEG's reduced decoding."""
+"""Largest picture in memory (4 bytes a pixel or more), after the reduced decoding of a JPEG."""
 MAX_DETAIL = 200
-"""Characters of a decoder's own words that are passed on."""
+"""Longest part of a decoder's message that is passed on, in characters."""
 
-# Pillow's own limit looks at the header alone and would refuse a 200-megapixel JPEG that is decoded at 1/8.
-# `_check_size` takes its place, for every picture opened here.
+# Pillow's own limit checks only the header, and would refuse a 200-megapixel JPEG that is decoded at 1/8.
+# `_check_size` replaces it for every picture opened here.
 Image.MAX_IMAGE_PIXELS = None
-# Pillow warns and logs about damaged metadata; to the user that is noise, for the picture itself is read or refused.
+# Pillow warns and logs about damaged metadata. That is noise to users, because the picture is read or refused anyway.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -55,7 +55,7 @@ class Geometry:
     """How a photo becomes a square.
 
     Attributes:
-        mode: `stretch` fills the square and bends the proportions; `letterbox` keeps them and pads with black.
+        mode: `stretch` fills the square and changes the proportions; `letterbox` keeps them and pads with black.
         size_px: side of the square.
     """
 
@@ -64,44 +64,46 @@ class Geometry:
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
-            raise ContractError(f"Geometry {short(self.mode)} is unknown; known are: {', '.join(get_args(Mode))}.")
+            raise ContractError(f"Geometry {short_repr(self.mode)} is unknown; known are: {', '.join(get_args(Mode))}.")
         if type(self.size_px) is not int or not 16 <= self.size_px <= 2048:
             raise ContractError(
-                f"An input of {short(self.size_px)} pixels is out of range; pass a size from 16 to 2048."
+                f"An input of {short_repr(self.size_px)} pixels is out of range; pass a size from 16 to 2048."
             )
 
     @property
     def id(self) -> str:
-        """Name of the exact procedure; a change of `to_input` that alters pixels takes a new number."""
+        """Name of the exact procedure. Each change of `to_input` that alters pixels needs a new number."""
         return f"exif-rgb-{self.mode}-bilinear-1"
 
     @classmethod
     def from_id(cls, geometry_id: str, size_px: int) -> "Geometry":
-        """Return the geometry of that id, or raise ContractError when this version does not know it."""
+        """Return the geometry of that id, or raise ContractError if this version does not know it."""
         for mode in get_args(Mode):
             geometry = cls(mode, size_px)
             if geometry.id == geometry_id:
                 return geometry
-        raise ContractError(f"Geometry {short(geometry_id)} is not known to this version of phototriage; update it.")
+        raise ContractError(
+            f"Geometry {short_repr(geometry_id)} is not known to this version of phototriage; update it."
+        )
 
 
 def to_input(source: bytes | Path | Image.Image, geometry: Geometry, max_pixels: int = MAX_DECODED_PIXELS) -> Pixels:
-    """Decode one photo and bring it to the network's input.
+    """Decode one photo to the input of the network.
 
     JPEGs are decoded at a reduced scale of at least twice the target (mean error 0.24 of 255, 3 to 7 times faster at
-    12 megapixels); then RGB, antialiased bilinear resize, and the EXIF orientation on the small picture.
-    Of an animation the first frame counts.
+    12 megapixels). Then follow RGB, antialiased bilinear resize, and the EXIF orientation of the small picture.
+    Of an animation the first frame is used.
 
     Args:
-        source: the file's bytes, its path, or a picture already opened by Pillow.
-        geometry: what to make of it.
+        source: the bytes of the file, its path, or a picture that Pillow has opened.
+        geometry: geometry of the result.
         max_pixels: largest picture to hold in memory, at most `MAX_DECODED_PIXELS`.
 
     Returns:
         uint8 [size_px, size_px, 3], RGB.
 
     Raises:
-        PhotoError: the photo cannot be read, with the reason. Nothing else, whatever the bytes are.
+        PhotoError: the photo cannot be read. No bytes can raise another error.
     """
     try:
         if isinstance(source, Image.Image):
@@ -145,7 +147,7 @@ def _unidentified(data: bytes) -> PhotoError:
 
 
 def _resized(image: Image.Image, geometry: Geometry, max_pixels: int) -> Pixels:
-    # A progressive JPEG is held whole as coefficients, 2 to 6 bytes a pixel of its header, however small it is decoded.
+    # The coefficients of a progressive JPEG fill 2 to 6 bytes a pixel of its header, even if it is decoded at 1/8.
     _check_size(image, MAX_DECODED_PIXELS if image.info.get("progressive") else MAX_HEADER_PIXELS)
     image.draft(None, (2 * geometry.size_px, 2 * geometry.size_px))
     _check_size(image, max_pixels)
@@ -181,7 +183,7 @@ def _check_size(image: Image.Image, limit: int) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Read the EXIF orientation, after loading: some decoders turn the picture themselves and then clear the tag."""
+    """Read the EXIF orientation after loading, because some decoders rotate the picture and then clear the tag."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except (ArithmeticError, AttributeError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error):
@@ -189,7 +191,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Bring any mode to RGB: what is transparent becomes white, 16 bits keep their upper eight."""
+    """Convert any mode to RGB: transparent pixels become white, 16 bits keep their upper eight."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in ("I", "F") or image.mode.startswith("I;"):

@@ -1,7 +1,7 @@
-"""The golden sample: pictures that code makes, and the answers that must come back before a model is trusted.
+"""The golden sample: generated pictures with the probabilities that a model must reproduce before it is used.
 
-Patterns go straight into the network and catch wrong arithmetic (a driver, a provider, a precision); small image
-files pass through `to_input` first and catch a wrong geometry (a decoder, an orientation, an order of channels).
+Patterns go straight into the network and reveal wrong arithmetic (a driver, a provider, a precision). Small image files
+pass through `to_input` first and reveal a wrong geometry (a decoder, an orientation, an order of channels).
 """
 
 import io
@@ -15,19 +15,19 @@ from contract.errors import ContractError, ModelError, PhotoError
 from contract.geometry import Geometry, Pixels, to_input
 from contract.metadata import Contract, GoldenCase
 
-Run = Callable[[Pixels], "np.ndarray[tuple[int, int], np.dtype[np.float32]]"]
+Classify = Callable[[Pixels], "np.ndarray[tuple[int, int], np.dtype[np.float32]]"]
 """uint8 [n, size, size, 3] -> float32 [n, classes]."""
 
 MINIMUM_MARGIN = 0.05
-"""Distance of the best from the second probability below which an answer is no clear one."""
+"""Least distance between the two best probabilities of a clear prediction."""
 GRID_TOLERANCE = 4
-"""Largest difference of a mean colour, of 255, that another version of a JPEG decoder may make."""
+"""Largest difference of a mean colour, of 255, between versions of a JPEG decoder."""
 _SHARPEST = (0.3, 0.9)
 _TRIED, _KEPT = 48, 3
 
 
 def pattern(seed: int, size_px: int) -> Pixels:
-    """Compute a picture from whole numbers alone, so that no library's version can change it.
+    """Compute a picture with integers only, so that no version of a library can change it.
 
     Returns:
         uint8 [size_px, size_px, 3]: overlaid waves and blocks, different for each seed.
@@ -44,33 +44,33 @@ def pattern(seed: int, size_px: int) -> Pixels:
     return np.stack(planes, axis=-1).astype(np.uint8)
 
 
-def make_golden(run: Run, geometry: Geometry) -> tuple[GoldenCase, ...]:
-    """Choose patterns and image files of which the model has a clear opinion, of different classes where it can.
+def make_golden(run: Classify, geometry: Geometry) -> tuple[GoldenCase, ...]:
+    """Choose patterns and image files with a clear prediction, of different classes where possible.
 
     Args:
-        run: the finished model on the processor where it was verified.
-        geometry: its geometry.
+        run: the finished model, on the processor where it was verified.
+        geometry: geometry of the model.
 
     Raises:
-        ContractError: the model has no clear opinion of anything, as an untrained one.
+        ContractError: no picture gets a clear prediction, for example because the model is untrained.
     """
     patterns = [("pattern", seed, b"") for seed in range(_TRIED)]
     files = [("encoded", seed, data) for seed, data in enumerate(_encoded_drawings())]
     return (*_clearest(run, geometry, patterns), *_clearest(run, geometry, files))
 
 
-def _clearest(run: Run, geometry: Geometry, sources: list[tuple[str, int, bytes]]) -> list[GoldenCase]:
+def _clearest(run: Classify, geometry: Geometry, sources: list[tuple[str, int, bytes]]) -> list[GoldenCase]:
     cases: list[GoldenCase] = []
     for source, seed, encoded in sources:
         pixels = to_input(encoded, geometry) if encoded else pattern(seed, geometry.size_px)
         answer = tuple(float(value) for value in run(pixels[None])[0])
         cases.append(GoldenCase(source, seed, _grid(pixels), answer, encoded))  # type: ignore[arg-type]
-    # An answer near certainty hardly moves when the arithmetic drifts: clear ones with room to move come first.
+    # A probability near 1 hardly changes if the arithmetic drifts, so clear predictions that can change come first.
     cases.sort(key=lambda case: (not _SHARPEST[0] <= _margin(case) <= _SHARPEST[1], -np.nan_to_num(_margin(case))))
-    if not _margin(cases[0]) >= MINIMUM_MARGIN:  # so written that NaN is no clear opinion either
+    if not _margin(cases[0]) >= MINIMUM_MARGIN:  # written this way, NaN is not clear either
         raise ContractError(
-            f"The model has no clear opinion of any of {len(cases)} generated pictures (best margin "
-            f"{_margin(cases[0]):.3f}), so nothing could show later that it still computes the same. Train it longer."
+            f"The model has no clear prediction for any of {len(cases)} generated pictures (best margin "
+            f"{_margin(cases[0]):.3f}), so a golden sample cannot be made. Train it longer."
         )
     best_of_class: dict[int, GoldenCase] = {}
     for case in cases:
@@ -84,10 +84,10 @@ def _margin(case: GoldenCase) -> float:
 
 
 def _encoded_drawings() -> Iterator[bytes]:
-    """Yield small files that exercise the geometry: JPEGs, and PNGs with a palette and alpha; each has an EXIF turn."""
+    """Yield small files that test the geometry: JPEGs, and PNGs with palette and alpha, all with an EXIF rotation."""
     for seed in range(4):
         exif = Image.Exif()
-        exif[ExifTags.Base.Orientation] = (5, 6, 3, 8)[seed]  # never 1: whichever file is kept must show a lost turn
+        exif[ExifTags.Base.Orientation] = (5, 6, 3, 8)[seed]  # never 1, so that every file reveals a lost rotation
         for number, kind in enumerate(sorted(KINDS)):
             image = draw_scene(kind, 2 * seed, (160, 96))
             yield _png(image, exif) if number % 3 == 2 else _jpeg(image, exif)
@@ -111,19 +111,19 @@ def _grid(pixels: Pixels) -> tuple[int, ...]:
     return tuple(round(float(value)) for value in np.concatenate(fields))
 
 
-def replay(run: Run, contract: Contract, provider: str) -> float:
-    """Ask the model again and compare with the contract.
+def replay(run: Classify, contract: Contract, provider: str) -> float:
+    """Replay the golden sample and compare with the contract.
 
     Args:
         run: the model, opened on `provider`.
-        contract: what it must say.
-        provider: `cpu` or `cuda`; chooses the tolerance.
+        contract: holds the golden sample and the tolerances.
+        provider: `cpu` or `cuda`; selects the tolerance.
 
     Returns:
         The largest difference of a probability over all cases.
 
     Raises:
-        ModelError: an input or an answer differs by more than the tolerance, with both.
+        ModelError: an input or a probability differs by more than the tolerance.
     """
     if not contract.golden:
         raise ContractError("The model carries no golden sample, so nothing shows that it computes what was verified.")
@@ -140,14 +140,16 @@ def replay(run: Run, contract: Contract, provider: str) -> float:
     return worst
 
 
-def _answers(run: Run, contract: Contract) -> Iterator["np.ndarray[tuple[int], np.dtype[np.float32]]"]:
-    """Ask in batches of two, the smallest that show a model that takes but one photo; more would only hold memory."""
+def _answers(run: Classify, contract: Contract) -> Iterator["np.ndarray[tuple[int], np.dtype[np.float32]]"]:
+    """Run in batches of two: one photo would not reveal a fixed batch size of one, and more would only need memory."""
     for start in range(0, len(contract.golden), 2):
         pair = [_replayed_input(case, contract) for case in contract.golden[start : start + 2]]
         answers = run(np.stack(pair))
         wanted = (len(pair), len(contract.labels))
         if answers.shape != wanted:
-            raise ModelError(f"The model answers in the shape {answers.shape} where {wanted} is due. Convert it again.")
+            raise ModelError(
+                f"The output of the model has the shape {answers.shape} instead of {wanted}. Convert it again."
+            )
         yield from answers
 
 
@@ -157,7 +159,7 @@ def _replayed_input(case: GoldenCase, contract: Contract) -> Pixels:
     try:
         pixels = to_input(case.encoded, contract.geometry)
     except PhotoError as error:
-        raise ModelError(f"Golden file {case.seed} of the model is no photo ({error}). Convert it again.") from error
+        raise ModelError(f"Golden file {case.seed} of the model is not a photo ({error}). Convert it again.") from error
     difference = int(np.abs(np.subtract(_grid(pixels), case.grid)).max())
     if difference > GRID_TOLERANCE:
         raise ModelError(

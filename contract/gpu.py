@@ -1,4 +1,4 @@
-"""CUDA from outside: whether it can be asked for, where its libraries lie, and what its errors mean for the photos."""
+"""CUDA: whether it is available, where its libraries are, and what its errors mean."""
 
 import ctypes
 import importlib.util
@@ -22,20 +22,20 @@ _FULL = (
     "resource allocation failed",  # cuBLAS in its own words
 )
 _LITTLE_MB = 128
-"""Less than this free is too little for the libraries' own handles and workspaces."""
+"""With less free memory the CUDA libraries cannot allocate their handles and workspaces."""
 _LOST = ("cuda failure 700", "cuda failure 719", "execution_failed")
 _FAILURE = re.compile(
     r"\b(?:CUDA|CUBLAS|CUDNN|CUDNN_FE|CUFFT) failure -?\d+: [^;]+"
     r"|Available memory of \d+ is smaller than requested bytes of \d+"
     r"|Failed to allocate memory for requested buffer of size \d+"
 )
-"""The part of onnxruntime's words that says what failed, behind names of templates that fill the line."""
+"""The part of an onnxruntime message that says what failed; long template names stand before it."""
 _LIBRARIES = (("cuda", "cu[0-9]*/lib"), ("cudnn", "cudnn/lib"))
-"""NVIDIA's wheels for CUDA 13 and cuDNN, below the folder `nvidia` of the Python environment."""
+"""Folders of NVIDIA's wheels for CUDA 13 and cuDNN, below the folder `nvidia` of the Python environment."""
 
 
 def cuda_obstacle() -> str:
-    """Say why CUDA cannot be asked for on this machine; empty when it can. Prints nothing and loads no library."""
+    """Why CUDA is not available on this machine; empty if it is. It prints nothing and loads no library."""
     if "CUDAExecutionProvider" not in ort.get_available_providers():
         return "this onnxruntime was built without CUDA"
     if not any(Path(trace).exists() for trace in ("/proc/driver/nvidia/version", "/dev/nvidiactl")):
@@ -46,10 +46,11 @@ def cuda_obstacle() -> str:
 
 
 def preload_cuda() -> str:
-    """Load CUDA and cuDNN from wherever this Python finds them, and say what is missing; empty when all is there.
+    """Load CUDA and cuDNN from the Python path or the system; returns what is missing, empty if nothing is.
 
-    onnxruntime looks only beside itself and in the system's folders; NVIDIA's wheels may lie in another folder of the
-    Python path. What it prints about a missing library would stand between the lines meant for scripts.
+    onnxruntime searches only its own folder and the folders of the system, but NVIDIA's wheels may lie in another
+    folder of the Python path. It prints missing libraries; that output is captured, because scripts read standard
+    output.
     """
     spec = importlib.util.find_spec("nvidia")
     homes = [Path(home) for home in spec.submodule_search_locations or ()] if spec else []
@@ -61,11 +62,11 @@ def preload_cuda() -> str:
 
 
 def gpu_error(error: Exception) -> GpuError:
-    """Return what an exception out of a run on CUDA means.
+    """Translate an exception of a run on CUDA.
 
-    Memory that ran out leaves the GPU usable; cuBLAS and cuDNN have many words for it, so that the GPU is asked. Errors
-    such as 700 (illegal address) and 719 (launch failure) stay for good in this process, and so does a device that is
-    gone: it does not answer any more.
+    After an out-of-memory error the GPU stays usable. cuBLAS and cuDNN name this error in many ways, so the free memory
+    is queried as well. Errors such as 700 (illegal address) and 719 (launch failure) last until the process ends, and
+    so does a lost device, which does not respond any more.
     """
     text = str(error)
     found = _FAILURE.search(text)
@@ -79,7 +80,7 @@ def gpu_error(error: Exception) -> GpuError:
 
 
 def free_memory_mb() -> int:
-    """Return how much of the GPU's memory nobody has, in MB; -1 if it does not answer, as after a fault that stays."""
+    """Return the free memory of the GPU in MB; -1 if it does not respond, as after a lasting error."""
     free, total = ctypes.c_size_t(), ctypes.c_size_t()
     try:
         runtime = ctypes.CDLL("libcudart.so.13")  # loaded by onnxruntime already, and on this thread's device
@@ -90,5 +91,5 @@ def free_memory_mb() -> int:
 
 
 def first_line(text: str) -> str:
-    """Return the first line of a library's own words, printable; names out of a stranger's model may stand in it."""
+    """Return the first line of a library's message, made printable because it may quote names of an untrusted model."""
     return printable(shorten((text.splitlines() or [""])[0], 300)).rstrip(".")

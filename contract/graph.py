@@ -1,8 +1,9 @@
-"""What a stranger's graph may be: a straight line from photos to probabilities. Looked at before it is opened.
+"""Check the graph of an untrusted model before it is opened: loops, branches and functions are refused.
 
-A graph with loops can run for ever, and branches and functions hide loops; no model of ours has any. The file is read
-as protobuf's wire format (https://protobuf.dev/programming-guides/encoding/) by the numbers of onnx.proto, for the
-daemon does without the onnx package; tensors are passed over by their length, so that a model of 9 MB takes 2 ms.
+A graph with loops can run for ever, and branches and functions can hide loops. Models made by phototriage have none.
+The daemon has no onnx package, so the file is parsed here in protobuf's wire format
+(https://protobuf.dev/programming-guides/encoding/) with the field numbers of onnx.proto. Tensors are skipped by their
+length, so a model of 9 MB takes 2 ms.
 """
 
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ def check_graph(data: bytes) -> None:
         data: the file.
 
     Raises:
-        ModelError: it has some, or its bytes are no ONNX file.
+        ModelError: it has some, or its bytes are not an ONNX file.
     """
     nodes = 0
     for number, model in _fields(memoryview(data)):
@@ -50,12 +51,12 @@ def _check_node(node: memoryview) -> None:
 
 def _refused(what: str) -> ModelError:
     return ModelError(
-        f"The model has {what}, which no model of ours has: it could run for ever. Convert the run again."
+        f"The model has {what}, which could run for ever. Models of phototriage have none. Convert the run again."
     )
 
 
 def _fields(message: memoryview) -> Iterator[Field]:
-    """Yield number and content of a message's fields that have a length; the others are passed over."""
+    """Yield number and content of the fields that have a length; skip the others."""
     place, end = 0, len(message)
     while place < end:
         key, place = _varint(message, place)
@@ -86,4 +87,4 @@ def _varint(message: memoryview, place: int) -> tuple[int, int]:
 
 
 def _no_onnx() -> ModelError:
-    return ModelError("This is no model that onnxruntime opens: its bytes are no ONNX file. Convert the run again.")
+    return ModelError("onnxruntime cannot open this model: its bytes are not an ONNX file. Convert the run again.")

@@ -1,10 +1,10 @@
-"""Labels become folders, so a label must be a safe name for one, on every system that the folders may travel to."""
+"""Labels become folders, so a label must be a safe folder name on every system."""
 
 import unicodedata
 from collections.abc import Sequence
 
 from contract.errors import ContractError
-from contract.values import short
+from contract.strict_json import short_repr
 
 MAX_LABEL_BYTES = 100
 _FORBIDDEN = frozenset('/\\:*?"<>|')
@@ -17,22 +17,26 @@ _FORBIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return the labels unchanged, in order, or raise ContractError naming the first one that cannot be a folder.
 
-    A label is one path component in NFC, at most 100 bytes of UTF-8, without leading dot or underscore (those are
-    hidden, or ours: `_failed`, `_review`), control characters or what Windows forbids (characters, names of devices),
-    and unique ignoring case.
+    A label is one path component in NFC, at most 100 bytes of UTF-8, and unique without regard to case. It has no
+    leading dot (hidden) or underscore (reserved: `_failed`, `_review`), no control characters, and neither characters
+    nor device names that Windows forbids.
     """
     if isinstance(labels, str):
-        raise ContractError(f"Labels are a list of names, not one text: {short(labels)}.")
+        raise ContractError(f"Labels are a list of names, not one text: {short_repr(labels)}.")
     if len(labels) < 2:
         raise ContractError(f"A classifier needs at least two labels, and this one has {len(labels)}.")
     seen: dict[str, str] = {}
     for label in labels:
         fault = _fault(label)
         if fault:
-            raise ContractError(f"The label {short(label)} cannot be the name of a folder: {fault}. Rename the class.")
+            raise ContractError(
+                f"The label {short_repr(label)} cannot be the name of a folder: {fault}. Rename the class."
+            )
         twin = seen.get(label.casefold())
         if twin is not None:
-            raise ContractError(f"The labels {twin!r} and {label!r} are one folder where case is ignored. Rename one.")
+            raise ContractError(
+                f"The labels {twin!r} and {label!r} are one folder on systems that ignore case. Rename one."
+            )
         seen[label.casefold()] = label
     return tuple(labels)
 

@@ -1,4 +1,4 @@
-"""Limits while a model is opened and proven: it may be a stranger's, and a few bytes can ask for terabytes."""
+"""Limits while a model is opened and verified: in an untrusted model a few bytes can request terabytes."""
 
 import resource
 import threading
@@ -9,18 +9,18 @@ from pathlib import Path
 import onnxruntime as ort
 
 MODEL_MEMORY_BYTES = 4 << 30
-"""What opening and proving may take on the CPU; MobileNetV2 takes 60 MB, a model as large as may be about 3 GB."""
+"""Most memory to open and verify a model on the CPU. MobileNetV2 needs 60 MB, the largest model 3 GB."""
 
 PROOF_S = 60.0
-"""What the replay of a golden sample may take; that of the shipped model takes 0.1 s on one core."""
+"""Longest replay of a golden sample. That of the shipped model takes 0.1 s on one core."""
 
 
 @contextmanager
 def memory_limit(most: int = MODEL_MEMORY_BYTES) -> Iterator[None]:
-    """Let the process grow by so many bytes at most while the block lasts: more is a failed allocation, not a kill."""
+    """Let the process grow at most by `most` bytes inside the block. Larger allocations fail, without a kill."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = _held_bytes() + most
-    if soft != resource.RLIM_INFINITY and soft <= limit:  # somebody set a stricter one
+    if soft != resource.RLIM_INFINITY and soft <= limit:  # a stricter limit is set
         yield
         return
     with suppress(OSError, ValueError):
@@ -34,7 +34,7 @@ def memory_limit(most: int = MODEL_MEMORY_BYTES) -> Iterator[None]:
 
 @contextmanager
 def time_limit() -> Iterator[ort.RunOptions]:
-    """Yield options for runs that end with an error, between two operations, once `PROOF_S` is over."""
+    """Yield run options that end a run with an error, between two operations, after `PROOF_S`."""
     options = ort.RunOptions()
     timer = threading.Timer(PROOF_S, setattr, (options, "terminate", True))
     timer.daemon = True

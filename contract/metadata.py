@@ -1,6 +1,7 @@
-"""The contract itself: one JSON value inside the model file, read strictly.
+"""The contract: one JSON object in the metadata of a model file, read strictly.
 
-Whoever opens the file learns from it what goes in, what comes out, and how to see that it still computes the same.
+It describes the input and the output of the model, and holds a golden sample that shows whether the model still
+computes the same.
 """
 
 import base64
@@ -13,17 +14,17 @@ from typing import Any, Literal, get_args
 from contract.errors import ContractError
 from contract.geometry import Geometry
 from contract.labels import check_labels
-from contract.values import check_mapping, check_number, read_object, short
+from contract.strict_json import check_mapping, check_number, read_object, short_repr
 
 METADATA_KEY = "phototriage"
 """Key of the contract among the ONNX metadata properties."""
 FORMAT = 1
 INPUT_NAME, OUTPUT_NAME = "images", "probabilities"
 MAX_CASES = 64
-"""Golden cases that a contract may hold: each one is classified before the model is used."""
+"""Most golden cases of a contract, because each one is classified before the model is used."""
 TOLERANCES = ("cpu", "cuda", "decoder")
 MAX_TOLERANCE = 0.5
-"""Above it a replay could hardly fail."""
+"""With a larger tolerance a replay could hardly fail."""
 
 Precision = Literal["fp32", "fp16", "int8"]
 Source = Literal["pattern", "encoded"]
@@ -31,14 +32,14 @@ Source = Literal["pattern", "encoded"]
 
 @dataclass(frozen=True, slots=True)
 class GoldenCase:
-    """One picture and what the model said of it when it was converted.
+    """One picture with the probabilities that the model gave it when it was converted.
 
     Attributes:
         source: `pattern`: the input is `golden.pattern(seed)`; `encoded`: `encoded` passes through `to_input` first.
         seed: number of the pattern, or of the drawing that was encoded.
-        encoded: a whole image file, for `encoded` alone.
-        grid: mean colours of the input in 4 x 4 fields, row by row: 48 numbers, which show a turned or skewed picture.
-        probabilities: the answer, one number a label.
+        encoded: a whole image file; empty for `pattern`.
+        grid: mean colours of the input in 4 x 4 fields, row by row: 48 numbers that reveal a rotated or skewed picture.
+        probabilities: one number a label.
     """
 
     source: Source
@@ -50,19 +51,19 @@ class GoldenCase:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a model file promises. Every field is checked when one is made or read; ContractError says what is wrong.
+    """The contract of a model file. Every field is checked when one is created or read; raises ContractError.
 
     Attributes:
-        labels: class names in the order of the output's columns.
+        labels: class names in the order of the output columns.
         geometry: how a photo becomes the input.
         precision: arithmetic of the weights.
-        temperature: divisor of the logits, inside the graph; kept here for people.
-        thresholds: per label, the probability below which a photo wants review (from validation data).
-        metrics: figures measured before publication, by name.
+        temperature: divisor of the logits. It is part of the graph; this copy informs people.
+        thresholds: per label, the probability below which a photo goes to review (from validation data).
+        metrics: metrics measured before publication, by name.
         recipe: resolved settings of the training run, or their name and hash.
-        data: what it was trained on: name, hash, counts.
-        made_by: versions of what made the file.
-        golden: answers to replay before the model is used.
+        data: the training data: name, hash, counts.
+        made_by: versions of the software that made the file.
+        golden: golden sample, replayed before the model is used.
         tolerance: largest difference of a probability from `golden` by provider (`cpu`, `cuda`), and `decoder`, for
             encoded cases, whose pixels may differ by a unit from one version of a JPEG library to the next.
     """
@@ -82,13 +83,15 @@ class Contract:
     def __post_init__(self) -> None:
         check_labels(self.labels)
         if self.precision not in get_args(Precision):
-            raise ContractError(f"The precision {short(self.precision)} is unknown; known are: fp32, fp16, int8.")
+            raise ContractError(f"The precision {short_repr(self.precision)} is unknown; known are: fp32, fp16, int8.")
         check_number("temperature", self.temperature, above=0.0)
         for name in ("thresholds", "metrics", "recipe", "data", "made_by", "tolerance"):
             check_mapping(name, getattr(self, name))
         for label, threshold in self.thresholds.items():
             if label not in self.labels:
-                raise ContractError(f"A review threshold is given for {short(label)}, which is not among the labels.")
+                raise ContractError(
+                    f"A review threshold is given for {short_repr(label)}, which is not among the labels."
+                )
             check_number(f"review threshold of {label!r}", threshold, least=0.0, most=1.0)
         if set(self.tolerance) != set(TOLERANCES):
             raise ContractError(f"The contract must give a tolerance for each of {', '.join(TOLERANCES)} and no other.")
@@ -108,16 +111,20 @@ class Contract:
 
     @classmethod
     def from_json(cls, text: str) -> "Contract":
-        """Read a contract, refusing another format version, unknown or missing keys, and values out of range."""
+        """Read a contract.
+
+        Raises:
+            ContractError: another format version, unknown or missing keys, or a value out of range.
+        """
         value = read_object(text)
         version = value.pop("format", None)
         if type(version) is not int or version != FORMAT:
             raise ContractError(
-                f"The contract has format {short(version)}; this version of phototriage reads {FORMAT}."
+                f"The contract has format {short_repr(version)}; this version of phototriage reads {FORMAT}."
             )
         names = {item.name for item in fields(cls)}
         if names != value.keys():
-            odd = ", ".join(short(name) for name in sorted(names ^ value.keys())[:12])
+            odd = ", ".join(short_repr(name) for name in sorted(names ^ value.keys())[:12])
             raise ContractError(f"The contract lacks these keys or does not know them: {odd}.")
         try:
             value["geometry"] = Geometry.from_id(value["geometry"]["id"], value["geometry"]["size_px"])
@@ -125,12 +132,12 @@ class Contract:
             value["labels"] = tuple(_list(value["labels"]))
             return cls(**value)
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-            raise ContractError(f"The contract is malformed: {short(error)}. Convert the model again.") from error
+            raise ContractError(f"The contract is malformed: {short_repr(error)}. Convert the model again.") from error
 
 
 def _list(value: object) -> list[Any]:
     if not isinstance(value, list):
-        raise TypeError(f"a list is due where {short(value)} stands")
+        raise TypeError(f"a list is expected instead of {short_repr(value)}")
     return value
 
 
@@ -146,7 +153,9 @@ def _case(item: Mapping[str, Any]) -> GoldenCase:
 
 def _check_case(case: GoldenCase, classes: int) -> None:
     if case.source not in get_args(Source) or type(case.seed) is not int or len(case.grid) != 48:
-        raise ContractError(f"A golden sample of the contract is malformed: {short(case.source)}, {short(case.seed)}.")
+        raise ContractError(
+            f"A golden sample of the contract is malformed: {short_repr(case.source)}, {short_repr(case.seed)}."
+        )
     if len(case.probabilities) != classes or bool(case.encoded) != (case.source == "encoded"):
         raise ContractError(f"A golden sample of the contract does not fit its {classes} labels.")
     for mean in case.grid:

@@ -1,4 +1,4 @@
-"""Write a file so that its name shows either the old content or the whole new one, also after a power cut."""
+"""Write a file atomically: its name holds either the old content or the whole new one, even after a power cut."""
 
 import os
 import secrets
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def publish_bytes(path: Path, data: bytes) -> None:
-    """Put `data` at `path` by way of a hidden temporary file beside it and one rename.
+    """Write `data` to a hidden temporary file beside `path`, and rename it to `path`.
 
     Raises:
-        OSError: the folder is missing, read-only or full; whatever stood at `path` is unchanged and no rest is left.
+        OSError: the folder is missing, read-only or full. The file at `path` is unchanged, and no temporary file stays.
     """
-    # Random, for a name made of the process id comes back in a container, where a killed process left its rest.
+    # The name is random: in a container process ids repeat, and a killed process may have left a file of that name.
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     file = temporary.open("xb")
     try:

@@ -1,7 +1,7 @@
-"""Open a model so that what runs is what was promised, where it was said to run.
+"""Open a model, check its contract, and replay its golden sample on the device that runs it.
 
-One read of the bytes gives the hash, the contract and the session. onnxruntime falls back to the CPU without raising,
-at the start and in the middle of a run; here a fallback is either refused or said.
+The bytes are read once for the hash, the contract and the session. onnxruntime silently falls back to the CPU, when it
+opens a model and during a run; here a fallback is refused or reported.
 """
 
 import hashlib
@@ -24,37 +24,38 @@ from contract.gpu import cuda_obstacle, first_line, gpu_error, preload_cuda
 from contract.graph import check_graph
 from contract.limits import memory_limit, time_limit
 from contract.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, Contract
+from contract.strict_json import short_repr
 from contract.text import printable
-from contract.values import short
 
 Device = Literal["auto", "cpu", "cuda"]
 Provider = Literal["cpu", "cuda"]
 
 MAX_MODEL_BYTES = 1 << 30
 GPU_MEMORY_MB = 4096
-"""Most that a model may take of the GPU's memory by default, beside the few hundred MB of the CUDA libraries."""
-ort.set_default_logger_severity(4)  # as below: what it logs, it also raises
+"""Most GPU memory of a model by default, in addition to the few hundred MB of the CUDA libraries."""
+ort.set_default_logger_severity(4)  # as below: onnxruntime also raises what it logs
 _CUDA_OPTIONS = {
-    # HEURISTIC: the default, EXHAUSTIVE, searches anew for each batch size (634 ms against 1.9 ms) and ends no faster.
+    # The default, EXHAUSTIVE, searches again for each batch size (634 ms against 1.9 ms), and its result is not faster.
     "cudnn_conv_algo_search": "HEURISTIC",
     "arena_extend_strategy": "kSameAsRequested",
-    # Answers within 5e-6 of the CPU's instead of 1e-2, for a quarter of a speed that no decoder reaches.
+    # Without TF32 probabilities are within 5e-6 of the CPU instead of 1e-2. It costs a quarter of the speed, but
+    # decoding is slower anyway.
     "use_tf32": "0",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """An opened and proven model.
+    """An opened and verified model.
 
     Attributes:
-        contract: what it promises.
-        sha256: of the file's bytes, hexadecimal.
-        provider: where it really runs.
-        note: why it does not run where one may have hoped; empty when there is nothing to say.
-        golden_difference: largest difference from the golden sample, as measured when it was opened.
+        contract: contract of the model.
+        sha256: SHA-256 of the bytes of the file, hexadecimal.
+        provider: device that runs the model.
+        note: why the model does not run on CUDA although it may have been expected; else empty.
+        golden_difference: largest difference from the golden sample, measured when the model was opened.
         session: the onnxruntime session; `run` may be called from several threads at once.
-        batches: on CUDA, the sessions by batch size; `session` is one of them and is not run by itself.
+        batches: on CUDA, the sessions by batch size; `session` is one of them and must not be run directly.
     """
 
     contract: Contract
@@ -69,7 +70,7 @@ class Model:
         """Classify uint8 [n, size, size, 3]; returns float32 [n, classes], rows that add up to one.
 
         Raises:
-            GpuMemoryError, GpuLostError: on CUDA alone, as `Batches.prepare`.
+            GpuMemoryError, GpuLostError: on CUDA only, as in `Batches.prepare`.
         """
         return run_session(self.session, images) if self.batches is None else self.batches.run(images)
 
@@ -81,14 +82,15 @@ def open_model(
 
     Args:
         source: path of an .onnx file, which errors then name, or its bytes.
-        device: `auto` takes CUDA where a driver, a device and the libraries are; `cuda` refuses anything else.
-        threads: of the CPU provider inside one call. One, with several callers, beats one caller with several.
-        gpu_memory_mb: most that the model may take of the GPU's memory; 0 for all there is.
+        device: `auto` uses CUDA if driver, device and libraries are present; `cuda` allows no other device.
+        threads: threads of the CPU provider in one call. Several callers with one thread each are faster than one
+            caller with several threads.
+        gpu_memory_mb: most GPU memory of the model; 0 for no limit.
 
     Raises:
-        ModelError: no such file, no model, or it does not compute what it did when it was verified.
-        ContractError: it breaks its contract, or has none.
-        DeviceError: `cuda` was asked for and cannot be had.
+        ModelError: the file does not exist, is no model, or does not compute what was verified.
+        ContractError: the model breaks its contract, or has none.
+        DeviceError: `cuda` was requested and is not available.
     """
     if isinstance(source, bytes):
         return _opened(source, device, threads, gpu_memory_mb)
@@ -99,7 +101,7 @@ def open_model(
 
 @contextmanager
 def naming(file: Path) -> Iterator[None]:
-    """Let errors about a model's bytes name the file that they were read from."""
+    """Add the name of the file to errors about the bytes of a model."""
     try:
         yield
     except (ModelError, ContractError) as error:
@@ -110,20 +112,20 @@ def _opened(data: bytes, device: Device, threads: int, gpu_memory_mb: int) -> Mo
     obstacle = cuda_obstacle() if device != "cpu" else ""
     if device != "cpu" and not obstacle:
         try:
-            return _proven_on_cuda(data, lambda share: _on_cuda(data, threads, gpu_memory_mb, share))
+            return _open_on_cuda(data, lambda share: _cuda_session(data, threads, gpu_memory_mb, share))
         except DeviceError as error:
             why = error.what if isinstance(error, GpuError) else error
             obstacle = f"the NVIDIA device cannot be used: {why}"
     if device == "cuda":
-        raise DeviceError(f"CUDA was asked for, but {obstacle.rstrip('.')}. Mend that, or pass --device auto.")
+        raise DeviceError(f"CUDA was requested, but {obstacle.rstrip('.')}. Fix that, or pass --device auto.")
     with memory_limit(), time_limit() as options:
-        return _proven_on_cpu(data, threads, obstacle.rstrip("."), options)
+        return _open_on_cpu(data, threads, obstacle.rstrip("."), options)
 
 
-def _proven_on_cpu(data: bytes, threads: int, note: str, options: ort.RunOptions) -> Model:
+def _open_on_cpu(data: bytes, threads: int, note: str, options: ort.RunOptions) -> Model:
     session = _create(data, ["CPUExecutionProvider"], threads)
     try:
-        contract = _checked(session)
+        contract = _checked_contract(session)
         difference = replay(lambda images: run_session(session, images, options), contract, "cpu")
     except PhototriageError:
         raise
@@ -132,11 +134,11 @@ def _proven_on_cpu(data: bytes, threads: int, note: str, options: ort.RunOptions
     return Model(contract, hashlib.sha256(data).hexdigest(), "cpu", note, difference, session)
 
 
-def _proven_on_cuda(data: bytes, reopen: Callable[[float], ort.InferenceSession]) -> Model:
-    """Open the smallest batch size and prove it; each other one is proven when it is made ready."""
+def _open_on_cuda(data: bytes, reopen: Callable[[float], ort.InferenceSession]) -> Model:
+    """Open and verify the smallest batch size; the others are verified when they are opened."""
     size, share = next(iter(CUDA_BATCHES.items()))
     session = reopen(share)
-    contract = _checked(session)
+    contract = _checked_contract(session)
     opened = [session]
     batches = Batches(
         lambda share: opened.pop() if opened else reopen(share), lambda run: replay(run, contract, "cuda")
@@ -151,33 +153,33 @@ def read_model(path: Path) -> bytes:
         status = path.stat()
         if status.st_size > MAX_MODEL_BYTES:
             raise ModelError(
-                f"{printable(path)} is larger than {MAX_MODEL_BYTES >> 20} MiB, which no model of ours is."
+                f"{printable(path)} is larger than {MAX_MODEL_BYTES >> 20} MiB, the limit. Train a smaller network."
             )
         if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode):  # which may never end
-            raise ModelError(f"The model {printable(path)} is no file. Name an .onnx file.")
+            raise ModelError(f"The model {printable(path)} is not a file. Pass an .onnx file.")
         return path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"The model {printable(path)} cannot be read: {error.strerror}. Name an .onnx file."
+            f"The model {printable(path)} cannot be read: {error.strerror}. Pass an .onnx file."
         ) from error
 
 
 def run_session(
     session: ort.InferenceSession, images: Pixels, options: ort.RunOptions | None = None
 ) -> NDArray[np.float32]:
-    """Run a session that keeps the contract's names on uint8 [n, size, size, 3]; returns float32 [n, classes]."""
+    """Run a session with the names of the contract on uint8 [n, size, size, 3]; returns float32 [n, classes]."""
     return cast(NDArray[np.float32], session.run([OUTPUT_NAME], {INPUT_NAME: images}, options)[0])
 
 
 def read_contract(data: bytes) -> Contract:
-    """Read the contract of a model's bytes on the CPU, with names and shapes checked and no picture classified."""
+    """Read the contract of a model on the CPU, and check names and shapes; no picture is classified."""
     with memory_limit():
         session = _create(data, ["CPUExecutionProvider"], 1)
-    return _checked(session)
+    return _checked_contract(session)
 
 
-def _on_cuda(data: bytes, threads: int, gpu_memory_mb: int, share: float) -> ort.InferenceSession:
-    """Open a session on CUDA, or raise DeviceError with what onnxruntime says; ModelError if the CPU fails too."""
+def _cuda_session(data: bytes, threads: int, gpu_memory_mb: int, share: float) -> ort.InferenceSession:
+    """Open a session on CUDA, or raise DeviceError with the message of onnxruntime; ModelError if the CPU fails too."""
     missing = preload_cuda()
     options = _CUDA_OPTIONS | (
         {"gpu_mem_limit": str(max(1, int(share * gpu_memory_mb)) << 20)} if gpu_memory_mb else {}
@@ -185,7 +187,7 @@ def _on_cuda(data: bytes, threads: int, gpu_memory_mb: int, share: float) -> ort
     try:
         session = _create(data, [("CUDAExecutionProvider", options), "CPUExecutionProvider"], threads)
     except ModelError as error:
-        _create(data, ["CPUExecutionProvider"], threads)  # a broken model is no fault of the device
+        _create(data, ["CPUExecutionProvider"], threads)  # if the CPU fails too, the model is broken and not the device
         raise (gpu_error(error.__cause__) if isinstance(error.__cause__, Exception) else error) from error
     if session.get_providers()[0] != "CUDAExecutionProvider":
         why = f" ({missing})" if missing else ""
@@ -198,9 +200,9 @@ def _create(data: bytes, providers: list[Any], threads: int) -> ort.InferenceSes
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what it logs as an error, it also raises
+    options.log_severity_level = 4  # onnxruntime also raises what it logs as an error
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    # A model is one file: weights that it names elsewhere, any file of this machine, are looked for where nothing is.
+    # A model is one file. External weights could name any file of this machine, so this path holds nothing.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/dev/null/none")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning threads burn an idle core
     try:
@@ -208,7 +210,7 @@ def _create(data: bytes, providers: list[Any], threads: int) -> ort.InferenceSes
         return ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime's own exceptions share no base class but this
         raise ModelError(
-            f"This is no model that onnxruntime opens: {first_line(str(error))}. Convert the run again."
+            f"onnxruntime cannot open this model: {first_line(str(error))}. Convert the run again."
         ) from error
 
 
@@ -216,13 +218,15 @@ def _contract_of(session: ort.InferenceSession) -> Contract:
     try:
         text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     except UnicodeDecodeError as error:
-        raise ContractError("The model's metadata is no UTF-8 text. Convert the run again.") from error
+        raise ContractError("The metadata of the model is not UTF-8 text. Convert the run again.") from error
     if text is None:
-        raise ContractError("The model carries no phototriage contract. Make one with: phototriage convert RUN.")
+        raise ContractError(
+            "The model has no phototriage contract. Make a model that has one: phototriage convert RUN."
+        )
     return Contract.from_json(text)
 
 
-def _checked(session: ort.InferenceSession) -> Contract:
+def _checked_contract(session: ort.InferenceSession) -> Contract:
     contract = _contract_of(session)
     _check_signature(session, contract)
     return contract
@@ -238,7 +242,7 @@ def _check_signature(session: ort.InferenceSession, contract: Contract) -> None:
     ):
         if got != wanted:
             raise ContractError(
-                f"The model's graph has {short(got)} where its contract says {wanted}. Convert it again."
+                f"The graph of the model has {short_repr(got)}, but its contract says {wanted}. Convert it again."
             )
     if any(isinstance(item.shape[0], int) for item in (*session.get_inputs(), *session.get_outputs())):
-        raise ContractError("The model takes one fixed batch size; its first dimension must be free. Convert it again.")
+        raise ContractError("The model has a fixed batch size, but its first dimension must be free. Convert it again.")

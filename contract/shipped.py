@@ -1,6 +1,6 @@
-"""Where the model lies that comes with the package."""
+"""Path of the model that ships with the package."""
 
 from pathlib import Path
 
 SHIPPED_MODEL = Path(__file__).parent / "models" / "scenes.onnx"
-"""Six scene classes; its card is `scenes.md` beside it."""
+"""It has six scene classes; its card is `scenes.md` beside it."""

@@ -1,4 +1,4 @@
-"""Tables on standard output: fitted to a terminal, and one line a row elsewhere: `grep` finds no folded name."""
+"""Tables on standard output: fitted to a terminal, and one line a row elsewhere, so that `grep` finds whole names."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WIDE = 100_000
-"""Columns that no table needs: nothing is folded."""
+"""More columns than any table needs, so that nothing is folded."""
 
 
 def show(table: "Table") -> None:
-    """Print a table: as wide as the terminal, and where there is none one line a row, however wide it is."""
+    """Print a table: as wide as the terminal, or without a terminal one line a row of any width."""
     from rich.console import Console
 
     if sys.stdout.isatty():

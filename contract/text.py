@@ -1,11 +1,11 @@
-"""Names from outside, made safe to print: a file's name may hold terminal commands, or bytes that are no text."""
+"""Make untrusted names safe to print: a file name may hold terminal commands, or bytes that are not text."""
 
 import os
 from pathlib import Path
 
 
 def printable(name: str | bytes | Path) -> str:
-    r"""Return the name with everything that is not printable as an escape, such as `\x1b`, and nothing else changed."""
+    r"""Return the name with each non-printable character as an escape such as `\x1b`, and otherwise unchanged."""
     text = os.fsdecode(name)
     if text.isprintable():
         return text
@@ -23,11 +23,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
 def cell(text: str) -> str:
-    """The text as a cell that no spreadsheet takes for a formula; two texts never become one."""
+    """The text as a cell that no spreadsheet reads as a formula; different texts stay different."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def path_cell(path: Path, root: Path) -> str:
-    """A path relative to `root`, which begins with a dot where it would begin like a formula."""
+    """A path relative to `root`; one that would begin like a formula begins with a dot."""
     relative = os.path.relpath(path, root)
     return f"./{relative}" if relative.startswith(_FORMULA) else relative

@@ -83,7 +83,7 @@ def no_number(images: Pixels) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("run", [one_opinion, no_number])
 def test_a_model_without_a_clear_opinion_gets_no_sample(run: Callable[[Pixels], NDArray[np.float32]]) -> None:
-    with pytest.raises(ContractError, match="no clear opinion"):
+    with pytest.raises(ContractError, match="no clear prediction"):
         make_golden(run, Geometry(size_px=32))
 
 

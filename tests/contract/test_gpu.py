@@ -10,7 +10,7 @@ import pytest
 from contract.batches import CUDA_BATCHES
 from contract.errors import DeviceError, GpuError, GpuLostError, GpuMemoryError
 from contract.gpu import cuda_obstacle, first_line, gpu_error, preload_cuda
-from contract.session import _create, _proven_on_cuda, open_model
+from contract.session import _create, _open_on_cuda, open_model
 from tests.colour_model import colour_model
 
 # As onnxruntime 1.31 words them.
@@ -66,7 +66,7 @@ def test_a_gpu_without_memory_is_passed_over_with_a_word_and_refused_in_one_sent
         raise gpu_error(RuntimeError(FULL[0]))
 
     monkeypatch.setattr("contract.session.cuda_obstacle", lambda: "")
-    monkeypatch.setattr("contract.session._on_cuda", full)
+    monkeypatch.setattr("contract.session._cuda_session", full)
     opened = open_model(colour_model(), "auto")
     assert opened.provider == "cpu"
     assert "the GPU's memory is short: Available memory of 64" in opened.note
@@ -114,7 +114,7 @@ def test_a_model_on_cuda_runs_in_its_batch_sizes_alone_and_answers_as_on_the_cpu
         shares.append(share)
         return _create(data, ["CPUExecutionProvider"], 1)
 
-    model = _proven_on_cuda(data, reopen)
+    model = _open_on_cuda(data, reopen)
     assert model.provider == "cuda"
     assert model.golden_difference < 1e-5
     images = np.random.default_rng(0).integers(0, 256, (131, 32, 32, 3), np.uint8)

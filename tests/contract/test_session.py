@@ -72,8 +72,8 @@ def test_a_file_that_is_refused_is_named_and_bytes_have_no_name(tmp_path: Path) 
     path.write_bytes(colour_model()[:-1])
     with pytest.raises(ModelError) as caught:
         open_model(path, "cpu")
-    assert str(caught.value).startswith(f"{path}: This is no model that onnxruntime opens")
-    with pytest.raises(ModelError, match=r"^This is no model"):
+    assert str(caught.value).startswith(f"{path}: onnxruntime cannot open this model")
+    with pytest.raises(ModelError, match=r"^onnxruntime cannot open"):
         open_model(path.read_bytes(), "cpu")
 
 

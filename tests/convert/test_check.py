@@ -76,11 +76,11 @@ def cut_off(published: Path, output: Path) -> Path:
     ("spoil", "because"),
     [
         (altered, "does not compute what was verified"),
-        (without_contract, "carries no phototriage contract"),
+        (without_contract, "has no phototriage contract"),
         (invalid, "is not valid ONNX"),
         (missing, "cannot be read"),
-        (foreign, "no model that onnxruntime opens"),
-        (cut_off, "no model that onnxruntime opens"),
+        (foreign, "onnxruntime cannot open this model"),
+        (cut_off, "onnxruntime cannot open this model"),
     ],
 )
 def test_a_wrong_file_is_refused_in_a_sentence(published: Path, tmp_path: Path, spoil: Spoil, because: str) -> None:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from contract import formats, geometry, limits, metadata, session, values
+from contract import formats, geometry, limits, metadata, session, strict_json
 from daemon import alone, budget, child, contents, guard, intake
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,10 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
         f"{guard.HANG_S:.0f} s",
         f"{intake.MAX_WAITING:,}",
         f"{session.MAX_MODEL_BYTES >> 20:,} MiB",
-        f"{values.MAX_JSON_BYTES >> 20} MiB of JSON, {values.MAX_DEPTH} levels, {metadata.MAX_CASES} golden cases",
+        (
+            f"{strict_json.MAX_JSON_BYTES >> 20} MiB of JSON, {strict_json.MAX_DEPTH} levels,"
+            f" {metadata.MAX_CASES} golden cases"
+        ),
         f"{limits.MODEL_MEMORY_BYTES >> 30} GiB, {limits.PROOF_S:.0f} s",
         ", ".join(formats.PILLOW_FORMATS),
     ):

@@ -134,7 +134,7 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(
     (tmp_path / "empty").mkdir()
     (tmp_path / "odd.onnx").write_bytes(b"x")
     assert "is not a run folder" in refused(tmp_path / "empty", colours, None, reporter)
-    assert "no model that onnxruntime opens" in refused(tmp_path / "odd.onnx", colours, None, reporter)
+    assert "onnxruntime cannot open this model" in refused(tmp_path / "odd.onnx", colours, None, reporter)
     assert "no photos" in refused(model, tmp_path / "empty", None, reporter)
     assert "is not empty" in refused(model, colours, tmp_path, reporter)
     (colours / "stranger").mkdir()

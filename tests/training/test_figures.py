@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from contract.values import MAX_JSON_BYTES
+from contract.strict_json import MAX_JSON_BYTES
 from training.fit.schedule import decay, rate
 from training.measure.calibrate import find_temperature, find_thresholds
 from training.measure.metrics import auc, log_loss, measure, softmax, wilson

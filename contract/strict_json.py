@@ -1,4 +1,4 @@
-"""Strict reading of JSON that strangers wrote: what may stand in a contract, and numbers within their range."""
+"""Read untrusted JSON strictly: which values a contract may hold, and which ranges numbers may have."""
 
 import json
 import math
@@ -15,19 +15,19 @@ _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 120
 
 
-def short(value: object) -> str:
-    """Return `repr` of a value of any size, cut to a length that fits a sentence."""
+def short_repr(value: object) -> str:
+    """Return the `repr` of a value, cut to a length that fits into a sentence."""
     return _REPR.repr(value)
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """Read one JSON object without doubled keys, or raise ContractError."""
+    """Read one JSON object without duplicate keys, or raise ContractError."""
     if len(text) > MAX_JSON_BYTES:
-        raise ContractError(f"The contract is longer than {MAX_JSON_BYTES} bytes, which no honest one is.")
+        raise ContractError(f"The contract is longer than {MAX_JSON_BYTES} bytes, the limit. Convert the model again.")
     try:
         value = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise ContractError(f"The contract is no valid JSON ({error}). Convert the model again.") from error
+        raise ContractError(f"The contract is not valid JSON ({error}). Convert the model again.") from error
     if not isinstance(value, dict):
         raise ContractError("The contract is not a JSON object. Convert the model again.")
     return value
@@ -36,14 +36,14 @@ def read_object(text: str) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a key stands in it twice")
+        raise ValueError("a key occurs twice")
     return value
 
 
 def check_mapping(what: str, value: object) -> None:
-    """Raise ContractError unless `value` maps text to what JSON can hold: it must be written and shown later."""
+    """Raise ContractError unless `value` maps text to values that JSON can hold."""
     if not isinstance(value, Mapping):
-        raise ContractError(f"The {what} of the contract is {short(value)}, not a table of names and values.")
+        raise ContractError(f"The {what} of the contract is {short_repr(value)}, not a table of names and values.")
     _check_json(what, value, MAX_DEPTH)
 
 
@@ -53,14 +53,14 @@ def _check_json(what: str, value: object, depth: int) -> None:
     if isinstance(value, Mapping):
         for name, item in value.items():
             if not isinstance(name, str):
-                raise ContractError(f"The {what} of the contract has {short(name)} as a name, which is not text.")
+                raise ContractError(f"The {what} of the contract has {short_repr(name)} as a name, which is not text.")
             _check_json(what, name, depth - 1)
             _check_json(what, item, depth - 1)
     elif isinstance(value, list | tuple):
         for item in value:
             _check_json(what, item, depth - 1)
     elif not _is_plain(value):
-        raise ContractError(f"The {what} of the contract holds {short(value)}, which JSON cannot hold.")
+        raise ContractError(f"The {what} of the contract holds {short_repr(value)}, which JSON cannot hold.")
 
 
 def _is_plain(value: object) -> bool:
@@ -72,11 +72,11 @@ def _is_plain(value: object) -> bool:
 
 
 def check_number(what: str, number: object, *, least: float = -1e9, above: float = -1e9, most: float = 1e9) -> None:
-    """Raise ContractError unless `number` is a real one (no bool, no NaN), over `above`, from `least` to `most`."""
+    """Raise ContractError unless `number` is a number (no bool, no NaN) over `above` and from `least` to `most`."""
     if (
         not isinstance(number, int | float)
         or isinstance(number, bool)
         or not (least <= number <= most)
         or number <= above
     ):
-        raise ContractError(f"The {what} of the contract is {short(number)}, which is out of range.")
+        raise ContractError(f"The {what} of the contract is {short_repr(number)}, which is out of range.")
