@@ -1,3 +1,3 @@
-"""From a run folder to one verified `model.onnx`: export, clean, compare, stamp, publish; or change nothing."""
+"""Convert a run folder to one verified `model.onnx`. A conversion that fails changes nothing."""
 
-import contract  # noqa: F401 - before any module here imports onnxruntime, which must not report to its maker
+import contract  # noqa: F401 - must come before any import of onnxruntime, because it turns off its telemetry

@@ -1,7 +1,7 @@
-"""Before int8: what rounding the weights of a convolution does to its mean output is taken out of its bias.
+"""Bias correction before int8: rounding weights shifts the mean output of a convolution, and its bias undoes the shift.
 
-Bias correction after Nagel et al. 2019 (arXiv:1906.04721), with means measured on photos. On the scenes model it brings
-the answers four times nearer to fp32's (mean divergence 0.006 instead of 0.028).
+Source: Nagel et al. 2019 (arXiv:1906.04721), with means measured on photos. On the scenes model the correction brings
+the probabilities four times closer to those of fp32 (mean divergence 0.006 instead of 0.028).
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _CHUNK = 8
 
 
 def round_dense(model: onnx.ModelProto, images: Pixels) -> Graph:
-    """Round the kernels of ordinary convolutions to the steps of int8, and let their mean outputs stay.
+    """Round the kernels of ordinary convolutions to the steps of int8, and keep their mean outputs.
 
     Args:
         model: the clean graph, in fp32.

@@ -1,4 +1,4 @@
-"""What the contract says of a run: the run's own promises, and of its figures those that are worth carrying."""
+"""Build the contract of a run: labels, geometry, thresholds, and the metrics that belong into a model file."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -7,16 +7,18 @@ from typing import Any
 from contract.metadata import Contract
 from contract.text import printable
 from convert.gate import Parity
-from convert.precision import Made
+from convert.precision import PrecisionResult
 from convert.stamp import versions
 from training.errors import RunError
 from training.run import Run
 
 
-def card(run: Run, parity: Parity, made: Made) -> Contract:
-    """Write the contract of a run that has passed the gate.
+def card(run: Run, parity: Parity, made: PrecisionResult) -> Contract:
+    """Build the contract of a run that has passed the gate.
 
-    Raises ContractError where the run breaks it, RunError where its manifest is damaged.
+    Raises:
+        ContractError: the run breaks a rule of the contract.
+        RunError: the manifest of the run is damaged.
     """
     try:
         return Contract(
@@ -42,13 +44,13 @@ def _photos(run: Run) -> Mapping[str, int]:
     return counts
 
 
-def _smaller(made: Made) -> dict[str, Any]:
-    """What the precision cost and brought; the run's own metrics are those of fp32."""
+def _smaller(made: PrecisionResult) -> dict[str, Any]:
+    """Metrics of a smaller precision. The metrics of the run itself are those of fp32."""
     return {made.precision: asdict(made.measured)} if made.measured is not None else {}
 
 
 def _without_confusion(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the tables that grow with the square of the classes: a thousand classes would outgrow the contract."""
+    """Leave out the confusion matrix, because that of a thousand classes does not fit into the contract."""
     return {
         split: {name: figure for name, figure in figures.items() if name != "confusion"}
         for split, figures in metrics.items()

@@ -1,6 +1,6 @@
-"""`phototriage convert --check`: what was proven when a file was converted, proven again on this machine.
+"""`phototriage convert --check`: verify a model file again, on this machine.
 
-Needs no TensorFlow, and the onnx package only for its checker.
+It needs no TensorFlow. It uses the checker of the onnx package where that is installed.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,8 +15,15 @@ from convert.errors import CheckError
 
 
 @dataclass(frozen=True)
-class Replay:
-    """The golden sample on one provider: largest difference, and what is allowed (encoded pictures: and `decoder`)."""
+class ReplayResult:
+    """The golden sample replayed on one provider.
+
+    Attributes:
+        provider: `cpu` or `cuda`.
+        difference: largest difference of a probability.
+        tolerance: largest difference that is allowed.
+        decoder: what encoded pictures may differ in addition.
+    """
 
     provider: str
     difference: float
@@ -25,12 +32,13 @@ class Replay:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What was found in order.
+class ModelCheckResult:
+    """The checks that a model file passed.
 
-    checker  version of the onnx package whose checker ran; empty where it is not installed
-    replays  one for each provider
-    note     why CUDA was left out; empty where it was not
+    Attributes:
+        checker: version of the onnx package whose checker ran; empty if it is not installed.
+        replays: one for each provider.
+        note: why CUDA was not checked; empty if it was.
     """
 
     model: Path
@@ -39,35 +47,36 @@ class Checked:
     labels: tuple[str, ...]
     golden: int
     checker: str
-    replays: tuple[Replay, ...]
+    replays: tuple[ReplayResult, ...]
     note: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return the same as plain values."""
+        """Plain values, for JSON."""
         return asdict(self) | {"model": str(self.model)}
 
     def rows(self) -> dict[str, str]:
-        """Return what a person reads, line by line."""
+        """The lines for the terminal, each with its name."""
         return {
-            "contract": f"in order: {self.precision}, {len(self.labels)} classes: {', '.join(self.labels)}",
-            "checker": f"onnx {self.checker} finds nothing" if self.checker else "left out: onnx is not installed here",
+            "contract": f"valid: {self.precision}, {len(self.labels)} classes: {', '.join(self.labels)}",
+            "checker": f"onnx {self.checker} finds no error" if self.checker else "skipped: onnx is not installed here",
             **{replay.provider: self._words(replay) for replay in self.replays},
-            **({"cuda": f"left out: {self.note}"} if self.note else {}),
+            **({"cuda": f"skipped: {self.note}"} if self.note else {}),
         }
 
-    def _words(self, replay: Replay) -> str:
+    def _words(self, replay: ReplayResult) -> str:
         return (
-            f"{self.golden} golden pictures replayed, differing by {replay.difference:.1e} (at most "
-            f"{replay.tolerance:.2g}, encoded ones {replay.tolerance + replay.decoder:.2g})"
+            f"{self.golden} golden pictures replayed, max difference {replay.difference:.1e} (limit "
+            f"{replay.tolerance:.2g}; encoded pictures {replay.tolerance + replay.decoder:.2g})"
         )
 
 
-def check_model(path: Path) -> Checked:
-    """Check contract, graph and golden sample of a model file, on the CPU, and on CUDA where it can be used.
+def check_model(path: Path) -> ModelCheckResult:
+    """Check contract, graph and golden sample of a model file on the CPU, and on CUDA if it is available.
 
     Raises:
-        ModelError, ContractError: it is no model, breaks its contract, or does not compute what was verified.
-        CheckError: the ONNX checker refuses it.
+        ModelError: the file is no model, or does not compute what was verified.
+        ContractError: the model breaks its contract.
+        CheckError: the ONNX checker rejects the file.
     """
     data = read_model(path)
     opened = [open_model(data, "cpu")]
@@ -78,7 +87,7 @@ def check_model(path: Path) -> Checked:
         note = second.note
         opened += [second] if second.provider == "cuda" else []
     contract = opened[0].contract
-    return Checked(
+    return ModelCheckResult(
         model=path,
         sha256=opened[0].sha256,
         precision=contract.precision,
@@ -90,9 +99,9 @@ def check_model(path: Path) -> Checked:
     )
 
 
-def _replay(model: Model) -> Replay:
+def _replay(model: Model) -> ReplayResult:
     tolerance = model.contract.tolerance
-    return Replay(model.provider, model.golden_difference, tolerance[model.provider], tolerance["decoder"])
+    return ReplayResult(model.provider, model.golden_difference, tolerance[model.provider], tolerance["decoder"])
 
 
 def _run_checker(path: Path, data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""`phototriage convert`: the options, and what appears on the terminal."""
+"""`phototriage convert`: options and terminal output."""
 
 import json
 import shlex
@@ -9,26 +9,30 @@ import click
 
 if TYPE_CHECKING:
     from contract.metadata import Precision
-    from convert.pipeline import Converted
+    from convert.pipeline import ConversionResult
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), required=False)
-@click.option("--output", type=click.Path(path_type=Path), help="The .onnx file to write; an older one is replaced.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="The .onnx file to write. An existing file is replaced."
+)
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16", "int8"]),
-    help="fp32 (default) computes what was trained; int8 is for CPUs, fp16 for GPUs.",
+    help="fp32 (default) computes exactly what was trained; int8 is for CPUs, fp16 for GPUs.",
 )
 @click.option(
     "--max-drop",
     type=click.FloatRange(min=0, max=100),
-    help="Points of accuracy that fp16 or int8 may cost on the validation photos.  [default: 1]",
+    help="Points of accuracy that fp16 or int8 may lose on the validation photos.  [default: 1]",
 )
 @click.option(
-    "--check", type=click.Path(path_type=Path), help="Prove a finished .onnx file again on this machine; no RUN then."
+    "--check",
+    type=click.Path(path_type=Path),
+    help="Verify an .onnx file again on this machine, instead of converting a RUN.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object, and nothing else.")
 def convert(
     run: Path | None,
     output: Path | None,
@@ -39,10 +43,10 @@ def convert(
 ) -> None:
     """Turn a run folder into one verified model file.
 
-    RUN is a folder written by `phototriage train`. The network is exported to ONNX with everything inside (rescaling,
-    temperature, softmax, and the contract: labels, geometry, thresholds, metrics), then Keras and ONNX Runtime answer
-    for the same validation photos. Only if they agree is the file published, by one rename; otherwise whatever stood
-    at --output stays as it was. A smaller precision is measured on the validation photos as well.
+    RUN is a folder written by `phototriage train`. The network is exported to ONNX with everything inside: rescaling,
+    temperature, softmax, and the contract (labels, geometry, thresholds, metrics). Then Keras and ONNX Runtime classify
+    the same validation photos. If they agree, one rename publishes the file. If not, the file at --output stays
+    unchanged. A smaller precision is also measured on the validation photos.
 
     \b
     Examples:
@@ -53,14 +57,14 @@ def convert(
     if check is not None:
         if run is not None or output is not None or precision is not None or max_drop is not None:
             raise click.UsageError(
-                "--check looks at one finished file: give no RUN, --output, --precision, --max-drop."
+                "--check verifies one finished file. Leave out RUN, --output, --precision and --max-drop."
             )
         _check(check, as_json)
         return
     if run is None or output is None:
-        raise click.UsageError("A RUN and an --output are needed; or --check with a finished file.")
+        raise click.UsageError("RUN or --output is missing. Pass both, or pass --check with a finished file.")
     if max_drop is not None and precision in (None, "fp32"):
-        raise click.UsageError("--max-drop is for --precision fp16 or int8; fp32 must agree with Keras.")
+        raise click.UsageError("--max-drop needs --precision fp16 or int8, because fp32 must agree with Keras.")
     from convert.pipeline import convert_run
     from convert.precision import MAX_DROP_POINTS
 
@@ -81,7 +85,7 @@ def _check(model: Path, as_json: bool) -> None:
         return
     for name, found in checked.rows().items():
         _line(name, found)
-    click.echo(f"{click.format_filename(model)} computes here what was verified.")
+    click.echo(f"{click.format_filename(model)} computes on this machine what was verified.")
 
 
 def _line(step: str, found: str) -> None:
@@ -89,11 +93,11 @@ def _line(step: str, found: str) -> None:
 
 
 def _silent(step: str, found: str) -> None:
-    """Say nothing: with --json the one object is all that a script reads."""
+    """Print nothing, because a script reads only the JSON object."""
 
 
-def _print_end(converted: "Converted") -> None:
-    replaced = ", in place of the older file" if converted.replaced else ""
+def _print_end(converted: "ConversionResult") -> None:
+    replaced = ", replacing the older file" if converted.replaced else ""
     _line(
         "written", f"{converted.output}, {converted.size_bytes / 1e6:.1f} MB{replaced}, after {converted.seconds:.1f} s"
     )

@@ -1,4 +1,4 @@
-"""What can stop a conversion. Nothing is published after any of these, and an older file at the output stays."""
+"""Errors that stop a conversion. After any of them nothing is published, and an older file at the output stays."""
 
 from dataclasses import dataclass
 
@@ -12,23 +12,23 @@ class ConvertError(PhototriageError):
 
 
 class OutputError(ConvertError):
-    """The model cannot be written where it was asked for."""
+    """The model cannot be written to the output."""
 
 
 class ExportError(ConvertError):
-    """The run's network cannot be written as ONNX, or not by the rules of the contract."""
+    """The network of the run cannot be exported as ONNX, or the export breaks the contract."""
 
 
 class ParityError(ConvertError):
-    """The exported file does not compute what Keras computes; one subclass for each way to differ."""
+    """The exported file does not compute what Keras computes. Each kind of difference has a subclass."""
 
 
 class NameMismatchError(ParityError):
-    """The graph's inputs or outputs are not called what the contract calls them."""
+    """The names of the inputs or outputs are not those of the contract."""
 
 
 class TypeMismatchError(ParityError):
-    """An input or output holds another type of number."""
+    """An input or output has another data type."""
 
 
 class ShapeMismatchError(ParityError):
@@ -36,21 +36,21 @@ class ShapeMismatchError(ParityError):
 
 
 class NotProbabilitiesError(ParityError):
-    """An answer is not finite, or does not add up to one."""
+    """The probabilities of a photo are not finite, or do not add up to one."""
 
 
 @dataclass(eq=False)  # an exception must stay hashable
 class AnswerMismatchError(ParityError):
-    """Base of the two disagreements about a photo.
+    """Base of the two ways in which Keras and ONNX Runtime disagree about a photo.
 
     Attributes:
-        photo: the one with the largest difference, by name.
-        keras: (label, probability) of Keras's first choice.
-        onnx: (label, probability) of ONNX Runtime's first choice.
+        photo: name of the photo with the largest difference.
+        keras: (label, probability) of the top class in Keras.
+        onnx: (label, probability) of the top class in ONNX Runtime.
         difference: largest difference of a probability on this photo.
-        limit: the largest that is allowed.
-        affected: how many photos differ in this way, of `photos`.
-        photos: how many were compared.
+        limit: largest difference that is allowed.
+        affected: number of photos that differ in this way.
+        photos: number of photos that were compared.
     """
 
     photo: str
@@ -69,35 +69,35 @@ class AnswerMismatchError(ParityError):
 
 
 class TopClassMismatchError(AnswerMismatchError):
-    """Another class comes first, and the two first ones are not as good as tied."""
+    """The top class differs, and the two best classes are not tied."""
 
     def __str__(self) -> str:
         return (
-            f"The export files photos elsewhere: on {self.photo} {self._answers()}; {self.affected} of {self.photos} "
-            f"photos change their class. {UNCHANGED} Please report it with the run's run.json."
+            f"The export predicts other classes: on {self.photo} {self._answers()}. {self.affected} of {self.photos} "
+            f"photos change their class. {UNCHANGED} Please report this with the run.json of the run."
         )
 
 
 class ValueMismatchError(AnswerMismatchError):
-    """A probability is off by more than the tolerance, though the same class comes first."""
+    """A probability differs by more than the tolerance, but the top class is the same."""
 
     def __str__(self) -> str:
         return (
-            f"The export computes other probabilities: on {self.photo} {self._answers()}; {self.affected} of "
-            f"{self.photos} photos are past the limit. {UNCHANGED} Please report it with the run's run.json."
+            f"The export computes other probabilities: on {self.photo} {self._answers()}. {self.affected} of "
+            f"{self.photos} photos exceed the limit. {UNCHANGED} Please report this with the run.json of the run."
         )
 
 
 class PrecisionError(ConvertError):
-    """Base of what stops a smaller precision than fp32."""
+    """Base of the errors that stop fp16 or int8."""
 
 
 class TooFewPhotosError(PrecisionError):
-    """There are not enough validation photos left to measure on."""
+    """Too few validation photos can be read to measure the accuracy."""
 
 
 class AccuracyDropError(PrecisionError):
-    """The smaller precision files more photos wrongly than was allowed."""
+    """The smaller precision loses more accuracy than --max-drop allows."""
 
 
 class CheckError(ConvertError):

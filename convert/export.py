@@ -1,4 +1,4 @@
-"""Keras to ONNX by tf2onnx: the one place that knows tf2onnx, which is pinned and looks for maintainers."""
+"""Export Keras to ONNX with tf2onnx. No other module uses tf2onnx, which is pinned and has few maintainers."""
 
 import os
 from typing import Any
@@ -7,19 +7,22 @@ import onnx
 
 from contract.metadata import INPUT_NAME, OUTPUT_NAME
 from convert.errors import UNCHANGED, ExportError
-from convert.quiet import stderr_to_nowhere
+from convert.quiet import discard_stderr
 
 OPSET = 17
-"""17 keeps GlobalAveragePool and one Transpose; 18 turns the first into ReduceMean and makes two of the second."""
+"""Opset 17 keeps GlobalAveragePool and one Transpose; opset 18 writes ReduceMean and two Transposes."""
 
 
 def keras_on_cpu() -> None:
-    """Hide GPUs from TensorFlow in this process: on one, Keras computes in TF32 and is off by about 1e-3.
+    """Hide GPUs from TensorFlow in this process, because Keras on a GPU computes in TF32 and differs by about 1e-3.
 
-    Call it before a model is loaded. Raises ExportError when TensorFlow has already taken the GPU.
+    Call it before a model is loaded.
+
+    Raises:
+        ExportError: TensorFlow already uses the GPU in this process.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with stderr_to_nowhere():
+    with discard_stderr():
         import tensorflow as tf
 
     if not tf.config.list_physical_devices("GPU"):
@@ -28,29 +31,32 @@ def keras_on_cpu() -> None:
         tf.config.set_visible_devices([], "GPU")
     except RuntimeError as error:
         raise ExportError(
-            "TensorFlow already holds the GPU in this process; convert in a process of its own."
+            "TensorFlow already uses the GPU in this process. Run the conversion in a separate process."
         ) from error
 
 
 def check_network(model: Any, size_px: int, classes: int) -> None:
-    """Raise ExportError unless the Keras model takes uint8 images of that size, answers one logit a class, in fp32.
+    """Raise ExportError unless the Keras model maps uint8 images of that size to one fp32 logit a class.
 
-    Of two classes one logit is enough: that of the second, behind which a sigmoid stands.
+    Two classes may have a single logit, that of the second class (a sigmoid follows it).
     """
     wanted = ((None, size_px, size_px, 3), "uint8", (None, classes))
     got = (tuple(model.input_shape), str(model.inputs[0].dtype), tuple(model.output_shape))
     if got != wanted and not (classes == 2 and got == (*wanted[:2], (None, 1))):
         raise ExportError(
-            f"The run's network has input {got[0]} {got[1]} and output {got[2]}; its run.json asks for {wanted[0]} "
-            f"{wanted[1]} and {wanted[2]}. {UNCHANGED} Train it again."
+            f"The run's network has input {got[0]} {got[1]} and output {got[2]}. Its run.json requires "
+            f"{wanted[0]} {wanted[1]} and {wanted[2]}. {UNCHANGED} Train the run again."
         )
     reduced = sorted({layer.compute_dtype for layer in model.layers} - {"float32", "uint8"})
     if reduced:
-        raise ExportError(f"The run's network computes in {', '.join(reduced)}; only float32 can be compared exactly.")
+        raise ExportError(
+            f"The run's network computes in {', '.join(reduced)}. Only float32 can be "
+            "compared exactly, so train the run in float32."
+        )
 
 
 def to_onnx(model: Any, temperature: float, size_px: int) -> onnx.ModelProto:
-    """Export a Keras model with temperature and softmax behind it.
+    """Export a Keras model, followed by temperature and softmax.
 
     Args:
         model: functional Keras model, uint8 [N, size_px, size_px, 3] -> logits [N, classes], or [N, 1] of the second
@@ -62,7 +68,7 @@ def to_onnx(model: Any, temperature: float, size_px: int) -> onnx.ModelProto:
         The graph as tf2onnx leaves it: `images` uint8 -> `probabilities` float32.
 
     Raises:
-        ExportError: tf2onnx cannot write this network, or wrote what is no ONNX.
+        ExportError: tf2onnx cannot export this network, or its output is not valid ONNX.
     """
     import tensorflow as tf
     import tf2onnx
@@ -74,8 +80,8 @@ def to_onnx(model: Any, temperature: float, size_px: int) -> onnx.ModelProto:
             proto = _from_keras(model, temperature, spec)
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
         raise ExportError(
-            f"tf2onnx {tf2onnx.__version__} cannot export this network ({error}). {UNCHANGED} Train one of the "
-            "recipes' networks instead."
+            f"tf2onnx {tf2onnx.__version__} cannot export this network ({error}). {UNCHANGED} Train a network of "
+            "a shipped recipe instead."
         ) from error
     return checked(proto)
 
@@ -95,7 +101,7 @@ def _from_function(model: Any, temperature: float, spec: Any) -> onnx.ModelProto
 
 
 def _from_keras(model: Any, temperature: float, spec: Any) -> onnx.ModelProto:
-    """Export what `from_function` gets wrong: of EfficientNet's normalisation it makes inputs of the graph."""
+    """Export networks that `from_function` gets wrong: it turns the normalisation of EfficientNet into graph inputs."""
     import keras
     import tf2onnx
 
@@ -109,7 +115,7 @@ def _from_keras(model: Any, temperature: float, spec: Any) -> onnx.ModelProto:
 
 
 def _output_named(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Call the only output what the contract calls it, whatever Keras made of the name."""
+    """Give the only output the name of the contract, because Keras may have changed it."""
     output = proto.graph.output[0]
     if output.name != OUTPUT_NAME:
         proto.graph.node.append(onnx.helper.make_node("Identity", [output.name], [OUTPUT_NAME]))
@@ -118,9 +124,9 @@ def _output_named(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def checked(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model unchanged if the ONNX checker finds nothing, or raise ExportError.
+    """Return the model unchanged if the ONNX checker accepts it, or raise ExportError.
 
-    tf2onnx only logs an operator that it does not know, and writes it under its TensorFlow name.
+    The check is needed because tf2onnx only logs an unknown operator and writes it under its TensorFlow name.
     """
     try:
         onnx.checker.check_model(model, full_check=True)

@@ -1,4 +1,4 @@
-"""The gate: Keras and ONNX Runtime, both on the CPU in fp32, must say the same of the same photos."""
+"""The gate: Keras and ONNX Runtime must agree on the same photos, both on the CPU in fp32."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,11 +34,12 @@ Probabilities = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Parity:
-    """What the comparison found.
+    """Result of the comparison.
 
-    photos          how many were compared, in words
-    max_difference  largest difference of a probability on any of them
-    ties            photos where another class came first because the two best were within the tolerance
+    Attributes:
+        photos: number of compared photos, in words.
+        max_difference: largest difference of a probability on any photo.
+        ties: number of photos whose top class differs, but whose two best classes are within the tolerance.
     """
 
     photos: str
@@ -51,35 +52,37 @@ class Parity:
 
 
 def open_on_cpu(data: bytes) -> ort.InferenceSession:
-    """Open a graph that has no contract yet; all cores, CPU alone."""
+    """Open a graph that has no contract yet, on all CPU cores."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
 def check_signature(session: ort.InferenceSession, size_px: int, classes: int) -> None:
-    """See that inputs and outputs are what the contract promises.
+    """Check that inputs and outputs are those of the contract.
 
-    Raises NameMismatchError, TypeMismatchError or ShapeMismatchError.
+    Raises:
+        NameMismatchError, TypeMismatchError, ShapeMismatchError: one of them differs.
     """
     got = [*session.get_inputs(), *session.get_outputs()]
     names = INPUT_NAME, OUTPUT_NAME
     types = "tensor(uint8)", "tensor(float)"
     shapes = [BATCH, size_px, size_px, 3], [BATCH, classes]
-    _same("names", [item.name for item in got], list(names), NameMismatchError)
-    _same("types", [item.type for item in got], list(types), TypeMismatchError)
-    _same("shapes", [item.shape for item in got], list(shapes), ShapeMismatchError)
+    _require_equal("names", [item.name for item in got], list(names), NameMismatchError)
+    _require_equal("types", [item.type for item in got], list(types), TypeMismatchError)
+    _require_equal("shapes", [item.shape for item in got], list(shapes), ShapeMismatchError)
 
 
-def _same(what: str, got: list[Any], wanted: list[Any], error: type[ParityError]) -> None:
+def _require_equal(what: str, got: list[Any], wanted: list[Any], error: type[ParityError]) -> None:
     if got != wanted:
-        raise error(f"The export has the {what} {got} where the contract promises {wanted}. {UNCHANGED}")
+        raise error(f"The export has the {what} {got}, but the contract requires {wanted}. {UNCHANGED}")
 
 
 def keras_probabilities(model: Any, temperature: float, images: Pixels) -> Probabilities:
-    """Ask Keras, on the CPU, and apply temperature and softmax in numpy: nothing of the exported wrapper is reused.
+    """Classify with Keras on the CPU. Temperature and softmax are computed in numpy, independent of the export.
 
-    Raises ExportError if TensorFlow computed anywhere but on the CPU.
+    Raises:
+        ExportError: TensorFlow did not compute on the CPU.
     """
     return _probabilities(_in_chunks(lambda chunk: _logits(model, chunk), images), temperature)
 
@@ -90,7 +93,7 @@ def _logits(model: Any, images: Pixels) -> NDArray[np.float32]:
     with tf.device("/CPU:0"):
         logits = model(images, training=False)
     if "CPU" not in logits.device:
-        raise ExportError(f"Keras computed on {logits.device}, where its arithmetic is not exact. {UNCHANGED}")
+        raise ExportError(f"Keras computed on {logits.device}, which is not exact enough to compare. {UNCHANGED}")
     return cast(NDArray[np.float32], logits.numpy())
 
 
@@ -103,26 +106,27 @@ def _probabilities(logits: NDArray[np.float32], temperature: float) -> Probabili
 
 
 def onnx_probabilities(session: ort.InferenceSession, images: Pixels) -> Probabilities:
-    """Ask ONNX Runtime."""
+    """Classify with ONNX Runtime."""
     return _in_chunks(lambda chunk: run_session(session, chunk), images)
 
 
 def _in_chunks(run: Callable[[Pixels], NDArray[np.float32]], images: Pixels) -> NDArray[np.float32]:
-    """A few at a time: 256 photos at once would take gigabytes."""
+    """Run a few images at a time, because 256 at once need gigabytes."""
     return np.concatenate([run(images[start : start + _CHUNK]) for start in range(0, len(images), _CHUNK)])
 
 
 def compare(
     keras: Probabilities, onnx: Probabilities, names: Sequence[str], labels: Sequence[str], photos: str
 ) -> Parity:
-    """Hold two sets of answers, float32 [n, classes], side by side.
+    """Compare two sets of probabilities, float32 [n, classes].
 
     Raises:
-        ShapeMismatchError, NotProbabilitiesError: the answers are no probabilities of these classes for these photos.
-        TopClassMismatchError: another class comes first on a photo whose two best are further apart than TOLERANCE.
-        ValueMismatchError: a probability is off by TOLERANCE or more.
+        ShapeMismatchError: the shapes differ.
+        NotProbabilitiesError: a row of `onnx` holds no probabilities.
+        TopClassMismatchError: the top class of a photo differs, and its two best classes are not tied within TOLERANCE.
+        ValueMismatchError: a probability differs by TOLERANCE or more.
     """
-    _same("answers", [list(onnx.shape)], [list(keras.shape)], ShapeMismatchError)
+    _require_equal("answers", [list(onnx.shape)], [list(keras.shape)], ShapeMismatchError)
     _check_probabilities(onnx, names)
     difference = np.abs(keras.astype(np.float64) - onnx).max(axis=1)
     best_two = np.sort(keras.astype(np.float64), axis=1)[:, -2:]
@@ -137,7 +141,7 @@ def compare(
             raise kind(*found, limit=TOLERANCE, affected=int(where.sum()), photos=len(names))
 
     _refuse(TopClassMismatchError, other_class & ~tied)
-    _refuse(ValueMismatchError, ~(difference < TOLERANCE))  # so written, a NaN is refused too
+    _refuse(ValueMismatchError, ~(difference < TOLERANCE))  # written this way, NaN is refused too
     return Parity(photos, float(difference.max()), int((other_class & tied).sum()))
 
 
@@ -146,7 +150,7 @@ def _check_probabilities(answers: Probabilities, names: Sequence[str]) -> None:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise NotProbabilitiesError(
-            f"On {names[row]} the export answers {answers[row].tolist()}, no probabilities. {UNCHANGED}"
+            f"On {names[row]} the export returns {answers[row].tolist()}, which are not probabilities. {UNCHANGED}"
         )
 
 

@@ -1,7 +1,7 @@
-"""An ONNX graph as plain values, so that a pass is a pure function from graph to graph.
+"""An ONNX graph as immutable values, so that a pass is a pure function from graph to graph.
 
-Protocol buffers are mutable and hold no index; here nodes and constants are read out once, passes rewrite them, and
-`to_model` writes one clean file. Only what an image classifier needs: no subgraphs, no foreign operator domains.
+Protocol buffers are mutable and have no index. `from_model` reads nodes and constants once, passes rewrite them, and
+`to_model` writes one clean file. Subgraphs and foreign operator domains are not supported: image classifiers have none.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Node:
-    """One operator call. `outputs[0]` is its identity: no two nodes of a graph write the same name."""
+    """One operator call. `outputs[0]` identifies it, because no two nodes of a graph write the same name."""
 
     op: str
     inputs: tuple[str, ...]
@@ -36,11 +36,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """What one match wants changed.
+    """The changes of one match.
 
-    replace   node key -> the node that takes its place, or None to drop it
-    constants added to the graph; names are derived from the outputs they serve, so they cannot collide
-    rename    tensor name -> the name that all readers and writers use from now on
+    Attributes:
+        replace: node key -> the node that replaces it, or None to remove it.
+        constants: constants to add. Their names derive from the outputs that use them, so names cannot collide.
+        rename: tensor name -> the name that all readers and writers use from now on.
     """
 
     replace: Mapping[str, Node | None]
@@ -53,7 +54,7 @@ Match = Callable[["Graph", Node], Rewrite | None]
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in topological order, constants by name, and what shape inference knew of each tensor."""
+    """Nodes in topological order, constants by name, and the inferred rank and type of each tensor."""
 
     nodes: tuple[Node, ...]
     constants: Mapping[str, Array]
@@ -72,11 +73,11 @@ class Graph:
         return [node for node in self.nodes if name in node.inputs]
 
     def is_output(self, name: str) -> bool:
-        """Whether `name` leaves the graph, so that it must not disappear."""
+        """Whether `name` is an output of the graph, which must not disappear."""
         return any(value.name == name for value in self.outputs)
 
     def private_producer(self, name: str, *ops: str) -> Node | None:
-        """The node of one of `ops` that writes `name`, if it has one reader alone, so that both may be merged."""
+        """The node of one of `ops` that writes `name`, if it has exactly one reader, so that both can be merged."""
         node = self.producer(name)
         if node is None or node.op not in ops or self.is_output(name) or len(self.readers(name)) != 1:
             return None
@@ -96,7 +97,7 @@ class Graph:
 
 
 def apply(graph: Graph, match: Match) -> Graph:
-    """Rewrite wherever `match` finds something, until it finds nothing more."""
+    """Rewrite the graph until `match` finds nothing more."""
     while (rewrite := next(filter(None, (match(graph, node) for node in graph.nodes)), None)) is not None:
         graph = _rewritten(graph, rewrite)
     return graph
@@ -109,16 +110,22 @@ def _rewritten(graph: Graph, rewrite: Rewrite) -> Graph:
 
 
 def renamed(node: Node, names: Mapping[str, str]) -> Node:
-    """`node` with every tensor name looked up in `names`; names that are not there stay."""
+    """Return `node` with its tensor names replaced as in `names`; other names stay."""
     inputs = tuple(names.get(name, name) for name in node.inputs)
     return replace(node, inputs=inputs, outputs=tuple(names.get(name, name) for name in node.outputs))
 
 
 def from_model(model: onnx.ModelProto) -> Graph:
-    """Read a model. Raises ExportError for subgraphs and foreign domains, which no pass here would understand."""
+    """Read a model.
+
+    Raises:
+        ExportError: it has subgraphs or foreign operator domains, which the passes do not support.
+    """
     foreign = sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
     if foreign:
-        raise ExportError(f"the exported graph uses operators of {', '.join(foreign)}, which not every runtime has")
+        raise ExportError(
+            f"The exported graph uses operators of {', '.join(foreign)}, which some runtimes lack. Train another model."
+        )
     inferred = shape_inference.infer_shapes(model).graph
     tensors = [*inferred.value_info, *inferred.input, *inferred.output]
     return Graph(
@@ -135,13 +142,13 @@ def from_model(model: onnx.ModelProto) -> Graph:
 def _node(proto: onnx.NodeProto) -> Node:
     for attribute in proto.attribute:
         if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
-            raise ExportError(f"the exported graph holds a control-flow node ({proto.op_type})")
+            raise ExportError(f"The exported graph holds a control-flow node ({proto.op_type}). Train another network.")
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in proto.attribute}
     return Node(proto.op_type, tuple(proto.input), tuple(proto.output), attributes)
 
 
 def to_model(graph: Graph) -> onnx.ModelProto:
-    """Write the graph as a model; constants that no node reads are left out."""
+    """Write the graph as a model, without constants that no node reads."""
     read = dict.fromkeys(name for node in graph.nodes for name in node.inputs)
     proto = helper.make_graph(
         [
@@ -153,7 +160,7 @@ def to_model(graph: Graph) -> onnx.ModelProto:
         list(graph.outputs),
         [_initializer(graph.constants[name], name) for name in read if name in graph.constants],
     )
-    # IR 8 is the one that belongs to opset 17; newer ones only lock older runtimes out.
+    # IR 8 belongs to opset 17. Newer IR versions only exclude older runtimes.
     return helper.make_model(
         proto, producer_name="phototriage", opset_imports=[helper.make_opsetid("", graph.opset)], ir_version=8
     )

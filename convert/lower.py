@@ -1,4 +1,4 @@
-"""fp16 and int8 from the clean fp32 graph: the one place that knows onnxruntime's converters."""
+"""Lower the clean fp32 graph to fp16 or int8. No other module uses the converters of onnxruntime."""
 
 import logging
 import tempfile
@@ -20,29 +20,29 @@ from convert.passes import tidy
 from convert.rounding import pixels_dequantised, round_depthwise, whole_pixels
 
 _TIDY: tuple[Match, ...] = (tidy.drop_round_trip, tidy.drop_no_op, tidy.drop_dead)
-# What stands behind the last convolution costs nothing in float, and is the last to be rounded without need.
+# The layers behind the last convolution stay in float: they cost little time, and rounding them costs accuracy.
 _INTEGER = ["Conv", "Clip", "Relu", "Add", "Concat", "MaxPool", "AveragePool"]
 _CHUNK = 8
 
 
 def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Weights and activations in half precision; pixels come in as uint8, and the softmax is computed in float32."""
+    """Convert weights and activations to half precision. Pixels stay uint8, and the softmax stays float32."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     with _quiet():
         half = convert_float_to_float16(copy, keep_io_types=True, op_block_list=["Softmax"])
-    # The converter appends its casts behind the nodes that read them.
+    # The converter appends its casts after the nodes that read them.
     return _tidied(from_model(to_model(tidy.in_order(from_model(half)))))
 
 
 def to_int8(model: onnx.ModelProto, images: contract.geometry.Pixels) -> onnx.ModelProto:
-    """Static QDQ: unsigned 8-bit activations, signed 7-bit weights with a scale per channel, 32-bit biases.
+    """Quantise statically (QDQ): unsigned 8-bit activations, signed 7-bit weights scaled per channel, 32-bit biases.
 
     Args:
-        model: the clean graph in fp32, with pads as training had them: kernels grown for cuDNN are slower in int8.
-        images: uint8 [n, size, size, 3] on which the ranges of activations are measured.
+        model: the clean fp32 graph with the pads of training, because kernels enlarged for cuDNN are slower in int8.
+        images: uint8 [n, size, size, 3], used to measure the ranges of activations.
 
     Raises:
         ExportError: onnxruntime cannot quantise this graph, or the temporary folder is full.
@@ -55,7 +55,7 @@ def to_int8(model: onnx.ModelProto, images: contract.geometry.Pixels) -> onnx.Mo
     try:
         quantised = from_model(_quantised(to_model(graph), images, [pixels.shift] if pixels else [], extra))
     except (OSError, ValueError, RuntimeError) as error:
-        raise ExportError(f"onnxruntime cannot make int8 of this network ({error}). {UNCHANGED}") from error
+        raise ExportError(f"onnxruntime cannot quantise this network to int8 ({error}). {UNCHANGED}") from error
     return _tidied(pixels_dequantised(quantised, pixels) if pixels is not None else quantised)
 
 
@@ -102,7 +102,7 @@ def _tidied(graph: Graph) -> onnx.ModelProto:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the converters' advice, which is for their own callers, off the terminal."""
+    """Silence the converters: their warnings address programmers, not users."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

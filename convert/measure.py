@@ -1,4 +1,4 @@
-"""What a smaller precision costs and brings, measured before it is published: accuracy, agreement, size, CPU time."""
+"""Measure a smaller precision before it is published: accuracy, agreement, size and CPU time."""
 
 import statistics
 import time
@@ -18,37 +18,38 @@ from convert.errors import UNCHANGED, AccuracyDropError, TooFewPhotosError
 from convert.gate import onnx_probabilities
 
 CALIBRATION = 256
-"""Photos on which the ranges of int8 are measured; at most a quarter of those that there are."""
+"""Photos used to calibrate int8; at most a quarter of the validation photos."""
 MOST = 2_000
-"""Validation photos that are read, evenly spread: more would say no more than to a tenth of a point."""
+"""Most validation photos that are read, evenly spread. More would change the accuracy by less than 0.1 points."""
 FEWEST = 12
 _WARM_UP, _ROUNDS = 3, 31
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledPhotos:
     """Validation photos with their classes: uint8 [n, size, size, 3] and int64 [n]."""
 
     images: contract.geometry.Pixels
     labels: NDArray[np.int64]
 
-    def part(self, chosen: NDArray[np.bool_]) -> "Labelled":
-        """Take some of them."""
-        return Labelled(self.images[chosen], self.labels[chosen])
+    def select(self, chosen: NDArray[np.bool_]) -> "LabelledPhotos":
+        """Select some of the photos."""
+        return LabelledPhotos(self.images[chosen], self.labels[chosen])
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A smaller precision beside fp32, on the same photos.
+class PrecisionMeasurement:
+    """A smaller precision compared with fp32 on the same photos.
 
-    photos         measured; none of them was calibrated on
-    calibrated_on  other validation photos, for int8
-    fp32_accuracy, accuracy   share of right first classes
-    drop_points    by how many points (hundredths) the accuracy fell; below zero where it rose
-    agreement      share of photos of which both say the same
-    max_difference largest difference of a probability
-    fp32_bytes, bytes         size of the graph
-    cpu_speed      photos per second of CPU time, one thread and one photo a call, relative to fp32 on this machine
+    Attributes:
+        photos: number of photos measured; none of them was used for calibration.
+        calibrated_on: number of other validation photos that int8 was calibrated on.
+        fp32_accuracy, accuracy: share of photos whose top class is right.
+        drop_points: points (hundredths) of accuracy lost; negative if accuracy rose.
+        agreement: share of photos with the same top class in both.
+        max_difference: largest difference of a probability.
+        fp32_bytes, bytes: size of the graph.
+        cpu_speed: photos per second of CPU time, one thread and one photo a call, relative to fp32 on this machine.
     """
 
     photos: int
@@ -70,10 +71,11 @@ class Measured:
         )
 
 
-def read_labelled(validation: Sequence[tuple[Path, int]], geometry: contract.geometry.Geometry) -> Labelled:
-    """Read validation photos, evenly spread over the set; those that are gone or broken are left out.
+def read_labelled(validation: Sequence[tuple[Path, int]], geometry: contract.geometry.Geometry) -> LabelledPhotos:
+    """Read validation photos, evenly spread over the set. Missing and broken photos are left out.
 
-    Raises TooFewPhotosError: drawn pictures can stand in where arithmetic is compared, but not where accuracy is.
+    Raises:
+        TooFewPhotosError: too few photos can be read. Drawn pictures cannot replace them: they have no true accuracy.
     """
 
     def read(item: tuple[Path, int]) -> contract.geometry.Pixels | None:
@@ -89,27 +91,27 @@ def read_labelled(validation: Sequence[tuple[Path, int]], geometry: contract.geo
     whole = [(pixels, label) for pixels, label in found if pixels is not None]
     if len(whole) < FEWEST:
         raise TooFewPhotosError(
-            f"Only {len(whole)} of the run's {len(validation)} validation photos can be read, and at least {FEWEST} "
-            f"must show what a smaller precision costs. {UNCHANGED} Put the dataset back where the run was trained, "
+            f"Only {len(whole)} of the run's {len(validation)} validation photos can be read, but at least {FEWEST} "
+            f"are needed to measure a smaller precision. {UNCHANGED} Put the dataset back where the run was trained, "
             "or convert to fp32."
         )
-    return Labelled(np.stack([pixels for pixels, _ in whole]), np.array([label for _, label in whole], np.int64))
+    return LabelledPhotos(np.stack([pixels for pixels, _ in whole]), np.array([label for _, label in whole], np.int64))
 
 
-def split(photos: Labelled) -> tuple[Labelled, Labelled]:
-    """(to calibrate on, to measure on): two parts, evenly spread, so that nothing is measured where it was tuned."""
+def split(photos: LabelledPhotos) -> tuple[LabelledPhotos, LabelledPhotos]:
+    """Split into (photos to calibrate on, photos to measure on), evenly spread and without overlap."""
     count = len(photos.labels)
     calibrated = np.zeros(count, np.bool_)
     calibrated[np.linspace(0, count - 1, min(CALIBRATION, count // 4)).round().astype(np.int64)] = True
-    return photos.part(calibrated), photos.part(~calibrated)
+    return photos.select(calibrated), photos.select(~calibrated)
 
 
-def measure(fp32: bytes, smaller: bytes, photos: Labelled, calibrated_on: int) -> Measured:
-    """Ask both graphs about the same photos."""
+def measure_precision(fp32: bytes, smaller: bytes, photos: LabelledPhotos, calibrated_on: int) -> PrecisionMeasurement:
+    """Compare both graphs on the same photos."""
     sessions = one_thread(fp32), one_thread(smaller)
     before, after = (onnx_probabilities(session, photos.images) for session in sessions)
     right = [float((answers.argmax(axis=1) == photos.labels).mean()) for answers in (before, after)]
-    return Measured(
+    return PrecisionMeasurement(
         photos=len(photos.labels),
         calibrated_on=calibrated_on,
         fp32_accuracy=right[0],
@@ -123,12 +125,12 @@ def measure(fp32: bytes, smaller: bytes, photos: Labelled, calibrated_on: int) -
     )
 
 
-def check_drop(precision: str, measured: Measured, max_drop_points: float) -> None:
-    """Raise AccuracyDropError with the figures where accuracy falls by more than `max_drop_points`."""
-    if not measured.drop_points <= max_drop_points:  # so written, a NaN is refused too
+def check_drop(precision: str, measured: PrecisionMeasurement, max_drop_points: float) -> None:
+    """Raise AccuracyDropError if accuracy falls by more than `max_drop_points`."""
+    if not measured.drop_points <= max_drop_points:  # written this way, NaN is refused too
         raise AccuracyDropError(
-            f"{precision} costs more than the {max_drop_points:g} points that --max-drop allows: {measured}. "
-            f"{UNCHANGED} Convert to fp32, or allow more with --max-drop."
+            f"{precision} loses more than the {max_drop_points:g} points that --max-drop allows: {measured}. "
+            f"{UNCHANGED} Convert to fp32, or raise --max-drop."
         )
 
 
@@ -136,7 +138,7 @@ def one_thread(data: bytes, *, literal: bool = False) -> ort.InferenceSession:
     """Open a graph on the CPU with one thread, as the daemon does.
 
     Args:
-        literal: compute each node as it is written; nothing is fused.
+        literal: compute each node as written, without fusing any.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
@@ -147,9 +149,9 @@ def one_thread(data: bytes, *, literal: bool = False) -> ort.InferenceSession:
 
 
 def cpu_speed(reference: ort.InferenceSession, other: ort.InferenceSession, images: contract.geometry.Pixels) -> float:
-    """How many times the reference's photos per second of CPU time the other does.
+    """Photos per second of CPU time of `other`, divided by those of `reference`.
 
-    They take turns, and the median of the ratios of neighbours counts: a machine that slows down slows both.
+    The two run in turns, and the median of the ratios counts, so that a machine that slows down slows both.
     """
 
     def seconds(session: ort.InferenceSession) -> float:

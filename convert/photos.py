@@ -1,4 +1,4 @@
-"""The photos on which the export is compared: the run's own validation photos, or drawn ones where those are gone."""
+"""Photos for the parity check: validation photos of the run, or drawn pictures if those are missing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ WANTED = 256
 
 
 @dataclass(frozen=True)
-class Photos:
+class ParityPhotos:
     """Inputs of the comparison.
 
-    names   path or, for drawn pictures, what was drawn; one each
-    images  uint8 [n, size_px, size_px, 3]
-    drawn   how many of them, at the end, are drawn
+    Attributes:
+        names: path of each photo, or a description of the drawn picture.
+        images: uint8 [n, size_px, size_px, 3].
+        drawn: how many of the last images are drawn.
     """
 
     names: tuple[str, ...]
@@ -34,17 +35,17 @@ class Photos:
         return " and ".join(parts)
 
 
-def parity_photos(validation: Sequence[Path], geometry: Geometry, wanted: int = WANTED) -> Photos:
-    """Take `wanted` photos, evenly spread over the validation set so that every class is seen, and draw what lacks.
+def parity_photos(validation: Sequence[Path], geometry: Geometry, wanted: int = WANTED) -> ParityPhotos:
+    """Take `wanted` photos, evenly spread over the validation set so that every class occurs, and draw missing ones.
 
-    Photos that are gone or no longer decode are left out: what is compared is arithmetic, not the data set.
+    Photos that are missing or do not decode are left out, because the check compares arithmetic, not accuracy.
     """
     step = max(1.0, len(validation) / wanted)
     chosen = [validation[int(i * step)] for i in range(min(wanted, len(validation)))]
     found = [(str(path), pixels) for path in chosen if (pixels := _decoded(path, geometry)) is not None]
     drawn = list(_drawn(geometry, wanted - len(found)))
     names, images = zip(*found, *drawn, strict=True)
-    return Photos(names, np.stack(images), len(drawn))
+    return ParityPhotos(names, np.stack(images), len(drawn))
 
 
 def _decoded(path: Path, geometry: Geometry) -> Pixels | None:

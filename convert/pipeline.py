@@ -1,4 +1,4 @@
-"""The conversion from end to end, in its order: refuse early, export, clean, compare, stamp, prove, publish."""
+"""The conversion from start to end: check the output, export, clean, compare, stamp, verify, publish."""
 
 import os
 import time
@@ -16,31 +16,32 @@ from convert.card import card
 from convert.clean import clean, node_counts
 from convert.errors import OutputError
 from convert.gate import Parity
-from convert.measure import Measured
+from convert.measure import PrecisionMeasurement
 from convert.photos import parity_photos
-from convert.stamp import proven, stamped
+from convert.stamp import open_proven, stamp_model
 from training.run import Run, load_run
 
 Say = Callable[[str, str], None]
-"""Called with the name of a step and what it found, when it is done."""
+"""Called after each step with its name and its result."""
 
 
 @dataclass(frozen=True)
-class Converted:
-    """What a conversion did; figures for people and scripts.
+class ConversionResult:
+    """Result of a conversion.
 
-    output          the published file
-    sha256          of its bytes
-    size_bytes      of the file
-    labels          in the order of the output's columns
-    nodes_exported  per operator, as tf2onnx left the graph
-    nodes           per operator, as published
-    precision       fp32, fp16 or int8
-    parity          of Keras and ONNX Runtime, both in fp32
-    measured        what a smaller precision costs and brings; None for fp32
-    golden          pictures in the golden sample
-    replaced        whether an older file stood at the output
-    seconds         from start to publication
+    Attributes:
+        output: the published file.
+        sha256: SHA-256 of the file.
+        size_bytes: size of the file.
+        labels: class names in the order of the output columns.
+        nodes_exported: nodes per operator after tf2onnx.
+        nodes: nodes per operator in the published graph.
+        precision: fp32, fp16 or int8.
+        parity: comparison of Keras and ONNX Runtime, both in fp32.
+        measured: the smaller precision compared with fp32; None for fp32.
+        golden: number of pictures in the golden sample.
+        replaced: whether an older file was replaced.
+        seconds: time from start to publication.
     """
 
     output: Path
@@ -51,13 +52,13 @@ class Converted:
     nodes: dict[str, int]
     precision: Precision
     parity: Parity
-    measured: Measured | None
+    measured: PrecisionMeasurement | None
     golden: int
     replaced: bool
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the same as plain values."""
+        """Plain values, for JSON."""
         return asdict(self) | {"output": str(self.output), "labels": list(self.labels)}
 
 
@@ -67,20 +68,20 @@ def convert_run(
     say: Say,
     kind: Precision = "fp32",
     max_drop_points: float = precision.MAX_DROP_POINTS,
-) -> Converted:
+) -> ConversionResult:
     """Convert a run folder into one verified model file.
 
     Args:
         folder: a finished run of `phototriage train`.
-        output: the .onnx file; an older one is replaced by rename, and only once the new one is proven.
-        say: told of each step.
-        kind: precision of the file; what is smaller than fp32 is made from the verified fp32 graph.
-        max_drop_points: points of accuracy that a smaller precision may cost on the validation photos.
+        output: the .onnx file. An older file is replaced by one rename, after the new one is verified.
+        say: called after each step.
+        kind: precision of the file. fp16 and int8 are made from the verified fp32 graph.
+        max_drop_points: points of accuracy that a smaller precision may lose on the validation photos.
 
     Raises:
-        PhototriageError: the output cannot be written, the run is no finished and whole run, its labels break the
-            contract, the export does not compute what the run computes, or the precision costs too much. `output` is
-            then as it was.
+        PhototriageError: the output cannot be written, the run is unfinished or damaged, its labels break the contract,
+            the export does not compute what the run computes, or the precision loses too much accuracy. `output` stays
+            unchanged.
     """
     started = time.monotonic()
     check_output(output)
@@ -90,17 +91,17 @@ def convert_run(
     network = run.load_keras()
     plain, model = _export(network, run, say)
     parity = _verify(network, run, model, say)
-    made = precision.make(kind, plain, model, run, max_drop_points, say)
+    made = precision.apply_precision(kind, plain, model, run, max_drop_points, say)
     contract = card(run, parity, made)
-    data = stamped(made.model, contract)
-    opened = proven(data, contract)
+    data = stamp_model(made.model, contract)
+    opened = open_proven(data, contract)
     say(
         "golden",
-        f"{len(contract.golden)} pictures replayed on the finished file, within {opened.golden_difference:.1e}",
+        f"{len(contract.golden)} pictures replayed on the finished file, max difference {opened.golden_difference:.1e}",
     )
     replaced = output.exists()
     publish(output, data)
-    return Converted(
+    return ConversionResult(
         output=output,
         sha256=opened.sha256,
         size_bytes=len(data),
@@ -117,7 +118,7 @@ def convert_run(
 
 
 def _export(network: Any, run: Run, say: Say) -> tuple[onnx.ModelProto, onnx.ModelProto]:
-    """(the graph as tf2onnx left it, the clean one)."""
+    """Return (the graph after tf2onnx, the clean graph)."""
     export.check_network(network, run.geometry.size_px, len(run.labels))
     plain = export.to_onnx(network, run.temperature, run.geometry.size_px)
     before, model = node_counts(plain), clean(plain)
@@ -128,7 +129,7 @@ def _export(network: Any, run: Run, say: Say) -> tuple[onnx.ModelProto, onnx.Mod
 
 
 def _verify(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> Parity:
-    """Let the export through the gate."""
+    """Compare the export with Keras."""
     session = gate.open_on_cpu(model.SerializeToString())
     gate.check_signature(session, run.geometry.size_px, len(run.labels))
     photos = parity_photos([path for path, _ in run.validation], run.geometry)
@@ -140,30 +141,30 @@ def _verify(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> Parity:
 
 
 def check_output(output: Path) -> None:
-    """Raise OutputError at once where the file could not be published minutes later."""
+    """Raise OutputError now if the file could not be published at the end."""
     folder = output.parent
     if output.is_dir():
-        raise OutputError(f"The output {output} is a folder; name a file in it, such as {output / 'model.onnx'}.")
+        raise OutputError(f"The output {output} is a folder. Pass a file in it, such as {output / 'model.onnx'}.")
     if output.suffix.lower() != ".onnx":
         raise OutputError(
-            f"The output {output} does not end in .onnx; name it so, that nothing else is replaced by it."
+            f"The output {output} does not end in .onnx. Pass a name that does, so that no other file is replaced."
         )
     if output.exists() and not output.is_file():
-        raise OutputError(f"The output {output} is there and is no regular file; name another.")
+        raise OutputError(f"The output {output} exists and is not a regular file. Pass another name.")
     if not folder.is_dir():
-        raise OutputError(f"The output's folder {folder} is not there; make it first: mkdir -p {folder}")
+        raise OutputError(f"The folder {folder} of the output does not exist. Create it first: mkdir -p {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"The output's folder {folder} is not writable by this user; choose another.")
+        raise OutputError(f"This user cannot write to the folder {folder} of the output. Choose another folder.")
 
 
 def publish(output: Path, data: bytes) -> None:
-    """Put the finished bytes at `output` in one rename, or raise OutputError and leave it as it was."""
+    """Publish the finished bytes at `output` with one rename, or raise OutputError and leave it unchanged."""
     try:
         publish_bytes(output, data)
     except OSError as error:
         raise OutputError(
             f"{output} could not be written ({error.strerror or error}; {len(data):,} bytes are needed). "
-            "Whatever stood there is unchanged; make room or choose another folder, and convert again."
+            "An older file there is unchanged. Free space or choose another folder, and convert again."
         ) from error
 
 

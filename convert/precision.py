@@ -1,9 +1,9 @@
-"""The graph that is published in the precision that was asked for: made, measured, and with a golden sample of its own.
+"""Produce the graph in the requested precision, measure it, and give it its own golden sample.
 
-The golden sample is answered by the very graph that is published, on the CPU. How far another processor may be off is
-measured too: an int8 graph is computed once more as it is written (whole numbers, turned into floats, multiplied in
-float, and rounded again, as CUDA does it), and an fp16 graph is held against fp32, for here the CPU computes it in
-float32 between roundings, and a GPU in float16 alone.
+The golden sample holds the probabilities of the published graph itself, on the CPU. The tolerance for other processors
+is measured too. An int8 graph runs once more node by node as written (integers become floats, are multiplied in float
+and rounded again), because CUDA computes it so. An fp16 graph is compared with fp32, because the CPU computes it in
+float32 between roundings, and a GPU computes in float16 only.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,77 +19,79 @@ from contract.session import run_session
 from convert import gate, lower
 from convert.clean import clean, node_counts
 from convert.export import checked
-from convert.measure import Measured, check_drop, measure, one_thread, read_labelled, split
+from convert.measure import PrecisionMeasurement, check_drop, measure_precision, one_thread, read_labelled, split
 from training.run import Run
 
 MAX_DROP_POINTS = 1.0
 _DECODER = 2e-2
 _FP32: Mapping[str, float] = {"cpu": 1e-4, "cuda": 1e-3, "decoder": _DECODER}
-"""CUDA computes in fp32 too, without TF32: 4.2e-6 at most over 1,077 photos (docs/gpu.md)."""
+"""CUDA also computes in fp32, without TF32: at most 4.2e-6 over 1,077 photos (docs/gpu.md)."""
 _HEAD_ROOM = 3
-"""Times the measured difference: the sample is a few pictures, and the next processor is another one."""
+"""Factor on the measured difference, because the sample is small and other processors differ."""
 _LEAST: Mapping[Precision, Mapping[str, float]] = {
     "fp16": {"cpu": 1e-2, "cuda": 3e-2},
     "int8": {"cpu": 3e-2, "cuda": 0.2},
 }
-"""On an H200 fp16 was off by 0.007 from fp32's golden sample, and int8 by up to 0.1 from the CPU's int8 on a photo."""
+"""On an H200, fp16 differed by 0.007 from the golden sample of fp32, and int8 on a photo by up to 0.1 from the CPU."""
 _MOST = 0.25
 
 
 @dataclass(frozen=True)
-class Made:
-    """A graph ready to be stamped.
+class PrecisionResult:
+    """A graph in its final precision, ready to be stamped.
 
-    measured   beside fp32; None for fp32 itself
-    golden     its own answers
-    tolerance  by how much they may differ elsewhere, by provider, and for the decoder of encoded pictures
+    Attributes:
+        measured: comparison with fp32; None for fp32 itself.
+        golden: probabilities of this graph.
+        tolerance: largest allowed difference by provider, and for the decoder of encoded pictures.
     """
 
     precision: Precision
     model: onnx.ModelProto
-    measured: Measured | None
+    measured: PrecisionMeasurement | None
     golden: tuple[GoldenCase, ...]
     tolerance: Mapping[str, float]
 
 
-def make(
+def apply_precision(
     kind: Precision,
     plain: onnx.ModelProto,
     verified: onnx.ModelProto,
     run: Run,
     max_drop_points: float,
     say: Callable[[str, str], None],
-) -> Made:
-    """Make the graph of that precision from the verified one.
+) -> PrecisionResult:
+    """Convert the verified graph to a precision.
 
     Args:
         kind: the precision.
-        plain: the export before cleaning, which int8 is cleaned from anew, without pads made for cuDNN.
+        plain: the export before cleaning. int8 is cleaned from it again, without the pads made for cuDNN.
         verified: the clean fp32 graph that has passed the gate.
-        run: its run, for the validation photos.
-        max_drop_points: points of accuracy that it may cost.
-        say: told of each step.
+        run: the run, which names the validation photos.
+        max_drop_points: points of accuracy that the precision may lose.
+        say: called after each step.
 
     Raises:
-        TooFewPhotosError, AccuracyDropError: it cannot be measured, or costs too much.
-        ContractError: it has no clear opinion of anything that could show later that it computes the same.
+        TooFewPhotosError: the precision cannot be measured.
+        AccuracyDropError: the precision loses too much accuracy.
+        ContractError: no generated picture gets a clear prediction, so a golden sample cannot be made.
     """
     if kind == "fp32":
         golden = _golden(verified, run)
-        return Made(kind, verified, None, golden, _FP32)
-    model, measured = _smaller(kind, plain, verified, run)
+        return PrecisionResult(kind, verified, None, golden, _FP32)
+    model, measured = _lowered(kind, plain, verified, run)
     counts = node_counts(model)
     say(kind, f"{sum(counts.values())} nodes: {', '.join(f'{count} {op}' for op, count in counts.items())}")
     say("measured", str(measured))
     check_drop(kind, measured, max_drop_points)
     gate.check_signature(gate.open_on_cpu(model.SerializeToString()), run.geometry.size_px, len(run.labels))
     golden = _golden(model, run)
-    return Made(kind, model, measured, golden, _tolerance(kind, model, verified, golden, run))
+    return PrecisionResult(kind, model, measured, golden, _tolerance(kind, model, verified, golden, run))
 
 
-def _smaller(
+def _lowered(
     kind: Precision, plain: onnx.ModelProto, verified: onnx.ModelProto, run: Run
-) -> tuple[onnx.ModelProto, Measured]:
+) -> tuple[onnx.ModelProto, PrecisionMeasurement]:
     photos, calibrated_on = read_labelled(run.validation, run.geometry), 0
     if kind == "fp16":
         model = checked(lower.to_fp16(verified))
@@ -97,7 +99,7 @@ def _smaller(
         tuning, photos = split(photos)
         calibrated_on = len(tuning.labels)
         model = checked(lower.to_int8(clean(plain, even_pads=False), tuning.images))
-    return model, measure(verified.SerializeToString(), model.SerializeToString(), photos, calibrated_on)
+    return model, measure_precision(verified.SerializeToString(), model.SerializeToString(), photos, calibrated_on)
 
 
 def _golden(model: onnx.ModelProto, run: Run) -> tuple[GoldenCase, ...]:

@@ -1,4 +1,4 @@
-"""Keep TensorFlow's start-up lines off the terminal."""
+"""Hide the start-up messages of TensorFlow."""
 
 import os
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def stderr_to_nowhere() -> Iterator[None]:
-    """Send file descriptor 2 nowhere, for the time of an import.
+def discard_stderr() -> Iterator[None]:
+    """Discard what an import writes to file descriptor 2.
 
-    TensorFlow 2.21 writes six lines from C++ before its log level is read, so TF_CPP_MIN_LOG_LEVEL does not stop them.
-    What goes wrong in an import comes as an exception, which this does not touch.
+    TensorFlow 2.21 writes six lines from C++ before it reads its log level, so TF_CPP_MIN_LOG_LEVEL does not stop them.
+    An import that fails still raises its exception.
     """
     terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,4 +1,4 @@
-"""Before int8: say with whole numbers what can be said with whole numbers, so that less is lost in rounding."""
+"""Prepare a graph for int8: replace weights and offsets by whole numbers where possible, to lose less by rounding."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,29 +9,29 @@ from contract.metadata import INPUT_NAME
 from convert.graph import Array, Graph, Node
 
 STEPS = 64
-"""Reduced range: weights are whole numbers from -64 to 64, so that no processor without VNNI overflows 16 bits."""
+"""Reduced range: weights are integers from -64 to 64, so that processors without VNNI do not overflow 16 bits."""
 
 
 def round_depthwise(graph: Graph) -> Graph:
-    """Round each depthwise kernel to the steps of int8 so that its sum stays.
+    """Round each depthwise kernel to the steps of int8 and keep its sum.
 
-    A depthwise kernel adds up nine neighbours that are almost equal, so what it loses is their value times the sum of
-    nine rounding errors; ordinary rounding leaves that sum to chance. Where the sum says so, the weights that were
-    rounded the furthest go the other way. On the scenes model 7-bit depthwise weights cost 3.2 points without this, and
-    nothing measurable with it.
+    A depthwise kernel adds up nine almost equal neighbours. Its error is their value times the sum of nine rounding
+    errors, which ordinary rounding leaves to chance. Here the weights with the largest rounding errors are rounded the
+    other way until the sum fits. On the scenes model 7-bit depthwise weights cost 3.2 points without this, and nothing
+    measurable with it.
     """
     constants = dict(graph.constants)
     changed = {}
     for node in graph.nodes:
         if _is_depthwise(graph, node):
             name = f"{node.key}/rounded_kernel"
-            constants[name] = sum_kept(graph.constants[node.inputs[1]])
+            constants[name] = round_keeping_sum(graph.constants[node.inputs[1]])
             changed[node.key] = replace(node, inputs=(node.inputs[0], name, *node.inputs[2:]))
     return replace(graph, nodes=changed_nodes(graph, changed), constants=constants)
 
 
 def changed_nodes(graph: Graph, changed: Mapping[str, Node]) -> tuple[Node, ...]:
-    """All nodes, those in `changed` in the place of the ones with their key."""
+    """All nodes; those whose key is in `changed` are replaced."""
     return tuple(changed.get(node.key, node) for node in graph.nodes)
 
 
@@ -40,7 +40,7 @@ def _is_depthwise(graph: Graph, node: Node) -> bool:
     return kernel is not None and kernel.shape[1] == 1 and kernel[0].size > 1
 
 
-def sum_kept(kernel: Array) -> Array:
+def round_keeping_sum(kernel: Array) -> Array:
     """Round float32 [channels, 1, rows, columns] to multiples of each channel's largest weight / STEPS, sums kept."""
     flat = kernel.reshape(len(kernel), -1).astype(np.float64)
     step = np.abs(flat).max(axis=1, keepdims=True) / STEPS
@@ -56,20 +56,20 @@ def sum_kept(kernel: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Pixels:
-    """Where a graph brings its pixels in: `shift` subtracts the whole number `zero`, and `tensor` reaches a Conv."""
+class PixelInput:
+    """The input of a graph: node `shift` subtracts the integer `zero`, and `tensor` goes into a Conv."""
 
     shift: str
     tensor: str
     zero: int
 
 
-def whole_pixels(graph: Graph) -> tuple[Graph, Pixels | None]:
-    """Let the shift of the pixels be a whole number, so that int8 holds every pixel exactly.
+def whole_pixels(graph: Graph) -> tuple[Graph, PixelInput | None]:
+    """Make the shift of the pixels an integer, so that int8 represents every pixel exactly.
 
-    The middle of 0 to 255 is 127.5: half a step off, each pixel would be rounded by half a step. The other half goes
-    into the bias of the first convolution; along the border, where it pads, that is off by half a step of one pixel.
-    Graphs that bring pixels in differently stay as they are, and the second value is None.
+    The middle of 0 to 255 is 127.5, so each pixel would be rounded by half a step. This half step moves into the bias
+    of the first convolution. Along the padded border the result is off by half a step of one pixel. Graphs with another
+    input stay unchanged, and the second value is None.
     """
     for conv in graph.nodes:
         found = _pixels_of(graph, conv)
@@ -86,12 +86,12 @@ def whole_pixels(graph: Graph) -> tuple[Graph, Pixels | None]:
             conv.key: replace(conv, inputs=(*conv.inputs[:2], names[1])),
         }
         whole = replace(graph, nodes=changed_nodes(graph, changed), constants={**graph.constants, **constants})
-        return whole, Pixels(add.key, conv.inputs[0], zero)
+        return whole, PixelInput(add.key, conv.inputs[0], zero)
     return graph, None
 
 
 def _pixels_of(graph: Graph, conv: Node) -> tuple[Node, float] | None:
-    """(Add, its constant) between the Cast of the input and this convolution, seen through a Transpose."""
+    """(Add, its constant) between the Cast of the input and this convolution; a Transpose may lie between."""
     if conv.op != "Conv" or len(conv.inputs) < 3 or any(name not in graph.constants for name in conv.inputs[1:]):
         return None
     transpose = graph.private_producer(conv.inputs[0], "Transpose")
@@ -104,8 +104,8 @@ def _pixels_of(graph: Graph, conv: Node) -> tuple[Node, float] | None:
     return (add, shift) if -255 <= shift <= 0 else None
 
 
-def pixels_dequantised(graph: Graph, pixels: Pixels) -> Graph:
-    """Put one DequantizeLinear in the place of Cast and Add: the runtime then hands the bytes on as they came."""
+def pixels_dequantised(graph: Graph, pixels: PixelInput) -> Graph:
+    """Replace Cast and Add by one DequantizeLinear, so that the runtime passes the bytes on unchanged."""
     constants = {**graph.constants, "pixels/scale": np.array(1, np.float32)}
     constants["pixels/zero"] = np.array(pixels.zero, np.uint8)
     changed = {

@@ -1,4 +1,4 @@
-"""The contract goes into the file, the checker runs, and the finished bytes are opened as a user would open them."""
+"""Write the contract into the model, run the ONNX checker, and open the finished bytes as a user would."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +24,7 @@ _MADE_WITH = (
 
 
 def versions() -> dict[str, str]:
-    """Versions of what takes part in a conversion; what is not installed as a package is left out."""
+    """Versions of the packages that a conversion uses; those that are not installed are left out."""
     found = {"python": platform.python_version()}
     for name in _MADE_WITH:
         try:
@@ -34,26 +34,29 @@ def versions() -> dict[str, str]:
     return found
 
 
-def stamped(model: onnx.ModelProto, contract: Contract) -> bytes:
+def stamp_model(model: onnx.ModelProto, contract: Contract) -> bytes:
     """Serialise a copy of `model` with the contract in its metadata.
 
-    Raises ExportError when the checker refuses it or it is larger than what a session opens.
+    Raises:
+        ExportError: the checker rejects it, or it is larger than a session opens.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     onnx.helper.set_model_props(copy, {METADATA_KEY: contract.to_json()})
     if copy.ByteSize() > MAX_MODEL_BYTES:
         raise ExportError(
-            f"The model would be {copy.ByteSize() >> 20} MiB, and nothing larger than {MAX_MODEL_BYTES >> 20} MiB is "
+            f"The model would have {copy.ByteSize() >> 20} MiB, but models over {MAX_MODEL_BYTES >> 20} MiB are not "
             f"opened. {UNCHANGED} Train a smaller network."
         )
     data: bytes = checked(copy).SerializeToString(deterministic=True)
     return data
 
 
-def proven(data: bytes, contract: Contract) -> Model:
-    """Open the finished bytes on the CPU, golden sample replayed, and see that the contract came through unchanged."""
+def open_proven(data: bytes, contract: Contract) -> Model:
+    """Open the finished bytes on the CPU, replay the golden sample, and check that the contract is unchanged."""
     model = open_model(data, device="cpu")
     if model.contract != Contract.from_json(contract.to_json()):
-        raise ExportError(f"The contract read back from the finished file is not the one written. {UNCHANGED}")
+        raise ExportError(
+            f"The contract read from the finished file differs from the one written. {UNCHANGED} Please report this."
+        )
     return model

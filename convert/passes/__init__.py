@@ -1,1 +1,1 @@
-"""Graph passes, each small and each a pure function: the outputs stay, the graph gets shorter."""
+"""Graph passes: small pure functions that shorten the graph and keep its outputs."""

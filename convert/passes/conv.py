@@ -1,7 +1,7 @@
-"""Passes around convolutions: what scales, shifts or pads beside one goes into it.
+"""Passes around convolutions: merge the scale, shift or pad beside a convolution into it.
 
-tf2onnx folds batch norms into plain convolutions but leaves those after depthwise ones as Mul and Add (tf2onnx 1.17.0:
-17 of each in MobileNetV2), and it leaves Keras's ZeroPadding2D as Pad.
+tf2onnx 1.17.0 folds batch norms into plain convolutions. It leaves those after depthwise convolutions as Mul and Add
+(17 of each in MobileNetV2), and ZeroPadding2D of Keras as Pad.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from convert.graph import Array, Graph, Node, Rewrite
 
 
 def scale_into_conv(graph: Graph, node: Node) -> Rewrite | None:
-    """Conv, then Mul by one constant per channel: the kernel and bias are multiplied instead."""
+    """Merge a Mul by one constant per channel into kernel and bias of the Conv before it."""
     found = _conv_before(graph, node, "Mul")
     if found is None:
         return None
@@ -22,7 +22,7 @@ def scale_into_conv(graph: Graph, node: Node) -> Rewrite | None:
 
 
 def shift_into_conv(graph: Graph, node: Node) -> Rewrite | None:
-    """Conv, then Add of one constant per channel: the bias takes it up."""
+    """Merge an Add of one constant per channel into the bias of the Conv before it."""
     found = _conv_before(graph, node, "Add")
     if found is None:
         return None
@@ -31,7 +31,7 @@ def shift_into_conv(graph: Graph, node: Node) -> Rewrite | None:
 
 
 def pad_into_conv(graph: Graph, node: Node) -> Rewrite | None:
-    """Pad with zeros in height and width, then Conv: the convolution pads by itself."""
+    """Merge a Pad with zeros in height and width into the Conv after it."""
     pad = graph.private_producer(node.inputs[0], "Pad") if node.op == "Conv" else None
     if pad is None or not _zero_padding(graph, pad) or node.attributes.get("auto_pad", b"NOTSET") != b"NOTSET":
         return None
@@ -43,7 +43,7 @@ def pad_into_conv(graph: Graph, node: Node) -> Rewrite | None:
 
 
 def symmetric_pads(graph: Graph, node: Node) -> Rewrite | None:
-    """Conv with uneven pads: the kernel gets zero rows and columns, the pads become even.
+    """Make the pads of a Conv symmetric, by adding zero rows and columns to its kernel.
 
     cuDNN has symmetric padding only (onnxruntime #3414), and Keras pads stride-2 convolutions [0, 0, 1, 1]. With a zero
     row above and a zero column left of the kernel and pads [1, 1, 1, 1] every window sees the same pixels with the same
@@ -69,7 +69,7 @@ def _kernel_may_grow(graph: Graph, node: Node) -> bool:
 
 
 def input_scale_into_conv(graph: Graph, node: Node) -> Rewrite | None:
-    """Mul and Add by scalars before the first Conv (Keras's Rescaling): the kernel takes the scale up.
+    """Merge the Mul before an Add and the first Conv (Keras's Rescaling, by scalars) into the kernel.
 
     x * s + t = (x + t / s) * s. Only the scale moves: the convolution pads with zeros after the shift, so a shift
     folded into the bias would be wrong along the border, where a window sees fewer pixels.
@@ -93,13 +93,13 @@ def input_scale_into_conv(graph: Graph, node: Node) -> Rewrite | None:
 
 
 def _shift_before(graph: Graph, conv: Node) -> Node | None:
-    """The Add before a convolution, seen through a Transpose."""
+    """The Add before a convolution; a Transpose may lie between."""
     transpose = graph.private_producer(conv.inputs[0], "Transpose")
     return graph.private_producer(transpose.inputs[0] if transpose else conv.inputs[0], "Add")
 
 
 def _zero_padding(graph: Graph, pad: Node) -> bool:
-    """Whether `pad` adds constant zeros to the last two of four dimensions and nothing else."""
+    """Whether `pad` adds constant zeros to the last two of four dimensions only."""
     amounts = graph.constants.get(pad.inputs[1])
     value = graph.constants.get(pad.inputs[2]) if len(pad.inputs) > 2 and pad.inputs[2] else np.zeros(1)
     if amounts is None or value is None or amounts.size != 8 or value.any():
@@ -109,7 +109,7 @@ def _zero_padding(graph: Graph, pad: Node) -> bool:
 
 
 def _conv_before(graph: Graph, node: Node, op: str) -> tuple[Node, Array, Array, Array] | None:
-    """(conv, kernel, bias, constant per channel) in float64, if `node` is an `op` that may go into a Conv before it."""
+    """(conv, kernel, bias, constant per channel) in float64, if `node` is an `op` that can be merged into a Conv."""
     operand = graph.constant_operand(node) if node.op == op else None
     conv = graph.private_producer(operand[0], "Conv") if operand is not None else None
     if operand is None or conv is None or any(name not in graph.constants for name in conv.inputs[1:]):

@@ -1,4 +1,4 @@
-"""Passes around fully connected layers: MatMul, Add and the temperature become one Gemm."""
+"""Passes around fully connected layers: merge MatMul, Add and the temperature into one Gemm."""
 
 from dataclasses import replace
 
@@ -8,14 +8,14 @@ from convert.graph import Array, Graph, Node, Rewrite
 
 
 def matmul_to_gemm(graph: Graph, node: Node) -> Rewrite | None:
-    """MatMul of a matrix with a constant matrix: Gemm, which has room for a bias."""
+    """MatMul with a constant matrix becomes a Gemm, which can take a bias."""
     if node.op != "MatMul" or graph.ranks.get(node.inputs[0]) != 2 or node.inputs[1] not in graph.constants:
         return None
     return Rewrite({node.key: replace(node, op="Gemm")}) if graph.constants[node.inputs[1]].ndim == 2 else None
 
 
 def shift_into_gemm(graph: Graph, node: Node) -> Rewrite | None:
-    """Gemm, then Add of one constant per column: the bias takes it up."""
+    """Merge an Add of one constant per column into the bias of the Gemm before it."""
     found = _gemm_before(graph, node, "Add")
     if found is None:
         return None
@@ -24,7 +24,7 @@ def shift_into_gemm(graph: Graph, node: Node) -> Rewrite | None:
 
 
 def scale_into_gemm(graph: Graph, node: Node) -> Rewrite | None:
-    """Gemm, then Mul by a constant (the temperature): weight and bias are multiplied instead."""
+    """Merge a Mul by a constant (the temperature) into weight and bias of the Gemm before it."""
     found = _gemm_before(graph, node, "Mul")
     if found is None:
         return None
@@ -33,7 +33,7 @@ def scale_into_gemm(graph: Graph, node: Node) -> Rewrite | None:
 
 
 def _gemm_before(graph: Graph, node: Node, op: str) -> tuple[Node, Array, Array, Array] | None:
-    """(gemm, weight, bias, per-column constant), in float64, if `node` is an `op` that may go into a Gemm before it."""
+    """(gemm, weight, bias, per-column constant), in float64, if `node` is an `op` that can be merged into a Gemm."""
     operand = graph.constant_operand(node) if node.op == op else None
     gemm = graph.private_producer(operand[0], "Gemm") if operand is not None else None
     if operand is None or gemm is None or gemm.attributes or any(n not in graph.constants for n in gemm.inputs[1:]):

@@ -1,4 +1,4 @@
-"""Passes that change nothing but the writing: no-ops out, names that are the same each time, the batch named."""
+"""Passes that keep the computation: remove no-ops, give stable names, name the batch dimension."""
 
 from collections import Counter
 from dataclasses import replace
@@ -12,20 +12,20 @@ BATCH = "batch"
 
 
 def drop_no_op(graph: Graph, node: Node) -> Rewrite | None:
-    """Identity, and a Cast to the type that the tensor has already."""
+    """Remove an Identity, or a Cast to the type that the tensor already has."""
     source, target = (node.inputs[0], node.outputs[0]) if node.inputs else ("", "")
     same_cast = node.op == "Cast" and graph.types.get(source) == node.attributes["to"]
     if node.op != "Identity" and not same_cast:
         return None
     if not graph.is_output(target):
         return Rewrite({node.key: None}, rename={target: source})
-    # The graph's output keeps its name, so whoever writes the value must write it under that name.
+    # The graph's output keeps its name, so the node that writes the value must write it under that name.
     joined = graph.producer(source) is None or graph.is_output(source)
     return None if joined else Rewrite({node.key: None}, rename={source: target})
 
 
 def drop_round_trip(graph: Graph, node: Node) -> Rewrite | None:
-    """A Cast from float32 to float16 and back, which only rounds: an Identity takes its place."""
+    """Replace a Cast from float32 to float16 and back, which only rounds, by an Identity."""
     inner = graph.producer(node.inputs[0]) if node.op == "Cast" else None
     if inner is None or inner.op != "Cast" or node.attributes["to"] != onnx.TensorProto.FLOAT:
         return None
@@ -36,20 +36,26 @@ def drop_round_trip(graph: Graph, node: Node) -> Rewrite | None:
 
 
 def drop_dead(graph: Graph, node: Node) -> Rewrite | None:
-    """A node whose outputs nobody reads."""
+    """Remove a node whose outputs no node reads."""
     if any(graph.is_output(name) or graph.readers(name) for name in node.outputs):
         return None
     return Rewrite({node.key: None})
 
 
 def in_order(graph: Graph) -> Graph:
-    """Put each node behind those that it reads from. Raises ExportError where they run in a circle."""
+    """Sort nodes so that each one follows the nodes that it reads.
+
+    Raises:
+        ExportError: the graph has a cycle.
+    """
     known = {"", *graph.constants, *(value.name for value in graph.inputs)}
     waiting, ordered = list(graph.nodes), list[Node]()
     while waiting:
         ready = [node for node in waiting if known.issuperset(node.inputs)]
         if not ready:
-            raise ExportError(f"the exported graph reads {waiting[0].inputs[0]}, which nothing in it writes")
+            raise ExportError(
+                f"The exported graph reads {waiting[0].inputs[0]}, which no node writes. Please report this."
+            )
         ordered += ready
         known.update(name for node in ready for name in node.outputs)
         keys = {node.key for node in ready}
@@ -58,7 +64,7 @@ def in_order(graph: Graph) -> Graph:
 
 
 def name_batch(graph: Graph) -> Graph:
-    """Call the first dimension of every input and output `batch`; tf2onnx numbers it anew at each export."""
+    """Name the first dimension of every input and output `batch`, because tf2onnx numbers it differently each time."""
     return replace(
         graph,
         inputs=tuple(_batch_named(value) for value in graph.inputs),
@@ -74,9 +80,9 @@ def _batch_named(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
 
 
 def name_by_position(graph: Graph) -> Graph:
-    """Name tensors by operator and position (`conv_3`, `conv_3.1`), inputs and outputs of the graph excepted.
+    """Name tensors by operator and position (`conv_3`, `conv_3.1`), except inputs and outputs of the graph.
 
-    Keras and tf2onnx count layers and tensors per process; with these names the same run gives the same bytes.
+    Keras and tf2onnx number layers and tensors per process. With these names the same run gives the same bytes.
     """
     kept = {value.name for value in (*graph.inputs, *graph.outputs)}
     names: dict[str, str] = {}

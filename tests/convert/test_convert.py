@@ -62,7 +62,7 @@ def test_it_says_what_it_did_and_what_to_type_next(converted: tuple[Path, Result
     assert "52 Conv" in steps["export"]
     assert "104 nodes: 52 Conv, 35 Clip, 11 Add" in steps["clean"]
     assert "48 validation photos and 208 drawn pictures (validation photos: too few)" in steps["parity"]
-    assert "in place of the older file" in steps["written"]
+    assert "replacing the older file" in steps["written"]
     assert steps["Next:"] == f"Next: phototriage sort --inbox INBOX --output SORTED --model {output}"
     assert result.stderr == ""
 

@@ -126,7 +126,7 @@ def test_constants_that_tf2onnx_makes_inputs_of_stay_inside(photos: Pixels) -> N
 @pytest.mark.parametrize("wrong", [{"size_px": 48}, {"classes": 4}, {"dtype": "float32"}])
 def test_a_network_that_does_not_fit_its_run_is_refused(wrong: dict[str, Any]) -> None:
     export.check_network(small(), 32, 3)
-    with pytest.raises(ExportError, match=r"run\.json asks for"):
+    with pytest.raises(ExportError, match=r"run\.json requires"):
         export.check_network(small(**wrong), 32, 3)
 
 

@@ -16,10 +16,10 @@ from convert.clean import clean
 from convert.errors import AccuracyDropError, TooFewPhotosError
 from convert.gate import Parity
 from convert.lower import to_fp16
-from convert.measure import CALIBRATION, Labelled, check_drop, measure, one_thread, read_labelled, split
-from convert.precision import make
-from convert.rounding import STEPS, sum_kept
-from convert.stamp import stamped
+from convert.measure import CALIBRATION, LabelledPhotos, check_drop, measure_precision, one_thread, read_labelled, split
+from convert.precision import apply_precision
+from convert.rounding import STEPS, round_keeping_sum
+from convert.stamp import stamp_model
 from phototriage import cli
 from tests.convert.calls import convert
 from tests.convert.conftest import LABELS, drawings
@@ -41,8 +41,8 @@ def int8(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fp16(plain: onnx.ModelProto, run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An fp16 file, made by the steps behind the command from the network that is exported already."""
     output, run = tmp_path_factory.mktemp("smaller") / "fp16.onnx", load_run(run_folder)
-    made = make("fp16", plain, clean(plain), run, 50, lambda _step, _found: None)
-    output.write_bytes(stamped(made.model, card(run, Parity("12 photos", 1e-6, 0), made)))
+    made = apply_precision("fp16", plain, clean(plain), run, 50, lambda _step, _found: None)
+    output.write_bytes(stamp_model(made.model, card(run, Parity("12 photos", 1e-6, 0), made)))
     return output
 
 
@@ -128,10 +128,10 @@ def test_a_precision_that_costs_too_much_is_refused_with_the_figures(published: 
     values = onnx.numpy_helper.to_array(bias).copy()
     values[0] += 99
     bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
-    measured = measure(fp32, mixed.SerializeToString(), Labelled(images, says.astype(np.int64)), 0)
+    measured = measure_precision(fp32, mixed.SerializeToString(), LabelledPhotos(images, says.astype(np.int64)), 0)
     assert measured.fp32_accuracy == 1.0
     assert measured.drop_points == pytest.approx(100 * (says != 0).mean())
-    with pytest.raises(AccuracyDropError, match=r"int8 costs more than the 1 points .* top-1 100\.00% -> .*-\d+\.\d\d"):
+    with pytest.raises(AccuracyDropError, match=r"int8 loses more than the 1 points .* top-1 100\.00% -> .*-\d+\.\d\d"):
         check_drop("int8", measured, 1.0)
     check_drop("int8", measured, 100.0)
 
@@ -145,7 +145,7 @@ def test_without_photos_to_measure_on_a_smaller_precision_is_refused(tmp_path: P
 @pytest.mark.parametrize("count", [12, 40, 1748])
 def test_nothing_is_measured_on_what_was_calibrated_on(count: int) -> None:
     images = np.arange(count, dtype=np.uint32).view(np.uint8).reshape(count, 1, 1, 4)
-    tuning, rest = split(Labelled(images, np.arange(count)))
+    tuning, rest = split(LabelledPhotos(images, np.arange(count)))
     assert set(tuning.labels) | set(rest.labels) == set(range(count))
     assert not set(tuning.labels) & set(rest.labels)
     assert len(tuning.labels) == min(CALIBRATION, count // 4)
@@ -169,7 +169,7 @@ def test_options_that_make_no_sense_together_are_wrong_usage(arguments: tuple[st
 def test_rounding_a_depthwise_kernel_keeps_its_sum_and_its_steps() -> None:
     kernel = np.random.default_rng(1).normal(0, 1, (64, 1, 3, 3)).astype(np.float32)
     kernel[5] = 0
-    rounded = sum_kept(kernel)
+    rounded = round_keeping_sum(kernel)
     step = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / STEPS
     whole = np.divide(rounded, step, out=np.zeros_like(rounded), where=step > 0)
     np.testing.assert_allclose(whole, np.round(whole), atol=1e-4)

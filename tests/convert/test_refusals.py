@@ -18,7 +18,7 @@ from convert.card import card
 from convert.errors import OutputError
 from convert.gate import Parity
 from convert.pipeline import publish
-from convert.precision import Made
+from convert.precision import PrecisionResult
 from tests.convert.calls import convert, refused
 from training.errors import RunError
 from training.run import load_run
@@ -87,7 +87,7 @@ def test_a_label_more_than_the_network_has_is_refused(old: Path, run_folder: Pat
 def test_a_damaged_manifest_is_refused(run_folder: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     run = load_run(edited(run_folder, tmp_path, **changes))
     with pytest.raises(RunError, match="is damaged"):
-        card(run, Parity("256 validation photos", 1e-6, 0), Made("fp32", None, None, (), {}))
+        card(run, Parity("256 validation photos", 1e-6, 0), PrecisionResult("fp32", None, None, (), {}))
 
 
 def test_outputs_that_cannot_be_written_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_anything_is_loaded(tm
     refusals = {
         "folder.onnx": "is a folder",
         "photo.jpg": "does not end in .onnx",
-        "pipe.onnx": "no regular file",
+        "pipe.onnx": "not a regular file",
         "gone/model.onnx": "mkdir -p",
     }
     for name, because in refusals.items():
@@ -158,7 +158,7 @@ def test_a_network_that_answers_nonsense_does_not_get_past_the_gate(
 ) -> None:
     with diverged(network):
         folder = write_run(tmp_path / "nan")
-    refused(old, folder, because="no probabilities")
+    refused(old, folder, because="not probabilities")
 
 
 def test_a_refusal_is_one_sentence_without_the_chatter_of_libraries(
