@@ -79,12 +79,12 @@ GROUPS = {
         "train": Entry("training.commands.train:train", "Fine-tune a classifier on folders of labelled photos."),
         "report": Entry(
             "training.commands.report:report",
-            "Write a run's report.html and its figures, from the files in the run folder.",
+            "Write report.html and its figures from the files of a run folder.",
         ),
         "evaluate": Entry("training.commands.train:evaluate", "Measure a model on labelled photos."),
         "compare": Entry(
             "training.commands.compare:compare",
-            "Set runs side by side: figures, settings that differ, and which photos changed.",
+            "Compare runs: metrics, settings that differ, and photos whose prediction changed.",
         ),
         "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model file."),
         "cache": Entry(

@@ -1,1 +1,1 @@
-"""Training room: folders of labelled photos in, a run folder that explains itself out."""
+"""The training room: it turns folders of labelled photos into a run folder with a model and a report."""

@@ -1,10 +1,10 @@
-"""What can go wrong in this room; each text is the whole sentence that the user reads."""
+"""Errors of the training room. The text of each error is the whole sentence that the user reads."""
 
 from contract.errors import PhototriageError
 
 
 class DatasetError(PhototriageError):
-    """The folder given as a dataset cannot be trained or measured on."""
+    """The dataset folder cannot be used to train or to measure."""
 
 
 class RecipeError(PhototriageError):
@@ -12,11 +12,11 @@ class RecipeError(PhototriageError):
 
 
 class WeightsError(PhototriageError):
-    """The weights that training should start from are not at hand."""
+    """The initial weights are missing or damaged."""
 
 
 class TrainingError(PhototriageError):
-    """Training could not go on."""
+    """Training cannot continue."""
 
 
 class RunError(PhototriageError):
@@ -24,4 +24,4 @@ class RunError(PhototriageError):
 
 
 class CheckpointError(TrainingError):
-    """The state that an unfinished run was left in cannot be gone on from."""
+    """The checkpoint of an unfinished run cannot be used."""

@@ -1,4 +1,4 @@
-"""Where results go: refuse at once what could not be written an hour later, and show a file only when it is whole."""
+"""The output folder: check it before training starts, and publish large files only when they are complete."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -10,35 +10,37 @@ from training.errors import TrainingError
 
 
 def check_output(output: Path, dataset: Path, own: Collection[str] = ()) -> None:
-    """Raise TrainingError unless `output` is a folder that can be made, or an empty one, outside the dataset.
+    """Raise TrainingError unless `output` is empty or can be created, outside the dataset.
 
     Args:
-        own: names of files that may be in it.
+        own: names of files that the folder may hold.
     """
     if output.exists() and not output.is_dir():
-        raise TrainingError(f"The output {output} is a file. Pass a folder that is not there yet.")
+        raise TrainingError(f"The output {output} is a file. Pass a folder that does not exist yet.")
     if output.is_dir() and any(entry.name not in own for entry in output.iterdir()):
-        raise TrainingError(f"The output {output} is not empty. Pass a folder that is not there yet, or is empty.")
+        raise TrainingError(f"The output {output} is not empty. Pass a new or empty folder.")
     if output.resolve().is_relative_to(dataset.resolve()):
         raise TrainingError(
-            f"The output {output} is inside the dataset, where it would look like a class. Choose another folder."
+            f"The output {output} is inside the dataset, where it would look like a class. Pass another folder."
         )
     parent = next(folder for folder in (output, *output.absolute().parents) if folder.exists())
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise TrainingError(f"The output {output} cannot be made: {parent} is not writable by this user.")
+        raise TrainingError(
+            f"The output {output} cannot be created: this user cannot write to {parent}. Pass another folder."
+        )
 
 
 def part_of(path: Path) -> Path:
-    """Where `publishing` has a file written: a fixed name, so that what a kill leaves is written over."""
+    """The temporary file of `publishing`. Its name is fixed, so that the next run overwrites what a kill left."""
     return path.with_name(f".{path.stem}.part{path.suffix}")
 
 
 @contextmanager
 def publishing(path: Path) -> Iterator[Path]:
-    """Give a name to write a large file to, and put the file at `path` by one rename once it is whole.
+    """Yield a temporary file to write to, and rename it to `path` when it is complete.
 
     Raises:
-        OSError: the disk is full, or the folder cannot be written; whatever stood at `path` is unchanged.
+        OSError: the disk is full, or the folder cannot be written. The file at `path` is unchanged.
     """
     part = part_of(path)
     try:

@@ -1,4 +1,4 @@
-"""Say how long work goes: a moving bar on a terminal, plain lines elsewhere."""
+"""Show progress: a bar on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,22 +19,23 @@ class _Rate(ProgressColumn):
 
 
 class Reporter:
-    """Where a command tells its story.
+    """Prints the messages and the progress of a command.
 
     Args:
-        console: where to write. clock: seconds, for the plain lines' rate.
+        console: prints to the terminal.
+        clock: seconds, for the rate in plain lines.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self.console, self._clock = console, clock
 
     def say(self, line: str) -> None:
-        """One finished fact, on a line of its own; markup in file names stays what it is."""
+        """Print one line. Markup in file names is not interpreted."""
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def work(self, name: str, total: int) -> Iterator[Tick]:
-        """Show work on `total` photos; the value is called with the number done since the last call."""
+        """Show progress over `total` photos; call the value with the number done since the last call."""
         if not self.console.is_terminal:
             yield self._plain(name, total)
             return
@@ -48,7 +49,7 @@ class Reporter:
         count = 0
 
         def tick(done: int) -> None:
-            """Count; say a line when the last one is old enough."""
+            """Count, and print a line every `LINE_EVERY_S`."""
             nonlocal said, count
             count += done
             now = self._clock()

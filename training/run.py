@@ -1,6 +1,6 @@
-"""The run folder: what training writes and conversion reads.
+"""The run folder: training writes it, conversion reads it.
 
-`run.json`, the manifest, is written last: a folder without it is an unfinished run, whatever else is in it.
+`run.json`, the manifest, is written last. A folder without it is an unfinished run.
 """
 
 import csv
@@ -33,11 +33,16 @@ MANIFEST, MODEL, RECIPE, HISTORY, PREDICTIONS = (
 class Run:
     """A finished run.
 
-    labels: class names in the order of the outputs. geometry: how a photo becomes the input.
-    temperature: divisor of the logits. thresholds: per class, the probability below which a photo wants review.
-    metrics: `validation`, and `test` where there was one, each as training.measure.metrics.Metrics.card.
-    recipe: resolved settings. dataset: the folder trained on. data_hash: SHA-256 of its photos and their sides.
-    manifest: all of run.json.
+    Attributes:
+        labels: class names in the order of the outputs.
+        geometry: how a photo becomes the input.
+        temperature: divisor of the logits.
+        thresholds: per class, the probability below which a photo goes to review.
+        metrics: `validation`, and `test` where there was one, each as training.measure.metrics.Metrics.card.
+        recipe: resolved settings.
+        dataset: the folder trained on.
+        data_hash: SHA-256 of its photos and their sides.
+        manifest: all of run.json.
     """
 
     path: Path
@@ -53,7 +58,7 @@ class Run:
 
     @property
     def validation(self) -> list[tuple[Path, int]]:
-        """The validation photos, each with its class index. The files may be gone by now.
+        """The validation photos, each with its class index. The files may no longer exist.
 
         Raises:
             RunError: predictions.csv is missing or damaged.
@@ -68,13 +73,13 @@ class Run:
         """Load the network: uint8 [N, S, S, 3] -> logits float32 [N, classes].
 
         Raises:
-            RunError: the file is missing, or is not the one that the manifest was written for.
+            RunError: the file is missing, or does not match the manifest.
         """
         file = self.path / MODEL
         found = _sha256(file)
         if found != self.manifest["model_sha256"]:
             raise RunError(
-                f"{file} is not the model of this run: its SHA-256 differs from the manifest's. Train again."
+                f"{file} is not the model of this run: its SHA-256 differs from that in the manifest. Train again."
             )
         import keras
 
@@ -85,12 +90,12 @@ def load_run(path: Path) -> Run:
     """Read a run folder's manifest.
 
     Raises:
-        RunError: there is no such folder, the run is unfinished, damaged, or of a format that is not known here.
+        RunError: the folder does not exist, or its run is unfinished, damaged, or of an unknown format.
     """
     value = _read(path)
     if value.get("format") != FORMAT:
         raise RunError(
-            f"{path} is a run of format {value.get('format')!r}; this version of phototriage reads {FORMAT}."
+            f"{path} is a run of format {value.get('format')!r}, but this version of phototriage reads {FORMAT}."
             " Use the version that wrote it, or train again."
         )
     try:
@@ -111,7 +116,7 @@ def load_run(path: Path) -> Run:
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
-    """Write run.json, which makes the run a finished one; the model's hash and the format are put in here."""
+    """Write run.json with the hash of the model and the format. It marks the run as finished."""
     value = {"format": FORMAT, **manifest, "model_sha256": _sha256(path / MODEL)}
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     publish_bytes(path / MANIFEST, text.encode("utf-8", "surrogateescape"))
@@ -123,8 +128,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is not a run folder. Pass the folder that `phototriage train --output` wrote.")
     if not file.is_file():
         rest = "holds an unfinished run" if (path / RECIPE).is_file() else "is not a run folder"
-        cure = "Give the same train command again" if (path / CHECKPOINT).is_file() else "Train again into a new folder"
-        raise RunError(f"{path} {rest}: there is no {MANIFEST} in it. {cure}.")
+        cure = "Run the same train command again" if (path / CHECKPOINT).is_file() else "Train again into a new folder"
+        raise RunError(f"{path} {rest}: it has no {MANIFEST}. {cure}.")
     try:
         value = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError, RecursionError) as error:

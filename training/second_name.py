@@ -1,4 +1,4 @@
-"""Let a photo appear under a second name, without overwriting anything: what `check-data` and sorted results share."""
+"""Give a photo a second name without overwriting a file; used by `check-data` and by sorted test photos."""
 
 import errno
 import os
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-MAX_STEM_BYTES = 240  # of the 255 that a name may have: room for a number and the ending
+MAX_STEM_BYTES = 240  # of the 255 bytes of a name, to leave room for a number and the extension
 MAX_ENDING = 20
 
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
 
 def free_names(wanted: Path) -> Iterator[Path]:
-    """The name itself, then numbered ones that stay within the 255 bytes of a name."""
+    """Yield the name itself, then numbered names within the 255 bytes of a file name."""
     yield wanted
     suffix = wanted.suffix[:MAX_ENDING]
     stem = os.fsdecode(os.fsencode(wanted.stem)[: MAX_STEM_BYTES - len(os.fsencode(suffix))])
@@ -22,10 +22,11 @@ def free_names(wanted: Path) -> Iterator[Path]:
         yield wanted.with_name(f"{stem}-{number}{suffix}")
 
 
-def place(source: Path, target: Path) -> None:
-    """Let the file appear under its new name too: a second link, or a copy where there is no way to link.
+def link_or_copy(source: Path, target: Path) -> None:
+    """Create a hard link under a second name, or a copy if the file system cannot link.
 
-    Both fail with FileExistsError rather than overwrite.
+    Raises:
+        FileExistsError: the name is taken; nothing is overwritten.
     """
     try:
         os.link(source, target, follow_symlinks=False)

@@ -62,7 +62,7 @@ def _feed(dataset: Path, arguments: argparse.Namespace) -> Any:
     from contract.geometry import Geometry
     from training.dataset.cache import decode_all
     from training.dataset.layout import find_dataset
-    from training.fit.feed import Feed
+    from training.fit.feed import BatchFeed
     from training.recipe.recipe import Recipe
 
     photos = find_dataset(dataset).photos
@@ -70,7 +70,7 @@ def _feed(dataset: Path, arguments: argparse.Namespace) -> Any:
     import numpy as np
 
     labels = np.array([photo.label for photo in photos])
-    return Feed(found.pixels, found.rows, labels, 10, arguments.batch_size, Recipe().augmentation, 0)
+    return BatchFeed(found.pixels, found.rows, labels, 10, arguments.batch_size, Recipe().augmentation, 0)
 
 
 def _endless(feed: Any) -> Iterator[Any]:

@@ -104,9 +104,9 @@ def test_blocks_whose_layers_have_no_names_begin_behind_the_one_before() -> None
 
 def test_photos_too_small_and_too_many_blocks_are_refused_with_what_would_do() -> None:
     check_backbone("Xception", 71, 14)
-    with pytest.raises(RecipeError, match="71 px or more, and would be trained on 64 px"):
+    with pytest.raises(RecipeError, match="71 px or more, but the recipe trains on 64 px"):
         check_backbone("Xception", 64, None)
-    with pytest.raises(RecipeError, match="asks for 15 blocks, and Xception has 14"):
+    with pytest.raises(RecipeError, match="is 15 blocks, but Xception has 14"):
         check_backbone("Xception", 96, 15)
 
 

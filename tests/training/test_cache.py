@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from contract.geometry import Geometry, to_input
-from training.dataset.cache import cache_folder, cache_root, decode_all, look
+from training.dataset.cache import cache_folder, cache_root, decode_all, difference_hash
 from training.errors import TrainingError
 
 GEOMETRY = Geometry(size_px=40)
@@ -29,7 +29,7 @@ def test_a_second_run_decodes_nothing(tmp_path: Path, make_photos: MakePhotos) -
     assert (first.fresh, second.fresh) == (5, 0)
     assert np.array_equal(first.rows, second.rows[::-1])
     assert first.hashes == second.hashes[::-1]
-    assert np.array_equal(first.looks, second.looks[::-1])
+    assert np.array_equal(first.difference_hashes, second.difference_hashes[::-1])
 
 
 def test_a_second_run_writes_nothing_into_the_index(tmp_path: Path, make_photos: MakePhotos) -> None:
@@ -96,7 +96,7 @@ def test_a_pipe_and_a_device_that_are_called_photos_are_unreadable_and_hold_noth
     assert [reason for _, reason in found.failures] == ["unreadable: it is not a plain file"] * 3
 
 
-def test_twins_are_stored_once(tmp_path: Path, make_photos: MakePhotos) -> None:
+def test_duplicates_are_stored_once(tmp_path: Path, make_photos: MakePhotos) -> None:
     paths = make_photos(tmp_path, "red", 2)
     paths[1].write_bytes(paths[0].read_bytes())
     found = decode_all(paths, GEOMETRY)
@@ -157,5 +157,5 @@ def test_a_cache_that_cannot_be_written_ends_in_a_sentence(
 
 def test_a_look_has_a_bit_for_each_step_down_to_the_left() -> None:
     ramp = np.repeat(np.linspace(0, 255, 72, dtype=np.uint8)[None, :, None], 72, axis=0).repeat(3, axis=2)
-    assert look(ramp) == 2**64 - 1
-    assert look(np.ascontiguousarray(ramp[:, ::-1])) == 0
+    assert difference_hash(ramp) == 2**64 - 1
+    assert difference_hash(np.ascontiguousarray(ramp[:, ::-1])) == 0

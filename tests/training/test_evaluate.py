@@ -87,7 +87,7 @@ def test_a_run_is_measured_on_what_it_held_out_of_its_own_dataset(
     wanted = load_run(folder).metrics["validation"]
     assert found.metrics.photos == wanted["photos"]
     assert found.metrics.log_loss == pytest.approx(wanted["log_loss"], abs=1e-4)
-    assert "held out" in story.getvalue()
+    assert "held-out" in story.getvalue()
 
 
 def test_the_network_file_of_a_run_stands_for_the_run(trained: tuple[Path, Path], reporter: Reporter) -> None:
@@ -138,7 +138,7 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(
     assert "no photos" in refused(model, tmp_path / "empty", None, reporter)
     assert "is not empty" in refused(model, colours, tmp_path, reporter)
     (colours / "stranger").mkdir()
-    assert "does not know as classes: stranger" in refused(model, colours, None, reporter)
+    assert "that are not classes of the model: stranger" in refused(model, colours, None, reporter)
     (colours / "stranger").rmdir()
     for photo in colours.rglob("*.png"):
         photo.write_bytes(b"")

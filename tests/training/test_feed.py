@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.fit.feed import Feed
+from training.fit.feed import BatchFeed
 from training.recipe.augmentation import Augmentation
 
 PIXELS = np.arange(20, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8)
@@ -13,7 +13,7 @@ LABELS = np.array([0, 1, 0, 1, 0, 1, 0], np.int64)
 
 
 def epoch(batch_size: int, seed: int = 0) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-    with Feed(PIXELS, ROWS, LABELS, 2, batch_size, Augmentation(), seed) as feed:
+    with BatchFeed(PIXELS, ROWS, LABELS, 2, batch_size, Augmentation(), seed) as feed:
         batches = list(feed.epoch(1))
         assert len(batches) == feed.steps
         return batches
@@ -33,7 +33,7 @@ def test_batches_are_full_and_a_small_dataset_is_one_batch(batch_size: int, size
 
 def test_a_seed_repeats_the_order_and_each_epoch_has_its_own() -> None:
     def order(seed: int) -> list[list[int]]:
-        with Feed(PIXELS, ROWS, LABELS, 2, 7, Augmentation(), seed) as feed:
+        with BatchFeed(PIXELS, ROWS, LABELS, 2, 7, Augmentation(), seed) as feed:
             return [[int(photo[0, 0, 0]) for photos, _ in feed.epoch(number) for photo in photos] for number in (1, 2)]
 
     assert order(1) == order(1)
@@ -46,11 +46,11 @@ def test_an_epoch_is_the_same_whatever_came_before_it_and_each_photo_is_warped_a
     warps = Augmentation(crop=0.5, shift=0.1, flip=True)
 
     def epochs(*numbers: int) -> list[NDArray[np.uint8]]:
-        with Feed(ramp, np.arange(7), LABELS, 2, 3, warps, 0) as feed:
+        with BatchFeed(ramp, np.arange(7), LABELS, 2, 3, warps, 0) as feed:
             return [np.concatenate([photos for photos, _ in feed.epoch(number)]) for number in numbers]
 
     assert np.array_equal(epochs(1, 2, 3)[2], epochs(3)[0])
-    plain = Feed(ramp[:1], np.zeros(1, np.int64), LABELS[:1], 2, 1, warps, 0)
+    plain = BatchFeed(ramp[:1], np.zeros(1, np.int64), LABELS[:1], 2, 1, warps, 0)
     with plain:
         (first, _), (second, _) = next(plain.epoch(1)), next(plain.epoch(2))
     assert not np.array_equal(first, second)

@@ -8,13 +8,13 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from contract.strict_json import MAX_JSON_BYTES
-from training.fit.schedule import decay, rate
+from training.fit.schedule import averaging_decay, learning_rate
 from training.measure.calibrate import find_temperature, find_thresholds
-from training.measure.metrics import auc, log_loss, measure, softmax, wilson
+from training.measure.metrics import auc, compute_metrics, log_loss, softmax, wilson
 
 
 def test_the_rate_rises_in_a_line_and_falls_along_a_cosine() -> None:
-    rates = [rate(step, 110, 1.0, 10 / 110) for step in range(110)]
+    rates = [learning_rate(step, 110, 1.0, 10 / 110) for step in range(110)]
     assert rates[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
     assert rates[10] == 1.0
     assert rates[60] == pytest.approx(0.5)
@@ -23,12 +23,12 @@ def test_the_rate_rises_in_a_line_and_falls_along_a_cosine() -> None:
 
 
 def test_without_warm_up_the_rate_begins_at_its_peak() -> None:
-    assert rate(0, 10, 0.3, 0.0) == 0.3
+    assert learning_rate(0, 10, 0.3, 0.0) == 0.3
 
 
 def test_averaging_begins_quickly_and_ends_at_its_share() -> None:
-    assert decay(0, 0.999, 1) == 0.1
-    assert decay(10**6, 0.999, 8) == pytest.approx(0.999**8)
+    assert averaging_decay(0, 0.999, 1) == 0.1
+    assert averaging_decay(10**6, 0.999, 8) == pytest.approx(0.999**8)
 
 
 def test_wilson_agrees_with_published_values() -> None:
@@ -48,7 +48,7 @@ def random_predictions(seed: int, count: int, classes: int) -> tuple[np.ndarray,
 def test_measures_agree_with_scikit_learn() -> None:
     true, logits = random_predictions(0, 300, 4)
     probabilities = softmax(logits)
-    found = measure(true, probabilities, "abcd")
+    found = compute_metrics(true, probabilities, "abcd")
     predicted = probabilities.argmax(axis=1)
     assert found.accuracy == sklearn_metrics.accuracy_score(true, predicted)
     assert np.array_equal(found.confusion, sklearn_metrics.confusion_matrix(true, predicted))
@@ -71,7 +71,7 @@ def test_auc_counts_a_tie_as_half() -> None:
 
 
 def test_auc_is_undefined_where_there_is_nothing_to_tell_apart() -> None:
-    found = measure(np.array([0, 0]), np.array([[0.9, 0.1], [0.4, 0.6]]), "ab")
+    found = compute_metrics(np.array([0, 0]), np.array([[0.9, 0.1], [0.4, 0.6]]), "ab")
     assert [item.auc for item in found.classes] == [None, None]
     assert found.macro_auc is None
     assert json.loads(json.dumps(found.card()))["macro_auc"] is None
@@ -80,14 +80,14 @@ def test_auc_is_undefined_where_there_is_nothing_to_tell_apart() -> None:
 def test_the_card_of_two_thousand_classes_fits_into_a_model_many_times() -> None:
     labels = [f"{number:04d} {'a very long name of a class ' * 3}" for number in range(2000)]
     true, logits = random_predictions(0, 4000, 2000)
-    card = measure(true, softmax(logits), labels).card()
+    card = compute_metrics(true, softmax(logits), labels).card()
     assert "confusion" not in card
     assert all(item["auc"] == round(item["auc"], 6) for item in card["classes"] if item["photos"])
     assert len(json.dumps(card)) < MAX_JSON_BYTES / 6
 
 
 def test_a_class_without_photos_or_predictions_measures_zero_and_not_an_error() -> None:
-    found = measure(np.array([0, 0]), np.array([[0.9, 0.1, 0.0]] * 2), "abc")
+    found = compute_metrics(np.array([0, 0]), np.array([[0.9, 0.1, 0.0]] * 2), "abc")
     assert [item.f1 for item in found.classes] == [1.0, 0.0, 0.0]
     assert found.sentence("photos") == "Accuracy on the 2 photos: 1.0000 (95 % interval 0.342 to 1.000), 0 wrong."
 

@@ -74,7 +74,7 @@ def test_a_folder_that_cannot_be_listed_is_said(tmp_path: Path, make_dataset: Ma
     os.close(folder)
     found = find_dataset(tmp_path)
     assert len(found.photos) == 2
-    assert "Left out are folders that cannot be listed: " in found.sentence()
+    assert "Folders that cannot be listed are left out: " in found.sentence()
     assert "(File name too long)" in found.sentence()
     (tmp_path / "a" / "000.jpg").unlink()
     (tmp_path / "b" / "000.jpg").unlink()
@@ -117,5 +117,5 @@ def test_a_class_name_that_cannot_be_a_folder_of_the_output_is_refused(tmp_path:
 def test_with_known_labels_a_class_may_be_absent_and_a_stranger_may_not(tmp_path: Path, make_dataset: Make) -> None:
     make_dataset(tmp_path, ("b",), count=2)
     assert [photo.label for photo in find_dataset(tmp_path, ("a", "b")).photos] == [1, 1]
-    with pytest.raises(DatasetError, match="does not know as classes: b"):
+    with pytest.raises(DatasetError, match="that are not classes of the model: b"):
         find_dataset(tmp_path, ("a", "c"))

@@ -13,7 +13,7 @@ from contract.geometry import Geometry
 from training.dataset.cache import decode_all
 from training.dataset.digests import Digests
 from training.dataset.layout import Photo
-from training.dataset.near_duplicates import find_twins
+from training.dataset.near_duplicates import find_near_duplicates
 from training.dataset.split import split_groups
 
 MakePhotos = Callable[..., list[Path]]
@@ -76,9 +76,9 @@ class Counted:
 def test_plain_photos_are_looked_at_once_each() -> None:
     pixels = Counted(300)
     hashes = Digests.of(number.to_bytes(32, "big") for number in range(1, 301))
-    twins = find_twins(hashes, np.zeros(300, np.uint64), np.arange(300), pixels)  # type: ignore[arg-type]
+    groups = find_near_duplicates(hashes, np.zeros(300, np.uint64), np.arange(300), pixels)  # type: ignore[arg-type]
     assert pixels.seen.max() == 1
-    assert len(set(twins)) < 300, "some are of one colour"
+    assert len(set(groups)) < 300, "some are of one colour"
 
 
 @pytest.mark.parametrize("classes", [2, 2000])

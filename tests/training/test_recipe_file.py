@@ -45,7 +45,7 @@ def test_a_setting_is_read_as_toml_and_a_bare_word_as_text(text: str, key: str, 
 
 @pytest.mark.parametrize("text", ["seed", "=3", ""])
 def test_what_sets_nothing_is_refused(text: str) -> None:
-    with pytest.raises(RecipeError, match="sets nothing"):
+    with pytest.raises(RecipeError, match="is not a setting"):
         parse_setting(text)
 
 
@@ -69,8 +69,8 @@ def test_an_option_takes_the_place_of_an_axis(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('[grid]\n"seed" = 3', "grid's setting seed is 3; pass a list"),
-        ('[grid]\n"seed" = []', "pass a list"),
+        ('[grid]\n"seed" = 3', "setting seed of the grid is 3. Pass a list"),
+        ('[grid]\n"seed" = []', "Pass a list"),
         ("[grid]", "table \\[grid\\] is empty"),
         ("grid = 3", "table \\[grid\\] is empty"),
         ('[grid]\n"sead" = [3]', "'sead' does not exist"),

@@ -14,7 +14,7 @@ from training.commands.train import train
 from training.errors import RecipeError
 from training.recipe.recipe import Recipe
 from training.recipe.recipe_file import Grid, load_recipe, load_recipe_or_grid, shipped_recipes
-from training.recipe.settings import literal
+from training.recipe.settings import toml_literal
 from training.run import load_run
 
 Make = Callable[..., Path]
@@ -31,7 +31,7 @@ def few(chosen: Any) -> dict[str, Any]:
 def trained(dataset: Path, output: Path, name: str, **more: object) -> dict[str, Any]:
     """Train by the command line with a shipped recipe; returns the manifest."""
     settings = few(load_recipe_or_grid(name)) | more
-    sets = [f"--set={key}={literal(value)}" for key, value in settings.items()]
+    sets = [f"--set={key}={toml_literal(value)}" for key, value in settings.items()]
     done = CliRunner().invoke(train, [str(dataset), "--output", str(output), "--recipe", name, *sets])
     assert done.exit_code == 0, (done.output, done.exception)
     manifest: dict[str, Any] = json.loads((output / "run.json").read_text())
@@ -114,20 +114,23 @@ def test_one_sigmoid_unit_is_refused_for_three_classes_before_any_work(tmp_path:
     dataset = make_dataset(tmp_path / "photos", count=2)
     done = CliRunner().invoke(train, [str(dataset), "--output", str(tmp_path / "run"), "--recipe", "binary"])
     assert isinstance(done.exception, RecipeError)
-    assert "two classes, and these photos have 3 (blue, green, red)" in str(done.exception)
+    assert "two classes, but these photos have 3 (blue, green, red)" in str(done.exception)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--recipe", "no-such"), "no recipe of that name is shipped. Shipped are: binary, blocks-study, default"),
+        (
+            ("--recipe", "no-such"),
+            "no recipe of that name is shipped. Shipped recipes are: binary, blocks-study, default",
+        ),
         (("--set", "fine_tune.epoch=3"), "Did you mean fine_tune.epochs?"),
         (("--set", "fine_tune.epochs"), "Pass KEY=VALUE"),
         (("--epochs", "3", "--set", "fine_tune.epochs=4"), "fine_tune.epochs is given twice: 3 and 4"),
-        (("--set", "network.hidden=512"), "pass a list of int"),
+        (("--set", "network.hidden=512"), "Pass a list of int"),
         (("--set", "seed=1", "--set", "seed=2"), "seed is given twice"),
-        (("--backbone", "Xception", "--size-px", "64"), "Xception takes photos of 71 px or more"),
+        (("--backbone", "Xception", "--size-px", "64"), "Xception needs photos of 71 px or more"),
     ],
 )
 def test_what_is_wrong_with_settings_ends_in_a_sentence(

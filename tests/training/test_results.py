@@ -14,7 +14,7 @@ from PIL import Image
 
 from training.dataset.layout import Photo
 from training.measure.predictions import Predictions
-from training.measure.sorted_photos import sort_test
+from training.measure.sorted_photos import sort_test_photos
 from training.progress import Reporter
 from training.report.picture_grid import PHOTOS, choose, write_picture_grid
 
@@ -46,7 +46,7 @@ def test_test_photos_stand_under_what_they_were_taken_for_and_no_name_is_overwri
     named_alike: list[Photo], tmp_path: Path, reporter: Reporter
 ) -> None:
     before = content(tmp_path / "photos")
-    done = sort_test(tmp_path / "run", predictions(named_alike, [1, 1, 1]), LABELS, reporter)
+    done = sort_test_photos(tmp_path / "run", predictions(named_alike, [1, 1, 1]), LABELS, reporter)
     found = content(tmp_path / "run" / "test_by_prediction")
     assert found == {"dog/1.jpg": before["cat/1.jpg"], "dog/1-2.jpg": before["dog/1.jpg"]}
     assert content(tmp_path / "photos") == before
@@ -61,7 +61,7 @@ def test_across_disks_photos_are_copied(
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
-    sort_test(tmp_path / "run", predictions(named_alike, [0, 1, 1]), LABELS, reporter)
+    sort_test_photos(tmp_path / "run", predictions(named_alike, [0, 1, 1]), LABELS, reporter)
     copy = tmp_path / "run" / "test_by_prediction" / "cat" / "1.jpg"
     assert copy.read_bytes() == named_alike[0].path.read_bytes()
     assert copy.stat().st_nlink == 1
@@ -72,7 +72,7 @@ def test_a_photo_that_is_a_relative_link_is_followed(
 ) -> None:
     linked = tmp_path / "photos" / "cat" / "linked.jpg"
     linked.symlink_to("1.jpg")
-    sort_test(tmp_path / "run", predictions([Photo(linked, 0, "test")], [0]), LABELS, reporter)
+    sort_test_photos(tmp_path / "run", predictions([Photo(linked, 0, "test")], [0]), LABELS, reporter)
     assert (tmp_path / "run" / "test_by_prediction" / "cat" / "linked.jpg").read_bytes() == linked.read_bytes()
 
 
@@ -80,11 +80,11 @@ def test_what_a_killed_training_sorted_is_made_anew_and_a_photo_that_went_is_cou
     named_alike: list[Photo], tmp_path: Path, reporter: Reporter
 ) -> None:
     given = predictions(named_alike, [0, 1, 1])
-    sort_test(tmp_path / "run", given, LABELS, reporter)
+    sort_test_photos(tmp_path / "run", given, LABELS, reporter)
     named_alike[1].path.unlink()
-    done = sort_test(tmp_path / "run", given, LABELS, reporter)
+    done = sort_test_photos(tmp_path / "run", given, LABELS, reporter)
     assert list(content(tmp_path / "run" / "test_by_prediction")) == ["cat/1.jpg"]
-    assert "1 test photos stand in" in done.sentence()
+    assert "1 test photos are linked in" in done.sentence()
     assert "1 could not be read any more" in done.sentence()
 
 
@@ -92,8 +92,8 @@ def test_without_test_photos_that_is_said_and_no_folder_is_made(
     named_alike: list[Photo], tmp_path: Path, reporter: Reporter
 ) -> None:
     (tmp_path / "run").mkdir()
-    done = sort_test(tmp_path / "run", predictions(named_alike[2:], [1]), LABELS, reporter)
-    assert done.sentence() == "There are no test photos to sort by what they were taken for."
+    done = sort_test_photos(tmp_path / "run", predictions(named_alike[2:], [1]), LABELS, reporter)
+    assert done.sentence() == "There are no test photos to sort by predicted class."
     assert list((tmp_path / "run").iterdir()) == []
 
 
@@ -153,6 +153,6 @@ def test_a_recipe_asks_for_all_three(
     assert (splits.count("train"), splits.count("val"), splits.count("test")) == (10, 2, 6)
     assert len(content(run / "test_by_prediction")) == 6
     assert (run / "picture_grid.png").is_file()
-    assert "6 test photos stand in" in story.getvalue()
+    assert "6 test photos are linked in" in story.getvalue()
     assert "Accuracy on the 10 training photos" in story.getvalue()
     assert json.loads((run / "run.json").read_text())["recipe"]["results"]["sort_test"] is True

@@ -22,7 +22,7 @@ from training.progress import Reporter
 from training.recipe.augmentation import Augmentation
 from training.recipe.recipe import FineTune, Head, Input, Recipe
 from training.resume.checkpoint import read_header
-from training.resume.unfinished import claimed
+from training.resume.unfinished import output_lock
 from training.run import CHECKPOINT, load_run
 
 Make = Callable[..., Path]
@@ -107,7 +107,7 @@ def test_a_training_killed_for_good_goes_on_and_ends_like_one_left_alone(
     (run / ".checkpoint.part.npz").write_bytes(b"half a checkpoint")
 
     train_run(dataset, run, RECIPE, None, reporter)
-    assert f"Going on after epoch {done} of 5." in story.getvalue().splitlines()
+    assert f"Resuming after epoch {done} of 5." in story.getvalue().splitlines()
     train_run(dataset, alone, RECIPE, None, reporter)
 
     assert history(run) == history(alone)
@@ -139,7 +139,7 @@ def test_a_kill_right_after_the_head_costs_no_second_head(
     dataset = make_dataset(tmp_path / "photos")
     run = stop_at("Epoch 1 of", dataset, tmp_path / "run")
     train_run(dataset, run, RECIPE, None, reporter)
-    assert "Going on after the head stage." in story.getvalue()
+    assert "Resuming after the head stage." in story.getvalue()
     assert "Head trained" not in story.getvalue()
 
 
@@ -156,7 +156,7 @@ def test_another_recipe_or_other_photos_are_refused_with_what_differs(
     added = make_photos(tmp_path / "more", "blue", 6, seed=77)
     for path in added:
         shutil.copy(path, dataset / "blue" / f"new-{path.name}")
-    with pytest.raises(TrainingError, match=r"photos to train on: 24 there, \d+ now.*--restart"):
+    with pytest.raises(TrainingError, match=r"training photos: 24 there, \d+ now.*--restart"):
         train_run(dataset, run, RECIPE, None, reporter)
     assert (run / CHECKPOINT).read_bytes() == before
 
@@ -171,7 +171,7 @@ def test_a_photo_changed_in_place_is_noticed(
     run = stop_at("Epoch 1 of", dataset, tmp_path / "run")
     (other,) = make_photos(tmp_path / "more", "blue", 1, seed=77)
     shutil.copy(other, dataset / "blue" / "000.jpg")
-    with pytest.raises(TrainingError, match="as many, but not the same ones"):
+    with pytest.raises(TrainingError, match="the same number, but other photos"):
         train_run(dataset, run, RECIPE, None, reporter)
 
 
@@ -182,7 +182,7 @@ def test_finished_runs_and_folders_of_others_are_kept_even_from_restart(
     finished = Path(shutil.copytree(trained[1], tmp_path / "finished"))
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "recipe.toml").write_text("mine")
-    with pytest.raises(TrainingError, match="finished run, which is kept"):
+    with pytest.raises(TrainingError, match="finished run, which is never overwritten"):
         train_run(dataset, finished, RECIPE, None, reporter, restart=True)
     with pytest.raises(TrainingError, match="not empty"):
         train_run(dataset, tmp_path / "others", RECIPE, None, reporter, restart=True)
@@ -195,13 +195,13 @@ def test_a_full_disk_ends_in_a_sentence_and_the_last_checkpoint_stays(
 ) -> None:
     dataset, run = make_dataset(tmp_path / "photos"), tmp_path / "run"
     full = Stopping("Epoch 2 of", lambda: (run / ".checkpoint.part.npz").symlink_to("/dev/full"))
-    with pytest.raises(TrainingError, match=r"The disk is full .* the same command goes on from there"):
+    with pytest.raises(TrainingError, match=r"The disk is full .* The same command resumes from there"):
         train_run(dataset, run, RECIPE, None, full)
     header = read_header(run)
     assert header is not None
     assert header.epoch == 1
     train_run(dataset, run, RECIPE, None, reporter)
-    assert "Going on after epoch 1 of 5." in story.getvalue()
+    assert "Resuming after epoch 1 of 5." in story.getvalue()
 
 
 def test_a_damaged_checkpoint_is_refused_and_restart_begins_anew(
@@ -222,6 +222,6 @@ def test_a_damaged_checkpoint_is_refused_and_restart_begins_anew(
 
 def test_two_trainings_do_not_write_into_one_folder(tmp_path: Path, make_dataset: Make, reporter: Reporter) -> None:
     dataset = make_dataset(tmp_path / "photos", count=3)
-    with claimed(tmp_path / "run"), pytest.raises(TrainingError, match="Another training writes into"):
+    with output_lock(tmp_path / "run"), pytest.raises(TrainingError, match="Another training writes into"):
         train_run(dataset, tmp_path / "run", RECIPE, None, reporter)
     assert not os.path.lexists(tmp_path / "run")

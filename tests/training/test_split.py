@@ -1,4 +1,4 @@
-"""The split is stratified, repeatable, and leaves no twins on both sides."""
+"""The split is stratified, repeatable, and leaves no near duplicates on both sides."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +11,8 @@ from PIL import Image
 
 from contract.geometry import Geometry
 from training.dataset.cache import decode_all
-from training.dataset.near_duplicates import find_twins
-from training.dataset.split import Groups, split_groups
+from training.dataset.near_duplicates import find_near_duplicates
+from training.dataset.split import UnionFind, split_groups
 from training.errors import DatasetError
 
 
@@ -41,22 +41,22 @@ def test_no_group_stands_on_both_sides_and_no_class_on_one_alone(photos: list[tu
     assert set(zip(labels, sides, strict=True)) == {(label, side) for label in range(3) for side in ("train", "val")}
 
 
-def test_a_class_of_one_photo_or_of_twins_alone_is_refused() -> None:
-    with pytest.raises(DatasetError, match="'b' has 1 readable photo without twins"):
+def test_a_class_of_one_photo_or_of_near_duplicates_alone_is_refused() -> None:
+    with pytest.raises(DatasetError, match="'b' has 1 readable photo, but needs at least two that differ"):
         split_groups([0, 0, 1], [0, 1, 2], 0.2, 0, "ab")
-    with pytest.raises(DatasetError, match="'b' has 2 readable photos without twins"):
+    with pytest.raises(DatasetError, match="'b' has 2 readable photos, but needs at least two that differ"):
         split_groups([0, 0, 1, 1], [0, 1, 2, 2], 0.2, 0, "ab")
 
 
 def test_groups_join_through_chains() -> None:
-    groups = Groups(6)
+    groups = UnionFind(6)
     groups.join(5, 4)
     groups.join(4, 2)
     groups.join(1, 0)
     assert groups.numbers() == [0, 0, 2, 3, 2, 2]
 
 
-def test_copies_and_re_encoded_photos_are_twins_and_others_are_not(
+def test_copies_and_re_encoded_photos_are_near_duplicates_and_others_are_not(
     tmp_path: Path, make_photos: Callable[..., list[Path]]
 ) -> None:
     paths = make_photos(tmp_path, "green", 12)
@@ -64,12 +64,12 @@ def test_copies_and_re_encoded_photos_are_twins_and_others_are_not(
     copy.write_bytes(paths[3].read_bytes())
     Image.open(paths[5]).resize((48, 40), Image.Resampling.BICUBIC).save(small)
     found = decode_all([*paths, copy, small], Geometry(size_px=64))
-    groups = find_twins(found.hashes, found.looks, found.rows, found.pixels)
+    groups = find_near_duplicates(found.hashes, found.difference_hashes, found.rows, found.pixels)
     assert groups == [*range(12), 3, 5]
 
 
-def test_plain_photos_of_other_colours_are_no_twins_although_they_look_alike_in_grey() -> None:
+def test_plain_photos_of_other_colours_are_no_near_duplicates_although_they_look_alike_in_grey() -> None:
     pixels = np.stack([np.full((32, 32, 3), value, np.uint8) for value in (0, 90, 91, 255)])
     hashes = tuple(bytes([number]) for number in range(4))
-    groups = find_twins(hashes, np.zeros(4, np.uint64), np.arange(4), pixels)
+    groups = find_near_duplicates(hashes, np.zeros(4, np.uint64), np.arange(4), pixels)
     assert groups == [0, 1, 1, 3]

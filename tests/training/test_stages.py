@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from training.fit.epoch import HEAD, START, TUNE, Epoch
-from training.fit.schedule import lowered, rate
-from training.fit.stage import Stage, head_stage, stages_left, stages_of
+from training.fit.schedule import learning_rate, plateau_share
+from training.fit.stage import Stage, head_stage, remaining_stages, stages_of
 from training.pipeline import train_run
 from training.progress import Reporter
 from training.recipe.augmentation import Augmentation
@@ -57,11 +57,11 @@ def test_a_plateau_lowers_the_rate_as_keras_does() -> None:
             callback.on_epoch_end(epoch, {"val_loss": loss})
         left = float(model.optimizer.learning_rate)
         assert left < 1.0
-        assert lowered(losses, patience, factor) == pytest.approx(left)
+        assert plateau_share(losses, patience, factor) == pytest.approx(left)
 
 
 def test_rates_rise_and_then_fall_along_a_cosine_or_stay() -> None:
-    cosine, level = ([rate(step, 10, 2.0, 0.2, shape) for step in range(10)] for shape in (True, False))
+    cosine, level = ([learning_rate(step, 10, 2.0, 0.2, shape) for step in range(10)] for shape in (True, False))
     assert cosine[:3] == level[:3] == [1.0, 2.0, 2.0]
     assert cosine[2:] == sorted(cosine[2:], reverse=True)
     assert 0 < cosine[-1] < 0.2
@@ -72,7 +72,7 @@ def test_a_stage_s_rates_go_on_where_the_last_epoch_ended_and_know_its_own_plate
     before = history((START, 0.1, 2.0), (HEAD, 0.2, 1.5), (HEAD, 0.2, 1.5), (HEAD, 0.2, 1.5))
     cosine = Stage(TUNE, FineTune(epochs=2, learning_rate=1.0, warmup=0.0))
     first, second = (list(cosine.rates(epochs, 3)) for epochs in (before, [*before, replace(before[-1], stage=TUNE)]))
-    assert first + second == [rate(step, 6, 1.0, 0.0) for step in range(6)]
+    assert first + second == [learning_rate(step, 6, 1.0, 0.0) for step in range(6)]
     plateau = Stage(TUNE, FineTune(epochs=9, schedule="plateau", learning_rate=1.0, warmup=0.0, plateau_patience=1))
     assert list(plateau.rates(before, 2)) == [1.0, 1.0]
     tuned = [*before, *history(*[(TUNE, 0.2, 1.4)] * 3)]
@@ -83,15 +83,15 @@ def test_a_stage_ends_with_its_epochs_or_its_patience_counted_within_it() -> Non
     recipe = Recipe().with_options({"head.on": "photos", "head.epochs": 3, "fine_tune.patience": 2})
     head, tune = stages_of(recipe)
     done = history((START, 0.1, 2.0), (HEAD, 0.5, 1.0), (HEAD, 0.4, 1.1))
-    assert head.why_over(done) is None
+    assert head.end_reason(done) is None
     done = history((START, 0.1, 2.0), (HEAD, 0.5, 1.0), (HEAD, 0.4, 1.1), (HEAD, 0.4, 1.1))
-    assert head.why_over(done) == ""
+    assert head.end_reason(done) == ""
     assert tune.last(done) == 7
-    assert tune.why_over(done) is None  # what the head waited does not count here
+    assert tune.end_reason(done) is None  # what the head waited does not count here
     longer = [*done, *(replace(done[-1], epoch=number, stage=TUNE) for number in (4, 5))]
-    assert tune.why_over(longer[:-1]) is None
-    assert "No better for 2 epochs" in str(tune.why_over(longer))
-    assert [stages_left(recipe, epochs)[0].name for epochs in (done[:1], done, longer)] == [HEAD, HEAD, TUNE]
+    assert tune.end_reason(longer[:-1]) is None
+    assert "No improvement for 2 epochs" in str(tune.end_reason(longer))
+    assert [remaining_stages(recipe, epochs)[0].name for epochs in (done[:1], done, longer)] == [HEAD, HEAD, TUNE]
 
 
 def test_the_head_s_stage_leaves_the_backbone_frozen_and_takes_its_own_settings() -> None:
@@ -137,10 +137,10 @@ def rows(run: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("killed", "told"),
     [
-        ("Head, epoch 1 of", "Going on after its beginning."),
-        ("Head, epoch 3 of", "Going on after epoch 2 of 3."),
-        ("Epoch 4 of", "Going on after epoch 3 of 3."),
-        ("Epoch 6 of", "Going on after epoch 5 of 7."),
+        ("Head, epoch 1 of", "Resuming after the start."),
+        ("Head, epoch 3 of", "Resuming after epoch 2 of 3."),
+        ("Epoch 4 of", "Resuming after epoch 3 of 3."),
+        ("Epoch 6 of", "Resuming after epoch 5 of 7."),
     ],
 )
 def test_a_kill_in_either_stage_costs_the_epoch_under_way_and_no_more(

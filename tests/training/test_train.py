@@ -155,7 +155,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     assert "is a file" in refused(dataset, tmp_path / "file", reporter)
     assert "inside the dataset" in refused(dataset, dataset / "run", reporter)
     assert "is not empty" in refused(dataset, dataset.parent, reporter)  # the dataset inside the output
-    assert "cannot be made" in refused(dataset, tmp_path / "file" / "run", reporter)
+    assert "cannot be created" in refused(dataset, tmp_path / "file" / "run", reporter)
     assert story.getvalue() == ""
 
 
@@ -191,22 +191,24 @@ def test_a_step_that_does_not_fit_into_memory_ends_in_a_sentence_and_keeps_the_e
 ) -> None:
     from tensorflow import errors
 
-    from training.fit.loop import Loop
+    from training.fit.loop import StageLoop
 
     recipe = replace(HEAD_ALONE, fine_tune=FineTune(epochs=2, batch_size=8))
-    dataset, whole = make_dataset(tmp_path / "photos", ("a", "b")), Loop.epoch
+    dataset, whole = make_dataset(tmp_path / "photos", ("a", "b")), StageLoop.epoch
 
-    def full(loop: Loop, history: Any) -> Any:
+    def full(loop: StageLoop, history: Any) -> Any:
         if len(history) == 2:
             raise errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
         return whole(loop, history)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Loop, "epoch", full)
-        with pytest.raises(TrainingError, match=r"not enough memory.*smaller --batch-size.*goes on after the last"):
+        patch.setattr(StageLoop, "epoch", full)
+        with pytest.raises(
+            TrainingError, match=r"more memory than is free.*smaller --batch-size.*resumes after the last"
+        ):
             train_run(dataset, tmp_path / "run", recipe, None, reporter)
     train_run(dataset, tmp_path / "run", recipe, None, reporter)
-    assert "Going on after epoch 1 of 2." in story.getvalue()
+    assert "Resuming after epoch 1 of 2." in story.getvalue()
 
 
 def test_a_test_set_of_unknown_classes_is_refused(tmp_path: Path, make_dataset: Make, reporter: Reporter) -> None:

@@ -1,1 +1,1 @@
-"""`phototriage check-data`: what is wrong with a dataset, before a network learns it."""
+"""`phototriage check-data`: find problems of a dataset before training."""

@@ -1,14 +1,14 @@
-"""A check from end to end, in its order: find, look, compare, judge labels, write, move aside."""
+"""A check from start to end: find and scan the photos, compare them, judge labels, write the report, quarantine."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from contract.publish import publish_bytes
-from training.check.findings import find_all
+from training.check.findings import find_problems
 from training.check.kinds import Kind
-from training.check.quarantine import Moved, check_quarantine, quarantine
+from training.check.quarantine import MovedFile, check_quarantine, quarantine
 from training.check.report import Report, to_json
-from training.check.scan import scanned
+from training.check.scan import scan_photos
 from training.dataset.layout import find_dataset
 from training.errors import TrainingError
 from training.output import check_output
@@ -19,25 +19,26 @@ FINDINGS, PAGE = "findings.json", "check.html"
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What a check ended with: the report, and the files that it moved aside."""
+class DataCheckResult:
+    """Result of a check: the report, and the files moved to the quarantine."""
 
     report: Report
-    moved: tuple[Moved, ...]
+    moved: tuple[MovedFile, ...]
 
 
 def check_dataset(
     root: Path, reporter: Reporter, run: Path | None = None, output: Path | None = None, aside: Path | None = None
-) -> Checked:
-    """Look for what is wrong with a dataset.
+) -> DataCheckResult:
+    """Find problems of a dataset.
 
     Args:
-        root: folders of labelled photos. run: a finished run on them; then wrong labels are looked for too.
-        output: a folder, not there yet or empty, for findings.json and check.html.
-        aside: a folder to move broken files to.
+        root: folders of labelled photos.
+        run: a finished run on these photos; needed to find wrong labels.
+        output: a new or empty folder for findings.json and check.html.
+        aside: quarantine folder for broken files.
 
     Raises:
-        PhototriageError: the dataset, the run or one of the folders cannot be used. Bad photos are no error.
+        PhototriageError: the dataset, the run or one of the folders cannot be used. Bad photos are not errors.
     """
     if output is not None:
         check_output(output, root)
@@ -47,19 +48,19 @@ def check_dataset(
     dataset = find_dataset(root)
     reporter.say(dataset.sentence())
     paths = [photo.path for photo in dataset.photos]
-    with reporter.work("Looking", len(paths)) as tick, scanned(paths, tick) as scan:
-        findings, groups = find_all(dataset, scan)
+    with reporter.work("Scanning", len(paths)) as tick, scan_photos(paths, tick) as scan:
+        findings, groups = find_problems(dataset, scan)
     if trained is not None:
-        from training.check.labels import suspects
+        from training.check.labels import find_suspect_labels
 
-        findings += suspects(dataset, groups, trained, reporter)
+        findings += find_suspect_labels(dataset, groups, trained, reporter)
     kinds = tuple(Kind)
     checked = tuple(kind for kind in kinds if trained is not None or kind is not Kind.SUSPECT)
     report = Report(dataset, tuple(sorted(findings, key=lambda item: kinds.index(item.kind))), checked)
     if output is not None:
         _write(report, output)
     moved = quarantine(report, scan.digests, aside) if aside is not None else []
-    return Checked(report, tuple(moved))
+    return DataCheckResult(report, tuple(moved))
 
 
 def _write(report: Report, output: Path) -> None:
@@ -70,4 +71,6 @@ def _write(report: Report, output: Path) -> None:
         publish_bytes(output / FINDINGS, to_json(report.to_dict(), indent=1).encode() + b"\n")
         publish_bytes(output / PAGE, page(report).encode())
     except OSError as error:
-        raise TrainingError(f"The findings cannot be written to {output} ({error.strerror}).") from error
+        raise TrainingError(
+            f"The findings cannot be written to {output} ({error.strerror}). Free space, or pass another folder."
+        ) from error

@@ -1,4 +1,4 @@
-"""Findings about photos that are the same: under two labels, in two splits, or twice in one place."""
+"""Findings about duplicates: under two labels, in two splits, or twice in one place."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,39 +11,42 @@ from training.check.kinds import Finding, Kind
 from training.dataset.layout import Photo
 
 
-class Sums(Protocol):
-    """SHA-256 of each photo, by its number."""
+class DigestLookup(Protocol):
+    """SHA-256 of each photo, by its index."""
 
     def __getitem__(self, number: int, /) -> bytes: ...
 
 
-def members(groups: NDArray[np.int64]) -> Iterator[tuple[int, ...]]:
-    """The groups of two and more photos, the largest first."""
+def duplicate_groups(groups: NDArray[np.int64]) -> Iterator[tuple[int, ...]]:
+    """Yield the groups of at least two photos, the largest first."""
     held: dict[int, list[int]] = defaultdict(list)
     counts = np.bincount(groups, minlength=len(groups)) if len(groups) else groups
     for number in np.flatnonzero(counts[groups] > 1):
         held[int(groups[number])].append(int(number))
-    yield from (tuple(twins) for twins in sorted(held.values(), key=len, reverse=True))
+    yield from (tuple(numbers) for numbers in sorted(held.values(), key=len, reverse=True))
 
 
-def shared(
-    photos: Sequence[Photo], labels: Sequence[str], groups: NDArray[np.int64], digests: Sums
+def conflicts_and_leaks(
+    photos: Sequence[Photo], labels: Sequence[str], groups: NDArray[np.int64], digests: DigestLookup
 ) -> Iterator[Finding]:
-    """Twins that stand under two labels, then twins that stand in two splits.
+    """Yield near duplicates under two labels, then near duplicates in two splits.
 
     Args:
-        groups: int64 [N], group of twins of each photo. digests: SHA-256 of each photo.
+        groups: int64 [N], group of near duplicates of each photo.
+        digests: SHA-256 of each photo.
     """
-    twins = list(members(groups))
-    yield from _divided(Kind.CONFLICT, twins, [labels[photo.label] for photo in photos], digests)
-    # What nobody has put on a side yet is there to be trained on.
-    yield from _divided(Kind.LEAK, twins, [photo.split or "train" for photo in photos], digests)
+    copies = list(duplicate_groups(groups))
+    yield from _divided(Kind.CONFLICT, copies, [labels[photo.label] for photo in photos], digests)
+    # Photos without a split are training photos.
+    yield from _divided(Kind.LEAK, copies, [photo.split or "train" for photo in photos], digests)
 
 
-def _divided(kind: Kind, twins: Sequence[tuple[int, ...]], places: Sequence[str], digests: Sums) -> list[Finding]:
-    """Groups of twins that stand in more than one place; first those in which one very file does."""
+def _divided(
+    kind: Kind, copies: Sequence[tuple[int, ...]], places: Sequence[str], digests: DigestLookup
+) -> list[Finding]:
+    """Groups that are in more than one place; groups with identical files in two places come first."""
     found = []
-    for group in twins:
+    for group in copies:
         names = list(dict.fromkeys(places[number] for number in group))
         if len(names) > 1:
             same = _identical(group, places, digests)
@@ -52,16 +55,16 @@ def _divided(kind: Kind, twins: Sequence[tuple[int, ...]], places: Sequence[str]
     return sorted(found, key=lambda finding: not finding.facts["exact"])
 
 
-def _identical(group: Sequence[int], places: Sequence[str], digests: Sums) -> bool:
-    """Whether one file, byte for byte, stands in two of the places."""
+def _identical(group: Sequence[int], places: Sequence[str], digests: DigestLookup) -> bool:
+    """Whether identical files are in two of the places."""
     seen: dict[bytes, str] = {}
     return any(seen.setdefault(digests[number], places[number]) != places[number] for number in group)
 
 
-def duplicates(groups: NDArray[np.int64], digests: Sums) -> Iterator[Finding]:
-    """Exact duplicates, then groups in which at least two files differ."""
+def duplicates(groups: NDArray[np.int64], digests: DigestLookup) -> Iterator[Finding]:
+    """Yield exact duplicates, then groups with at least two different files."""
     near = []
-    for group in members(groups):
+    for group in duplicate_groups(groups):
         files: dict[bytes, list[int]] = defaultdict(list)
         for number in group:
             files[digests[number]].append(number)

@@ -1,4 +1,4 @@
-"""Turn what a scan saw into findings."""
+"""Derive findings from a scan."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -8,30 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.check.balance import balance
-from training.check.copies import duplicates, shared
+from training.check.copies import conflicts_and_leaks, duplicates
 from training.check.kinds import Finding, Kind
 from training.check.scan import Scan
 from training.dataset.layout import Dataset, Photo
-from training.dataset.near_duplicates import find_twins
+from training.dataset.near_duplicates import find_near_duplicates
 
-BLANK_SPREAD = 2.0  # of 255: a JPEG of one colour stays under 1, the foggiest of 9,818 scene photos is at 9
-TINY_PX = 32  # shorter side: MobileNetV2 shrinks its input by 32, so there one pixel would be left
-ODD_SIZE = 5.0  # times the usual side; and as much below
+BLANK_SPREAD = 2.0  # of 255: a JPEG of one colour is below 1, and the foggiest of 9,818 scene photos is at 9
+TINY_PX = 32  # shorter side: MobileNetV2 shrinks its input by 32, so one pixel would be left
+ODD_SIZE = 5.0  # ratio to the median side, above or below
 ODD_ASPECT = 3.0
 
 
-def find_all(dataset: Dataset, scan: Scan) -> tuple[list[Finding], NDArray[np.int64]]:
-    """Everything that needs no model.
+def find_problems(dataset: Dataset, scan: Scan) -> tuple[list[Finding], NDArray[np.int64]]:
+    """Find all problems that need no model.
 
     Returns:
-        The findings, worst first within each kind, and int64 [N], the group of twins of each photo.
+        The findings, worst first within each kind, and int64 [N], the group of near duplicates of each photo.
     """
-    groups = _twins(scan)
+    groups = _near_duplicates(scan)
     found = [
         *_unlisted(dataset.root),
         *_unreadable(scan),
         *_blank(scan),
-        *shared(dataset.photos, dataset.labels, groups, scan.digests),
+        *conflicts_and_leaks(dataset.photos, dataset.labels, groups, scan.digests),
         *_mistyped(dataset.photos, scan),
         *duplicates(groups, scan.digests),
         *_sizes(scan),
@@ -41,15 +41,17 @@ def find_all(dataset: Dataset, scan: Scan) -> tuple[list[Finding], NDArray[np.in
 
 
 def blank(scan: Scan) -> NDArray[np.bool_]:
-    """Which photos show one colour and nothing else, bool [N]."""
+    """Which photos show a single colour, bool [N]."""
     return (scan.sizes[:, 0] > 0) & (scan.spreads < BLANK_SPREAD)
 
 
-def _twins(scan: Scan) -> NDArray[np.int64]:
-    """Groups of twins. Blank pictures all look the same without being copies, so they stay alone."""
+def _near_duplicates(scan: Scan) -> NDArray[np.int64]:
+    """Groups of near duplicates. Blank pictures look alike without being copies, so each is its own group."""
     groups = np.arange(len(scan.digests))
     seen = np.flatnonzero((scan.sizes[:, 0] > 0) & ~blank(scan))
-    found = find_twins([scan.digests[number] for number in seen], scan.looks[seen], seen, scan.thumbnails)
+    found = find_near_duplicates(
+        [scan.digests[number] for number in seen], scan.difference_hashes[seen], seen, scan.thumbnails
+    )
     groups[seen] = seen[np.asarray(found, np.int64)]
     return groups
 

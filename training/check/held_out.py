@@ -1,7 +1,7 @@
-"""Suspected wrong labels among photos that a network did not learn from: it is surer than usual of another class.
+"""Suspected wrong labels among held-out photos: the network is surer than usual of another class.
 
 Source: C. Northcutt, L. Jiang, I. Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", 2021: the
-photos off the diagonal of the confident joint. `check-data --run` looks at the training photos too, with their library.
+photos off the diagonal of the confident joint. `check-data --run` also checks training photos, with cleanlab.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from training.measure.metrics import Floats, Ints
 
 
-def doubtful(true: Ints, probabilities: Floats) -> NDArray[np.int64]:
-    """Places of the photos with a doubtful label, the surest doubts first.
+def suspect_labels(true: Ints, probabilities: Floats) -> NDArray[np.int64]:
+    """Indices of the photos with a suspected wrong label, the most certain first.
 
-    A photo counts for the classes of which the network is at least as sure as it is on average of photos labelled so,
-    and of these for the most probable one; doubtful is one that counts for another class than its label's.
+    The usual probability of a class is its mean over the photos with that label. Among the classes that reach their
+    usual probability on a photo, the most probable one counts. A label is suspect if it is another class.
 
     Args:
-        true: class index of each photo, [N]. probabilities: of photos that were not learnt from, [N, classes].
+        true: class index of each photo, [N].
+        probabilities: predictions for held-out photos, [N, classes].
     """
     held = np.bincount(true, minlength=probabilities.shape[1])
     usual = np.full(probabilities.shape[1], np.inf)
@@ -32,11 +33,12 @@ def doubtful(true: Ints, probabilities: Floats) -> NDArray[np.int64]:
     return places[np.argsort(-margins, kind="stable")]
 
 
-def in_words(given: Floats, true: int, labels: Sequence[str]) -> str:
-    """What speaks against a label.
+def describe_suspect(given: Floats, true: int, labels: Sequence[str]) -> str:
+    """Describe the evidence against a label.
 
     Args:
-        given: the photo's probabilities, [classes]. true: index of its label.
+        given: the photo's probabilities, [classes].
+        true: index of its label.
     """
     taken = int(given.argmax())
     return f"in {labels[true]}, looks like {labels[taken]} ({given[taken]:.1%} against {given[true]:.1%})"

@@ -1,4 +1,4 @@
-"""What a finding is, the kinds of them, and the words that people read about each."""
+"""Findings, their kinds, and the text of each kind."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """What can be found; the order is that of every list. The values stand in findings.json."""
+    """Kinds of findings, in the order of all lists. The values are written to findings.json."""
 
     UNLISTED = "unlisted-folder"
     UNREADABLE = "unreadable"
@@ -25,10 +25,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """One finding.
 
-    photos: numbers of the photos in the dataset; twins stand together in one finding. detail: the rest, in words.
-    facts: plain values that a script would read.
+    Attributes:
+        photos: indices of the photos in the dataset; near duplicates share a finding.
+        detail: description in words.
+        facts: plain values for scripts.
     """
 
     kind: Kind
@@ -38,10 +40,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Words:
-    """How a kind is called, what it means and what to do.
+class KindText:
+    """Title of a kind, its meaning and its cure.
 
-    fault: it harms a training or its figures for certain; the others are hints that a person should look at.
+    Attributes:
+        fault: whether it certainly harms a training or its metrics; other kinds are hints to check.
     """
 
     title: str
@@ -49,38 +52,44 @@ class Words:
     fault: bool = False
 
 
-WORDS: dict[Kind, Words] = {
-    Kind.UNLISTED: Words(
-        "Folders that cannot be listed", "Their photos are missing from everything here. Check permissions.", True
+KIND_TEXTS: dict[Kind, KindText] = {
+    Kind.UNLISTED: KindText(
+        "Folders that cannot be listed", "Their photos are missing in this check. Check permissions.", True
     ),
-    Kind.UNREADABLE: Words(
-        "Unreadable files", "Training leaves them out. Fetch them again, or move them aside with --quarantine.", True
+    Kind.UNREADABLE: KindText(
+        "Unreadable files", "Training skips them. Copy them again, or move them away with --quarantine.", True
     ),
-    Kind.BLANK: Words("Blank pictures", "One single colour teaches nothing. Move them aside with --quarantine.", True),
-    Kind.CONFLICT: Words(
-        "The same photo under two labels", "At most one of the labels can be right. Keep that one.", True
+    Kind.BLANK: KindText(
+        "Blank pictures", "A network learns nothing from a single colour. Move them away with --quarantine.", True
     ),
-    Kind.LEAK: Words(
+    Kind.CONFLICT: KindText(
+        "The same photo under two labels", "At most one of the labels is right. Keep that photo only.", True
+    ),
+    Kind.LEAK: KindText(
         "The same photo in two splits",
-        "A model is praised for remembering it. Training leaves out its own copy; better keep one only.",
+        "A model is measured on a photo that it has memorised. Training skips its copy; better keep only one.",
         True,
     ),
-    Kind.SUSPECT: Words(
+    Kind.SUSPECT: KindText(
         "Suspected wrong labels",
-        "A classifier that never saw the photo is sure of another class. Look at each; some photos are just hard.",
+        "A classifier that never saw the photo is sure of another class. Check each one: some photos are only hard.",
     ),
-    Kind.WRONG_TYPE: Words(
+    Kind.WRONG_TYPE: KindText(
         "Files of another type than their name says",
-        "They are read by content and do no harm here; other programs may refuse them. Rename them.",
+        "phototriage recognises them by content, but other programs may refuse them. Rename them.",
     ),
-    Kind.DUPLICATE: Words("Exact duplicates", "They count twice in training and in every figure. Keep one of each."),
-    Kind.NEAR: Words(
-        "Near duplicates", "The same picture, saved anew or resized. Keep the best of each, unless it is a burst."
+    Kind.DUPLICATE: KindText("Exact duplicates", "They count twice in training and in every figure. Keep one of each."),
+    Kind.NEAR: KindText(
+        "Near duplicates", "The same picture, saved again or resized. Keep the best of each, unless it is a burst."
     ),
-    Kind.TINY: Words("Tiny pictures", "Too few pixels to show much. Fetch larger ones, or leave them out."),
-    Kind.SIZE: Words("Odd sizes", "Far larger or smaller than the rest: often a thumbnail, a logo or a scan."),
-    Kind.ASPECT: Words("Odd proportions", "Long strips are bent badly into a square. Crop them, or use letterbox."),
-    Kind.BALANCE: Words(
-        "Class balance", "Small classes are learnt worst and measured worst. Add photos, or judge them by recall."
+    Kind.TINY: KindText("Tiny pictures", "They have too few pixels to show much. Find larger ones, or leave them out."),
+    Kind.SIZE: KindText(
+        "Odd sizes", "They are far larger or smaller than the rest: often a thumbnail, a logo or a scan."
+    ),
+    Kind.ASPECT: KindText(
+        "Odd proportions", "A square distorts long strips. Crop them, or use the geometry letterbox."
+    ),
+    Kind.BALANCE: KindText(
+        "Class balance", "Small classes are learnt and measured worst. Add photos, or judge them by recall."
     ),
 }

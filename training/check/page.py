@@ -1,9 +1,9 @@
-"""The findings as one HTML file that loads nothing: counts, classes, then the worst of each kind with pictures."""
+"""The findings as one self-contained HTML file: counts, classes, and the worst of each kind with pictures."""
 
 from pathlib import Path
 
 from contract.text import printable
-from training.check.kinds import WORDS, Finding, Kind
+from training.check.kinds import KIND_TEXTS, Finding, Kind
 from training.check.report import Report
 from training.html.markup import Html, document, h
 from training.html.thumbnails import Thumbnails, picture
@@ -16,7 +16,7 @@ _WITHOUT_PICTURE = (Kind.UNREADABLE, Kind.UNLISTED, Kind.BALANCE)
 
 
 def page(report: Report) -> str:
-    """The whole page. File names are escaped; pictures carry pixels and nothing else."""
+    """The whole page. File names are escaped, and pictures contain only pixels."""
     thumbs = Thumbnails(FINDINGS * PHOTOS * len(Kind))
     name = printable(report.dataset.root.absolute().name)
     counts = report.counts()
@@ -35,20 +35,20 @@ def _counts(counts: dict[Kind, int]) -> Html:
     rows = [
         h(
             "tr",
-            h("td", h("a", WORDS[kind].title, href=f"#{kind.value}") if count else WORDS[kind].title),
+            h("td", h("a", KIND_TEXTS[kind].title, href=f"#{kind.value}") if count else KIND_TEXTS[kind].title),
             h("td", f"{count:,}", class_="number"),
             h("td", _verdict(kind, count)),
         )
         for kind, count in counts.items()
     ]
-    head = h("tr", h("th", "Looked for", scope="col"), h("th", "Found", scope="col", class_="number"), h("th"))
+    head = h("tr", h("th", "Checked for", scope="col"), h("th", "Found", scope="col", class_="number"), h("th"))
     return h("table", h("thead", head), h("tbody", rows))
 
 
 def _verdict(kind: Kind, count: int) -> Html:
     if not count:
         return h("span", "none", class_="ok")
-    return h("span", "mend", class_="mend") if WORDS[kind].fault else h("span", "look", class_="look")
+    return h("span", "fix", class_="mend") if KIND_TEXTS[kind].fault else h("span", "check", class_="look")
 
 
 def _classes(report: Report) -> Html:
@@ -76,10 +76,10 @@ def _section(kind: Kind, report: Report, thumbs: Thumbnails) -> Html:
     shown = findings[:FINDINGS]
     if kind not in _WITHOUT_PICTURE:
         thumbs.want(report.dataset.photos[number].path for item in shown for number in item.photos[:PHOTOS])
-    words = h("p", WORDS[kind].advice, class_="note")
+    words = h("p", KIND_TEXTS[kind].advice, class_="note")
     cards = h("ul", [_card(item, report, thumbs) for item in shown], class_="findings")
     rest = f"and {len(findings) - FINDINGS:,} more, all of them in findings.json" if len(findings) > FINDINGS else None
-    title = h("h2", f"{WORDS[kind].title} ({len(findings):,})")
+    title = h("h2", f"{KIND_TEXTS[kind].title} ({len(findings):,})")
     return h("section", title, words, cards, h("p", rest) if rest else None, id=kind.value)
 
 

@@ -1,4 +1,4 @@
-"""Look at one file: one read gives its hash, its type, its size, and whether it decodes to a picture of anything."""
+"""Inspect one file: one read gives its hash, type and size, and whether it decodes to a picture that is not blank."""
 
 import hashlib
 import io
@@ -13,10 +13,10 @@ from PIL import Image
 from contract.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, readable_formats, sniff
 from contract.geometry import Geometry, to_input
-from training.dataset.cache import look
+from training.dataset.cache import difference_hash
 
 THUMBNAIL_PX = 16
-MAX_FILE_BYTES = 1 << 29  # what the daemon takes; larger ones are no photos, and would fill the memory
+MAX_FILE_BYTES = 1 << 29  # the limit of the daemon; larger files are not photos, and would fill the memory
 
 _FORMATS_OF = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), ("JPEG",)),
@@ -24,7 +24,7 @@ _FORMATS_OF = {
     **dict.fromkeys((".tif", ".tiff"), ("TIFF",)),
     **dict.fromkeys((".jp2", ".j2k", ".jpx"), ("JPEG2000",)),
     **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), ("PPM",)),
-    **dict.fromkeys((".heif", ".hif", ".avif"), ("HEIF", "AVIF")),  # one container: its brand may name either
+    **dict.fromkeys((".heif", ".hif", ".avif"), ("HEIF", "AVIF")),  # both formats use the same container
     ".heic": ("HEIF",),
     ".png": ("PNG",),
     ".webp": ("WEBP",),
@@ -33,13 +33,17 @@ _FORMATS_OF = {
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What one look at a file gives.
+class PhotoInspection:
+    """Result of the inspection of one file.
 
-    digest: SHA-256, empty if the file could not be read. fault: why no picture came out of it, None if one did.
-    mistyped: what its content is, if its name says otherwise. width, height: pixels, as stored.
-    spread: largest standard deviation of a colour channel, 0..127. look: difference hash (training.dataset.cache.look).
-    thumbnail: uint8 [16, 16, 3].
+    Attributes:
+        digest: SHA-256; empty if the file could not be read.
+        fault: why the file does not decode; None if it does.
+        mistyped: the type of its content, if its name states another type.
+        width, height: pixels, as stored.
+        spread: largest standard deviation of a colour channel, 0..127.
+        difference_hash: see training.dataset.cache.difference_hash.
+        thumbnail: uint8 [16, 16, 3].
     """
 
     digest: bytes = b""
@@ -48,30 +52,38 @@ class Looked:
     width: int = 0
     height: int = 0
     spread: float = 0.0
-    look: int = 0
+    difference_hash: int = 0
     thumbnail: NDArray[np.uint8] | None = None
 
 
-def look_at(path: Path, geometry: Geometry) -> Looked:
-    """Read one file and judge it; whatever is wrong with it is part of the answer, nothing is raised."""
+def inspect_photo(path: Path, geometry: Geometry) -> PhotoInspection:
+    """Read and inspect one file. Its faults are part of the result; nothing is raised."""
     try:
         data = read_photo(path)
     except PhotoError as error:
-        return Looked(fault=error)
+        return PhotoInspection(fault=error)
     digest, mistyped = hashlib.sha256(data).digest(), _mistyped(path, data)
     try:
         pixels = to_input(data, geometry)
     except PhotoError as error:
-        return Looked(digest, error, mistyped if error.reason is not Reason.NOT_A_PHOTO else "")
-    with Image.open(io.BytesIO(data), formats=readable_formats()) as image:  # the header alone; it has just decoded
+        return PhotoInspection(digest, error, mistyped if error.reason is not Reason.NOT_A_PHOTO else "")
+    with Image.open(
+        io.BytesIO(data), formats=readable_formats()
+    ) as image:  # reads only the header of a file that has just been decoded
         width, height = image.size
     small = Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     spread = max(float(pixels[..., channel].std(dtype=np.float32)) for channel in range(3))
-    return Looked(digest, None, mistyped, width, height, spread, look(pixels), np.asarray(small, np.uint8))
+    return PhotoInspection(
+        digest, None, mistyped, width, height, spread, difference_hash(pixels), np.asarray(small, np.uint8)
+    )
 
 
 def read_photo(path: Path) -> bytes:
-    """The file's bytes, or PhotoError: it is no plain file, cannot be read, or is larger than any photo."""
+    """Read the bytes of a photo.
+
+    Raises:
+        PhotoError: the path is no regular file, cannot be read, or is larger than the limit.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for ever
@@ -85,7 +97,7 @@ def read_photo(path: Path) -> bytes:
 
 
 def _mistyped(path: Path, data: bytes) -> str:
-    """The type that the content announces, if the name announces another one or none."""
+    """The type of the content, if the name states another type or none."""
     kind = sniff(data[:SNIFF_BYTES])
     if kind is None:
         return ""

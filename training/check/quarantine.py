@@ -1,7 +1,7 @@
-"""Move what is broken out of a dataset: nothing is deleted, nothing overwritten, and there is a way back.
+"""Move broken files out of a dataset. Nothing is deleted or overwritten, and every move can be undone.
 
-Each move is noted before it is made, in `moved.jsonl` for programs and as a line of `go-back.sh` for people. A kill in
-between leaves a note of a file that was not moved, which the way back passes over.
+Each move is recorded before it happens, in `moved.jsonl` for programs and as a line of `go-back.sh` for people. A kill
+in between leaves a record of a file that was not moved; `go-back.sh` skips it.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from training.check.kinds import Finding, Kind
 from training.check.photo import read_photo
 from training.check.report import Report, to_json
 from training.errors import TrainingError
-from training.second_name import free_names, place
+from training.second_name import free_names, link_or_copy
 
-LIST, BACK = "moved.jsonl", "go-back.sh"
+MOVES_LIST, UNDO_SCRIPT = "moved.jsonl", "go-back.sh"
 BROKEN = frozenset((Reason.EMPTY, Reason.NOT_A_PHOTO, Reason.TRUNCATED, Reason.CORRUPT))
-"""Reasons that lie in the file. One that merely may not be read, is too large or of a format that is not installed
-stays: it is a good photo for another user or another machine."""
+"""Reasons in the file itself. A file without read permission, too large, or of a format that is not installed stays,
+because another user or machine may be able to read it."""
 
 
 @dataclass(frozen=True)
-class Moved:
-    """One file that now stands elsewhere, and why."""
+class MovedFile:
+    """A file in the quarantine, and why it was moved."""
 
     source: Path
     target: Path
@@ -35,29 +35,29 @@ class Moved:
 
 
 def check_quarantine(folder: Path, dataset: Path) -> None:
-    """Raise TrainingError unless the folder is one, or can be made, outside the dataset and not around it."""
+    """Raise TrainingError unless the quarantine is a folder, or new, and neither inside nor around the dataset."""
     if folder.exists() and not folder.is_dir():
         raise TrainingError(f"The quarantine {folder} is a file. Pass a folder.")
     own, other = folder.resolve(), dataset.resolve()
     if own.is_relative_to(other) or other.is_relative_to(own):
         raise TrainingError(
-            f"The quarantine {folder} and the dataset {dataset} lie inside each other, so that what is moved aside"
-            " would come back as photos. Choose a folder beside the dataset."
+            f"The quarantine {folder} and the dataset {dataset} lie inside each other, so moved files would be found"
+            " as photos again. Pass a folder beside the dataset."
         )
 
 
-def quarantine(report: Report, digests: Sequence[bytes], folder: Path) -> list[Moved]:
-    """Move unreadable and blank files to `folder`, under the path that they had below the dataset.
+def quarantine(report: Report, digests: Sequence[bytes], folder: Path) -> list[MovedFile]:
+    """Move unreadable and blank files to `folder`, keeping their paths relative to the dataset.
 
-    A file that has changed since it was looked at stays where it is.
+    A file that has changed since the scan is not moved.
 
     Args:
-        digests: SHA-256 of each photo of the dataset when it was looked at.
+        digests: SHA-256 of each photo of the dataset during the scan.
 
     Raises:
-        TrainingError: the folder cannot be written, or a file not be moved; what was moved until then is listed.
+        TrainingError: the folder cannot be written, or a file cannot be moved. Files moved before are listed.
     """
-    moved: list[Moved] = []
+    moved: list[MovedFile] = []
     wanted = [finding for finding in report.findings if _is_broken(finding)]
     if not wanted:
         return moved
@@ -68,11 +68,11 @@ def quarantine(report: Report, digests: Sequence[bytes], folder: Path) -> list[M
             source = report.dataset.photos[number].path
             if _unchanged(source, digests[number]):
                 target = _move(source, folder / report.relative(number), finding.detail, folder)
-                moved.append(Moved(source, target, f"{finding.kind}: {finding.detail}"))
+                moved.append(MovedFile(source, target, f"{finding.kind}: {finding.detail}"))
     except OSError as error:
         raise TrainingError(
-            f"The quarantine {folder} could not be filled ({error.strerror or error}): {len(moved)} of {len(wanted)}"
-            f" files were moved, and {folder / BACK} brings them back. Nothing is lost."
+            f"The quarantine {folder} cannot be written ({error.strerror or error}). {len(moved)} of {len(wanted)}"
+            f" files were moved, and nothing is lost. To move them back, run sh {folder / UNDO_SCRIPT}."
         ) from error
     return moved
 
@@ -93,22 +93,22 @@ def _move(source: Path, wanted: Path, why: str, folder: Path) -> Path:
     for target in free_names(wanted):
         if os.path.lexists(target):
             continue
-        _note(folder, source, target, why)
+        _record_move(folder, source, target, why)
         try:
-            place(source, target)
+            link_or_copy(source, target)
         except FileExistsError:
-            continue  # somebody was faster; the note names a file that is still where it was
+            continue  # another process was faster; the recorded move names a file that was not moved
         sync_directory(target.parent)
         source.unlink()
         return target
     raise AssertionError("names do not end")
 
 
-def _note(folder: Path, source: Path, target: Path, why: str) -> None:
-    """Write down one move, durably, before it is made."""
+def _record_move(folder: Path, source: Path, target: Path, why: str) -> None:
+    """Record one move durably before it happens."""
     line = to_json({"from": str(source.absolute()), "to": str(target.absolute()), "why": why}) + "\n"
-    _append(folder / LIST, line)
-    back = folder / BACK
+    _append(folder / MOVES_LIST, line)
+    back = folder / UNDO_SCRIPT
     if not back.exists():
         _append(back, "#!/bin/sh\n# Puts everything back where it was, and overwrites nothing: sh go-back.sh\n")
     names = " ".join(shlex.quote(str(path.absolute())) for path in (target, source))

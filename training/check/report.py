@@ -1,4 +1,4 @@
-"""What a check came to, as plain values for scripts and as a sentence for people."""
+"""The report of a check: plain values for scripts, and a summary for people."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.text import printable
-from training.check.kinds import WORDS, Finding, Kind
+from training.check.kinds import KIND_TEXTS, Finding, Kind
 from training.dataset.layout import SPLIT_NAMES, Dataset
 
 FORMAT = 1
@@ -16,9 +16,10 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Report:
-    """The findings about a dataset, grouped by kind, worst first within each.
+    """The findings about a dataset by kind, worst first within each.
 
-    checked: the kinds that were looked for; wrong labels are only looked for with a run.
+    Attributes:
+        checked: the kinds that were checked; wrong labels only with a run.
     """
 
     dataset: Dataset
@@ -30,36 +31,36 @@ class Report:
         return [finding for finding in self.findings if finding.kind is kind]
 
     def counts(self) -> dict[Kind, int]:
-        """How many findings there are of each kind that was looked for, in the order of kinds."""
+        """The number of findings of each checked kind, in the order of kinds."""
         counts = Counter(finding.kind for finding in self.findings)
         return {kind: counts[kind] for kind in self.checked}
 
     def faults(self) -> int:
-        """Number of findings that harm a training or its figures for certain."""
-        return sum(WORDS[finding.kind].fault for finding in self.findings)
+        """Number of findings that certainly harm a training or its metrics."""
+        return sum(KIND_TEXTS[finding.kind].fault for finding in self.findings)
 
     def relative(self, number: int) -> str:
-        """Path of a photo below the dataset, as it is: it may hold anything that a file name may."""
+        """Path of a photo relative to the dataset, not made printable."""
         return os.path.relpath(self.dataset.photos[number].path, self.dataset.root)
 
     def names(self, finding: Finding) -> list[str]:
-        """Printable paths of what a finding is about."""
+        """Printable paths of the photos or the folder of a finding."""
         names = [printable(self.relative(number)) for number in finding.photos]
         return [*names, printable(finding.facts["folder"])] if "folder" in finding.facts else names
 
     def sentence(self) -> str:
-        """The whole check in one line."""
+        """The result in one line."""
         total, faults = len(self.findings), self.faults()
         if not total:
-            return f"Nothing was found in {len(self.dataset.photos):,} photos."
+            return f"No problems found in {len(self.dataset.photos):,} photos."
         hints = total - faults
         return (
             f"{total:,} finding{'s' * (total != 1)} in {len(self.dataset.photos):,} photos:"
-            f" {faults:,} to mend before training, {hints:,} to look at."
+            f" {faults:,} to fix before training, {hints:,} to check."
         )
 
     def classes(self) -> Iterator[tuple[str, dict[str, int]]]:
-        """Each class with its number of files in every split, and in all."""
+        """Each class with its number of files in each split and in total."""
         held = Counter((photo.label, photo.split) for photo in self.dataset.photos)
         splits = [name for name in ("", *SPLIT_NAMES) if self.dataset.of(name)]
         for index, label in enumerate(self.dataset.labels):
@@ -89,5 +90,5 @@ class Report:
 
 
 def to_json(value: dict[str, Any], indent: int | None = None) -> str:
-    r"""JSON in ASCII: a name that is not UTF-8 stands there as `\udcXX` escapes, and comes back whole."""
+    r"""JSON in ASCII. A name that is not UTF-8 is written with `\udcXX` escapes, so that it can be restored."""
     return json.dumps(value, ensure_ascii=True, indent=indent)

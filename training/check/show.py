@@ -1,26 +1,26 @@
-"""Show a check on the terminal: counts first, then the worst of each kind."""
+"""Print a check on the terminal: counts first, then the worst of each kind."""
 
 from rich.table import Table
 from rich.text import Text
 
-from training.check.kinds import WORDS
+from training.check.kinds import KIND_TEXTS
 from training.check.report import Report
 from training.progress import Reporter
 
-SHOWN = 5  # findings of a kind that are named; the rest is counted
+SHOWN = 5  # listed findings of a kind; the rest is counted
 SHOWN_PHOTOS = 4  # photos of one finding
 CLASSES = 20
 
 
 def show(report: Report, reporter: Reporter) -> None:
-    """Print classes, counts, the worst findings of each kind, and the sum in one sentence."""
+    """Print classes, counts, the worst findings of each kind, and a summary."""
     reporter.console.print(_classes(report))
     reporter.console.print(_counts(report))
     for kind, count in report.counts().items():
         if not count:
             continue
         reporter.say("")
-        reporter.say(f"{WORDS[kind].title} ({count:,}). {WORDS[kind].advice}")
+        reporter.say(f"{KIND_TEXTS[kind].title} ({count:,}). {KIND_TEXTS[kind].advice}")
         for finding in report.of(kind)[:SHOWN]:
             names = report.names(finding)
             more = f" and {len(names) - SHOWN_PHOTOS:,} more" if len(names) > SHOWN_PHOTOS else ""
@@ -46,9 +46,9 @@ def _classes(report: Report) -> Table:
 
 
 def _counts(report: Report) -> Table:
-    table = Table("looked for", "found", "")
+    table = Table("checked for", "found", "")
     table.columns[1].justify = "right"
     for kind, count in report.counts().items():
-        verdict = "" if not count else "mend" if WORDS[kind].fault else "look"
-        table.add_row(WORDS[kind].title, f"{count:,}", Text(verdict, style="bold red" if verdict == "mend" else ""))
+        verdict = "" if not count else "fix" if KIND_TEXTS[kind].fault else "check"
+        table.add_row(KIND_TEXTS[kind].title, f"{count:,}", Text(verdict, style="bold red" if verdict == "fix" else ""))
     return table

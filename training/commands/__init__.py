@@ -1,1 +1,1 @@
-"""The commands of training: options and words for the screen; the work is done in the other rooms."""
+"""The commands of training: options and terminal output. The other folders do the work."""

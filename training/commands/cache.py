@@ -1,4 +1,4 @@
-"""`phototriage cache`: what is kept of photos that were decoded, and how to be rid of it."""
+"""`phototriage cache`: show and clean the cache of decoded photos."""
 
 import json
 import time
@@ -10,26 +10,26 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from training.dataset.cache_contents import Stored
+    from training.dataset.cache_contents import CacheEntry
 
 DAY_S = 86_400
 
 
 @click.command()
-@click.option("--clean", is_flag=True, help="Remove what is kept; the next training decodes its photos again.")
+@click.option("--clean", is_flag=True, help="Remove cached data; the next training decodes its photos again.")
 @click.option(
     "--older-than",
     type=click.FloatRange(min=0),
     metavar="DAYS",
-    help="With --clean: only what was not used for so many days.",
+    help="With --clean: remove only data not used for this many days.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def cache(clean: bool, older_than: float | None, as_json: bool) -> None:
     """Show what the cache of decoded photos and features holds, or clean it.
 
-    The cache is in $XDG_CACHE_HOME/phototriage, by default in ~/.cache/phototriage. Cleaning is safe at any time: a
-    training under way keeps what it has opened until it ends, what is being written is left, and only files of the
-    cache are touched.
+    The cache is in $XDG_CACHE_HOME/phototriage, by default in ~/.cache/phototriage. Cleaning is safe at any time. A
+    running training keeps the files that it has opened. Files that are being written stay, and other files are never
+    touched.
 
     \b
     Examples:
@@ -37,18 +37,18 @@ def cache(clean: bool, older_than: float | None, as_json: bool) -> None:
       phototriage cache --clean --older-than 30
     """
     if older_than is not None and not clean:
-        raise click.UsageError("--older-than goes with --clean.")
+        raise click.UsageError("--older-than needs --clean.")
     from training.dataset.cache import cache_root
-    from training.dataset.cache_contents import Cleaned, clean_cache, list_cache
+    from training.dataset.cache_contents import CleanupResult, clean_cache, list_cache
 
     root = cache_root()
-    cleaned = Cleaned((), ())
+    cleaned = CleanupResult((), ())
     if clean:
         until_s = float("inf") if older_than is None else time.time() - older_than * DAY_S
         cleaned = clean_cache(root, until_s)
     held = list_cache(root)
     if as_json:
-        told = {
+        facts = {
             "root": str(root),
             "entries": [item.to_dict() for item in held],
             "bytes": _size(held),
@@ -56,26 +56,26 @@ def cache(clean: bool, older_than: float | None, as_json: bool) -> None:
             "freed_bytes": _size(cleaned.removed),
             "busy": [item.name for item in cleaned.busy],
         }
-        click.echo(json.dumps(told, ensure_ascii=False))
+        click.echo(json.dumps(facts, ensure_ascii=False))
         return
     for item in cleaned.busy:
-        click.echo(f"Left, because it is being written: {item.name}")
+        click.echo(f"Skipped, because it is being written: {item.name}")
     if clean:
-        click.echo(f"Removed {len(cleaned.removed)} of the cache's parts, {_megabytes(_size(cleaned.removed))}.")
+        click.echo(f"Removed {len(cleaned.removed)} cache entries, {_megabytes(_size(cleaned.removed))}.")
     _show(str(root), held)
 
 
-def _show(root: str, held: "Sequence[Stored]") -> None:
+def _show(root: str, held: "Sequence[CacheEntry]") -> None:
     from rich.console import Console
 
     if not held:
-        click.echo(f"The cache {root} holds nothing.")
+        click.echo(f"The cache {root} is empty.")
         return
     Console().print(_table(held))
     click.echo(f"{_megabytes(_size(held))} in {root}.")
 
 
-def _table(held: "Sequence[Stored]") -> "Table":
+def _table(held: "Sequence[CacheEntry]") -> "Table":
     from rich.table import Column, Table
 
     table = Table("what", "name", Column("photos", justify="right"), Column("size", justify="right"), "last used")
@@ -86,7 +86,7 @@ def _table(held: "Sequence[Stored]") -> "Table":
     return table
 
 
-def _size(items: "Sequence[Stored]") -> int:
+def _size(items: "Sequence[CacheEntry]") -> int:
     return sum(item.size_bytes for item in items)
 
 

@@ -1,4 +1,4 @@
-"""`phototriage check-data`: the options, and what appears on the terminal."""
+"""`phototriage check-data`: options and terminal output."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ _FOLDER = click.Path(path_type=Path)
 
 @click.command("check-data")
 @click.argument("dataset", type=_FOLDER)
-@click.option("--run", type=_FOLDER, help="A finished run on these photos: then wrong labels are looked for too.")
-@click.option("--output", type=_FOLDER, help="Folder for findings.json and check.html; new, or empty.")
-@click.option("--quarantine", type=_FOLDER, help="Move unreadable and blank files to this folder; nothing is deleted.")
+@click.option("--run", type=_FOLDER, help="A finished run on these photos; needed to find wrong labels.")
+@click.option("--output", type=_FOLDER, help="New or empty folder for findings.json and check.html.")
+@click.option("--quarantine", type=_FOLDER, help="Move unreadable and blank files to this folder. Nothing is deleted.")
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as one JSON object on standard output.")
-@click.option("--strict", is_flag=True, help="Exit 1 if anything was found that is to mend before training.")
+@click.option("--strict", is_flag=True, help="Exit 1 if a finding must be fixed before training.")
 @click.pass_context
 def check_data(
     ctx: click.Context,
@@ -28,9 +28,9 @@ def check_data(
 ) -> None:
     """Find unreadable, duplicate, leaking and suspicious photos in folders of labelled photos.
 
-    DATASET holds one folder of photos per class, or such folders in train, val and test. Looked for are: files that
-    cannot be read or are of another type than they say, blank and tiny pictures, odd sizes, the same photo twice, under
-    two labels or in two splits, and classes that are too small. Nothing is changed without --quarantine.
+    DATASET holds one folder of photos per class, or such folders in train, val and test. The command finds files that
+    cannot be read, files whose name states another type, blank and tiny pictures, odd sizes, duplicates (also under two
+    labels or in two splits), and classes that are too small. It changes nothing without --quarantine.
 
     \b
     Examples:
@@ -42,7 +42,7 @@ def check_data(
 
     from contract.silence import silenced
     from training.check.check import PAGE, check_dataset
-    from training.check.quarantine import BACK
+    from training.check.quarantine import UNDO_SCRIPT
     from training.check.report import to_json
     from training.check.show import show
     from training.progress import Reporter
@@ -60,7 +60,7 @@ def check_data(
     if quarantine is not None:
         one = len(checked.moved) == 1
         files, them = ("file was", "it") if one else ("files were", "them")
-        back = f" To put {them} back: sh {printable(quarantine / BACK)}" if checked.moved else ""
+        back = f" To put {them} back: sh {printable(quarantine / UNDO_SCRIPT)}" if checked.moved else ""
         reporter.say(f"{len(checked.moved):,} broken {files} moved to {printable(quarantine)}.{back}")
     if strict and checked.report.faults():
         ctx.exit(1)

@@ -1,4 +1,4 @@
-"""`phototriage compare`: runs side by side. Nothing heavy is imported before the command really runs."""
+"""`phototriage compare`: compare runs. Heavy modules are imported only when the command runs."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,11 @@ import click
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for compare.html, a PNG and changes.csv.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON object on standard output.")
 def compare(runs: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
-    """Set runs side by side: figures, settings that differ, and which photos changed.
+    """Compare runs: metrics, settings that differ, and photos whose prediction changed.
 
-    RUN is a run folder; the first one is what the others are compared with. Test photos count where every run has
-    some, else validation photos. Whether a difference is more than chance is McNemar's test on the common photos.
+    RUN is a run folder. The first run is the reference for the others. The comparison uses test photos if every run has
+    some, otherwise validation photos. McNemar's test on the common photos tells whether a difference is more than
+    chance.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`phototriage report`: write a run's report anew. Nothing heavy is imported before the command really runs."""
+"""`phototriage report`: write the report of a run again. Heavy modules are imported only when the command runs."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ import click
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), help="Folder for the report; by default the run's own.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for the report; by default the run folder.")
 def report(run: Path, output: Path | None) -> None:
-    """Write a run's report.html and its figures, from the files in the run folder.
+    """Write report.html and its figures from the files of a run folder.
 
-    The photos behind the mistakes are read again; those that are gone leave an empty tile. No network is run.
+    The command reads the photos of the mistakes again; missing ones leave an empty tile. It does not run the network.
 
     \b
     Examples:

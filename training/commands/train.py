@@ -1,6 +1,6 @@
-"""`phototriage train` and `phototriage evaluate`: the options, and what appears on the terminal.
+"""`phototriage train` and `phototriage evaluate`: options and terminal output.
 
-Nothing heavy is imported before a command really runs, so that `--help` answers at once.
+Heavy modules are imported only when a command runs, so that `--help` is fast.
 """
 
 import json
@@ -28,7 +28,7 @@ class _Layers(click.ParamType[int | str]):
     name = "N|N blocks|all"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        """Turn the option's text into what the recipe takes."""
+        """Convert the text of the option to a value of the recipe."""
         text = str(value)
         if text == "all" or FineTune(unfreeze=text).blocks:
             return text
@@ -36,18 +36,22 @@ class _Layers(click.ParamType[int | str]):
             return int(text)
         except ValueError:
             self.fail(
-                f"{value!r} is neither a number of layers, nor of blocks such as '3 blocks', nor 'all'", param, ctx
+                f"{value!r} is not valid. Pass a number of layers, a number of blocks such as '3 blocks', or 'all'",
+                param,
+                ctx,
             )
 
 
 @click.command()
 @click.argument("dataset", type=_FOLDER)
-@click.option("--output", required=True, type=_FOLDER, help="Folder for the run: new, empty, or of an unfinished run.")
-@click.option("--restart", is_flag=True, help="Begin an unfinished run anew instead of going on with it.")
+@click.option(
+    "--output", required=True, type=_FOLDER, help="Folder for the run: new, empty, or with an unfinished run."
+)
+@click.option("--restart", is_flag=True, help="Start an unfinished run from the beginning instead of resuming it.")
 @click.option(
     "--recipe",
     metavar="FILE|NAME",
-    help=f"TOML file of settings, or one that is shipped: {', '.join(shipped_recipes())}. Options win over it.",
+    help=f"TOML file of settings, or a shipped recipe: {', '.join(shipped_recipes())}. Options override it.",
 )
 @click.option(
     "--set",
@@ -56,11 +60,15 @@ class _Layers(click.ParamType[int | str]):
     metavar="KEY=VALUE",
     help="Any setting of a recipe, such as network.hidden=[512].",
 )
-@click.option("--test", type=_FOLDER, help="Labelled photos to report on at the very end; they decide nothing.")
-@click.option("--backbone", type=click.Choice(get_args(Backbone)), help="The network that what is trained stands on.")
+@click.option("--test", type=_FOLDER, help="Labelled photos to measure at the end; they do not influence the training.")
+@click.option("--backbone", type=click.Choice(get_args(Backbone)), help="The pretrained network.")
 @click.option("--size-px", type=int, help="Side of the network's square input.")
-@click.option("--geometry", type=click.Choice(["stretch", "letterbox"]), help="How a photo becomes a square.")
-@click.option("--epochs", type=int, help="Epochs of fine-tuning; 0 trains the head alone, in seconds.")
+@click.option(
+    "--geometry",
+    type=click.Choice(["stretch", "letterbox"]),
+    help="How a photo becomes a square: distort it, or pad it.",
+)
+@click.option("--epochs", type=int, help="Epochs of fine-tuning; 0 trains only the head, in seconds.")
 @click.option("--batch-size", type=int, help="Photos per step of fine-tuning.")
 @click.option("--learning-rate", type=float, help="Highest learning rate of fine-tuning.")
 @click.option("--unfreeze", type=_Layers(), help="How many layers or blocks from the end to fine-tune.")
@@ -92,10 +100,10 @@ def train(
     """Fine-tune a classifier on folders of labelled photos.
 
     DATASET holds one folder of photos per class, or such folders in train, val and test (also seg_train/seg_train).
-    Photos are decoded once, into a cache that the next run finds; a linear head is trained on cached features; then
-    the network is fine-tuned, and its best epoch on validation photos is kept. The run folder that comes out goes to
-    `phototriage convert`. Ctrl-C stops early and keeps the best so far. After a kill, the same command goes on after
-    the last whole epoch.
+    Photos are decoded once into a cache, which later runs reuse. Training starts with a linear head on cached features,
+    then fine-tunes the network and keeps the best epoch on validation photos. `phototriage convert` converts the run
+    folder. Ctrl-C stops early and keeps the best epoch so far. After a kill, the same command resumes after the last
+    complete epoch.
 
     \b
     Examples:
@@ -122,12 +130,12 @@ def train(
         _train(dataset, output, chosen, test, restart)
     elif chosen.axes:
         _train_grid(dataset, output, chosen, test, restart)
-    else:  # options have chosen one of its cells
+    else:  # options have selected a single cell
         _train(dataset, output, chosen.recipe, test, restart)
 
 
 def _merged(options: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
-    """The options and the settings of --set, none of which may be given twice with different values."""
+    """Merge the options and the settings of --set, and refuse two different values of a setting."""
     merged = {key: value for key, value in options.items() if value is not None}
     for key, value in map(parse_setting, settings):
         if merged.setdefault(key, value) != value:
@@ -158,7 +166,7 @@ def _train(dataset: Path, output: Path, recipe: Recipe, test: Path | None, resta
 
 
 def _report_run(run: Path, reporter: "Reporter") -> None:
-    """Write the run's report; the run is complete by now, whatever comes of it."""
+    """Write the report of the run. The run is complete even if the report fails."""
     from training.report.adapters import report_of_run
     from training.report.write import write_report
     from training.run import load_run
@@ -168,11 +176,11 @@ def _report_run(run: Path, reporter: "Reporter") -> None:
     except PhototriageError as error:
         reporter.say(f"{error} The run itself is complete.")
     else:
-        reporter.say(f"What it learned, and what it takes for what: {click.format_filename(run / 'report.html')}")
+        reporter.say(f"The report of the run is {click.format_filename(run / 'report.html')}")
 
 
 def _report_evaluation(evaluation: "Evaluation", output: Path, reporter: "Reporter") -> None:
-    """Write the same report of an evaluation, where what draws it is installed."""
+    """Write the report of an evaluation, if the packages that draw it are installed."""
     from training.report.about import about_model
     from training.report.adapters import report_of_evaluation
     from training.report.write import write_report
@@ -180,7 +188,7 @@ def _report_evaluation(evaluation: "Evaluation", output: Path, reporter: "Report
     try:
         write_report(output, report_of_evaluation(evaluation, about_model(evaluation.model)))
     except ModuleNotFoundError as error:
-        reporter.say(f"report.html is left out: it needs {error.name}, of the extra 'train'.")
+        reporter.say(f"report.html is skipped, because it needs {error.name}. Install the extra 'train'.")
     else:
         reporter.say(f"The report is {click.format_filename(output / 'report.html')}.")
 
@@ -188,13 +196,13 @@ def _report_evaluation(evaluation: "Evaluation", output: Path, reporter: "Report
 @click.command()
 @click.argument("model", type=_FOLDER)
 @click.argument("dataset", type=_FOLDER)
-@click.option("--output", type=_FOLDER, help="Folder for report.html, metrics.json and predictions.csv; new, or empty.")
+@click.option("--output", type=_FOLDER, help="New or empty folder for report.html, metrics.json and predictions.csv.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on standard output.")
 def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> None:
     """Measure a model on labelled photos.
 
-    MODEL is a run folder, the model.keras in it, or an .onnx file (which needs no TensorFlow). DATASET holds one folder
-    of photos per class; where it has a test folder, only that counts.
+    MODEL is a run folder, its model.keras, or an .onnx file (which needs no TensorFlow). DATASET holds one folder of
+    photos per class. If it has a test folder, only that folder is measured.
 
     \b
     Examples:
@@ -216,6 +224,6 @@ def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> 
     else:
         show(evaluation, reporter)
         if output is not None:
-            reporter.say(f"Figures and predictions are in {click.format_filename(output)}.")
+            reporter.say(f"Metrics and predictions are in {click.format_filename(output)}.")
     if output is not None:
         _report_evaluation(evaluation, output, reporter)

@@ -1,4 +1,4 @@
-"""Comparing runs: figures side by side, which photos changed, and whether the difference is more than chance."""
+"""Compare runs: metrics, photos whose prediction changed, and a test of the difference."""
 
 from training.compare.comparison import Comparison, compare_runs
 from training.compare.write import write_comparison

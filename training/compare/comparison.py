@@ -1,29 +1,31 @@
-"""Runs side by side, as one value that the terminal, JSON and the page show."""
+"""The comparison of runs, shown by terminal, JSON and page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.compare.measured import Measured, differing_settings, measure_runs
-from training.compare.pairs import Pair, compare_pair, notes_on
+from training.compare.pairs import RunPair, compare_pair, notes_on
+from training.compare.runs import ComparedRun, differing_settings, load_compared_runs
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The runs as they were given, each but the first paired with the first.
+    """Runs in the given order; each run after the first is paired with the first.
 
-    settings: (name, value in each run) of those that differ. notes: what to know before reading the figures.
+    Attributes:
+        settings: (name, value in each run) of those that differ.
+        notes: caveats about the metrics.
     """
 
-    runs: tuple[Measured, ...]
-    pairs: tuple[Pair, ...]
+    runs: tuple[ComparedRun, ...]
+    pairs: tuple[RunPair, ...]
     settings: tuple[tuple[str, list[str]], ...]
     notes: tuple[str, ...]
 
     @property
     def words(self) -> str:
-        """What the photos are that it is on."""
+        """The name of the compared photos."""
         return self.runs[0].part.words
 
     @property
@@ -47,9 +49,9 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
     """Compare runs, two or more; the first is the reference.
 
     Raises:
-        RunError: one of them cannot be read, or stands twice among them.
+        RunError: a run cannot be read, or is given twice.
     """
-    runs = measure_runs(paths)
+    runs = load_compared_runs(paths)
     notes = notes_on(runs)
     pairs = []
     for other in runs[1:]:

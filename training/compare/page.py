@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import chain
 
 from training.compare.comparison import Comparison
-from training.compare.measured import Measured
-from training.compare.pairs import Change, Pair
+from training.compare.pairs import ChangedPhoto, RunPair
+from training.compare.runs import ComparedRun
 from training.compare.show import COLUMNS, row
 from training.html.markup import Child, Html, document, h
 from training.html.svg import Frame, chart, tick_names, ticks
@@ -22,13 +22,13 @@ CURVES = 4  # as many as there are colours
 
 
 def page(comparison: Comparison) -> str:
-    """The whole comparison as one HTML file that loads nothing from anywhere."""
+    """The whole comparison as one self-contained HTML file."""
     names = [run.name for run in comparison.runs]
     title = " against ".join(names) if len(names) < 4 else f"{len(names)} runs side by side"
     thumbs = Thumbnails(THUMBNAILS)
     parts = [
         section("runs", "Side by side", _table(comparison), h("figure", accuracies(comparison.runs))),
-        section("verdict", "What the difference is worth", _verdicts(comparison)),
+        section("verdict", "Is the difference more than chance?", _verdicts(comparison)),
         _learning(comparison.runs),
         *(_changes(number, pair, comparison.runs[number + 1], thumbs) for number, pair in enumerate(comparison.pairs)),
         _classes(comparison.runs),
@@ -60,7 +60,7 @@ def _table(comparison: Comparison) -> Html:
     return _scroll(h("table", _head(COLUMNS), h("tbody", rows), class_="figures"), "Figures of each run")
 
 
-def accuracies(runs: Sequence[Measured]) -> Html:
+def accuracies(runs: Sequence[ComparedRun]) -> Html:
     """Accuracies with their 95 % intervals, one row a run."""
     found = [(run.name, run.part.scores.metrics) for run in runs]
     low = max(0.0, min(metrics.interval[0] for _, metrics in found) - 0.01)
@@ -81,21 +81,21 @@ def accuracies(runs: Sequence[Measured]) -> Html:
         parts.append(h("text", f"{name}  {percent(metrics.accuracy, 2)}", x=start, y=y - 12, class_="name"))
         parts.append(h("line", x1=start, x2=end, y1=y, y2=y, class_=f"whisker s{number % 4}"))
         parts.append(h("circle", h("title", words), cx=x, cy=y, r=6.0, class_=f"dot s{number % 4}"))
-    told = "; ".join(f"{name} {percent(metrics.accuracy, 2)}" for name, metrics in found)
-    return chart(frame, "Accuracies with their 95 % intervals", told, parts)
+    description = "; ".join(f"{name} {percent(metrics.accuracy, 2)}" for name, metrics in found)
+    return chart(frame, "Accuracies with their 95 % intervals", description, parts)
 
 
 def _verdicts(comparison: Comparison) -> list[Html]:
     items = [h("li", pair.sentence()) for pair in comparison.pairs]
     how = (
-        "p is McNemar's exact test (1947) on the photos that only one of the two gets right: the chance of a difference"
-        " at least this large between equals. Interval of the difference: Agresti and Min, 2005."
+        "p is from McNemar's exact test (1947) on the photos that only one of the two gets right: the probability of a"
+        " difference at least this large between equal models. Interval of the difference: Agresti and Min, 2005."
     )
     warnings = [h("p", h("span", "look here", class_="badge warning"), " ", words) for words in comparison.notes]
     return [h("ul", items, class_="glance"), *warnings, note(how)]
 
 
-def _learning(runs: Sequence[Measured]) -> Html | None:
+def _learning(runs: Sequence[ComparedRun]) -> Html | None:
     best = sorted(runs, key=lambda run: -run.part.scores.metrics.accuracy)[:CURVES]
     drawn = [run for run in runs if run in best]
     charts = []
@@ -110,7 +110,7 @@ def _learning(runs: Sequence[Measured]) -> Html | None:
     return section("learning", "How they learnt", said, h("div", charts, class_="pair"))
 
 
-def _changes(number: int, pair: Pair, other: Measured, thumbs: Thumbnails) -> Html | None:
+def _changes(number: int, pair: RunPair, other: ComparedRun, thumbs: Thumbnails) -> Html | None:
     if not pair.gained and not pair.lost:
         return None
     gained = _side(f"Gained: {pair.other} right, {pair.reference} wrong", pair.gained, other, thumbs, number == 0)
@@ -120,7 +120,7 @@ def _changes(number: int, pair: Pair, other: Measured, thumbs: Thumbnails) -> Ht
     return section(f"pair-{number}", f"What changed from {pair.reference} to {pair.other}", words, gained, lost)
 
 
-def _side(title: str, changes: Sequence[Change], other: Measured, thumbs: Thumbnails, unfolded: bool) -> Html:
+def _side(title: str, changes: Sequence[ChangedPhoto], other: ComparedRun, thumbs: Thumbnails, unfolded: bool) -> Html:
     thumbs.want(change.photo for change in changes[:PER_SIDE])
     shown = [change for change in changes[:PER_SIDE] if change.photo in thumbs]
     rest = note(f"{len(changes) - len(shown):,} more are in changes.csv.") if len(shown) < len(changes) else None
@@ -130,7 +130,7 @@ def _side(title: str, changes: Sequence[Change], other: Measured, thumbs: Thumbn
     )
 
 
-def _figure(change: Change, other: Measured, thumbs: Thumbnails) -> Html:
+def _figure(change: ChangedPhoto, other: ComparedRun, thumbs: Thumbnails) -> Html:
     name = other.given.shown(change.photo)
     lines = [
         [h("b", taken, class_="right" if taken == change.true else "wrong"), f" {percent(sure)}"]
@@ -142,7 +142,7 @@ def _figure(change: Change, other: Measured, thumbs: Thumbnails) -> Html:
     return h("figure", picture(thumbs.of(change.photo), words), caption)
 
 
-def _classes(runs: Sequence[Measured]) -> Html:
+def _classes(runs: Sequence[ComparedRun]) -> Html:
     found = [{item.label: item.f1 for item in run.part.scores.metrics.classes} for run in runs]
     labels = list(dict.fromkeys(chain.from_iterable(found)))
     rows = []

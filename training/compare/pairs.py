@@ -1,4 +1,4 @@
-"""Two runs on the same photos: which ones changed, and whether the difference is more than chance."""
+"""Compare two runs on the same photos, and test whether the difference is more than chance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from contract.text import printable
-from training.compare.measured import Measured
+from training.compare.runs import ComparedRun
 
 _Z = 1.959964  # 95 %, both sides
 
 
 @dataclass(frozen=True)
-class Change:
-    """A photo that one run gets right and the other wrong. before, after: (class it was taken for, how surely)."""
+class ChangedPhoto:
+    """A photo that one run classifies right and the other wrong.
+
+    Attributes:
+        before, after: (predicted class, probability) in the reference and in the other run.
+    """
 
     photo: Path
     true: str
@@ -24,36 +28,39 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Pair:
+class RunPair:
     """A run against the reference, on the photos that both measured.
 
-    gained: wrong before, right now. lost: right before, wrong now. Both: the surest wrong answer first.
-    p_value: McNemar's exact test of both being as often right; None where the classes differ, which makes one of the
-    tasks easier, or where there are no common photos. difference: of the accuracies, with its 95 % interval.
+    Attributes:
+        gained: photos wrong in the reference and right in the other run, the most certain mistake first.
+        lost: photos right in the reference and wrong in the other run, the most certain mistake first.
+        p_value: McNemar's exact test of equal accuracy; None if the classes differ (one task is then easier) or no
+            photos are common.
+        difference: difference of the accuracies.
+        interval: 95 % interval of the difference.
     """
 
     reference: str
     other: str
     photos: int
     both_right: int
-    gained: tuple[Change, ...]
-    lost: tuple[Change, ...]
+    gained: tuple[ChangedPhoto, ...]
+    lost: tuple[ChangedPhoto, ...]
     p_value: float | None
     difference: float
     interval: tuple[float, float]
 
     def sentence(self) -> str:
-        """What the pair says, in words."""
+        """The result in words."""
         if not self.photos:
-            return (
-                f"{self.other} and {self.reference} have no photos in common: their accuracies stand side by side only."
-            )
+            return f"{self.other} and {self.reference} have no photos in common, so the difference cannot be tested."
         low, high = (f"{100 * bound:+.1f}" for bound in self.interval)
         counts = f"{len(self.gained)} photos gained, {len(self.lost)} lost, of {self.photos:,} in common"
         points = f"{100 * self.difference:+.1f} points (95 % interval {low} to {high})"
         if self.p_value is None:
             return (
-                f"{self.other} against {self.reference}: {points}; {counts}. Their classes differ, so no test is made."
+                f"{self.other} against {self.reference}: {points}; {counts}. Their classes differ, so the difference"
+                " is not tested."
             )
         verdict = "more than chance explains" if self.p_value < 0.05 else "no more than chance explains"
         return f"{self.other} against {self.reference}: {points}; {counts}. p = {self.p_value:.3f}, {verdict}."
@@ -73,7 +80,7 @@ class Pair:
         }
 
 
-def _plain(change: Change) -> dict[str, str]:
+def _plain(change: ChangedPhoto) -> dict[str, str]:
     return {
         "path": printable(change.photo),
         "true": change.true,
@@ -82,12 +89,12 @@ def _plain(change: Change) -> dict[str, str]:
     }
 
 
-def compare_pair(reference: Measured, other: Measured) -> tuple[Pair, list[str]]:
-    """Compare two runs photo by photo; also returns what to know about how the photos were matched."""
+def compare_pair(reference: ComparedRun, other: ComparedRun) -> tuple[RunPair, list[str]]:
+    """Compare two runs photo by photo; also returns caveats about the matching of photos."""
     notes: list[str] = []
     common = _common(reference, other, notes)
-    gained: list[Change] = []
-    lost: list[Change] = []
+    gained: list[ChangedPhoto] = []
+    lost: list[ChangedPhoto] = []
     both_right = 0
     for one, two in common:
         change = _change(reference, one, other, two)
@@ -96,7 +103,7 @@ def compare_pair(reference: Measured, other: Measured) -> tuple[Pair, list[str]]
         if was != now:
             (gained if now else lost).append(change)
     tested = bool(common) and set(reference.run.labels) == set(other.run.labels)
-    pair = Pair(
+    pair = RunPair(
         reference=reference.name,
         other=other.name,
         photos=len(common),
@@ -110,14 +117,14 @@ def compare_pair(reference: Measured, other: Measured) -> tuple[Pair, list[str]]
     return pair, notes
 
 
-def _common(reference: Measured, other: Measured, notes: list[str]) -> list[tuple[int, int]]:
-    """Places of the photos that both runs measured under the same class name, by path, or by place in the dataset."""
+def _common(reference: ComparedRun, other: ComparedRun, notes: list[str]) -> list[tuple[int, int]]:
+    """Indices of the photos that both runs measured with the same label, matched by path or by path in the dataset."""
     pair = f"{reference.name} and {other.name}"
     matched = _matched(_by_path(reference), _by_path(other))
     if not matched:
         matched = _matched(_by_place(reference), _by_place(other))
         if matched:
-            notes.append(f"{pair} have different dataset folders: photos are matched by their place in them.")
+            notes.append(f"{pair} have different dataset folders, so photos are matched by their paths in them.")
     same = [
         (one, two)
         for one, two in matched
@@ -134,16 +141,16 @@ def _matched(one: dict[str, int], two: dict[str, int]) -> list[tuple[int, int]]:
     return [(place, two[key]) for key, place in one.items() if key in two]
 
 
-def _by_path(run: Measured) -> dict[str, int]:
+def _by_path(run: ComparedRun) -> dict[str, int]:
     return {str(photo): place for place, photo in enumerate(run.part.photos)}
 
 
-def _by_place(run: Measured) -> dict[str, int]:
+def _by_place(run: ComparedRun) -> dict[str, int]:
     return {relpath(photo, run.run.dataset): place for place, photo in enumerate(run.part.photos)}
 
 
-def _change(reference: Measured, one: int, other: Measured, two: int) -> Change:
-    return Change(
+def _change(reference: ComparedRun, one: int, other: ComparedRun, two: int) -> ChangedPhoto:
+    return ChangedPhoto(
         photo=other.part.photos[two],
         true=other.run.labels[other.part.true[two]],
         before=(reference.run.labels[reference.part.predicted[one]], float(reference.part.top[one])),
@@ -152,7 +159,7 @@ def _change(reference: Measured, one: int, other: Measured, two: int) -> Change:
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Probability of a difference at least this large if both were as often right: the exact, two-sided test.
+    """Probability of a difference at least this large if both accuracies were equal: the exact, two-sided test.
 
     Source: Q. McNemar, Psychometrika 12, 1947, in its exact (binomial) form.
     """
@@ -162,10 +169,10 @@ def mcnemar(gained: int, lost: int) -> float:
 
 
 def difference_interval(gained: int, lost: int, photos: int) -> tuple[float, float]:
-    """95 % interval of the difference of two accuracies on the same photos; (-1, 1) without any.
+    """95 % interval of the difference of two accuracies on the same photos; (-1, 1) without photos.
 
-    Source: Agresti and Min, Statistics in Medicine 24, 2005: Wald's, after half a photo is added to each of the four
-    cells (right or wrong, before and after).
+    Source: Agresti and Min, Statistics in Medicine 24, 2005: the Wald interval after adding half a photo to each of the
+    four cells (right or wrong, before and after).
     """
     if not photos:
         return -1.0, 1.0
@@ -175,20 +182,20 @@ def difference_interval(gained: int, lost: int, photos: int) -> tuple[float, flo
     return max(-1.0, centre - spread), min(1.0, centre + spread)
 
 
-def notes_on(runs: Sequence[Measured]) -> list[str]:
-    """What a reader must know before the figures of these runs are set side by side."""
+def notes_on(runs: Sequence[ComparedRun]) -> list[str]:
+    """Caveats about comparing the metrics of these runs."""
     notes = []
     if len({frozenset(run.run.labels) for run in runs}) > 1:
-        notes.append("The runs know different classes: their accuracies answer different questions.")
+        notes.append("The runs have different classes, so their accuracies answer different questions.")
     if len({frozenset(run.part.photos) for run in runs}) > 1:
         words = runs[0].part.words
-        notes.append(f"The runs were measured on different {words}: only the common ones are compared photo by photo.")
+        notes.append(f"The runs were measured on different {words}: only the common ones are compared.")
     elif len({run.run.data_hash for run in runs}) > 1:
-        notes.append("The runs were trained on different data, or on other sides of it.")
+        notes.append("The runs were trained on different data, or on different splits of it.")
     if runs[0].part.split == "val":
         notes.append(
-            "Validation photos chose epochs and temperatures, so all accuracies on them are a little too good."
+            "Validation photos also selected epochs and temperatures, so all accuracies on them are slightly too high."
         )
     if len(runs) > 3:
-        notes.append("Of twenty comparisons without any difference, one is expected at p below 0.05.")
+        notes.append("Of twenty comparisons without a real difference, one is expected to have p below 0.05.")
     return notes

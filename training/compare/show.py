@@ -1,18 +1,18 @@
-"""A comparison on the terminal, and its runs as rows of text that the page shows too."""
+"""Print a comparison, and format its runs as rows of text, also for the page."""
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from training.compare.comparison import Comparison
-from training.compare.measured import Measured
+from training.compare.runs import ComparedRun
 from training.progress import duration
 
 DASH = "\N{EN DASH}"
 COLUMNS = ("run", "photos", "accuracy", "95 % interval", "log loss", "calibration error", "macro F1", "size", "time")
 
 
-def row(run: Measured) -> tuple[str, ...]:
+def row(run: ComparedRun) -> tuple[str, ...]:
     """One run under `COLUMNS`."""
     scores = run.part.scores
     low, high = scores.metrics.interval
@@ -30,7 +30,7 @@ def row(run: Measured) -> tuple[str, ...]:
 
 
 def show(comparison: Comparison, console: Console) -> None:
-    """Print the runs beside each other with the settings that differ, and each pair in a sentence."""
+    """Print a table of runs and differing settings, and a sentence for each pair."""
     table = Table(comparison.words)
     for run in comparison.runs:
         table.add_column(Text(run.name), justify="right")

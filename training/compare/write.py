@@ -1,4 +1,4 @@
-"""Write a comparison into a folder: the page, its plot as PNG, and every photo that changed as CSV."""
+"""Write a comparison into a folder: the page, a plot as PNG, and the changed photos as CSV."""
 
 import csv
 import io
@@ -54,7 +54,7 @@ def plot(figure: "Figure", comparison: Comparison) -> None:
 
 
 def changes(comparison: Comparison) -> str:
-    """Every photo that one run of a pair gets right and the other wrong, one a line, safe in a spreadsheet."""
+    """Every changed photo as CSV, one a line, safe in a spreadsheet."""
     text = io.StringIO(newline="")
     out = csv.writer(text)
     out.writerow(["path", "true", "change", "reference", "taken for", "run", "taken for"])

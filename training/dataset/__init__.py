@@ -1,1 +1,1 @@
-"""Folders of labelled photos: what lies in them, how they are split, and the cache of decoded photos."""
+"""The dataset: find labelled photos, split them, and cache them decoded."""

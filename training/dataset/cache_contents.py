@@ -1,7 +1,7 @@
-"""What the cache of decoded photos and features holds, and how it is cleaned without hurting a training under way.
+"""List the cache of decoded photos and features, and clean it without disturbing a running training.
 
-Files are unlinked, never cut: a training that has one mapped keeps it until it ends. What is being written is locked by
-its writer, and is left. Only names that the cache gives are touched; its lock files stay.
+Files are unlinked, never truncated, so a training keeps the files that it has mapped. A writer locks what it writes,
+and locked files are skipped. Only files with names of the cache are removed; lock files stay.
 """
 
 import fcntl
@@ -25,11 +25,14 @@ _PART = re.compile(r"\.[0-9a-f]{64}\.npy\.\d+\.part")
 
 
 @dataclass(frozen=True)
-class Stored:
+class CacheEntry:
     """One geometry's decoded photos, or the features of one set of photos.
 
-    files: what it consists of. photos: how many it holds.
-    used_s: when it was last used, in seconds since 1970. lock: what its writer holds; None for what is whole.
+    Attributes:
+        files: files of the entry.
+        photos: number of photos.
+        used_s: time of the last use, in seconds since 1970.
+        lock: lock file of the writer; None for a complete file.
     """
 
     kind: str
@@ -53,18 +56,18 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Cleaned:
-    """What was removed, and what was to be but is being written at the moment."""
+class CleanupResult:
+    """Entries that were removed, and entries that were skipped because they are being written."""
 
-    removed: tuple[Stored, ...]
-    busy: tuple[Stored, ...]
+    removed: tuple[CacheEntry, ...]
+    busy: tuple[CacheEntry, ...]
 
 
-def list_cache(root: Path) -> list[Stored]:
-    """What the cache under `root` holds, last used first.
+def list_cache(root: Path) -> list[CacheEntry]:
+    """List the entries of the cache under `root`, last used first.
 
     Raises:
-        TrainingError: it cannot be read.
+        TrainingError: the cache cannot be read.
     """
     try:
         found = [*_pixels(root / "pixels"), *_features(root / "features")]
@@ -73,8 +76,8 @@ def list_cache(root: Path) -> list[Stored]:
     return sorted(found, key=lambda item: item.used_s, reverse=True)
 
 
-def clean_cache(root: Path, unused_since_s: float) -> Cleaned:
-    """Remove what was last used before a time, given in seconds since 1970.
+def clean_cache(root: Path, unused_since_s: float) -> CleanupResult:
+    """Remove entries that were last used before a time, given in seconds since 1970.
 
     Raises:
         TrainingError: the cache cannot be read, or a file cannot be removed.
@@ -84,21 +87,23 @@ def clean_cache(root: Path, unused_since_s: float) -> Cleaned:
         if item.used_s >= unused_since_s:
             continue
         try:
-            with _unwritten(item.lock):
+            with _writers_locked_out(item.lock):
                 for file in item.files:
                     file.unlink(missing_ok=True)
         except BlockingIOError:
             busy.append(item)
             continue
         except OSError as error:
-            raise TrainingError(f"{error.filename} cannot be removed ({error.strerror}). Check its owner.") from error
+            raise TrainingError(
+                f"{error.filename} cannot be removed ({error.strerror}). Check its owner and permissions."
+            ) from error
         removed.append(item)
-    return Cleaned(tuple(removed), tuple(busy))
+    return CleanupResult(tuple(removed), tuple(busy))
 
 
 @contextmanager
-def _unwritten(lock: Path | None) -> Iterator[None]:
-    """Keep writers out; raise BlockingIOError if there is one."""
+def _writers_locked_out(lock: Path | None) -> Iterator[None]:
+    """Lock out writers; raise BlockingIOError if one is active."""
     if lock is None:
         yield
         return
@@ -107,7 +112,7 @@ def _unwritten(lock: Path | None) -> Iterator[None]:
         yield
 
 
-def _pixels(root: Path) -> Iterator[Stored]:
+def _pixels(root: Path) -> Iterator[CacheEntry]:
     for folder in _entries(root):
         named = _FOLDER.fullmatch(folder.name)
         if named is None or folder.is_symlink() or not folder.is_dir():
@@ -116,26 +121,26 @@ def _pixels(root: Path) -> Iterator[Stored]:
         if files:
             size = sum(file.lstat().st_size for file in files)
             photos = sum(file.lstat().st_size for file in files if file.name == "pixels.u8")
-            # Each use leaves its time on the index.
+            # Each use updates the time of the index.
             used = max(file.lstat().st_mtime for file in _entries(folder))
             rows = photos // (3 * int(named[1]) ** 2)
-            yield Stored(PHOTOS, folder.name, tuple(files), rows, size, used, folder / "lock")
+            yield CacheEntry(PHOTOS, folder.name, tuple(files), rows, size, used, folder / "lock")
 
 
-def _features(root: Path) -> Iterator[Stored]:
+def _features(root: Path) -> Iterator[CacheEntry]:
     for file in _entries(root):
         whole = _FEATURES.fullmatch(file.name)
         if whole or _PART.fullmatch(file.name):
             status = file.lstat()
             kind, lock = (FEATURES, None) if whole else (REST, root / "lock")
-            yield Stored(kind, file.name, (file,), _rows(file), status.st_size, status.st_mtime, lock)
+            yield CacheEntry(kind, file.name, (file,), _rows(file), status.st_size, status.st_mtime, lock)
 
 
 def _rows(file: Path) -> int:
     try:
         return int(np.load(file, mmap_mode="r", allow_pickle=False).shape[0])
     except (OSError, EOFError, ValueError, IndexError):
-        return 0  # damaged, or gone in the meantime
+        return 0  # damaged, or removed meanwhile
 
 
 def _entries(folder: Path) -> list[Path]:

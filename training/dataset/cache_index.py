@@ -1,4 +1,4 @@
-"""The index of the pixel cache: which content stands in which row, and which path holds which content."""
+"""The index of the pixel cache: the row of each content, and the content of each path."""
 
 import os
 import sqlite3
@@ -25,29 +25,39 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One photo of the index: its SHA-256, its row (-1: none), its difference hash, why it is unreadable.
+class IndexedPhoto:
+    """One photo of the index.
 
-    stamp: size, mtime and ctime under which the file holds that content; None for what the index knows already.
+    Attributes:
+        digest: SHA-256 of the file.
+        row: row in the pixel file; -1 for none.
+        difference_hash: see training.dataset.cache.difference_hash.
+        fault: why the photo is unreadable; empty if it is readable.
+        stamp: size, mtime and ctime of the file with that content; None if the index already knows the file.
     """
 
     digest: bytes
     row: int = -1
-    look: int = 0
+    difference_hash: int = 0
     fault: str = ""
     stamp: tuple[int, int, int] | None = None
 
-    def at(self, status: os.stat_result) -> "Entry":
-        """The same content, found in a file of that status."""
+    def at(self, status: os.stat_result) -> "IndexedPhoto":
+        """The same content in a file of that status."""
         return replace(self, stamp=_stamp(status))
 
-    def stored(self, row: int) -> "Entry":
-        """The same content, now in that row."""
+    def stored(self, row: int) -> "IndexedPhoto":
+        """The same content in that row."""
         return replace(self, row=row)
 
 
-class Index:
-    """Answers from several threads, changes from one. `rows` is the number of rows, `fresh` of those new."""
+class CacheIndex:
+    """Index for several reading threads and one writing thread.
+
+    Attributes:
+        rows: number of rows.
+        fresh: number of rows added by this process.
+    """
 
     def __init__(self, connection: sqlite3.Connection, pixels: Path, row_bytes: int) -> None:
         self._connection, self._lock = connection, Lock()
@@ -58,8 +68,8 @@ class Index:
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path, geometry: Geometry) -> Iterator["Index"]:
-        """Open the index of a cache folder; one that is damaged or of another version is begun anew."""
+    def open(cls, folder: Path, geometry: Geometry) -> Iterator["CacheIndex"]:
+        """Open the index of a cache folder. A damaged index is replaced by an empty one."""
         file, pixels = folder / f"index-{VERSION}.sqlite", folder / "pixels.u8"
         row_bytes = geometry.size_px**2 * 3
         try:
@@ -73,23 +83,25 @@ class Index:
         with closing(connection):
             yield index
 
-    def by_path(self, path: Path, status: os.stat_result) -> Entry | None:
-        """What the file holds, if it has not changed since it was read."""
+    def by_path(self, path: Path, status: os.stat_result) -> IndexedPhoto | None:
+        """The entry of the file, if it has not changed since it was read."""
         with self._lock:
             found = self._connection.execute(_BY_PATH, (_key(path), *_stamp(status))).fetchone()
         return _entry(*found) if found else None
 
-    def by_hash(self, digest: bytes) -> Entry | None:
-        """What is known of that content."""
+    def by_hash(self, digest: bytes) -> IndexedPhoto | None:
+        """The entry of that content."""
         with self._lock:
             found = self._connection.execute(_BY_HASH, (digest,)).fetchone()
         return _entry(*found) if found else None
 
-    def remember(self, path: Path, entry: Entry) -> None:
-        """Note one photo, unless it is known; what could not even be opened is looked at again next time."""
+    def remember(self, path: Path, entry: IndexedPhoto) -> None:
+        """Add one photo. A file that could not be opened is not added, so the next run tries it again."""
         if entry.stamp is None:
             return
-        signed = entry.look - 2**64 if entry.look >= 2**63 else entry.look  # SQLite's integers are signed
+        signed = (
+            entry.difference_hash - 2**64 if entry.difference_hash >= 2**63 else entry.difference_hash
+        )  # SQLite's integers are signed
         with self._lock:
             if entry.row == self.rows:
                 self.rows += 1
@@ -100,24 +112,24 @@ class Index:
             self._connection.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)", file)
 
     def commit(self) -> None:
-        """Make what was remembered durable."""
+        """Write the additions durably."""
         with self._lock:
             self._connection.commit()
 
     def _agree_with(self, pixels: Path, row_bytes: int) -> None:
-        """Cut rows that no index entry knows (a kill between the two), forget everything if rows are missing."""
+        """Truncate rows without an index entry (after a kill), and clear the index if rows are missing."""
         pixels.touch()
         if pixels.stat().st_size < self.rows * row_bytes:
             self._connection.executescript("DELETE FROM content; DELETE FROM file;")
             self.rows = 0
-        if not self.rows:  # another file, not the same one cut: a training may have it mapped, and would die of SIGBUS
+        if not self.rows:  # a new file: truncating the old one would kill a training that has it mapped (SIGBUS)
             pixels.unlink()
             pixels.touch()
         os.truncate(pixels, self.rows * row_bytes)
 
 
-def _entry(digest: bytes, row: int, look: int, fault: str) -> Entry:
-    return Entry(digest, row, look & (2**64 - 1), fault)
+def _entry(digest: bytes, row: int, difference_hash: int, fault: str) -> IndexedPhoto:
+    return IndexedPhoto(digest, row, difference_hash & (2**64 - 1), fault)
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""SHA-256 sums of many files, 32 bytes each: a million of them as objects would take three times that."""
+"""SHA-256 hashes of many files in one array: a million of them as objects would need three times the memory."""
 
 from collections.abc import Iterable, Sequence
 from typing import overload
@@ -11,10 +11,10 @@ _NONE = bytes(SIZE)
 
 
 class Digests(Sequence[bytes]):
-    """Sums in a row, each bytes of length 32, or none (empty) for a file that could not be read.
+    """A sequence of hashes, each 32 bytes long, or empty for a file that could not be read.
 
     Args:
-        rows: uint8 [N, 32]; zeros stand for none.
+        rows: uint8 [N, 32]; zeros mean no hash.
     """
 
     def __init__(self, rows: NDArray[np.uint8]) -> None:
@@ -22,12 +22,12 @@ class Digests(Sequence[bytes]):
 
     @classmethod
     def of(cls, digests: Iterable[bytes]) -> "Digests":
-        """Those given; shorter ones are filled up with zeros."""
+        """Pack hashes; shorter ones are padded with zeros."""
         packed = b"".join(digest.ljust(SIZE, b"\0") for digest in digests)
         return cls(np.frombuffer(packed, np.uint8).reshape(-1, SIZE))
 
     def take(self, numbers: NDArray[np.int64]) -> "Digests":
-        """Those at the places named."""
+        """Select hashes by index."""
         return Digests(self.rows[numbers])
 
     def __len__(self) -> int:

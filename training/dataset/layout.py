@@ -1,7 +1,7 @@
-"""Find the labelled photos in a dataset, in whichever of the usual layouts people have them.
+"""Find the labelled photos of a dataset in the usual folder layouts.
 
-`DATASET/<class>/`, `DATASET/{train,val,test}/<class>/`, and the doubled `seg_train/seg_train/<class>/` of a well-known
-scene set. A class folder may hold folders; a photo belongs to the class folder that it stands under.
+These are `DATASET/<class>/`, `DATASET/{train,val,test}/<class>/`, and the doubled `seg_train/seg_train/<class>/` of a
+well-known scene set. A class folder may hold subfolders; their photos belong to the class.
 """
 
 import errno
@@ -28,11 +28,12 @@ _NOT_CLASSES = frozenset(("__MACOSX", "@eaDir", "lost+found"))
 
 @dataclass(frozen=True, slots=True, init=False)
 class Photo:
-    """One labelled photo: its path, the index of its class among the labels, and its split.
+    """One labelled photo: its path, the index of its class, and its split.
 
-    split: `train`, `val` or `test`; empty while nobody has decided yet.
+    There may be a million photos, and a Path takes half a kilobyte, so `path` creates it on demand.
 
-    There may be a million of them, and a Path takes half a kilobyte: so it is made when it is asked for.
+    Attributes:
+        split: `train`, `val` or `test`; empty if the dataset has no splits yet.
     """
 
     folder: str
@@ -54,22 +55,24 @@ class Photo:
         return Path(self.folder, self.name)
 
     def on(self, split: str) -> "Photo":
-        """The same photo on a side."""
+        """The same photo in a split."""
         if split == self.split:
             return self
-        other = object.__new__(Photo)  # not by its path: the name would be there twice
+        other = object.__new__(Photo)  # without __init__, which would store a second copy of the name
         other._fill(self.folder, self.name, self.label, split)
         return other
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What was found under `root`.
+    """The photos found under `root`.
 
-    labels: class names, sorted; their order is the order of the network's outputs.
-    photos: in the order of label and path, so that the same folder always gives the same list.
-    kind: the layout in words. ignored: files in class folders that are no photos.
-    unlisted: folders inside class folders that cannot be listed, each with the reason.
+    Attributes:
+        labels: class names, sorted; the outputs of the network have this order.
+        photos: sorted by label and path, so that the same folder always gives the same list.
+        kind: the layout in words.
+        ignored: number of files in class folders that are not photos.
+        unlisted: folders inside class folders that cannot be listed, each with the reason.
     """
 
     root: Path
@@ -84,7 +87,7 @@ class Dataset:
         return tuple(photo for photo in self.photos if photo.split == split)
 
     def sentence(self) -> str:
-        """One line that says what was found."""
+        """A summary in one line."""
         counts = [f"{len(self.of(name))} {name}" for name in SPLIT_NAMES if self.of(name)]
         by_split = f" ({', '.join(counts)})" if counts else ""
         others = f"; {self.ignored} other files ignored" if self.ignored else ""
@@ -92,23 +95,23 @@ class Dataset:
         return f"{found}{self.left_out()}"
 
     def left_out(self) -> str:
-        """What is missing, because folders cannot be listed; the rest beyond a few is counted."""
+        """The folders that cannot be listed: a few by name, the rest counted."""
         if not self.unlisted:
             return ""
         named = "; ".join(f"{printable(folder)} ({reason})" for folder, reason in self.unlisted[:SHOWN])
         more = f"; and {len(self.unlisted) - SHOWN} more" if len(self.unlisted) > SHOWN else ""
-        return f" Left out are folders that cannot be listed: {named}{more}."
+        return f" Folders that cannot be listed are left out: {named}{more}."
 
 
 def find_dataset(root: Path, labels: Sequence[str] | None = None) -> Dataset:
     """Find the labelled photos under `root`.
 
     Args:
-        root: the folder that the user named.
-        labels: class names that are known already (a model's); then other folders are errors, and one may be absent.
+        root: folder of the dataset.
+        labels: class names of a model. Then other folders are errors, and classes may be missing.
 
     Raises:
-        DatasetError: there is no such folder, no class folders, or no photos.
+        DatasetError: the folder does not exist, or has no class folders or no photos.
         ContractError: a class name cannot be the name of a folder in the output.
     """
     if not root.is_dir():
@@ -119,7 +122,9 @@ def find_dataset(root: Path, labels: Sequence[str] | None = None) -> Dataset:
         raise DatasetError(_too_few_classes(root, names))
     strangers = sorted(set(names) - set(labels)) if labels is not None else []
     if strangers:
-        raise DatasetError(f"{root} holds folders that the model does not know as classes: {', '.join(strangers)}.")
+        raise DatasetError(
+            f"{root} holds folders that are not classes of the model: {', '.join(strangers)}. Move them elsewhere."
+        )
     return _collect(root, roots, kind, check_labels(names if labels is None else labels))
 
 
@@ -134,7 +139,7 @@ def _collect(root: Path, roots: dict[str, Path], kind: str, labels: tuple[str, .
                     photos.append(Photo(path, index, split))
                 else:
                     ignored += 1
-    # A class need not stand in every split.
+    # A class may be missing in a split.
     missed = tuple((Path(error.filename), str(error.strerror)) for error in unlisted if error.errno != errno.ENOENT)
     dataset = Dataset(root, labels, tuple(photos), kind, ignored, missed)
     if not photos:
@@ -144,18 +149,18 @@ def _collect(root: Path, roots: dict[str, Path], kind: str, labels: tuple[str, .
 
 def _too_few_classes(root: Path, names: list[str]) -> str:
     found = f"only one class folder ({names[0]})" if names else "no class folders"
-    return f"{root} holds {found}. Make one folder per class in it, at least two, and put the photos into them."
+    return f"{root} holds {found}. Create at least two class folders in it, and put the photos into them."
 
 
 def _split_roots(root: Path) -> tuple[dict[str, Path], str]:
-    """Map split names to the folder that holds their class folders; the split `` when nothing is decided."""
-    root = _undoubled(root)
+    """Map each split to the folder of its class folders; the split is empty if the dataset has no splits."""
+    root = _without_doubling(root)
     by_name = {folder.name.lower(): folder for folder in _subfolders(root)}
     found = {
-        split: _undoubled(by_name[name])
+        split: _without_doubling(by_name[name])
         for split, names in SPLIT_NAMES.items()
         for name in names
-        if name in by_name and _subfolders(by_name[name])  # a class may be called `train` and show railways
+        if name in by_name and _subfolders(by_name[name])  # a class may also be called `train`, and show railways
     }
     if "train" in found or ("test" in found and len(by_name) <= 2):
         shown = ", ".join(str(folder.relative_to(root)) for folder in found.values())
@@ -163,14 +168,14 @@ def _split_roots(root: Path) -> tuple[dict[str, Path], str]:
     return {"": root}, "class folders"
 
 
-def _undoubled(folder: Path) -> Path:
-    """Step into the inner folder of `seg_train/seg_train`."""
+def _without_doubling(folder: Path) -> Path:
+    """Return the inner folder of a doubled `seg_train/seg_train`."""
     inner = _subfolders(folder)
     known = {name for names in SPLIT_NAMES.values() for name in names}
     if len(inner) != 1:
         return folder
     doubled = inner[0].name == folder.name or {inner[0].name.lower(), folder.name.lower()} <= known
-    return _undoubled(inner[0]) if doubled else folder
+    return _without_doubling(inner[0]) if doubled else folder
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -182,7 +187,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path, miss: Callable[[OSError], None]) -> Iterator[Path]:
-    """Every plain file below a class folder, hidden ones apart, in a stable order."""
+    """Every visible file below a class folder, in a stable order."""
     for current, folders, names in os.walk(folder, onerror=miss):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_CLASSES)
         yield from (Path(current, name) for name in sorted(names) if not name.startswith("."))

@@ -1,4 +1,4 @@
-"""From folders to samples: found, decoded, unreadable ones set apart, twins found, and every photo on one side."""
+"""Prepare a dataset: find and decode the photos, find near duplicates, and assign each photo to a split."""
 
 import hashlib
 import os
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from contract.geometry import Geometry
 from contract.text import printable
-from training.dataset.cache import Decoded, cache_folder, decode_all
+from training.dataset.cache import DecodeResult, cache_folder, decode_all
 from training.dataset.layout import Dataset, Photo, find_dataset
-from training.dataset.near_duplicates import find_twins
+from training.dataset.near_duplicates import find_near_duplicates
 from training.dataset.samples import Samples
 from training.dataset.split import split_groups
 from training.errors import DatasetError
@@ -25,35 +25,41 @@ SHOWN = 10  # unreadable photos named one by one; the rest is counted
 
 
 @dataclass(frozen=True)
-class Found:
-    """A dataset as it was decoded, before anything is left out.
+class DecodedDataset:
+    """A dataset after decoding, before photos are left out.
 
-    samples: the readable photos, test photos included. twins: group number of each. looks: its difference hash.
-    failures: (path, reason) of the others.
+    Attributes:
+        samples: the readable photos, including test photos.
+        groups: for each photo, the number of its group of near duplicates.
+        difference_hashes: uint64 [N], difference hash of each photo.
+        failures: (path, reason) of the unreadable photos.
     """
 
     samples: Samples
-    twins: Sequence[int]
-    looks: NDArray[np.uint64]
+    groups: Sequence[int]
+    difference_hashes: NDArray[np.uint64]
     failures: Sequence[tuple[Path, str]]
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What a training starts from.
+class PreparedData:
+    """The input of a training.
 
-    samples: every photo, at the size of the input. learning: those to train on, at the size of fine-tuning.
-    unreadable: how many photos were left out for that. found: every photo of the dataset as it was decoded.
+    Attributes:
+        samples: all photos at the input size.
+        learning: training photos at the size of fine-tuning.
+        unreadable: number of unreadable photos.
+        found: all photos of the dataset after decoding.
     """
 
     dataset: Dataset
     samples: Samples
     learning: Samples
     unreadable: int
-    found: Found
+    found: DecodedDataset
 
     def data_hash(self) -> str:
-        """SHA-256 over path, content and side of each sample, in order: equal for equal training data."""
+        """SHA-256 over path, content and split of each sample in order; equal for equal training data."""
         total = hashlib.sha256()
         for photo, digest in zip(self.samples.photos, self.samples.hashes, strict=True):
             name = os.fsencode(os.path.relpath(photo.path, self.dataset.root))
@@ -61,14 +67,15 @@ class Prepared:
         return total.hexdigest()
 
 
-def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -> Prepared:
-    """Find, decode and part the photos of a dataset.
+def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -> PreparedData:
+    """Find, decode and split the photos of a dataset.
 
     Args:
-        test: a folder of photos to report on at the end, beside those of the dataset's own test folder.
+        test: a folder of additional test photos.
 
     Raises:
-        DatasetError: there is nothing to train on. ContractError: a class name cannot be a folder.
+        DatasetError: there is nothing to train on.
+        ContractError: a class name cannot be a folder.
     """
     dataset = find_dataset(root)
     recipe.check_classes(dataset.labels)
@@ -76,53 +83,55 @@ def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -
     photos = list(dataset.photos)
     if test is not None:
         apart = find_dataset(test, dataset.labels)
-        reporter.say(f"Test photos, only reported on: {apart.sentence()}")
+        reporter.say(f"Test photos: {apart.sentence()}")
         known = {photo.path.resolve() for photo in dataset.of("test")}
         chosen = (photo for photo in apart.of("test") or apart.photos if photo.path.resolve() not in known)
         photos += [photo.on("test") for photo in chosen]
     decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
-    _tell_failures(decoded, reporter)
-    samples, twins = _readable(photos, decoded)
-    found = Found(samples, twins, decoded.looks[decoded.rows >= 0], decoded.failures)
-    samples = _sided(samples, twins, dataset.labels, recipe, reporter)
-    learning = _learning(samples.of("train"), recipe, reporter)
-    return Prepared(dataset, samples, learning, len(decoded.failures), found)
+    _report_failures(decoded, reporter)
+    samples, groups = _readable(photos, decoded)
+    found = DecodedDataset(samples, groups, decoded.difference_hashes[decoded.rows >= 0], decoded.failures)
+    samples = _assign_splits(samples, groups, dataset.labels, recipe, reporter)
+    learning = _training_samples(samples.of("train"), recipe, reporter)
+    return PreparedData(dataset, samples, learning, len(decoded.failures), found)
 
 
-def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Reporter) -> Decoded:
+def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Reporter) -> DecodeResult:
     geometry = Geometry(recipe.input.geometry, size_px)
     with reporter.work(f"Decoding to {size_px} px", len(photos)) as tick:
         decoded = decode_all((photo.path for photo in photos), geometry, tick)
     place = cache_folder(geometry)
-    reporter.say(f"Decoded photos are kept in {place}; {decoded.fresh} of {len(photos)} were decoded now.")
+    reporter.say(f"The cache of decoded photos is {place}; {decoded.fresh} of {len(photos)} photos were decoded now.")
     return decoded
 
 
-def _learning(train: Samples, recipe: Recipe, reporter: Reporter) -> Samples:
-    """The photos to train on, at the size of fine-tuning."""
+def _training_samples(train: Samples, recipe: Recipe, reporter: Reporter) -> Samples:
+    """The training photos at the size of fine-tuning."""
     if recipe.training_px == recipe.input.size_px:
         return train
     decoded = _decode(train.photos, recipe, recipe.training_px, reporter)
-    good = np.flatnonzero(decoded.rows >= 0)  # one may have gone since
+    good = np.flatnonzero(decoded.rows >= 0)  # a photo may have been removed since
     return replace(train, rows=decoded.rows, pixels=decoded.pixels).take(good)
 
 
-def _readable(photos: list[Photo], decoded: Decoded) -> tuple[Samples, list[int]]:
+def _readable(photos: list[Photo], decoded: DecodeResult) -> tuple[Samples, list[int]]:
     good = np.flatnonzero(decoded.rows >= 0)
     if not len(good):
-        raise DatasetError("None of the photos can be read. Check that they open in a picture viewer.")
+        raise DatasetError("None of the photos can be read. Check that a picture viewer can open them.")
     samples = Samples(tuple(photos), decoded.rows, decoded.hashes, decoded.pixels).take(good)
-    return samples, find_twins(samples.hashes, decoded.looks[good], samples.rows, samples.pixels)
+    return samples, find_near_duplicates(samples.hashes, decoded.difference_hashes[good], samples.rows, samples.pixels)
 
 
-def _sided(samples: Samples, twins: list[int], labels: tuple[str, ...], recipe: Recipe, reporter: Reporter) -> Samples:
-    """Split what has no side yet, and take out of training what has a twin among the photos to check with."""
+def _assign_splits(
+    samples: Samples, group_of: list[int], labels: tuple[str, ...], recipe: Recipe, reporter: Reporter
+) -> Samples:
+    """Assign photos to splits, and leave out training photos with a near duplicate in validation or test."""
     checked = np.array([photo.split in ("val", "test") for photo in samples.photos])
-    groups = np.array(twins)
+    groups = np.array(group_of)
     free = np.flatnonzero(~checked & ~np.isin(groups, groups[checked]))
     leaks = len(groups) - int(checked.sum()) - len(free)
     if leaks:
-        reporter.say(f"{leaks} training photos are left out: the same photos stand among those to check with.")
+        reporter.say(f"{leaks} training photos are left out, because validation or test photos show the same.")
     if not any(photo.split == "val" for photo in samples.photos):
         sides = split_groups(samples.labels[free], groups[free], recipe.validation, recipe.seed, labels)
     else:
@@ -133,7 +142,7 @@ def _sided(samples: Samples, twins: list[int], labels: tuple[str, ...], recipe: 
         photos[number] = photos[number].on(side)
     checked[free] = True
     sided = replace(samples, photos=tuple(photos)).take(np.flatnonzero(checked))
-    _tell_split(sided, len(twins) - len(set(twins)), reporter)
+    _report_split(sided, len(group_of) - len(set(group_of)), reporter)
     return sided
 
 
@@ -141,17 +150,17 @@ def _check_classes(train: Samples, labels: tuple[str, ...]) -> None:
     seen = {photo.label for photo in train.photos}
     for index, label in enumerate(labels):
         if index not in seen:
-            raise DatasetError(f"The class {label!r} has no readable training photos. Add some, or take the class out.")
+            raise DatasetError(f"The class {label!r} has no readable training photos. Add some, or remove the class.")
 
 
-def _tell_split(samples: Samples, twins: int, reporter: Reporter) -> None:
+def _report_split(samples: Samples, copies: int, reporter: Reporter) -> None:
     counts = Counter(photo.split for photo in samples.photos)
-    kept = f" {twins} photos have an earlier twin, and stay on its side." if twins else ""
-    test = f", {counts['test']} only to report on" if counts["test"] else ""
-    reporter.say(f"{counts['train']} photos to train on, {counts['val']} to check with{test}.{kept}")
+    kept = f" {copies} near duplicates stay in the split of their first copy." if copies else ""
+    test = f", {counts['test']} to test" if counts["test"] else ""
+    reporter.say(f"{counts['train']} photos to train, {counts['val']} to validate{test}.{kept}")
 
 
-def _tell_failures(decoded: Decoded, reporter: Reporter) -> None:
+def _report_failures(decoded: DecodeResult, reporter: Reporter) -> None:
     for path, reason in decoded.failures[:SHOWN]:
         reporter.say(f"Left out: {printable(path)}: {reason}")
     if len(decoded.failures) > SHOWN:

@@ -1,4 +1,4 @@
-"""Photos are plain files: opening a pipe that bears a photo's name would wait for a writer for ever."""
+"""Accept regular files only: opening a pipe with the name of a photo would wait for a writer for ever."""
 
 import os
 import stat
@@ -7,11 +7,12 @@ from pathlib import Path
 from contract.errors import PhotoError, Reason
 
 
-def plain_status(path: Path) -> os.stat_result:
-    """The status of a plain file, links followed.
+def regular_file_status(path: Path) -> os.stat_result:
+    """The status of a regular file; links are followed.
 
     Raises:
-        PhotoError: it is a pipe, a socket, a device or a folder. OSError: there is nothing.
+        PhotoError: the path is a pipe, a socket, a device or a folder.
+        OSError: the path does not exist.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):

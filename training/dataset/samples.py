@@ -1,4 +1,4 @@
-"""Readable photos with their classes and their places in the cache."""
+"""Readable photos with their classes and their rows in the cache."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +12,12 @@ from training.dataset.layout import Photo
 
 @dataclass(frozen=True)
 class Samples:
-    """Readable photos of some splits, each with its class and its place in the cache.
+    """Readable photos of some splits, each with its class and its row in the cache.
 
-    rows: int64 [N] into pixels, uint8 [rows, S, S, 3], memory-mapped. labels: int64 [N], class indices.
+    Attributes:
+        rows: int64 [N], row of each photo in `pixels`.
+        pixels: uint8 [rows, S, S, 3], memory-mapped.
+        labels: int64 [N], class indices.
     """
 
     photos: tuple[Photo, ...]
@@ -27,11 +30,11 @@ class Samples:
         return np.fromiter((photo.label for photo in self.photos), np.int64, len(self.photos))
 
     def of(self, *splits: str) -> "Samples":
-        """Those of the splits named."""
+        """Select the photos of some splits."""
         return self.take([number for number, photo in enumerate(self.photos) if photo.split in splits])
 
     def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> "Samples":
-        """Those at the places named."""
+        """Select photos by index."""
         places = np.asarray(numbers, np.int64)
         photos = tuple(self.photos[number] for number in places)
         return replace(self, photos=photos, rows=self.rows[places], hashes=self.hashes.take(places))

@@ -1,7 +1,6 @@
-"""Part a dataset into training and validation photos: stratified, seeded, and without a leak.
+"""Split a dataset into training and validation photos: stratified, seeded, and without leaks.
 
-Photos with the same content, or nearly the same look, stay on one side: a model that has seen a photo's twin in
-training would be praised for remembering it.
+Near duplicates stay on one side, because a model would otherwise be measured on photos that it has memorised.
 """
 
 from array import array
@@ -18,11 +17,12 @@ Ints = NDArray[np.int64]
 def split_groups(
     labels: Sequence[int] | Ints, groups: Sequence[int] | Ints, share: float, seed: int, names: Sequence[str]
 ) -> list[str]:
-    """Give each photo its side.
+    """Assign each photo to training or validation.
 
     Args:
-        labels: class index of each photo. groups: number of the group of twins of each photo.
-        share: how much of each class goes to validation, 0 to 1.
+        labels: class index of each photo.
+        groups: for each photo, the number of its group of near duplicates.
+        share: share of each class that goes to validation, 0 to 1.
         seed: the same seed gives the same split of the same list of photos.
         names: class names, for the error.
 
@@ -30,12 +30,12 @@ def split_groups(
         `train` or `val` for each photo. Each class has at least one photo, and one group, on each side.
 
     Raises:
-        DatasetError: a class has no two photos that are not twins.
+        DatasetError: a class has fewer than two groups of near duplicates.
     """
     _, first, group, sizes = np.unique(np.asarray(groups), return_index=True, return_inverse=True, return_counts=True)
     side = np.zeros(len(first), np.bool_)
     for label, members in enumerate(_by_class(np.asarray(labels)[first], first, len(names))):
-        chosen = _drawn(sizes[members].tolist(), share, np.random.default_rng((seed, label)), names[label])
+        chosen = _drawn_groups(sizes[members].tolist(), share, np.random.default_rng((seed, label)), names[label])
         side[members[chosen]] = True
     return ["val" if held else "train" for held in side[group]]
 
@@ -46,13 +46,13 @@ def _by_class(labels: Ints, first: Ints, classes: int) -> list[Ints]:
     return np.split(order, np.searchsorted(labels[order], np.arange(1, classes)))
 
 
-def _drawn(sizes: list[int], share: float, rng: np.random.Generator, name: str) -> list[int]:
-    """Which of a class's groups go to validation; each is given as the number of its photos."""
+def _drawn_groups(sizes: list[int], share: float, rng: np.random.Generator, name: str) -> list[int]:
+    """Draw the groups of a class that go to validation; `sizes` are their numbers of photos."""
     if len(sizes) < 2:
         held = sum(sizes)
         raise DatasetError(
-            f"The class {name!r} has {held} readable photo{'s' * (held != 1)} without twins, and needs at least two:"
-            " one to learn from and one to check with. Add photos, or take the class out."
+            f"The class {name!r} has {held} readable photo{'s' * (held != 1)}, but needs at least two that differ: one"
+            " to train on and one to validate. Add photos, or remove the class."
         )
     wanted = share * sum(sizes)
     drawn: list[int] = []
@@ -65,7 +65,7 @@ def _drawn(sizes: list[int], share: float, rng: np.random.Generator, name: str) 
     return drawn
 
 
-class Groups:
+class UnionFind:
     """Disjoint sets over photo numbers (union by the smaller number, with path halving)."""
 
     def __init__(self, count: int) -> None:
@@ -79,7 +79,7 @@ class Groups:
         return photo
 
     def join(self, one: int, other: int) -> None:
-        """Put two photos, and all their twins, into one group."""
+        """Join the groups of two photos."""
         one, other = sorted((self.find(one), self.find(other)))
         self._parent[other] = one
 

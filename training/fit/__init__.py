@@ -1,1 +1,1 @@
-"""Training itself: feeding photos, steps, epochs, schedules and the head on stored features."""
+"""Training itself: batches, steps, epochs, stages, schedules, and the head on cached features."""

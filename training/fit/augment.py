@@ -1,8 +1,8 @@
-"""Light augmentation: one affine warp per photo, in Pillow, so that the input pipeline is never the bottleneck.
+"""Augmentation: one affine warp per photo in Pillow, fast enough that the input pipeline is not the bottleneck.
 
-Crop, zoom, shift, rotation, shear and flip are one matrix, and one bilinear resampling applies it; contrast, brightness
-and saturation are another, over the three colours. Keras layers that do the same inside the model cost 26 photos a
-second and core, and turn XLA off.
+Crop, zoom, shift, rotation, shear and flip form one matrix, which one bilinear resampling applies. Contrast, brightness
+and saturation form another matrix over the three colours. Keras layers that do the same inside the model reach only 26
+photos a second and core, and disable XLA.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from PIL import Image
 
 from training.recipe.augmentation import Augmentation
 
-FILL = (124, 116, 104)  # ImageNet's mean colour: what a rotated corner shows carries no signal
+FILL = (124, 116, 104)  # ImageNet's mean colour, so that the corners of a rotated photo carry no signal
 LUMA = (0.299, 0.587, 0.114)  # share of red, green and blue in grey (ITU-R BT.601)
 
 
@@ -23,7 +23,7 @@ Matrix = tuple[float, float, float, float, float, float]
 
 
 def draw_matrix(augmentation: Augmentation, size_px: int, rng: np.random.Generator) -> Matrix:
-    """Draw one warp: Pillow's six numbers, which map a pixel of the output to its place in the input."""
+    """Draw one warp: the six numbers of Pillow, which map a pixel of the output to its position in the input."""
     scale = rng.uniform(augmentation.crop, 1.0)
     stretch = np.exp(rng.uniform(-1, 1) * np.log1p(augmentation.aspect) / 2)
     width, height = min(1.0, scale * stretch), min(1.0, scale / stretch)
@@ -32,7 +32,7 @@ def draw_matrix(augmentation: Augmentation, size_px: int, rng: np.random.Generat
     angle = radians(rng.uniform(-1, 1) * augmentation.rotation_deg)
     shear = tan(radians(rng.uniform(-1, 1) * augmentation.shear_deg))
     mirror = -1.0 if augmentation.flip and rng.random() < 0.5 else 1.0
-    # What was added later is drawn later: a seed's warps stay what they were.
+    # Later additions are drawn last, so that the warps of a seed do not change.
     zoom = 1 + rng.uniform(-1, 1) * augmentation.zoom
     return _about_centre(size_px, zoom * width * mirror, zoom * height, angle, shear, dx, dy)
 
@@ -45,10 +45,10 @@ def _about_centre(size_px: int, sx: float, sy: float, angle: float, shear: float
 
 
 def draw_colours(augmentation: Augmentation, mean: float, rng: np.random.Generator) -> tuple[float, ...]:
-    """Draw one change of colours: Pillow's twelve numbers, three rows of red, green, blue and 1.
+    """Draw one change of colours: the twelve numbers of Pillow, three rows of red, green, blue and 1.
 
     Args:
-        mean: of all values of the photo, 0 to 255; what contrast leaves where it is.
+        mean: mean of all values of the photo, 0 to 255; contrast keeps it.
     """
     contrast, brightness, saturation = 1 + rng.uniform(-1, 1, size=3) * (
         augmentation.contrast,
@@ -61,7 +61,7 @@ def draw_colours(augmentation: Augmentation, mean: float, rng: np.random.Generat
 
 
 def warp(photo: NDArray[np.uint8], matrix: Matrix, colours: tuple[float, ...] = ()) -> NDArray[np.uint8]:
-    """Apply one warp to uint8 [S, S, 3], and before it a change of colours, if there is one; the shape stays."""
+    """Apply an optional change of colours and then one warp to uint8 [S, S, 3]; the shape stays."""
     image = Image.fromarray(photo)
     if colours:
         image = image.convert("RGB", colours)
@@ -70,7 +70,7 @@ def warp(photo: NDArray[np.uint8], matrix: Matrix, colours: tuple[float, ...] = 
 
 
 def augment(photo: NDArray[np.uint8], augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Change one photo, uint8 [S, S, 3], by a draw from its own generator; the warp is drawn first."""
+    """Augment one photo, uint8 [S, S, 3], with draws from its own generator; the warp is drawn first."""
     matrix = draw_matrix(augmentation, photo.shape[0], rng)
     colours = draw_colours(augmentation, float(photo.mean()), rng) if augmentation.colours else ()
     return warp(photo, matrix, colours)
@@ -82,7 +82,7 @@ def augment_batch(
     rngs: Iterable[np.random.Generator],
     pool: ThreadPoolExecutor | None = None,
 ) -> NDArray[np.uint8]:
-    """Change each photo of a batch by a draw from its own generator: uint8 [N, S, S, 3]."""
+    """Augment each photo of a batch with draws from its own generator: uint8 [N, S, S, 3]."""
     if augmentation.idle:
         return np.stack(photos)
     draws = list(rngs)

@@ -1,4 +1,4 @@
-"""A line of a run's history, and all that a training needs to go on after it."""
+"""An epoch in the history of a run, and the state that a training needs to resume after it."""
 
 import math
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ START, HEAD, TUNE = "start", "head", "fine-tune"  # values of Epoch.stage
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a run's history. accuracy and log_loss are of the validation photos.
+    """One line of the history of a run. `accuracy` and `log_loss` are those of the validation photos.
 
-    Epoch 0 is before any training on photos: the head learnt from features (stage `head`), or nothing yet (`start`).
-    From then on numbers go through the stages: `head` on photos, then `fine-tune`.
+    Epoch 0 precedes all training on photos: the head has learnt from features (stage `head`), or nothing has learnt yet
+    (`start`). The following numbers continue through the stages: `head` on photos, then `fine-tune`.
     """
 
     epoch: int
@@ -32,15 +32,15 @@ class Epoch:
 
     @classmethod
     def zero(cls, stage: str) -> "Epoch":
-        """The one before any training on photos, not validated yet."""
+        """The epoch before any training on photos, not validated yet."""
         return cls(0, stage, math.nan, 0.0, math.inf, 0.0, 0.0, best=False)
 
     def better_than(self, other: "Epoch") -> bool:
-        """More photos right, or as many with less doubt."""
+        """Whether the accuracy is higher, or equal with a lower log loss."""
         return (self.accuracy, -self.log_loss) > (other.accuracy, -other.log_loss)
 
     def line(self, last: int) -> str:
-        """The epoch in words; `last` is the number of the last one of its stage."""
+        """The epoch in one line; `last` is the last epoch of its stage."""
         kept = ", best so far" if self.best and self.epoch else ""
         speed = f", {self.photos_per_s:.0f} photos/s, {duration(self.seconds)}" if self.epoch else ""
         loss = f" loss {self.loss:.3f}," if self.epoch else ""
@@ -54,13 +54,16 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class State:
+class TrainingState:
     """A training on photos between two epochs.
 
-    epochs: its history, epoch 0 first. step: steps done in the stage.
-    best: the weights of the best epoch, as they were measured: averaged, where there is averaging.
-    learner: variables of the network that learns, its random counters included; optimizer: those of the optimizer;
-        average: the average under way. All three are empty between two stages, when nothing of the next has begun.
+    Attributes:
+        epochs: the history, epoch 0 first.
+        step: steps done in the stage.
+        best: weights of the best epoch as measured, which are averaged if averaging is on.
+        learner: variables of the learning network, including its random counters.
+        optimizer: variables of the optimizer.
+        average: current weight average. `learner`, `optimizer` and `average` are empty before a stage begins.
     """
 
     epochs: tuple[Epoch, ...]
@@ -71,16 +74,16 @@ class State:
     average: Weights
 
     @classmethod
-    def before_stage(cls, epochs: tuple[Epoch, ...], best: Weights) -> "State":
-        """The state in which a stage begins: it takes over the best weights, and no more."""
+    def before_stage(cls, epochs: tuple[Epoch, ...], best: Weights) -> "TrainingState":
+        """The state before a stage begins: it starts from the best weights only."""
         return cls(epochs, 0, best, [], [], [])
 
     @property
     def epoch(self) -> int:
-        """The last epoch that is done; 0 is before training on photos."""
+        """The last completed epoch; 0 is before training on photos."""
         return self.epochs[-1].epoch
 
     @property
     def best_epoch(self) -> Epoch:
-        """The epoch that `best` is from."""
+        """The epoch of the weights in `best`."""
         return next(epoch for epoch in reversed(self.epochs) if epoch.best)

@@ -1,4 +1,4 @@
-"""The head on features: what stands on the backbone learns from what the backbone made of each photo, in seconds."""
+"""The head on features: the layers on the backbone learn from its pooled features, in seconds."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from training.measure.metrics import log_loss, softmax
 from training.network.network import top_model, two_columns
 from training.recipe.recipe import Head
 
-BLOCK = 4096  # features looked at in one go: a memory-mapped array stays on disk
+BLOCK = 4096  # features read at once, so that a memory-mapped array stays on disk
 
 
 def train_head(
@@ -25,12 +25,13 @@ def train_head(
     head: Head,
     seed: int,
 ) -> float:
-    """Train what stands on the pooled features: a linear classifier, or hidden layers too.
+    """Train the layers on the pooled features: a linear classifier, optionally with hidden layers.
 
     Args:
-        model: whose layers above the pooling learn; they end with the weights of the best epoch.
-        features: float32 [N, F], may be memory-mapped. labels: int64 [N].
-        sides: numbers of the photos to train on, and of those to check with.
+        model: its layers above the pooling learn, and end with the weights of the best epoch.
+        features: float32 [N, F], may be memory-mapped.
+        labels: int64 [N].
+        sides: indices of the training photos and of the validation photos.
 
     Returns:
         The best validation accuracy.
@@ -39,11 +40,11 @@ def train_head(
     size = min(head.batch_size, len(train))
     steps = len(train) // size
     stage = head_stage(replace(head, epochs=max(head.epochs, -(-head.least_steps // steps))))
-    top = _Top(model, features, labels, head)
+    top = _FeatureHead(model, features, labels, head)
     rng = np.random.default_rng(seed)
     best = replace(Epoch.zero(HEAD), best=True)
     history, kept = [best], top.network.get_weights()
-    while stage.why_over(history) is None:
+    while stage.end_reason(history) is None:
         picks = rng.permutation(train)[: steps * size].reshape(steps, size)
         top.learn(picks, stage.rates(history, steps))
         epoch = top.judged(val, replace(Epoch.zero(HEAD), epoch=len(history)))
@@ -55,8 +56,8 @@ def train_head(
     return best.accuracy
 
 
-class _Top:
-    """What stands on the features, and how it learns."""
+class _FeatureHead:
+    """The layers on the features, and how they learn."""
 
     def __init__(
         self, model: keras.Model, features: NDArray[np.float32], labels: NDArray[np.int64], head: Head
@@ -69,7 +70,7 @@ class _Top:
         self.network.compile(self._optimizer, loss_of(self._outputs))
 
     def learn(self, picks: NDArray[np.int64], rates: Iterator[float]) -> None:
-        """Do one pass: a step for each row of `picks`, which are numbers of photos."""
+        """Do one pass: one step for each row of `picks`, which holds indices of photos."""
         for pick, rate in zip(picks, rates, strict=True):
             self._optimizer.learning_rate = rate
             self.network.train_on_batch(
@@ -77,7 +78,7 @@ class _Top:
             )
 
     def judged(self, photos: NDArray[np.int64], epoch: Epoch) -> Epoch:
-        """The epoch with accuracy and log loss on these photos."""
+        """Return the epoch with accuracy and log loss on these photos."""
         right, lost = 0, 0.0
         for block in np.array_split(photos, len(photos) // BLOCK + 1):
             logits = two_columns(self.network.predict_on_batch(self._features[block]))

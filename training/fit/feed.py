@@ -1,7 +1,7 @@
-"""Feed the network: batches are drawn, warped and stacked while the previous one is being computed.
+"""Batches for the network: each batch is drawn, augmented and stacked while the previous one is being computed.
 
-Order and warps are functions of seed, epoch and photo alone: a training that goes on after a kill sees what it would
-have seen without one.
+Order and augmentation depend only on seed, epoch and photo, so a resumed training sees the same batches as one without
+interruption.
 """
 
 import os
@@ -19,13 +19,16 @@ from training.recipe.augmentation import Augmentation
 Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
-class Feed:
-    """Supply of training batches, one epoch at a time. A context manager: it owns threads.
+class BatchFeed:
+    """Training batches, one epoch at a time. It is a context manager, because it owns threads.
 
     Args:
-        pixels: uint8 [rows, S, S, 3], usually memory-mapped. rows: which of them to train on. labels: their classes.
-        classes: number of classes. batch_size: photos per batch; the rest of an epoch that fills none is left out of
-            it (another one each time), unless there are fewer photos than that.
+        pixels: uint8 [rows, S, S, 3], usually memory-mapped.
+        rows: rows of the training photos.
+        labels: classes of the training photos.
+        classes: number of classes.
+        batch_size: photos per batch. Photos that do not fill a batch are left out of the epoch (different ones each
+            time), unless there are fewer photos than one batch.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Feed:
         return len(self._rows) // self.batch_size
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """Yield photos uint8 [B, S, S, 3] and one-hot targets float32 [B, classes]; make the next meanwhile."""
+        """Yield photos uint8 [B, S, S, 3] and one-hot targets float32 [B, classes], and prepare the next batch."""
         order = np.random.default_rng((self._seed, number)).permutation(len(self._rows))
         picks = order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size)
         coming = self._ahead.submit(self._make, number, picks[0])
@@ -63,7 +66,7 @@ class Feed:
 
     def _make(self, epoch: int, pick: NDArray[np.int64]) -> Batch:
         photos = [np.asarray(self._pixels[row]) for row in self._rows[pick]]
-        # From 1 on: numpy fills seeds up with zeros, and (seed, epoch) alone is the order's.
+        # Numbers start at 1, because numpy pads seeds with zeros, and (seed, epoch) is the seed of the order.
         rngs = (np.random.default_rng((self._seed, epoch, photo + 1)) for photo in pick)
         return augment_batch(photos, self._augmentation, rngs, self._warpers), self._targets[self._labels[pick]]
 

@@ -1,4 +1,4 @@
-"""The stages on photos, one after the other: each epoch is validated, and the best of them all is kept."""
+"""Train the stages on photos one after the other, validate each epoch, and keep the best one."""
 
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -9,9 +9,9 @@ import numpy as np
 
 from training.dataset.samples import Samples
 from training.errors import TrainingError
-from training.fit.epoch import HEAD, START, Epoch, State
-from training.fit.loop import Loop
-from training.fit.stage import stages_left
+from training.fit.epoch import HEAD, START, Epoch, TrainingState
+from training.fit.loop import StageLoop
+from training.fit.stage import remaining_stages
 from training.measure.metrics import log_loss, softmax
 from training.network.features import logits_of
 from training.progress import Reporter
@@ -25,48 +25,49 @@ def train_on_photos(
     make_learner: Callable[[], keras.Model],
     data: Data,
     recipe: Recipe,
-    keep: Callable[[State], None],
+    on_epoch: Callable[[TrainingState], None],
     reporter: Reporter,
-    state: State | None = None,
+    state: TrainingState | None = None,
 ) -> bool:
-    """Train the network; `model` ends with the weights of the best epoch, the one before training on photos included.
+    """Train the network; `model` ends with the weights of the best epoch, which may be epoch 0.
 
     Args:
-        model: what is measured and kept, at the size of the input.
-        make_learner: builds the same network, at the size of the photos trained on; each stage takes a fresh one, which
-            begins with the best weights so far.
-        data: photos to train on, at the learner's size, and photos to check with, at the model's.
-        keep: called after each epoch, the first included, while `model` holds that epoch's weights.
-        state: where an unfinished training of the same recipe and photos was left.
+        model: the network that is validated and kept, at the input size.
+        make_learner: builds the same network at the size of the training photos. Each stage builds one, which starts
+            with the best weights so far.
+        data: training photos at the size of the learner, and validation photos at the size of the model.
+        on_epoch: called after each epoch, including epoch 0, while `model` holds the weights of that epoch.
+        state: state of an unfinished training of the same recipe and photos.
 
     Returns:
-        Whether it was stopped by Ctrl-C; then the best so far is kept.
+        Whether Ctrl-C stopped the training; then the best epoch so far is kept.
 
     Raises:
-        TrainingError: the weights grew out of bounds. CheckpointError: the state is of another network.
+        TrainingError: the training diverged.
+        CheckpointError: the state is of another network.
     """
     if state is None:
-        state = _state_zero(model, data[1], recipe)
+        state = _initial_state(model, data[1], recipe)
         reporter.say(state.best_epoch.line(0))
-        keep(state)
+        on_epoch(state)
     try:
         with closing(_states(model, make_learner, data, recipe, reporter, state)) as states:
             for state, last in states:
                 reporter.say(state.epochs[-1].line(last))
-                keep(state)
+                on_epoch(state)
     except KeyboardInterrupt:
-        reporter.say(f"Stopped by Ctrl-C: the best weights so far, of epoch {state.best_epoch.epoch}, are kept.")
+        reporter.say(f"Stopped by Ctrl-C. The best weights so far, those of epoch {state.best_epoch.epoch}, are kept.")
         return True
     finally:
         model.set_weights(state.best)
     return False
 
 
-def _state_zero(model: keras.Model, validation: Samples, recipe: Recipe) -> State:
+def _initial_state(model: keras.Model, validation: Samples, recipe: Recipe) -> TrainingState:
     """The state before the first epoch on photos."""
     learnt = recipe.head.epochs > 0 and recipe.head.on == "features"
     epoch = _validated(model, validation, Epoch.zero(HEAD if learnt else START))
-    return State.before_stage((epoch,), model.get_weights())
+    return TrainingState.before_stage((epoch,), model.get_weights())
 
 
 def _states(
@@ -75,23 +76,23 @@ def _states(
     data: Data,
     recipe: Recipe,
     reporter: Reporter,
-    state: State,
-) -> Generator[tuple[State, int], None, None]:
-    """The state after each epoch of all stages that are left, with the number of the last epoch of its stage."""
-    for stage in stages_left(recipe, state.epochs):
-        if stage.why_over(state.epochs) is None:
+    state: TrainingState,
+) -> Generator[tuple[TrainingState, int], None, None]:
+    """Yield the state after each epoch of the remaining stages, with the last epoch of its stage."""
+    for stage in remaining_stages(recipe, state.epochs):
+        if stage.end_reason(state.epochs) is None:
             if not stage.epochs_of(state.epochs):
-                state = State.before_stage(state.epochs, state.best)
-            loop = Loop(make_learner(), data[0], recipe, stage, reporter, state)
+                state = TrainingState.before_stage(state.epochs, state.best)
+            loop = StageLoop(make_learner(), data[0], recipe, stage, reporter, state)
             with loop.feed:
-                while stage.why_over(state.epochs) is None:
-                    state = _trained(model, loop, data[1], state)
+                while stage.end_reason(state.epochs) is None:
+                    state = _next_state(model, loop, data[1], state)
                     yield state, stage.last(state.epochs)
-        if why := stage.why_over(state.epochs):
+        if why := stage.end_reason(state.epochs):
             reporter.say(why)
 
 
-def _trained(model: keras.Model, loop: Loop, validation: Samples, before: State) -> State:
+def _next_state(model: keras.Model, loop: StageLoop, validation: Samples, before: TrainingState) -> TrainingState:
     """The state after one more epoch."""
     trained, weights = loop.epoch(before.epochs)
     model.set_weights(weights)
@@ -100,15 +101,17 @@ def _trained(model: keras.Model, loop: Loop, validation: Samples, before: State)
 
 
 def _validated(model: keras.Model, validation: Samples, epoch: Epoch, best: Epoch | None = None) -> Epoch:
-    """The epoch with the figures of the validation photos, and whether it is the best so far.
+    """Return the epoch with its validation metrics, and whether it is the best so far.
 
     Raises:
-        TrainingError: the network answers with infinities or no numbers.
+        TrainingError: a logit of the network is infinite or NaN.
     """
     logits = logits_of(model, validation)
     if not np.isfinite(logits).all():
         lower = "--set head.learning_rate" if epoch.stage == HEAD else "--learning-rate"
-        raise TrainingError(f"The weights grew out of bounds in epoch {epoch.epoch}. Pass a lower {lower}.")
+        raise TrainingError(
+            f"The training diverged in epoch {epoch.epoch}: a logit is infinite or NaN. Pass a lower {lower}."
+        )
     accuracy = float((logits.argmax(axis=1) == validation.labels).mean())
     found = replace(epoch, accuracy=accuracy, log_loss=log_loss(validation.labels, softmax(logits)))
     return replace(found, best=best is None or found.better_than(best))

@@ -1,6 +1,6 @@
-"""The inner loop of a stage on photos: steps, learning rate, averaged weights; it can be put down between two epochs.
+"""The inner loop of a stage on photos: steps, learning rate, averaged weights. It can stop and resume between epochs.
 
-The step is Keras's own (`train_on_batch`), without a word of TensorFlow, so that it runs on Keras's other backends too.
+The step is `train_on_batch` of Keras, without TensorFlow code, so that it runs on the other backends of Keras too.
 """
 
 import math
@@ -13,23 +13,23 @@ import numpy as np
 
 from training.dataset.samples import Samples
 from training.errors import CheckpointError
-from training.fit.epoch import Epoch, State, Weights
-from training.fit.feed import Feed
+from training.fit.epoch import Epoch, TrainingState, Weights
+from training.fit.feed import BatchFeed
 from training.fit.optimizer import classes_of, loss_of, optimizer_of, targets_of
-from training.fit.schedule import decay
+from training.fit.schedule import averaging_decay
 from training.fit.stage import Stage
 from training.network.network import unfreeze
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
 
-AVERAGE_EVERY = 8  # steps between two updates of the averaged weights: copying them costs as much as a photo
+AVERAGE_EVERY = 8  # steps between updates of the averaged weights, because copying them takes as long as a photo
 OTHER_NETWORK = (
-    "The checkpoint is of another network than the one that is built here. Use the version of phototriage that wrote"
-    " it, or begin anew: choose another --output, or pass --restart."
+    "The checkpoint belongs to another network than the one that this recipe builds here. Use the version of"
+    " phototriage that wrote it. To start over, pass another --output or --restart."
 )
 
 
-class Average:
+class WeightAverage:
     """Exponential moving average of a model's weights, batch normalisation's statistics included.
 
     Source: Polyak and Juditsky, 1992; in this form Tarvainen and Valpola, "Mean teachers", 2017.
@@ -40,41 +40,47 @@ class Average:
         self._mean: list[Any] = [weight.copy() for weight in model.get_weights()]
 
     def update(self, step: int) -> None:
-        """Take the weights of this step in; does nothing on most steps."""
+        """Add the weights of this step to the average; most steps do nothing."""
         if self._averaging and step % self._every == 0:
-            keep = decay(step, self._averaging, self._every)
+            keep = averaging_decay(step, self._averaging, self._every)
             for place, weight in enumerate(self._model.get_weights()):
                 if np.issubdtype(weight.dtype, np.floating):
                     self._mean[place] = keep * self._mean[place] + (1 - keep) * weight
 
     def weights(self) -> Weights:
-        """The average, or the weights as they are when nothing is averaged."""
+        """The average, or the current weights if averaging is off."""
         return [weight.copy() for weight in self._mean] if self._averaging else self._model.get_weights()
 
     def kept(self) -> Weights:
-        """What `restore` takes; empty when nothing is averaged."""
+        """The state for `restore`; empty if averaging is off."""
         return self.weights() if self._averaging else []
 
     def restore(self, kept: Weights) -> None:
-        """Go on from an average under way."""
+        """Restore an average from a checkpoint."""
         if len(kept) != (len(self._mean) if self._averaging else 0):
             raise CheckpointError(OTHER_NETWORK)
         self._mean = list(kept)
 
 
-class Loop:
-    """One stage under way: learner, optimizer, batches, average and the count of steps, begun from a state.
+class StageLoop:
+    """A running stage: learner, optimizer, batches, weight average and step count, started from a state.
 
     Args:
-        learner: the network that learns, as it was built.
-        state: of this stage, or the one before it begins.
+        learner: the new network that learns.
+        state: a state of this stage, or the state before it begins.
 
     Raises:
-        CheckpointError: the state is of another network than `learner`.
+        CheckpointError: the state belongs to another network than `learner`.
     """
 
     def __init__(
-        self, learner: keras.Model, train: Samples, recipe: Recipe, stage: Stage, reporter: Reporter, state: State
+        self,
+        learner: keras.Model,
+        train: Samples,
+        recipe: Recipe,
+        stage: Stage,
+        reporter: Reporter,
+        state: TrainingState,
     ) -> None:
         settings = stage.settings
         unfreeze(learner, settings)
@@ -82,7 +88,7 @@ class Loop:
         self._outputs = int(learner.output_shape[-1])
         learner.compile(self._optimizer, loss_of(self._outputs, settings.label_smoothing))
         _assign(learner.weights, state.best)
-        self.feed = Feed(
+        self.feed = BatchFeed(
             train.pixels,
             train.rows,
             train.labels,
@@ -92,7 +98,7 @@ class Loop:
             recipe.seed,
         )
         self._learner, self._stage, self._reporter = learner, stage, reporter
-        self._average = Average(learner, settings.averaging, min(AVERAGE_EVERY, self.feed.steps))
+        self._average = WeightAverage(learner, settings.averaging, min(AVERAGE_EVERY, self.feed.steps))
         self._step = state.step
         if state.learner:
             self._optimizer.build(learner.trainable_variables)
@@ -100,13 +106,13 @@ class Loop:
             _assign(self._optimizer.variables, state.optimizer)
             self._average.restore(state.average)
 
-    def state(self, epochs: tuple[Epoch, ...], best: Weights) -> State:
-        """All that this loop needs to go on from here."""
+    def state(self, epochs: tuple[Epoch, ...], best: Weights) -> TrainingState:
+        """The state from which this loop can resume."""
         learner, optimizer = _values(_variables(self._learner)), _values(self._optimizer.variables)
-        return State(epochs, self._step, best, learner, optimizer, self._average.kept())
+        return TrainingState(epochs, self._step, best, learner, optimizer, self._average.kept())
 
     def epoch(self, history: Sequence[Epoch]) -> tuple[Epoch, Weights]:
-        """Train the epoch that follows: (its figures, not validated yet; the weights to be validated)."""
+        """Train the next epoch; returns it without validation metrics, and the weights to validate."""
         number = history[-1].epoch + 1
         started = time.monotonic()
         rates = self._stage.rates(history, self.feed.steps)
@@ -130,7 +136,7 @@ class Loop:
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    """Weights and random counters, which `get_weights` leaves out; not the counts of the metrics."""
+    """Weights and random counters, which `get_weights` omits, but not the variables of metrics."""
     metrics = {id(variable) for variable in model.metrics_variables}
     return [variable for variable in model.variables if id(variable) not in metrics]
 

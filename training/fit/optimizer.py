@@ -1,4 +1,4 @@
-"""What a recipe's words for optimizer and loss mean, and how one unit stands for two classes."""
+"""Optimizer and loss of a recipe, also for one sigmoid unit that stands for two classes."""
 
 from typing import Any, Protocol
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from training.recipe.recipe import OptimizerName
 
-MOMENTUM = 0.9  # of sgd: without it, few photos take many epochs
+MOMENTUM = 0.9  # for SGD, which would need many epochs without it
 
 
-class Settings(Protocol):
-    """What a stage says of its optimizer."""
+class OptimizerSettings(Protocol):
+    """The optimizer settings of a stage."""
 
     @property
     def optimizer(self) -> OptimizerName: ...
@@ -22,8 +22,8 @@ class Settings(Protocol):
     def weight_decay(self) -> float: ...
 
 
-def optimizer_of(settings: Settings) -> keras.optimizers.Optimizer:
-    """The optimizer of a stage. Weight decay leaves biases and normalisation alone."""
+def optimizer_of(settings: OptimizerSettings) -> keras.optimizers.Optimizer:
+    """Create the optimizer of a stage. Weight decay excludes biases and normalisation."""
     if settings.optimizer == "adam":
         return keras.optimizers.Adam(settings.learning_rate)
     if settings.optimizer == "sgd":
@@ -36,17 +36,17 @@ def optimizer_of(settings: Settings) -> keras.optimizers.Optimizer:
 
 
 def loss_of(outputs: int, label_smoothing: float = 0.0) -> keras.losses.Loss:
-    """Cross-entropy on logits for `targets_of` that many outputs; one output is the second class of two."""
+    """Cross-entropy on logits, for the targets of `targets_of`. A single output is the second of two classes."""
     if outputs == 1:
         return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
 
 
 def targets_of(one_hot: NDArray[np.float32], outputs: int) -> NDArray[np.float32]:
-    """What the network should answer: float32 [N, classes] -> [N, outputs]."""
+    """Targets of the network: float32 [N, classes] -> [N, outputs]."""
     return one_hot[:, 1:] if outputs == 1 else one_hot
 
 
 def classes_of(model: Any) -> int:
-    """How many classes a network with these outputs tells apart."""
+    """Number of classes of a network; one output means two classes."""
     return max(2, int(model.output_shape[-1]))

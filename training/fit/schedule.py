@@ -1,13 +1,13 @@
-"""How the learning rate and the averaging of weights go over a stage: functions of steps and of the history alone."""
+"""Learning rate and weight averaging over a stage, as functions of step and history only."""
 
 from collections.abc import Iterable
 from math import cos, inf, pi
 
-LEAST_GAIN = 1e-4  # a loss that fell by less did not fall; Keras's ReduceLROnPlateau has the same
+LEAST_GAIN = 1e-4  # a smaller decrease of the loss counts as none, as in ReduceLROnPlateau of Keras
 
 
-def rate(step: int, steps: int, peak: float, warmup: float, cosine: bool = True) -> float:
-    """Learning rate of one step: up in a line over the first `warmup` share, then down a cosine to zero, or level.
+def learning_rate(step: int, steps: int, peak: float, warmup: float, cosine: bool = True) -> float:
+    """Learning rate of one step: a linear rise over the `warmup` share, then a cosine to zero, or constant.
 
     Source of the shape: Loshchilov and Hutter, "SGDR", 2017, without restarts; Goyal et al., 2017, for the warm-up.
     """
@@ -17,12 +17,12 @@ def rate(step: int, steps: int, peak: float, warmup: float, cosine: bool = True)
     return peak * 0.5 * (1 + cos(pi * (step - rising) / max(1, steps - rising))) if cosine else peak
 
 
-def lowered(losses: Iterable[float], patience: int, factor: float) -> float:
-    """What is left of the rate on plateaus: `factor` for each `patience` epochs on end without a lower loss.
+def plateau_share(losses: Iterable[float], patience: int, factor: float) -> float:
+    """Share of the learning rate left after plateaus: times `factor` after each `patience` epochs without a lower loss.
 
     Args:
-        losses: the validation loss after each epoch of the stage so far. Nothing else is remembered, so that a training
-            that goes on after a kill stands where it stood.
+        losses: the validation loss after each epoch of the stage so far. It is the only state, so that a resumed
+            training continues with the same rate.
     """
     left, best, waited = 1.0, inf, 0
     for loss in losses:
@@ -35,9 +35,9 @@ def lowered(losses: Iterable[float], patience: int, factor: float) -> float:
     return left
 
 
-def decay(step: int, averaging: float, every: int) -> float:
+def averaging_decay(step: int, averaging: float, every: int) -> float:
     """Share of the averaged weights to keep when the average is updated every `every` steps.
 
-    It begins low, so that the average is not held back by the first weights, and ends at `averaging` a step.
+    It starts low, so that the first weights do not dominate the average, and ends at `averaging` per step.
     """
     return min(averaging, (1 + step) / (10 + step)) ** every

@@ -1,59 +1,59 @@
-"""A grid's charts: every cell with its interval, what each setting brings, and accuracy against what it costs."""
+"""Charts of a grid: accuracy of every cell, effect of each setting, and accuracy against cost."""
 
 from collections.abc import Callable, Sequence
 
 from training.grid.names import shown
-from training.grid.outcome import Figures, Outcome
-from training.grid.results import Results
+from training.grid.outcome import CellOutcome, SplitFigures
+from training.grid.results import GridResults
 from training.html.markup import Child, Html, h
 from training.html.svg import Frame, Point, axes, chart, dot, tick_names, ticks
 from training.report.content import percent
 
 ROWS = 60
-COLOURS = 4  # as many as reports have
+COLOURS = 4  # number of colours in reports
 LABEL = 44  # characters of a name; longer ones are cut
 
 
-def validation(outcome: Outcome) -> Figures:
-    """What the validation photos say of a finished cell."""
+def validation(outcome: CellOutcome) -> SplitFigures:
+    """Validation metrics of a finished cell."""
     return outcome.figures["validation"]
 
 
-def colour_axis(results: Results) -> str | None:
-    """The first setting with as few values as there are colours, by which cells are coloured; None if there is none."""
+def colour_axis(results: GridResults) -> str | None:
+    """The setting that colours the cells: the first with few enough values; None if there is none."""
     return next((key for key, values in results.grid.axes.items() if 1 < len(values) <= COLOURS), None)
 
 
-def colour(results: Results, outcome: Outcome) -> int:
+def colour(results: GridResults, outcome: CellOutcome) -> int:
     """Number of a cell's colour."""
     key = colour_axis(results)
     return 0 if key is None else results.grid.axes[key].index(outcome.cell.options[key])
 
 
-def legend(results: Results, tested: bool = False) -> Html:
-    """What the colours stand for, and with `tested` the hollow dots."""
+def legend(results: GridResults, tested: bool = False) -> Html:
+    """Legend of the colours, and with `tested` of the hollow dots."""
     key = colour_axis(results)
     values = () if key is None else results.grid.axes[key]
     names: list[Child] = [h("span", setting(key or "", value), class_=f"key s{place}")
                           for place, value in enumerate(values)]  # fmt: skip
     if tested and "test" in results.splits:
-        names.append(h("span", "hollow: test photos, which decided nothing", class_="key hollow"))
+        names.append(h("span", "hollow: test photos (not used to rank)", class_="key hollow"))
     return h("p", names, class_="legend")
 
 
 def setting(key: str, value: object) -> str:
-    """A setting's value in words that stand alone where they can: `MobileNetV2`, `3 blocks`, `dropout 0.3`."""
+    """The value of a setting, with the setting's name if needed: `MobileNetV2`, `3 blocks`, `dropout 0.3`."""
     if key in ("backbone", "fine_tune.unfreeze") and isinstance(value, str) and value != "all":
         return value
     return f"{key.rpartition('.')[2].replace('_', ' ')} {shown(value)}"
 
 
 def clipped(name: str) -> str:
-    """A name that leaves room for the figure."""
+    """Shorten a name to leave room for the figure."""
     return name if len(name) <= LABEL else f"{name[: LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def cells_chart(results: Results) -> Html:
+def cells_chart(results: GridResults) -> Html:
     """Accuracies of the cells with their 95 % intervals, one row a cell, the best on top."""
     outcomes = results.finished[:ROWS]
     low, high = _range(outcomes)
@@ -63,11 +63,11 @@ def cells_chart(results: Results) -> Html:
     parts: list[Html] = [_upright_grid(frame)]
     for place, outcome in enumerate(outcomes):
         parts += _row(frame, len(outcomes) - place - 0.5, outcome, f"s{colour(results, outcome)}")
-    told = "; ".join(f"{item.cell.name} {percent(validation(item).accuracy, 2)}" for item in outcomes)
-    return chart(frame, "Accuracy of each cell on validation photos, with its 95 % interval", told, parts)
+    description = "; ".join(f"{item.cell.name} {percent(validation(item).accuracy, 2)}" for item in outcomes)
+    return chart(frame, "Accuracy of each cell on validation photos, with its 95 % interval", description, parts)
 
 
-def _range(outcomes: Sequence[Outcome]) -> tuple[float, float]:
+def _range(outcomes: Sequence[CellOutcome]) -> tuple[float, float]:
     ends = [bound for outcome in outcomes for bound in validation(outcome).interval]
     ends += [outcome.figures["test"].accuracy for outcome in outcomes if "test" in outcome.figures]
     return max(0.0, min(ends) - 0.01), min(1.0, max(ends) + 0.01)
@@ -83,7 +83,7 @@ def _upright_grid(frame: Frame) -> Html:
     return h("g", parts)
 
 
-def _row(frame: Frame, y: float, outcome: Outcome, class_: str) -> list[Html]:
+def _row(frame: Frame, y: float, outcome: CellOutcome, class_: str) -> list[Html]:
     own, test = validation(outcome), outcome.figures.get("test")
     words = f"{outcome.cell.name}: {percent(own.accuracy, 2)}, {percent(own.interval[0])} to {percent(own.interval[1])}"
     (start, place), (end, _) = frame.at(own.interval[0], y), frame.at(own.interval[1], y)
@@ -100,7 +100,7 @@ def _row(frame: Frame, y: float, outcome: Outcome, class_: str) -> list[Html]:
     return parts
 
 
-def strip_chart(results: Results, key: str) -> Html:
+def strip_chart(results: GridResults, key: str) -> Html:
     """Accuracies of all cells by their value of one setting, with the mean of each value."""
     values, outcomes = results.grid.axes[key], results.finished
     groups = [[item for item in outcomes if item.cell.options[key] == value] for value in values]
@@ -110,18 +110,18 @@ def strip_chart(results: Results, key: str) -> Html:
     label = 30 + round(6.7 * max(len(clipped(word)) for word in words))
     frame = Frame((max(0.0, min(ends) - room), min(1.0, max(ends) + room)), (0, len(values)), 520,
                   38 * len(values) + 48, left=label, right=70, top=6, bottom=38)  # fmt: skip
-    parts, told = [_upright_grid(frame)], []
+    parts, means = [_upright_grid(frame)], []
     for place, (word, group) in enumerate(zip(words, groups, strict=True)):
         y = len(values) - place - 0.5
         parts.append(h("text", clipped(word), x=label - 12, y=frame.at(0, y)[1] + 4, class_="name end"))
         if group:
             mean = sum(validation(item).accuracy for item in group) / len(group)
             parts += _strip(frame, y, group, mean, results)
-            told.append(f"{word}: mean {percent(mean, 2)} of {len(group)}")
-    return chart(frame, f"Accuracy by {key}", "; ".join(told), parts)
+            means.append(f"{word}: mean {percent(mean, 2)} of {len(group)}")
+    return chart(frame, f"Accuracy by {key}", "; ".join(means), parts)
 
 
-def _strip(frame: Frame, y: float, group: Sequence[Outcome], mean: float, results: Results) -> list[Html]:
+def _strip(frame: Frame, y: float, group: Sequence[CellOutcome], mean: float, results: GridResults) -> list[Html]:
     parts = []
     for item in group:
         words = f"{item.cell.name}: {percent(validation(item).accuracy, 2)}"
@@ -133,16 +133,16 @@ def _strip(frame: Frame, y: float, group: Sequence[Outcome], mean: float, result
     return parts
 
 
-Cost = Callable[[Outcome], float | None]
+Cost = Callable[[CellOutcome], float | None]
 
 
-def costs(results: Results, cost: Cost) -> list[tuple[float, Outcome]]:
-    """What each finished cell costs, where that is known."""
+def costs(results: GridResults, cost: Cost) -> list[tuple[float, CellOutcome]]:
+    """The cost of each finished cell, if known."""
     return [(value, item) for item in results.finished if (value := cost(item)) is not None]
 
 
-def cost_chart(results: Results, name: str, cost: Cost) -> Html | None:
-    """Accuracy against a cost, with the cells that none is better than at no higher cost; None if all cost the same."""
+def cost_chart(results: GridResults, name: str, cost: Cost) -> Html | None:
+    """Accuracy against a cost, with the Pareto front; None if all cells cost the same."""
     known = costs(results, cost)
     if len({value for value, _ in known}) < 2:
         return None
@@ -156,20 +156,20 @@ def cost_chart(results: Results, name: str, cost: Cost) -> Html | None:
     for value, item in known:
         words = f"{item.cell.name}: {percent(validation(item).accuracy, 2)}, {value:.3g} {name}"
         parts.append(dot(frame, value, validation(item).accuracy, f"s{colour(results, item)}", words, 5.5))
-    told = "; ".join(f"{item.cell.name} {percent(validation(item).accuracy)} at {value:.3g}" for value, item in best)
-    return chart(frame, f"Accuracy against {name}", f"None is better at no higher cost than: {told}", parts)
+    listed = "; ".join(f"{item.cell.name} {percent(validation(item).accuracy)} at {value:.3g}" for value, item in best)
+    return chart(frame, f"Accuracy against {name}", f"Best at the same or a lower cost: {listed}", parts)
 
 
-def front(known: Sequence[tuple[float, Outcome]]) -> list[tuple[float, Outcome]]:
-    """Those that none is better than at no higher cost, the cheapest first."""
-    kept: list[tuple[float, Outcome]] = []
+def front(known: Sequence[tuple[float, CellOutcome]]) -> list[tuple[float, CellOutcome]]:
+    """The Pareto front, the cheapest first: no other cell is better at the same or a lower cost."""
+    kept: list[tuple[float, CellOutcome]] = []
     for value, item in sorted(known, key=lambda pair: (pair[0], pair[1].rank)):
         if not kept or validation(item).accuracy > validation(kept[-1][1]).accuracy:
             kept.append((value, item))
     return kept
 
 
-def _stairs(best: Sequence[tuple[float, Outcome]], most: float) -> list[Point]:
+def _stairs(best: Sequence[tuple[float, CellOutcome]], most: float) -> list[Point]:
     points: list[Point] = []
     for value, item in best:
         if points:

@@ -1,4 +1,4 @@
-"""One training in a process of its own, which ends when this one does, however that ends."""
+"""Run one training in a child process, which the kernel kills if this process ends."""
 
 import ctypes
 import os
@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 
 import click
 
-_SAID = "phototriage: "  # how the front door begins the sentence that a command ends with
+_PREFIX = "phototriage: "  # prefix of the last line of a failing command
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def run_child(command: Sequence[str]) -> str:
-    """Run a command to its end; what it writes goes where this process writes.
+    """Run a command to its end; its output goes to the output of this process.
 
-    Ctrl-C is left to this process, which then ends the child: a training would take it as a wish to be done early.
+    Ctrl-C reaches only this process, which then kills the child, because a training would stop early and count as done.
 
     Returns:
-        Why it failed, in a sentence; empty where it did not.
+        Why the command failed, in a sentence; empty if it succeeded.
     """
     child = subprocess.Popen(
         command,
@@ -27,50 +27,50 @@ def run_child(command: Sequence[str]) -> str:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        preexec_fn=_tied_to(os.getpid()),  # noqa: PLW1509 - only a process itself can ask for its parent's death
+        preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509 - only a process itself can ask for its parent's death
     )
     try:
-        sentence, last = _listen(child)
+        sentence, last = _forward_stderr(child)
         code = child.wait()
         if code == 0 and sentence:
-            click.echo(_SAID + sentence, err=True)
-        return _why(code, sentence or last)
+            click.echo(_PREFIX + sentence, err=True)
+        return _failure(code, sentence or last)
     finally:
-        child.kill()  # does nothing to one that has ended
+        child.kill()  # has no effect on an ended process
         child.wait()
         if child.stderr is not None:
             child.stderr.close()
 
 
-def _tied_to(parent: int) -> Callable[[], None]:
-    """What the child does first: it asks the kernel to be killed with its parent, and ignores Ctrl-C."""
+def _die_with_parent(parent: int) -> Callable[[], None]:
+    """First code in the child: ignore Ctrl-C, and ask the kernel to kill it when its parent ends."""
 
     def tie() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != parent:  # it died before it could be asked
+        if os.getppid() != parent:  # the parent ended before the request
             os._exit(1)
 
     return tie
 
 
-def _listen(child: "subprocess.Popen[str]") -> tuple[str, str]:
-    """Pass on what it says on standard error, but the sentence that it ends with; returns that, and its last line."""
+def _forward_stderr(child: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Forward standard error, except for the final error; returns that error and the last other line."""
     sentence = last = ""
     for line in child.stderr or ():
-        if line.startswith(_SAID):
-            sentence = line.removeprefix(_SAID).strip()
+        if line.startswith(_PREFIX):
+            sentence = line.removeprefix(_PREFIX).strip()
             continue
         click.echo(line, nl=False, err=True)
         last = line.strip() or last
     return sentence, last
 
 
-def _why(code: int, said: str) -> str:
+def _failure(code: int, said: str) -> str:
     if code == 0:
         return ""
     if code == -signal.SIGKILL:
-        return "It was killed by SIGKILL, as the kernel does where memory runs out."
+        return "It was killed by SIGKILL, possibly because memory ran out."
     if code < 0:
         return f"It was ended by {signal.Signals(-code).name}. {said}".strip()
-    return said or f"It ended with code {code} and said nothing."
+    return said or f"It ended with code {code} and printed no message."

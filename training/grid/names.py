@@ -1,4 +1,4 @@
-"""Names of a grid's cells: what a cell differs in, in words that are safe as a folder's name."""
+"""Names of the cells of a grid, from their settings, safe as folder names."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,11 @@ TAKEN = frozenset(("recipes", "figures", "recipe.toml", "grid.json", "grid.csv",
 
 
 def cell_names(axes: Mapping[str, Sequence[Any]], cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One name a cell, such as `mobilenetv2-3-blocks-fc-2`; no two are alike.
+    """One unique name a cell, such as `mobilenetv2-3-blocks-fc-2`.
 
     Args:
-        axes: values of each setting that differs. cells: the setting's value in each cell.
+        axes: values of each setting that differs.
+        cells: value of each setting in each cell.
     """
     names = ["-".join(_label(key, value, axes) for key, value in cell.items()) or "run" for cell in cells]
     if len(set(names)) == len(names) and not TAKEN.intersection(names) and max(map(len, names)) <= LONGEST:
@@ -22,7 +23,7 @@ def cell_names(axes: Mapping[str, Sequence[Any]], cells: Sequence[Mapping[str, A
 
 
 def _label(key: str, value: Any, axes: Mapping[str, Sequence[Any]]) -> str:
-    """What one setting adds to a name. Where the value says by itself what it is of, it stands alone."""
+    """The part of a name from one setting; the setting is omitted if the value is clear without it."""
     if key == "backbone":
         return slug(str(value))
     if key == "fine_tune.unfreeze":
@@ -37,7 +38,7 @@ def _label(key: str, value: Any, axes: Mapping[str, Sequence[Any]]) -> str:
 
 
 def _word(key: str, axes: Mapping[str, Sequence[Any]]) -> str:
-    """The setting without its section, unless another axis is called the same."""
+    """The setting without its section, unless another axis has the same name."""
     last = key.rpartition(".")[2]
     return last if sum(other.rpartition(".")[2] == last for other in axes) == 1 else key.replace(".", "-")
 
@@ -50,5 +51,5 @@ def shown(value: Any) -> str:
 
 
 def slug(text: str) -> str:
-    """The text in small letters, digits, points and hyphens."""
+    """The text in lower-case letters, digits, dots and hyphens."""
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "none"

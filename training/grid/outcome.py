@@ -1,4 +1,4 @@
-"""What became of a cell, read from its run folder."""
+"""The outcome of a cell, read from its run folder."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,8 +15,8 @@ SPLITS = ("validation", "test", "train")
 AVERAGES = ("precision", "recall", "f1", "auc")
 
 
-class State(StrEnum):
-    """How far a cell is."""
+class CellState(StrEnum):
+    """State of a cell."""
 
     FINISHED = "finished"
     FAILED = "failed"
@@ -25,10 +25,11 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Figures:
+class SplitFigures:
     """What a run says of the photos of one side. precision to auc: means over the classes; None where it is silent.
 
-    classes: each with label, photos, precision, recall, f1 and auc.
+    Attributes:
+        classes: each with label, photos, precision, recall, f1 and auc.
     """
 
     photos: int
@@ -43,28 +44,31 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A cell and what it came to.
+class CellOutcome:
+    """The outcome of a cell.
 
-    reason: why it failed. figures: by side, `validation`, and `test` and `train` where they were measured.
-    seconds: what training took, over all its stages. parameters: numbers in the network.
+    Attributes:
+        reason: why the cell failed.
+        figures: metrics by split: `validation`, and `test` and `train` if measured.
+        seconds: time of the training, over all stages.
+        parameters: number of parameters of the network.
     """
 
     cell: Cell
-    state: State
+    state: CellState
     reason: str = ""
-    figures: Mapping[str, Figures] = field(default_factory=dict)
+    figures: Mapping[str, SplitFigures] = field(default_factory=dict)
     seconds: float | None = None
     parameters: int | None = None
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Smaller is better: by accuracy on validation photos, then by their log loss; test photos decide nothing."""
+        """Sort key, smaller is better: validation accuracy, then validation log loss. Test photos are not used."""
         known = self.figures.get("validation")
         return (-known.accuracy, known.log_loss) if known else (1.0, 0.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON, without the figures of each class."""
+        """Plain values for JSON, without metrics per class."""
         figures = {
             side: {name: value for name, value in asdict(found).items() if name != "classes"}
             for side, found in self.figures.items()
@@ -73,36 +77,37 @@ class Outcome:
                 "reason": self.reason, **figures, "seconds": self.seconds, "parameters": self.parameters}  # fmt: skip
 
 
-def look(folder: Path, cell: Cell, reason: str = "") -> Outcome:
-    """Read what became of a cell.
+def read_outcome(folder: Path, cell: Cell, reason: str = "") -> CellOutcome:
+    """Read the outcome of a cell.
 
     Args:
-        folder: the grid's, in which the cell has a folder of its name. reason: why its training failed, if it did.
+        folder: folder of the grid, which holds a folder for the cell.
+        reason: why its training failed, if it did.
     """
     run = folder / cell.name
     if (run / MANIFEST).is_file():
         return _finished(run, cell)
     if reason:
-        return Outcome(cell, State.FAILED, reason)
-    return Outcome(cell, State.UNFINISHED if (run / CHECKPOINT).is_file() else State.WAITING)
+        return CellOutcome(cell, CellState.FAILED, reason)
+    return CellOutcome(cell, CellState.UNFINISHED if (run / CHECKPOINT).is_file() else CellState.WAITING)
 
 
-def _finished(folder: Path, cell: Cell) -> Outcome:
+def _finished(folder: Path, cell: Cell) -> CellOutcome:
     try:
         run = load_run(folder)
         figures = {side: _figures(run.metrics[side]) for side in SPLITS if run.metrics.get(side)}
         seconds = round(sum(map(float, run.manifest.get("seconds", {}).values())), 2)
         parameters = count_parameters(folder / MODEL)
     except RunError as error:
-        return Outcome(cell, State.FAILED, str(error))
+        return CellOutcome(cell, CellState.FAILED, str(error))
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        return Outcome(cell, State.FAILED, f"{folder} is damaged ({error!r}). Move it away, and it is trained again.")
-    return Outcome(cell, State.FINISHED, "", figures, seconds, parameters)
+        return CellOutcome(cell, CellState.FAILED, f"{folder} is damaged ({error!r}). Move it away to train it again.")
+    return CellOutcome(cell, CellState.FINISHED, "", figures, seconds, parameters)
 
 
-def _figures(card: Mapping[str, Any]) -> Figures:
+def _figures(card: Mapping[str, Any]) -> SplitFigures:
     low, high = map(float, card["interval"])
-    return Figures(
+    return SplitFigures(
         photos=int(card["photos"]),
         accuracy=float(card["accuracy"]),
         interval=(low, high),
@@ -113,10 +118,10 @@ def _figures(card: Mapping[str, Any]) -> Figures:
 
 
 def count_parameters(file: Path) -> int:
-    """Numbers in a saved network, moving statistics included, without loading it or Keras.
+    """Number of parameters of a saved network, including moving statistics, without loading it or Keras.
 
     Raises:
-        OSError, KeyError, ValueError: it is no such file.
+        OSError, KeyError, ValueError: the file is not a saved network.
     """
     import h5py  # type: ignore[import-untyped]
 

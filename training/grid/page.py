@@ -7,14 +7,14 @@ from pathlib import Path
 from contract.text import printable
 from training.grid.charts import ROWS, Cost, cells_chart, cost_chart, costs, front, legend, strip_chart, validation
 from training.grid.names import shown
-from training.grid.outcome import Outcome
-from training.grid.results import Results
+from training.grid.outcome import CellOutcome
+from training.grid.results import GridResults
 from training.grid.show import size
 from training.grid.tables import cell_table, class_tables, name_of, scroll, side_table, sides
 from training.html.markup import Html, document, h
 from training.progress import duration
 from training.report.charts import best_epoch, curves, learning_chart
-from training.report.content import Step, count, percent
+from training.report.content import NextStep, count, percent
 from training.report.page import STYLE
 from training.report.read import read_history
 from training.report.sections import flat, meanings, note, section, steps
@@ -23,29 +23,29 @@ from training.run import HISTORY
 OWN_STYLE = Path(__file__).with_name("grid.css")
 
 
-def page(results: Results) -> str:
-    """The whole grid as one HTML file that loads nothing from anywhere."""
+def page(results: GridResults) -> str:
+    """The whole grid as one self-contained HTML file."""
     title = printable(results.folder.resolve().name)
     parts = [("cells", "Cells", section("cells", "Every cell", _cells_note(results), cell_table(results)))]
     if results.best is not None:
         parts += _with_figures(results, results.best)
     parts.append(("settings", "Settings", _settings(results)))
-    parts.append(("next", "Next", steps(_ways_on(results))))
+    parts.append(("next", "Next", steps(_next_steps(results))))
     links = h("nav", [h("a", words, href=f"#{name}") for name, words, _ in parts], aria_label="Sections")
     head = h("header", h("h1", title), h("p", _source(results), class_="source"))
     hero = _hero(results, results.best) if results.best else None
     body = h("main", hero, [part for _, _, part in parts], meanings(), id="main")
     foot = h("footer", "Written by phototriage. This file holds everything it shows and loads nothing.")
     skip = h("a", "To the figures", href="#main", class_="skip")
-    return document(title, look(), h("div", skip, head, links, body, foot))
+    return document(title, page_style(), h("div", skip, head, links, body, foot))
 
 
-def look() -> str:
-    """The style of the page: that of the reports, and what a grid has beside it."""
+def page_style() -> str:
+    """The style of the page: that of the reports, with additions for grids."""
     return STYLE.read_text(encoding="utf-8") + OWN_STYLE.read_text(encoding="utf-8")
 
 
-def _with_figures(results: Results, best: Outcome) -> list[tuple[str, str, Html]]:
+def _with_figures(results: GridResults, best: CellOutcome) -> list[tuple[str, str, Html]]:
     found = [
         ("plot", "Plot", _plot(results)),
         ("brings", "What brings what", _brings(results)),
@@ -57,12 +57,12 @@ def _with_figures(results: Results, best: Outcome) -> list[tuple[str, str, Html]
     return [(name, words, part) for name, words, part in found if part is not None]
 
 
-def _source(results: Results) -> str:
+def _source(results: GridResults) -> str:
     axes = " \N{MULTIPLICATION SIGN} ".join(f"{len(values)} {key}" for key, values in results.grid.axes.items())
     return f"A grid of {count(len(results.outcomes), 'run')}{': ' if axes else ''}{axes}."
 
 
-def _hero(results: Results, best: Outcome) -> Html:
+def _hero(results: GridResults, best: CellOutcome) -> Html:
     own = validation(best)
     low, high = own.interval
     bar = h("div", h("i", class_="range", style=f"left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"),
@@ -76,7 +76,7 @@ def _hero(results: Results, best: Outcome) -> Html:
     return h("div", big, h("div", lead, tiles), class_="hero")
 
 
-def _lead(results: Results, best: Outcome) -> str:
+def _lead(results: GridResults, best: CellOutcome) -> str:
     own = validation(best)
     words = f"is right on {round(own.accuracy * own.photos):,} of {own.photos:,} validation photos."
     near = sum(validation(item).accuracy >= own.interval[0] for item in results.finished[1:])
@@ -88,7 +88,7 @@ def _lead(results: Results, best: Outcome) -> str:
     return words
 
 
-def _tiles(best: Outcome) -> list[tuple[str, str]]:
+def _tiles(best: CellOutcome) -> list[tuple[str, str]]:
     own, test = validation(best), best.figures.get("test")
     tiles = [] if test is None else [("on test photos", percent(test.accuracy))]
     tiles += [
@@ -100,7 +100,7 @@ def _tiles(best: Outcome) -> list[tuple[str, str]]:
     return tiles
 
 
-def _cells_note(results: Results) -> Html:
+def _cells_note(results: GridResults) -> Html:
     words = "The best by validation photos comes first"
     if results.best is None:
         return note("No cell is finished yet.")
@@ -109,7 +109,7 @@ def _cells_note(results: Results) -> Html:
     return note(f"{words}{tested}.{kind if len(results.finished) > 1 else ''} A name leads to the cell's own report.")
 
 
-def _plot(results: Results) -> Html:
+def _plot(results: GridResults) -> Html:
     left = len(results.finished) - ROWS
     rest = note(f"The best {ROWS}; {left:,} more are in the table.") if left > 0 else None
     drawn = scroll(h("figure", cells_chart(results), class_="cells"), "Plot of all cells")
@@ -117,7 +117,7 @@ def _plot(results: Results) -> Html:
     return section("plot", "Side by side", words, legend(results, tested=True), drawn, rest)
 
 
-def _brings(results: Results) -> Html | None:
+def _brings(results: GridResults) -> Html | None:
     drawn = [key for key, values in results.grid.axes.items() if len(values) > 1]
     if len(results.finished) < 2 or len(drawn) < 2:
         return None
@@ -128,24 +128,24 @@ def _brings(results: Results) -> Html | None:
     return section("brings", "What each setting brings", words, legend(results), h("div", figures, class_="pair"))
 
 
-def _costs(results: Results) -> Html | None:
+def _costs(results: GridResults) -> Html | None:
     longest = max((item.seconds or 0.0 for item in results.finished), default=0.0)
     unit, name = next((pair for pair in ((3600, "hours"), (60, "minutes")) if longest >= pair[0]), (1, "seconds"))
 
-    def time(item: Outcome) -> float | None:
+    def time(item: CellOutcome) -> float | None:
         return None if item.seconds is None else item.seconds / unit
 
-    def millions(item: Outcome) -> float | None:
+    def millions(item: CellOutcome) -> float | None:
         return None if item.parameters is None else item.parameters / 1e6
 
     found = [_cost(results, "Time to train", name, time), _cost(results, "Size", "million parameters", millions)]
     if not any(found):
         return None
-    words = note("No cell is better at no higher cost than those on the dashed line.")
+    words = note("The cells on the dashed line are the best at their cost or below.")
     return section("costs", "What it costs", words, legend(results), h("div", found, class_="pair"))
 
 
-def _cost(results: Results, title: str, name: str, cost: Cost) -> Html | None:
+def _cost(results: GridResults, title: str, name: str, cost: Cost) -> Html | None:
     drawn = cost_chart(results, name, cost)
     if drawn is None:
         return None
@@ -155,7 +155,7 @@ def _cost(results: Results, title: str, name: str, cost: Cost) -> Html | None:
     return h("figure", h("h3", title), drawn, listed)
 
 
-def _learning(results: Results, best: Outcome) -> Html | None:
+def _learning(results: GridResults, best: CellOutcome) -> Html | None:
     history = read_history(results.folder / best.cell.name / HISTORY)
     kept = best_epoch(history)
     drawn = []
@@ -170,14 +170,14 @@ def _learning(results: Results, best: Outcome) -> Html | None:
     return section("learning", "How the best one learnt", words, h("div", drawn, class_="pair"))
 
 
-def _sides(results: Results) -> Html | None:
+def _sides(results: GridResults) -> Html | None:
     if len(sides(results)) < 2 and all(validation(item).f1 is None for item in results.finished):
         return None
     words = note("Precision, recall, F1 and AUC are means over the classes.")
     return section("sides", "Models compared, on every side", words, side_table(results))
 
 
-def _settings(results: Results) -> Html:
+def _settings(results: GridResults) -> Html:
     rows = [h("tr", h("th", key, scope="row"), h("td", ", ".join(shown(value) for value in values)))
             for key, values in results.grid.axes.items()]  # fmt: skip
     common = [(name, value) for name, value in flat(asdict(results.grid.recipe)) if name not in results.grid.axes]
@@ -188,7 +188,7 @@ def _settings(results: Results) -> Html:
                    h("details", h("summary", "Settings in common"), fold))  # fmt: skip
 
 
-def _ways_on(results: Results) -> list[Step]:
+def _next_steps(results: GridResults) -> list[NextStep]:
     def quoted(name: str) -> str:
         return shlex.quote(printable(results.folder / name))
 
@@ -196,12 +196,12 @@ def _ways_on(results: Results) -> list[Step]:
     if len(results.finished) < len(results.outcomes):
         left = len(results.outcomes) - len(results.finished)
         go_on = f"phototriage train PHOTOS --recipe {quoted('recipe.toml')} --output {quoted('')}"
-        ways.append(Step(f"Train the {left} left, with the photos as before:", go_on))
+        ways.append(NextStep(f"Train the {left} left, with the photos as before:", go_on))
     names = [item.cell.name for item in results.finished]
     if names:
-        ways.append(Step("Make one verified model file of the best:",
+        ways.append(NextStep("Make one verified model file of the best:",
                          f"phototriage convert {quoted(names[0])} --output model.onnx"))  # fmt: skip
     if len(names) > 1:
-        ways.append(Step("See which photos the two best disagree on, and whether that is more than chance:",
+        ways.append(NextStep("See which photos the two best disagree on, and whether that is more than chance:",
                          f"phototriage compare {quoted(names[0])} {quoted(names[1])} --output compared"))  # fmt: skip
     return ways

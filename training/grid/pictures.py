@@ -1,11 +1,11 @@
-"""The plot over all cells as files of its own, for slides and mails, and the best cell's curves."""
+"""Write the plot of all cells, and the curves of the best cell, as files for slides and mails."""
 
 from typing import TYPE_CHECKING, Any
 
 from contract.publish import publish_bytes
 from training.grid.charts import ROWS, cells_chart, clipped, colour, colour_axis, setting, validation
-from training.grid.page import look
-from training.grid.results import Results
+from training.grid.page import page_style
+from training.grid.results import GridResults
 from training.html.markup import Html, h
 from training.report.pictures import BLUE, GREEN, ORANGE, PURPLE, png, tidy, title
 from training.report.write import PICTURES
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 
 
-def write_pictures(results: Results) -> None:
-    """Write figures/cells.svg and cells.png, and the best cell's curves, where it has some.
+def write_pictures(results: GridResults) -> None:
+    """Write figures/cells.svg and cells.png, and the curves of the best cell if it has some.
 
     Raises:
         OSError: the folder cannot be written.
@@ -36,13 +36,13 @@ def write_pictures(results: Results) -> None:
 
 
 def standalone(drawn: Html) -> str:
-    """A chart of the page as a file of its own, which follows light and dark too."""
+    """A chart of the page as a separate SVG file, which also adapts to light and dark."""
     inside = drawn.removeprefix("<svg")
     head, _, rest = inside.partition(">")
-    return f'<svg xmlns="http://www.w3.org/2000/svg"{head}>{h("style", Html(look()))}{rest}\n'
+    return f'<svg xmlns="http://www.w3.org/2000/svg"{head}>{h("style", Html(page_style()))}{rest}\n'
 
 
-def plot(figure: "Figure", results: Results) -> None:
+def plot(figure: "Figure", results: GridResults) -> None:
     """Accuracies with their 95 % intervals, one row a cell, the best on top; hollow: test photos."""
     outcomes = results.finished[:ROWS]
     figure.set_size_inches(8, 1.6 + 0.3 * len(outcomes))
@@ -62,8 +62,8 @@ def plot(figure: "Figure", results: Results) -> None:
     tidy(axes)
 
 
-def _explain(axes: Any, results: Results) -> None:
-    """Say which colour is which value."""
+def _explain(axes: Any, results: GridResults) -> None:
+    """Add a legend of the colours."""
     key = colour_axis(results)
     for place, value in enumerate(results.grid.axes[key] if key else ()):
         axes.plot([], [], "o", color=_COLOURS[place], label=setting(key or "", value))

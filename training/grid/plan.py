@@ -1,4 +1,4 @@
-"""The plan of a grid: its cells, each with a name and the whole recipe that it is trained by."""
+"""The plan of a grid: its cells, each with a name and a whole recipe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,28 +14,33 @@ MOST = 1000
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a grid. options: the settings that the grid gives it, by name. recipe: all of its settings."""
+    """One run of a grid.
+
+    Attributes:
+        options: the settings that the grid gives it, by name.
+        recipe: all of its settings.
+    """
 
     name: str
     options: Mapping[str, Any]
     recipe: Recipe
 
 
-def plan(grid: Grid) -> tuple[Cell, ...]:
+def plan_cells(grid: Grid) -> tuple[Cell, ...]:
     """The cells of a grid, in its order.
 
     Raises:
-        RecipeError: it has more than a thousand cells, or the same one twice.
+        RecipeError: the grid has more than a thousand cells, or lists a value twice.
     """
     number = 1
     for values in grid.axes.values():
         number *= len(values)
     if number > MOST:
-        raise RecipeError(f"The grid has {number:,} cells, and at most {MOST:,} are trained. Take some values out.")
+        raise RecipeError(f"The grid has {number:,} cells, but at most {MOST:,} are allowed. Remove some values.")
     for key, values in grid.axes.items():
         twice = [value for place, value in enumerate(values) if value in values[:place]]
         if twice:
-            raise RecipeError(f"The grid lists {shown(twice[0])} twice for {key}. Take one of them out.")
+            raise RecipeError(f"The grid lists {shown(twice[0])} twice for {key}. Remove one of them.")
     options = list(grid.cells())
     names = cell_names(grid.axes, options)
     return tuple(

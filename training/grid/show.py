@@ -1,4 +1,4 @@
-"""A grid's results as rows of text, for the terminal, the page and the CSV file."""
+"""Format the results of a grid as rows of text, for terminal, page and CSV file."""
 
 import csv
 import io
@@ -9,20 +9,20 @@ from rich.text import Text
 
 from contract.text import cell
 from training.grid.names import shown
-from training.grid.outcome import AVERAGES, Figures, Outcome
-from training.grid.results import Results
+from training.grid.outcome import AVERAGES, CellOutcome, SplitFigures
+from training.grid.results import GridResults
 from training.progress import Reporter, duration
 
 DASH = "\N{EN DASH}"
 
 
 def columns(splits: Sequence[str]) -> tuple[str, ...]:
-    """Heads of a row's columns; test photos have theirs where any cell measured some."""
+    """Column heads; test photos have a column if any cell measured some."""
     tested = ("test",) if "test" in splits else ()
     return ("cell", "validation", "95 % interval", "log loss", "macro F1", *tested, "time", "parameters")
 
 
-def row(outcome: Outcome, splits: Sequence[str]) -> tuple[str, ...]:
+def row(outcome: CellOutcome, splits: Sequence[str]) -> tuple[str, ...]:
     """A finished cell under `columns`."""
     own, test = outcome.figures["validation"], outcome.figures.get("test")
     tested = (DASH if test is None else f"{test.accuracy:.4f}",) if "test" in splits else ()
@@ -43,38 +43,38 @@ def size(parameters: int) -> str:
     return f"{parameters / 1e6:.2f} M" if parameters >= 1e6 else f"{parameters / 1e3:.0f} k"
 
 
-def show(results: Results, reporter: Reporter) -> None:
-    """Print the cells beside each other, the best first, and those that failed with their reasons."""
+def show(results: GridResults, reporter: Reporter) -> None:
+    """Print a table of the cells, the best first, and the failed cells with their reasons."""
     if results.best is not None:
         lines = [columns(results.splits), *(row(outcome, results.splits) for outcome in results.finished)]
         _print_table([_fitting(line, lines, reporter.console.width) for line in lines], reporter)
     for outcome in results.failed:
         reporter.say(f"{outcome.cell.name} failed: {outcome.reason}")
     if results.best is not None:
-        reporter.say(f"Best by validation photos: {results.best.cell.name}. Test photos decide nothing.")
+        reporter.say(f"Best by validation photos: {results.best.cell.name}. Test photos do not influence the ranking.")
 
 
 def _width(lines: Sequence[Sequence[str]]) -> int:
-    """Characters that a table of these lines takes."""
+    """Width of a table of these lines, in characters."""
     return sum(max(map(len, column)) + 3 for column in zip(*lines, strict=True)) + 1
 
 
 def _fitting(line: Sequence[str], lines: Sequence[Sequence[str]], width: int) -> list[str]:
-    """The line without what the page tells as well, where the whole table is too wide."""
+    """The line, without the less important columns if the whole table is too wide."""
     left_out = ("log loss", "macro F1") if _width(lines) > width else ()
     return [text for name, text in zip(lines[0], line, strict=True) if name not in left_out]
 
 
 def _print_table(lines: Sequence[Sequence[str]], reporter: Reporter) -> None:
-    """Print lines below their heads; a name is never broken, whatever the width."""
+    """Print lines below their heads; names are never wrapped."""
     table = Table(lines[0][0], *(Column(name, justify="right") for name in lines[0][1:]), width=_width(lines))
     for place, line in enumerate(lines[1:]):
         table.add_row(*(Text(text, "bold" if not place else "") for text in line))
     reporter.console.print(table, crop=False)
 
 
-def csv_text(results: Results) -> str:
-    """Every cell on a line, the best first, safe in a spreadsheet."""
+def csv_text(results: GridResults) -> str:
+    """Every cell as a line of CSV, the best first, safe in a spreadsheet."""
     sides = results.splits or ("validation",)
     names = ("accuracy", "low", "high", "log_loss", *AVERAGES)
     text = io.StringIO(newline="")
@@ -89,7 +89,7 @@ def csv_text(results: Results) -> str:
     return text.getvalue()
 
 
-def _figures(given: Figures | None) -> list[str]:
+def _figures(given: SplitFigures | None) -> list[str]:
     if given is None:
         return [""] * (4 + len(AVERAGES))
     values = (given.accuracy, *given.interval, given.log_loss, *(getattr(given, name) for name in AVERAGES))

@@ -1,41 +1,41 @@
-"""A grid's tables: its cells, the best first, and the figures of every side, whole and by class."""
+"""Tables of a grid: its cells, the best first, and their metrics by split and by class."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from training.grid.outcome import AVERAGES, Figures, Outcome, State
-from training.grid.results import Results
+from training.grid.outcome import AVERAGES, CellOutcome, CellState, SplitFigures
+from training.grid.results import GridResults
 from training.grid.show import DASH, columns, row
 from training.html.markup import Child, Html, h
 from training.report.sections import note
 from training.report.write import REPORT
 
 CLASSES = 250
-FOLDED = 2000  # lines of class tables beside that of the best, so that the page opens
+FOLDED = 2000  # most lines of class tables beside that of the best cell, so that the page stays usable
 WORDS = {"train": "training photos", "validation": "validation photos", "test": "test photos"}
 HEADS = ("accuracy", "precision", "recall", "F1", "AUC")
 
 
 def scroll(child: Html, words: str) -> Html:
-    """Room that scrolls by itself, also from the keyboard, so that the page never does sideways."""
+    """A box that scrolls by itself, also by keyboard, so that the page never scrolls sideways."""
     return h("div", child, class_="scroll", tabindex="0", role="region", aria_label=words)
 
 
-def sides(results: Results) -> list[str]:
-    """The sides that there are figures of, in the order in which photos are used."""
+def sides(results: GridResults) -> list[str]:
+    """The splits that have metrics, in the order in which training uses them."""
     return [side for side in WORDS if side in results.splits]
 
 
-def name_of(results: Results, outcome: Outcome) -> Child:
-    """The cell's name, which leads to its report where it has one."""
+def name_of(results: GridResults, outcome: CellOutcome) -> Child:
+    """The name of the cell, with a link to its report if it has one."""
     name = outcome.cell.name
     there = (results.folder / name / REPORT).is_file()
     return h("a", name, href=f"{quote(name)}/{REPORT}") if there else name
 
 
-def cell_table(results: Results) -> Html:
-    """Every cell on a line; those without figures come last, each with its state."""
+def cell_table(results: GridResults) -> Html:
+    """Every cell on a line; cells without metrics come last, with their state."""
     heads = columns(results.splits)
     numbers = [h("th", name, scope="col", class_="number") for name in heads[1:]]
     head = h("tr", h("th", "#", scope="col", class_="rank"), h("th", heads[0], scope="col"), numbers)
@@ -44,12 +44,12 @@ def cell_table(results: Results) -> Html:
         h("tr", h("td", class_="rank"), h("th", name_of(results, outcome), scope="row"),
           h("td", h("span", str(outcome.state), class_=f"state {outcome.state}"), " ", outcome.reason,
             colspan=len(heads) - 1))
-        for outcome in results.outcomes if outcome.state is not State.FINISHED
+        for outcome in results.outcomes if outcome.state is not CellState.FINISHED
     ]  # fmt: skip
-    return scroll(h("table", h("thead", head), h("tbody", rows), class_="figures"), "Figures of each cell")
+    return scroll(h("table", h("thead", head), h("tbody", rows), class_="figures"), "SplitFigures of each cell")
 
 
-def _cell_row(results: Results, place: int, outcome: Outcome) -> Html:
+def _cell_row(results: GridResults, place: int, outcome: CellOutcome) -> Html:
     _, accuracy, *rest = row(outcome, results.splits)
     first = h("td", h("b", accuracy) if not place else accuracy, class_="number")
     cells = [first, *(h("td", text, class_="number") for text in rest)]
@@ -57,7 +57,7 @@ def _cell_row(results: Results, place: int, outcome: Outcome) -> Html:
     return h("tr", h("td", place + 1, class_="rank"), name, cells, class_="" if place else "best")
 
 
-def side_table(results: Results) -> Html:
+def side_table(results: GridResults) -> Html:
     """Accuracy, and means of precision, recall, F1 and AUC over the classes, of every cell on every side."""
     given = sides(results)
     top = h(
@@ -73,7 +73,7 @@ def side_table(results: Results) -> Html:
         for outcome in results.finished
     ]
     table = h("table", h("thead", top, head), h("tbody", rows), class_="figures sides")
-    return scroll(table, "Figures of each cell by side")
+    return scroll(table, "SplitFigures of each cell by side")
 
 
 def _heads(names: Sequence[str]) -> list[Html]:
@@ -84,17 +84,17 @@ def _edge(place: int) -> str:
     return "number" if place else "number first"
 
 
-def _averages(given: Figures | None) -> list[Html]:
+def _averages(given: SplitFigures | None) -> list[Html]:
     values = [given.accuracy, *(getattr(given, name) for name in AVERAGES)] if given else [None] * len(HEADS)
     return [h("td", figure(value), class_=_edge(place)) for place, value in enumerate(values)]
 
 
 def figure(value: float | None) -> str:
-    """A figure from 0 to 1 with three digits, a dash where there is none."""
+    """A value from 0 to 1 with three digits, or a dash if there is none."""
     return DASH if value is None else f"{value:.3f}"
 
 
-def class_tables(results: Results) -> list[Html]:
+def class_tables(results: GridResults) -> list[Html]:
     """Precision, recall, F1 and AUC of each class on every side: of the best cell, and folded, of the others."""
     tables, lines = [], 0
     for place, outcome in enumerate(results.finished):
@@ -108,7 +108,7 @@ def class_tables(results: Results) -> list[Html]:
     return tables
 
 
-def _class_table(outcome: Outcome, given: Sequence[str]) -> Html:
+def _class_table(outcome: CellOutcome, given: Sequence[str]) -> Html:
     known = {side: {item["label"]: item for item in outcome.figures[side].classes}
              for side in given if side in outcome.figures}  # fmt: skip
     labels = list(dict.fromkeys(label for items in known.values() for label in items))

@@ -1,17 +1,17 @@
-"""Write a grid's results into its folder; done after each cell, so that a grid under way can be looked at."""
+"""Write the results of a grid into its folder after each cell, so that a running grid can be inspected."""
 
 import json
 
 from contract.publish import publish_bytes
 from training.grid.folder import GRID
 from training.grid.page import page
-from training.grid.results import Results
+from training.grid.results import GridResults
 from training.grid.show import csv_text
 
 PAGE, TABLE = "grid.html", "grid.csv"
 
 
-def write_results(results: Results) -> None:
+def write_results(results: GridResults) -> None:
     """Write grid.json, grid.csv and grid.html.
 
     Raises:

@@ -1,1 +1,1 @@
-"""Parts of the pages that reports and checks are made of: markup, charts and thumbnails."""
+"""HTML building blocks of reports and checks: markup, charts and thumbnails."""

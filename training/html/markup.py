@@ -1,11 +1,11 @@
-"""HTML and SVG by small calls, escaped by construction: only what `h` returned may stand in a page unescaped."""
+"""Build HTML and SVG with small calls. Everything is escaped, except the markup that `h` returns."""
 
 from collections.abc import Iterable
 from html import escape
 
 
 class Html(str):
-    """Text that is markup already. Made by `h` and `join`; everything else is escaped where it goes in."""
+    """Finished markup, made by `h` and `join`. All other text is escaped when it is added."""
 
     __slots__ = ()
 
@@ -19,16 +19,16 @@ def h(tag: str, *children: Child, **attributes: str | float | bool | None) -> Ht
     """Make one element.
 
     Args:
-        children: texts, which are escaped, `Html`, which is not, or sequences of both; None is left out.
-        attributes: a trailing underscore is dropped (`class_`), others become hyphens; None and False leave the
-            attribute out, True writes its bare name.
+        children: texts (escaped), `Html` (not escaped), or sequences of both; None is left out.
+        attributes: a trailing underscore is dropped (`class_`), other underscores become hyphens. None and False omit
+            the attribute; True writes its name only.
     """
     head = f"<{tag}{''.join(_attribute(name, value) for name, value in attributes.items())}>"
     return Html(head if tag in _VOID else f"{head}{join(children)}</{tag}>")
 
 
 def join(children: Iterable[Child]) -> Html:
-    """Put children one after another, escaping what is no markup yet."""
+    """Concatenate children, and escape those that are not markup."""
     return Html("".join(map(_text, children)))
 
 
@@ -53,12 +53,12 @@ def _attribute(name: str, value: str | float | bool | None) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Names may hold bytes that are no UTF-8, and NUL, which no page may hold."""
+    """Replace bytes that are not UTF-8, and NUL, which HTML forbids."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def document(title: str, style: str, body: Html) -> str:
-    """A whole page that may load nothing and run nothing: its own policy forbids requests and scripts."""
+    """A whole page. Its Content-Security-Policy forbids requests and scripts."""
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     head = h(
         "head",

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: crisp at any size, in the page's own colours, told in words to whom cannot see them."""
+"""Charts as inline SVG: sharp at any size, in the colours of the page, with a description for screen readers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Frame:
-    """A plot's area: data ranges and the pixels that they are drawn on. The margins hold the numbers and names."""
+    """The area of a plot: data ranges and pixels. The margins hold the tick labels and axis names."""
 
     x: tuple[float, float]
     y: tuple[float, float]
@@ -23,7 +23,7 @@ class Frame:
     bottom: int = 50
 
     def at(self, x: float, y: float) -> Point:
-        """Place of a value in pixels."""
+        """Position of a value in pixels."""
         (x0, x1), (y0, y1) = self.x, self.y
         across = (x - x0) / (x1 - x0 or 1.0)
         up = (y - y0) / (y1 - y0 or 1.0)
@@ -34,7 +34,7 @@ class Frame:
 
 
 def chart(frame: Frame, title: str, description: str, *children: Child) -> Html:
-    """Wrap drawn parts into one picture that a screen reader can tell."""
+    """Wrap drawn parts into one chart with a description for screen readers."""
     label = f"{title}. {description}"
     return h("svg", children, viewBox=f"0 0 {frame.width} {frame.height}", role="img", aria_label=label, class_="chart")
 
@@ -43,7 +43,8 @@ def axes(frame: Frame, x_name: str, y_name: str, per_cent: str = "", whole_x: bo
     """Grid lines, their numbers, and the names of both axes.
 
     Args:
-        per_cent: which axes show shares as per cent: ``, `x`, `y` or `xy`. whole_x: only whole numbers along x.
+        per_cent: axes that show per cent: ``, `x`, `y` or `xy`.
+        whole_x: only whole numbers along x.
     """
     x_ticks = [tick for tick in ticks(*frame.x) if not whole_x or tick == round(tick)]
     y_ticks = ticks(*frame.y)
@@ -65,7 +66,7 @@ def axes(frame: Frame, x_name: str, y_name: str, per_cent: str = "", whole_x: bo
 
 
 def line(frame: Frame, points: Iterable[Point], class_: str) -> Html:
-    """A line through values; those that are no number are left out."""
+    """A line through values; NaN and infinities are left out."""
     places = [frame.at(x, y) for x, y in points if isfinite(x) and isfinite(y)]
     return h("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in places), class_=f"line {class_}")
 
@@ -79,19 +80,19 @@ def band(frame: Frame, xs: Sequence[float], low: Sequence[float], high: Sequence
 
 
 def whisker(frame: Frame, x: float, low: float, high: float, class_: str) -> Html:
-    """An interval of a value, upright."""
+    """A vertical interval."""
     (place, bottom), (_, top) = frame.at(x, low), frame.at(x, high)
     return h("line", x1=place, x2=place, y1=bottom, y2=top, class_=f"whisker {class_}")
 
 
 def dot(frame: Frame, x: float, y: float, class_: str, words: str, radius: float = 4.0) -> Html:
-    """A value as a dot that tells its figures when pointed at."""
+    """A value as a dot with a tooltip."""
     cx, cy = frame.at(x, y)
     return h("circle", h("title", words), cx=cx, cy=cy, r=radius, class_=f"dot {class_}")
 
 
 def ticks(low: float, high: float, wanted: int = 6) -> list[float]:
-    """Round numbers (1, 2 or 5 times a power of ten apart) within a range, about `wanted` of them."""
+    """About `wanted` round numbers in a range, 1, 2 or 5 times a power of ten apart."""
     span = high - low
     if span <= 0:
         return [low]
@@ -104,7 +105,7 @@ def ticks(low: float, high: float, wanted: int = 6) -> list[float]:
 
 
 def tick_names(values: Sequence[float], per_cent: bool) -> list[str]:
-    """Numbers with as many digits as tell them apart."""
+    """Format numbers with enough digits to distinguish them."""
     scaled = [100 * value for value in values] if per_cent else list(values)
     digits = next((n for n in range(6) if all(abs(round(value, n) - value) < 1e-6 for value in scaled)), 6)
     return [f"{value:.{digits}f}{' %' if per_cent else ''}" for value in scaled]

@@ -1,4 +1,4 @@
-"""Small copies of photos inside a page: decoded by the contract's own function, encoded anew, a limited number."""
+"""Thumbnails inside a page: decoded by `contract.geometry`, encoded again, and limited in number."""
 
 import base64
 import io
@@ -19,9 +19,9 @@ QUALITY = 72
 
 
 class Thumbnails:
-    """Small copies of photos as data URIs, at most `limit` of them, each made once.
+    """Thumbnails as data URIs, at most `limit` of them, each made once.
 
-    What is encoded are the pixels alone: no EXIF, no place, no camera, no colour profile.
+    They contain only pixels: no EXIF, location, camera or colour profile.
     """
 
     def __init__(self, limit: int) -> None:
@@ -29,7 +29,7 @@ class Thumbnails:
         self._made: dict[Path, str | None] = {}
 
     def want(self, photos: Iterable[Path]) -> None:
-        """Make the copies of these photos, in threads, as far as there is room for more."""
+        """Make the thumbnails of these photos in threads, up to the limit."""
         fresh = list(dict.fromkeys(photo for photo in photos if photo not in self._made))[: max(0, self._left)]
         if not fresh:
             return
@@ -38,11 +38,11 @@ class Thumbnails:
             self._made.update(zip(fresh, pool.map(thumbnail, fresh), strict=True))
 
     def __contains__(self, photo: Path) -> bool:
-        """True for a photo that there was room for, whether it could be read or not."""
+        """Whether the photo was within the limit, even if it could not be read."""
         return photo in self._made
 
     def of(self, photo: Path) -> str | None:
-        """The copy as a data URI; None for a photo that cannot be read, or came after the limit."""
+        """The thumbnail as a data URI; None if the photo cannot be read or exceeded the limit."""
         return self._made.get(photo)
 
 
@@ -54,7 +54,7 @@ def thumbnail(photo: Path) -> str | None:
         return None
     seen = pixels.max(axis=2) > 0
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    if len(rows):  # the black bars of the letterbox go; an all-black photo stays whole
+    if len(rows):  # crop the black bars of the letterbox; an all-black photo stays whole
         pixels = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY, optimize=True)
@@ -62,7 +62,7 @@ def thumbnail(photo: Path) -> str | None:
 
 
 def picture(uri: str | None, words: str) -> Html:
-    """The small copy of a photo, or a tile that says that there is none."""
+    """The thumbnail of a photo, or an empty tile."""
     if uri is None:
         return h("div", h("span", "no picture here"), class_="gone", role="img", aria_label=words)
     return h("img", src=uri, alt=words, loading="lazy", decoding="async")

@@ -1,1 +1,1 @@
-"""How good a model is: predictions, metrics, calibration, and what is shown of them."""
+"""Measure a model: predictions, metrics, calibration, and their output."""

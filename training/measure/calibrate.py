@@ -1,4 +1,4 @@
-"""Make probabilities mean what they say, and find from which one on a class may be trusted, on validation photos."""
+"""Calibrate probabilities, and choose the review threshold of each class, on validation photos."""
 
 from collections.abc import Sequence
 from math import exp, log
@@ -11,7 +11,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 def find_temperature(logits: Floats, true: Ints, least: float = 0.2, most: float = 5.0) -> float:
-    """Temperature that makes the validation photos' log loss smallest, by golden-section search on its logarithm.
+    """Temperature with the smallest log loss on the validation photos, by golden-section search on its logarithm.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", 2017.
     """
@@ -26,10 +26,10 @@ def find_temperature(logits: Floats, true: Ints, least: float = 0.2, most: float
 
 
 def find_thresholds(probabilities: Floats, true: Ints, labels: Sequence[str], precision: float) -> dict[str, float]:
-    """Per class, the smallest probability from which on `precision` of the validation photos taken for it are of it.
+    """Per class, the smallest threshold above which the validation photos predicted as this class reach `precision`.
 
-    Where no probability reaches that, the one of best precision is given, and among equals the smallest; a class that
-    was never predicted gets 1.0: nothing is known in its favour.
+    If no threshold reaches it, the one with the best precision is used, and among equals the smallest. A class that is
+    never predicted gets 1.0, because its precision is unknown.
     """
     predicted = probabilities.argmax(axis=1)
     top = probabilities.max(axis=1)
@@ -44,10 +44,10 @@ def _threshold(top: Floats, right: np.ndarray[tuple[int], np.dtype[np.bool_]], p
         return 1.0
     order = np.argsort(-top, kind="stable")
     reached = np.cumsum(right[order]) / np.arange(1, len(top) + 1)
-    # Photos of one probability stand or fall together: look only at the last of each run.
+    # Photos with equal probability pass or fail together, so only the last of each run counts.
     ends = np.append(np.flatnonzero(np.diff(top[order])), len(top) - 1)
     good = ends[reached[ends] >= precision]
     chosen = good[-1] if len(good) else ends[reached[ends] >= reached[ends].max()][-1]
     if chosen == len(top) - 1 and len(good):
-        return 0.0  # all of them are good enough: nothing predicted as this class needs a look
+        return 0.0  # all photos reach the precision, so none needs a review
     return float(np.clip(np.floor(top[order][chosen] * 1e6) / 1e6, 0.0, 1.0))

@@ -1,4 +1,4 @@
-"""Measure a model on labelled photos: the same report for a run and for a model file, with or without TensorFlow."""
+"""Measure a run or a model file on labelled photos, with or without TensorFlow."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from contract.geometry import Geometry, to_input
 from contract.publish import publish_bytes
 from contract.text import printable
 from training.dataset.layout import Dataset, Photo, find_dataset
-from training.dataset.regular_file import plain_status
+from training.dataset.regular_file import regular_file_status
 from training.errors import DatasetError
-from training.measure.metrics import Metrics, measure
+from training.measure.metrics import Metrics, compute_metrics
 from training.measure.open_model import BATCH, Classifier, open_classifier
 from training.measure.predictions import Predictions, write_predictions
 from training.output import check_output
@@ -30,7 +30,11 @@ METRICS = "metrics.json"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model did on a dataset. unreadable: (path, reason) of photos that count neither way."""
+    """Result of an evaluation.
+
+    Attributes:
+        unreadable: (path, reason) of the photos that are not counted.
+    """
 
     model: Path
     dataset: Dataset
@@ -52,12 +56,12 @@ class Evaluation:
 def evaluate_model(model: Path, dataset: Path, output: Path | None, reporter: Reporter) -> Evaluation:
     """Classify the photos of a dataset and compare with its folders.
 
-    A dataset with a test folder is measured on that alone, else on its validation folder, else on all of it; the very
-    dataset that a run was trained on is measured on the photos that the run held out.
+    Of a dataset with a test folder only that is measured, otherwise its validation folder, otherwise all photos. Of the
+    dataset that the run was trained on, only the held-out photos are measured.
 
     Args:
         model: a run folder, the model.keras in it, or an .onnx file.
-        output: a folder, not there yet or empty, for metrics.json and predictions.csv.
+        output: a new or empty folder for metrics.json and predictions.csv.
 
     Raises:
         PhototriageError: the model, the dataset or the output cannot be used, or no photo can be read.
@@ -79,9 +83,11 @@ def evaluate_model(model: Path, dataset: Path, output: Path | None, reporter: Re
                 answers.append(classifier.classify(images))
             tick(len(batch) + len(failures))
     if not good:
-        raise DatasetError(f"None of the {len(photos)} photos under {dataset} can be read.")
+        raise DatasetError(
+            f"None of the {len(photos)} photos under {dataset} can be read. Check that a viewer can open them."
+        )
     predictions = Predictions(tuple(good), np.concatenate(answers))
-    metrics = measure(predictions.true, predictions.probabilities, found.labels)
+    metrics = compute_metrics(predictions.true, predictions.probabilities, found.labels)
     evaluation = Evaluation(model, found, metrics, predictions, tuple(unreadable))
     if output is not None:
         _write(evaluation, output)
@@ -89,14 +95,14 @@ def evaluate_model(model: Path, dataset: Path, output: Path | None, reporter: Re
 
 
 def _chosen(dataset: Dataset, classifier: Classifier, reporter: Reporter) -> tuple[Photo, ...]:
-    """The photos to measure on, said in one line."""
+    """The photos to measure; prints one line about them."""
     for split, words in (("test", "test folder"), ("val", "validation folder")):
         if dataset.of(split):
-            reporter.say(f"{dataset.sentence()} Only its {words} counts.")
+            reporter.say(f"{dataset.sentence()} Only its {words} is measured.")
             return dataset.of(split)
     run = classifier.run
     if run is not None and run.dataset.resolve() == dataset.root.resolve():
-        reporter.say(f"{dataset.sentence()} This run was trained on it: only the photos that it held out count.")
+        reporter.say(f"{dataset.sentence()} This run was trained on it, so only the held-out photos are measured.")
         return tuple(Photo(path, label, "val") for path, label in run.validation)
     reporter.say(dataset.sentence())
     return dataset.photos
@@ -105,7 +111,7 @@ def _chosen(dataset: Dataset, classifier: Classifier, reporter: Reporter) -> tup
 def _decoded(
     photos: Sequence[Photo], geometry: Geometry
 ) -> Iterator[tuple[list[Photo], NDArray[np.uint8], list[tuple[Path, str]]]]:
-    """Batches of readable photos with their pixels, and the unreadable ones met on the way."""
+    """Yield batches of readable photos with their pixels, and the unreadable photos among them."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "decode") as pool:
         for start in range(0, len(photos), BATCH):
             chunk = photos[start : start + BATCH]
@@ -118,7 +124,7 @@ def _decoded(
 
 def _read(path: Path, geometry: Geometry) -> NDArray[np.uint8] | str:
     try:
-        plain_status(path)
+        regular_file_status(path)
         return to_input(path, geometry)
     except PhotoError as error:
         return str(error)

@@ -1,4 +1,4 @@
-"""Figures of merit: accuracy with its interval, each class, how well probabilities rank, and whether they hold."""
+"""Metrics: accuracy with its interval, metrics per class, ranking (AUC), and calibration."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,14 +13,15 @@ Ints = NDArray[np.integer[Any]]
 
 BINS = 15
 BINNING = f"{BINS} bins of equal width over the highest probability"
-_CARD_DIGITS = 6  # of the figures of a class: two thousand classes must fit into a model's metadata
+_CARD_DIGITS = 6  # digits per class, because the metrics of two thousand classes must fit into the metadata of a model
 
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One class: how many photos are of it, precision and recall from 0 to 1 (0 where undefined), their F1, and AUC.
+    """Metrics of one class: number of photos, precision and recall from 0 to 1 (0 if undefined), F1, and AUC.
 
-    auc: of this class against the rest; None where there are no photos of it, or no others.
+    Attributes:
+        auc: AUC of this class against the rest; None if the class or the rest has no photos.
     """
 
     label: str
@@ -33,13 +34,17 @@ class ClassMetrics:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What a model did on labelled photos.
+    """Metrics of a model on labelled photos.
 
-    interval: 95 % confidence interval of the accuracy (Wilson). log_loss: mean of -ln(probability of the true class).
-    calibration_error: mean distance between confidence and accuracy over bins, weighted by their photos (ECE).
-    calibration_binning: what those bins are. brier: mean squared distance between probabilities and truth, 0 to 2.
-    macro_*: means over the classes that have photos; of the AUC, over those that have one, None where none has.
-    confusion[t][p]: photos of class t that were taken for class p.
+    Attributes:
+        interval: 95 % confidence interval of the accuracy (Wilson).
+        log_loss: mean of -ln(probability of the true class).
+        calibration_error: mean distance between confidence and accuracy over bins, weighted by their photos (ECE).
+        calibration_binning: description of those bins.
+        brier: mean squared distance between probabilities and truth, 0 to 2.
+        macro_precision, macro_recall, macro_f1: means over the classes that have photos.
+        macro_auc: mean over the classes that have an AUC; None if none has.
+        confusion: confusion[t][p] is the number of photos of class t that were predicted as class p.
     """
 
     photos: int
@@ -70,8 +75,8 @@ class Metrics:
         return asdict(self)
 
     def card(self) -> dict[str, Any]:
-        """The same without the confusion matrix, which of two thousand classes would outgrow a model's metadata."""
-        card = asdict(replace(self, confusion=()))  # which is not copied number by number first
+        """Plain values without the confusion matrix, which would exceed the metadata of a model with 2,000 classes."""
+        card = asdict(replace(self, confusion=()))  # removed first, to avoid copying it
         del card["confusion"]
         return card | {"classes": [_rounded(item) for item in card["classes"]]}
 
@@ -82,7 +87,7 @@ def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Bin:
-    """Photos whose highest probability lies within one fifteenth of 0 to 1: how sure, and how often right."""
+    """One of 15 bins of the highest probability: mean confidence and accuracy of its photos."""
 
     photos: int
     confidence: float
@@ -94,11 +99,13 @@ class Bin:
         return wilson(round(self.accuracy * self.photos), self.photos)
 
 
-def measure(true: Ints, probabilities: Floats, labels: Sequence[str]) -> Metrics:
+def compute_metrics(true: Ints, probabilities: Floats, labels: Sequence[str]) -> Metrics:
     """Measure predictions.
 
     Args:
-        true: class index of each photo, [N], N > 0. probabilities: [N, classes]. labels: class names.
+        true: class index of each photo, [N], N > 0.
+        probabilities: [N, classes].
+        labels: class names.
     """
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (true, probabilities.argmax(axis=1)), 1)
@@ -139,12 +146,13 @@ def _of_class(confusion: Ints, index: int, label: str, area: float | None) -> Cl
 
 
 def auc(of_class: NDArray[np.bool_], given: Floats) -> float | None:
-    """Area under the ROC curve: how likely one of the class gets more than one of the rest, a tie counting half.
+    """Area under the ROC curve: probability that a photo of the class ranks above one of the rest; a tie counts half.
 
     Source: J. A. Hanley, B. J. McNeil, Radiology 143, 1982, by the rank statistic of Mann and Whitney, 1947.
 
     Args:
-        of_class: which photos are of the class, [N]. given: the probability of it that each got, [N].
+        of_class: which photos belong to the class, [N].
+        given: predicted probability of the class, [N].
     """
     inside, rest = given[of_class], np.sort(given[~of_class])
     if not len(inside) or not len(rest):
@@ -154,7 +162,7 @@ def auc(of_class: NDArray[np.bool_], given: Floats) -> float | None:
 
 
 def reliability(true: Ints, probabilities: Floats) -> tuple[Bin, ...]:
-    """Photos by their highest probability, in 15 bins of equal width; empty ones are left out.
+    """Group photos by their highest probability into 15 bins of equal width; empty bins are left out.
 
     Source of the bins and of the error over them: Naeini et al., AAAI 2015; 15 as in Guo et al., "On Calibration of
     Modern Neural Networks", 2017.
@@ -169,13 +177,13 @@ def reliability(true: Ints, probabilities: Floats) -> tuple[Bin, ...]:
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
-    """Mean distance between how sure and how often right, each bin by its photos (sources: `reliability`)."""
+    """Mean distance between confidence and accuracy over bins, weighted by photos (sources: `reliability`)."""
     gaps = (item.photos * abs(item.confidence - item.accuracy) for item in bins)
     return sum(gaps) / sum(item.photos for item in bins)
 
 
 def brier(true: Ints, probabilities: Floats) -> float:
-    """Mean over photos of the squared distance to the truth, summed over classes: 0 is perfect, 2 surely wrong.
+    """Mean squared distance to the truth, summed over classes: 0 is perfect, 2 is certainly wrong.
 
     Source: G. W. Brier, Monthly Weather Review 78, 1950.
     """
@@ -193,7 +201,7 @@ def wilson(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]
 
 
 def log_loss(true: Ints, probabilities: Floats) -> float:
-    """Mean negative logarithm of the probability given to the true class; zeros count as 1e-15."""
+    """Mean negative logarithm of the probability of the true class; zeros count as 1e-15."""
     given = probabilities[np.arange(len(true)), true].astype(np.float64)
     return float(-np.log(np.clip(given, 1e-15, 1.0)).mean())
 

@@ -1,4 +1,4 @@
-"""Open any model that can be measured: a run folder, the model.keras in it, or an .onnx file."""
+"""Open a model to measure it: a run folder, its model.keras, or an .onnx file."""
 
 import os
 from collections.abc import Callable
@@ -18,10 +18,12 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model ready to answer.
+    """An opened model.
 
-    classify: uint8 [n, S, S, 3], n up to BATCH -> probabilities [n, classes]. device: where it computes, in words.
-    run: where it came from; None for a model file.
+    Attributes:
+        classify: uint8 [n, S, S, 3], n up to BATCH -> probabilities [n, classes].
+        device: description of the device.
+        run: the run of the model; None for a model file.
     """
 
     labels: tuple[str, ...]
@@ -35,7 +37,7 @@ def open_classifier(model: Path) -> Classifier:
     """Open a model.
 
     Raises:
-        PhototriageError: it is no run folder, no model.keras of one, and no model file that keeps its contract.
+        PhototriageError: it is neither a run folder, nor its model.keras, nor a valid model file.
     """
     if model.suffix.lower() == ".onnx":
         return _of_onnx(model)
@@ -57,7 +59,7 @@ def _of_run(run: Run) -> Classifier:
     network = run.load_keras()
 
     def classify(photos: NDArray[np.uint8]) -> Floats:
-        """Answer for one batch, filled up: another shape would make the backend build the graph anew."""
+        """Classify one padded batch: for another shape the backend would build the graph again."""
         full = np.resize(photos, (BATCH, *photos.shape[1:]))
         return softmax(two_columns(network.predict_on_batch(full)[: len(photos)]), run.temperature)
 

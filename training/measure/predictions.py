@@ -17,7 +17,7 @@ from training.measure.metrics import Floats
 
 @dataclass(frozen=True)
 class Predictions:
-    """Photos and the probabilities that a model gave them, [N, classes]."""
+    """Photos and their predicted probabilities, [N, classes]."""
 
     photos: tuple[Photo, ...]
     probabilities: Floats

@@ -1,4 +1,4 @@
-"""What a trained network is worth, measured once training is over, how run.json tells it, and what a recipe adds."""
+"""Measure a trained network, and build its manifest (run.json)."""
 
 import platform
 from dataclasses import asdict, dataclass
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from contract.geometry import Geometry
-from training.dataset.prepare import Prepared
+from training.dataset.prepare import PreparedData
 from training.measure.calibrate import find_temperature, find_thresholds
-from training.measure.metrics import Metrics, measure, softmax
+from training.measure.metrics import Metrics, compute_metrics, softmax
 from training.measure.predictions import Predictions
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Calibration, and figures of the validation photos and of test photos, where there are any.
+class RunMeasurement:
+    """Calibration and metrics of a trained network.
 
-    train: figures of the photos trained on, where the recipe asks for them.
+    Attributes:
+        temperature: divisor of the logits.
+        thresholds: review threshold of each class.
+        validation: metrics of the validation photos.
+        test: metrics of the test photos; None without test photos.
+        train: metrics of the training photos; None unless the recipe requests them.
+        predictions: predictions of all measured photos.
     """
 
     temperature: float
@@ -34,8 +40,8 @@ class Measured:
     predictions: Predictions
 
 
-def measure_run(model: "keras.Model", prepared: Prepared, recipe: Recipe, reporter: Reporter) -> Measured:
-    """Calibrate on the validation photos; look at the test photos only then, once."""
+def measure_run(model: "keras.Model", prepared: PreparedData, recipe: Recipe, reporter: Reporter) -> RunMeasurement:
+    """Calibrate on the validation photos, and then measure the test photos once."""
     from training.network.features import logits_of
 
     labels = prepared.dataset.labels
@@ -45,8 +51,8 @@ def measure_run(model: "keras.Model", prepared: Prepared, recipe: Recipe, report
         logits = {split: logits_of(model, samples, tick) for split, samples in parts.items()}
     temperature = find_temperature(logits["val"], parts["val"].labels)
     given = {split: softmax(values, temperature) for split, values in logits.items()}
-    found = {split: measure(samples.labels, given[split], labels) for split, samples in parts.items()}
-    return Measured(
+    found = {split: compute_metrics(samples.labels, given[split], labels) for split, samples in parts.items()}
+    return RunMeasurement(
         temperature=temperature,
         thresholds=find_thresholds(given["val"], parts["val"].labels, labels, recipe.precision),
         validation=found["val"],
@@ -58,8 +64,8 @@ def measure_run(model: "keras.Model", prepared: Prepared, recipe: Recipe, report
     )
 
 
-def manifest_of(prepared: Prepared, recipe: Recipe, measured: Measured) -> dict[str, Any]:
-    """What run.json says of data, calibration and figures."""
+def run_manifest(prepared: PreparedData, recipe: Recipe, measured: RunMeasurement) -> dict[str, Any]:
+    """The part of run.json about data, calibration and metrics."""
     geometry = Geometry(recipe.input.geometry, recipe.input.size_px)
     metrics = {"validation": measured.validation.card()}
     for split, found in (("test", measured.test), ("train", measured.train)):
@@ -90,5 +96,5 @@ def _versions() -> dict[str, str]:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            continue  # run from a clone without being installed
+            continue  # not installed, such as phototriage in a clone
     return found

@@ -9,12 +9,12 @@ from training.measure.evaluate import Evaluation
 from training.measure.metrics import Metrics
 from training.progress import Reporter
 
-MATRIX_UP_TO = 12  # classes: a wider matrix does not fit a terminal; the worst confusions are listed instead
+MATRIX_UP_TO = 12  # classes: a wider matrix does not fit into a terminal, so the most frequent confusions are listed
 SHOWN = 10
 
 
 def show(evaluation: Evaluation, reporter: Reporter) -> None:
-    """Print accuracy, the table of classes, and which classes are taken for which."""
+    """Print accuracy, metrics per class, and confusions."""
     metrics = evaluation.metrics
     for path, reason in evaluation.unreadable[:SHOWN]:
         reporter.say(f"Left out: {printable(path)}: {reason}")

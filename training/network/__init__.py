@@ -1,1 +1,1 @@
-"""The network: backbones with their weights, the device it runs on, and its features."""
+"""The network: layers, initial weights, device, and features."""

@@ -1,4 +1,4 @@
-"""Where Keras computes, and what its memory errors are called."""
+"""The device of Keras, and its memory errors."""
 
 import os
 import sys
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# Keras and TensorFlow import these where they find them, for functions that nobody calls here.
+# Keras and TensorFlow import these packages if they are installed, for functions that are not used here.
 _UNUSED = ("matplotlib", "pandas", "sklearn")
 
 
 def describe_device() -> str:
-    """Say where training runs: the GPUs that the backend sees, or the CPU and its cores."""
+    """Describe the device: the GPUs that the backend finds, or the CPU and its cores."""
     import keras
 
-    # Asked for GPUs by name, JAX raises where there are none; asked for the best there is, every backend answers.
+    # Without a type: JAX raises an error if it is asked for GPUs and has none.
     gpus = [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
     backend = keras.backend.backend()
     if gpus:
@@ -24,20 +24,20 @@ def describe_device() -> str:
 
 
 def start_keras() -> str:
-    """Import Keras and its backend, and say where training runs.
+    """Import Keras and its backend, and describe the device.
 
-    TensorFlow writes a dozen alarming lines to file descriptor 2 while it starts on a machine without a GPU, some of
-    them before its own log level counts. They are held back, and shown only if it does not start.
+    On a machine without a GPU, TensorFlow writes a dozen alarming lines to file descriptor 2, some of them before it
+    reads its log level. They are shown only if the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # let others use the GPU's memory too
-    with _held_back(), not_found(_UNUSED):
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # leave GPU memory to other processes
+    with _stderr_on_error(), modules_hidden(_UNUSED):
         return describe_device()
 
 
 @contextmanager
-def not_found(names: tuple[str, ...]) -> Iterator[None]:
-    """Let modules that are not imported yet look as if they were not installed: a third of the time to start Keras."""
+def modules_hidden(names: tuple[str, ...]) -> Iterator[None]:
+    """Hide modules from imports as if they were not installed. This saves a third of the start-up time of Keras."""
     hidden = [name for name in names if name not in sys.modules]
     modules: dict[str, Any] = sys.modules
     modules.update(dict.fromkeys(hidden))
@@ -49,8 +49,8 @@ def not_found(names: tuple[str, ...]) -> Iterator[None]:
 
 
 @contextmanager
-def _held_back() -> Iterator[None]:
-    """Collect what is written to file descriptor 2, and show it only if an error ends the block."""
+def _stderr_on_error() -> Iterator[None]:
+    """Capture file descriptor 2, and show the output only if the block raises."""
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as kept:
@@ -68,7 +68,7 @@ def _held_back() -> Iterator[None]:
 
 
 def memory_errors() -> tuple[type[BaseException], ...]:
-    """Exceptions that mean that a batch did not fit into memory."""
+    """Exceptions of the backend that mean out of memory."""
     import keras
 
     if keras.backend.backend() != "tensorflow":

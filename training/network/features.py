@@ -1,4 +1,4 @@
-"""What a network answers, and the pooled features below its head, for many photos; the cache keeps features."""
+"""Logits and pooled features of a network for many photos; features are cached."""
 
 import fcntl
 import hashlib
@@ -20,7 +20,7 @@ PREDICT_BATCH = 64
 
 
 def logits_of(model: keras.Model, samples: Samples, tick: Any = lambda done: None) -> NDArray[np.float32]:
-    """What a model gives for each sample, float32 [N, classes]; photos are read from the cache batch by batch."""
+    """Logits of each sample, float32 [N, classes]; photos are read from the cache batch by batch."""
     out = np.empty((len(samples.rows), model.output_shape[-1]), np.float32)
     _predict_into(out, model, samples, tick)
     return two_columns(out)
@@ -29,7 +29,7 @@ def logits_of(model: keras.Model, samples: Samples, tick: Any = lambda done: Non
 def _predict_into(out: NDArray[np.float32], model: keras.Model, samples: Samples, tick: Any) -> None:
     for start in range(0, len(samples.rows), PREDICT_BATCH):
         rows = samples.rows[start : start + PREDICT_BATCH]
-        # Always full batches: another shape would make the backend build the graph anew.
+        # Always full batches: for another shape the backend would build the graph again.
         padded = np.resize(rows, PREDICT_BATCH)
         photos = np.stack([samples.pixels[row] for row in padded])
         out[start : start + len(rows)] = model.predict_on_batch(photos)[: len(rows)]
@@ -37,10 +37,11 @@ def _predict_into(out: NDArray[np.float32], model: keras.Model, samples: Samples
 
 
 def features_of(model: keras.Model, samples: Samples, origin: str, reporter: Reporter) -> NDArray[np.float32]:
-    """Pooled features, float32 [N, 1280], memory-mapped; the cache keeps them for the next run on the same photos.
+    """Pooled features, float32 [N, F], memory-mapped; cached for the next run on the same photos.
 
     Args:
-        origin: the weights' SHA-256 and the photos' geometry; empty for random weights, whose features are not kept.
+        origin: SHA-256 of the weights and geometry of the photos; empty for random weights, whose features are not
+            cached.
     """
     network = feature_model(model)
     key = hashlib.sha256(b"".join((origin.encode(), b"\0", *samples.hashes)))
@@ -48,24 +49,28 @@ def features_of(model: keras.Model, samples: Samples, origin: str, reporter: Rep
     if origin:
         with suppress(FileNotFoundError):
             known: NDArray[np.float32] = np.load(file, mmap_mode="r")
-            with suppress(OSError):  # another user's, who may read it all the same
+            with suppress(OSError):  # the file of another user, readable but not writable
                 os.utime(file)  # the time of the last use, for `phototriage cache`
             return known
     file.parent.mkdir(parents=True, exist_ok=True)
     with (file.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)  # held while files are half written: `phototriage cache --clean` leaves those
-        return _computed(network, samples, file, bool(origin), reporter)
+        fcntl.flock(
+            lock, fcntl.LOCK_SH
+        )  # held while a file is incomplete, so that `phototriage cache --clean` skips it
+        return _compute_features(network, samples, file, bool(origin), reporter)
 
 
-def _computed(
+def _compute_features(
     network: keras.Model, samples: Samples, file: Path, keep: bool, reporter: Reporter
 ) -> NDArray[np.float32]:
-    """Features in a new file, which has the name `file` in the end, or, not kept, no name at all."""
+    """Compute features into a new file. It is renamed to `file`, or has no name if it is not kept."""
     shape = (len(samples.rows), int(network.output_shape[-1]))
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         out = np.lib.format.open_memmap(part, "w+", np.float32, shape)
-        with part.open("r+b") as whole:  # claim the space now: a full disk would otherwise kill the process by SIGBUS
+        with part.open(
+            "r+b"
+        ) as whole:  # allocate the space now, because a disk that fills up later would kill the process (SIGBUS)
             os.posix_fallocate(whole.fileno(), 0, part.stat().st_size)
         with reporter.work("Features", len(samples.rows)) as tick:
             _predict_into(out, network, samples, tick)

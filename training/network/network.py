@@ -1,4 +1,4 @@
-"""The network: uint8 photos in, logits out, with everything between them inside one Keras model."""
+"""The network: one Keras model from uint8 photos to logits."""
 
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,16 @@ from training.recipe.recipe import FineTune, Network, Recipe
 
 
 def build(recipe: Recipe, classes: int, weights: Path | None, size_px: int | None = None) -> keras.Model:
-    """Build the recipe's backbone with what stands on it.
+    """Build the network of a recipe: backbone and head.
 
-    Layers `images`, `scale`, `base`, `pool`, then the top: for each hidden layer `hidden_1` (with `hidden_1_norm`) and
-    `hidden_1_relu`, or else `norm` where batch normalisation is asked for, and at last `dropout` and `logits`. Input
-    `images`: uint8 [N, S, S, 3]; output `logits`: float32 [N, classes], or [N, 1] with a sigmoid, of the second class.
-    No Lambda, so that the saved model loads in Keras's safe mode.
+    The layers are `images`, `scale`, `base`, `pool`; for each hidden layer `hidden_1`, `hidden_1_norm` (with batch
+    normalisation) and `hidden_1_relu`; without hidden layers `norm` (with batch normalisation); `dropout` and `logits`.
+    Input `images`: uint8 [N, S, S, 3]. Output `logits`: float32 [N, classes], or [N, 1] of the second class with a
+    sigmoid. There is no Lambda layer, so the saved model loads in the safe mode of Keras.
 
     Args:
-        weights: file of the base's initial weights, None for random ones.
-        size_px: side of the input, by default the recipe's. It changes no weight's shape.
+        weights: file of the initial weights of the backbone; None for random weights.
+        size_px: side of the input, by default that of the recipe. It does not change the shapes of weights.
 
     Raises:
         WeightsError: the file is damaged or of another network.
@@ -75,7 +75,7 @@ def top_model(model: keras.Model) -> keras.Model:
 
 
 def two_columns(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A logit for each class, float32 [N, classes], whatever the network gives.
+    """Convert the output of any network to one logit a class, float32 [N, classes].
 
     The one logit z of a sigmoid becomes (0, z), whose softmax is (1 - sigmoid(z), sigmoid(z)).
     """
@@ -83,18 +83,18 @@ def two_columns(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def unfreeze(model: keras.Model, settings: FineTune) -> int:
-    """Let the last layers or blocks of the base learn, and return how many weights of the network now do.
+    """Unfreeze the last layers or blocks of the backbone, and return the number of trainable weights.
 
-    `all`: every layer; 0: none, what stands on the base learns alone. Blocks are counted as in
+    `all` unfreezes every layer; 0 unfreezes none, so that only the head learns. Blocks are those of
     training.recipe.backbones.block_starts.
 
-    Frozen batch norms are layers that do not learn: Keras then keeps their statistics too. `base(x, training=False)`
-    would not do: inside a functional model, Keras 3 passes its own `training` over it.
+    Frozen batch norms are layers that are not trainable, because Keras then keeps their statistics too.
+    `base(x, training=False)` has no effect: inside a functional model, Keras 3 overrides it with its own `training`.
     """
     base = model.get_layer("base")
     base.trainable = True
     first = _first_learning(base, settings)
-    for place, layer in enumerate(base.layers):  # each one: a base that could learn already sets none of its layers
+    for place, layer in enumerate(base.layers):  # set every layer: `base.trainable` changes none if it was True already
         keeps = settings.batch_norm == "frozen" and isinstance(layer, layers.BatchNormalization)
         layer.trainable = place >= first and not keeps
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)

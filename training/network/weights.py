@@ -1,4 +1,4 @@
-"""Where the weights come from that a training starts with, and what to do when they are not at hand."""
+"""Find or fetch the initial weights of a training."""
 
 import hashlib
 import os
@@ -15,26 +15,25 @@ from training.recipe.recipe import Recipe
 
 
 def weights_path(backbone: str) -> Path:
-    """Where Keras keeps the backbone's ImageNet weights: under `$KERAS_HOME`, by default `~/.keras`.
+    """Path of the ImageNet weights of a backbone: under `$KERAS_HOME`, by default `~/.keras`.
 
-    One file serves every input size: the weights of convolutions do not depend on it, and this file is of the size at
-    which they were trained.
+    One file serves every input size, because the weights of convolutions do not depend on it.
     """
     home = os.environ.get("KERAS_HOME") or str(Path.home() / ".keras")
     return Path(home) / "models" / BACKBONES[backbone].file
 
 
 def find_weights(backbone: str, say: Callable[[str], None] = lambda _: None) -> Path:
-    """Return the weights file, fetching it when it is not there, which `say` is told.
+    """Return the weights file, and fetch it if it is missing; `say` reports that.
 
     Raises:
-        WeightsError: it is not there and cannot be fetched, with the way to bring it, or it is damaged.
+        WeightsError: the file is damaged, or is missing and cannot be fetched.
     """
     path, url = weights_path(backbone), BACKBONES[backbone].url
     if not path.is_file():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            say(f"Fetching the ImageNet weights of {backbone} from {url}, only this once.")
+            say(f"Fetching the ImageNet weights of {backbone} from {url}; this happens once.")
             with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - all https
                 publish_bytes(path, answer.read())
         except (OSError, HTTPException) as error:
@@ -48,23 +47,25 @@ def find_weights(backbone: str, say: Callable[[str], None] = lambda _: None) -> 
 
 
 def _check(path: Path, backbone: str) -> None:
-    """Hold the file against the hash that Keras gives; of MobileNetV2 it gives none, and loading must show it."""
+    """Compare the file with the hash that Keras publishes. It publishes none for MobileNetV2."""
     due = BACKBONES[backbone].md5
     if not due:
         return
     try:
         found = _digest(path, "md5")
     except OSError as error:
-        raise WeightsError(f"The weights file {path} cannot be read ({error.strerror}).") from error
+        raise WeightsError(
+            f"The weights file {path} cannot be read ({error.strerror}). Check its permissions."
+        ) from error
     if found != due:
         raise WeightsError(
-            f"The weights file {path} is damaged, or not the one of {backbone}: its MD5 is {found}, and Keras names"
-            f" {due}. Delete it, and it is fetched again, or bring it from {BACKBONES[backbone].url}."
+            f"The weights file {path} is damaged, or is not that of {backbone}: its MD5 is {found}, but Keras publishes"
+            f" {due}. Delete the file: the next training fetches it again from {BACKBONES[backbone].url}."
         )
 
 
 def features_origin(recipe: Recipe, weights_hash: str) -> str:
-    """What tells the features of the same photos apart: initial weights, geometry, and how pixels are scaled."""
+    """The part of the key of cached features that does not depend on the photos: weights, geometry, pixel scaling."""
     geometry = Geometry(recipe.input.geometry, recipe.input.size_px)
     return f"{weights_hash} {geometry.id} {geometry.size_px} {recipe.input.scaling}"
 

@@ -1,1 +1,1 @@
-"""A recipe: what can be set, in which ranges, and how it is read from a file."""
+"""A recipe: the settings of a training, their ranges, and how a file is read."""

@@ -1,20 +1,22 @@
-"""How strongly photos are changed while training: the settings and their ranges."""
+"""Settings of the augmentation, and their ranges."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a photo may be changed. All zero (and `crop` 1, `flip` False) leaves it as it is.
+    """How strongly a photo may be changed. All zero (with `crop` 1, `flip` False) changes nothing.
 
-    crop: the smallest share of the side that a crop keeps, 1.0 = none; the place of the crop is random.
-    aspect: a crop's width over height is drawn from 1/(1+aspect) to 1+aspect.
-    shift: share of the side by which the photo may leave the frame, on top of the crop.
-    rotation_deg, shear_deg: drawn from -value to +value. flip: mirror left and right half of the time.
-    zoom: about the middle, the side of what is seen is multiplied by 1-zoom to 1+zoom; beyond the photo is FILL.
-    contrast: the distance of colours from the photo's mean is multiplied by 1-contrast to 1+contrast.
-    brightness: colours are multiplied by 1-brightness to 1+brightness.
-    saturation: the distance of colours from grey is multiplied by 1-saturation to 1+saturation.
+    Attributes:
+        crop: smallest share of the side that a crop keeps, 1.0 = no crop. Its position is random.
+        aspect: a crop's width over height is drawn from 1/(1+aspect) to 1+aspect.
+        shift: share of the side by which the photo may leave the frame, on top of the crop.
+        rotation_deg, shear_deg: drawn from -value to +value.
+        flip: mirror left and right half of the time.
+        zoom: about the middle, the side of what is seen is multiplied by 1-zoom to 1+zoom; beyond the photo is FILL.
+        contrast: the distance of colours from the photo's mean is multiplied by 1-contrast to 1+contrast.
+        brightness: colours are multiplied by 1-brightness to 1+brightness.
+        saturation: the distance of colours from grey is multiplied by 1-saturation to 1+saturation.
     """
 
     crop: float = 1.0

@@ -1,4 +1,4 @@
-"""The backbones a recipe may name: what pixels each wants, where its ImageNet weights are, and what its blocks are."""
+"""The backbones that a recipe may name: their pixel scaling, ImageNet weights and blocks."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,12 @@ Numbers = float | tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Pixels:
-    """What the weights were trained with: RGB from 0 to 255, times `scale`, plus `offset`, for each channel or all.
+class PixelScaling:
+    """Pixel scaling of the weights: RGB from 0 to 255, times `scale`, plus `offset`, for each channel or all.
 
-    bgr: blue came first in that training. Here red always does: the first kernel is turned round instead, when the
-        weights are loaded, so that no layer has to reorder channels and the export has none that does.
+    Attributes:
+        bgr: the weights were trained with blue first. Here red is always first: the channels of the first kernel are
+            reversed when the weights are loaded, so that no layer has to reorder channels.
     """
 
     scale: Numbers
@@ -31,10 +32,10 @@ class Pixels:
     bgr: bool = False
 
 
-_TO_ONE = Pixels(1 / 127.5, -1.0)
-_MEAN_OFF = Pixels(1.0, (-123.68, -116.779, -103.939), bgr=True)
+_TO_ONE = PixelScaling(1 / 127.5, -1.0)
+_MEAN_OFF = PixelScaling(1.0, (-123.68, -116.779, -103.939), bgr=True)
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_STANDARD = Pixels(
+_STANDARD = PixelScaling(
     tuple(1 / (255 * deviation) for deviation in _DEVIATION),
     tuple(-mean / deviation for mean, deviation in zip(_MEAN, _DEVIATION, strict=True)),
 )
@@ -42,17 +43,20 @@ _STANDARD = Pixels(
 
 @dataclass(frozen=True)
 class Backbone:
-    """One network of keras.applications without its top.
+    """A network of keras.applications without its classifier.
 
-    smallest_px: least side of its input.
-    blocks: how many it has; see `block_starts`.
-    url: of its ImageNet weights. md5: of that file, as Keras gives it; empty where Keras gives none.
-    entry: its first layer behind scaling of its own, which is left out here; empty where it has none. EfficientNet's
-        divides by 255 and normalises; Keras adds a layer to that only when it fetches the weights itself.
+    Attributes:
+        smallest_px: smallest side of the input.
+        blocks: number of blocks; see `block_starts`.
+        url: of its ImageNet weights.
+        md5: of that file, as Keras gives it; empty where Keras gives none.
+        entry: its first layer behind scaling of its own, which is left out here; empty where it has none.
+            EfficientNet's divides by 255 and normalises; Keras adds a layer to that only when it fetches the weights
+            itself.
     """
 
     smallest_px: int
-    pixels: Pixels
+    pixels: PixelScaling
     blocks: int
     url: str
     md5: str = ""
@@ -100,17 +104,17 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
 
 
 def check_backbone(name: str, size_px: int, blocks: int | None) -> None:
-    """Raise RecipeError where photos of that side are too small for the backbone, or it has not that many blocks."""
+    """Raise RecipeError if photos of that size are too small for the backbone, or it has fewer blocks."""
     backbone = BACKBONES[name]
     if size_px < backbone.smallest_px:
         raise RecipeError(
-            f"{name} takes photos of {backbone.smallest_px} px or more, and would be trained on {size_px} px: raise"
-            " input.size_px or fine_tune.scale, or take another backbone."
+            f"{name} needs photos of {backbone.smallest_px} px or more, but the recipe trains on {size_px} px. Raise"
+            " input.size_px or fine_tune.scale, or choose another backbone."
         )
     if blocks is not None and blocks > backbone.blocks:
         raise RecipeError(
-            f"The setting fine_tune.unfreeze asks for {blocks} blocks, and {name} has {backbone.blocks}: pass fewer,"
-            " or 'all'."
+            f"The setting fine_tune.unfreeze is {blocks} blocks, but {name} has {backbone.blocks}. Pass fewer, or"
+            " 'all'."
         )
 
 
@@ -118,7 +122,7 @@ def make_backbone(name: str, size_px: int, weights: Path | None = None) -> "kera
     """A backbone called `base`: float32 [N, S, S, 3] as its `pixels` say -> feature maps [N, s, s, channels].
 
     Args:
-        weights: Keras's file of ImageNet weights, of whatever size; None for random ones.
+        weights: Keras's file of ImageNet weights, of any input size; None for random weights.
 
     Raises:
         WeightsError: the file is damaged or of another network.
@@ -141,7 +145,8 @@ def _load(base: "keras.Model", name: str, weights: Path) -> None:
         base.load_weights(weights)
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(
-            f"The weights file {weights} cannot be loaded into {name} ({error}). Delete it, and it is fetched again."
+            f"The weights file {weights} cannot be loaded into {name} ({error}). Delete the file: the next"
+            " training fetches it again."
         ) from error
     if BACKBONES[name].pixels.bgr:
         first = next(layer for layer in base.layers if isinstance(layer, keras.layers.Conv2D))
@@ -157,11 +162,11 @@ _LAST_OF_STEM = "mixed_5b"
 def block_starts(names: Sequence[str]) -> list[int]:
     """Where the blocks of a backbone begin, from the names of its layers in their order.
 
-    A block is what its paper calls so: MobileNetV2's 17 inverted residuals, EfficientNetB0's 16, the 5 groups of
+    Blocks are those of its paper: MobileNetV2's 17 inverted residuals, EfficientNetB0's 16, the 5 groups of
     convolutions of VGG16, the 16 residual units of ResNet50 and 33 of ResNet101, Xception's 14, and of
-    InceptionResNetV2 the 10 + 20 + 10 residual modules and the reduction before each change of size, 42. What lies
-    before the first one (stem) is in no block; what lies behind the last one, such as MobileNetV2's last convolution,
-    belongs to it.
+    InceptionResNetV2 the 10 + 20 + 10 residual modules and the reduction before each change of size, 42. Layers
+    before the first block (the stem) belong to no block. Layers after the last block, such as the last convolution of
+    MobileNetV2, belong to that block.
     """
     if _LAST_OF_STEM in names:  # layers inside its modules have no names of their own; the last one has
         ends = [place for place, name in enumerate(names) if name == _LAST_OF_STEM or _CLOSING.fullmatch(name)]

@@ -1,4 +1,4 @@
-"""A recipe: every setting of a training run, from a TOML file and from options, checked, and saved with the run."""
+"""The recipe: all settings of a training run, from a TOML file and from options, checked, and saved with the run."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from training.errors import RecipeError
 from training.recipe.augmentation import Augmentation
 from training.recipe.backbones import check_backbone
 from training.recipe.ranges import RANGES
-from training.recipe.settings import changed, check_ranges, flatten, literal
+from training.recipe.settings import check_ranges, flatten, replace_settings, toml_literal
 
 Backbone = Literal["MobileNetV2", "EfficientNetB0", "VGG16", "ResNet50", "ResNet101", "Xception", "InceptionResNetV2"]
 Weights = Literal["imagenet", "none"]
@@ -28,7 +28,8 @@ _BLOCKS = re.compile(r"([1-9]\d*) blocks?")
 class Input:
     """How a photo becomes the network's input (see contract.geometry); docs/measurements.md says why 160 px.
 
-    scaling: `backbone` scales pixels as the backbone's weights want them, `unit` to 0..1 whatever they want.
+    Attributes:
+        scaling: `backbone` scales pixels as the weights of the backbone require; `unit` always scales to 0..1.
     """
 
     geometry: Mode = "stretch"
@@ -38,12 +39,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Network:
-    """What stands on the backbone's pooled features.
+    """The layers on the pooled features of the backbone.
 
-    hidden: units of fully connected ReLU layers before the last one. dropout: before the last layer.
-    batch_norm: normalise before each hidden layer's ReLU, or before the last layer where there is none hidden.
-    l2: weight of the kernels' squares in the loss, for hidden and last layer.
-    sigmoid: one unit for two classes, and binary cross-entropy.
+    Attributes:
+        hidden: units of fully connected ReLU layers before the last one.
+        dropout: before the last layer.
+        batch_norm: normalise before each hidden layer's ReLU, or before the last layer where there is none hidden.
+        l2: weight of the kernels' squares in the loss, for hidden and last layer.
+        sigmoid: one unit for two classes, and binary cross-entropy.
     """
 
     hidden: tuple[int, ...] = ()
@@ -55,13 +58,13 @@ class Network:
 
 @dataclass(frozen=True)
 class Head:
-    """The first stage: what stands on the backbone learns, the backbone does not.
+    """The first stage: the layers on the backbone learn, the backbone does not.
 
-    on: `features` computes the backbone's features once and learns from them in seconds; `photos` learns from warped
-        photos through the backbone.
-    epochs: passes over them; the best one by validation is kept. 0 leaves the stage out.
-    least_steps: with few photos there are more passes over features, until there were this many steps.
-    The rest is as in FineTune.
+    Attributes:
+        on: `features` computes the backbone's features once and learns from them in seconds; `photos` learns from
+            warped photos through the backbone.
+        epochs: passes over them; the best one by validation is kept. 0 leaves the stage out.
+        least_steps: fewest steps on features; with few photos there are more passes.
     """
 
     on: HeadData = "features"
@@ -82,19 +85,21 @@ class Head:
 class FineTune:
     """The second stage: the backbone learns too.
 
-    unfreeze: how much of the backbone learns, counted from its end: layers (0: none, what stands on it alone), blocks
-        such as `3 blocks`, or `all`. epochs: 0 leaves the stage out.
-    scale: side of the photos trained on, as a share of the input's, to the nearest 32 px. Crops make things look larger
-        in training than in use; the larger input makes up for that, and training costs less.
-        Source: Touvron et al., "Fixing the train-test resolution discrepancy", 2019.
-    weight_decay: for adamw; 0 with the other optimizers.
-    schedule: after the warm-up, `cosine` lets the rate fall to zero, `constant` keeps it, `plateau` multiplies it by
-        `plateau_factor` after `plateau_patience` epochs without a lower validation loss.
-    warmup: share of the steps in which the rate rises to `learning_rate`.
-    batch_norm: `train` lets batch normalisation learn the statistics of these photos; `frozen` keeps ImageNet's.
-    batch_norm_momentum: how slowly its moving statistics follow. Keras's 0.999 lags behind a short training.
-    averaging: share of the averaged weights that each step keeps, 0 = no averaging; what is validated and kept.
-    patience: epochs without a better one by validation after which the stage ends, 0 = never.
+    Attributes:
+        unfreeze: how much of the backbone learns, counted from its end: layers (0: none, what stands on it alone),
+            blocks such as `3 blocks`, or `all`.
+        epochs: 0 leaves the stage out.
+        scale: side of the photos trained on, as a share of the input's, to the nearest 32 px. Crops make things look
+            larger in training than in use; the larger input makes up for that, and training costs less. Source: Touvron
+            et al., "Fixing the train-test resolution discrepancy", 2019.
+        weight_decay: for adamw; 0 with the other optimizers.
+        schedule: after the warm-up, `cosine` lets the rate fall to zero, `constant` keeps it, `plateau` multiplies it
+            by `plateau_factor` after `plateau_patience` epochs without a lower validation loss.
+        warmup: share of the steps in which the rate rises to `learning_rate`.
+        batch_norm: `train` lets batch normalisation learn the statistics of these photos; `frozen` keeps ImageNet's.
+        batch_norm_momentum: how slowly its moving statistics follow. Keras's 0.999 lags behind a short training.
+        averaging: share of the averaged weights that each step keeps, 0 = no averaging; what is validated and kept.
+        patience: epochs without a better one by validation after which the stage ends, 0 = never.
     """
 
     unfreeze: int | str = "all"
@@ -116,17 +121,19 @@ class FineTune:
 
     @property
     def blocks(self) -> int | None:
-        """How many blocks learn; None where `unfreeze` is no number of blocks."""
+        """Number of blocks that learn; None if `unfreeze` is not a number of blocks."""
         found = _BLOCKS.fullmatch(str(self.unfreeze))
         return int(found[1]) if found else None
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a run measures and leaves beside the usual.
+    """Optional results of a run.
 
-    train_figures: measure the photos trained on too. sort_test: put the test photos into a folder per predicted class.
-    picture_grid: draw photos with what was predicted for them.
+    Attributes:
+        train_figures: measure the photos trained on too.
+        sort_test: put the test photos into a folder per predicted class.
+        picture_grid: draw photos with what was predicted for them.
     """
 
     train_figures: bool = False
@@ -138,8 +145,9 @@ class Results:
 class Recipe:
     """All settings of one run; see docs/training.md.
 
-    validation: share of each class that is held out, where the dataset has no validation folder of its own.
-    precision: what the per-class review thresholds aim at, on the validation photos.
+    Attributes:
+        validation: share of each class that is held out, if the dataset has no validation folder.
+        precision: target precision of the review threshold of each class, on the validation photos.
     """
 
     seed: int = 0
@@ -157,40 +165,40 @@ class Recipe:
     results: Results = field(default_factory=Results)
 
     def __post_init__(self) -> None:
-        check(self)
+        check_recipe(self)
 
     @property
     def learns_from_photos(self) -> bool:
-        """Whether a stage trains on photos; a head on features alone does not."""
+        """Whether a stage trains on photos. A head on features does not."""
         return self.fine_tune.epochs > 0 or (self.head.epochs > 0 and self.head.on == "photos")
 
     @property
     def training_px(self) -> int:
-        """Side of the photos that are trained on."""
+        """Side of the training photos."""
         if self.fine_tune.scale == 1.0 or not self.learns_from_photos:
             return self.input.size_px
         return max(32, 32 * int(self.fine_tune.scale * self.input.size_px / 32 + 0.5))
 
     def check_classes(self, labels: Sequence[str]) -> None:
-        """Raise RecipeError where the network is not one for these classes."""
+        """Raise RecipeError if the network does not fit these classes."""
         if self.network.sigmoid and len(labels) != 2:
             raise RecipeError(
-                f"The setting network.sigmoid is for two classes, and these photos have {len(labels)}"
+                f"The setting network.sigmoid needs two classes, but these photos have {len(labels)}"
                 f" ({', '.join(labels[:SHOWN])}{', ...' if len(labels) > SHOWN else ''}). Set it to false."
             )
 
     def to_toml(self) -> str:
-        """The recipe as a TOML file, every setting spelled out."""
+        """The recipe as a TOML file with every setting."""
         plain = asdict(self)
-        lines = [f"{key} = {literal(value)}" for key, value in plain.items() if not isinstance(value, dict)]
+        lines = [f"{key} = {toml_literal(value)}" for key, value in plain.items() if not isinstance(value, dict)]
         for section, values in plain.items():
             if isinstance(values, dict):
-                lines += ["", f"[{section}]", *(f"{key} = {literal(value)}" for key, value in values.items())]
+                lines += ["", f"[{section}]", *(f"{key} = {toml_literal(value)}" for key, value in values.items())]
         return "\n".join(lines) + "\n"
 
     def with_options(self, options: Mapping[str, Any]) -> "Recipe":
-        """The recipe with some settings replaced; keys are `seed` or `fine_tune.epochs`, None leaves one as it is."""
-        recipe: Recipe = changed(self, {key: value for key, value in options.items() if value is not None})
+        """The recipe with some settings replaced. Keys are like `seed` or `fine_tune.epochs`; None keeps a setting."""
+        recipe: Recipe = replace_settings(self, {key: value for key, value in options.items() if value is not None})
         return recipe
 
 
@@ -203,21 +211,23 @@ def recipe_of(table: dict[str, Any]) -> Recipe:
     return Recipe().with_options(flatten(table))
 
 
-def check(recipe: "Recipe") -> None:
+def check_recipe(recipe: "Recipe") -> None:
     """Raise RecipeError for the first setting that is out of range, or contradicts another."""
     check_ranges(recipe, RANGES)
     unfreeze = recipe.fine_tune.unfreeze
     if unfreeze != "all" and not recipe.fine_tune.blocks and (isinstance(unfreeze, str) or unfreeze < 0):
         raise RecipeError(
-            f"The setting fine_tune.unfreeze is {unfreeze!r}; pass a number of layers, a number of blocks such as"
+            f"The setting fine_tune.unfreeze is {unfreeze!r}. Pass a number of layers, a number of blocks such as"
             " '3 blocks', or 'all'."
         )
     check_backbone(recipe.backbone, min(recipe.input.size_px, recipe.training_px), recipe.fine_tune.blocks)
     if not recipe.head.epochs and not recipe.fine_tune.epochs:
-        raise RecipeError("The settings head.epochs and fine_tune.epochs are both 0: nothing would learn. Raise one.")
+        raise RecipeError(
+            "The settings head.epochs and fine_tune.epochs are both 0, so nothing would learn. Raise one."
+        )
     for name, stage in (("head", recipe.head), ("fine_tune", recipe.fine_tune)):
         if stage.epochs and stage.weight_decay and stage.optimizer != "adamw":
             raise RecipeError(
-                f"The setting {name}.weight_decay is {stage.weight_decay:g}, which {stage.optimizer} does not do:"
-                f" set it to 0, or {name}.optimizer to adamw."
+                f"The setting {name}.weight_decay is {stage.weight_decay:g}, but {stage.optimizer} has no weight decay."
+                f" Set it to 0, or set {name}.optimizer to adamw."
             )

@@ -1,4 +1,4 @@
-"""Recipes in files: those that ship with the package, by name, and anyone's; a file may hold a grid of recipes."""
+"""Recipe files: shipped recipes by name, and files of the user. A file may hold a grid of recipes."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,28 +16,30 @@ SHIPPED = Path(__file__).parents[1] / "recipes"
 
 @dataclass(frozen=True)
 class Grid:
-    """Many recipes that differ in a few settings.
+    """A set of recipes that differ in a few settings.
 
-    recipe: what they have in common. axes: for each setting that differs, its values in order.
+    Attributes:
+        recipe: what they have in common.
+        axes: for each setting that differs, its values in order.
     """
 
     recipe: Recipe
     axes: Mapping[str, tuple[Any, ...]]
 
     def cells(self) -> Iterator[dict[str, Any]]:
-        """What `recipe.with_options` takes, for each recipe of the grid; the last axis changes fastest."""
+        """Yield the options of each recipe, for `recipe.with_options`; the last axis changes fastest."""
         for values in product(*self.axes.values()):
             yield dict(zip(self.axes, values, strict=True))
 
     def with_options(self, options: Mapping[str, Any]) -> "Grid":
-        """The grid with some settings replaced; one that is an axis is no axis any more.
+        """The grid with some settings replaced; a replaced axis becomes a fixed setting.
 
         Raises:
             RecipeError: a key is unknown, or a value is of another type or out of range, in any of the recipes.
         """
         given = {key: value for key, value in options.items() if value is not None}
         axes = {key: values for key, values in self.axes.items() if key not in given}
-        return _checked(replace(self, recipe=self.recipe.with_options(given), axes=axes))
+        return _with_valid_cells(replace(self, recipe=self.recipe.with_options(given), axes=axes))
 
 
 def shipped_recipes() -> tuple[str, ...]:
@@ -46,21 +48,21 @@ def shipped_recipes() -> tuple[str, ...]:
 
 
 def load_recipe(source: Path | str) -> Recipe:
-    """Read a recipe: a TOML file, or the name of a shipped one. What it leaves out keeps its default.
+    """Read a recipe: a TOML file, or the name of a shipped recipe. Missing settings keep their defaults.
 
     Raises:
-        RecipeError: there is none of that name, the file cannot be read, is no TOML, holds a key that is unknown or a
-            value out of range, or is a grid.
+        RecipeError: the recipe does not exist, cannot be read, is not TOML, has an unknown key or a value out of range,
+            or is a grid.
     """
     found = load_recipe_or_grid(source)
     if isinstance(found, Grid):
-        raise RecipeError(f"The recipe {source} is a grid of recipes; a single one is wanted here.")
+        raise RecipeError(f"The recipe {source} is a grid of recipes. Pass a single recipe here.")
     return found
 
 
 def load_recipe_or_grid(source: Path | str) -> Recipe | Grid:
-    """Read a recipe, or a grid where the file has a table of that name; raises as `load_recipe` does."""
-    file = _found(source)
+    """Read a recipe, or a grid if the file has a table `grid`; raises as `load_recipe` does."""
+    file = _recipe_path(source)
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -68,38 +70,38 @@ def load_recipe_or_grid(source: Path | str) -> Recipe | Grid:
     try:
         axes = table.pop("grid", None)
         recipe = recipe_of(table)
-        return recipe if axes is None else _checked(Grid(recipe, _axes(axes)))
+        return recipe if axes is None else _with_valid_cells(Grid(recipe, _axes(axes)))
     except RecipeError as error:
         raise RecipeError(f"{file}: {error}") from error
 
 
-def _found(source: Path | str) -> Path:
-    """The file meant. One that is there comes before a shipped recipe of that name."""
+def _recipe_path(source: Path | str) -> Path:
+    """The recipe file. An existing file takes precedence over a shipped recipe of that name."""
     file = Path(source)
     if file.is_file():
         return file
     if str(source) in shipped_recipes():
         return SHIPPED / f"{source}.toml"
     raise RecipeError(
-        f"The recipe {source} cannot be read: there is no such file, and no recipe of that name is shipped. Shipped"
-        f" are: {', '.join(shipped_recipes())}."
+        f"The recipe {source} cannot be read: no such file exists, and no recipe of that name is shipped. Shipped"
+        f" recipes are: {', '.join(shipped_recipes())}."
     )
 
 
 def _axes(table: Any) -> dict[str, tuple[Any, ...]]:
     """Values per setting, of a `[grid]` table, whose keys may be dotted or quoted."""
     if not isinstance(table, dict) or not table:
-        raise RecipeError('The table [grid] is empty. Give it settings with lists, such as "seed" = [0, 1, 2].')
+        raise RecipeError('The table [grid] is empty. Add settings with lists of values, such as "seed" = [0, 1, 2].')
     axes = {}
     for key, values in flatten(table).items():
         if not isinstance(values, list) or not values:
-            raise RecipeError(f"The grid's setting {key} is {values!r}; pass a list of values.")
+            raise RecipeError(f"The setting {key} of the grid is {values!r}. Pass a list of values.")
         axes[key] = tuple(values)
     return axes
 
 
-def _checked(grid: Grid) -> Grid:
-    """The grid, once each of its recipes was made and so checked."""
+def _with_valid_cells(grid: Grid) -> Grid:
+    """Return the grid after checking each of its recipes."""
     for cell in grid.cells():
         grid.recipe.with_options(cell)
     return grid

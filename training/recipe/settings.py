@@ -1,4 +1,4 @@
-"""Settings in general: their types, their text in TOML and on the command line, and how a table of them is checked."""
+"""Settings in general: types, text in TOML and on the command line, and checks."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,14 +13,14 @@ Ranges = Mapping[str, tuple[float, float]]
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Key and value of `KEY=VALUE`; the value is read as TOML has it, and what is no TOML is taken as text.
+    """Split `KEY=VALUE`. The value is read as TOML, or as text if it is not valid TOML.
 
     Raises:
-        RecipeError: there is no `=` or no key.
+        RecipeError: the text has no `=` or no key.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise RecipeError(f"{text!r} sets nothing. Pass KEY=VALUE, such as fine_tune.epochs=10.")
+        raise RecipeError(f"{text!r} is not a setting. Pass KEY=VALUE, such as fine_tune.epochs=10.")
     try:
         (parsed,) = tomllib.loads(f"value = {value}").values()
     except (tomllib.TOMLDecodeError, ValueError):
@@ -29,7 +29,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 
 def flatten(table: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"head": {"epochs": 3}}` as `{"head.epochs": 3}`; an empty section stays as it is."""
+    """Flatten `{"head": {"epochs": 3}}` to `{"head.epochs": 3}`; an empty section stays."""
     flat: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, dict) and value:
@@ -49,8 +49,8 @@ def known_keys(settings: Any) -> Iterator[str]:
             yield item.name
 
 
-def changed(settings: Any, values: Mapping[str, Any]) -> Any:
-    """A dataclass with some settings replaced, all at once; keys are as `known_keys` gives them.
+def replace_settings(settings: Any, values: Mapping[str, Any]) -> Any:
+    """Replace some settings of a dataclass at once; keys are those of `known_keys`.
 
     Raises:
         RecipeError: a key is unknown, or a value is of another type.
@@ -63,7 +63,7 @@ def changed(settings: Any, values: Mapping[str, Any]) -> Any:
         section, _, name = key.rpartition(".")
         owner = getattr(settings, section) if section else settings
         kind = next(item.type for item in fields(owner) if item.name == name)
-        parts.setdefault(section, {})[name] = typed(key, value, kind)
+        parts.setdefault(section, {})[name] = checked_type(key, value, kind)
     top = parts.pop("", {})
     return replace(settings, **top, **{name: replace(getattr(settings, name), **part) for name, part in parts.items()})
 
@@ -75,8 +75,8 @@ def _unknown(key: str, known: list[str]) -> str:
     return f"The setting {key!r} does not exist.{meant} Known are: {', '.join(known)}."
 
 
-def typed(key: str, value: Any, kind: Any) -> Any:
-    """Return the value in the type of its setting, or refuse it. A whole number may stand for a fraction.
+def checked_type(key: str, value: Any, kind: Any) -> Any:
+    """Return the value in the type of its setting, or raise RecipeError. An integer is accepted for a float.
 
     Args:
         kind: int, float, bool, str, a Literal, a union of these, or a tuple of one of them (a list in TOML).
@@ -84,36 +84,36 @@ def typed(key: str, value: Any, kind: Any) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if get_origin(kind) is tuple and isinstance(value, list | tuple):
-        return tuple(typed(key, item, get_args(kind)[0]) for item in value)
+        return tuple(checked_type(key, item, get_args(kind)[0]) for item in value)
     if get_origin(kind) is Literal and value in get_args(kind):
         return value
     if type(value) in (get_args(kind) if get_origin(kind) is UnionType else (kind,)):
         return value
-    raise RecipeError(f"The setting {key} is {value!r}; pass {_wanted(kind)}.")
+    raise RecipeError(f"The setting {key} is {value!r}. Pass {_type_names(kind)}.")
 
 
-def _wanted(kind: Any) -> str:
+def _type_names(kind: Any) -> str:
     if get_origin(kind) is tuple:
-        return f"a list of {_wanted(get_args(kind)[0])}"
+        return f"a list of {_type_names(get_args(kind)[0])}"
     if get_args(kind):
-        return " or ".join(repr(item) if isinstance(item, str) else _wanted(item) for item in get_args(kind))
+        return " or ".join(repr(item) if isinstance(item, str) else _type_names(item) for item in get_args(kind))
     return str(getattr(kind, "__name__", kind))
 
 
 def check_ranges(settings: Any, ranges: Ranges) -> None:
-    """Raise RecipeError for the first number that is out of its range; of a list, each item is held to it."""
+    """Raise RecipeError for the first number out of its range; each item of a list is checked."""
     for key, (least, most) in ranges.items():
         section, _, name = key.rpartition(".")
         value = getattr(getattr(settings, section) if section else settings, name)
         for number in value if isinstance(value, tuple) else (value,):
             if not least <= number <= most:
-                raise RecipeError(f"The setting {key} is {number:g}, and must be from {least:g} to {most:g}.")
+                raise RecipeError(f"The setting {key} is {number:g}, but must be from {least:g} to {most:g}.")
 
 
-def literal(value: object) -> str:
+def toml_literal(value: object) -> str:
     """A value as TOML writes it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list):
-        return f"[{', '.join(map(literal, value))}]"
+        return f"[{', '.join(map(toml_literal, value))}]"
     return f'"{value}"' if isinstance(value, str) else repr(value)

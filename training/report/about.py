@@ -1,4 +1,4 @@
-"""What a model says of itself: the card of a report, from a run's manifest or from the contract in a model file."""
+"""The model card of a report, from the manifest of a run or the contract of a model file."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,13 @@ from training.run import MODEL, Run, load_run
 
 @dataclass(frozen=True)
 class About:
-    """Thresholds per class, rows of the model card, and all settings, as nested values."""
+    """Facts about a model.
+
+    Attributes:
+        thresholds: review threshold of each class.
+        card: rows of the model card.
+        recipe: all settings, as nested values.
+    """
 
     thresholds: Mapping[str, float] = field(default_factory=dict)
     card: tuple[tuple[str, str], ...] = ()
@@ -23,10 +29,10 @@ class About:
 
 
 def about_model(model: Path) -> About:
-    """What a run folder, the model.keras in it, or an .onnx file says of itself.
+    """Read the facts about a run folder, its model.keras, or an .onnx file.
 
     Raises:
-        PhototriageError: it cannot be read, or breaks its contract.
+        PhototriageError: the model cannot be read, or breaks its contract.
     """
     if model.suffix.lower() == ".onnx":
         opened = open_model(model, "cpu")
@@ -36,7 +42,7 @@ def about_model(model: Path) -> About:
 
 
 def about_run(run: Run) -> About:
-    """What a run says of itself."""
+    """Read the facts about a run."""
     return About(run.thresholds, tuple(_run_card(run)), run.recipe)
 
 
@@ -79,16 +85,16 @@ def _run_card(run: Run) -> Iterator[tuple[str, str]]:
     if manifest.get("device"):
         yield "Trained on", str(manifest["device"])
     if manifest.get("interrupted"):
-        yield "Interrupted", "Training was stopped early; the best epoch until then was kept."
+        yield "Interrupted", "Training was stopped early, and the best epoch so far was kept."
     if manifest.get("resumed_after"):
         epochs = ", ".join(map(str, manifest["resumed_after"]))
-        yield "Resumed", f"Training was killed, and went on after epoch {epochs}."
+        yield "Resumed", f"Training was killed, and resumed after epoch {epochs}."
     if manifest.get("made_by"):
         yield "Made by", ", ".join(f"{name} {version}" for name, version in manifest["made_by"].items())
 
 
 def _network(recipe: Mapping[str, Any]) -> str:
-    """Backbone and what stands on it, in words; runs of before that was a setting are all of MobileNetV2."""
+    """Backbone and head in words. Runs without a backbone setting are older and use MobileNetV2."""
     top = recipe.get("network", {})
     hidden = " and ".join(str(units) for units in top.get("hidden", ()))
     dense = f", fully connected {hidden}" if hidden else ""

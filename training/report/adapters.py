@@ -1,4 +1,4 @@
-"""From a run folder, or an evaluation, to what a report is made of."""
+"""Build the input of a report from a run folder or an evaluation."""
 
 import shlex
 from collections.abc import Sequence
@@ -7,19 +7,19 @@ from pathlib import Path
 from contract.text import printable
 from training.measure.evaluate import Evaluation
 from training.report.about import About, about_run
-from training.report.content import Finding, ReportInput, Step, count
-from training.report.findings import check_step, doubts, findings_of_run
+from training.report.content import NextStep, ReportFinding, ReportInput, count
+from training.report.findings import check_step, findings_of_run, suspect_label_finding
 from training.report.read import read_history, read_predictions
 from training.run import HISTORY, MODEL, PREDICTIONS, Run
 
-_LISTED = 200  # unreadable photos that a finding carries; the page shows fewer still
+_LISTED = 200  # unreadable photos that a finding holds; the page shows fewer
 
 
-def report_of_run(run: Run, findings: Sequence[Finding] = ()) -> ReportInput:
-    """What the report of a run shows, from the files in its folder.
+def report_of_run(run: Run, findings: Sequence[ReportFinding] = ()) -> ReportInput:
+    """Build the report of a run from the files in its folder.
 
     Args:
-        findings: more about the data, to stand after what the run itself knows.
+        findings: more findings about the data, shown after those of the run.
 
     Raises:
         RunError: predictions.csv is missing or damaged.
@@ -36,28 +36,28 @@ def report_of_run(run: Run, findings: Sequence[Finding] = ()) -> ReportInput:
         findings=(*findings_of_run(run), *findings),
         card=about_run(run).card,
         recipe=run.recipe,
-        steps=(*_ways_on(run.path), check_step(run)),
+        steps=(*_next_steps_of_run(run.path), check_step(run)),
     )
 
 
-def _ways_on(run: Path) -> tuple[Step, ...]:
+def _next_steps_of_run(run: Path) -> tuple[NextStep, ...]:
     folder = shlex.quote(printable(run))
     return (
-        Step("Make one verified model file of it:", f"phototriage convert {folder} --output model.onnx"),
-        Step("Measure it on other labelled photos:", f"phototriage evaluate {folder} PHOTOS --output measured"),
-        Step("Set it beside another run:", f"phototriage compare {folder} OTHER --output compared"),
-        Step("File photos with it:", "phototriage watch --inbox inbox --output sorted --model model.onnx"),
+        NextStep("Convert it to one verified model file:", f"phototriage convert {folder} --output model.onnx"),
+        NextStep("Measure it on other labelled photos:", f"phototriage evaluate {folder} PHOTOS --output measured"),
+        NextStep("Compare it with another run:", f"phototriage compare {folder} OTHER --output compared"),
+        NextStep("File photos with it:", "phototriage watch --inbox inbox --output sorted --model model.onnx"),
     )
 
 
 def report_of_evaluation(
-    evaluation: Evaluation, about: About | None = None, findings: Sequence[Finding] = ()
+    evaluation: Evaluation, about: About | None = None, findings: Sequence[ReportFinding] = ()
 ) -> ReportInput:
-    """What the report of an evaluation shows.
+    """Build the report of an evaluation.
 
     Args:
-        about: the model's thresholds, card and settings (`about_model`); without it the report says less.
-        findings: more about the data, to stand after the unreadable photos.
+        about: thresholds, card and settings of the model (`about_model`), if known.
+        findings: more findings about the data, shown after the unreadable photos.
     """
     dataset = evaluation.dataset
     known = about or About()
@@ -69,27 +69,29 @@ def report_of_evaluation(
         root=dataset.root,
         source=dataset.sentence(),
         thresholds=known.thresholds,
-        findings=(_unreadable(evaluation), doubts(evaluation.predictions, dataset.labels), *findings),
+        findings=(_unreadable(evaluation), suspect_label_finding(evaluation.predictions, dataset.labels), *findings),
         card=(model, *known.card),
         recipe=known.recipe,
-        steps=_ways_on_from(evaluation.model),
+        steps=_next_steps_of_model(evaluation.model),
     )
 
 
-def _ways_on_from(model: Path) -> tuple[Step, ...]:
+def _next_steps_of_model(model: Path) -> tuple[NextStep, ...]:
     name = shlex.quote(printable(model))
     if model.suffix.lower() != ".onnx":
         run = shlex.quote(printable(model.parent if model.name == MODEL else model))
-        return (Step("Make one verified model file of it:", f"phototriage convert {run} --output model.onnx"),)
+        return (NextStep("Convert it to one verified model file:", f"phototriage convert {run} --output model.onnx"),)
     return (
-        Step("See what the model promises:", f"phototriage inspect {name}"),
-        Step("File photos with it:", f"phototriage watch --inbox inbox --output sorted --model {name}"),
+        NextStep("Show the contract of the model:", f"phototriage inspect {name}"),
+        NextStep("File photos with it:", f"phototriage watch --inbox inbox --output sorted --model {name}"),
     )
 
 
-def _unreadable(evaluation: Evaluation) -> Finding:
+def _unreadable(evaluation: Evaluation) -> ReportFinding:
     number = len(evaluation.unreadable)
     if not number:
-        return Finding("Unreadable", "ok", "Every photo could be read.")
+        return ReportFinding("Unreadable", "ok", "Every photo could be read.")
     shown = tuple((path, printable(reason)) for path, reason in evaluation.unreadable[:_LISTED])
-    return Finding("Unreadable", "warning", f"{count(number, 'photo')} could not be read and count neither way.", shown)
+    return ReportFinding(
+        "Unreadable", "warning", f"{count(number, 'photo')} could not be read and are not counted.", shown
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from training.html.markup import Html, h
 from training.html.svg import Frame, Point, axes, band, chart, dot, line, whisker
 from training.measure.metrics import Bin
-from training.report.content import Part, percent
+from training.report.content import SplitPart, percent
 from training.report.scores import ReviewCurve
 
 COLUMN_WORDS = {
@@ -21,7 +21,7 @@ COLUMN_WORDS = {
 
 
 def curves(history: Sequence[Mapping[str, Any]], kind: str) -> dict[str, list[Point]]:
-    """Columns whose names hold `kind` (`loss` or `accuracy`), as (epoch, value), without what is no number."""
+    """Columns whose names contain `kind` (`loss` or `accuracy`), as (epoch, value); only numbers."""
     found: dict[str, list[Point]] = {}
     for number, row in enumerate(history):
         epoch = _number(row.get("epoch", number))
@@ -40,22 +40,22 @@ def _number(value: object) -> float:
 
 
 def best_epoch(history: Sequence[Mapping[str, Any]]) -> float | None:
-    """The epoch whose weights were kept: the last one that was the best so far."""
+    """The epoch whose weights were kept: the last epoch marked as best so far."""
     best = [_number(row.get("epoch", "")) for row in history if str(row.get("best", "")).lower() in ("true", "1")]
     return best[-1] if best and isfinite(best[-1]) else None
 
 
 def stage_starts(history: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Where one stage on photos ends and the next begins, between two epochs; none in runs that tell no stages."""
-    told = [(_number(row.get("epoch", "")), row["stage"]) for row in history if row.get("stage")]
-    trained = [(epoch, stage) for epoch, stage in told if epoch > 0]  # epoch 0 is before any stage on photos
+    """Boundaries between stages on photos, between two epochs; none in older runs without stages."""
+    staged = [(_number(row.get("epoch", "")), row["stage"]) for row in history if row.get("stage")]
+    trained = [(epoch, stage) for epoch, stage in staged if epoch > 0]  # epoch 0 is before any stage on photos
     return [(one + other) / 2 for (one, a), (other, b) in pairwise(trained) if a != b]
 
 
 def learning_chart(
     series: Mapping[str, Sequence[Point]], kind: str, kept: float | None, starts: Sequence[float] = ()
 ) -> Html:
-    """Curves over the epochs, with the kept epoch marked, and the places where a stage begins."""
+    """Curves over the epochs, with marks at the kept epoch and where a stage begins."""
     values = [y for points in series.values() for _, y in points]
     epochs = [x for points in series.values() for x, _ in points]
     room = (max(values) - min(values)) * 0.08 or 0.05
@@ -76,12 +76,12 @@ def learning_chart(
 
 
 def legend(names: Sequence[str]) -> Html:
-    """Names of lines in their colours."""
+    """The names of the lines in their colours."""
     return h("p", [h("span", name, class_=f"key s{number % 4}") for number, name in enumerate(names)], class_="legend")
 
 
 def reliability_chart(bins: Sequence[Bin]) -> Html:
-    """How often photos of a confidence are right; on the diagonal, probabilities mean what they say."""
+    """Accuracy over confidence; on the diagonal the probabilities are calibrated."""
     frame = Frame((0.0, 1.0), (0.0, 1.0), height=380)
     most = max(item.photos for item in bins)
     parts = [axes(frame, "how sure the model was", "how often it was right", "xy")]
@@ -90,12 +90,12 @@ def reliability_chart(bins: Sequence[Bin]) -> Html:
         words = f"{item.photos:,} photos: {percent(item.confidence)} sure, {percent(item.accuracy)} right"
         parts.append(whisker(frame, item.confidence, *item.interval, "s0"))
         parts.append(dot(frame, item.confidence, item.accuracy, "s0", words, 3 + 9 * (item.photos / most) ** 0.5))
-    told = "; ".join(f"{percent(item.confidence, 0)} sure, {percent(item.accuracy, 0)} right" for item in bins)
-    return chart(frame, "Reliability diagram", told, parts)
+    description = "; ".join(f"{percent(item.confidence, 0)} sure, {percent(item.accuracy, 0)} right" for item in bins)
+    return chart(frame, "Reliability diagram", description, parts)
 
 
-def review_chart(curve: ReviewCurve, part: Part) -> Html:
-    """Share of right ones among what is filed by itself, against the share sent to review."""
+def review_chart(curve: ReviewCurve, part: SplitPart) -> Html:
+    """Share of correct photos among those not sent to review, against the share sent to review."""
     low = max(0.0, min(float(curve.precision.min()), float(curve.precision[0]) - 0.02) - 0.02)
     frame = Frame((0.0, 1.0), (low, 1.0), height=380)
     xs, ys = curve.share.tolist(), curve.precision.tolist()
@@ -104,17 +104,17 @@ def review_chart(curve: ReviewCurve, part: Part) -> Html:
         band(frame, xs, curve.low.tolist(), curve.high.tolist(), "s0"),
         line(frame, zip(xs, ys, strict=True), "s0"),
     ]
-    told = f"Without review {percent(ys[0])} are right."
+    description = f"Without review {percent(ys[0])} are right."
     if part.sent is not None and not part.sent.all():
         share, right = at_thresholds(part)
         words = f"thresholds of this model: {percent(share)} to review, {percent(right)} of the others right"
         parts.append(dot(frame, share, right, "s1", words, 6.0))
-        told += f" With the {words}."
-    return chart(frame, "Precision against share sent to review", told, parts)
+        description += f" With the {words}."
+    return chart(frame, "Precision against share sent to review", description, parts)
 
 
-def at_thresholds(part: Part) -> tuple[float, float]:
-    """(share sent to review by the thresholds, share of right ones among the others). Some must be left."""
+def at_thresholds(part: SplitPart) -> tuple[float, float]:
+    """Return (share sent to review by the thresholds, share of correct photos among the others, which must exist)."""
     if part.sent is None:
         raise ValueError("there are no thresholds")
     kept = ~part.sent

@@ -1,4 +1,4 @@
-"""What a report is made of: everything that its page shows, and nothing of where it came from."""
+"""The input of a report: everything that its page shows, independent of its source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,15 +14,18 @@ from training.measure.predictions import Predictions
 from training.report.scores import Scores, score, sent_to_review
 
 SPLIT_WORDS = {"test": "test photos", "val": "validation photos", "train": "training photos", "": "photos"}
-_BEST_FIRST = ("test", "val", "", "train")  # what was kept apart longest says most about photos to come
+_BEST_FIRST = ("test", "val", "", "train")  # the photos least used in training predict best how new photos will do
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReportFinding:
     """One line about the data.
 
-    title: what was looked at. level: `ok`, `note` or `warning`. sentence: what was found.
-    photos: some of those it is about, each with a few words.
+    Attributes:
+        title: what was checked.
+        level: `ok`, `note` or `warning`.
+        sentence: the result.
+        photos: some photos of the finding, each with a few words.
     """
 
     title: str
@@ -32,18 +35,19 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Step:
-    """A way to go on: a sentence and the command for it, ready to paste into a shell."""
+class NextStep:
+    """A next step: a sentence, and a command to paste into a shell."""
 
     sentence: str
     command: str
 
 
 @dataclass(frozen=True)
-class Part:
-    """Photos of one split with the probabilities that they got, [N, classes], and what follows from them.
+class SplitPart:
+    """Photos of one split with their predicted probabilities, [N, classes], and scores.
 
-    sent: bool [N], which of them the thresholds send to review; None without thresholds.
+    Attributes:
+        sent: bool [N], the photos that the thresholds send to review; None without thresholds.
     """
 
     split: str
@@ -55,31 +59,37 @@ class Part:
 
     @property
     def words(self) -> str:
-        """What to call these photos."""
+        """The name of these photos."""
         return SPLIT_WORDS.get(self.split, f"{self.split} photos")
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
-        """Class index that each photo was taken for."""
+        """Predicted class index of each photo."""
         return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
     @cached_property
     def top(self) -> NDArray[np.float64]:
-        """Probability of that class."""
+        """Probability of the predicted class."""
         return np.asarray(self.probabilities.max(axis=1), np.float64)
 
 
 @dataclass(frozen=True)
 class ReportInput:
-    """What to write a report of.
+    """The content of a report.
 
-    title: the headline, often the run's name. labels: class names in the order of the probabilities.
-    predictions: the photos, with their splits; the report goes into the test photos when there are any, else into
-        the validation photos, and gives the figures of the other splits beside them.
-    root: paths are shown relative to it. source: one line on what was measured.
-    history: rows of history.csv; columns with `accuracy` or `loss` in their names become curves over `epoch`.
-    thresholds: per class, the probability below which a photo wants review; empty when there are none.
-    findings: about the data. card: rows of the model card. recipe: all settings, as nested values. steps: how to go on.
+    Attributes:
+        title: the headline, often the run's name.
+        labels: class names in the order of the probabilities.
+        predictions: the photos, with their splits; the report goes into the test photos when there are any, else into
+            the validation photos, and gives the figures of the other splits beside them.
+        root: folder to which shown paths are relative.
+        source: one line about the measured model or photos.
+        history: rows of history.csv; columns with `accuracy` or `loss` in their names become curves over `epoch`.
+        thresholds: per class, the probability below which a photo wants review; empty when there are none.
+        findings: about the data.
+        card: rows of the model card.
+        recipe: all settings, as nested values.
+        steps: next steps.
     """
 
     title: str
@@ -89,27 +99,27 @@ class ReportInput:
     source: str = ""
     history: Sequence[Mapping[str, Any]] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    findings: Sequence[Finding] = ()
+    findings: Sequence[ReportFinding] = ()
     card: Sequence[tuple[str, str]] = ()
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    steps: Sequence[Step] = ()
+    steps: Sequence[NextStep] = ()
 
     @cached_property
-    def parts(self) -> tuple[Part, ...]:
-        """The splits, the one to go into first."""
+    def parts(self) -> tuple[SplitPart, ...]:
+        """The splits; the first one is shown in detail."""
         splits = np.array([photo.split for photo in self.predictions.photos])
         ranked = sorted(set(splits.tolist()), key=lambda name: (*_BEST_FIRST, name).index(name))
         return tuple(self._part(split, np.flatnonzero(splits == split)) for split in ranked)
 
-    def _part(self, split: str, numbers: NDArray[np.int64]) -> Part:
+    def _part(self, split: str, numbers: NDArray[np.int64]) -> SplitPart:
         true, probabilities = self.predictions.true[numbers], self.predictions.probabilities[numbers]
         photos = tuple(self.predictions.photos[number].path for number in numbers)
         wanted = [self.thresholds.get(label, 0.0) for label in self.labels]
         sent = sent_to_review(probabilities, wanted) if self.thresholds else None
-        return Part(split, photos, true, probabilities, score(true, probabilities, self.labels), sent)
+        return SplitPart(split, photos, true, probabilities, score(true, probabilities, self.labels), sent)
 
     def shown(self, photo: Path) -> str:
-        """The path as the page names it: below the root where it is, and printable."""
+        """The path as shown on the page: relative to the root if possible, and printable."""
         return printable(photo.relative_to(self.root) if photo.is_relative_to(self.root) else photo)
 
 
@@ -119,7 +129,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """A number with its noun, in the plural where it is not one."""
+    """A number with its noun in singular or plural."""
     if number == 1:
         return f"1 {noun}"
     plural = f"{noun}es" if noun.endswith(("s", "h")) else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"

@@ -1,4 +1,4 @@
-"""What a report says of the data: what training found on its way, and where to look for the rest."""
+"""Findings about the data in a report: those from training, and how to find more."""
 
 import os
 import shlex
@@ -7,40 +7,42 @@ from pathlib import Path
 from typing import Any
 
 from contract.text import printable
-from training.check.held_out import doubtful, in_words
-from training.check.kinds import WORDS, Kind
-from training.check.known import KINDS, SHOWN, DataFindings, Seen
+from training.check.held_out import describe_suspect, suspect_labels
+from training.check.kinds import KIND_TEXTS, Kind
+from training.check.known import KINDS, SHOWN, DataFindings, FindingExample
 from training.errors import RunError
 from training.measure.predictions import Predictions
-from training.report.content import Finding, Step, count
+from training.report.content import NextStep, ReportFinding, count
 from training.run import MANIFEST, Run
 
-_REST = "Files of a wrong type, tiny pictures and odd sizes were not looked for here: phototriage check-data does."
+_REST = "Training does not check for files of a wrong type, tiny pictures and odd sizes; phototriage check-data does."
 _ABSENT = {Kind.BALANCE: "classes that are too small", Kind.CONFLICT: "photos under two labels",
            Kind.LEAK: "photos in two splits"}  # fmt: skip
 _ALL_KINDS = (*KINDS, Kind.SUSPECT)
 
 
-def findings_of_run(run: Run) -> Iterator[Finding]:
-    """What run.json holds about the data, also of runs that kept less.
+def findings_of_run(run: Run) -> Iterator[ReportFinding]:
+    """Yield the findings in run.json, also in that of older runs, which hold fewer.
 
     Raises:
-        RunError: what it holds is damaged.
+        RunError: the findings are damaged.
     """
     data = run.manifest.get("dataset", {})
     counts = data.get("photos", {})
     if counts:
-        words = {"train": "to train on", "val": "to check with", "test": "only to report on"}
+        words = {"train": "to train", "val": "to validate", "test": "to test"}
         said = ", ".join(f"{number:,} {words.get(name, name)}" for name, number in counts.items() if number)
-        yield Finding("Photos", "note", f"{said}.")
+        yield ReportFinding("Photos", "note", f"{said}.")
     if "data_findings" in run.manifest:
         yield from _found(_read(run), run.dataset)
         return
     unreadable = int(data.get("unreadable", 0))
     if unreadable:
-        yield Finding("Unreadable", "warning", f"{count(unreadable, 'photo')} could not be read and took no part.")
+        yield ReportFinding(
+            "Unreadable", "warning", f"{count(unreadable, 'photo')} could not be read and were not used."
+        )
     else:
-        yield Finding("Unreadable", "ok", "Every photo could be read.")
+        yield ReportFinding("Unreadable", "ok", "Every photo could be read.")
 
 
 def _read(run: Run) -> DataFindings:
@@ -50,26 +52,26 @@ def _read(run: Run) -> DataFindings:
         raise RunError(f"The manifest {run.path / MANIFEST} is damaged ({error!r}). Train the run again.") from error
 
 
-def _found(known: DataFindings, root: Path) -> Iterator[Finding]:
-    """A finding a kind, those first that want a look, and one that names what nothing was found of."""
+def _found(known: DataFindings, root: Path) -> Iterator[ReportFinding]:
+    """Yield one finding a kind, and one that lists the kinds without findings."""
     clear = []
     for kind in _ALL_KINDS:
         number = known.counts.get(kind)
         if not number:
-            clear += [_ABSENT.get(kind, WORDS[kind].title.lower())] if number == 0 else []
+            clear += [_ABSENT.get(kind, KIND_TEXTS[kind].title.lower())] if number == 0 else []
             continue
-        level: Any = "warning" if WORDS[kind].fault else "note"
-        seen = [item for item in known.seen if item.kind is kind]
+        level: Any = "warning" if KIND_TEXTS[kind].fault else "note"
+        seen = [item for item in known.examples if item.kind is kind]
         photos = tuple(pair for place, item in enumerate(seen) for pair in _photos(place, item, len(seen), root))
-        advice = WORDS[kind].advice.replace("--quarantine", "check-data --quarantine")
-        yield Finding(WORDS[kind].title, level, f"{number:,} found. {advice}{_named(kind, seen)}", photos)
+        advice = KIND_TEXTS[kind].advice.replace("--quarantine", "check-data --quarantine")
+        yield ReportFinding(KIND_TEXTS[kind].title, level, f"{number:,} found. {advice}{_named(kind, seen)}", photos)
     if clear:
-        yield Finding("Not found", "ok", f"Looked for in {known.photos:,} photos, without a find: {', '.join(clear)}.")
-    yield Finding("The rest", "note", _REST)
+        yield ReportFinding("Not found", "ok", f"None found in {known.photos:,} photos: {', '.join(clear)}.")
+    yield ReportFinding("The rest", "note", _REST)
 
 
-def _named(kind: Kind, seen: list[Seen]) -> str:
-    """What has no photo to show is said in words."""
+def _named(kind: Kind, seen: list[FindingExample]) -> str:
+    """The description of kinds that have no photo to show."""
     if kind is Kind.BALANCE:
         return f" {'; '.join(item.detail for item in seen)}."
     if kind is Kind.UNLISTED:
@@ -77,8 +79,8 @@ def _named(kind: Kind, seen: list[Seen]) -> str:
     return ""
 
 
-def _photos(place: int, item: Seen, among: int, root: Path) -> Iterator[tuple[Path, str]]:
-    """The photos of one example; those of several twins carry the number of their group."""
+def _photos(place: int, item: FindingExample, among: int, root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the photos of one example; near duplicates get the number of their group."""
     if item.kind is Kind.UNLISTED:
         return
     group = f"group {place + 1}: " if among > 1 and len(item.photos) > 1 else ""
@@ -86,29 +88,29 @@ def _photos(place: int, item: Seen, among: int, root: Path) -> Iterator[tuple[Pa
         yield Path(os.path.normpath(root / path)), f"{group}{item.detail}"
 
 
-def doubts(predictions: Predictions, labels: Sequence[str]) -> Finding:
-    """Suspected wrong labels among photos that a model was measured on."""
-    found = doubtful(predictions.true, predictions.probabilities)
-    title = WORDS[Kind.SUSPECT].title
+def suspect_label_finding(predictions: Predictions, labels: Sequence[str]) -> ReportFinding:
+    """Suspected wrong labels among the measured photos."""
+    found = suspect_labels(predictions.true, predictions.probabilities)
+    title = KIND_TEXTS[Kind.SUSPECT].title
     if not len(found):
-        return Finding(title, "ok", "The model contradicts no label more surely than usual.")
+        return ReportFinding(title, "ok", "The model contradicts no label with more than usual certainty.")
     photos = tuple(
-        (photo.path, in_words(predictions.probabilities[place], photo.label, labels))
+        (photo.path, describe_suspect(predictions.probabilities[place], photo.label, labels))
         for place in found[:SHOWN]
         for photo in [predictions.photos[place]]
     )
-    return Finding(
+    return ReportFinding(
         title,
         "note",
-        f"{len(found):,} found, the surest first: the model is sure of another class. Look at each.",
+        f"{len(found):,} found, the most certain first: the model is sure of another class. Check each one.",
         photos,
     )
 
 
-def check_step(run: Run) -> Step:
-    """The command that looks at the data more closely, with this run's help."""
+def check_step(run: Run) -> NextStep:
+    """The command that checks the data more closely with this run."""
     names = (shlex.quote(printable(path)) for path in (run.dataset, run.path))
-    return Step(
-        "Look for the rest in the data, and for wrong labels among the training photos:",
+    return NextStep(
+        "Check the data further, also for wrong labels among the training photos:",
         "phototriage check-data {} --run {} --output check".format(*names),
     )

@@ -1,4 +1,4 @@
-"""Photos side by side, each with what it is, what it was taken for, and how surely."""
+"""Photos side by side, each with its true class, predicted class and probability."""
 
 from collections.abc import Sequence
 
@@ -7,23 +7,23 @@ from numpy.typing import NDArray
 
 from training.html.markup import Html, h
 from training.html.thumbnails import Thumbnails, picture
-from training.report.content import Part, ReportInput, percent
+from training.report.content import ReportInput, SplitPart, percent
 
 WORST = 24
 
 
-def worst_mistakes(part: Part) -> NDArray[np.int64]:
-    """Places of the wrong ones, the surest first."""
+def worst_mistakes(part: SplitPart) -> NDArray[np.int64]:
+    """Indices of the mistakes, the most certain first."""
     wrong = np.flatnonzero(part.predicted != part.true)
     return wrong[np.argsort(-part.top[wrong], kind="stable")]
 
 
-def gallery(numbers: Sequence[int], part: Part, given: ReportInput, thumbs: Thumbnails) -> Html:
-    """The photos at these places of a part, as a list of figures."""
+def gallery(numbers: Sequence[int], part: SplitPart, given: ReportInput, thumbs: Thumbnails) -> Html:
+    """The photos at these indices, as a list of figures."""
     return h("ul", [h("li", _figure(int(number), part, given, thumbs)) for number in numbers], class_="photos")
 
 
-def _figure(number: int, part: Part, given: ReportInput, thumbs: Thumbnails) -> Html:
+def _figure(number: int, part: SplitPart, given: ReportInput, thumbs: Thumbnails) -> Html:
     true, taken = given.labels[part.true[number]], given.labels[part.predicted[number]]
     name = given.shown(part.photos[number])
     if true == taken:

@@ -1,4 +1,4 @@
-"""The confusion matrix, whose cells lead to the photos behind them without a script: each is a link to its panel."""
+"""The confusion matrix. Each cell links to a panel with its photos, without a script."""
 
 from collections.abc import Iterator, Sequence
 from math import ceil, sqrt
@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 
 from training.html.markup import Html, h
 from training.html.thumbnails import Thumbnails
-from training.report.content import Part, ReportInput, count
+from training.report.content import ReportInput, SplitPart, count
 from training.report.gallery import gallery
 
 SHOWN_CLASSES = 30
 PER_MISTAKE = 24
 PER_HIT = 6
 PAIRS = 8
-NARROW = 10  # classes that fit beside the list of mistakes, with names that lie flat
+NARROW = 10  # classes that fit beside the list of mistakes, with horizontal names
 
 Matrix = NDArray[np.int64]
 
 
 def shown_classes(confusion: Matrix) -> list[int]:
-    """Classes that the matrix shows, in their order: all, or those with the most mistakes in row and column."""
+    """Classes of the matrix in their order: all, or those with the most mistakes in row and column."""
     if len(confusion) <= SHOWN_CLASSES:
         return list(range(len(confusion)))
     wrong = confusion - np.diag(np.diag(confusion))
@@ -30,7 +30,7 @@ def shown_classes(confusion: Matrix) -> list[int]:
 
 
 def confusions(confusion: Matrix) -> Iterator[tuple[int, int, int]]:
-    """(photos, true class, class it was taken for) of each kind of mistake, the most frequent first."""
+    """Yield (photos, true class, predicted class) of each kind of mistake, the most frequent first."""
     wrong = confusion - np.diag(np.diag(confusion))
     for place in np.argsort(-wrong, axis=None, kind="stable"):
         true, taken = divmod(int(place), len(confusion))
@@ -39,11 +39,13 @@ def confusions(confusion: Matrix) -> Iterator[tuple[int, int, int]]:
         yield int(wrong[true, taken]), true, taken
 
 
-def cells(part: Part, shown: Sequence[int], pairs: Sequence[tuple[int, int, int]]) -> dict[tuple[int, int], list[int]]:
-    """Photos to show behind each shown cell that is not empty, and behind each of `pairs`.
+def cells(
+    part: SplitPart, shown: Sequence[int], pairs: Sequence[tuple[int, int, int]]
+) -> dict[tuple[int, int], list[int]]:
+    """Photos for each shown cell that is not empty, and for each of `pairs`.
 
-    Mistakes stand the surest first, hits the least sure first.
-    Mistakes come before hits, so that they get the pictures when there is not room for all.
+    Mistakes are sorted by falling certainty, hits by rising certainty. Mistakes come before hits, so that they get the
+    pictures if the limit does not allow all.
     """
     inside = set(shown)
     listed = {(true, taken) for _, true, taken in pairs}
@@ -60,7 +62,7 @@ def cells(part: Part, shown: Sequence[int], pairs: Sequence[tuple[int, int, int]
 
 
 def matrix_table(confusion: Matrix, shown: Sequence[int], labels: Sequence[str]) -> Html:
-    """The table: a row per true class, a column per class it was taken for, darker for a larger share of the row."""
+    """The table: a row per true class, a column per predicted class, darker for a larger share of the row."""
     others = len(shown) < len(labels)
     wide = " wide" if len(shown) > NARROW else ""
     head = [h("th", h("span", labels[taken], title=labels[taken]), scope="col") for taken in shown]
@@ -95,14 +97,14 @@ def _cell(number: int, total: int, true: int, taken: int, labels: Sequence[str])
 
 
 def cell_id(true: int, taken: int) -> str:
-    """Name of a cell's panel within the page: numbers alone, for class names may be anything."""
+    """Id of the panel of a cell: numbers only, because class names may hold any character."""
     return f"cell-{true}-{taken}"
 
 
 def panels(
-    found: dict[tuple[int, int], list[int]], part: Part, given: ReportInput, confusion: Matrix, thumbs: Thumbnails
+    found: dict[tuple[int, int], list[int]], part: SplitPart, given: ReportInput, confusion: Matrix, thumbs: Thumbnails
 ) -> list[Html]:
-    """One panel a cell, hidden until its cell is followed."""
+    """One panel per cell, hidden until the link of its cell is followed."""
     made = []
     for (true, taken), numbers in found.items():
         total = int(confusion[true, taken])
@@ -118,14 +120,14 @@ def _panel(true: int, taken: int, total: int, given: ReportInput, photos: Html, 
     words = f"{count(total, 'photo')} of {given.labels[true]} {what}"
     note = f"{shown:,} of them, {order}." if shown < total else f"All of them, {order}."
     if not shown:
-        note = "This page holds no more pictures; predictions.csv names every photo."
+        note = "This page has reached its limit of pictures; predictions.csv lists every photo."
     head = h("header", h("h3", words), h("a", "Close", href="#confusion", class_="close"))
     return h("section", head, h("p", note, class_="note"), photos, id=cell_id(true, taken), class_="panel",
              tabindex="-1", aria_label=words)  # fmt: skip
 
 
 def pair_list(pairs: Sequence[tuple[int, int, int]], labels: Sequence[str]) -> Html:
-    """Kinds of mistakes (as of `confusions`) in words, each a link to its photos."""
+    """Kinds of mistakes (from `confusions`) in words, each with a link to its photos."""
     rows = []
     for number, true, taken in pairs:
         link = h("a", h("b", labels[true]), " taken for ", h("b", labels[taken]), href=f"#{cell_id(true, taken)}")

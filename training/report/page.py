@@ -21,7 +21,7 @@ STYLE = Path(__file__).with_name("report.css")
 
 
 def page(given: ReportInput) -> str:
-    """The whole report as one HTML file that loads nothing from anywhere."""
+    """The whole report as one self-contained HTML file."""
     thumbs = Thumbnails(THUMBNAILS)
     sections = [
         ("glance", "At a glance", glance(given)),
@@ -35,7 +35,7 @@ def page(given: ReportInput) -> str:
         ("next", "Next", steps(given.steps) if given.steps else None),
     ]
     kept = [(name, title, body) for name, title, body in sections if body is not None]
-    # Made first, because the pictures of the worst mistakes take what room there is; shown after the matrix.
+    # The worst mistakes are made first, so that they get pictures within the limit, and shown after the matrix.
     kept.sort(key=lambda item: _ORDER.index(item[0]))
     links = h("nav", [h("a", title, href=f"#{name}") for name, title, _ in kept], aria_label="Sections")
     head = h("header", h("h1", given.title), h("p", given.source, class_="source") if given.source else None)
@@ -73,7 +73,7 @@ def _learning(given: ReportInput) -> Html | None:
         return None
     said = "" if kept is None else f" The dashed line marks epoch {kept:g}, whose weights were kept."
     said += " The dotted line is where fine-tuning begins." if starts else ""
-    words = note(f"A training loss is taken on altered photos, and may well stand above the others.{said}")
+    words = note(f"The training loss is measured on augmented photos, so it may be higher than the others.{said}")
     return section("learning", "How it learnt", words, h("div", charts, class_="pair"))
 
 

@@ -1,4 +1,4 @@
-"""Photos with what they were taken for, as one picture: mistakes and hits of all classes, the same ones every time."""
+"""One picture of example predictions: mistakes and hits of all classes, the same ones every time."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +23,9 @@ _BEST_FIRST = ("test", "val")
 
 
 def write_picture_grid(folder: Path, predictions: Predictions, labels: tuple[str, ...]) -> Path:
-    """Write picture_grid.png into `folder`: at most 24 test photos, or validation photos where there are none.
+    """Write picture_grid.png into `folder`: at most 24 test photos, or validation photos if there are none.
 
-    What is drawn are decoded pixels: no EXIF, no place, no camera.
+    It contains only decoded pixels: no EXIF, location or camera.
 
     Raises:
         OSError: the folder cannot be written.
@@ -36,9 +36,9 @@ def write_picture_grid(folder: Path, predictions: Predictions, labels: tuple[str
 
 
 def choose(predictions: Predictions) -> list[int]:
-    """Places of up to 24 photos: half of them mistakes as far as there are any, evenly from all classes.
+    """Indices of up to 24 photos, evenly from all classes; half of them are mistakes, if there are enough.
 
-    They stand by class, in the order of the predictions; the same predictions give the same choice.
+    They are sorted by class, in the order of the predictions. The same predictions give the same choice.
     """
     splits = np.array([photo.split for photo in predictions.photos])
     split = next((name for name in _BEST_FIRST if (splits == name).any()), "")
@@ -53,7 +53,7 @@ def choose(predictions: Predictions) -> list[int]:
 
 
 def _evenly(numbers: NDArray[np.int64], wanted: int) -> list[int]:
-    """So many of the numbers, as evenly spaced as can be; all where there are no more."""
+    """Pick `wanted` of the numbers, evenly spaced; all if there are not more."""
     if len(numbers) <= wanted:
         return [int(number) for number in numbers]
     return [int(numbers[place * len(numbers) // wanted]) for place in range(wanted)]
@@ -76,7 +76,7 @@ def _draw(figure: "Figure", predictions: Predictions, chosen: list[int], labels:
 
 
 def _pixels(photo: Path) -> NDArray[np.uint8]:
-    """The photo in a square; a grey one if it cannot be read any more."""
+    """The photo in a square; grey if it cannot be read any more."""
     try:
         return to_input(photo, Geometry("letterbox", SIDE_PX))
     except PhotoError:

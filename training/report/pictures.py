@@ -11,7 +11,7 @@ import numpy as np
 
 from contract.publish import publish_bytes
 from training.report.charts import at_thresholds, best_epoch, curves, stage_starts
-from training.report.content import Part, ReportInput, percent
+from training.report.content import ReportInput, SplitPart, percent
 from training.report.matrix import shown_classes
 from training.report.scores import review_curve
 
@@ -43,7 +43,7 @@ def write_pictures(folder: Path, given: ReportInput) -> list[Path]:
 
 
 def png(draw: "Callable[[Figure], None]") -> bytes:
-    """Draw on a fresh figure and return it as PNG. A script that the font lacks is drawn as boxes, silently."""
+    """Draw on a new figure and return it as PNG. Characters that the font lacks become boxes, without a warning."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 5), dpi=DPI, layout="constrained")
@@ -56,19 +56,19 @@ def png(draw: "Callable[[Figure], None]") -> bytes:
 
 
 def clipped(name: str) -> str:
-    """A name that leaves room for the figure."""
+    """Shorten a name to leave room for the figure."""
     return name if len(name) <= NAME else f"{name[: NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def tidy(axes: Any) -> None:
-    """Only the lines that carry something."""
+    """Show only lines that carry information."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e4e2da", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
 def title(axes: Any, text: str) -> None:
-    """A title as it is written: a dollar in a name begins no formula."""
+    """Set a title as plain text: a dollar sign in a name does not start a formula."""
     axes.set_title(text, loc="left", fontweight="bold", parse_math=False)
 
 
@@ -91,7 +91,7 @@ def learning(figure: "Figure", given: ReportInput, kind: str) -> None:
 
 
 def classes(figure: "Figure", given: ReportInput) -> None:
-    """Precision, recall and F1 of each class, the best F1 on top; of many, those of the lowest F1."""
+    """Precision, recall and F1 of each class, the best F1 on top; of many classes, those with the lowest F1."""
     part = given.parts[0]
     ranked = sorted(part.scores.metrics.classes, key=lambda item: item.f1)
     shown = ranked[:CLASSES]
@@ -134,12 +134,12 @@ def confusion(figure: "Figure", given: ReportInput) -> None:
     title(axes, _accuracy(part))
 
 
-def _accuracy(part: Part) -> str:
+def _accuracy(part: SplitPart) -> str:
     return f"{percent(part.scores.metrics.accuracy)} of {part.scores.metrics.photos:,} {part.words} right"
 
 
 def reliability(figure: "Figure", given: ReportInput) -> None:
-    """How often photos of a confidence are right."""
+    """Accuracy over confidence."""
     part = given.parts[0]
     bins = part.scores.bins
     axes = figure.subplots()
@@ -154,7 +154,7 @@ def reliability(figure: "Figure", given: ReportInput) -> None:
 
 
 def review(figure: "Figure", given: ReportInput) -> None:
-    """Share of right ones among what is filed by itself, against the share sent to review."""
+    """Share of correct photos among those not sent to review, against the share sent to review."""
     part = given.parts[0]
     curve = review_curve(part.true, part.probabilities)
     axes = figure.subplots()

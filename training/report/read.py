@@ -1,4 +1,4 @@
-"""Read back what a run folder holds: predictions with every probability, and the history."""
+"""Read predictions with all probabilities, and the history, from a run folder."""
 
 import csv
 import os
@@ -13,17 +13,18 @@ from training.dataset.layout import Photo
 from training.errors import RunError
 from training.measure.predictions import Predictions
 
-ROUNDING = 5e-7  # half of the last digit that the file holds: a probability written as 0 is no impossibility
+ROUNDING = 5e-7  # half of the last digit in the file: a probability written as 0 may be larger than 0
 
 
 def read_predictions(file: Path, root: Path, labels: Sequence[str]) -> Predictions:
     """Read predictions.csv, all splits.
 
     Args:
-        root: the folder that its paths are relative to. labels: class names in the order of the columns.
+        root: folder to which the paths are relative.
+        labels: class names in the order of the columns.
 
     Raises:
-        RunError: the file is missing or damaged, or is of other classes.
+        RunError: the file is missing or damaged, or has other classes.
     """
     try:
         with file.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
@@ -48,7 +49,7 @@ def _parse(rows: list[list[str]], root: Path, index: dict[str, int]) -> Predicti
 
 
 def _restored(given: NDArray[np.float64], predicted: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Undo what rounding to six digits does: zeros, sums that are not 1, and ties with the class predicted."""
+    """Undo effects of rounding to six digits: zeros, sums that are not 1, and ties with the predicted class."""
     if not np.isfinite(given).all() or (given < 0).any():
         raise ValueError("it holds probabilities that are none")
     places = np.arange(len(given))
@@ -60,7 +61,7 @@ def _restored(given: NDArray[np.float64], predicted: NDArray[np.int64]) -> NDArr
 
 
 def read_history(file: Path) -> list[dict[str, str]]:
-    """Rows of history.csv; none when there is no such file, or it is damaged: a report does without its curves."""
+    """Rows of history.csv. A missing or damaged file gives none, and the report then has no curves."""
     try:
         with file.open(encoding="utf-8", newline="") as lines:
             return [{name: text for name, text in row.items() if name and text} for row in csv.DictReader(lines)]

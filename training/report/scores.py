@@ -1,4 +1,4 @@
-"""What a report needs beside the figures themselves: the reliability bins, and what review brings."""
+"""Scores of a report: metrics, reliability bins, and the effect of a review."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.measure.metrics import Bin, Floats, Ints, Metrics, measure, reliability, wilson
+from training.measure.metrics import Bin, Floats, Ints, Metrics, compute_metrics, reliability, wilson
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The figures of one set of photos, and the bins that their calibration error is over."""
+    """Metrics of one set of photos, and the bins of their calibration error."""
 
     metrics: Metrics
     bins: tuple[Bin, ...]
@@ -32,10 +32,12 @@ class Scores:
 
 @dataclass(frozen=True)
 class ReviewCurve:
-    """What is gained by sending the least sure photos to review.
+    """Effect of sending the least certain photos to review.
 
-    share: share of the photos sent, rising. precision: share of the others that are right; low, high: its 95 %
-    interval. All float64 of one length.
+    Attributes:
+        share: share of the photos sent, rising.
+        precision: share of the others that are right.
+        low, high: its 95 % interval. All float64 of one length.
     """
 
     share: NDArray[np.float64]
@@ -48,16 +50,18 @@ def score(true: Ints, probabilities: Floats, labels: Sequence[str]) -> Scores:
     """Score predictions.
 
     Args:
-        true: class index of each photo, [N], N > 0. probabilities: [N, classes]. labels: class names.
+        true: class index of each photo, [N], N > 0.
+        probabilities: [N, classes].
+        labels: class names.
     """
-    return Scores(measure(true, probabilities, labels), reliability(true, probabilities))
+    return Scores(compute_metrics(true, probabilities, labels), reliability(true, probabilities))
 
 
 def review_curve(true: Ints, probabilities: Floats, points: int = 200) -> ReviewCurve:
-    """Send photos to review, the least sure first; photos of one confidence go together.
+    """Simulate sending photos to review, the least certain first; photos of equal confidence go together.
 
     Args:
-        points: at most so many places of the curve are kept, evenly.
+        points: most points of the curve, evenly spaced.
     """
     top = probabilities.max(axis=1)
     order = np.argsort(-top, kind="stable")
@@ -71,6 +75,6 @@ def review_curve(true: Ints, probabilities: Floats, points: int = 200) -> Review
 
 
 def sent_to_review(probabilities: Floats, thresholds: Sequence[float]) -> NDArray[np.bool_]:
-    """Which photos a threshold per class sends to review: those less sure than that of the class they are taken for."""
+    """Which photos go to review: those below the threshold of their predicted class."""
     wanted = np.asarray(thresholds, np.float64)[probabilities.argmax(axis=1)]
     return np.asarray(probabilities.max(axis=1) < wanted)

@@ -1,4 +1,4 @@
-"""The report's sections that are text and tables: headline, classes, data, model card, how to go on."""
+"""Sections of text and tables: headline, classes, data, model card, next steps."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,38 +8,38 @@ import numpy as np
 from training.html.markup import Child, Html, h
 from training.html.thumbnails import Thumbnails, picture
 from training.measure.metrics import ClassMetrics
-from training.report.content import Finding, Part, ReportInput, Step, count, percent
-from training.report.story import at_a_glance, headline
+from training.report.content import NextStep, ReportFinding, ReportInput, SplitPart, count, percent
+from training.report.summary import at_a_glance, headline
 
 TABLE_ROWS = 250
 FINDING_PHOTOS = 16
-FEW = 8  # photos of a finding that stand open
+FEW = 8  # photos of a finding that are shown unfolded
 MEANINGS = (
-    ("Interval", "Few photos tell the accuracy less exactly than many: 95 % interval (Wilson, 1927)."),
-    ("Precision", "Of the photos taken for a class, the share that is of it."),
-    ("Recall", "Of the photos of a class, the share that is found. F1 is the harmonic mean of both."),
-    ("AUC", "How likely a photo of the class gets a higher probability for it than a photo of another class."),
-    ("Log loss", "Mean of the negative natural logarithm of the probability given to the true class; 0 is perfect."),
+    ("Interval", "The fewer photos, the wider the 95 % interval of the accuracy (Wilson, 1927)."),
+    ("Precision", "Of the photos predicted as a class, the share that belongs to it."),
+    ("Recall", "Of the photos of a class, the share that is found. F1 is the harmonic mean of precision and recall."),
+    ("AUC", "Probability that a photo of the class ranks above a photo of another class."),
+    ("Log loss", "Mean negative natural logarithm of the probability of the true class; 0 is perfect."),
     (
         "Calibration error",
-        "Mean distance between how sure and how often right, over 15 equal bins (Naeini, 2015; Guo, 2017).",
+        "Mean distance between confidence and accuracy, over 15 equal bins (Naeini, 2015; Guo, 2017).",
     ),
     ("Brier score", "Mean squared distance between the probabilities and the truth, 0 to 2 (Brier, 1950)."),
 )  # fmt: skip
 
 
 def section(name: str, title: str, *children: Child) -> Html:
-    """One section that the navigation leads to."""
+    """A section that the navigation links to."""
     return h("section", h("h2", title, id=f"{name}-title"), children, id=name, aria_labelledby=f"{name}-title")
 
 
 def note(*words: Child) -> Html:
-    """A remark in small."""
+    """A remark in small type."""
     return h("p", words, class_="note")
 
 
 def hero(given: ReportInput) -> Html:
-    """The accuracy, large, with its interval, and the other figures beside it."""
+    """The accuracy in large type with its interval, and other metrics beside it."""
     part = given.parts[0]
     low, high = part.scores.metrics.interval
     bar = h(
@@ -77,12 +77,12 @@ def _tiles(given: ReportInput) -> Html:
 
 
 def glance(given: ReportInput) -> Html:
-    """The telling facts, as a list."""
+    """The most important facts, as a list."""
     return section("glance", "At a glance", h("ul", [h("li", words) for words in at_a_glance(given)], class_="glance"))
 
 
 def class_table(given: ReportInput, splits: Html | None) -> Html:
-    """Precision, recall, F1 and AUC of each class; of very many, the weakest. Below them, the figures of all splits."""
+    """Precision, recall, F1 and AUC of each class (the weakest of very many), and the metrics of all splits."""
     part = given.parts[0]
     classes = list(enumerate(part.scores.metrics.classes))
     left_out = None
@@ -99,7 +99,7 @@ def class_table(given: ReportInput, splits: Html | None) -> Html:
     return section("classes", "Each class", words, left_out, scrolling(table, "Figures of each class"), splits)
 
 
-def _class_row(index: int, item: ClassMetrics, part: Part, thresholds: Mapping[str, float]) -> Html:
+def _class_row(index: int, item: ClassMetrics, part: SplitPart, thresholds: Mapping[str, float]) -> Html:
     cells = [h("td", f"{item.photos:,}", class_="number")]
     cells += [_bar(value) for value in (item.precision, item.recall, item.f1)]
     cells.append(h("td", "\N{EN DASH}" if item.auc is None else f"{item.auc:.4f}", class_="number"))
@@ -115,19 +115,19 @@ def _bar(value: float) -> Html:
 
 
 def scrolling(child: Html, words: str) -> Html:
-    """Room that scrolls by itself, also from the keyboard, so that the page never does sideways."""
+    """A box that scrolls by itself, also by keyboard, so that the page never scrolls sideways."""
     return h("div", child, class_="scroll", tabindex="0", role="region", aria_label=words)
 
 
 def data(given: ReportInput, thumbs: Thumbnails) -> Html:
-    """What was found about the data."""
+    """The findings about the data."""
     *most, last = [f"{len(part.true):,} {part.words}" for part in given.parts]
     parts = f"{', '.join(most)} and {last}" if most else last
     counts = note(f"This report is on {parts} of {count(len(given.labels), 'class')}.")
     return section("data", "The data", counts, [_finding(finding, given, thumbs) for finding in given.findings])
 
 
-def _finding(finding: Finding, given: ReportInput, thumbs: Thumbnails) -> Html:
+def _finding(finding: ReportFinding, given: ReportInput, thumbs: Thumbnails) -> Html:
     words = {"ok": "fine", "note": "note", "warning": "look here"}[finding.level]
     badge = h("span", words, class_=f"badge {finding.level}")
     text = h("p", badge, " ", h("b", finding.title), ". ", finding.sentence)
@@ -147,7 +147,7 @@ def _finding(finding: Finding, given: ReportInput, thumbs: Thumbnails) -> Html:
 
 
 def card(given: ReportInput) -> Html:
-    """What the model is, in two columns, and all its settings behind a fold."""
+    """The model card in two columns, and all settings folded."""
     rows = [h("div", h("dt", name), h("dd", value)) for name, value in given.card]
     settings = [h("tr", h("th", name, scope="row"), h("td", value)) for name, value in flat(given.recipe)]
     fold = h("details", h("summary", "All settings"), h("table", settings, class_="settings")) if settings else None
@@ -162,13 +162,13 @@ def flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
     return found
 
 
-def steps(ways: Sequence[Step]) -> Html:
-    """How to go on: sentences with commands to copy."""
+def steps(ways: Sequence[NextStep]) -> Html:
+    """Next steps: sentences with commands to copy."""
     items = [h("li", h("p", step.sentence), h("pre", h("code", step.command), tabindex="0")) for step in ways]
-    return section("next", "How to go on", h("ol", items, class_="steps"))
+    return section("next", "Next steps", h("ol", items, class_="steps"))
 
 
 def meanings() -> Html:
-    """What each figure means, behind a fold."""
+    """The meaning of each metric, folded."""
     rows = [h("div", h("dt", name), h("dd", words)) for name, words in MEANINGS]
-    return h("details", h("summary", "What the figures mean"), h("dl", rows, class_="card"), class_="meanings")
+    return h("details", h("summary", "What the metrics mean"), h("dl", rows, class_="card"), class_="meanings")

@@ -1,4 +1,4 @@
-"""All sets of photos side by side: what a model does on those it learnt from, chose by, and never saw."""
+"""Metrics of training, validation and test photos side by side."""
 
 from training.html.markup import Html, h
 from training.report.content import ReportInput, percent
@@ -9,7 +9,7 @@ COLUMNS = ("photos", "number", "accuracy", "95 % interval", "precision", "recall
 
 
 def split_table(given: ReportInput) -> Html | None:
-    """The figures of each set, precision to AUC as means over classes; None where there is one set only."""
+    """Metrics of each set, precision to AUC as means over classes; None if there is only one set."""
     if len(given.parts) < 2:
         return None
     head = h(
@@ -26,4 +26,4 @@ def split_table(given: ReportInput) -> Html | None:
         rows.append(h("tr", h("th", part.words, scope="row"), cells))
     table = h("table", h("thead", head), h("tbody", rows), class_="figures")
     words = note("Precision, recall, F1 and AUC are means over the classes, each counting alike.")
-    return h("div", h("h3", "All photos that were measured"), words, scrolling(table, "Figures of each set of photos"))
+    return h("div", h("h3", "All measured photos"), words, scrolling(table, "Figures of each set of photos"))

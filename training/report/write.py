@@ -16,7 +16,7 @@ def write_report(folder: Path, given: ReportInput) -> Path:
     """Write report.html and the main figures as PNG into `folder`/figures.
 
     Args:
-        folder: made when it is not there; reports of before are replaced, each file whole.
+        folder: created if missing; the files of an earlier report are replaced atomically.
 
     Returns:
         The path of report.html.
@@ -35,7 +35,7 @@ def write_report(folder: Path, given: ReportInput) -> Path:
 
 
 def unwritable(folder: Path, error: OSError) -> str:
-    """Sentence for a folder that a page cannot be written into."""
+    """The message for a folder that cannot be written."""
     return (
-        f"The page cannot be written into {printable(folder)} ({error.strerror}). Free space, or name another folder."
+        f"The page cannot be written into {printable(folder)} ({error.strerror}). Free space, or pass another folder."
     )

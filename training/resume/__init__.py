@@ -1,1 +1,1 @@
-"""What lets a killed training go on: checkpoints, and whether a run folder belongs to the same training."""
+"""Resume a killed training: checkpoints, and checks that a run folder belongs to the same training."""

@@ -1,6 +1,6 @@
-"""The checkpoint: one file in an unfinished run folder, from which a killed training goes on after its last epoch.
+"""The checkpoint: one file in an unfinished run folder, from which a killed training resumes after its last epoch.
 
-It holds arrays and one JSON text in NumPy's archive format, no pickled objects, and needs no Keras to be read.
+It holds arrays and one JSON text in the archive format of NumPy, without pickled objects. Reading it needs no Keras.
 """
 
 import json
@@ -14,23 +14,26 @@ from zipfile import BadZipFile
 import numpy as np
 
 from training.errors import CheckpointError
-from training.fit.epoch import Epoch, State, Weights
+from training.fit.epoch import Epoch, TrainingState, Weights
 from training.output import publishing
 from training.run import CHECKPOINT
 
-FORMAT = 2  # 2: an epoch tells its stage
+FORMAT = 2  # 2: an epoch has a stage
 _LISTS = ("best", "learner", "optimizer", "average")
 _HEADER = "header"
 
 
 @dataclass(frozen=True)
-class Header:
-    """What a checkpoint says beside the state.
+class CheckpointHeader:
+    """The part of a checkpoint beside the state.
 
-    recipe: every setting, as in training.resume.same_training.
-    data: what tells the photos, as in training.resume.same_training.
-    origin: where the initial weights came from. seconds: per stage, so far. epoch: the last one that is done.
-    resumed_after: the epochs after which the training has already gone on.
+    Attributes:
+        recipe: every setting, from `same_training.flat_settings`.
+        data: fingerprint of the photos, from `same_training.photos_fingerprint`.
+        origin: source of the initial weights.
+        seconds: time of each stage so far.
+        epoch: the last completed epoch.
+        resumed_after: the epochs after which the training has resumed before.
     """
 
     recipe: Mapping[str, Any]
@@ -41,8 +44,8 @@ class Header:
     resumed_after: tuple[int, ...] = ()
 
 
-def write_checkpoint(folder: Path, header: Header, state: State) -> None:
-    """Put the checkpoint in the place of the last one, which stays if this one cannot be written whole.
+def write_checkpoint(folder: Path, header: CheckpointHeader, state: TrainingState) -> None:
+    """Replace the last checkpoint, which stays if the new one cannot be written completely.
 
     Raises:
         OSError: the disk is full, or the folder cannot be written.
@@ -55,11 +58,11 @@ def write_checkpoint(folder: Path, header: Header, state: State) -> None:
         np.savez(file, allow_pickle=False, **{_HEADER: np.frombuffer(text.encode(), np.uint8)}, **arrays)
 
 
-def read_header(folder: Path) -> Header | None:
-    """What the checkpoint of a run folder says, None where there is none.
+def read_header(folder: Path) -> CheckpointHeader | None:
+    """Read the header of the checkpoint in a run folder; None if there is no checkpoint.
 
     Raises:
-        CheckpointError: it is damaged, or of another version.
+        CheckpointError: the checkpoint is damaged, or of another version.
     """
     if not (folder / CHECKPOINT).exists():
         return None
@@ -67,8 +70,8 @@ def read_header(folder: Path) -> Header | None:
         return _header(value)
 
 
-def read_state(folder: Path) -> tuple[Header, State]:
-    """The checkpoint of a run folder, all of it; raises as `read_header` does."""
+def read_state(folder: Path) -> tuple[CheckpointHeader, TrainingState]:
+    """Read the whole checkpoint of a run folder; raises as `read_header` does."""
     with _opened(folder / CHECKPOINT) as (archive, value):
         return _header(value), _state(archive, value)
 
@@ -83,17 +86,17 @@ def _opened(file: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
             yield archive, value
     except (OSError, EOFError, BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(
-            f"The checkpoint {file} cannot be used: {error}. Begin anew: choose another --output, or pass --restart."
+            f"The checkpoint {file} cannot be used: {error}. To start over, pass another --output or --restart."
         ) from error
 
 
-def _header(value: dict[str, Any]) -> Header:
-    return Header(**value["header"] | {"resumed_after": tuple(value["header"]["resumed_after"])})
+def _header(value: dict[str, Any]) -> CheckpointHeader:
+    return CheckpointHeader(**value["header"] | {"resumed_after": tuple(value["header"]["resumed_after"])})
 
 
-def _state(archive: Any, value: dict[str, Any]) -> State:
+def _state(archive: Any, value: dict[str, Any]) -> TrainingState:
     lists: dict[str, Weights] = {
         name: [archive[f"{name}.{place}"] for place in range(value["arrays"][name])] for name in _LISTS
     }
     epochs = tuple(Epoch(**epoch) for epoch in value["state"]["epochs"])
-    return State(epochs, int(value["state"]["step"]), **lists)
+    return TrainingState(epochs, int(value["state"]["step"]), **lists)

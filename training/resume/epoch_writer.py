@@ -1,4 +1,4 @@
-"""What a training leaves in its run folder after each epoch, so that a kill costs the current epoch and no more."""
+"""Write the results of each epoch into the run folder, so that a kill costs only the current epoch."""
 
 import csv
 import io
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.publish import publish_bytes
-from training.fit.epoch import Epoch, State
+from training.fit.epoch import Epoch, TrainingState
 from training.output import publishing
 from training.recipe.recipe import Recipe
-from training.resume.checkpoint import Header, write_checkpoint
+from training.resume.checkpoint import CheckpointHeader, write_checkpoint
 from training.resume.timer import Timer
 from training.run import CHECKPOINT, HISTORY, MODEL, RECIPE
 
@@ -19,21 +19,23 @@ if TYPE_CHECKING:
     import keras
 
 
-class Keeper:
+class EpochWriter:
     """Writes checkpoint, history and the best network of a training into its run folder.
 
     Args:
-        model: the network that holds an epoch's weights while `keep` is called.
+        model: the network, which holds the weights of the epoch when `write_epoch` is called.
     """
 
-    def __init__(self, output: Path, model: "keras.Model", recipe: Recipe, header: Header, timer: Timer) -> None:
+    def __init__(
+        self, output: Path, model: "keras.Model", recipe: Recipe, header: CheckpointHeader, timer: Timer
+    ) -> None:
         self._output, self._model, self._recipe, self._header, self._timer = output, model, recipe, header, timer
 
-    def keep(self, state: State) -> None:
-        """Keep one epoch. The checkpoint comes first: with it, all else can be made again.
+    def write_epoch(self, state: TrainingState) -> None:
+        """Write one epoch. The checkpoint comes first, because the other files can be made from it.
 
         Raises:
-            OSError: the disk is full; the last checkpoint stays.
+            OSError: the disk is full. The last checkpoint stays.
         """
         header = replace(self._header, epoch=state.epoch, seconds=self._timer.so_far())
         write_checkpoint(self._output, header, state)
@@ -43,12 +45,12 @@ class Keeper:
             self.save_model()
 
     def save_model(self) -> None:
-        """Write model.keras: the network alone, for the optimizer belongs to the one that learns."""
+        """Write model.keras: the network without the optimizer, which belongs to the learner."""
         with publishing(self._output / MODEL) as part:
             self._model.save(part)
 
     def finish(self) -> None:
-        """The run is complete: nothing is left to go on from."""
+        """Remove the checkpoint, because the run is complete."""
         (self._output / CHECKPOINT).unlink(missing_ok=True)
 
 

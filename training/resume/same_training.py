@@ -1,4 +1,4 @@
-"""Is it the same training? Settings and photos in a form that a checkpoint keeps, and what differs, in words."""
+"""Compare settings and photos with those of a checkpoint, and describe the differences."""
 
 import hashlib
 import json
@@ -7,24 +7,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from training.dataset.prepare import Prepared
+from training.dataset.prepare import PreparedData
 from training.dataset.samples import Samples
 from training.recipe.recipe import Recipe
 from training.recipe.settings import flatten
 
 SHOWN = 4  # differing settings named one by one
 
-_WORDS = {"train": "photos to train on", "val": "photos to check with", "test": "test photos"}
+_WORDS = {"train": "training photos", "val": "validation photos", "test": "test photos"}
 
 
-def settings_of(recipe: Recipe) -> dict[str, Any]:
-    """Every setting by its name in the recipe, `fine_tune.epochs` for one in a section; lists as JSON has them."""
+def flat_settings(recipe: Recipe) -> dict[str, Any]:
+    """Every setting by its full name, such as `fine_tune.epochs`; tuples become lists as in JSON."""
     flat = flatten(asdict(recipe))
     return {key: list(value) if isinstance(value, tuple) else value for key, value in flat.items()}
 
 
-def photos_of(prepared: Prepared) -> dict[str, Any]:
-    """What tells the photos: the classes, and how many photos are on each side, with a hash of paths and contents."""
+def photos_fingerprint(prepared: PreparedData) -> dict[str, Any]:
+    """Fingerprint of the photos: the classes, and the number and hash (of paths and contents) of each split."""
     root = os.fspath(prepared.dataset.root)
     sides = {"train": prepared.learning, "val": prepared.samples.of("val"), "test": prepared.samples.of("test")}
     return {
@@ -41,14 +41,14 @@ def _hash(samples: Samples, root: str) -> str:
 
 
 def differing_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """`seed: 0 there, 1 now`, joined by semicolons; empty when nothing differs."""
+    """Describe differing settings, such as `seed: 0 there, 1 now`; empty if all are equal."""
     keys = [key for key in sorted({*there, *now}) if there.get(key) != now.get(key)]
-    told = [f"{key}: {json.dumps(there.get(key))} there, {json.dumps(now.get(key))} now" for key in keys[:SHOWN]]
-    return "; ".join(told + ([f"and {len(keys) - SHOWN} more"] if len(keys) > SHOWN else []))
+    described = [f"{key}: {json.dumps(there.get(key))} there, {json.dumps(now.get(key))} now" for key in keys[:SHOWN]]
+    return "; ".join(described + ([f"and {len(keys) - SHOWN} more"] if len(keys) > SHOWN else []))
 
 
 def differing_photos(there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What differs in the photos, in words; empty when nothing does."""
+    """Describe differences of the photos; empty if there are none."""
     return "; ".join(_photos_in_words(there, now))
 
 
@@ -60,4 +60,4 @@ def _photos_in_words(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterat
         if counts[0] != counts[1]:
             yield f"{words}: {counts[0]} there, {counts[1]} now"
         elif there[side] != now[side]:
-            yield f"{words}: as many, but not the same ones"
+            yield f"{words}: the same number, but other photos"

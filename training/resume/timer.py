@@ -1,4 +1,4 @@
-"""How long each stage of a training takes, over all the times that it went on after a kill."""
+"""Time of each stage of a training, added up over all its processes."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ class Timer:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time one stage, also when it ends in an error; a second time adds to the first."""
+        """Time one stage, even if it ends in an error. Times of the same stage add up."""
         self._running[name] = time.monotonic()
         try:
             yield
@@ -24,12 +24,12 @@ class Timer:
             del self._running[name]
 
     def so_far(self) -> dict[str, float]:
-        """The seconds of each stage, the one under way included."""
+        """The seconds of each stage, including the running one."""
         now = time.monotonic()
         running = {name: self.seconds.get(name, 0.0) + now - started for name, started in self._running.items()}
         return self.seconds | {name: round(seconds, 2) for name, seconds in running.items()}
 
     def add(self, earlier: Mapping[str, float]) -> None:
-        """Count what was done before a kill."""
+        """Add the times from before a kill."""
         for name, seconds in earlier.items():
             self.seconds[name] = round(self.seconds.get(name, 0.0) + seconds, 2)

@@ -1,7 +1,7 @@
-"""A run folder that training may write into: an empty one, or one of an unfinished run of the same recipe and photos.
+"""Check whether a training may write into a run folder: empty, or an unfinished run of the same recipe and photos.
 
-An unfinished run is a folder with a checkpoint and without a manifest. The checkpoint is the first file that a training
-writes, so that a folder which holds others' files is never taken for one.
+An unfinished run is a folder with a checkpoint and without a manifest. Training writes the checkpoint first, so a
+folder of other files is never mistaken for an unfinished run.
 """
 
 import fcntl
@@ -14,62 +14,70 @@ from typing import Any
 from training.errors import TrainingError
 from training.output import check_output, part_of
 from training.recipe.recipe import Recipe
-from training.resume.checkpoint import Header, read_header
-from training.resume.same_training import differing_photos, differing_settings, settings_of
+from training.resume.checkpoint import CheckpointHeader, read_header
+from training.resume.same_training import differing_photos, differing_settings, flat_settings
 from training.run import CHECKPOINT, HISTORY, MANIFEST, MODEL, PREDICTIONS, RECIPE
 
-_FILES = (MODEL, HISTORY, PREDICTIONS, RECIPE, CHECKPOINT)  # the checkpoint last: without it the rest is anyone's
+_FILES = (
+    MODEL,
+    HISTORY,
+    PREDICTIONS,
+    RECIPE,
+    CHECKPOINT,
+)  # the checkpoint last, because it shows that the other files belong to a run
 _PARTS = tuple(part_of(Path(name)).name for name in (MODEL, CHECKPOINT))
 
 
-def find_unfinished(output: Path, dataset: Path, recipe: Recipe, restart: bool) -> Header | None:
-    """The checkpoint to go on from; None where training begins at the beginning.
+def find_unfinished(output: Path, dataset: Path, recipe: Recipe, restart: bool) -> CheckpointHeader | None:
+    """The checkpoint to resume from; None if training starts from the beginning.
 
     Args:
-        restart: begin anew also where there is a checkpoint.
+        restart: start from the beginning even if there is a checkpoint.
 
     Raises:
         TrainingError: `output` holds a finished run, one of another recipe, or something else.
     """
     if (output / MANIFEST).is_file():
-        raise TrainingError(f"The output {output} holds a finished run, which is kept. Choose another folder.")
+        raise TrainingError(
+            f"The output {output} holds a finished run, which is never overwritten. Pass another folder."
+        )
     if not (output / CHECKPOINT).is_file():
         check_output(output, dataset, _PARTS)
         return None
     check_output(output, dataset, [entry.name for entry in output.iterdir()])
     header = None if restart else read_header(output)
-    differs = differing_settings(header.recipe, settings_of(recipe)) if header else ""
+    differs = differing_settings(header.recipe, flat_settings(recipe)) if header else ""
     if differs:
         raise TrainingError(
-            f"{output} holds an unfinished run of another recipe ({differs}). Go on with it by the same settings"
-            f" (--recipe {output / RECIPE}), or begin anew: choose another --output, or pass --restart."
+            f"{output} holds an unfinished run of another recipe ({differs}). To resume it, pass the same settings"
+            f" (--recipe {output / RECIPE}). To start over, pass another --output or --restart."
         )
     return header
 
 
-def check_photos(output: Path, header: Header, photos: Mapping[str, Any]) -> None:
-    """Raise TrainingError if the unfinished run was begun on other photos, naming what differs."""
+def check_photos(output: Path, header: CheckpointHeader, photos: Mapping[str, Any]) -> None:
+    """Raise TrainingError if the unfinished run has other photos; the message names the differences."""
     differs = differing_photos(header.data, photos)
     if differs:
         raise TrainingError(
-            f"{output} holds an unfinished run on other photos ({differs}). Go on with it by the same photos, or"
-            " begin anew: choose another --output, or pass --restart."
+            f"{output} holds an unfinished run on other photos ({differs}). To resume it, pass the same photos."
+            " To start over, pass another --output or --restart."
         )
 
 
-def clear(output: Path, anew: bool) -> None:
-    """Remove half-written files, and with `anew` all that an unfinished run left; nobody else's files."""
-    names = (*_PARTS, *_FILES) if anew and (output / CHECKPOINT).is_file() else _PARTS
+def remove_leftovers(output: Path, everything: bool) -> None:
+    """Remove temporary files, and with `everything` all files of an unfinished run, but no other files."""
+    names = (*_PARTS, *_FILES) if everything and (output / CHECKPOINT).is_file() else _PARTS
     for name in names:
         (output / name).unlink(missing_ok=True)
 
 
 @contextmanager
-def claimed(output: Path) -> Iterator[None]:
-    """Make the folder, and keep other trainings out of it. The kernel ends the claim with the process.
+def output_lock(output: Path) -> Iterator[None]:
+    """Create the folder and lock it against other trainings. The kernel releases the lock with the process.
 
     Raises:
-        TrainingError: another training writes into it.
+        TrainingError: another training holds the lock.
     """
     made = not output.exists()
     output.mkdir(parents=True, exist_ok=True)
@@ -80,7 +88,7 @@ def claimed(output: Path) -> Iterator[None]:
     finally:
         os.close(folder)
         if made:
-            with suppress(OSError):  # it holds a run; or it is left empty, and nobody missed it before
+            with suppress(OSError):  # not empty: it holds a run
                 output.rmdir()
 
 
@@ -88,6 +96,6 @@ def _lock(folder: int, output: Path) -> None:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise TrainingError(f"Another training writes into {output}. Wait for it, or choose another folder.") from error
+        raise TrainingError(f"Another training writes into {output}. Wait for it, or pass another folder.") from error
     except OSError:
-        pass  # a file system that locks no folders, such as NFS: a claim is a courtesy there
+        pass  # a file system that cannot lock folders, such as NFS: training runs without the lock

@@ -39,7 +39,7 @@ def run(*arguments: str | Path) -> Result:
 def test_a_clean_dataset_is_said_to_be_so(dataset: Path) -> None:
     result = run(dataset, "--strict")
     assert result.exit_code == 0
-    assert "Nothing was found in 6 photos." in result.output
+    assert "No problems found in 6 photos." in result.output
 
 
 def test_what_decoders_print_themselves_is_not_shown(dataset: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -53,10 +53,10 @@ def test_findings_are_counted_first_and_the_list_is_capped(dataset: Path) -> Non
         (dataset / "cat" / f"bad-{number}.jpg").write_text("no photo")
     result = run(dataset)
     assert result.exit_code == 0
-    assert result.output.index("looked for") < result.output.index("bad-0.jpg")
+    assert result.output.index("checked for") < result.output.index("bad-0.jpg")
     assert result.output.count("bad-") == SHOWN
     assert "  and 3 more" in result.output
-    assert "8 findings in 14 photos: 8 to mend before training, 0 to look at." in result.output
+    assert "8 findings in 14 photos: 8 to fix before training, 0 to check." in result.output
 
 
 def test_strict_fails_on_what_is_to_mend_and_not_on_hints(dataset: Path) -> None:

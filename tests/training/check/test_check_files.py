@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.check.findings import find_all
+from training.check.findings import find_problems
 from training.check.kinds import Finding, Kind
 from training.check.photo import MAX_FILE_BYTES
-from training.check.scan import scanned
+from training.check.scan import scan_photos
 from training.dataset.layout import find_dataset
 
 Save = Callable[[Path], None]
@@ -20,8 +20,8 @@ Save = Callable[[Path], None]
 def findings(root: Path) -> dict[Kind, list[tuple[list[str], Finding]]]:
     """Findings by kind, each with the paths that it is about."""
     dataset = find_dataset(root)
-    with scanned([photo.path for photo in dataset.photos]) as scan:
-        found, _ = find_all(dataset, scan)
+    with scan_photos([photo.path for photo in dataset.photos]) as scan:
+        found, _ = find_problems(dataset, scan)
     by_kind: dict[Kind, list[tuple[list[str], Finding]]] = {}
     for finding in found:
         paths = [os.path.relpath(dataset.photos[number].path, root) for number in finding.photos]

@@ -11,11 +11,11 @@ from cleanlab.filter import find_label_issues
 from PIL import Image
 
 from training.check.check import check_dataset
-from training.check.held_out import doubtful
+from training.check.held_out import suspect_labels
 from training.check.kinds import Kind
 from training.check.known import KINDS, SHOWN, DataFindings, known_findings
 from training.dataset.layout import Photo
-from training.dataset.prepare import Prepared, prepare
+from training.dataset.prepare import PreparedData, prepare
 from training.measure.predictions import Predictions
 from training.progress import Reporter
 from training.recipe.recipe import Input, Recipe
@@ -40,11 +40,11 @@ def faulty(tmp_path: Path, make_dataset: Make) -> Path:
     return root
 
 
-def prepared(root: Path, reporter: Reporter) -> Prepared:
+def prepared(root: Path, reporter: Reporter) -> PreparedData:
     return prepare(root, None, RECIPE, reporter)
 
 
-def findings(data: Prepared) -> DataFindings:
+def findings(data: PreparedData) -> DataFindings:
     return known_findings(data.dataset, data.found)
 
 
@@ -56,7 +56,7 @@ def test_training_finds_what_the_check_finds(faulty: Path, reporter: Reporter) -
         Kind.UNLISTED: 0, Kind.UNREADABLE: 1, Kind.BLANK: 2, Kind.CONFLICT: 1, Kind.LEAK: 1, Kind.DUPLICATE: 2,
         Kind.NEAR: 1, Kind.BALANCE: 1,
     }  # fmt: skip
-    by_kind = {item.kind: item for item in found.seen}
+    by_kind = {item.kind: item for item in found.examples}
     assert by_kind[Kind.UNREADABLE].photos == ("train/red/=bad.jpg",)
     assert sorted(by_kind[Kind.LEAK].photos) == ["test/blue/000.jpg", "train/blue/leak.jpg"]
     assert by_kind[Kind.CONFLICT].detail == "the same file in blue and red"
@@ -70,7 +70,7 @@ def test_what_is_found_comes_back_from_json_and_is_capped(
         shutil.copy(path, path.with_name(f"copy of {path.name}"))
     found = findings(prepared(dataset, reporter))
     assert found.counts[Kind.DUPLICATE] == 20
-    assert len(found.seen) == SHOWN
+    assert len(found.examples) == SHOWN
     assert DataFindings.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
@@ -82,10 +82,10 @@ def test_suspected_labels_are_looked_for_among_validation_photos_alone(
     photos.append(Photo(photos[0].path, photos[0].label, "test"))
     given = np.array([[0.9, 0.1] if photo.label == 0 else [0.1, 0.9] for photo in photos])
     given[[0, 10]] = [0.02, 0.98]
-    found = findings(data).and_suspects(Predictions(tuple(photos), given), data.dataset)
+    found = findings(data).with_suspect_labels(Predictions(tuple(photos), given), data.dataset)
     assert found.counts[Kind.SUSPECT] == 1
-    assert found.seen[-1].photos == ("a/0.jpg",)
-    assert found.seen[-1].detail == "in a, looks like b (98.0% against 2.0%)"
+    assert found.examples[-1].photos == ("a/0.jpg",)
+    assert found.examples[-1].detail == "in a, looks like b (98.0% against 2.0%)"
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -95,11 +95,11 @@ def test_doubts_are_those_of_confident_learning(seed: int) -> None:
     given = rng.dirichlet(np.full(4, 0.4), 400) + 0.7 * np.eye(4)[np.where(rng.random(400) < 0.15, 0, true)]
     given /= given.sum(axis=1, keepdims=True)
     wanted = find_label_issues(true, given, filter_by="confident_learning", n_jobs=1)
-    found = doubtful(true, given)
+    found = suspect_labels(true, given)
     assert sorted(found.tolist()) == np.flatnonzero(wanted).tolist()
     margins = given[found].max(axis=1) - given[found, true[found]]
     assert margins.tolist() == sorted(margins, reverse=True)
 
 
 def test_a_class_without_photos_raises_no_doubt_and_breaks_nothing() -> None:
-    assert doubtful(np.array([0, 0]), np.array([[0.9, 0.0, 0.1], [0.1, 0.0, 0.9]])).tolist() == []
+    assert suspect_labels(np.array([0, 0]), np.array([[0.9, 0.0, 0.1], [0.1, 0.0, 0.9]])).tolist() == []

@@ -17,7 +17,7 @@ MakePhotos = Callable[..., list[Path]]
 LABELS = ("blue", "green", "red")
 
 
-def test_twins_are_in_one_fold_and_classes_are_dealt_evenly() -> None:
+def test_near_duplicates_are_in_one_fold_and_classes_are_dealt_evenly() -> None:
     labels = np.repeat([0, 1, 2], [50, 30, 5])
     groups = np.arange(85)
     groups[1], groups[60] = 0, 59
@@ -85,4 +85,4 @@ def test_a_run_of_other_classes_is_refused(run: Path, tmp_path: Path, make_photo
         make_photos(tmp_path / "other" / label, label, 3)
     result = CliRunner().invoke(check_data, [str(tmp_path / "other"), "--run", str(run)])
     assert isinstance(result.exception, PhototriageError)
-    assert "knows the classes blue, green, red" in str(result.exception)
+    assert "has the classes blue, green, red" in str(result.exception)

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from contract.errors import PhototriageError
-from training.check.check import Checked, check_dataset
-from training.check.quarantine import BACK, LIST
+from training.check.check import DataCheckResult, check_dataset
+from training.check.quarantine import MOVES_LIST, UNDO_SCRIPT
 from training.progress import Reporter
-from training.second_name import place
+from training.second_name import link_or_copy
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def tree(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).digest() for path in files}
 
 
-def move(dataset: Path, aside: Path, reporter: Reporter) -> Checked:
+def move(dataset: Path, aside: Path, reporter: Reporter) -> DataCheckResult:
     return check_dataset(dataset, reporter, aside=aside)
 
 
@@ -46,7 +46,9 @@ def test_broken_files_keep_their_path_and_good_ones_stay(dataset: Path, tmp_path
     broken = {"cat/text.jpg", "cat/inner/empty.jpg", "dog/blank.png"}
     checked = move(dataset, tmp_path / "aside", reporter)
     assert tree(dataset) == {name: content for name, content in before.items() if name not in broken}
-    moved = {name: content for name, content in tree(tmp_path / "aside").items() if name not in (LIST, BACK)}
+    moved = {
+        name: content for name, content in tree(tmp_path / "aside").items() if name not in (MOVES_LIST, UNDO_SCRIPT)
+    }
     assert moved == {name: before[name] for name in broken}
     assert {str(item.source.relative_to(dataset)): item.why.split(":")[0] for item in checked.moved} == {
         "cat/text.jpg": "unreadable",
@@ -67,15 +69,15 @@ def test_the_way_back_restores_every_byte_whatever_the_names(dataset: Path, tmp_
     before = tree(dataset)
     aside = tmp_path / "a side"
     assert len(move(dataset, aside, reporter).moved) == 8
-    subprocess.run(["/bin/sh", aside / BACK], check=True, timeout=30)
+    subprocess.run(["/bin/sh", aside / UNDO_SCRIPT], check=True, timeout=30)
     assert tree(dataset) == before
-    assert set(tree(aside)) == {LIST, BACK}
+    assert set(tree(aside)) == {MOVES_LIST, UNDO_SCRIPT}
 
 
 def test_the_list_names_each_file_exactly_with_its_reason(dataset: Path, tmp_path: Path, reporter: Reporter) -> None:
     (dataset / "cat" / os.fsdecode(b"\xff.jpg")).write_text("no photo")
     move(dataset, tmp_path / "aside", reporter)
-    rows = [json.loads(line) for line in (tmp_path / "aside" / LIST).read_bytes().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "aside" / MOVES_LIST).read_bytes().splitlines()]
     assert str(dataset / "cat" / "\udcff.jpg") in {row["from"] for row in rows}
     assert all(Path(row["to"]).is_file() and not Path(row["from"]).exists() and row["why"] for row in rows)
 
@@ -106,7 +108,7 @@ def test_a_name_that_is_taken_and_as_long_as_names_may_be_still_finds_a_place(
 def test_the_way_back_overwrites_nothing(dataset: Path, tmp_path: Path, reporter: Reporter) -> None:
     move(dataset, tmp_path / "aside", reporter)
     (dataset / "cat" / "text.jpg").write_text("a new one")
-    subprocess.run(["/bin/sh", tmp_path / "aside" / BACK], timeout=30)
+    subprocess.run(["/bin/sh", tmp_path / "aside" / UNDO_SCRIPT], timeout=30)
     assert (dataset / "cat" / "text.jpg").read_text() == "a new one"
     assert (tmp_path / "aside" / "cat" / "text.jpg").read_text() == "no photo"
 
@@ -121,16 +123,16 @@ def test_what_is_no_fault_of_the_file_stays(dataset: Path, tmp_path: Path, repor
 
 
 def test_a_file_that_changed_since_it_was_looked_at_stays(dataset: Path, tmp_path: Path, reporter: Reporter) -> None:
-    from training.check.findings import find_all
+    from training.check.findings import find_problems
     from training.check.kinds import Kind
     from training.check.quarantine import quarantine
     from training.check.report import Report
-    from training.check.scan import scanned
+    from training.check.scan import scan_photos
     from training.dataset.layout import find_dataset
 
     found = find_dataset(dataset)
-    with scanned([photo.path for photo in found.photos]) as scan:
-        findings, _ = find_all(found, scan)
+    with scan_photos([photo.path for photo in found.photos]) as scan:
+        findings, _ = find_problems(found, scan)
     (dataset / "cat" / "text.jpg").write_text("being mended")
     moved = quarantine(Report(found, tuple(findings), tuple(Kind)), scan.digests, tmp_path / "aside")
     assert {item.source.name for item in moved} == {"empty.jpg", "blank.png"}
@@ -182,7 +184,7 @@ def test_a_name_that_is_taken_at_the_last_moment_is_not_overwritten(tmp_path: Pa
     source.write_text("new")
     target.write_text("older")
     with pytest.raises(FileExistsError):
-        place(source, target)
+        link_or_copy(source, target)
     assert (source.read_text(), target.read_text()) == ("new", "older")
 
 
@@ -191,5 +193,5 @@ def test_nor_on_another_file_system(tmp_path: Path, elsewhere: Path) -> None:
     source.write_text("new")
     target.write_text("older")
     with pytest.raises(FileExistsError):
-        place(source, target)
+        link_or_copy(source, target)
     assert (source.read_text(), target.read_text()) == ("new", "older")

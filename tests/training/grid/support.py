@@ -10,7 +10,7 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
-from training.measure.metrics import measure
+from training.measure.metrics import compute_metrics
 from training.recipe.recipe import Recipe
 from training.run import HISTORY, MODEL, write_manifest
 
@@ -41,7 +41,7 @@ def write_cell(
         "geometry": {"id": "exif-rgb-stretch-bilinear-1", "size_px": 32},
         "temperature": 1.0,
         "thresholds": dict.fromkeys(labels, 0.5),
-        "metrics": {side: measure(true, chances, labels).card() for side, (true, chances) in sides.items()},
+        "metrics": {side: compute_metrics(true, chances, labels).card() for side, (true, chances) in sides.items()},
         "recipe": asdict(recipe),
         "dataset": {"root": str(folder), "sha256": data_hash},
         "seconds": {"data": 1.0, "head": seconds - 1},

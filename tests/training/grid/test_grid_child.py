@@ -26,9 +26,9 @@ def test_one_that_ends_well_has_no_reason_and_its_warnings_are_passed_on(capfd: 
          "No photos. Add some."),
         ("import sys; sys.exit('no sentence of ours')", "no sentence of ours"),
         ("raise ValueError('odd')", "ValueError: odd"),
-        ("import sys; sys.exit(3)", "It ended with code 3 and said nothing."),
+        ("import sys; sys.exit(3)", "It ended with code 3 and printed no message."),
         ("import os; os.kill(os.getpid(), 15)", "It was ended by SIGTERM."),
-        ("import os; os.kill(os.getpid(), 9)", "It was killed by SIGKILL, as the kernel does where memory runs out."),
+        ("import os; os.kill(os.getpid(), 9)", "It was killed by SIGKILL, possibly because memory ran out."),
     ],
 )  # fmt: skip
 def test_why_it_failed_comes_back_in_a_sentence(code: str, reason: str) -> None:

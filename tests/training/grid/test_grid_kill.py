@@ -58,7 +58,7 @@ def test_it_takes_its_training_along_and_loses_no_epoch_that_was_done(
     grid = load_recipe_or_grid(tmp_path / "grid.toml")
     assert isinstance(grid, Grid)
     results = run_grid(dataset, tmp_path / "grid", grid, None, reporter, program=program)
-    assert "Going on after epoch" in capfd.readouterr().out
+    assert "Resuming after epoch" in capfd.readouterr().out
     run = load_run(tmp_path / "grid" / "dropout-0.1")
     assert run.manifest["resumed_after"][0] >= 1
     assert len((run.path / "history.csv").read_text().splitlines()) == 22

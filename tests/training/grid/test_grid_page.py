@@ -17,11 +17,11 @@ from rich.console import Console
 from tests.training.grid.support import PARAMETERS, chances, write_cell
 from tests.training.report.support import Page
 from training.grid.charts import front
-from training.grid.outcome import AVERAGES, Figures, State, look
+from training.grid.outcome import AVERAGES, CellState, SplitFigures, read_outcome
 from training.grid.page import page
 from training.grid.pictures import write_pictures
-from training.grid.plan import plan
-from training.grid.results import Results, results_of
+from training.grid.plan import plan_cells
+from training.grid.results import GridResults, results_of
 from training.grid.show import csv_text, show
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
@@ -33,7 +33,7 @@ BLOCKS = Grid(
     Recipe(weights="none"),
     {"backbone": ("MobileNetV2", "Xception"), "fine_tune.unfreeze": ("1 blocks", "3 blocks")},
 )
-MakeResults = Callable[..., Results]
+MakeResults = Callable[..., GridResults]
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def make_results(tmp_path: Path) -> MakeResults:
 
     def make(
         grid: Grid = BLOCKS, finished: int = 3, failed: int = 1, sides: Sequence[str] = ("validation",)
-    ) -> Results:
-        cells, true = plan(grid), np.arange(60) % 3
+    ) -> GridResults:
+        cells, true = plan_cells(grid), np.arange(60) % 3
         folder = tmp_path / "<b>grid"
         for number, cell in enumerate(cells[:finished]):
             given = {side: chances(true, 3, number - 5.0 - place) for place, side in enumerate(sides)}
             write_cell(folder / cell.name, cell.recipe, LABELS, given, seconds=60.0 * (number + 1))
         reasons = ["=1+1 <i>broke</i>" if finished <= place < finished + failed else "" for place in range(len(cells))]
-        return results_of(folder, grid, [look(folder, *pair) for pair in zip(cells, reasons, strict=True)])
+        return results_of(folder, grid, [read_outcome(folder, *pair) for pair in zip(cells, reasons, strict=True)])
 
     return make
 
@@ -104,7 +104,7 @@ def test_figures_of_all_sides_stand_beside_each_other_whole_and_by_class(make_re
         assert label + "".join(str(value) for values in figures for value in values) in classes
 
 
-def averages(given: Figures) -> list[float]:
+def averages(given: SplitFigures) -> list[float]:
     return [given.accuracy, *(getattr(given, name) for name in AVERAGES)]
 
 
@@ -142,8 +142,8 @@ def test_a_run_that_says_less_is_shown_with_dashes(make_results: MakeResults) ->
     for item in value["metrics"]["validation"]["classes"]:
         del item["auc"]
     file.write_text(json.dumps(value))
-    again = look(results.folder, plan(BLOCKS)[0])
-    assert again.state is State.FINISHED
+    again = read_outcome(results.folder, plan_cells(BLOCKS)[0])
+    assert again.state is CellState.FINISHED
     shown = Page(page(results_of(results.folder, BLOCKS, [again])))
     assert "\N{EN DASH}" in shown.text
 

@@ -4,7 +4,7 @@ import pytest
 
 from training.errors import RecipeError
 from training.grid.names import LONGEST, cell_names
-from training.grid.plan import plan
+from training.grid.plan import plan_cells
 from training.recipe.recipe import Recipe
 from training.recipe.recipe_file import Grid
 
@@ -17,11 +17,11 @@ BLOCKS = {
 
 def names(**axes: tuple[object, ...]) -> list[str]:
     """Names over axes whose keys are written with two underscores for the point."""
-    return [cell.name for cell in plan(Grid(Recipe(), {key.replace("__", "."): axes[key] for key in axes}))]
+    return [cell.name for cell in plan_cells(Grid(Recipe(), {key.replace("__", "."): axes[key] for key in axes}))]
 
 
 def test_cells_are_the_product_of_the_values_with_names_that_say_what_differs() -> None:
-    cells = plan(Grid(Recipe(weights="none"), BLOCKS))
+    cells = plan_cells(Grid(Recipe(weights="none"), BLOCKS))
     assert [cell.name for cell in cells][:5] == [
         "mobilenetv2-1-blocks-fc-1",
         "mobilenetv2-1-blocks-fc-2",
@@ -64,12 +64,12 @@ def test_no_cell_is_named_like_a_part_of_the_grid_folder() -> None:
 
 
 def test_a_grid_whose_settings_were_all_given_as_options_is_one_run() -> None:
-    (cell,) = plan(Grid(Recipe(), {"seed": (1, 2)}).with_options({"seed": 7}))
+    (cell,) = plan_cells(Grid(Recipe(), {"seed": (1, 2)}).with_options({"seed": 7}))
     assert (cell.name, cell.recipe.seed) == ("run", 7)
 
 
 def test_a_value_listed_twice_and_a_grid_beyond_reason_are_refused() -> None:
     with pytest.raises(RecipeError, match="lists 1 twice for seed"):
         names(seed=(0, 1, 1))
-    with pytest.raises(RecipeError, match=r"10,000 cells, and at most 1,000"):
+    with pytest.raises(RecipeError, match=r"10,000 cells, but at most 1,000"):
         names(seed=tuple(range(100)), fine_tune__epochs=tuple(range(100)))

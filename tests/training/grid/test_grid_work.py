@@ -102,7 +102,7 @@ def test_a_cell_that_fails_is_told_and_holds_up_no_other(
     dataset: Path, tmp_path: Path, grid: Grid, program: Program, reporter: Reporter, story: io.StringIO
 ) -> None:
     failing = replace(grid, axes={"seed": (13, 14, 1)})
-    with pytest.raises(TrainingError, match=r"2 of 3 cells failed: seed-13, seed-14\. The same command tries them"):
+    with pytest.raises(TrainingError, match=r"2 of 3 cells failed: seed-13, seed-14\. The same command retries them"):
         run_grid(dataset, tmp_path / "grid", failing, None, reporter, program=program)
     assert "Cell seed-13 failed: There was not enough luck. Pass another seed." in story.getvalue()
     assert "Cell seed-14 failed: It was killed by SIGKILL" in story.getvalue()
@@ -123,7 +123,7 @@ def test_a_program_that_cannot_start_its_training_says_its_last_line(
     assert "Cell seed-1 failed: ZeroDivisionError: division by zero" in story.getvalue()
     with pytest.raises(TrainingError, match="3 of 3 cells failed"):
         run_grid(dataset, tmp_path / "grid", grid, None, reporter, program=("false",))
-    assert "Cell seed-1 failed: It ended with code 1 and said nothing." in story.getvalue()
+    assert "Cell seed-1 failed: It ended with code 1 and printed no message." in story.getvalue()
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_ctrl_c_stops_the_whole_grid_and_says_how_to_go_on(
 ) -> None:
     os.killpg(parent.pid, signal.SIGINT)  # as a terminal sends it: to both processes
     assert parent.stdout is not None
-    assert "the same command goes on from there" in parent.stdout.read()
+    assert "The same command resumes from there" in parent.stdout.read()
     assert parent.wait() == 130
     (tmp_path / "HOLD-2").unlink()
     assert starts(tmp_path) == ["1", "2"]

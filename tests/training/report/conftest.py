@@ -8,7 +8,7 @@ import pytest
 
 from tests.training.report.support import HISTORY_TEXT, LABELS, TAKEN, TRUE, draw_photos, probabilities
 from training.dataset.layout import Photo
-from training.measure.metrics import measure
+from training.measure.metrics import compute_metrics
 from training.measure.predictions import Predictions, write_predictions
 from training.run import HISTORY, MODEL, PREDICTIONS, Run, load_run, write_manifest
 
@@ -41,7 +41,7 @@ def make_run(tmp_path: Path, photos: tuple[Photo, ...]) -> MakeRun:
         write_predictions(folder / PREDICTIONS, predictions, root, labels)
         (folder / HISTORY).write_text(HISTORY_TEXT, encoding="utf-8")
         (folder / MODEL).write_bytes(b"no network is loaded for a report")
-        metrics = measure(predictions.true, predictions.probabilities, labels)
+        metrics = compute_metrics(predictions.true, predictions.probabilities, labels)
         manifest = {
             "labels": list(labels),
             "geometry": {"id": "exif-rgb-stretch-bilinear-1", "size_px": 96},

@@ -74,7 +74,7 @@ def test_copies_of_a_dataset_are_matched_by_the_place_of_each_photo(make_run: Ma
     copied = make_run("copied", of=copies, root=tmp_path / "copy")
     comparison = compare_runs([make_run().path, copied.path])
     assert comparison.pairs[0].photos == 12
-    assert any("matched by their place" in note for note in comparison.notes)
+    assert any("matched by their paths" in note for note in comparison.notes)
 
 
 def test_runs_without_a_common_photo_stand_side_by_side_only(make_run: MakeRun, tmp_path: Path) -> None:

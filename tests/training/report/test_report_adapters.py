@@ -13,9 +13,9 @@ from training.commands.report import report
 from training.dataset.layout import Dataset, Photo
 from training.errors import RunError, TrainingError
 from training.measure.evaluate import Evaluation
-from training.measure.metrics import measure
+from training.measure.metrics import compute_metrics
 from training.measure.predictions import Predictions
-from training.report import About, Finding, about_model, report_of_evaluation, report_of_run, write_report
+from training.report import About, ReportFinding, about_model, report_of_evaluation, report_of_run, write_report
 from training.report.page import page
 from training.run import PREDICTIONS
 
@@ -23,7 +23,7 @@ from training.run import PREDICTIONS
 def evaluation(model: Path, photos: tuple[Photo, ...], root: Path) -> Evaluation:
     plain = tuple(Photo(photo.path, photo.label) for photo in photos)
     predictions = Predictions(plain, probabilities(TAKEN, 3))
-    metrics = measure(predictions.true, predictions.probabilities, LABELS)
+    metrics = compute_metrics(predictions.true, predictions.probabilities, LABELS)
     unreadable = ((root / "sea" / "broken\x1b.jpg", "the file is empty"),)
     return Evaluation(model, Dataset(root, LABELS, plain, "class folders"), metrics, predictions, unreadable)
 
@@ -62,7 +62,7 @@ def test_a_model_file_says_of_itself_what_its_contract_holds(tmp_path: Path) -> 
 
 
 def test_findings_of_others_stand_after_what_the_run_knows(make_run: MakeRun) -> None:
-    given = report_of_run(make_run(), [Finding("Twins", "note", "None.")])
+    given = report_of_run(make_run(), [ReportFinding("Twins", "note", "None.")])
     assert [finding.title for finding in given.findings] == ["Photos", "Unreadable", "Twins"]
 
 
@@ -75,7 +75,7 @@ def test_a_run_with_test_photos_is_reported_on_them_and_gives_the_other_figure_b
     assert given.parts[0].scores.metrics.accuracy == 0.0  # the wrong one of each class is the last one
     shown = Page(page(given)).text
     assert "on 9 validation photos" in shown
-    assert "All photos that were measured" in shown
+    assert "All measured photos" in shown
     assert "test photos30.0" in shown
     assert "validation photos9100.0" in shown
 

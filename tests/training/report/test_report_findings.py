@@ -10,7 +10,7 @@ from training.dataset.layout import Photo
 from training.errors import RunError
 from training.report import report_of_run
 from training.report.charts import stage_starts
-from training.report.content import Finding
+from training.report.content import ReportFinding
 from training.report.page import page
 
 EVIL = "<script>alert(1)</script>.jpg"
@@ -28,7 +28,7 @@ FOUND = {
 }  # fmt: skip
 
 
-def findings(make_run: MakeRun) -> dict[str, Finding]:
+def findings(make_run: MakeRun) -> dict[str, ReportFinding]:
     return {finding.title: finding for finding in report_of_run(make_run(data_findings=FOUND)).findings}
 
 
@@ -45,7 +45,7 @@ def test_each_kind_that_was_found_is_told_with_its_photos_and_the_rest_in_one_li
     assert found["Suspected wrong labels"].level == "note"
     assert "sea: 3 readable photos" in found["Class balance"].sentence
     assert found["Not found"].sentence == (
-        "Looked for in 60 photos, without a find: folders that cannot be listed, blank pictures,"
+        "None found in 60 photos: folders that cannot be listed, blank pictures,"
         " photos under two labels, exact duplicates, near duplicates."
     )
     assert "check-data" in found["The rest"].sentence
@@ -63,7 +63,7 @@ def test_the_page_shows_them_with_small_pictures_and_the_command_for_the_rest(ma
 def test_what_was_not_looked_for_is_not_called_absent(make_run: MakeRun) -> None:
     given = report_of_run(make_run(data_findings={"photos": 9, "counts": {"leak": 0}, "examples": []}))
     found = {finding.title: finding for finding in given.findings}
-    assert found["Not found"].sentence == "Looked for in 9 photos, without a find: photos in two splits."
+    assert found["Not found"].sentence == "None found in 9 photos: photos in two splits."
 
 
 def test_a_run_of_before_tells_what_it_kept(make_run: MakeRun) -> None:
@@ -87,7 +87,7 @@ def test_damaged_findings_are_refused_in_one_sentence(make_run: MakeRun, damaged
 def test_the_card_names_the_network(make_run: MakeRun, settings: dict[str, object], words: str) -> None:
     given = report_of_run(make_run(recipe={"precision": 0.95, **settings}, resumed_after=[2, 3]))
     assert dict(given.card)["Network"] == words
-    assert dict(given.card)["Resumed"] == "Training was killed, and went on after epoch 2, 3."
+    assert dict(given.card)["Resumed"] == "Training was killed, and resumed after epoch 2, 3."
 
 
 HISTORY = [("0", "start"), ("1", "head"), ("2", "head"), ("3", "fine-tune"), ("4", "fine-tune")]

@@ -17,7 +17,7 @@ from tests.training.report.support import LABELS, TAKEN, TRUE, Page, probabiliti
 from training.dataset.layout import Photo
 from training.html.thumbnails import thumbnail
 from training.measure.predictions import Predictions
-from training.report import Finding, ReportInput, Step, report_of_run, write_report
+from training.report import NextStep, ReportFinding, ReportInput, report_of_run, write_report
 from training.report.page import STYLE, page
 
 EVIL = "<script>document.title='taken over'</script>"
@@ -59,7 +59,7 @@ def test_every_cell_that_is_not_empty_leads_to_its_photos(given: ReportInput) ->
 
 
 def test_every_link_stays_in_the_page_and_every_name_is_given_once(given: ReportInput) -> None:
-    shown = Page(page(replace(given, steps=(Step("Go on:", "phototriage convert mine"),))))
+    shown = Page(page(replace(given, steps=(NextStep("Go on:", "phototriage convert mine"),))))
     names = shown.values("id")
     assert len(names) == len(set(names))
     assert {link[1:] for link in shown.values("href")} <= set(names)
@@ -85,10 +85,10 @@ def test_names_of_classes_files_findings_and_settings_are_only_text(given: Repor
         labels=(EVIL, '"><img src=x onerror=alert(1)>', "street"),
         predictions=Predictions((Photo(odd, given.predictions.photos[3].label, "val"), *given.predictions.photos[:3]),
                                 given.predictions.probabilities[[3, 0, 1, 2]]),
-        findings=(Finding(EVIL, "warning", EVIL, ((odd, EVIL),)),),
+        findings=(ReportFinding(EVIL, "warning", EVIL, ((odd, EVIL),)),),
         card=((EVIL, EVIL),),
         recipe={EVIL: EVIL},
-        steps=(Step(EVIL, EVIL),),
+        steps=(NextStep(EVIL, EVIL),),
     )  # fmt: skip
     shown = Page(page(evil))
     assert "script" not in {tag for tag, _ in shown.elements}
@@ -140,7 +140,7 @@ def test_no_more_than_the_set_number_of_pictures_is_made(given: ReportInput, mon
     monkeypatch.setattr("training.report.page.THUMBNAILS", 4)
     shown = Page(page(given))
     assert len(set(shown.values("src"))) <= 4
-    assert "holds no more pictures" in shown.text
+    assert "has reached its limit of pictures" in shown.text
 
 
 def test_a_model_without_mistakes_has_a_report_too(given: ReportInput) -> None:

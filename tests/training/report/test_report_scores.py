@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from tests.training.report.support import LABELS, TAKEN, TRUE, probabilities
-from training.measure.metrics import measure, reliability
+from training.measure.metrics import compute_metrics, reliability
 from training.report.scores import review_curve, score, sent_to_review
 
 TRUTH = np.array(TRUE)
@@ -26,11 +26,13 @@ def test_sure_photos_fall_into_the_last_bin() -> None:
 
 
 def test_the_brier_score_is_that_of_scikit_learn() -> None:
-    assert measure(TRUTH, GIVEN, LABELS).brier == pytest.approx(brier_score_loss(TRUTH, GIVEN, labels=[0, 1, 2]))
+    assert compute_metrics(TRUTH, GIVEN, LABELS).brier == pytest.approx(
+        brier_score_loss(TRUTH, GIVEN, labels=[0, 1, 2])
+    )
 
 
 def test_auc_is_one_for_a_perfect_order_and_unknown_for_a_class_without_photos() -> None:
-    found = measure(np.array([0, 0, 1]), np.array([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.5, 0.5, 0.0]]), LABELS)
+    found = compute_metrics(np.array([0, 0, 1]), np.array([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.5, 0.5, 0.0]]), LABELS)
     assert [item.auc for item in found.classes] == [1.0, 1.0, None]
     assert found.macro_auc == 1.0
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.check.copies import members
-from training.check.findings import find_all
+from training.check.copies import duplicate_groups
+from training.check.findings import find_problems
 from training.check.kinds import Kind
-from training.check.scan import scanned
+from training.check.scan import scan_photos
 from training.dataset.layout import find_dataset
 
 
@@ -37,8 +37,8 @@ def dataset(tmp_path: Path) -> Path:
 
 def found(root: Path) -> set[tuple[Kind, tuple[str, ...], str]]:
     dataset = find_dataset(root)
-    with scanned([photo.path for photo in dataset.photos]) as scan:
-        findings, _ = find_all(dataset, scan)
+    with scan_photos([photo.path for photo in dataset.photos]) as scan:
+        findings, _ = find_problems(dataset, scan)
     return {
         (item.kind, tuple(str(dataset.photos[n].path.relative_to(root)) for n in item.photos), item.detail)
         for item in findings
@@ -91,12 +91,12 @@ def test_a_copy_is_found_for_all_that_it_is(
     assert found(dataset) == {(kind, (source, target), detail) for kind, detail in expected.items()}
 
 
-def test_different_pictures_are_no_twins(dataset: Path) -> None:
+def test_different_pictures_are_no_near_duplicates(dataset: Path) -> None:
     assert found(dataset) == set()
 
 
-def test_groups_of_twins_come_whole_and_the_largest_first() -> None:
-    assert list(members(np.array([0, 1, 0, 3, 1, 0]))) == [(0, 2, 5), (1, 4)]
+def test_groups_of_near_duplicates_come_whole_and_the_largest_first() -> None:
+    assert list(duplicate_groups(np.array([0, 1, 0, 3, 1, 0]))) == [(0, 2, 5), (1, 4)]
 
 
 def test_nearly_all_real_photos_that_were_saved_anew_are_found_and_no_others(shared: Path, tmp_path: Path) -> None:

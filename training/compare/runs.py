@@ -1,4 +1,4 @@
-"""Runs made comparable: each with its figures on the same kind of photos, its size, its time and its settings."""
+"""Load runs for a comparison: metrics on the same kind of photos, size, time and settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,23 +8,25 @@ from typing import Any
 from contract.text import printable
 from training.errors import RunError
 from training.report.adapters import report_of_run
-from training.report.content import SPLIT_WORDS, Part, ReportInput
+from training.report.content import SPLIT_WORDS, ReportInput, SplitPart
 from training.report.sections import flat
 from training.run import MODEL, Run, load_run
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One run among others.
+class ComparedRun:
+    """One run of a comparison.
 
-    part: the photos that the comparison is on, with their probabilities and scores.
-    size_bytes: of model.keras, None if it is gone. seconds: what training took, None where the run does not say.
+    Attributes:
+        part: the compared photos with probabilities and scores.
+        size_bytes: size of model.keras; None if it is missing.
+        seconds: time of the training; None if unknown.
     """
 
     name: str
     run: Run
     given: ReportInput
-    part: Part
+    part: SplitPart
     size_bytes: int | None
     seconds: float | None
 
@@ -36,16 +38,16 @@ class Measured:
         return {"name": self.name, "path": printable(self.run.path), **figures, **sizes}
 
 
-def measure_runs(paths: Sequence[Path]) -> tuple[Measured, ...]:
-    """Load runs and their predictions; test photos where all of them have some, else validation photos.
+def load_compared_runs(paths: Sequence[Path]) -> tuple[ComparedRun, ...]:
+    """Load runs and their predictions: of test photos if all runs have some, otherwise of validation photos.
 
     Raises:
-        RunError: one of them is no finished run, has no predictions, or stands twice among them.
+        RunError: a run is unfinished, has no predictions, or is given twice.
     """
     seen: set[Path] = set()
     for path in paths:
         if path.resolve() in seen:
-            raise RunError(f"The run {printable(path)} is given twice. Pass runs that differ.")
+            raise RunError(f"The run {printable(path)} is given twice. Pass different runs.")
         seen.add(path.resolve())
     runs = [load_run(path) for path in paths]
     inputs = [report_of_run(run) for run in runs]
@@ -53,21 +55,23 @@ def measure_runs(paths: Sequence[Path]) -> tuple[Measured, ...]:
     split = "test" if all("test" in splits for splits in held) else "val"
     for run, splits in zip(runs, held, strict=True):
         if split not in splits:
-            raise RunError(f"The run {printable(run.path)} has no {SPLIT_WORDS[split]} among its predictions.")
+            raise RunError(
+                f"The run {printable(run.path)} has no {SPLIT_WORDS[split]} in predictions.csv. Train it again."
+            )
     names = _names(runs)
-    return tuple(_measured(*item, split) for item in zip(names, runs, inputs, strict=True))
+    return tuple(_compared_run(*item, split) for item in zip(names, runs, inputs, strict=True))
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """Folder names, or whole paths where two runs share one."""
+    """Folder names, or whole paths if two runs share a folder name."""
     short = [printable(run.path.resolve().name) for run in runs]
     return short if len(set(short)) == len(short) else [printable(run.path) for run in runs]
 
 
-def _measured(name: str, run: Run, given: ReportInput, split: str) -> Measured:
+def _compared_run(name: str, run: Run, given: ReportInput, split: str) -> ComparedRun:
     seconds = run.manifest.get("seconds")
     file = run.path / MODEL
-    return Measured(
+    return ComparedRun(
         name=name,
         run=run,
         given=given,
@@ -77,8 +81,8 @@ def _measured(name: str, run: Run, given: ReportInput, split: str) -> Measured:
     )
 
 
-def differing_settings(runs: Sequence[Measured]) -> list[tuple[str, list[str]]]:
-    """(setting, its value in each run) of the settings that are not the same everywhere; absent ones are a dash."""
+def differing_settings(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
+    """(setting, its value in each run) of the settings that differ; missing values are a dash."""
     tables = [dict(flat(run.run.recipe)) for run in runs]
     names = list(dict.fromkeys(name for table in tables for name in table))
     rows = [(name, [table.get(name, "\N{EN DASH}") for table in tables]) for name in names]

@@ -1,19 +1,19 @@
-"""What the figures say, in sentences: what a colleague would ask first."""
+"""The metrics in sentences: the answers to the first questions of a colleague."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from training.report.charts import at_thresholds
-from training.report.content import Part, ReportInput, count, percent
+from training.report.content import ReportInput, SplitPart, count, percent
 from training.report.scores import review_curve
 
-_TELLING = 0.01  # a smaller gap between confidence and accuracy is not worth a sentence of its own
-_MIXED = 3  # photos: fewer make no pattern
+_TELLING = 0.01  # a smaller gap between confidence and accuracy is not worth a sentence
+_MIXED = 3  # fewer photos are no pattern
 
 
-def headline(part: Part) -> str:
-    """How many were right, in one sentence."""
+def headline(part: SplitPart) -> str:
+    """The number of correct photos in one sentence."""
     metrics = part.scores.metrics
     wrong = metrics.photos - metrics.correct
     if not wrong:
@@ -29,11 +29,11 @@ def at_a_glance(given: ReportInput) -> Iterator[str]:
     metrics = part.scores.metrics
     low, high = metrics.interval
     yield (
-        f"As far as {count(metrics.photos, 'photo')} can tell, it is right on {percent(low)} to {percent(high)} of"
-        " photos like these: smaller differences between models may be luck."
+        f"The model is right on {percent(low)} to {percent(high)} of photos like these (95 % interval, from"
+        f" {count(metrics.photos, 'photo')}). Smaller differences between models may be chance."
     )
     if part.split == "val" and given.history:
-        yield "These photos chose the epoch and the temperature, so they flatter it a little: keep test photos."
+        yield "These photos also selected epoch and temperature, so the accuracy is slightly too high. Use test photos."
     if metrics.correct < metrics.photos:
         yield from _mixed_up(part, given)
         yield _weakest(part)
@@ -41,7 +41,7 @@ def at_a_glance(given: ReportInput) -> Iterator[str]:
     yield _review(part)
 
 
-def _mixed_up(part: Part, given: ReportInput) -> Iterator[str]:
+def _mixed_up(part: SplitPart, given: ReportInput) -> Iterator[str]:
     metrics = part.scores.metrics
     confusion = np.array(metrics.confusion)
     both = confusion + confusion.T
@@ -53,37 +53,37 @@ def _mixed_up(part: Part, given: ReportInput) -> Iterator[str]:
     one_way, other_way = int(confusion[one, other]), int(confusion[other, one])
     names = given.labels[one], given.labels[other]
     yield (
-        f"Most mixed up are {names[0]} and {names[1]}: {one_way} {names[0]} taken for {names[1]}, {other_way} the other"
-        f" way, together {percent(share, 0)} of all mistakes."
+        f"Most confused are {names[0]} and {names[1]}: {one_way} {names[0]} predicted as {names[1]}, {other_way} the"
+        f" other way, together {percent(share, 0)} of all mistakes."
     )
 
 
-def _weakest(part: Part) -> str:
+def _weakest(part: SplitPart) -> str:
     weakest = min((item for item in part.scores.metrics.classes if item.photos), key=lambda item: item.f1)
     return (
         f"The weakest class is {weakest.label}: {percent(weakest.recall, 0)} of its {count(weakest.photos, 'photo')}"
-        f" are found, and {percent(weakest.precision, 0)} of what is taken for it is it."
+        f" are found, and {percent(weakest.precision, 0)} of the photos predicted as it are right."
     )
 
 
-def _sureness(part: Part) -> str:
+def _sureness(part: SplitPart) -> str:
     gap = float(part.top.mean()) - part.scores.metrics.accuracy
     if abs(gap) < _TELLING:
-        return f"Its probabilities can be taken at their word: on average {percent(float(part.top.mean()))} sure."
-    direction = "surer than right" if gap > 0 else "less sure than right"
+        return f"Its probabilities are well calibrated: it is {percent(float(part.top.mean()))} sure on average."
+    direction = "overconfident" if gap > 0 else "underconfident"
     return (
-        f"It is {abs(100 * gap):.1f} points {direction}: on average {percent(float(part.top.mean()))} sure, and"
+        f"It is {direction} by {abs(100 * gap):.1f} points: {percent(float(part.top.mean()))} sure on average, but"
         f" {percent(part.scores.metrics.accuracy)} right."
     )
 
 
-def _review(part: Part) -> str:
+def _review(part: SplitPart) -> str:
     if part.sent is not None and part.sent.any() and not part.sent.all():
         share, right = at_thresholds(part)
         return f"Its own thresholds send {percent(share)} to review, and {percent(right)} of the others are right."
     curve = review_curve(part.true, part.probabilities)
     tenth = int(np.abs(curve.share - 0.1).argmin())
     return (
-        f"Sending the least sure {percent(float(curve.share[tenth]))} to review leaves"
-        f" {percent(float(curve.precision[tenth]))} right among the others."
+        f"If the least certain {percent(float(curve.share[tenth]))} go to review,"
+        f" {percent(float(curve.precision[tenth]))} of the others are right."
     )

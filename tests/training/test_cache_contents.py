@@ -142,7 +142,7 @@ def test_a_damaged_index_does_not_cut_what_another_training_has_mapped(photos: l
 
 
 def test_an_empty_cache_and_wrong_usage() -> None:
-    assert "holds nothing" in run().output
+    assert "is empty" in run().output
     assert json.loads(run("--clean", "--json").stdout)["freed_bytes"] == 0
     assert run("--older-than", 3).exit_code == 2
     assert run("--clean", "--older-than", -1).exit_code == 2
