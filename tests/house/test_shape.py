@@ -1,14 +1,18 @@
-"""The code keeps the shape that makes it readable: short files, short functions, and words where they are needed."""
+"""The code keeps the shape that makes it readable: short files and functions, small folders, and docstrings."""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 ROOMS = ("contract", "training", "convert", "daemon")
 FILE_LINES_MAX = 250
 FUNCTION_LINES_MAX = 60
+MODULES_MAX = 20
+# Folders that may hold more modules for now.
+CROWDED = {"daemon": "its modules have not moved into rooms yet"}
 # Files that may catch everything and go on. Where a photo is decoded, what goes wrong is raised again as its reason.
 BROAD_EXCEPT = {
     "daemon/parallel.py": "a helping thread's boundary: the thread that asked for help raises it",
@@ -71,6 +75,24 @@ def notes(name: str, text: str) -> Iterator[str]:
 def test_the_rooms_keep_their_shape(root: Path) -> None:
     found = [note for name, text in sources(root) for note in notes(name, text)]
     assert not found, "\n" + "\n".join(found)
+
+
+def crowded(names: Iterable[str]) -> dict[str, int]:
+    """The folders that hold more modules than one can survey, each with its number of modules."""
+    counts = Counter(PurePosixPath(name).parent.as_posix() for name in names)
+    return {folder: count for folder, count in counts.items() if count > MODULES_MAX}
+
+
+def test_no_folder_holds_more_modules_than_one_can_survey(root: Path) -> None:
+    found = crowded(name for name, _ in sources(root))
+    assert not found.keys() - CROWDED.keys(), f"give its modules rooms: {found}"
+    assert not CROWDED.keys() - found.keys(), f"{CROWDED.keys() - found.keys()}: remove from CROWDED what is small now"
+
+
+def test_a_crowded_folder_is_noticed_and_its_rooms_are_not_counted() -> None:
+    names = [f"training/{number}.py" for number in range(MODULES_MAX)] + ["training/fit/0.py"]
+    assert not crowded(names)
+    assert crowded([*names, "training/one_more.py"]) == {"training": MODULES_MAX + 1}
 
 
 @pytest.mark.parametrize(
