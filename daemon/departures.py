@@ -24,6 +24,7 @@ from daemon.photo import Outcome
 from daemon.rename import rename_noreplace
 from daemon.rested import is_grown, is_its_folder, rested
 from daemon.same import is_on_share, sha256_of
+from daemon.scan import look_at
 from daemon.transaction import Transaction
 from daemon.why import remove_why
 
@@ -37,6 +38,9 @@ _DUE = (
     " ORDER BY due_at LIMIT :most"
 )
 
+_TAKEN_BACK = (
+    "SELECT * FROM photos WHERE undoes = ? AND state IN ('intent', 'undone', 'retried') ORDER BY id DESC LIMIT 1"
+)
 _UNSEEN = "SELECT count(*), coalesce(max(due_at), 0.0) FROM leaving WHERE looks = 0"
 
 
@@ -159,15 +163,20 @@ class Departures:
             on_share = is_on_share(folder)
             if not on_share and is_held_open(hidden):
                 return False
+            back = connection.execute(_TAKEN_BACK, (photo,)).fetchone()
             if not is_back and rested(hidden, status, intent, left, on_share=on_share):
                 hidden.unlink()
                 return True
+            if back is not None and back["state"] == "intent":
+                return False  # it is on its way back: where its early copy will be is not known yet
             connection.execute(
                 "UPDATE photos SET state = ?, reason = ?, concluded_at = ? WHERE id = ?",
                 (Outcome.GONE.value, GREW, self._clock.wall_s(), photo),
             )
             if is_grown(status, intent):
                 _remove_copy(intent, left)
+                if back is not None:
+                    _remove_taken_back(folder, intent_of(back), intent)
             home = intent.source.parent / _named_again(hidden, folder, intent.source.name)
         self._back = True
         self._say(f"{printable(home.name)} is in the inbox again: {GREW}")
@@ -197,6 +206,16 @@ def _remove_copy(intent: Intent, left: Left) -> None:
         with suppress(OSError):  # a note too many does no harm
             remove_why(copy, intent.source.name, intent.reason)
     sync_folder(copy.parent)
+
+
+def _remove_taken_back(folder: Path, back: Intent, intent: Intent) -> None:
+    """Remove an early copy that `undo` or `retry` took back, if it still is exactly that."""
+    path = folder / back.destination.name
+    found = look_at(path)
+    if back.destination.parent != intent.source.parent or found is None or found.size != intent.identity.size:
+        return
+    if intent.sha256 and not is_held_open(path) and sha256_of(path) == intent.sha256:
+        path.unlink()
 
 
 def _named_again(hidden: Path, folder: Path, name: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 IN_CLOSE_WRITE = 0x00000008
+IN_MOVED_FROM = 0x00000040
 IN_MOVED_TO = 0x00000080
 IN_CREATE = 0x00000100
 IN_DELETE_SELF = 0x00000400
@@ -34,11 +35,13 @@ class Event(NamedTuple):
         watch: number of the watch; -1 for an overflow.
         mask: what happened.
         name: of the file in the watched folder; empty if it is about the folder.
+        cookie: the same in both events of one rename.
     """
 
     watch: int
     mask: int
     name: bytes
+    cookie: int = 0
 
 
 class Inotify:
@@ -92,9 +95,9 @@ class Inotify:
 def _parsed(data: bytes) -> Iterator[Event]:
     start = 0
     while start < len(data):
-        watch, mask, _, length = _HEAD.unpack_from(data, start)
+        watch, mask, cookie, length = _HEAD.unpack_from(data, start)
         start += _HEAD.size + length
-        yield Event(watch, mask, data[start - length : start].rstrip(b"\0"))
+        yield Event(watch, mask, data[start - length : start].rstrip(b"\0"), cookie)
 
 
 def _checked(answer: int, about: str) -> int:

@@ -1,8 +1,8 @@
 """Hints from the kernel that make the scan prompt: a file was closed after writing, or moved in.
 
-The mask is narrow. One that also asks for files that are moved away, as the watchdog package does, lets each of them
-wait half a second for a partner at the head of a queue: a daemon that moves files out of its own inbox delays itself
-(p50 258 ms instead of 0.2 ms; watchdog issues 390 and 649).
+No event waits for another. The watchdog package lets each file that is moved away wait half a second for its arrival
+at the head of a queue: a daemon that moves files out of its own inbox delays itself (p50 258 ms instead of 0.2 ms;
+watchdog issues 390 and 649). Here one that is moved away is remembered, and only while somebody still writes to it.
 
 Of folders inside the inbox, each scan brings the ones to watch (`enter`); one that is made or moved in between is
 watched at once, and what lies in it already is reported as found.
@@ -29,7 +29,7 @@ CANARY_S = 1.0
 _CANARY_FLAGS = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """O_NONBLOCK: a FIFO that somebody put there is not waited for."""
 
-_ARRIVED = inotify.IN_CREATE | inotify.IN_CLOSE_WRITE | inotify.IN_MOVED_TO
+_ARRIVED = inotify.IN_CREATE | inotify.IN_CLOSE_WRITE | inotify.IN_MOVED_TO | inotify.IN_MOVED_FROM
 _FOLDER = inotify.IN_DELETE_SELF | inotify.IN_ONLYDIR | inotify.IN_DONT_FOLLOW
 
 
@@ -195,6 +195,8 @@ class _Descriptor:
             self.creations.forget()
             self._lost()
             return
+        if event.mask & inotify.IN_MOVED_FROM and not self.creations:
+            return  # as each photo that is filed
         with self._lock:
             folder = self._folders.get(event.watch)
         if folder is None:
@@ -202,7 +204,7 @@ class _Descriptor:
         if event.mask & inotify.IN_IGNORED:  # the kernel took the watch away: the folder is removed or unmounted
             self._forget(event.watch, folder)
         elif event.name and event.name != os.fsencode(CANARY):
-            self._arrived(folder / os.fsdecode(event.name), event.mask)
+            self._arrived(folder / os.fsdecode(event.name), event.mask, event.cookie)
 
     def _forget(self, watch: int, folder: Path) -> None:
         with self._lock:
@@ -211,14 +213,16 @@ class _Descriptor:
             self.ended = True
             self._lost()
 
-    def _arrived(self, path: Path, mask: int) -> None:
+    def _arrived(self, path: Path, mask: int, cookie: int) -> None:
         if mask & inotify.IN_ISDIR:
-            if self._sieve.enters(path):
+            if not mask & inotify.IN_MOVED_FROM and self._sieve.enters(path):
                 self._look_into(path)
         elif mask & inotify.IN_CREATE:  # cheap: there is one for every file, and nothing to look at yet
             self.creations.made(path)
+        elif mask & inotify.IN_MOVED_FROM:
+            self.creations.moved_from(path, cookie)
         elif mask & inotify.IN_MOVED_TO:
-            self.creations.ended(path)
+            self.creations.moved_to(path, cookie)
             self._report(path, Sign.MOVED_IN)
         elif mask & inotify.IN_CLOSE_WRITE:
             self.creations.ended(path)

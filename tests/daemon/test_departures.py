@@ -390,3 +390,29 @@ def test_a_photo_that_is_undone_meanwhile_is_in_the_inbox_once(house: House) -> 
     assert house.states() == ["filed", "undone"]
     assert digest(tree(house.inbox)["a.jpg"]) == digest(PHOTO)
     assert ENDING not in "".join(tree(house.inbox))
+
+
+@pytest.mark.parametrize(
+    ("state", "lies_there", "inbox"),
+    [
+        (Outcome.UNDONE, PHOTO, {"a.jpg": PHOTO + LATE}),
+        (Outcome.RETRIED, PHOTO, {"a.jpg": PHOTO + LATE}),
+        (Outcome.UNDONE, OTHER, {"a.jpg": OTHER, "a-1.jpg": PHOTO + LATE}),
+    ],
+)
+def test_a_part_that_was_taken_back_meanwhile_goes_when_the_whole_comes(
+    house: House, state: Outcome, lies_there: bytes, inbox: dict[str, bytes]
+) -> None:
+    hidden, back = house.file(), house.inbox / "a.jpg"
+    copy = house.output / "red" / "a.jpg"
+    with opened_ledger(house.ledger) as ledger:
+        (row,) = ledger.intend([intent(copy, back, becomes=state, undoes=1)], 2.0)
+        write(back, lies_there)
+        copy.unlink()
+        grow(hidden)
+        house.look()  # it is not known yet where the part lies
+        assert (house.waiting(), house.states()) == (1, ["filed", "intent"])
+        ledger.conclude({row: state}, 2.0)
+    house.look()
+    assert (tree(house.inbox), tree(house.output)) == (inbox, {})
+    assert (house.waiting(), house.states()) == (0, ["gone", state.value])

@@ -255,6 +255,37 @@ def test_what_was_created_and_not_closed_counts_as_open_until_it_is(watched: Inb
         assert not watched.is_open()  # nobody announced it: opened, not created
 
 
+@pytest.mark.parametrize("name", [".a.jpg.Xy12", "a.jpg.part", "old.jpg"])
+def test_what_got_another_name_while_it_was_written_counts_as_open_until_it_is_closed(
+    watched: Inbox, name: str
+) -> None:
+    first = watched.folder / name
+    with half_written(first) as writer:
+        settled(first)
+        first.rename(watched.path)
+        assert watched.is_open()
+        settled(watched.path)
+        writer.write(b"more")
+        assert watched.is_open()
+        assert not watched.creations.is_open(first, on_share=False)
+    assert not watched.is_open()
+
+
+def test_what_was_renamed_while_it_was_written_is_open_for_ever_only_if_it_was_written_since(tmp_path: Path) -> None:
+    clock = HandClock(write(tmp_path / "a.jpg", RED).stat().st_mtime)
+    creations = Creations(clock.wall_s)
+    for name, made_later_s in (("a.jpg", 0.0), ("b.jpg", -1.0)):
+        write(tmp_path / name, RED)
+        clock.now_s = (tmp_path / name).stat().st_mtime + made_later_s
+        creations.made(tmp_path / "first")
+        creations.moved_from(tmp_path / "first", 7)
+        creations.moved_to(tmp_path / name, 7)
+        (tmp_path / name).chmod(0o600)  # like the new name, this changes the time of change alone
+    for waits_s, known in ((0.0, [True, True]), (LINK_S + 2.0, [False, True])):
+        clock.turn(waits_s)
+        assert [creations.is_open(tmp_path / name, on_share=False) for name in ("a.jpg", "b.jpg")] == known
+
+
 def hard_link(inbox: Inbox) -> None:
     os.link(write(inbox.other / "b", RED), inbox.path)
 

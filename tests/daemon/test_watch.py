@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from daemon.inotify import IN_CLOSE_WRITE, IN_CREATE, IN_DELETE_SELF, IN_IGNORED, IN_MOVED_TO, IN_Q_OVERFLOW, Event
+from daemon.inotify import (
+    IN_CLOSE_WRITE,
+    IN_CREATE,
+    IN_DELETE_SELF,
+    IN_IGNORED,
+    IN_MOVED_FROM,
+    IN_MOVED_TO,
+    IN_Q_OVERFLOW,
+    Event,
+)
 from daemon.settle import Sign
 from daemon.sieve import Sieve
 from daemon.watch import Watcher, watch_fault
@@ -87,7 +96,7 @@ def test_the_kernel_is_asked_for_no_more_than_is_used(inbox: Path) -> None:
     with watched(inbox) as (watcher, _):
         facts = Path(f"/proc/self/fdinfo/{watcher._descriptor._inotify._descriptor}").read_text()
         (mask,) = re.findall(r" mask:([0-9a-f]+)", facts)
-        assert int(mask, 16) & 0xFFF == IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE_SELF
+        assert int(mask, 16) & 0xFFF == IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF
 
 
 def test_a_real_overflow_of_the_kernels_queue_is_noticed(inbox: Path) -> None:
