@@ -1,10 +1,12 @@
 """The moves of one batch, once its intents are safe: one after another, or many at once where they wait for a share."""
 
+import errno
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from contract.text import printable
 from daemon.copying import NoRoomError
 from daemon.debts import Debts
 from daemon.doubts import Doubts
@@ -15,7 +17,16 @@ from daemon.losses import Losses
 from daemon.modes import place, why_not
 from daemon.open_writers import HELD, OpenWriterError
 from daemon.parallel import FAR_TOGETHER, each
-from daemon.pause import FAILING, LONGEST_OF_FAILING_S, LONGEST_S, Pause, is_disk_of_its_own, trouble_of_all
+from daemon.pause import (
+    FAILING,
+    FORBIDDEN,
+    LONGEST_OF_FAILING_S,
+    LONGEST_S,
+    Pause,
+    is_disk_of_its_own,
+    may_write,
+    trouble_of_all,
+)
 from daemon.photo import Mode, Outcome, Photo
 from daemon.rules import STOPPED
 from daemon.vitals.beats import Beats
@@ -106,12 +117,27 @@ class Placer:
         trouble = self._troubles[kind]
         if trouble:
             self._pause.begin(trouble, LONGEST_OF_FAILING_S if error.errno in FAILING else LONGEST_S)
+        photo.place = "" if trouble else self._waits_for(photo, error)
+        if photo.place == str(photo.path.parent):
+            reason = f"{printable(photo.place)} cannot be written ({error.strerror})"
         photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, trouble or reason
-        photo.place = "" if trouble else photo.folder
         if isinstance(error, NoRoomError):
             photo.place = str(photo.path)  # others may fit
             if photo.follows is not None:
                 self._losses.stays(photo.path, reason)
+
+    def _waits_for(self, photo: Photo, error: OSError) -> str:
+        """Return the place that is in the way: the class folder, the photo's own folder, or the photo's path.
+
+        That it may not be taken out of its own folder, or not be moved at all, says nothing of the class. Else each
+        photo that is filed under it would let all of these be tried again.
+        """
+        if error.errno not in FORBIDDEN or photo.follows is not None or photo.destination is None:
+            return photo.folder
+        if self._mode is Mode.MOVE and not may_write(photo.path.parent):
+            return str(photo.path.parent)
+        its_own = error.errno != errno.EROFS and may_write(photo.destination.parent)
+        return str(photo.path) if its_own else photo.folder
 
     def _place(self, photo: Photo, row: int, intent: Intent) -> None:
         """Bring one photo to its destination, and note the outcome for the ledger: None if nothing was done."""

@@ -1,5 +1,6 @@
 """What could not be filed, and when it may be tried again: pure logic, time passed in."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -138,7 +139,8 @@ class Retries:
             self._wake(self._blocked.add(photo.path, photo.place, photo.reason), now_s)
             return
         if photo.destination is not None:
-            self._wake(self._blocked.free(photo.folder), now_s)
+            for place in (photo.folder, os.path.split(photo.path)[0]):
+                self._wake(self._blocked.free(place), now_s)
         self._wake(self._blocked.drop(photo.path), now_s)
 
     def _wake(self, paths: list[Path], now_s: float) -> None:
