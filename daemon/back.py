@@ -14,7 +14,7 @@ from pathlib import Path
 from contract.publish import sync_directory
 from contract.text import printable
 from daemon.back_copy import original_is_there, remove_copy
-from daemon.back_plan import Step, dangling
+from daemon.back_plan import Step, dangling, mount_away
 from daemon.beneath import pinned
 from daemon.filing import SourceChangedError, move, sync_file
 from daemon.intent import Intent
@@ -29,10 +29,24 @@ TOGETHER = 64
 """Photos that share one pair of commits and one sync of their folders."""
 
 
-def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox: Path) -> Iterator[list[Step]]:
+def nothing() -> str:
+    """Say that nothing is in the way."""
+    return ""
+
+
+def take_back(
+    ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox: Path, obstacle: Callable[[], str] = nothing
+) -> Iterator[list[Step]]:
     """Carry out plans, some at a time; yields those that are through, with a reason where something stays after all.
 
     Nothing goes through a link below the inbox: root may call this, and anybody may have put it there.
+
+    Args:
+        ledger: of the inbox.
+        groups: the plans, each of a photo and its companions.
+        now_s: wall time for the outcomes.
+        inbox: where they go.
+        obstacle: says why nothing can go there now, or nothing; asked before each file.
 
     Raises:
         OSError, sqlite3.Error: it cannot be made safe now; `finish` does the rest later.
@@ -46,7 +60,9 @@ def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox:
         for group in some:
             for step in group:
                 if step.intent is not None:
-                    outcomes[next(numbers)] = _carry_out(step, unsynced, inbox, stays=bool(group[0].reason))
+                    outcomes[next(numbers)] = _carry_out(
+                        step, unsynced, inbox, "its photo stays" if group[0].reason else obstacle()
+                    )
         for path, sync in unsynced.items():
             with suppress(FileNotFoundError):  # its owner took it further
                 sync(path)
@@ -102,14 +118,14 @@ def _conclude(ledger: Ledger, outcomes: dict[int, Outcome | None], now_s: float)
     ledger.release([row for row, outcome in outcomes.items() if outcome is Outcome.RETRIED])
 
 
-def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, *, stays: bool) -> Outcome | None:
+def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Outcome | None:
     intent, was = step.intent, step.record.intent
     assert intent is not None
     failed = was.becomes is Outcome.FAILED and was.part_of is None
     if failed:  # before the photo goes: where a daemon is at work, it may fail again at once, and get another note
         with suppress(OSError):  # a note too many does no harm
             remove_why(was.destination, was.source.name, was.reason)
-    step.reason = "its photo stays" if stays else _do(step, intent, was, inbox)
+    step.reason = obstacle or _do(step, intent, was, inbox)
     step.note = "" if step.reason else dangling(was)
     if step.reason:
         if failed:
@@ -126,6 +142,8 @@ def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
     home = intent.destination
     if not home.is_relative_to(inbox):
         return f"it came from {printable(home.parent)}, which is not in the inbox {printable(inbox)}"
+    if away := mount_away(was):
+        return away
     try:
         if intent.mode is not Mode.MOVE:
             return remove_copy(intent, was, home.parent.relative_to(inbox))

@@ -5,9 +5,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from daemon import back
 from daemon.adopt import adopt, check_mounts
 from daemon.ledger import Ledger
 from daemon.ledger_roots import Root
@@ -266,6 +268,62 @@ def test_undo_takes_nothing_from_another_disk(tmp_path: Path, disks: tuple[Path,
     detach(out)
     attach(disks[0], out)
     assert told("undo", "--last", "1")[0]["reason"] == ""
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_undo_puts_nothing_into_what_is_mounted_over_the_inbox(tmp_path: Path, disks: tuple[Path, Path]) -> None:
+    house = House(tmp_path / "house")
+    filed = house.file("a.jpg")
+    attach(disks[0], house.inbox)
+    result = ask("undo", "--last", "1")
+    assert result.exit_code == 1
+    assert "mounted over the inbox" in result.stderr
+    assert (filed.exists(), tree(disks[0])) == (True, {})
+    detach(house.inbox)
+    assert told("undo", "--last", "1")[0]["reason"] == ""
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_undo_puts_nothing_into_the_folder_under_a_mount_inside_that_is_away(
+    tmp_path: Path, disks: tuple[Path, Path]
+) -> None:
+    house = House(tmp_path / "house")
+    card = house.inbox / "card"
+    card.mkdir()
+    attach(disks[0], card)
+    filed = house.file("card/a.jpg", mount=card)
+    detach(card)
+    for words in (("--dry-run",), ()):
+        (stays,) = told("undo", "--last", "1", *words, code=1)
+        assert stays["reason"] == f"it came from {card}, where nothing is mounted now"
+    assert (filed.exists(), list(card.iterdir())) == (True, [])
+    attach(disks[0], card)
+    assert told("undo", "--last", "1")[0]["reason"] == ""
+    assert (card / "a.jpg").exists()
+    detach(card)
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_an_inbox_that_goes_while_photos_are_taken_back_gets_no_more_of_them(
+    tmp_path: Path, disks: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path / "house")
+    filed = [house.file(name) for name in ("a.jpg", "b.jpg")]
+    real = back._do
+
+    def _then_it_is_covered(*arguments: Any) -> str:
+        why = real(*arguments)
+        attach(disks[0], house.inbox)
+        return why
+
+    monkeypatch.setattr(back, "_do", _then_it_is_covered)
+    first, second = told("undo", "--last", "2", code=1)
+    detach(house.inbox)
+    assert first["reason"] == ""
+    assert "mounted over the inbox" in second["reason"]
+    assert [path.exists() for path in filed].count(True) == 1
+    assert tree(disks[0]) == {}
+    assert len(tree(house.inbox)) == 1
 
 
 @pytest.mark.system("mount", "umount", root=True)
