@@ -6,6 +6,7 @@ what was filed. Where a copy or a link was filed, that is removed, and only whil
 asked for again immediately before each removal, because the plan may be minutes old by then.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -104,7 +105,12 @@ def _settle(intent: Intent, was: Intent | None) -> Outcome | None:
 
     A copy that is gone was removed by us only if its original is there. Else its owner took both, or the file system
     that it lies on is away, and the row must not say that the photo is in the inbox.
+
+    Raises:
+        OSError: the places cannot be looked at or written now, or the mount that it goes back to is away.
     """
+    if was is not None and mount_away(was):
+        raise OSError(errno.ENXIO, "nothing is mounted there now", str(was.mount))
     if intent.mode is Mode.MOVE:
         return settle(intent)
     if os.path.lexists(intent.source) or was is None or not original_is_there(was):

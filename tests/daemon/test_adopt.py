@@ -15,10 +15,23 @@ from daemon.ledger import Ledger
 from daemon.ledger_roots import Root
 from daemon.marker import OUTPUT_AWAY, OUTPUT_OTHER, MountMissingError, OutputMarker, RootError, mark
 from daemon.mount_points import is_mounted, mount_point
+from daemon.photo import Outcome
 from daemon.roots import InboxLock
 from daemon.scan import MARKER
 from tests.daemon.house import House, ask, told
-from tests.daemon.support import daemon, model_file, opened_ledger, plain, run, tree, unique, wait_until, write
+from tests.daemon.support import (
+    daemon,
+    identity_of,
+    intent,
+    model_file,
+    opened_ledger,
+    plain,
+    run,
+    tree,
+    unique,
+    wait_until,
+    write,
+)
 
 ROLES = ("inbox", "output")
 
@@ -300,6 +313,31 @@ def test_undo_puts_nothing_into_the_folder_under_a_mount_inside_that_is_away(
     attach(disks[0], card)
     assert told("undo", "--last", "1")[0]["reason"] == ""
     assert (card / "a.jpg").exists()
+    detach(card)
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_a_way_back_to_a_mount_inside_that_is_away_after_a_kill_is_finished_when_it_is_back(
+    tmp_path: Path, disks: tuple[Path, Path]
+) -> None:
+    house, unseen = House(tmp_path / "house"), list[int]()
+    card = house.inbox / "card"
+    card.mkdir()
+    attach(disks[0], card)
+    filed = house.file("card/a.jpg", mount=card)
+    home = card / "a.jpg"
+    begun = intent(filed, home, becomes=Outcome.UNDONE, undoes=1, held=home)
+    shutil.copy2(filed, home)
+    filed.unlink()
+    with opened_ledger(house.path) as ledger:
+        (row,) = ledger.intend([begun], 2.0)
+        detach(card)
+        assert back.finish(ledger, 3.0, lambda row, *_: unseen.append(row)) == 0
+        assert (unseen, list(ledger.open_undoes())) == ([row], [row])
+        attach(disks[0], card)
+        assert ledger.known(home, identity_of(home))  # so a daemon leaves it alone
+        assert back.finish(ledger, 4.0) == 1
+        assert ledger.open_undoes() == {}
     detach(card)
 
 
