@@ -7,6 +7,7 @@ does not grow with the inbox: no more names are taken while enough of them wait.
 import os
 import queue
 from collections import deque
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -159,10 +160,8 @@ class Intake:
         return self._watch or self._lookout.scans == 0
 
     def _wait(self, seconds: float) -> None:
-        try:
+        with suppress(queue.Empty):
             self._take(self._notes.get(timeout=seconds) if seconds > 0 else self._notes.get_nowait())
-        except queue.Empty:
-            return
 
     def _look_around(self) -> None:
         while not self._notes.empty():
@@ -220,6 +219,7 @@ class Intake:
         relpath = self._relpath(os.path.split(path)[0])
         settled = self._settler.look(path, identity, now_s, lambda: self._lookout.is_held(path, relpath))
         if settled is None:
+            self._retries.let_pass(path, now_s)
             return
         self._under_way[path] = None
         announced = settled.sign is not Sign.FOUND

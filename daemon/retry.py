@@ -134,6 +134,10 @@ class Retries:
         self._forget(path)
         self._wake(self._blocked.drop(path), now_s)
 
+    def let_pass(self, path: Path, now_s: float) -> None:
+        """Let another be tried for the place that a file waits for: this one changes, or is held open."""
+        self._wake(self._blocked.drop(path), now_s)
+
     def _note_place(self, photo: Photo, now_s: float) -> None:
         if photo.place:
             self._wake(self._blocked.add(photo.path, photo.place, photo.reason), now_s)
