@@ -2,6 +2,7 @@
 
 import errno
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -33,8 +34,8 @@ from daemon.vitals.beats import Beats
 from daemon.why import try_to_write_why
 
 IN_ONE_FOLDER = 4
-"""How many photos go into one folder of a share at once. The kernel lets one name in a folder be made or removed at a
-time, which is half of a photo's round trips; more would only keep the daemon from ending."""
+"""How many photos go into or out of one folder of a share at once. The kernel lets one name in a folder be made or
+removed at a time, which is half of a photo's round trips; more would only keep the daemon from ending."""
 
 
 class Move(NamedTuple):
@@ -100,8 +101,8 @@ class Placer:
 
         threads = 1
         if far:
-            moves, folders = _by_turns(moves)
-            threads = min(FAR_TOGETHER, IN_ONE_FOLDER * folders) if far_output else FAR_TOGETHER
+            moves, folders = _by_turns(moves, far_output=far_output)
+            threads = min(FAR_TOGETHER, IN_ONE_FOLDER * folders)
         each(moves, _one, threads, "place", beats)
 
     def begin(self) -> None:
@@ -192,12 +193,16 @@ class Placer:
         return True
 
 
-def _by_turns(moves: list[Move]) -> tuple[list[Move], int]:
-    """Let folders take turns, so that photos for one of them do not wait for each other; returns how many there are."""
-    turns: dict[Path | None, int] = {}
+def _by_turns(moves: list[Move], *, far_output: bool) -> tuple[list[Move], int]:
+    """Let folders take turns, so that photos in one of them do not wait for each other; returns how many there are."""
+    turns: Counter[Path] = Counter()
     order = []
+    sources: set[Path] = set()
     for number, move in enumerate(moves):
-        folder = move.photo.destination.parent if move.photo.destination else None
-        turns[folder] = turns.get(folder, -1) + 1
+        folder = move.intent.destination.parent if far_output else move.intent.source.parent
         order.append((turns[folder], number))
-    return [moves[number] for _, number in sorted(order)], len(turns)
+        turns[folder] += 1
+        if move.photo.on_share:
+            sources.add(move.intent.source.parent)
+    folders = min(len(turns), len(sources) or len(turns))
+    return [moves[number] for _, number in sorted(order)], folders

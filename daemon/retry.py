@@ -164,11 +164,11 @@ class Retries:
             self._pending.discard(path)
             self._known[path] = replace(self._known[path], again_s=inf)
 
-    def forget_gone(self, now_s: float, look_at: Callable[[Path], Identity | None]) -> None:
-        """Drop what should be tried by now but has been taken away."""
+    def look_at_overdue(self, now_s: float, look: Callable[[Path], object]) -> None:
+        """Have a look taken at what should be tried by now: what was taken away is to be forgotten then."""
         for path in list(self._pending):
-            if self._known[path].again_s <= now_s and look_at(path) is None:
-                self.forget(path, now_s)
+            if self._known[path].again_s <= now_s:
+                look(path)
 
     def _remember(self, path: Path, known: _Known) -> None:
         self._known[path] = known
