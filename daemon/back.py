@@ -6,6 +6,7 @@ what was filed. Where a copy or a link was filed, that is removed, and only whil
 asked for again immediately before each removal, because the plan may be minutes old by then.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 from contract.publish import sync_directory
 from contract.text import printable
 from daemon.back_copy import original_is_there, remove_copy
-from daemon.back_plan import Step, dangling
+from daemon.back_plan import Step, dangling, mount_away
 from daemon.beneath import pinned
 from daemon.filing import SourceChangedError, move, sync_file
 from daemon.intent import Intent
@@ -29,10 +30,24 @@ TOGETHER = 64
 """Photos that share one pair of commits and one sync of their folders."""
 
 
-def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox: Path) -> Iterator[list[Step]]:
+def nothing() -> str:
+    """Say that nothing is in the way."""
+    return ""
+
+
+def take_back(
+    ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox: Path, obstacle: Callable[[], str] = nothing
+) -> Iterator[list[Step]]:
     """Carry out plans, some at a time; yields those that are through, with a reason where something stays after all.
 
     Nothing goes through a link below the inbox: root may call this, and anybody may have put it there.
+
+    Args:
+        ledger: of the inbox.
+        groups: the plans, each of a photo and its companions.
+        now_s: wall time for the outcomes.
+        inbox: where they go.
+        obstacle: says why nothing can go there now, or nothing; asked before each file.
 
     Raises:
         OSError, sqlite3.Error: it cannot be made safe now; `finish` does the rest later.
@@ -46,7 +61,9 @@ def take_back(ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox:
         for group in some:
             for step in group:
                 if step.intent is not None:
-                    outcomes[next(numbers)] = _carry_out(step, unsynced, inbox, stays=bool(group[0].reason))
+                    outcomes[next(numbers)] = _carry_out(
+                        step, unsynced, inbox, "its photo stays" if group[0].reason else obstacle()
+                    )
         for path, sync in unsynced.items():
             with suppress(FileNotFoundError):  # its owner took it further
                 sync(path)
@@ -88,7 +105,12 @@ def _settle(intent: Intent, was: Intent | None) -> Outcome | None:
 
     A copy that is gone was removed by us only if its original is there. Else its owner took both, or the file system
     that it lies on is away, and the row must not say that the photo is in the inbox.
+
+    Raises:
+        OSError: the places cannot be looked at or written now, or the mount that it goes back to is away.
     """
+    if was is not None and mount_away(was):
+        raise OSError(errno.ENXIO, "nothing is mounted there now", str(was.mount))
     if intent.mode is Mode.MOVE:
         return settle(intent)
     if os.path.lexists(intent.source) or was is None or not original_is_there(was):
@@ -102,14 +124,14 @@ def _conclude(ledger: Ledger, outcomes: dict[int, Outcome | None], now_s: float)
     ledger.release([row for row, outcome in outcomes.items() if outcome is Outcome.RETRIED])
 
 
-def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, *, stays: bool) -> Outcome | None:
+def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Outcome | None:
     intent, was = step.intent, step.record.intent
     assert intent is not None
     failed = was.becomes is Outcome.FAILED and was.part_of is None
     if failed:  # before the photo goes: where a daemon is at work, it may fail again at once, and get another note
         with suppress(OSError):  # a note too many does no harm
             remove_why(was.destination, was.source.name, was.reason)
-    step.reason = "its photo stays" if stays else _do(step, intent, was, inbox)
+    step.reason = obstacle or _do(step, intent, was, inbox)
     step.note = "" if step.reason else dangling(was)
     if step.reason:
         if failed:
@@ -126,6 +148,8 @@ def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
     home = intent.destination
     if not home.is_relative_to(inbox):
         return f"it came from {printable(home.parent)}, which is not in the inbox {printable(inbox)}"
+    if away := mount_away(was):
+        return away
     try:
         if intent.mode is not Mode.MOVE:
             return remove_copy(intent, was, home.parent.relative_to(inbox))

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from contract.text import printable
 from daemon.companions import companion_name
 from daemon.intent import Intent
 from daemon.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES, most_bytes
 from daemon.losses import Loss
+from daemon.mounts import is_mounted
 from daemon.names import free_number, numbered
 from daemon.photo import Identity, Mode, Outcome
 from daemon.records import Record
@@ -48,7 +50,7 @@ def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised
         becomes: `undone`, after which the daemon leaves it alone, or `retried`.
         promised: names in the inbox that earlier plans gave away; those of this one are added.
     """
-    reason = _obstacle(photo.intent)
+    reason = mount_away(photo.intent) or _obstacle(photo.intent)
     if reason:
         return [Step(photo, None, reason)]
     try:
@@ -92,6 +94,13 @@ def dangling(was: Intent) -> str:
     if was.mode is not Mode.SYMLINK or look_at(was.source) is not None:
         return ""
     return "the link is removed, but its original is no longer in the inbox"
+
+
+def mount_away(was: Intent) -> str:
+    """Say that the mount inside the inbox that a photo came from is away: nobody would see the photo under it."""
+    if was.mount is None or is_mounted(was.mount):
+        return ""
+    return f"it came from {printable(was.mount)}, where nothing is mounted now"
 
 
 def _obstacle(was: Intent) -> str:

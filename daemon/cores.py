@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from math import ceil, inf
 from pathlib import Path
 
+FAR_READERS = 8
+"""At least so many photos are read at once from a share, for each read there is some round trips."""
 _SELF = Path("/proc/self")
+
+
+def readers(*, inbox_on_share: bool) -> int:
+    """Return how many threads should read photos."""
+    return max(usable_cores(), FAR_READERS if inbox_on_share else 1)
 
 
 def usable_cores(process: Path = _SELF) -> int:

@@ -6,6 +6,7 @@ on, because the ledger forgets an original last: first its row stops saying `fil
 its name back. What cannot be looked at now, as on a mount that is away, stays for a later look.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from daemon.intent import Intent, intent_of
 from daemon.leaving import WAIT_S, Left, hidden_original, left_in
 from daemon.names import free_name
 from daemon.open_writers import is_held_open
+from daemon.parallel import FAR_TOGETHER, each
 from daemon.photo import Outcome
 from daemon.rename import rename_noreplace
 from daemon.rested import is_grown, is_its_folder, rested
@@ -121,7 +123,10 @@ class Departures:
         ended: list[int] = []
         later: list[int] = []
         folders: set[Path] = set()
-        for row in rows:
+
+        def _look_at_one(row: sqlite3.Row) -> None:
+            if self._clock.monotonic_s() >= end_s:
+                return  # the next look goes on with it
             intent = intent_of(row)
             is_back = row["state"] == Outcome.GONE.value
             try:
@@ -131,8 +136,9 @@ class Departures:
             (ended if is_over else later).append(row["photo"])
             if is_over:
                 folders.add(intent.source.parent)
-            if self._clock.monotonic_s() >= end_s:
-                break
+
+        far = any(is_on_share(place) for place in {Path(os.fsdecode(row["source"])).parent for row in rows})
+        each(rows, _look_at_one, FAR_TOGETHER if far else 1, "departure", None)
         for folder in folders:
             with suppress(FileNotFoundError, NotADirectoryError):  # it went with all in it
                 sync_folder(folder)
@@ -185,7 +191,8 @@ class Departures:
 
 
 def _connect(ledger: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(ledger, isolation_level=None)
+    # For several threads, where originals on a share are looked at together; SQLite lets them take turns.
+    connection = sqlite3.connect(ledger, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = FULL")
     connection.row_factory = sqlite3.Row
     return connection

@@ -51,6 +51,10 @@ class Ground(NamedTuple):
         mount = self.here if inner is None else self.inner[inner]
         return mount is not None and mount.is_share, inner
 
+    def any_share(self) -> bool:
+        """Tell whether anything in the inbox lies on a share."""
+        return any(self.lies(folder)[0] for folder in (self.inbox, *self.inner))
+
     def any_far(self) -> bool:
         """Tell whether anything in the inbox is far."""
         return any(self.is_far(folder) for folder in (self.inbox, *self.inner))

@@ -6,15 +6,16 @@ does not grow with the inbox: no more names are taken while enough of them wait.
 
 import os
 import queue
-from collections import deque
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from daemon.clock import Clock
+from daemon.handout import Handout
 from daemon.lookout import Check, Lookout, Say, unchecked
+from daemon.looks import Looked, Looks
 from daemon.photo import Identity, Photo
 from daemon.retry import Known, Retries
-from daemon.scan import look_anew, look_at, look_closely_at
 from daemon.settle import Settler, Sign
 from daemon.sieve import Sieve
 from daemon.vitals.board import Waiting
@@ -23,9 +24,8 @@ MAX_WAITING = 4096
 """Files under observation or ready, and as many again that were announced: the rest is left to the scan."""
 NAMES_AT_ONCE = 64
 """After so many names a scan lets pass what was announced, which would else wait for all that stays in the inbox."""
-_WAKE = None
 
-Note = tuple[Path, Sign] | list[Photo] | None
+Note = tuple[Path, Sign] | Looked | list[Photo] | None
 
 
 class Intake:
@@ -58,27 +58,22 @@ class Intake:
         output: Path | None = None,
         check: Check = unchecked,
     ) -> None:
-        self._sieve = sieve
-        self._clock = clock
-        self._watch = watch
+        self._sieve, self._clock, self._watch = sieve, clock, watch
         self._settler = Settler()
         self._retries = Retries(for_ever=watch, known=known)
         self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
-        self._announced: deque[Photo] = deque()
-        self._found: deque[Photo] = deque()
+        self._ready = Handout()
         self._under_way: dict[Path, Sign | None] = {}
         self._relpath = lru_cache(MAX_WAITING)(lambda folder: Path(folder).relative_to(sieve.inbox))
         self._lookout = Lookout(sieve, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check)
-        self._woken = False
-        self.overflows = 0
+        self.looks = Looks(clock, self._answered, self._notes.put)
+        self._woken, self.overflows = False, 0
         self.troubles, self.blocked = self._lookout.troubles, self._retries.blocked
         self.held_open = self._settler.held_s
 
-    # Other threads may call these.
-
     def wake(self) -> None:
         """Make a waiting `ready` return."""
-        self._notes.put(_WAKE)
+        self._notes.put(None)
 
     def hint(self, path: Path, sign: Sign) -> None:
         """Take a hint from the watcher; when too many come at once, the scan finds the rest."""
@@ -106,12 +101,11 @@ class Intake:
         again, since_s = self._retries.waiting(MAX_WAITING)
         settling = self._settler.since_s()
         paths = again.union(settling, list(self._under_way))
-        ready = [photo.noticed_s for photo in (*tuple(self._announced), *tuple(self._found))]
-        oldest_s = min((*ready, *settling.values(), *under_way), default=since_s)
-        more = self._lookout.under_way() or self._waiting() >= MAX_WAITING
+        oldest_s = min((*self._ready.noticed_s(), *settling.values(), *under_way), default=since_s)
+        more = self._lookout.under_way() or self._waiting() >= self._lookout.most_names(MAX_WAITING)
         return Waiting(len(paths), more, min(oldest_s, since_s) if paths else None)
 
-    # The rest is the pipeline's.
+    # What is above may be called by any thread; the rest is for the pipeline's own.
 
     def finished_once(self) -> bool:
         """Tell whether a whole scan is through, and all that it saw has been handed out and has come back."""
@@ -125,21 +119,19 @@ class Intake:
         """
         self._look_around()
         woken, self._woken = self._woken, False  # a wake that came before the wait must not be slept over
-        if not woken and not (self._announced and room + spare > 0) and not (self._found and room > 0):
-            self._wait(self._pause_s(longest_s, room))
+        if not woken and not self._ready.has(room, spare):
+            with suppress(queue.Empty):
+                self._take(self._notes.get(timeout=self._pause_s(longest_s, room)))
             self._look_around()
-        photos: list[Photo] = []
-        for source, limit in ((self._announced, room + spare), (self._found, room)):
-            while source and len(photos) < limit:
-                photos.append(source.popleft())
-        return photos
+        return self._ready.take(room, spare)
 
     def close(self) -> None:
         """Stop watching."""
         self._lookout.close()
+        self.looks.close()
 
     def _waiting(self) -> int:
-        return len(self._settler) + len(self._announced) + len(self._found)
+        return len(self._settler) + len(self._ready) + len(self.looks)
 
     def _pause_s(self, longest_s: float, room: int) -> float:
         if not self._watch and self.finished_once():
@@ -149,37 +141,32 @@ class Intake:
         due_s = self._settler.next_due_s()
         if due_s is not None:
             times_s.append(due_s)
+        room = min(room, self._lookout.most_names(MAX_WAITING) - self._waiting())
         if self._waiting() < MAX_WAITING:
             times_s.append(self._retries.due_s())
-        if room > 0 and self._waiting() < MAX_WAITING and (self._lookout.under_way() or self._wants_scan()):
+        if room > 0 and (self._lookout.under_way() or self._wants_scan()):
             times_s.append(self._lookout.due_s(now_s))
         return max(0.0, min(times_s) - now_s)
 
     def _wants_scan(self) -> bool:
         return self._watch or self._lookout.scans == 0
 
-    def _wait(self, seconds: float) -> None:
-        try:
-            self._take(self._notes.get(timeout=seconds) if seconds > 0 else self._notes.get_nowait())
-        except queue.Empty:
-            return
-
     def _look_around(self) -> None:
         while not self._notes.empty():
             self._take(self._notes.get())
         self._take_names()
         now_s = self._clock.monotonic_s()
-        for path in self._retries.due(now_s, MAX_WAITING - self._waiting()):
+        for path in self._retries.due(now_s, self._lookout.most_names(MAX_WAITING) - self._waiting()):
             self._notice(path, Sign.FOUND)
-            if path not in self._under_way and look_at(path) is None:
-                self._retries.forget(path, now_s)
         for path in self._settler.due(now_s):
-            self._look(path, now_s)
+            self._look_again(path)
 
     def _take(self, note: Note) -> None:
         if isinstance(note, list):
             for photo in note:
                 self._take_back(photo)
+        elif isinstance(note, Looked):
+            self.looks.came(note)
         elif note is None:
             self._woken = True
         else:
@@ -193,14 +180,33 @@ class Intake:
                 self._under_way[path] = sign  # another file may stand there once this one is filed
             return
         # What is announced has room of its own, or it would wait for a large backlog that was found.
-        most = MAX_WAITING if sign is Sign.FOUND else 2 * MAX_WAITING
+        most = self._lookout.most_names(MAX_WAITING) if sign is Sign.FOUND else 2 * MAX_WAITING
         if self._waiting() >= most and path not in self._settler:
             self._lookout.ask()
             return
-        seen, now_s = look_closely_at(path), self._clock.monotonic_s()
+        self.looks.look(path, sign, far=False, on_share=self._lookout.is_on_share(path))
+
+    def _look_again(self, path: Path) -> None:
+        far = self._lookout.ground.is_far(path.parent)
+        self.looks.look(path, None, far=far, on_share=self._lookout.is_on_share(path))
+
+    def _answered(self, looked: Looked) -> None:
+        """Go on with a file that was looked at, which on a share was some time ago."""
+        path, sign, seen, began_s = looked
+        now_s = self._clock.monotonic_s()
         if seen is None:
-            return
-        identity, changed_s = seen
+            self._retries.forget(path, now_s)
+        if sign is None and self._settler.is_due(path, began_s):  # else it was noticed again, and is looked at again
+            if seen is None:
+                self._settler.forget(path)
+            else:
+                self._settle(path, seen[0], now_s)
+        elif sign is not None and path in self._under_way:
+            self._notice(path, sign)
+        elif sign is not None and seen is not None:
+            self._seen(path, sign, *seen, now_s)
+
+    def _seen(self, path: Path, sign: Sign, identity: Identity, changed_s: float, now_s: float) -> None:
         may_try = self._retries.may_try(path, identity, now_s)
         self._lookout.staying.note(path, identity.inode, stays=not may_try and self._retries.rests(path))
         if not may_try:
@@ -209,24 +215,17 @@ class Intake:
         if self._settler.see(path, identity, sign, now_s, self._clock.wall_s() - changed_s, far=far):
             self._settle(path, identity, now_s)
 
-    def _look(self, path: Path, now_s: float) -> None:
-        identity = (look_anew if self._lookout.ground.is_far(path.parent) else look_at)(path)
-        if identity is None:
-            self._settler.forget(path)
-        else:
-            self._settle(path, identity, now_s)
-
     def _settle(self, path: Path, identity: Identity, now_s: float) -> None:
         relpath = self._relpath(os.path.split(path)[0])
         settled = self._settler.look(path, identity, now_s, lambda: self._lookout.is_held(path, relpath))
         if settled is None:
+            self._retries.let_pass(path, now_s)
             return
         self._under_way[path] = None
         announced = settled.sign is not Sign.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
         lies = self._lookout.ground.lies(path.parent)
-        photo = Photo(path, identity, settled.since_s, announced, relpath, waited_s, *lies)
-        (self._announced if announced else self._found).append(photo)
+        self._ready.add(Photo(path, identity, settled.since_s, announced, relpath, waited_s, *lies))
 
     def _take_back(self, photo: Photo) -> None:
         sign = self._under_way.pop(photo.path, None)
@@ -236,15 +235,15 @@ class Intake:
             self._notice(photo.path, sign)
 
     def _take_names(self) -> None:
-        if self._waiting() >= MAX_WAITING:
+        if self._waiting() >= self._lookout.most_names(MAX_WAITING):
             return
         scans = self._lookout.scans
         for count, path in enumerate(self._lookout.paths(wanted=self._wants_scan()), 1):
             if path not in self._settler:
                 self._notice(path, Sign.FOUND)
-            if self._waiting() >= MAX_WAITING:
+            if self._waiting() >= self._lookout.most_names(MAX_WAITING):
                 return
-            if count % NAMES_AT_ONCE == 0 and (self._announced or not self._notes.empty()):
+            if count % NAMES_AT_ONCE == 0 and (self._ready.announced() or not self._notes.empty()):
                 return  # goes on with the next call
         if self._lookout.scans > scans:
-            self._retries.forget_gone(self._clock.monotonic_s(), look_at)
+            self._retries.look_at_overdue(self._clock.monotonic_s(), self._look_again)

@@ -24,6 +24,8 @@ next one will meet again: without a watch, at most 5 % of a core. The time for w
 names wait, is not spent; nor is that for files which are about to be filed."""
 RESCAN_MOST_S = 60.0
 """Most time between two scans. Where the one above is longer, those between pass over what is known to stay."""
+FAR_NAMES = 1024
+"""Names of a share that wait at most: looks keep the moves in the same folder from getting on."""
 REWATCH_S = 10.0
 """Least time between two tries to get a watch while the kernel grants none."""
 
@@ -79,7 +81,7 @@ class Lookout:
         self._troubles: dict[str, str] = {}
         self.staying = Staying()
         self.scans = 0
-        self.ground = Ground(sieve.inbox)
+        self.ground, self._has_share = Ground(sieve.inbox), False
 
     def troubles(self) -> dict[str, str]:
         """Return what is the matter now, by topic; empty texts for what is over. Any thread may ask."""
@@ -88,6 +90,14 @@ class Lookout:
     def ask(self) -> None:
         """Scan as soon as may be; any thread may call this."""
         self._at_once = True
+
+    def most_names(self, most: int) -> int:
+        """Return how many names may wait of `most`."""
+        return min(most, FAR_NAMES) if self._has_share else most
+
+    def is_on_share(self, path: Path) -> bool:
+        """Tell whether a file of the inbox lies on a share, where each look is a round trip."""
+        return self._has_share and self.ground.lies(path.parent)[0]
 
     def is_held(self, path: Path, relpath: Path) -> bool:
         """Tell whether a program holds a file open for writing, as far as is known.
@@ -181,7 +191,7 @@ class Lookout:
         ground = survey(self._sieve.inbox, self._output, recursive=self._sieve.recursive, deaf=deaf)
         if ground.here is None:
             return  # it cannot be looked at now: the scan says so
-        self.ground = ground
+        self.ground, self._has_share = ground, ground.any_share()
         why = self.ground.why_polled() if self._watch else ""
         self._tell("share", why and f"{why}: it is looked through every few seconds", "what arrives is announced")
 

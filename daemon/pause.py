@@ -22,7 +22,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _AWAY = (errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ENODEV)
 FAILING = (errno.EIO, errno.EUCLEAN, errno.ENXIO, errno.EREMOTEIO, errno.EROFS)
 """What a disk answers that fails, or was closed to writers for that; one folder of it may do so alone."""
-_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class Pause:
@@ -79,14 +79,19 @@ def trouble_of_all(error: OSError, photo: Photo, output: Path, mode: Mode) -> st
         return f"the output {printable(output)} is full ({error.strerror})"
     if error.errno in _AWAY:
         return f"the output {printable(output)} is away ({error.strerror})"
-    if error.errno in _FORBIDDEN:
+    if error.errno in FORBIDDEN:
         inbox = photo.path.parents[len(photo.relpath.parts)]
         for role, folder in (("output", output), ("inbox", inbox))[: 2 if mode is Mode.MOVE else 1]:
-            if not os.access(folder, os.W_OK | os.X_OK):
+            if not may_write(folder):
                 return f"the {role} {printable(folder)} cannot be written ({error.strerror})"
     if error.errno in FAILING and (fault := _fault_of(output)):
         return f"the output {printable(output)} fails ({fault.strerror})"
     return ""
+
+
+def may_write(folder: Path) -> bool:
+    """Tell whether names may be made in a folder and taken out of it, as far as its mode and its mount say."""
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def is_disk_of_its_own(photo: Photo, output: Path) -> bool:

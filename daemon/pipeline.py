@@ -99,7 +99,7 @@ class Pipeline:
         self._stopping = threading.Event()
         self._crash: BaseException | None = None
         self._board = board or Board(clock)
-        filer.beats = self._board.stage("file")
+        filer.beats, intake.looks.beats = self._board.stage("file"), self._board.stage("look")
         self._board.waiting, self._board.paused = self._waiting, lambda: filer.pause.reason
         self._board.troubles, self._board.overflows = intake.troubles, lambda: intake.overflows
         self._board.blocked = lambda: merged(filer.doubtful(), intake.blocked())

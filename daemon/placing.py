@@ -1,10 +1,13 @@
 """The moves of one batch, once its intents are safe: one after another, or many at once where they wait for a share."""
 
+import errno
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from contract.text import printable
 from daemon.copying import NoRoomError
 from daemon.debts import Debts
 from daemon.doubts import Doubts
@@ -15,15 +18,24 @@ from daemon.losses import Losses
 from daemon.modes import place, why_not
 from daemon.open_writers import HELD, OpenWriterError
 from daemon.parallel import FAR_TOGETHER, each
-from daemon.pause import FAILING, LONGEST_OF_FAILING_S, LONGEST_S, Pause, is_disk_of_its_own, trouble_of_all
+from daemon.pause import (
+    FAILING,
+    FORBIDDEN,
+    LONGEST_OF_FAILING_S,
+    LONGEST_S,
+    Pause,
+    is_disk_of_its_own,
+    may_write,
+    trouble_of_all,
+)
 from daemon.photo import Mode, Outcome, Photo
 from daemon.rules import STOPPED
 from daemon.vitals.beats import Beats
 from daemon.why import try_to_write_why
 
 IN_ONE_FOLDER = 4
-"""How many photos go into one folder of a share at once. The kernel lets one name in a folder be made or removed at a
-time, which is half of a photo's round trips; more would only keep the daemon from ending."""
+"""How many photos go into or out of one folder of a share at once. The kernel lets one name in a folder be made or
+removed at a time, which is half of a photo's round trips; more would only keep the daemon from ending."""
 
 
 class Move(NamedTuple):
@@ -89,8 +101,8 @@ class Placer:
 
         threads = 1
         if far:
-            moves, folders = _by_turns(moves)
-            threads = min(FAR_TOGETHER, IN_ONE_FOLDER * folders) if far_output else FAR_TOGETHER
+            moves, folders = _by_turns(moves, far_output=far_output)
+            threads = min(FAR_TOGETHER, IN_ONE_FOLDER * folders)
         each(moves, _one, threads, "place", beats)
 
     def begin(self) -> None:
@@ -106,12 +118,27 @@ class Placer:
         trouble = self._troubles[kind]
         if trouble:
             self._pause.begin(trouble, LONGEST_OF_FAILING_S if error.errno in FAILING else LONGEST_S)
+        photo.place = "" if trouble else self._waits_for(photo, error)
+        if photo.place == str(photo.path.parent):
+            reason = f"{printable(photo.place)} cannot be written ({error.strerror})"
         photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, trouble or reason
-        photo.place = "" if trouble else photo.folder
         if isinstance(error, NoRoomError):
             photo.place = str(photo.path)  # others may fit
             if photo.follows is not None:
                 self._losses.stays(photo.path, reason)
+
+    def _waits_for(self, photo: Photo, error: OSError) -> str:
+        """Return the place that is in the way: the class folder, the photo's own folder, or the photo's path.
+
+        That it may not be taken out of its own folder, or not be moved at all, says nothing of the class. Else each
+        photo that is filed under it would let all of these be tried again.
+        """
+        if error.errno not in FORBIDDEN or photo.follows is not None or photo.destination is None:
+            return photo.folder
+        if self._mode is Mode.MOVE and not may_write(photo.path.parent):
+            return str(photo.path.parent)
+        its_own = error.errno != errno.EROFS and may_write(photo.destination.parent)
+        return str(photo.path) if its_own else photo.folder
 
     def _place(self, photo: Photo, row: int, intent: Intent) -> None:
         """Bring one photo to its destination, and note the outcome for the ledger: None if nothing was done."""
@@ -166,12 +193,16 @@ class Placer:
         return True
 
 
-def _by_turns(moves: list[Move]) -> tuple[list[Move], int]:
-    """Let folders take turns, so that photos for one of them do not wait for each other; returns how many there are."""
-    turns: dict[Path | None, int] = {}
+def _by_turns(moves: list[Move], *, far_output: bool) -> tuple[list[Move], int]:
+    """Let folders take turns, so that photos in one of them do not wait for each other; returns how many there are."""
+    turns: Counter[Path] = Counter()
     order = []
+    sources: set[Path] = set()
     for number, move in enumerate(moves):
-        folder = move.photo.destination.parent if move.photo.destination else None
-        turns[folder] = turns.get(folder, -1) + 1
+        folder = move.intent.destination.parent if far_output else move.intent.source.parent
         order.append((turns[folder], number))
-    return [moves[number] for _, number in sorted(order)], len(turns)
+        turns[folder] += 1
+        if move.photo.on_share:
+            sources.add(move.intent.source.parent)
+    folders = min(len(turns), len(sources) or len(turns))
+    return [moves[number] for _, number in sorted(order)], folders

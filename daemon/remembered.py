@@ -5,7 +5,9 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from daemon.parallel import FAR_TOGETHER, each
 from daemon.photo import Identity, Outcome, Photo
+from daemon.rules import STOPPED
 
 MAX_REMEMBERED = 4096
 """Photos, of about a kilobyte each; beyond that the oldest are forgotten, and read again when they are tried."""
@@ -21,16 +23,22 @@ class Remembered:
         self._photos: OrderedDict[Path, tuple[int, Photo]] = OrderedDict()
 
     def keep(self, photos: list[Photo]) -> None:
-        """Remember those that were judged, but could not be filed."""
-        for photo in photos:
-            if photo.outcome is Outcome.AGAIN and photo.folder and (changed_ns := _changed_ns(photo)):
-                photo.companions = []
-                if photo.scores is not None:
-                    photo.scores = photo.scores.copy()  # of a batch, which goes
-                with self._lock:
-                    self._photos[photo.path] = changed_ns, photo
-                    if len(self._photos) > MAX_REMEMBERED:
-                        self._photos.popitem(last=False)
+        """Remember those that were judged, but could not be filed; at the end of the daemon none."""
+        stay = [
+            photo for photo in photos if photo.outcome is Outcome.AGAIN and photo.folder and photo.reason != STOPPED
+        ]
+        far = any(photo.on_share for photo in stay)
+        each(stay, self._keep, FAR_TOGETHER if far else 1, "remember", None)
+
+    def _keep(self, photo: Photo) -> None:
+        if changed_ns := _changed_ns(photo):
+            photo.companions = []
+            if photo.scores is not None:
+                photo.scores = photo.scores.copy()  # of a batch, which goes
+            with self._lock:
+                self._photos[photo.path] = changed_ns, photo
+                if len(self._photos) > MAX_REMEMBERED:
+                    self._photos.popitem(last=False)
 
     def recall(self, photo: Photo) -> bool:
         """Fill in what is known of a photo if the file and the model are the same; tell whether it was filled in."""

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from daemon.same import is_on_share
 from daemon.statx import force_sync
 
 _AT_FDCWD = -100
@@ -21,6 +22,10 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 NO_LINKS = (errno.EPERM, *NOT_SUPPORTED)
 """What the kernel answers where a file cannot have two names: EPERM on FAT and exFAT."""
+
+
+_have_none: set[int] = set()
+"""Devices of shares that have no rename that does not overwrite."""
 
 
 @cache
@@ -42,12 +47,26 @@ def rename_noreplace(source: Path, target: Path) -> None:
         FileExistsError: the name is taken; both files are as they were.
         OSError: anything else, with its errno (EXDEV between file systems); nothing was moved.
     """
-    try:
-        renameat2(source, target)
-    except OSError as error:
-        if error.errno not in NOT_SUPPORTED:
-            raise
-        _link_and_unlink(source, target)
+    if not _is_known_to_have_none(source):
+        try:
+            renameat2(source, target)
+        except OSError as error:
+            if error.errno not in NOT_SUPPORTED:
+                raise
+            _remember(source.parent)
+        else:
+            return
+    _link_and_unlink(source, target)
+
+
+def _is_known_to_have_none(source: Path) -> bool:
+    """Tell whether its file system refused such a rename before: on a share, asking again costs round trips."""
+    return bool(_have_none) and source.parent.stat().st_dev in _have_none
+
+
+def _remember(folder: Path) -> None:
+    if is_on_share(folder):  # a disk gives the same answer for a name that it cannot hold
+        _have_none.add(folder.stat().st_dev)
 
 
 def publish(hidden: Path, target: Path) -> bool:
@@ -99,12 +118,16 @@ def rename_to_ours(source: Path, target: Path) -> None:
     Raises:
         OSError: nothing was renamed.
     """
-    try:
-        renameat2(source, target)
-    except OSError as error:
-        if error.errno not in NOT_SUPPORTED:
-            raise
-        source.rename(target)
+    if not _is_known_to_have_none(source):
+        try:
+            renameat2(source, target)
+        except OSError as error:
+            if error.errno not in NOT_SUPPORTED:
+                raise
+            _remember(source.parent)
+        else:
+            return
+    source.rename(target)
 
 
 def _link_and_unlink(source: Path, target: Path) -> None:

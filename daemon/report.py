@@ -14,12 +14,15 @@ from typing import Any
 from contract.text import printable
 from daemon.companions import MAX_WAITING, is_companion
 from daemon.obstacles import Obstacles, is_its_own
+from daemon.parallel import FAR_TOGETHER, each
 from daemon.photo import Outcome, Photo
 from daemon.progress import progress_bar
 from daemon.scan import scan
 from daemon.sieve import Sieve
 from daemon.vitals.log import Form, Level, Line, Log, photo_id
 
+LOOK_S = 1.0
+"""How long the sum may take to see what is still in the inbox."""
 MAX_PLACES = 4096
 """Folders whose path below the output is remembered."""
 
@@ -91,9 +94,9 @@ class Report:
     def summary(self, *, once: bool) -> None:
         """Say the sum of all since the beginning: with the rate, after one pass."""
         seconds = time.monotonic() - self._started_s
-        self.waiting = {path for path in self.waiting if os.path.lexists(path)}  # its owner may have taken it away
+        self.waiting = _there(self.waiting)  # its owner may have taken one away
         with self._lock:
-            self.counts[_LEFT] += sum(os.path.lexists(path) for path in self._lonely)  # whose photo never came
+            self.counts[_LEFT] += len(_there(self._lonely))  # whose photo never came
             self._lonely.clear()
             self.counts = +self.counts  # without zeros
         moved = sum(count for name, count in self.counts.items() if name not in _NOT_MOVED)
@@ -176,6 +179,19 @@ def _took_ms(photo: Photo) -> float:
     if photo.announced:
         return photo.times_ms["total"]
     return sum(photo.times_ms.get(stage, 0.0) for stage in ("read", "decode", "infer", "file"))
+
+
+def _there(paths: set[Path]) -> set[Path]:
+    """Return those that are still there; on a share they are not all asked about, for the end would wait for it."""
+    end_s = time.monotonic() + LOOK_S
+    gone: list[Path] = []
+
+    def look(path: Path) -> None:
+        if time.monotonic() < end_s and not os.path.lexists(path):
+            gone.append(path)
+
+    each(paths, look, FAR_TOGETHER if len(paths) > FAR_TOGETHER else 1, "summary", None)
+    return paths.difference(gone)
 
 
 def _nothing() -> None:

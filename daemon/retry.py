@@ -1,5 +1,6 @@
 """What could not be filed, and when it may be tried again: pure logic, time passed in."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -133,12 +134,17 @@ class Retries:
         self._forget(path)
         self._wake(self._blocked.drop(path), now_s)
 
+    def let_pass(self, path: Path, now_s: float) -> None:
+        """Let another be tried for the place that a file waits for: this one changes, or is held open."""
+        self._wake(self._blocked.drop(path), now_s)
+
     def _note_place(self, photo: Photo, now_s: float) -> None:
         if photo.place:
             self._wake(self._blocked.add(photo.path, photo.place, photo.reason), now_s)
             return
         if photo.destination is not None:
-            self._wake(self._blocked.free(photo.folder), now_s)
+            for place in (photo.folder, os.path.split(photo.path)[0]):
+                self._wake(self._blocked.free(place), now_s)
         self._wake(self._blocked.drop(photo.path), now_s)
 
     def _wake(self, paths: list[Path], now_s: float) -> None:
@@ -158,11 +164,11 @@ class Retries:
             self._pending.discard(path)
             self._known[path] = replace(self._known[path], again_s=inf)
 
-    def forget_gone(self, now_s: float, look_at: Callable[[Path], Identity | None]) -> None:
-        """Drop what should be tried by now but has been taken away."""
+    def look_at_overdue(self, now_s: float, look: Callable[[Path], object]) -> None:
+        """Have a look taken at what should be tried by now: what was taken away is to be forgotten then."""
         for path in list(self._pending):
-            if self._known[path].again_s <= now_s and look_at(path) is None:
-                self.forget(path, now_s)
+            if self._known[path].again_s <= now_s:
+                look(path)
 
     def _remember(self, path: Path, known: _Known) -> None:
         self._known[path] = known

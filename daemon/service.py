@@ -16,7 +16,7 @@ from daemon.anew import start_anew
 from daemon.buckets import Buckets
 from daemon.classify import warm
 from daemon.clock import Clock
-from daemon.cores import usable_cores
+from daemon.cores import readers
 from daemon.crew.crew import crew_for
 from daemon.departures import Departures
 from daemon.doubts import Doubts
@@ -45,6 +45,7 @@ from daemon.roots import (
     lock_state,
     state_folder,
 )
+from daemon.same import is_on_share
 from daemon.scan import scan
 from daemon.settings import Settings
 from daemon.settle import Sign
@@ -214,7 +215,7 @@ def _pipeline(
     board.held_open = intake.held_open
     filer = Filer(output, ledger, models.current.rules, clock, report.say, doubts)
     departures = Departures(ledger.path, clock, lambda path: intake.hint(path, Sign.FOUND), report.say)
-    cores = settings.workers or usable_cores()
+    cores = settings.workers or readers(inbox_on_share=is_on_share(sieve.inbox))
 
     def look() -> None:
         departures.look()

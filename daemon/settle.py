@@ -131,6 +131,11 @@ class Settler:
             paths.append(heapq.heappop(self._due)[2])
         return paths
 
+    def is_due(self, path: Path, at_s: float) -> bool:
+        """Tell whether a file waits for a second look, and one that began at that time may count as it."""
+        known = self._waiting.get(path)
+        return known is not None and known.due_s <= at_s
+
     def look(
         self, path: Path, identity: Identity, now_s: float, is_held: Callable[[], bool] = lambda: False
     ) -> Settled | None:

@@ -9,15 +9,17 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.text import printable
-from daemon.adopt import check_mounts
+from daemon.adopt import compare
 from daemon.back import finish, take_back
 from daemon.back_plan import Step, plan
 from daemon.ledger import Ledger
 from daemon.ledgers import one_ledger, reading, root_of
+from daemon.marker import MountMissingError
 from daemon.photo import Outcome
 from daemon.records import Record, Which, companions, select
 from daemon.recovery import Unseen, ignored
@@ -44,7 +46,7 @@ def undo(
 
     Raises:
         UndoError: another process is at it, or it was cut off.
-        RootError: a root lies on a mount that is away.
+        RootError: a root lies on a mount that is away, or under one that nobody began with.
         LedgerError: there is no ledger, or none that can be written.
     """
     path = one_ledger(inbox)
@@ -57,7 +59,7 @@ def undo(
             with reading(path) as connection:
                 groups = plans(connection, which, last, becomes)
                 home = root_of(connection, "inbox")
-            return list(take_back(ledger, groups, now_s, home)) if home else []
+            return list(take_back(ledger, groups, now_s, home, partial(_obstacle, ledger))) if home else []
         except (OSError, sqlite3.Error) as error:
             raise UndoError(
                 f"Taking photos back was cut off: {error}. None is lost: once that is mended, the same command goes on."
@@ -100,9 +102,24 @@ def _check_roots(ledger: Ledger) -> None:
     inbox, output = ledger.roots.get("inbox"), ledger.roots.get("output")
     if inbox is None or output is None:
         return  # a daemon never got so far: there is nothing to take back
-    check_mounts(ledger, inbox.path, output.path)
+    for role, root in (("inbox", inbox), ("output", output)):
+        other = compare(role, root.path, root, ledger.roots)
+        if other is not None and other.mounted:
+            raise MountMissingError(
+                f"Something is mounted over the {role} {printable(root.path)} that phototriage knows, so nothing is "
+                "taken back. Unmount it; if it is meant, let `sort` or `watch` begin with it first."
+            )
     if not inbox.path.is_dir():
         raise UndoError(f"The inbox {printable(inbox.path)} is not there, so nothing can go back to it. Make it first.")
+
+
+def _obstacle(ledger: Ledger) -> str:
+    """Say why nothing can go back now, or nothing: a mount may go or come while photos are taken back."""
+    try:
+        _check_roots(ledger)
+    except PhototriageError as error:
+        return str(error)
+    return ""
 
 
 @contextmanager

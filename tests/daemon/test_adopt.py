@@ -5,18 +5,33 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from daemon import back
 from daemon.adopt import adopt, check_mounts
 from daemon.ledger import Ledger
 from daemon.ledger_roots import Root
 from daemon.marker import OUTPUT_AWAY, OUTPUT_OTHER, MountMissingError, OutputMarker, RootError, mark
 from daemon.mount_points import is_mounted, mount_point
+from daemon.photo import Outcome
 from daemon.roots import InboxLock
 from daemon.scan import MARKER
 from tests.daemon.house import House, ask, told
-from tests.daemon.support import daemon, model_file, opened_ledger, plain, run, tree, unique, wait_until, write
+from tests.daemon.support import (
+    daemon,
+    identity_of,
+    intent,
+    model_file,
+    opened_ledger,
+    plain,
+    run,
+    tree,
+    unique,
+    wait_until,
+    write,
+)
 
 ROLES = ("inbox", "output")
 
@@ -266,6 +281,87 @@ def test_undo_takes_nothing_from_another_disk(tmp_path: Path, disks: tuple[Path,
     detach(out)
     attach(disks[0], out)
     assert told("undo", "--last", "1")[0]["reason"] == ""
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_undo_puts_nothing_into_what_is_mounted_over_the_inbox(tmp_path: Path, disks: tuple[Path, Path]) -> None:
+    house = House(tmp_path / "house")
+    filed = house.file("a.jpg")
+    attach(disks[0], house.inbox)
+    result = ask("undo", "--last", "1")
+    assert result.exit_code == 1
+    assert "mounted over the inbox" in result.stderr
+    assert (filed.exists(), tree(disks[0])) == (True, {})
+    detach(house.inbox)
+    assert told("undo", "--last", "1")[0]["reason"] == ""
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_undo_puts_nothing_into_the_folder_under_a_mount_inside_that_is_away(
+    tmp_path: Path, disks: tuple[Path, Path]
+) -> None:
+    house = House(tmp_path / "house")
+    card = house.inbox / "card"
+    card.mkdir()
+    attach(disks[0], card)
+    filed = house.file("card/a.jpg", mount=card)
+    detach(card)
+    for words in (("--dry-run",), ()):
+        (stays,) = told("undo", "--last", "1", *words, code=1)
+        assert stays["reason"] == f"it came from {card}, where nothing is mounted now"
+    assert (filed.exists(), list(card.iterdir())) == (True, [])
+    attach(disks[0], card)
+    assert told("undo", "--last", "1")[0]["reason"] == ""
+    assert (card / "a.jpg").exists()
+    detach(card)
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_a_way_back_to_a_mount_inside_that_is_away_after_a_kill_is_finished_when_it_is_back(
+    tmp_path: Path, disks: tuple[Path, Path]
+) -> None:
+    house, unseen = House(tmp_path / "house"), list[int]()
+    card = house.inbox / "card"
+    card.mkdir()
+    attach(disks[0], card)
+    filed = house.file("card/a.jpg", mount=card)
+    home = card / "a.jpg"
+    begun = intent(filed, home, becomes=Outcome.UNDONE, undoes=1, held=home)
+    shutil.copy2(filed, home)
+    filed.unlink()
+    with opened_ledger(house.path) as ledger:
+        (row,) = ledger.intend([begun], 2.0)
+        detach(card)
+        assert back.finish(ledger, 3.0, lambda row, *_: unseen.append(row)) == 0
+        assert (unseen, list(ledger.open_undoes())) == ([row], [row])
+        attach(disks[0], card)
+        assert ledger.known(home, identity_of(home))  # so a daemon leaves it alone
+        assert back.finish(ledger, 4.0) == 1
+        assert ledger.open_undoes() == {}
+    detach(card)
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_an_inbox_that_goes_while_photos_are_taken_back_gets_no_more_of_them(
+    tmp_path: Path, disks: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path / "house")
+    filed = [house.file(name) for name in ("a.jpg", "b.jpg")]
+    real = back._do
+
+    def _then_it_is_covered(*arguments: Any) -> str:
+        why = real(*arguments)
+        attach(disks[0], house.inbox)
+        return why
+
+    monkeypatch.setattr(back, "_do", _then_it_is_covered)
+    first, second = told("undo", "--last", "2", code=1)
+    detach(house.inbox)
+    assert first["reason"] == ""
+    assert "mounted over the inbox" in second["reason"]
+    assert [path.exists() for path in filed].count(True) == 1
+    assert tree(disks[0]) == {}
+    assert len(tree(house.inbox)) == 1
 
 
 @pytest.mark.system("mount", "umount", root=True)

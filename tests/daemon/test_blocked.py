@@ -16,6 +16,7 @@ from daemon.blocked import Blocked, BlockedPlaces, merged
 from daemon.photo import Identity, Outcome, Photo
 from daemon.remembered import Remembered
 from daemon.retry import BACK_OFF_OF_PLACES_S, TRIES_OF_ONE_PASS, Retries
+from tests.daemon.mounted import mounted
 from tests.daemon.support import (
     HandClock,
     command,
@@ -224,6 +225,48 @@ def test_an_output_that_fails_as_a_whole_is_a_pause_and_one_folder_of_it_is_not(
         assert filer.pause.reason == ""
     assert set(tree(output)) == {"red/red.jpg", "blue/blue.jpg"}
     assert [path.name for path in output.iterdir() if path.name.endswith(".part")] == []
+
+
+def test_a_photo_that_may_not_be_moved_waits_alone_and_not_for_its_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox, output = roots(tmp_path)
+    photo, other = (scored(write(inbox / f"{number}.jpg", unique("red", number)), "red") for number in range(2))
+    real = filing.rename_noreplace  # type: ignore[attr-defined]
+
+    def immutable(source: Path, target: Path) -> None:
+        if source == photo.path:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        real(source, target)
+
+    monkeypatch.setattr(filing, "rename_noreplace", immutable)
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([photo, other])
+    assert (photo.outcome, photo.place) == (Outcome.AGAIN, str(photo.path))
+    assert other.outcome is Outcome.FILED
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_photos_of_a_folder_that_lets_nothing_go_wait_for_it_and_not_for_their_class(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    with mounted(inbox / "card", "-t", "tmpfs", "memory") as card:
+        photo = scored(write(card / "a.jpg", plain("red")), "red")
+        photo.relpath = Path("card")
+        subprocess.run(["mount", "-o", "remount,ro", str(card)], check=True)
+        with opened_filer(output, tmp_path / "l") as filer:
+            filer.file([photo])
+        assert (photo.outcome, photo.place) == (Outcome.AGAIN, str(card))
+        assert photo.reason == f"{card} cannot be written (Read-only file system)"
+
+
+def test_a_photo_that_leaves_its_folder_frees_those_that_wait_for_the_folder() -> None:
+    retries = Retries(for_ever=True)
+    for path in (A, B):
+        retries.take_back(waits(path, str(A.parent)), 0.0)
+    retries.take_back(waits(C), 0.0)
+    retries.take_back(Photo(A, identity(), 0.0, outcome=Outcome.FILED, folder="red", destination=Path("/out/red/a")), 1)
+    assert due(retries, 1.0) == [B, C]
+    assert retries.blocked() == [Blocked("sea", 1, "sea!")]
 
 
 def status(inbox: Path) -> "subprocess.CompletedProcess[str]":

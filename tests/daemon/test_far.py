@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +12,7 @@ import pytest
 from daemon import modes
 from daemon import placing as placing_module
 from daemon import plan as plan_module
+from daemon import report as report_module
 from daemon.filer import STOP_S
 from daemon.filing import Placed
 from daemon.limits import is_taken
@@ -19,6 +20,9 @@ from daemon.line import LEAST_TOGETHER, ROUND_S, Gathering
 from daemon.parallel import FAR_TOGETHER, each
 from daemon.photo import Outcome, Photo
 from daemon.placing import IN_ONE_FOLDER
+from daemon.remembered import Remembered
+from daemon.report import Report
+from daemon.rules import STOPPED
 from daemon.vitals.beats import HOPELESS_S, STUCK_S, Beats
 from tests.colour_model import LABELS
 from tests.daemon.support import (
@@ -74,11 +78,16 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Places:
     return one
 
 
-def photos(inbox: Path, count: int, *, on_share: bool, colours: tuple[str, ...] = ("red",)) -> list[Photo]:
+def photos(
+    inbox: Path, count: int, *, on_share: bool, colours: tuple[str, ...] = ("red",), folders: int = 1
+) -> list[Photo]:
     found = []
+    places = [inbox, *(inbox / str(number) for number in range(1, folders))]
+    for place in places[1:]:
+        place.mkdir()
     for number in range(count):
         colour = colours[number * len(colours) // count]  # all of a colour, then all of the next
-        photo = scored(write(inbox / f"{number}.jpg", unique(colour, number)), colour)
+        photo = scored(write(places[number % folders] / f"{number}.jpg", unique(colour, number)), colour)
         photo.on_share = on_share
         found.append(photo)
     return found
@@ -97,11 +106,11 @@ def test_photos_from_a_share_are_moved_many_at_once(tmp_path: Path, places: Plac
     together = threading.Barrier(FAR_TOGETHER, timeout=DEADLINE_S)
     places.before = lambda _: together.wait()
     with opened_filer(output, tmp_path / "l") as filer:
-        filer.file(one := photos(inbox, 2 * FAR_TOGETHER, on_share=True))
+        filer.file(one := photos(inbox, 2 * FAR_TOGETHER, on_share=True, folders=FAR_TOGETHER // IN_ONE_FOLDER))
     all_filed(one, output, tmp_path / "l")
 
 
-def test_into_one_folder_of_a_share_few_go_at_once_and_folders_take_turns(
+def test_into_or_out_of_one_folder_of_a_share_few_go_at_once_and_folders_take_turns(
     tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daemon.marker.is_on_share", lambda _: True)
@@ -122,6 +131,8 @@ def test_into_one_folder_of_a_share_few_go_at_once_and_folders_take_turns(
 
         places.before = wait_for_one_more
         filer.file(photos(inbox, 5 * IN_ONE_FOLDER, on_share=False))
+        monkeypatch.setattr(filer._marker, "on_share", False)
+        filer.file(photos(inbox, 5 * IN_ONE_FOLDER, on_share=True, colours=LABELS))
     assert places.most["all"] <= IN_ONE_FOLDER
 
 
@@ -275,3 +286,29 @@ def test_names_on_a_share_are_looked_at_together_before_they_are_given(
     assert len(tree(output)) == FAR_TOGETHER + FAR_TOGETHER // 2
     assert len(asked) == 2 * FAR_TOGETHER  # once each, and once more for each second name and its number
     assert (output / "red" / "0-1.jpg").read_bytes() == unique("red", 0)
+
+
+def test_at_the_end_nobody_waits_for_looks_at_what_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its stop a daemon leaves hundreds of photos of a share unfiled: each look there is a round trip."""
+    looked: list[Path] = []
+
+    def look(path: Path) -> bool:
+        looked.append(path)
+        clock.turn(report_module.LOOK_S / 4)
+        return path.name != "1.jpg"
+
+    clock = HandClock()
+    report = Report(tmp_path, as_json=True, quiet=True)
+    report.waiting = {tmp_path / f"{number}.jpg" for number in range(10)}
+    monkeypatch.setattr("os.path.lexists", look)
+    monkeypatch.setattr("daemon.report.time", SimpleNamespace(monotonic=clock.monotonic_s))
+    with closing(report):
+        report.summary(once=False)
+    assert len(looked) == 4
+    assert len(report.waiting) == 10 - (tmp_path / "1.jpg" in looked)
+    kept = Remembered()
+    stopped = photos(tmp_path, 3, on_share=True)
+    for photo in stopped:
+        photo.outcome, photo.folder, photo.reason = Outcome.AGAIN, "red", STOPPED
+    kept.keep(stopped)
+    assert not kept._photos

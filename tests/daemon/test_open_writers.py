@@ -194,6 +194,24 @@ def test_the_intake_hands_out_what_was_held_open_once_it_is_closed_and_names_it_
         assert one.held_open() == {}
 
 
+def test_of_photos_that_wait_for_one_place_another_is_tried_while_the_first_is_held_open(tmp_path: Path) -> None:
+    inbox, clock = tmp_path / "inbox", HandClock()
+    inbox.mkdir()
+    paths = [write(inbox / f"{name}.jpg", RED, mtime_s=1e9) for name in "abc"]
+    with intake(inbox, clock) as one:
+        photos: list[Photo] = []
+        while len(photos) < len(paths):
+            photos += one.ready(10, 0.1)
+            clock.turn(0.3)
+        for photo in photos:
+            photo.outcome, photo.folder, photo.place = Outcome.AGAIN, "sea", "sea"
+        one.give_back(photos)
+        first, second, _ = (photo.path.name for photo in photos)
+        with (inbox / first).open("r+b"):
+            assert ready(one, clock) == [second]
+        assert [blocked.photos for blocked in one.blocked()] == [2]
+
+
 def test_a_close_is_not_waited_for_longer_than_a_moment(tmp_path: Path) -> None:
     inbox, clock = tmp_path / "inbox", HandClock()
     inbox.mkdir()

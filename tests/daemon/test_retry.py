@@ -91,11 +91,15 @@ def test_one_pass_waits_for_what_may_still_be_growing() -> None:
 def test_what_was_taken_away_meanwhile_is_dropped_once_its_time_has_come() -> None:
     retries = Retries(for_ever=False)
     retries.take_back(photo(Outcome.AGAIN), 100.0)
-    retries.forget_gone(100.5, lambda _: None)
+
+    def forget(path: Path) -> None:
+        retries.forget(path, 101.0)
+
+    retries.look_at_overdue(100.5, forget)
     assert retries.pending()
-    retries.forget_gone(101.0, lambda _: identity())
+    retries.look_at_overdue(101.0, lambda _: None)
     assert retries.pending()
-    retries.forget_gone(101.0, lambda _: None)
+    retries.look_at_overdue(101.0, forget)
     assert not retries.pending()
 
 

@@ -1,0 +1,40 @@
+"""Photos that are ready and wait for room in the pipeline: what was announced goes before what was found."""
+
+from collections import deque
+
+from daemon.photo import Photo
+
+
+class Handout:
+    """The two lines; filled and emptied by one thread, and looked at by others."""
+
+    def __init__(self) -> None:
+        self._announced: deque[Photo] = deque()
+        self._found: deque[Photo] = deque()
+
+    def __len__(self) -> int:
+        return len(self._announced) + len(self._found)
+
+    def announced(self) -> int:
+        """Return how many of them were announced."""
+        return len(self._announced)
+
+    def noticed_s(self) -> list[float]:
+        """Return when each was noticed; another thread may ask."""
+        return [photo.noticed_s for photo in (*tuple(self._announced), *tuple(self._found))]
+
+    def add(self, photo: Photo) -> None:
+        """Let a photo wait."""
+        (self._announced if photo.announced else self._found).append(photo)
+
+    def has(self, room: int, spare: int) -> bool:
+        """Tell whether `take` would return any."""
+        return bool((self._announced and room + spare > 0) or (self._found and room > 0))
+
+    def take(self, room: int, spare: int) -> list[Photo]:
+        """Return up to `room` photos, and up to `spare` more that were announced."""
+        photos: list[Photo] = []
+        for source, limit in ((self._announced, room + spare), (self._found, room)):
+            while source and len(photos) < limit:
+                photos.append(source.popleft())
+        return photos
