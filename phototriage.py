@@ -29,32 +29,32 @@ class Entry(NamedTuple):
 
 GROUPS = {
     "Sort photos": {
-        "demo": Entry("daemon.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."),
-        "sort": Entry("daemon.cli:sort", "File the photos that are in a folder now under their classes, then exit."),
-        "watch": Entry("daemon.cli:watch", "File each photo that arrives in a folder under its class, until stopped."),
+        "demo": Entry("daemon.commands.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."),
+        "sort": Entry("daemon.commands.watch:sort", "File the photos that are in a folder now under their classes, then exit."),
+        "watch": Entry("daemon.commands.watch:watch", "File each photo that arrives in a folder under its class, until stopped."),
     },
     "Ask, and take back": {
         "status": Entry(
-            "daemon.vitals.cli:status",
+            "daemon.commands.status:status",
             "Show how the daemon is: at work or not, what waits, how fast it is, what failed.",
         ),
-        "history": Entry("daemon.questions:history", "Show what was filed, when and where; youngest first."),
+        "history": Entry("daemon.commands.shared_options:history", "Show what was filed, when and where; youngest first."),
         "explain": Entry(
-            "daemon.questions:explain",
+            "daemon.commands.shared_options:explain",
             "Tell all that is known of one photo: why it is where it is, and what happened since.",
         ),
         "undo": Entry(
-            "daemon.undo_cli:undo", "Take photos back to where they lay in the inbox, with their companions."
+            "daemon.commands.undo:undo", "Take photos back to where they lay in the inbox, with their companions."
         ),
-        "retry": Entry("daemon.undo_cli:retry", "Give failed photos back to the inbox, to be tried again."),
+        "retry": Entry("daemon.commands.undo:retry", "Give failed photos back to the inbox, to be tried again."),
     },
     "Set up and look after": {
         "doctor": Entry(
-            "daemon.doctor.cli:doctor", "Look for what will bite: GPU, limits, folders, ledger, service, model."
+            "daemon.commands.doctor:doctor", "Look for what will bite: GPU, limits, folders, ledger, service, model."
         ),
-        "service": Entry("daemon.install.cli:service", "Install an inbox as a service of systemd, or take one back."),
+        "service": Entry("daemon.commands.service:service", "Install an inbox as a service of systemd, or take one back."),
         "completion": Entry(
-            "daemon.install.completion:completion",
+            "daemon.commands.completion:completion",
             "Print what makes a shell complete commands, options and file names.",
         ),
     },
@@ -63,11 +63,11 @@ GROUPS = {
             "contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."
         ),
         "replay": Entry(
-            "daemon.models.replay_cli:replay_command",
+            "daemon.commands.replay:replay_command",
             "Show what another model would have filed differently; touch nothing.",
         ),
         "model": Entry(
-            "daemon.models.cli:model",
+            "daemon.commands.model:model",
             "Put a model in place for an inbox, go back to the one before, and see which served when.",
         ),
     },

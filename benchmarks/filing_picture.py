@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from contract.drawing import KINDS, draw_scene
-from daemon.demo import filed_pictures
+from daemon.commands.demo import filed_pictures
 
 WIDTH, HEIGHT = 760, 330
 SIDE = 44

@@ -6,7 +6,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from daemon.cores import usable_cores
+from daemon.process.cores import usable_cores
 
 
 def words() -> str:

@@ -19,23 +19,23 @@ from pathlib import Path
 
 from contract.errors import GpuError, GpuMemoryError
 from contract.geometry import Geometry
-from daemon.answers import Answers, is_unjudged
-from daemon.aside import Aside
-from daemon.blocked import merged
-from daemon.buckets import BUCKETS, Buckets
-from daemon.classify import classify
-from daemon.clock import Clock
-from daemon.crew.crew import Crew
-from daemon.decode import decode_alone, decode_here
-from daemon.filer import Filer
-from daemon.guard import Guard
-from daemon.intake import Intake
-from daemon.line import Gathering, Line, Plain
-from daemon.models.serving import Holder, by_model, stamp
+from daemon.classify.unjudged import Answers, is_unjudged
+from daemon.decode.isolated_queue import Aside
+from daemon.intake.blocked import merged
+from daemon.classify.buckets import BUCKETS, Buckets
+from daemon.classify.classify import classify
+from daemon.process.clock import Clock
+from daemon.decode.workers import Crew
+from daemon.decode.decode import decode_alone, decode_here
+from daemon.filing.filer import Filer
+from daemon.decode.guard import Guard
+from daemon.intake.intake import Intake
+from daemon.queues import Gathering, Line, Plain
+from daemon.models.active import Holder, by_model, stamp
 from daemon.photo import Photo
-from daemon.remembered import Remembered
+from daemon.intake.remembered import Remembered
 from daemon.stage import Stage
-from daemon.vitals.board import Board, Waiting
+from daemon.status.monitor import Board, Waiting
 
 FILE_TOGETHER = 128
 """Most photos that share one pair of commits and one sync of their folders."""

@@ -4,15 +4,15 @@ import time
 from pathlib import Path
 
 from contract.text import printable
-from daemon.beneath import is_folder
-from daemon.decide import FOLDERS
-from daemon.models.serving import Serving
-from daemon.models.shelf import Shelf
-from daemon.notify import notify
-from daemon.report import Report
+from daemon.files.confined import is_folder
+from daemon.classify.decide import FOLDERS
+from daemon.models.active import Serving
+from daemon.models.store import Shelf
+from daemon.process.sd_notify import notify
+from daemon.status.report import Report
 from daemon.settings import Settings
-from daemon.vitals.board import READY, Board
-from daemon.vitals.words import status_line
+from daemon.status.monitor import READY, Board
+from daemon.status.status_line import status_line
 
 
 def say_ready(

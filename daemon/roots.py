@@ -16,13 +16,13 @@ from typing import IO, Literal
 
 from contract.text import printable
 from daemon.adopt import Other, compare
-from daemon.beneath import open_to_lock
-from daemon.busy import LOCK
-from daemon.ledger_roots import LedgerRoots, Root
-from daemon.marker import MountMissingError, RootError, mark
-from daemon.mount_points import mount_point
-from daemon.mounts import mount_that_is_away
-from daemon.scan import MARKER
+from daemon.files.confined import open_to_lock
+from daemon.ledger.state_folder import LOCK
+from daemon.ledger.recorded_roots import LedgerRoots, Root
+from daemon.files.marker import MountMissingError, RootError, mark
+from daemon.files.mount_points import mount_point
+from daemon.files.mounts import mount_that_is_away
+from daemon.intake.walk import MARKER
 
 __all__ = ["InboxLock", "MountMissingError", "RootError", "check_folders", "check_roots", "lock_state", "state_folder"]
 

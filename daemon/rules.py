@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contract.errors import Reason
-from daemon.decide import Verdict, decide, decide_fault
-from daemon.intent import Intent
-from daemon.layout import Layout
+from daemon.classify.decide import Verdict, decide, decide_fault
+from daemon.ledger.intent import Intent
+from daemon.filing.layout import Layout
 from daemon.photo import Mode, Outcome, Photo
-from daemon.statx import times_of
+from daemon.files.statx import times_of
 
 CLOCKS_DIFFER_S = 86_400.0
 """How far the clock of a share's server may be from ours: a day, for some take another zone for theirs."""

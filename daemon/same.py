@@ -8,7 +8,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from daemon.mounts import mount_of
+from daemon.files.mounts import mount_of
 from daemon.photo import Identity
 
 

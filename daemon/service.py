@@ -12,31 +12,31 @@ from contract.errors import GpuError, PhototriageError
 from contract.silence import silenced
 from contract.text import printable
 from daemon.adopt import adopt, check_mounts
-from daemon.anew import start_anew
-from daemon.buckets import Buckets
-from daemon.classify import warm
-from daemon.clock import Clock
-from daemon.cores import readers
-from daemon.crew.crew import crew_for
-from daemon.departures import Departures
-from daemon.doubts import Doubts
-from daemon.filer import Filer
-from daemon.guard import HANG_S, Guard
-from daemon.intake import Intake
-from daemon.ledger import Ledger
-from daemon.marker import tidy
+from daemon.process.restart import start_anew
+from daemon.classify.buckets import Buckets
+from daemon.classify.classify import warm
+from daemon.process.clock import Clock
+from daemon.process.cores import readers
+from daemon.decode.workers import crew_for
+from daemon.filing.departures import Departures
+from daemon.filing.unresolved import Doubts
+from daemon.filing.filer import Filer
+from daemon.decode.guard import HANG_S, Guard
+from daemon.intake.intake import Intake
+from daemon.ledger.ledger import Ledger
+from daemon.files.marker import tidy
 from daemon.models.reload import Reloader
-from daemon.models.serving import Holder, Serving, rules_for
-from daemon.models.shelf import Shelf, called
+from daemon.models.active import Holder, Serving, rules_for
+from daemon.models.store import Shelf, called
 from daemon.models.wiring import fit_model, reloader, teller
-from daemon.modes import check_mode
-from daemon.notes import Notes
-from daemon.notify import notify
+from daemon.filing.modes import check_mode
+from daemon.decode.suspects import Notes
+from daemon.process.sd_notify import notify
 from daemon.photo import Mode
 from daemon.pipeline import Pipeline
 from daemon.ready import say_ready
-from daemon.report import Report
-from daemon.restart import recover
+from daemon.status.report import Report
+from daemon.startup_recovery import recover
 from daemon.roots import (
     InboxLock,
     MountMissingError,
@@ -46,14 +46,14 @@ from daemon.roots import (
     state_folder,
 )
 from daemon.same import is_on_share
-from daemon.scan import scan
+from daemon.intake.walk import scan
 from daemon.settings import Settings
-from daemon.settle import Sign
-from daemon.sieve import Sieve
-from daemon.stop import Stop, signals
-from daemon.vitals.board import STOPPING, Board
+from daemon.intake.settle import Sign
+from daemon.intake.filters import Sieve
+from daemon.process.signals import Stop, signals
+from daemon.status.monitor import STOPPING, Board
 from daemon.vitals.kept import kept
-from daemon.vitals.words import status_line
+from daemon.status.status_line import status_line
 
 MOUNT_LOOK_S = 5.0
 SORT_PATIENCE_S = 10.0

@@ -16,8 +16,8 @@ import click
 
 from contract.shipped import SHIPPED_MODEL
 from contract.text import printable
-from daemon.layout import DEFAULT_LAYOUT
-from daemon.values import FolderOrFile, Pattern, ReviewBelow, Seconds, Template
+from daemon.filing.layout import DEFAULT_LAYOUT
+from daemon.commands.option_types import FolderOrFile, Pattern, ReviewBelow, Seconds, Template
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 import threading
 from collections.abc import Callable
 
-from daemon.line import Line
+from daemon.queues import Line
 from daemon.photo import Photo
-from daemon.vitals.beats import Beats
+from daemon.process.heartbeat import Beats
 
 Work = Callable[[list[Photo]], None]
 

@@ -33,8 +33,8 @@ told["open_and_replay"] = lap()
 side = model.contract.geometry.size_px
 def images(n): return np.random.default_rng(n).integers(0, 256, (n, side, side, 3), np.uint8)
 if how == "warmed":
-    from daemon.buckets import Buckets
-    from daemon.classify import warm
+    from daemon.classify.buckets import Buckets
+    from daemon.classify.classify import warm
     said = []
     sizes = Buckets(say=said.append)
     warm(model, sizes)

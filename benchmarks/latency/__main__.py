@@ -24,7 +24,7 @@ from benchmarks.photos import DISTINCT, backlog, made
 from benchmarks.told import Row, Told
 from benchmarks.watched import Watched, phototriage
 from contract.session import Model, open_model
-from daemon.cores import usable_cores
+from daemon.process.cores import usable_cores
 
 OURS, NAIVE = "phototriage watch", "naive watchdog"
 MEANING = (

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.throughput.peer import began, ended, listed
 from contract.geometry import to_input
 from contract.session import Model, open_model
-from daemon.cores import usable_cores
+from daemon.process.cores import usable_cores
 
 WARM_UP = 3
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.doctor.finding import Finding, fault, ok, warning, word
-from daemon.ledger import CHECKED_BYTES
-from daemon.ledgers import reading
-from daemon.mounts import mount_of
-from daemon.schema import MIGRATIONS
+from daemon.ledger.ledger import CHECKED_BYTES
+from daemon.ledger.reading import reading
+from daemon.files.mounts import mount_of
+from daemon.ledger.schema import MIGRATIONS
 
 
 def look_at_ledger(path: Path) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from daemon.cores import usable_cores
+from daemon.process.cores import usable_cores
 from daemon.doctor.finding import Finding, ok, warning
 
 LITTLE_INOTIFY = 0.9

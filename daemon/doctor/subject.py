@@ -13,11 +13,11 @@ import click
 
 from contract.errors import PhototriageError
 from contract.shipped import SHIPPED_MODEL
-from daemon.cli import watch
+from daemon.commands.watch import watch
 from daemon.doctor.boxed import MODEL_S, Look, path_in_wish
 from daemon.doctor.finding import word
 from daemon.doctor.unit import Unit, unit_of
-from daemon.ledgers import LEDGER, SERVICES, find_ledgers, reading, root_of
+from daemon.ledger.reading import LEDGER, SERVICES, find_ledgers, reading, root_of
 from daemon.roots import state_folder
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from daemon.install.errors import ServiceError
 from daemon.install.places import HOUSE
-from daemon.install.wish import Wish, common_parent, homes
+from daemon.install.service_spec import Wish, common_parent, homes
 
 _HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
 """What ProtectHome= hides."""

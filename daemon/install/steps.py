@@ -13,7 +13,7 @@ from contract.publish import publish_bytes
 from contract.text import printable
 from daemon.install.errors import ServiceError
 from daemon.install.record import Record
-from daemon.install.wish import Account
+from daemon.install.service_spec import Account
 
 SHARED = 0o2070
 """What a shared folder's mode must hold: the group may do all, and what is made in it belongs to the group."""

@@ -11,7 +11,7 @@ from contract.text import printable
 from daemon.install import sandbox
 from daemon.install.errors import ServiceError
 from daemon.install.places import HOUSE, SHIPPED
-from daemon.install.wish import Wish, check_reach
+from daemon.install.service_spec import Wish, check_reach
 
 _HEAD = "# Written by `phototriage service install`. Changes of yours belong beside it: systemctl{} edit {}\n"
 

@@ -1,7 +1,7 @@
 """A new model takes over without a stop: it is opened, proven and warmed beside the old one, which works on till then.
 
 Asked by a signal, by a wish on the shelf, or by a model file that changed and is at rest again. Whatever is wrong with
-the new one, the old one is kept. The swap itself is one assignment (`daemon/models/serving.py`).
+the new one, the old one is kept. The swap itself is one assignment (`daemon/models/active.py`).
 """
 
 import threading
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from contract.errors import DeviceError, ModelError, PhototriageError
 from contract.text import printable
-from daemon.clock import Clock
-from daemon.models.log import Entry, What
-from daemon.models.serving import Holder, Serving
-from daemon.models.shelf import Looked, Shelf, Wish
-from daemon.notify import notify
+from daemon.process.clock import Clock
+from daemon.models.history import Entry, What
+from daemon.models.active import Holder, Serving
+from daemon.models.store import Looked, Shelf, Wish
+from daemon.process.sd_notify import notify
 
 LOOK_S = 2.0
 """How often the model's file is looked at; a change is taken when two looks agree."""

@@ -18,18 +18,18 @@ from pathlib import Path
 from contract.errors import Reason
 from contract.session import Model
 from contract.silence import silenced
-from daemon.buckets import BUCKETS
-from daemon.classify import classify
-from daemon.clock import Clock
-from daemon.cores import usable_cores
-from daemon.decide import REVIEW_FOLDER, decide
-from daemon.decode import decode
-from daemon.guard import Guard
-from daemon.ledgers import reading
-from daemon.notes import Notes
+from daemon.classify.buckets import BUCKETS
+from daemon.classify.classify import classify
+from daemon.process.clock import Clock
+from daemon.process.cores import usable_cores
+from daemon.classify.decide import REVIEW_FOLDER, decide
+from daemon.decode.decode import decode
+from daemon.decode.guard import Guard
+from daemon.ledger.reading import reading
+from daemon.decode.suspects import Notes
 from daemon.photo import Mode, Outcome, Photo
-from daemon.records import Record, Which, select
-from daemon.scan import look_at
+from daemon.ledger.queries import Record, Which, select
+from daemon.intake.walk import look_at
 
 NOTES = "decoding"
 

@@ -8,8 +8,8 @@ import click
 
 from contract.tables import show
 from contract.text import printable
-from daemon.models.log import Entry
-from daemon.when import local
+from daemon.models.history import Entry
+from daemon.commands.time_option import local
 
 
 def facts(entry: Entry) -> dict[str, Any]:

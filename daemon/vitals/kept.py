@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from daemon.clock import Clock
-from daemon.notify import notify
-from daemon.vitals.board import Board
-from daemon.vitals.herald import from_environment
-from daemon.vitals.keeper import Duty, Keeper
-from daemon.vitals.textfile import TextFile
+from daemon.process.clock import Clock
+from daemon.process.sd_notify import notify
+from daemon.status.monitor import Board
+from daemon.status.supervisor import from_environment
+from daemon.status.loop import Duty, Keeper
+from daemon.status.textfile import TextFile
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from benchmarks.filing_picture import animation
-from daemon.demo import filed_pictures
+from daemon.commands.demo import filed_pictures
 
 SVG = "{http://www.w3.org/2000/svg}"
 

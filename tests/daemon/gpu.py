@@ -8,7 +8,7 @@ from contract.batches import Batches
 from contract.golden import replay
 from contract.metadata import INPUT_NAME
 from contract.session import Model
-from daemon.classify import warm
+from daemon.classify.classify import warm
 from tests.daemon.support import model
 
 FULL = "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Available memory of 64 is smaller than requested bytes of 256"

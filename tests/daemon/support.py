@@ -20,12 +20,12 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from contract.session import Model, open_model
-from daemon.filer import Filer, Rules
-from daemon.guard import Guard
-from daemon.ledger import Intent, Ledger
-from daemon.notes import Notes
+from daemon.filing.filer import Filer, Rules
+from daemon.decode.guard import Guard
+from daemon.ledger.ledger import Intent, Ledger
+from daemon.decode.suspects import Notes
 from daemon.photo import Identity, Outcome, Photo
-from daemon.scan import MARKER
+from daemon.intake.walk import MARKER
 from tests.colour_model import LABELS, colour_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,10 +37,10 @@ DEADLINE_S = 60.0
 HASTY = """
 from PIL import Image, ImageFile, PpmImagePlugin
 import time
-import daemon.pipeline, daemon.vitals.beats, daemon.vitals.herald
+import daemon.pipeline, daemon.process.heartbeat, daemon.status.supervisor
 daemon.pipeline.LOOK_UP_S = 0.2
-daemon.vitals.beats.STUCK_S = 3.0
-daemon.vitals.herald.STATUS_S = 0.2
+daemon.process.heartbeat.STUCK_S = 3.0
+daemon.status.supervisor.STATUS_S = 0.2
 
 class Sleeper(ImageFile.PyDecoder):
     _pulls_fd = True

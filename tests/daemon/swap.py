@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contract.publish import publish_bytes
-from daemon.ledgers import reading
-from daemon.models.log import Entry, entries
+from daemon.ledger.reading import reading
+from daemon.models.history import Entry, entries
 from daemon.roots import state_folder
 from tests.colour_model import LABELS, colour_model
 from tests.daemon.support import digest, unique

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from daemon import back
+from daemon.undo import execute as back
 from daemon.adopt import adopt, check_mounts
-from daemon.ledger import Ledger
-from daemon.ledger_roots import Root
-from daemon.marker import OUTPUT_AWAY, OUTPUT_OTHER, MountMissingError, OutputMarker, RootError, mark
-from daemon.mount_points import is_mounted, mount_point
+from daemon.ledger.ledger import Ledger
+from daemon.ledger.recorded_roots import Root
+from daemon.files.marker import OUTPUT_AWAY, OUTPUT_OTHER, MountMissingError, OutputMarker, RootError, mark
+from daemon.files.mount_points import is_mounted, mount_point
 from daemon.photo import Outcome
 from daemon.roots import InboxLock
-from daemon.scan import MARKER
+from daemon.intake.walk import MARKER
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
     daemon,

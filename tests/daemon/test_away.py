@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from daemon.doubts import Doubts
-from daemon.filer import Filer
-from daemon.filing import temporary_beside
-from daemon.intent import Intent
-from daemon.ledger import Ledger
+from daemon.filing.unresolved import Doubts
+from daemon.filing.filer import Filer
+from daemon.filing.move import temporary_beside
+from daemon.ledger.intent import Intent
+from daemon.ledger.ledger import Ledger
 from daemon.photo import Mode, Outcome
-from daemon.recovery import reconcile
-from daemon.scan import scan
-from daemon.sieve import Sieve
-from daemon.statx import times_of
+from daemon.filing.recovery import reconcile
+from daemon.intake.walk import scan
+from daemon.intake.filters import Sieve
+from daemon.files.statx import times_of
 from tests.daemon.support import (
     HandClock,
     digest,

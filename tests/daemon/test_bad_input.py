@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from daemon.scan import FOLDERS_STAY
+from daemon.intake.walk import FOLDERS_STAY
 from tests.colour_model import LABELS
 from tests.contract.photos import turned_exif
 from tests.daemon.support import (

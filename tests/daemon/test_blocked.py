@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon import filing, remembered
-from daemon.blocked import Blocked, BlockedPlaces, merged
+from daemon.filing import move as filing
+from daemon.intake import remembered
+from daemon.intake.blocked import Blocked, BlockedPlaces, merged
 from daemon.photo import Identity, Outcome, Photo
-from daemon.remembered import Remembered
-from daemon.retry import BACK_OFF_OF_PLACES_S, TRIES_OF_ONE_PASS, Retries
+from daemon.intake.remembered import Remembered
+from daemon.intake.retry import BACK_OFF_OF_PLACES_S, TRIES_OF_ONE_PASS, Retries
 from tests.daemon.mounted import mounted
 from tests.daemon.support import (
     HandClock,
@@ -214,7 +215,7 @@ def test_an_output_that_fails_as_a_whole_is_a_pause_and_one_folder_of_it_is_not(
     with opened_filer(output, tmp_path / "l", clock) as filer:
         with monkeypatch.context() as broken:
             broken.setattr(filing, "rename_noreplace", failing)
-            broken.setattr("daemon.pause.rename_noreplace", failing)
+            broken.setattr("daemon.filing.pause.rename_noreplace", failing)
             filer.file(photos)
         assert (filer.pause.reason != "") == whole
         assert photos[0].outcome is Outcome.AGAIN

@@ -9,12 +9,12 @@ from PIL import Image
 
 from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry
-from daemon import alone as alone_module
-from daemon.alone import FAULT, PIXELS, READY, DiedError, _understood
-from daemon.crew import wire
-from daemon.decode import decode_alone
+from daemon.decode import isolated as alone_module
+from daemon.decode.isolated import FAULT, PIXELS, READY, DiedError, _understood
+from daemon.decode import protocol as wire
+from daemon.decode.decode import decode_alone
 from daemon.photo import Photo
-from daemon.taken import PACKED_BYTES, pack, unpack
+from daemon.decode.exif_date import PACKED_BYTES, pack, unpack
 from tests.daemon.support import (
     QUICK,
     encoded,
@@ -190,7 +190,7 @@ def test_a_daemon_whose_children_talk_nonsense_files_the_others_and_lives(tmp_pa
     (tmp_path / "in").mkdir()
     (tmp_path / "site").mkdir()
     write(tmp_path / "site" / "garbage.py", b"print('RF' + chr(0xdcff).encode('utf-8', 'surrogatepass').hex())")
-    write(tmp_path / "site" / "sitecustomize.py", b"import daemon.alone\ndaemon.alone.MODULE = 'garbage'\n")
+    write(tmp_path / "site" / "sitecustomize.py", b"import daemon.decode.isolated\ndaemon.alone.MODULE = 'garbage'\n")
     large = encoded(Image.new("L", (5000, 5000)), "PNG")
     for name, data in {"a.png": large, "b.jpg": plain("blue")}.items():
         write(tmp_path / "in" / name, data, mtime_s=1e9)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon import placing as placing_module
-from daemon.companions import (
+from daemon.filing import placing as placing_module
+from daemon.filing.companions import (
     COMPANION_EXTENSIONS,
     LATE_S,
     MAX_WAITING,
@@ -21,11 +21,11 @@ from daemon.companions import (
     is_companion,
     photo_is_coming,
 )
-from daemon.filing import Placed
-from daemon.intent import Intent
-from daemon.modes import place
+from daemon.filing.move import Placed
+from daemon.ledger.intent import Intent
+from daemon.filing.modes import place
 from daemon.photo import Mode, Outcome, Photo
-from daemon.placing import Placer
+from daemon.filing.placing import Placer
 from tests.daemon.support import (
     HandClock,
     command,
@@ -268,7 +268,7 @@ def test_a_companion_whose_photos_name_would_be_too_long_waits_and_holds_up_noth
 
 def test_the_memory_of_companions_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert MAX_WAITING >= 100_000
-    monkeypatch.setattr("daemon.companions.MAX_WAITING", 2)
+    monkeypatch.setattr("daemon.filing.companions.MAX_WAITING", 2)
     waiting = Companions()
     for name in "abc":
         waiting.wait(part(tmp_path / f"{name}.xmp"))
@@ -341,7 +341,7 @@ def test_a_companion_that_can_never_follow_is_tried_ever_more_rarely(
             raise PermissionError(errno.EPERM, "Operation not permitted")
         return place(mode, source, *rest)
 
-    monkeypatch.setattr("daemon.placing.place", refused)
+    monkeypatch.setattr("daemon.filing.placing.place", refused)
     with opened_filer(output, tmp_path / "l", clock) as filer:
         filer.file([scored(write(inbox / "a.jpg", plain("red")))])
         late = part(inbox / "a.xmp")

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon import copying, metadata
-from daemon.copying import SourceChangedError, copy_file
-from daemon.extents import same_content
-from daemon.filer import Filer
-from daemon.filing import move, publish_copy
-from daemon.ledger import Ledger
-from daemon.obstacles import Obstacles
+from daemon.copying import copy_file as copying
+from daemon.copying import metadata
+from daemon.copying.copy_file import SourceChangedError, copy_file
+from daemon.copying.extents import same_content
+from daemon.filing.filer import Filer
+from daemon.filing.move import move, publish_copy
+from daemon.ledger.ledger import Ledger
+from daemon.status.obstacles import Obstacles
 from daemon.photo import Outcome, Photo
 from tests.daemon.house import House, ask
 from tests.daemon.mounted import bound, mounted, on_disk

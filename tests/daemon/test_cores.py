@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cores import usable_cores
+from daemon.process.cores import usable_cores
 from tests.daemon.support import environment
 
 MINE = len(os.sched_getaffinity(0))
@@ -74,7 +74,7 @@ def test_without_control_groups_the_affinity_alone_counts(tmp_path: Path) -> Non
 
 @pytest.mark.system("taskset")
 def test_a_real_control_group_and_a_real_affinity_limit_a_real_process(tmp_path: Path) -> None:
-    words = [sys.executable, "-c", "from daemon.cores import usable_cores; print(usable_cores())"]
+    words = [sys.executable, "-c", "from daemon.process.cores import usable_cores; print(usable_cores())"]
 
     def counted(*before: str) -> int:
         return int(subprocess.run([*before, *words], check=True, capture_output=True, env=environment()).stdout)

@@ -20,9 +20,9 @@ from PIL import Image
 
 from contract.errors import Reason
 from contract.geometry import Geometry
-from daemon.crew.crew import Crew, crew_for
-from daemon.decode import decode, is_for_alone
-from daemon.guard import Guard
+from daemon.decode.workers import Crew, crew_for
+from daemon.decode.decode import decode, is_for_alone
+from daemon.decode.guard import Guard
 from daemon.photo import Photo
 from tests.colour_model import LABELS
 from tests.daemon.support import (
@@ -218,7 +218,7 @@ def test_without_children_that_start_the_threads_decode_and_it_is_said_once(
 
 
 def test_a_child_imports_only_what_decoding_needs() -> None:
-    script = "import sys, daemon.crew.hand; print({'onnxruntime', 'sqlite3', 'click', 'rich'} & set(sys.modules))"
+    script = "import sys, daemon.decode.worker; print({'onnxruntime', 'sqlite3', 'click', 'rich'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "set()\n"
 
@@ -233,7 +233,7 @@ def test_a_child_imports_only_what_decoding_needs() -> None:
 def test_children_are_for_many_cores_or_on_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decode_in: Any, readers: int, cores: int, has_crew: bool
 ) -> None:
-    monkeypatch.setattr("daemon.crew.crew.usable_cores", lambda: cores)
+    monkeypatch.setattr("daemon.decode.workers.usable_cores", lambda: cores)
     with opened_guard(tmp_path / "decoding") as guard:
         assert (crew_for(decode_in, readers, guard, print) is not None) == has_crew
 

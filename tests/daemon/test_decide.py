@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon.decide import decide, decide_fault, review_thresholds
+from daemon.classify.decide import decide, decide_fault, review_thresholds
 from daemon.photo import Outcome
 
 LABELS = ("red", "green", "blue")

@@ -10,9 +10,9 @@ from PIL import Image
 
 from contract.errors import Reason
 from contract.geometry import Geometry, to_input
-from daemon.contents import MAX_FILE_BYTES
-from daemon.decide import decide_fault
-from daemon.decode import decode
+from daemon.decode.contents import MAX_FILE_BYTES
+from daemon.classify.decide import decide_fault
+from daemon.decode.decode import decode
 from daemon.photo import Outcome, Photo
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import digest, encoded, identity_of, opened_guard, plain, write
@@ -134,7 +134,7 @@ def test_of_ten_gigabytes_only_the_beginning_is_read(
 
 def test_the_largest_file_that_is_read_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_FILE_BYTES == 512 << 20
-    monkeypatch.setattr("daemon.contents.MAX_FILE_BYTES", len(PHOTO))
+    monkeypatch.setattr("daemon.decode.contents.MAX_FILE_BYTES", len(PHOTO))
     assert decoded(write(tmp_path / "a.jpg", PHOTO)).sha256 == digest(PHOTO)
     assert reason(decoded(write(tmp_path / "b.jpg", PHOTO + b"x"))) is Reason.FILE_TOO_LARGE
 
@@ -165,10 +165,10 @@ def test_memory_that_is_short_is_no_fault_of_the_photo(tmp_path: Path, monkeypat
 
 
 SCRIPT = """
-from daemon.decode import decode
-from daemon.decide import decide_fault
-from daemon.guard import Guard
-from daemon.notes import Notes
+from daemon.decode.decode import decode
+from daemon.classify.decide import decide_fault
+from daemon.decode.guard import Guard
+from daemon.decode.suspects import Notes
 from daemon.photo import Identity, Photo
 from contract.geometry import Geometry
 path = Path({!r})

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon.companions import WAITS
-from daemon.departures import GREW, LOOK_S, Departures
-from daemon.filing import temporary_beside
-from daemon.leaving import ENDING, WAIT_S, hidden_original
-from daemon.ledger import Ledger
+from daemon.filing.companions import WAITS
+from daemon.filing.departures import GREW, LOOK_S, Departures
+from daemon.filing.move import temporary_beside
+from daemon.ledger.leaving import ENDING, WAIT_S, hidden_original
+from daemon.ledger.ledger import Ledger
 from daemon.photo import Outcome, Photo
-from daemon.recovery import reconcile
+from daemon.filing.recovery import reconcile
 from tests.daemon.support import (
     HandClock,
     digest,
@@ -37,7 +37,7 @@ PHOTO, OTHER, LATE = plain("red"), plain("green"), b"the film behind it"
 @pytest.fixture(autouse=True)
 def unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel answers nothing, as about other people's files."""
-    monkeypatch.setattr("daemon.open_writers.is_open_for_writing", lambda _: None)
+    monkeypatch.setattr("daemon.files.open_writers.is_open_for_writing", lambda _: None)
 
 
 class House:
@@ -183,7 +183,7 @@ def test_a_taken_name_gets_a_number_when_an_original_comes_back(house: House) ->
 def test_one_that_is_known_to_be_held_open_waits_as_long_as_that(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     hidden = house.file()
     with monkeypatch.context() as known:
-        known.setattr("daemon.open_writers.is_open_for_writing", lambda _: True)
+        known.setattr("daemon.files.open_writers.is_open_for_writing", lambda _: True)
         for _ in range(3):
             house.look()
             assert tree(house.inbox) == {hidden.name: PHOTO}
@@ -192,7 +192,7 @@ def test_one_that_is_known_to_be_held_open_waits_as_long_as_that(house: House, m
 
 
 def test_what_the_kernel_knows_to_be_closed_goes_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daemon.open_writers.is_open_for_writing", lambda _: False)
+    monkeypatch.setattr("daemon.files.open_writers.is_open_for_writing", lambda _: False)
     house.file()
     assert tree(house.inbox) == {}
     assert house.waiting() == 0
@@ -266,7 +266,7 @@ def test_one_look_does_not_take_long(house: House, monkeypatch: pytest.MonkeyPat
         house.clock.turn(10.0)
         return digest(path.read_bytes())
 
-    monkeypatch.setattr("daemon.rested.sha256_of", slow)
+    monkeypatch.setattr("daemon.filing.rested.sha256_of", slow)
     house.look()
     assert house.waiting() == 2
     assert house.departures().wait_s() is None
@@ -285,7 +285,7 @@ def test_a_kill_while_one_comes_back_is_made_good_at_any_step(house: House, monk
         data = PHOTO + bytes([number])
         grow(house.file(name, data))
         with monkeypatch.context() as dying:
-            dying.setattr(f"daemon.departures.{step}", killed)
+            dying.setattr(f"daemon.filing.departures.{step}", killed)
             with pytest.raises(Killed):
                 house.look()
         assert house.states()[-1] == "gone"

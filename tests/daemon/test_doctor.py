@@ -223,7 +223,7 @@ LAYERS = """
 import fcntl, os, subprocess, sys
 from pathlib import Path
 from daemon.doctor.probe import _look_at_daemon
-from daemon.scan import MARKER
+from daemon.intake.walk import MARKER
 folder = Path(sys.argv[1])
 for name in ("below", "above", "inbox"):
     (folder / name).mkdir()

@@ -9,21 +9,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from daemon import modes
-from daemon import placing as placing_module
-from daemon import plan as plan_module
-from daemon import report as report_module
-from daemon.filer import STOP_S
-from daemon.filing import Placed
-from daemon.limits import is_taken
-from daemon.line import LEAST_TOGETHER, ROUND_S, Gathering
-from daemon.parallel import FAR_TOGETHER, each
+from daemon.filing import modes
+from daemon.filing import placing as placing_module
+from daemon.filing import plan as plan_module
+from daemon.status import report as report_module
+from daemon.filing.filer import STOP_S
+from daemon.filing.move import Placed
+from daemon.files.limits import is_taken
+from daemon.queues import LEAST_TOGETHER, ROUND_S, Gathering
+from daemon.process.parallel import FAR_TOGETHER, each
 from daemon.photo import Outcome, Photo
-from daemon.placing import IN_ONE_FOLDER
-from daemon.remembered import Remembered
-from daemon.report import Report
+from daemon.filing.placing import IN_ONE_FOLDER
+from daemon.intake.remembered import Remembered
+from daemon.status.report import Report
 from daemon.rules import STOPPED
-from daemon.vitals.beats import HOPELESS_S, STUCK_S, Beats
+from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Beats
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     DEADLINE_S,
@@ -113,7 +113,7 @@ def test_photos_from_a_share_are_moved_many_at_once(tmp_path: Path, places: Plac
 def test_into_or_out_of_one_folder_of_a_share_few_go_at_once_and_folders_take_turns(
     tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.marker.is_on_share", lambda _: True)
+    monkeypatch.setattr("daemon.files.marker.is_on_share", lambda _: True)
     inbox, output = roots(tmp_path)
     together = threading.Barrier(IN_ONE_FOLDER * len(LABELS), timeout=DEADLINE_S)
     places.before = lambda _: together.wait()
@@ -229,7 +229,7 @@ def test_of_a_slow_taker_a_round_gets_fewer_and_of_a_quick_one_as_many_as_before
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = HandClock()
-    monkeypatch.setattr("daemon.line.time", SimpleNamespace(monotonic=clock.monotonic_s))
+    monkeypatch.setattr("daemon.queues.time", SimpleNamespace(monotonic=clock.monotonic_s))
     line = Gathering(128, lambda _: False, longest_s=0.1)
     line.put([Photo(Path(f"/in/{number}.jpg"), identity(number), 0.0) for number in range(1000)])
     rounds = []
@@ -301,7 +301,7 @@ def test_at_the_end_nobody_waits_for_looks_at_what_stays(tmp_path: Path, monkeyp
     report = Report(tmp_path, as_json=True, quiet=True)
     report.waiting = {tmp_path / f"{number}.jpg" for number in range(10)}
     monkeypatch.setattr("os.path.lexists", look)
-    monkeypatch.setattr("daemon.report.time", SimpleNamespace(monotonic=clock.monotonic_s))
+    monkeypatch.setattr("daemon.status.report.time", SimpleNamespace(monotonic=clock.monotonic_s))
     with closing(report):
         report.summary(once=False)
     assert len(looked) == 4

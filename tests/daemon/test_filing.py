@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from contract.publish import sync_directory
-from daemon import filing
-from daemon.filing import SourceChangedError, temporary_beside
+from daemon.filing import move as filing
+from daemon.filing.move import SourceChangedError, temporary_beside
 from daemon.photo import Identity
-from daemon.rename import publish, rename_noreplace
-from daemon.scan import look_at
+from daemon.files.rename import publish, rename_noreplace
+from daemon.intake.walk import look_at
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import digest, identity_of, plain, tree, write
 
@@ -262,7 +262,7 @@ def test_an_inbox_that_lets_nothing_go_gets_no_copies_elsewhere(stranger: Strang
     inbox.chmod(0o555)
     source, target = str(inbox / "a.jpg"), str(elsewhere / "a.jpg")
     done = stranger.python(
-        "from daemon.filing import move; from daemon.photo import Identity; "
+        "from daemon.filing.move import move; from daemon.photo import Identity; "
         f"s = Path({source!r}); move(s, Identity.of(s.stat()), {digest(PHOTO)!r}, Path({target!r}))"
     )
     assert "PermissionError" in done.stderr

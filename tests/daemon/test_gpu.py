@@ -15,15 +15,15 @@ import pytest
 from contract.batches import CUDA_BATCHES
 from contract.errors import GpuError, GpuLostError, GpuMemoryError, ModelError
 from contract.geometry import to_input
-from daemon.buckets import BUCKETS, GROW_AFTER_S, Buckets
-from daemon.classify import classify, warm
-from daemon.clock import Clock
-from daemon.filer import Filer
-from daemon.intake import Intake
-from daemon.models.serving import Holder, Serving
+from daemon.classify.buckets import BUCKETS, GROW_AFTER_S, Buckets
+from daemon.classify.classify import classify, warm
+from daemon.process.clock import Clock
+from daemon.filing.filer import Filer
+from daemon.intake.intake import Intake
+from daemon.models.active import Holder, Serving
 from daemon.photo import Outcome, Photo
 from daemon.pipeline import Pipeline
-from daemon.sieve import Sieve
+from daemon.intake.filters import Sieve
 from tests.colour_model import LABELS
 from tests.daemon.gpu import ILLEGAL, Gpu, on_gpu, ready
 from tests.daemon.support import (

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon.ledger_roots import Root
-from daemon.mounts import Mount, mount_of, mount_that_is_away
+from daemon.ledger.recorded_roots import Root
+from daemon.files.mounts import Mount, mount_of, mount_that_is_away
 from daemon.photo import Identity
 from daemon.roots import InboxLock, MountMissingError, RootError, check_roots, state_folder
-from daemon.scan import MARKER
-from daemon.settle import Settler, Sign
-from daemon.sieve import Sieve
-from daemon.watch import CANARY, Watcher
+from daemon.intake.walk import MARKER
+from daemon.intake.settle import Settler, Sign
+from daemon.intake.filters import Sieve
+from daemon.intake.watcher import CANARY, Watcher
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import (
     DEADLINE_S,
@@ -292,7 +292,7 @@ def test_an_inbox_that_is_unmounted_pauses_and_goes_on_when_it_is_mounted_again(
 
 @pytest.mark.system("mount", "umount", root=True)
 def test_a_folder_that_contains_itself_by_a_mount_is_scanned_to_an_end(tmp_path: Path) -> None:
-    from daemon.scan import scan
+    from daemon.intake.walk import scan
 
     inner = tmp_path / "in" / "inner"
     inner.mkdir(parents=True)

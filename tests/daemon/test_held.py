@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon.back import take_back
-from daemon.filer import Filer
-from daemon.ledgers import reading
+from daemon.undo.execute import take_back
+from daemon.filing.filer import Filer
+from daemon.ledger.reading import reading
 from daemon.photo import Mode, Outcome, Photo
-from daemon.records import Which
-from daemon.undo import plans
+from daemon.ledger.queries import Which
+from daemon.undo.undo import plans
 from tests.daemon.house import House
 from tests.daemon.support import (
     HandClock,

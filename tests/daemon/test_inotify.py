@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from daemon.inotify import IN_CLOSE_WRITE, IN_CREATE, IN_IGNORED, IN_ISDIR, Inotify
+from daemon.intake.inotify import IN_CLOSE_WRITE, IN_CREATE, IN_IGNORED, IN_ISDIR, Inotify
 from tests.daemon.support import DEADLINE_S, descriptors, environment, write
 
 SOAK = """
 import os
 from pathlib import Path
-from daemon.intake import Intake
-from daemon.lookout import REWATCH_S
-from daemon.sieve import Sieve
+from daemon.intake.intake import Intake
+from daemon.intake.scanner import REWATCH_S
+from daemon.intake.filters import Sieve
 from tests.daemon.support import HandClock, descriptors
 
 limit = Path("/proc/sys/user/{limit}")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon import intake as intake_module
-from daemon import lookout as lookout_module
-from daemon.intake import MAX_WAITING, NAMES_AT_ONCE, Intake
-from daemon.lookout import RESCAN_S
+from daemon.intake import intake as intake_module
+from daemon.intake import scanner as lookout_module
+from daemon.intake.intake import MAX_WAITING, NAMES_AT_ONCE, Intake
+from daemon.intake.scanner import RESCAN_S
 from daemon.photo import Outcome, Photo
-from daemon.settle import Sign
-from daemon.sieve import Sieve
+from daemon.intake.settle import Sign
+from daemon.intake.filters import Sieve
 from tests.daemon.support import DEADLINE_S, HandClock, write
 
 

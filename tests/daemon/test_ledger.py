@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon import ledger as ledger_module
-from daemon.ledger import Intent, Ledger, LedgerError
-from daemon.ledger_roots import Root
+from daemon.ledger import ledger as ledger_module
+from daemon.ledger.ledger import Intent, Ledger, LedgerError
+from daemon.ledger.recorded_roots import Root
 from daemon.photo import Identity, Mode, Outcome
 from daemon.roots import lock_state
-from daemon.schema import MIGRATIONS
+from daemon.ledger.schema import MIGRATIONS
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import environment, opened_ledger
 
@@ -86,7 +86,7 @@ def test_the_whole_story_of_a_photo_is_in_its_row(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from daemon.ledger import Ledger, Intent
+from daemon.ledger.ledger import Ledger, Intent
 from daemon.photo import Identity, Outcome
 ledger = Ledger(Path(sys.argv[1]))
 rows = [ledger.intend([Intent(Outcome.FILED, Path(f"/in/{n}"), Path(f"/out/{n}"), Identity(1, n, 3, 4), "00")], 1.0)[0]
@@ -164,7 +164,7 @@ def test_a_damaged_ledger_is_refused_with_what_to_do(tmp_path: Path, damage: str
 
 def test_a_folder_that_cannot_be_written_is_said(stranger: Stranger) -> None:
     stranger.folder.chmod(0o555)
-    script = f"from daemon.ledger import Ledger; Ledger(Path({str(stranger.folder / 'state' / 'l')!r}))"
+    script = f"from daemon.ledger.ledger import Ledger; Ledger(Path({str(stranger.folder / 'state' / 'l')!r}))"
     done = stranger.python(script)
     stranger.folder.chmod(0o755)
     assert "LedgerError: The ledger" in done.stderr
@@ -279,7 +279,7 @@ def test_others_read_while_it_is_written(tmp_path: Path) -> None:
 def test_a_large_ledger_is_checked_after_a_crash_and_not_beside_the_daemon_that_checked_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.ledger.CHECKED_BYTES", -1)
+    monkeypatch.setattr("daemon.ledger.ledger.CHECKED_BYTES", -1)
     path, checks = tmp_path / "ledger.sqlite", list[str]()
 
     def connect(file: Path) -> sqlite3.Connection:
@@ -287,7 +287,7 @@ def test_a_large_ledger_is_checked_after_a_crash_and_not_beside_the_daemon_that_
         connection.set_trace_callback(lambda sql: checks.append(sql) if "quick_check" in sql else None)
         return connection
 
-    monkeypatch.setattr("daemon.ledger._connect", connect)
+    monkeypatch.setattr("daemon.ledger.ledger._connect", connect)
     with opened_ledger(path), closing(lock_state(tmp_path)), opened_ledger(path):
         assert checks == []
     with opened_ledger(path), opened_ledger(path):  # its log is there, and nobody holds the lock: as after a crash

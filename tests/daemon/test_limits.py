@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon.companions import WAITS, is_companion
-from daemon.destinations import give_names
-from daemon.filing import move
-from daemon.limits import MAX_PATH_BYTES, Limits
-from daemon.names import free_name
+from daemon.filing.companions import WAITS, is_companion
+from daemon.filing.destinations import give_names
+from daemon.filing.move import move
+from daemon.files.limits import MAX_PATH_BYTES, Limits
+from daemon.files.names import free_name
 from daemon.photo import Outcome, Photo
 from daemon.roots import state_folder
 from tests.colour_model import LABELS

@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from daemon.line import LARGE_BYTES, Gathering, Plain
+from daemon.queues import LARGE_BYTES, Gathering, Plain
 from daemon.photo import Photo
 from tests.daemon.support import DEADLINE_S, identity, wait_until
 

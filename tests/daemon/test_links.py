@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.beneath import open_photo, open_to_lock, read_small
-from daemon.filing import publish_copy
-from daemon.scan import look_anew
+from daemon.files.confined import open_photo, open_to_lock, read_small
+from daemon.filing.move import publish_copy
+from daemon.intake.walk import look_anew
 from tests.daemon.support import digest, identity_of, plain, write
 
 OPENS: dict[str, Callable[[Path], object]] = {

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from daemon.photo import Identity, Outcome, Photo
-from daemon.report import Report
-from daemon.vitals.log import is_journal, keyvalue, photo_id
+from daemon.status.report import Report
+from daemon.status.log import is_journal, keyvalue, photo_id
 from tests.daemon.support import DEADLINE_S, command, environment, identity, model_file, plain, run, write
 
 
@@ -134,7 +134,7 @@ def test_the_id_is_the_files_and_no_others() -> None:
 
 def test_the_memory_of_what_waits_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be filed yet and was then taken away by its owner is never heard of again."""
-    monkeypatch.setattr("daemon.report.MAX_WAITING", 2)
+    monkeypatch.setattr("daemon.status.report.MAX_WAITING", 2)
     with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
         report.photos([again(tmp_path, f"{number}.jpg") for number in range(5)])
         assert len(report.waiting) == 2

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon import looks as looks_module
-from daemon.ground import Ground
-from daemon.intake import Intake
-from daemon.lookout import FAR_NAMES, RESCAN_S
-from daemon.parallel import FAR_TOGETHER
+from daemon.intake import looks as looks_module
+from daemon.intake.inbox_mounts import Ground
+from daemon.intake.intake import Intake
+from daemon.intake.scanner import FAR_NAMES, RESCAN_S
+from daemon.process.parallel import FAR_TOGETHER
 from daemon.photo import Identity, Outcome, Photo
-from daemon.settle import Sign
-from daemon.sieve import Sieve
+from daemon.intake.settle import Sign
+from daemon.intake.filters import Sieve
 from tests.daemon.support import DEADLINE_S, HandClock, wait_until, write
 
 

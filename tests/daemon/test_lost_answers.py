@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon import filing, rename
-from daemon.doubts import Doubts
-from daemon.filing import move
+from daemon.filing import move as filing
+from daemon.files import rename
+from daemon.filing.unresolved import Doubts
+from daemon.filing.move import move
 from daemon.photo import Outcome
 from tests.daemon.support import (
     HandClock,
@@ -121,7 +122,7 @@ def test_a_copy_that_a_link_published_before_its_server_died_is_not_filed_a_seco
         with monkeypatch.context() as away:
             away.setattr(Path, "unlink", unlink)
             away.setattr(rename, "is_one_file", lambda *_: False)
-            away.setattr("daemon.doubts.settle", failing(lambda _: None, done=False))
+            away.setattr("daemon.filing.unresolved.settle", failing(lambda _: None, done=False))
             if lost == "the link's answer":
                 away.setattr(os, "link", link)
             else:
@@ -132,7 +133,7 @@ def test_a_copy_that_a_link_published_before_its_server_died_is_not_filed_a_seco
             if numbers != "kept":
                 part = next(output.glob("red/.*"))
                 write(output / "anew", part.read_bytes()).rename(part)
-        monkeypatch.setattr("daemon.proof.numbers_last", lambda _: numbers == "kept")
+        monkeypatch.setattr("daemon.filing.proof.numbers_last", lambda _: numbers == "kept")
         filer.file([scored(path)])
     assert tree(output) == {"red/a.jpg": plain("red")}
     assert tree(inbox) == {}
@@ -147,7 +148,7 @@ def test_what_cannot_be_seen_stays_open_and_waits_until_it_can(tmp_path: Path, m
     with opened_filer(output, tmp_path / "l", clock) as filer:
         with monkeypatch.context() as away:
             away.setattr(filing, "rename_noreplace", failing(filing.rename_noreplace, done=True))  # type: ignore[attr-defined]
-            away.setattr("daemon.doubts.settle", failing(lambda _: None, done=False))
+            away.setattr("daemon.filing.unresolved.settle", failing(lambda _: None, done=False))
             first = scored(path)
             filer.file([first])
             assert first.outcome is Outcome.AGAIN

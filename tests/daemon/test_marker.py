@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.marker import STALE_S, mark, tidy
-from daemon.sieve import MARKER
+from daemon.files.marker import STALE_S, mark, tidy
+from daemon.intake.filters import MARKER
 from tests.daemon.support import model_file, run, write
 
 PART = f"{MARKER}.{'0a' * 16}.part"

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.vitals.board import Board
-from daemon.vitals.place import connect
-from daemon.vitals.textfile import EVERY_S, FIRST_S, TextFile
+from daemon.status.monitor import Board
+from daemon.status.unix_socket import connect
+from daemon.status.textfile import EVERY_S, FIRST_S, TextFile
 from tests.colour_model import LABELS
 from tests.daemon.support import ROOT, HandClock, daemon, environment, model_file, plain, run, wait_until, write
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ModelError
-from daemon.models.apart import try_apart
+from daemon.models.trial import try_apart
 from tests.daemon.support import ROOT, daemon, model_file, plain, roots, write
 from tests.daemon.swap import NEW, OLD, replace_model
 
 DEADLY = """
 import os, signal, sys, time
-if "daemon.models.apart" in sys.orig_argv:
+if "daemon.models.trial" in sys.orig_argv:
     {what}
 """
 """What a model would have to make onnxruntime do, done by hand: what is known to is refused before it is opened."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.models.log import What
-from daemon.models.place import use
-from daemon.models.shelf import Shelf, called
+from daemon.models.history import What
+from daemon.models.change import use
+from daemon.models.store import Shelf, called
 from daemon.roots import lock_state, state_folder
 from tests.colour_model import LABELS, colour_model, with_changes
 from tests.daemon.conftest import Stranger

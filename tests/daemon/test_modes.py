@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon import modes
-from daemon.filing import SourceChangedError, temporary_beside
-from daemon.modes import ModeError, check_mode, place, why_not
+from daemon.filing import modes
+from daemon.filing.move import SourceChangedError, temporary_beside
+from daemon.filing.modes import ModeError, check_mode, place, why_not
 from daemon.photo import Identity, Mode, Outcome
-from daemon.retry import Retries
-from daemon.scan import MARKER, look_at
+from daemon.intake.retry import Retries
+from daemon.intake.walk import MARKER, look_at
 from tests.daemon.support import (
     daemon,
     digest,

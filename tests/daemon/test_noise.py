@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from contract.silence import silenced
-from daemon.decode import decode_alone
+from daemon.decode.decode import decode_alone
 from daemon.photo import Photo
 from tests.daemon.support import (
     ROOT,
@@ -64,7 +64,7 @@ def env(folder: Path) -> dict[str, str]:
 
 def test_the_picture_is_one_that_floods_where_nothing_is_silenced(tmp_path: Path) -> None:
     script = (
-        f"from daemon.guard import *; to_input(open({str(write(tmp_path / 'a', fax()))!r}, 'rb').read(), Geometry())"
+        f"from daemon.decode.guard import *; to_input(open({str(write(tmp_path / 'a', fax()))!r}, 'rb').read(), Geometry())"
     )
     done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True)
     assert done.stderr.count("Fax3Decode1D") > 10_000

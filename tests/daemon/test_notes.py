@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.notes import Notes
+from daemon.decode.suspects import Notes
 from tests.daemon.support import write
 
 RAW = os.fsdecode(b"caf\xe9.jpg")

@@ -12,17 +12,17 @@ from typing import IO
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon import filing
-from daemon.creations import LINK_S, Creations
-from daemon.filing import move
-from daemon.ground import survey
-from daemon.intake import Intake
-from daemon.open_writers import HELD, OpenWriterError, is_held_open, is_open_for_writing
+from daemon.filing import move as filing
+from daemon.intake.creations import LINK_S, Creations
+from daemon.filing.move import move
+from daemon.intake.inbox_mounts import survey
+from daemon.intake.intake import Intake
+from daemon.files.open_writers import HELD, OpenWriterError, is_held_open, is_open_for_writing
 from daemon.photo import Mode, Outcome, Photo
-from daemon.sieve import Sieve
-from daemon.vitals.board import Board
-from daemon.vitals.table import table
-from daemon.watch import Watcher
+from daemon.intake.filters import Sieve
+from daemon.status.monitor import Board
+from daemon.status.table import table
+from daemon.intake.watcher import Watcher
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
     HandClock,
@@ -168,7 +168,7 @@ def ready(one: Intake, clock: HandClock, turns: int = 30) -> list[str]:
 def who_knows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Own files, and those of others, where announcements have to tell."""
     if request.param == "the kernel does not tell":
-        monkeypatch.setattr("daemon.open_writers.is_open_for_writing", lambda _: None)
+        monkeypatch.setattr("daemon.files.open_writers.is_open_for_writing", lambda _: None)
     return str(request.param)
 
 

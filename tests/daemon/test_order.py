@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from daemon.filing import temporary_beside
+from daemon.filing.move import temporary_beside
 from tests.daemon.support import command, environment, identity_of, intent, model_file, opened_ledger, unique, write
 
 CALLS = "mkdir,renameat2,linkat,fsync,fdatasync,pwrite64,unlink"

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pytest
 
-from daemon.leaving import ENDING
+from daemon.ledger.leaving import ENDING
 from tests.daemon.house import ask, told
 from tests.daemon.support import daemon, model_file, plain, tree, wait_until, write
 
@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.system("unshare", root=True), pytest.mark.timeout(120)
 SOMEBODY = 4001
 RED, FILM = plain("red"), b"the film behind it"
 AS_THE_UNIT = ("unshare", "--map-root-user", "--")
-HASTY = "import daemon.departures, daemon.leaving\n{}daemon.departures.LOOK_S = 0.2\n"
-SHORT = "daemon.departures.WAIT_S = daemon.leaving.WAIT_S = 2.0\n"
+HASTY = "import daemon.filing.departures, daemon.ledger.leaving\n{}daemon.filing.departures.LOOK_S = 0.2\n"
+SHORT = "daemon.filing.departures.WAIT_S = daemon.ledger.leaving.WAIT_S = 2.0\n"
 
 
 @contextmanager

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon import intake as intake_module
-from daemon import retry as retry_module
-from daemon.intake import Intake
-from daemon.lookout import RESCAN_MOST_S, RESCAN_S, RESCAN_TIMES_WATCHED
+from daemon.intake import intake as intake_module
+from daemon.intake import retry as retry_module
+from daemon.intake.intake import Intake
+from daemon.intake.scanner import RESCAN_MOST_S, RESCAN_S, RESCAN_TIMES_WATCHED
 from daemon.photo import Identity, Outcome, Photo
-from daemon.retry import ASK_AGAIN_S
-from daemon.settle import Sign
-from daemon.sieve import Sieve
+from daemon.intake.retry import ASK_AGAIN_S
+from daemon.intake.settle import Sign
+from daemon.intake.filters import Sieve
 from tests.daemon.support import HandClock, write
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon import placing as placing_module
-from daemon.cores import usable_cores
-from daemon.filer import Filer
-from daemon.marker import OUTPUT_AWAY
-from daemon.pause import Pause, trouble_of_all
+from daemon.filing import placing as placing_module
+from daemon.process.cores import usable_cores
+from daemon.filing.filer import Filer
+from daemon.files.marker import OUTPUT_AWAY
+from daemon.filing.pause import Pause, trouble_of_all
 from daemon.photo import Mode, Outcome, Photo
 from daemon.pipeline import FILE_TOGETHER
-from daemon.scan import MARKER
+from daemon.intake.walk import MARKER
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import (
     HandClock,
@@ -86,13 +86,13 @@ def test_a_class_folder_that_is_a_disk_of_its_own_is_full_or_away_alone(
 
     with opened_filer(output, tmp_path / "l") as filer:
         with monkeypatch.context() as broken:
-            broken.setattr("daemon.filing.publish_copy", lambda *_, **__: failing(inbox, output))
+            broken.setattr("daemon.filing.move.publish_copy", lambda *_, **__: failing(inbox, output))
             filer.file([*photos, other])
         assert filer.pause.reason == ""
         assert [(photo.outcome, photo.place) for photo in photos] == 2 * [(Outcome.AGAIN, "red")]
         assert os.strerror(code) in photos[0].reason
         with monkeypatch.context() as broken:
-            broken.setattr("daemon.filing.rename_noreplace", failing)
+            broken.setattr("daemon.filing.move.rename_noreplace", failing)
             filer.file([scored(write(inbox / "green.jpg", plain("green")), "green")])
         assert filer.pause.reason != "", "what lies on the output's own disk is"
     assert set(tree(output)) == {"blue/blue.jpg"}
@@ -107,7 +107,7 @@ def test_a_folder_that_may_not_be_written_is_named(stranger: Stranger, locked: s
     if locked:
         (stranger.folder / locked).chmod(0o555)
     done = stranger.python(
-        "from daemon.pause import trouble_of_all; from daemon.photo import Identity, Mode, Photo\n"
+        "from daemon.filing.pause import trouble_of_all; from daemon.photo import Identity, Mode, Photo\n"
         f"photo = Photo(Path({str(inbox / 'a.jpg')!r}), Identity(1, 1, 1, 1), 0.0)\n"
         f"print(trouble_of_all(PermissionError(13, 'no'), photo, Path({str(output)!r}), Mode({mode.value!r})))"
     )

@@ -17,12 +17,12 @@ from PIL import Image
 
 from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels, to_input
-from daemon import alone as alone_module
-from daemon import guard as guard_module
-from daemon.alone import Alone, DiedError, StoppedError
-from daemon.decode import decode
+from daemon.decode import isolated as alone_module
+from daemon.decode import guard as guard_module
+from daemon.decode.isolated import Alone, DiedError, StoppedError
+from daemon.decode.decode import decode
 from daemon.photo import Photo
-from daemon.webp import webp_size
+from daemon.decode.webp import webp_size
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     ROOT,
@@ -46,9 +46,9 @@ SMALL = Geometry(size_px=32)
 DECODER = """
 import os, time
 from PIL import Image, ImageFile, PpmImagePlugin
-import daemon.alone, daemon.guard
-daemon.alone.WALL_S = 8.0
-daemon.guard.HANG_S = 0.5
+import daemon.decode.isolated, daemon.decode.guard
+daemon.decode.isolated.WALL_S = 8.0
+daemon.decode.guard.HANG_S = 0.5
 
 class Poison(ImageFile.PyDecoder):
     _pulls_fd = True
@@ -276,8 +276,8 @@ def test_a_child_that_somebody_ends_tells_nothing_about_the_photo(number: int) -
 
 def test_a_child_does_not_outlive_a_daemon_that_is_killed(tmp_path: Path, poisoned: dict[str, str]) -> None:
     file = write(tmp_path / "sleeps.ppm", poison("sleep"))
-    script = f"from daemon.alone import Alone; from contract.geometry import Geometry; import daemon.alone; \
-daemon.alone.WALL_S = 60.0; file = open({str(file)!r}); Alone().to_input(file.fileno(), 18, Geometry())"
+    script = f"from daemon.decode.isolated import Alone; from contract.geometry import Geometry; import daemon.decode.isolated; \
+daemon.decode.isolated.WALL_S = 60.0; file = open({str(file)!r}); Alone().to_input(file.fileno(), 18, Geometry())"
     assert file.stat().st_size == 18
     parent = subprocess.Popen([command()[0], "-c", script], env=environment(**poisoned))
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")

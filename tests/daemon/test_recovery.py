@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon import proof
-from daemon.filing import former_temporary_beside, temporary_beside
+from daemon.filing import proof
+from daemon.filing.move import former_temporary_beside, temporary_beside
 from daemon.photo import Identity, Mode, Outcome
-from daemon.recovery import reconcile
+from daemon.filing.recovery import reconcile
 from daemon.roots import state_folder
-from daemon.why import write_why
+from daemon.filing.failure_note import write_why
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import daemon, identity_of, intent, model_file, opened_ledger, plain, roots, run, tree, write
 
@@ -350,8 +350,8 @@ def test_a_batch_is_settled_photo_by_photo(tmp_path: Path) -> None:
 
 
 RECONCILE = """
-from daemon.ledger import Ledger
-from daemon.recovery import reconcile
+from daemon.ledger.ledger import Ledger
+from daemon.filing.recovery import reconcile
 from daemon.roots import state_folder
 left = []
 told = reconcile(Ledger(Path({!r})), 2.0, lambda *what: left.append(what))

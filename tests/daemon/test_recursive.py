@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake import Intake
+from daemon.intake.intake import Intake
 from daemon.photo import Photo
-from daemon.scan import FOLDERS_STAY, scan
-from daemon.settle import Sign
-from daemon.sieve import MARKER, Sieve
-from daemon.watch import Watcher
+from daemon.intake.walk import FOLDERS_STAY, scan
+from daemon.intake.settle import Sign
+from daemon.intake.filters import MARKER, Sieve
+from daemon.intake.watcher import Watcher
 from tests.colour_model import LABELS
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import (
@@ -95,8 +95,8 @@ def test_a_tree_of_any_depth_and_breadth_is_read_with_few_open_files(inbox: Path
     script = f"""
 import resource, sys
 from pathlib import Path
-from daemon.scan import scan
-from daemon.sieve import Sieve
+from daemon.intake.walk import scan
+from daemon.intake.filters import Sieve
 resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
 print(sum(1 for _ in scan(Sieve(Path({str(inbox)!r}), recursive=True))))
 """
@@ -213,9 +213,9 @@ def test_where_the_kernel_has_no_more_watches_it_is_said_once_and_the_scan_finds
     """In a user namespace of its own, whose limit is lowered: it is that of this process alone."""
     script = f"""
 from pathlib import Path
-from daemon.clock import Clock
-from daemon.intake import Intake
-from daemon.sieve import Sieve
+from daemon.process.clock import Clock
+from daemon.intake.intake import Intake
+from daemon.intake.filters import Sieve
 limit = Path("/proc/sys/user/max_inotify_watches")
 limit.write_text("3")
 inbox = Path({str(tmp_path)!r})

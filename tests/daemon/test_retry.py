@@ -7,7 +7,7 @@ import pytest
 
 from contract.errors import PhotoError, Reason
 from daemon.photo import Identity, Outcome, Photo
-from daemon.retry import BACK_OFF_S, MAX_KNOWN, TRIES_OF_ONE_PASS, Retries
+from daemon.intake.retry import BACK_OFF_S, MAX_KNOWN, TRIES_OF_ONE_PASS, Retries
 from tests.daemon.support import identity
 
 PATH = Path("/inbox/a.jpg")
@@ -104,7 +104,7 @@ def test_what_was_taken_away_meanwhile_is_dropped_once_its_time_has_come() -> No
 
 
 def test_memory_does_not_grow_with_what_is_left_lying(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daemon.retry.MAX_KNOWN", 10)
+    monkeypatch.setattr("daemon.intake.retry.MAX_KNOWN", 10)
     assert MAX_KNOWN > 10
     retries = Retries(for_ever=True)
     for number in range(25):

@@ -11,9 +11,9 @@ import pytest
 from contract.errors import PhototriageError
 from daemon import service
 from daemon.adopt import adopt, check_mounts
-from daemon.clock import Clock
-from daemon.ledger_roots import Root
-from daemon.report import Report
+from daemon.process.clock import Clock
+from daemon.ledger.recorded_roots import Root
+from daemon.status.report import Report
 from daemon.roots import (
     InboxLock,
     MountMissingError,
@@ -22,9 +22,9 @@ from daemon.roots import (
     check_roots,
     state_folder,
 )
-from daemon.scan import MARKER
-from daemon.stop import Stop
-from daemon.vitals.board import Board
+from daemon.intake.walk import MARKER
+from daemon.process.signals import Stop
+from daemon.status.monitor import Board
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import daemon, model_file, opened_ledger, plain, run, tree, write
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from daemon.photo import Identity
-from daemon.scan import MARKER, look_at, scan
-from daemon.sieve import Sieve
+from daemon.intake.walk import MARKER, look_at, scan
+from daemon.intake.filters import Sieve
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.photo import Identity
-from daemon.settle import Settled, Settler, Sign
+from daemon.intake.settle import Settled, Settler, Sign
 from tests.daemon.support import QUICK, identity
 
 PATH = Path("/inbox/a.jpg")

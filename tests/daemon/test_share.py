@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.mounts import mount_of
-from daemon.rename import rename_noreplace
+from daemon.files.mounts import mount_of
+from daemon.files.rename import rename_noreplace
 from tests.daemon.share import TOOLS, share
 from tests.daemon.support import Daemon, daemon, model_file, plain, run, tree, unique, wait_until, write
 

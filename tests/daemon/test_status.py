@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from daemon.clock import Clock
-from daemon.vitals import listener as listener_module
-from daemon.vitals.board import Board
-from daemon.vitals.keeper import LAST_WORD, Keeper
-from daemon.vitals.listener import CALLERS, DEAF_S, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, Listener
-from daemon.vitals.place import NAME, BusyError, Place, SocketError, connect
+from daemon.process.clock import Clock
+from daemon.status import server as listener_module
+from daemon.status.monitor import Board
+from daemon.status.loop import LAST_WORD, Keeper
+from daemon.status.server import CALLERS, DEAF_S, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, Listener
+from daemon.status.unix_socket import NAME, BusyError, Place, SocketError, connect
 from tests.daemon.house import House, ask
 from tests.daemon.support import daemon, model_file, plain, run, wait_until, write
 
@@ -139,7 +139,7 @@ def test_a_process_that_does_not_answer_is_not_taken_for_one_that_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr("daemon.vitals.asking.TIMEOUT_S", 0.05)
+    monkeypatch.setattr("daemon.status.client.TIMEOUT_S", 0.05)
     house = House(tmp_path / "house")
     house.file("a.jpg")
     with closing(Place(house.path.parent)):  # nobody accepts

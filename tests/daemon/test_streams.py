@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from daemon import notify
-from daemon.vitals import outlet
-from daemon.vitals.outlet import Outlet
+from daemon.process import sd_notify as notify
+from daemon.status import log_queue as outlet
+from daemon.status.log_queue import Outlet
 from tests.daemon.house import House
 from tests.daemon.support import (
     DEADLINE_S,
@@ -37,7 +37,7 @@ from tests.daemon.support import (
 
 PHOTOS = 60
 NAMES = [f"{number:02}-{'long' * 30}.jpg" for number in range(PHOTOS)]
-HASTY = "import daemon.service, daemon.vitals.log\ndaemon.service.SORT_PATIENCE_S = daemon.vitals.log.END_S = 0.3\n"
+HASTY = "import daemon.service, daemon.status.log\ndaemon.service.SORT_PATIENCE_S = daemon.status.log.END_S = 0.3\n"
 """A `sitecustomize` module: who reads nothing is not waited for long."""
 
 
@@ -384,7 +384,7 @@ def test_a_pipe_whose_reader_is_started_again_gets_lines_again_with_the_number_o
 
 def test_the_last_word_is_written_before_the_process_ends_at_once(tmp_path: Path) -> None:
     script = (
-        "import os, pathlib\nfrom daemon.report import Report\n"
+        "import os, pathlib\nfrom daemon.status.report import Report\n"
         "report = Report(pathlib.Path('out'), as_json=False, quiet=False)\n"
         "for number in range(1000): report.say(f'sentence {number}')\n"
         "report.last_word('stuck: the last one')\nos._exit(1)\n"

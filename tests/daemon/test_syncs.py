@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon import filing
-from daemon import syncs as syncs_module
-from daemon.syncs import FEW, TOGETHER, Syncs
+from daemon.filing import move as filing
+from daemon.files import sync as syncs_module
+from daemon.files.sync import FEW, TOGETHER, Syncs
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import write
 
@@ -108,7 +108,7 @@ def test_a_link_in_the_place_of_what_was_filed_is_its_owners_and_owes_nothing(tm
 
 
 CLOSED = """
-from daemon.syncs import Syncs
+from daemon.files.sync import Syncs
 syncs = Syncs()
 syncs.owe_file({file!r})
 syncs.owe_folder({folder!r})

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.filing import move
-from daemon.sieve import Sieve
-from daemon.watch import Watcher
+from daemon.filing.move import move
+from daemon.intake.filters import Sieve
+from daemon.intake.watcher import Watcher
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     command,

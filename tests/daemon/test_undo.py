@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from daemon.back import TOGETHER, finish, take_back
-from daemon.back_plan import ORIGINAL_GONE
-from daemon.filing import temporary_beside
-from daemon.intent import Intent
-from daemon.ledger import Ledger
-from daemon.ledger_roots import Root
-from daemon.ledgers import reading
+from daemon.undo.execute import TOGETHER, finish, take_back
+from daemon.undo.plan import ORIGINAL_GONE
+from daemon.filing.move import temporary_beside
+from daemon.ledger.intent import Intent
+from daemon.ledger.ledger import Ledger
+from daemon.ledger.recorded_roots import Root
+from daemon.ledger.reading import reading
 from daemon.photo import Mode, Outcome
-from daemon.records import Which
-from daemon.scan import MARKER
-from daemon.undo import LOCK, finish_at_start, plans
-from daemon.why import write_why
+from daemon.ledger.queries import Which
+from daemon.intake.walk import MARKER
+from daemon.undo.undo import LOCK, finish_at_start, plans
+from daemon.filing.failure_note import write_why
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
     daemon,

@@ -6,13 +6,13 @@ import pytest
 
 from contract.errors import PhotoError, Reason
 from daemon.photo import Outcome, Photo
-from daemon.retry import Retries
-from daemon.settle import Settler, Sign
-from daemon.vitals import board as board_module
-from daemon.vitals.board import Board, Waiting
-from daemon.vitals.cli import exit_code
-from daemon.vitals.tally import BOUNDS_S, Tally
-from daemon.vitals.words import lasting, status_line
+from daemon.intake.retry import Retries
+from daemon.intake.settle import Settler, Sign
+from daemon.status import monitor as board_module
+from daemon.status.monitor import Board, Waiting
+from daemon.commands.status import exit_code
+from daemon.status.counters import BOUNDS_S, Tally
+from daemon.status.status_line import lasting, status_line
 from tests.daemon.support import HandClock, identity, write
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.inotify import (
+from daemon.intake.inotify import (
     IN_CLOSE_WRITE,
     IN_CREATE,
     IN_DELETE_SELF,
@@ -20,9 +20,9 @@ from daemon.inotify import (
     IN_Q_OVERFLOW,
     Event,
 )
-from daemon.settle import Sign
-from daemon.sieve import Sieve
-from daemon.watch import Watcher, watch_fault
+from daemon.intake.settle import Sign
+from daemon.intake.filters import Sieve
+from daemon.intake.watcher import Watcher, watch_fault
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import DEADLINE_S, descriptors, wait_until, write
 
@@ -187,7 +187,7 @@ def test_a_close_right_after_the_folder_vanished_ends_too(inbox: Path) -> None:
 
 def test_a_folder_that_may_not_be_watched_is_said_and_not_taken_for_a_quiet_one(stranger: Stranger) -> None:
     stranger.folder.chmod(0o300)
-    script = "from daemon.sieve import Sieve\nfrom daemon.watch import Watcher\n"
+    script = "from daemon.intake.filters import Sieve\nfrom daemon.intake.watcher import Watcher\n"
     script += f"Watcher(Sieve(Path({str(stranger.folder)!r})), print, print)"
     done = stranger.python(script)
     stranger.folder.chmod(0o755)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.scan import MARKER
-from daemon.vitals import beats as beats_module
-from daemon.vitals.beats import HOPELESS_S, STUCK_S, Beats, bytes_moved
-from daemon.vitals.board import Board, Waiting
-from daemon.vitals.herald import STATUS_S, Herald, watchdog_s
+from daemon.intake.walk import MARKER
+from daemon.process import heartbeat as beats_module
+from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Beats, bytes_moved
+from daemon.status.monitor import Board, Waiting
+from daemon.status.supervisor import STATUS_S, Herald, watchdog_s
 from tests.daemon.support import (
     DEADLINE_S,
     HASTY,

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from daemon.cli import watch
+from daemon.commands.watch import watch
 
 Require = Callable[[str], str]
 

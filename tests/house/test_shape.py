@@ -15,10 +15,10 @@ MODULES_MAX = 20
 CROWDED = {"daemon": "its modules have not moved into rooms yet"}
 # Files that may catch everything and go on. Where a photo is decoded, what goes wrong is raised again as its reason.
 BROAD_EXCEPT = {
-    "daemon/parallel.py": "a helping thread's boundary: the thread that asked for help raises it",
+    "daemon/process/parallel.py": "a helping thread's boundary: the thread that asked for help raises it",
     "daemon/stage.py": "a thread's boundary: whatever ends a stage is handed on, to end the process",
     "daemon/models/reload.py": "a new model's boundary: whatever is wrong with it, the one at work is kept",
-    "daemon/vitals/keeper.py": "a question that fails must not stop the feeding of the watchdog",
+    "daemon/status/loop.py": "a question that fails must not stop the feeding of the watchdog",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

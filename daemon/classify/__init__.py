@@ -1,0 +1,1 @@
+"""From pixels to a class: inference in batches, and the decision."""

@@ -1,0 +1,114 @@
+"""`phototriage doctor`: what will bite, one line each, with the cure."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from daemon.commands.option_types import FolderOrFile
+
+if TYPE_CHECKING:
+    from daemon.doctor.finding import Finding
+
+DEVICES = ["auto", "cpu", "cuda"]
+
+
+@click.command()
+@click.option("--inbox", type=FolderOrFile(), help="Look at this inbox; with --output.")
+@click.option("--output", type=FolderOrFile(), help="And at this output.")
+@click.option("--config", type=FolderOrFile(), help="Look at what this configuration of `watch` names.")
+@click.option("--service", metavar="NAME", help="Look at the service phototriage@NAME, as its user and in its sandbox.")
+@click.option("--model", type=FolderOrFile(), help="Look at this model, instead of the one that serves.")
+@click.option("--device", type=click.Choice(DEVICES), help="As for `watch`: with cuda, no GPU is a fault.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
+@click.pass_context
+def doctor(
+    ctx: click.Context,
+    inbox: Path | None,
+    output: Path | None,
+    config: Path | None,
+    service: str | None,
+    model: Path | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Look for what will bite: GPU, limits, folders, ledger, service, model.
+
+    Each line says what was found, and how to mend it where it is wrong.
+
+    Without options it looks at the machine and at every inbox that a ledger of this user, or of a service, knows.
+    Nothing is changed: hidden files that it makes to try a rename are removed. As root it looks at a service as the
+    service's user, and into its sandbox while it runs. A mount that does not answer is said after 5 s.
+
+    \b
+    Exit codes: 0 all is well, or there are warnings only; 1 there is a fault; 2 wrong usage.
+
+    \b
+    Examples:
+      phototriage doctor
+      phototriage doctor --inbox ~/inbox --output ~/sorted --device cuda
+      sudo phototriage doctor --service scenes
+      phototriage doctor --json | jq -r 'select(.level == "fault") | .cure'
+    """
+    if sum(map(bool, (inbox or output, config, service))) > 1:
+        raise click.UsageError("Pass either --inbox and --output, or --config, or --service.")
+    if bool(inbox) != bool(output):
+        raise click.UsageError("--inbox and --output belong together.")
+    levels = _examine(inbox, output, config, service, model, device, as_json=as_json)
+    ctx.exit(1 if "fault" in levels else 0)
+
+
+def _examine(
+    inbox: Path | None,
+    output: Path | None,
+    config: Path | None,
+    service: str | None,
+    model: Path | None,
+    device: str | None,
+    *,
+    as_json: bool,
+) -> list[str]:
+    from dataclasses import replace
+
+    from contract.shipped import SHIPPED_MODEL
+    from daemon.doctor import subject as subjects
+    from daemon.doctor.examine import examine
+
+    if inbox and output:
+        found = [subjects.from_folders(inbox, output)]
+    elif config or service:
+        found = [subjects.from_service(service) if service else subjects.from_config(config or Path())]
+    else:
+        found = list(subjects.known())
+    found = [replace(one, model=model or one.model, device=device or one.device) for one in found]
+    bare = subjects.Subject(Path(), Path(), model=model or SHIPPED_MODEL, device=device or "auto")
+    serving = {(one.model, one.device): one for one in found or [bare]}
+    levels: list[str] = []
+    wanted = next(iter(serving))[1]
+    for heading, findings in examine(found, [one.model_look() for one in serving.values()], wanted):
+        _print(heading, findings, as_json=as_json)
+        levels += [finding.level.value for finding in findings]
+    if not found and not as_json:
+        click.echo("No inbox is known here yet. Look at one: phototriage doctor --inbox IN --output OUT")
+    if not as_json:
+        click.echo(", ".join(_counted(level, levels.count(level)) for level in ("fault", "warning", "ok")))
+    return levels
+
+
+def _print(heading: str, findings: "list[Finding]", *, as_json: bool) -> None:
+    if as_json:
+        for finding in findings:
+            click.echo(json.dumps({"chapter": heading} | finding.facts()))
+        return
+    click.echo(heading)
+    colours = {"ok": "green", "warning": "yellow", "fault": "red"}
+    for finding in findings:
+        mark = click.style(f"{finding.level.value:<7}", fg=colours[finding.level.value])
+        click.echo(f"  {mark}  {finding.about}: {finding.says}")
+        if finding.cure:
+            click.echo(f"           -> {finding.cure}")
+
+
+def _counted(level: str, count: int) -> str:
+    return f"{count} {level}{'s' * (count != 1 and level != 'ok')}"

@@ -1,0 +1,164 @@
+"""`phototriage sort --dry-run`: what would go where. Nothing is touched: no photo, no folder, no marker, no ledger.
+
+Photos are read, judged and given their places by the same code as when they are filed, on a copy of the ledger.
+"""
+
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from math import inf
+from pathlib import Path
+
+from contract.session import Model, open_model
+from contract.silence import silenced
+from contract.text import printable
+from daemon.classify.buckets import BUCKETS
+from daemon.classify.classify import classify
+from daemon.process.clock import Clock
+from daemon.filing.companions import WAITS, Companions, is_companion
+from daemon.process.cores import usable_cores
+from daemon.classify.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
+from daemon.decode.decode import decode
+from daemon.decode.guard import Guard
+from daemon.ledger.held_files import UNCHANGED
+from daemon.filing.layout import Layout, check_layout
+from daemon.ledger.ledger import Ledger
+from daemon.ledger.reading import LEDGER, reading
+from daemon.models.active import rules_for
+from daemon.models.store import Shelf, called
+from daemon.decode.suspects import Notes
+from daemon.photo import Outcome, Photo
+from daemon.filing.plan import Planner
+from daemon.status.report import Report, counted
+from daemon.roots import RootError, check_folders, check_roots, state_folder
+from daemon.rules import Rules, judge
+from daemon.intake.walk import LeftOut, look_at, scan
+from daemon.settings import Settings
+from daemon.intake.filters import Sieve
+
+NOTES = "decoding"
+
+
+class _Paper(Planner):
+    """A planner that makes no folders."""
+
+    def _make(self, folder: Path) -> None:
+        pass
+
+
+def rehearse(settings: Settings) -> Report:
+    """Say for each photo that is in the inbox now where it would go.
+
+    Raises:
+        PhototriageError: nothing could be filed, and why.
+    """
+    inbox, output = _roots(settings.inbox, settings.output)
+    report = Report(
+        output, as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format, patience_s=inf
+    )  # nothing waits for this pass: whoever pages through its lines has all the time there is
+    with ExitStack() as stack, closing(report):
+        file = Shelf(state_folder(inbox), called(settings.model)).path()
+        model = open_model(file, settings.device, gpu_memory_mb=settings.gpu_memory)
+        check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
+        check_layout(Layout(settings.layout), inbox, output)
+        copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))
+        ledger = stack.enter_context(closing(_copied(state_folder(inbox), copy)))
+        guard = stack.enter_context(closing(Guard(stack.enter_context(closing(Notes(copy / NOTES))))))
+        found = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
+        left_out = LeftOut(found)
+        photos = [photo for photo in _found(found, left_out) if not ledger.known(photo.path, photo.identity)]
+        for sentence in filter(None, (left_out.stay, left_out.unreadable)):
+            report.say(sentence)
+        rules = rules_for(settings, model)
+        _read(photos, model, guard, settings.workers or usable_cores(), dated=rules.layout.needs_date)
+        _plan(photos, output, ledger, rules)
+        report.photos(photos)
+        _sum_up(report)
+    return report
+
+
+def _roots(inbox: Path, output: Path) -> tuple[Path, Path]:
+    """Check both as for filing; an output that is not there yet is not made, but must be such that it could be."""
+    if output.exists():
+        return check_roots(inbox, output)
+    output = output.resolve()
+    if not output.parent.is_dir():
+        raise RootError(f"The output {printable(output)} cannot be made: {printable(output.parent)} is no folder.")
+    return check_roots(inbox, inbox.resolve().parent)[0], output
+
+
+def _copied(state: Path, folder: Path) -> Ledger:
+    if (state / LEDGER).is_file():
+        with reading(state / LEDGER) as connection, closing(sqlite3.connect(folder / LEDGER)) as copy:
+            connection.backup(copy)
+    with suppress(OSError):  # photos under suspicion of killing the decoder are tried alone here too
+        shutil.copyfile(state / NOTES, folder / NOTES)
+    return Ledger(folder / LEDGER)
+
+
+def _found(sieve: Sieve, left_out: LeftOut) -> Iterator[Photo]:
+    for path in scan(sieve, passed=left_out.passed, unread=left_out.unread):
+        identity = look_at(path)
+        if identity is not None:
+            yield Photo(path, identity, 0.0, relpath=path.parent.relative_to(sieve.inbox))
+
+
+def _read(photos: list[Photo], model: Model, guard: Guard, cores: int, *, dated: bool) -> None:
+    """Fill in what is known of the photos once they have been through the network."""
+    from rich.console import Console
+    from rich.progress import track
+
+    def read(photo: Photo) -> None:
+        photo.dated = dated
+        decode(photo, model.contract.geometry, Clock().wall_s(), guard)
+        if model.provider != "cuda":
+            classify(model, [photo])
+
+    some = BUCKETS[-1]
+    batches = [photos[first : first + some] for first in range(0, len(photos), some)]
+    shown = track(batches, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    with silenced(), ThreadPoolExecutor(cores) as pool:
+        for batch in shown:
+            list(pool.map(read, batch))
+            if model.provider == "cuda":
+                classify(model, batch)
+
+
+def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules) -> None:
+    """Judge the photos and give each its place, as if all were filed at once."""
+    companions = Companions()
+    for photo in photos:
+        judge(photo, rules)
+    held = ledger.unchanged(photos, Clock().monotonic_s(), Clock().wall_s())
+    for photo in held:
+        photo.outcome, photo.folder, photo.stays, photo.reason = Outcome.LEFT, "", True, UNCHANGED
+    for photo in photos:
+        if photo.stays:
+            continue
+        if photo.outcome is Outcome.LEFT and is_companion(photo.path):
+            photo.reason = WAITS
+            companions.wait(photo)
+    leaving = [photo for photo in photos if photo.folder]
+    planned, later, obstacles = _paper(output, ledger, rules, set_aside=rules.set_aside).plan(leaving, companions)
+    for photo in leaving:
+        if id(photo) in obstacles:
+            photo.outcome, photo.reason = Outcome.AGAIN, obstacles[id(photo)][1]
+    first = {photo.sha256: photo for photo in planned}
+    for photo in later:
+        photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
+        photo.reason = f"the same photo as {printable(first[photo.sha256].path.name)}"
+    _paper(output, ledger, rules, set_aside=False).plan(later, companions)
+
+
+def _paper(output: Path, ledger: Ledger, rules: Rules, *, set_aside: bool) -> Planner:
+    return _Paper(output, ledger, rules.layout, set_aside=set_aside, made=lambda _: None)
+
+
+def _sum_up(report: Report) -> None:
+    stay = f"; {len(report.waiting)} cannot be read yet, and would be waited for" if report.waiting else ""
+    facts = {"counts": dict(report.counts), "not_yet": len(report.waiting)}
+    report.event("summary", f"dry run, nothing was touched: {counted(report.counts)}{stay}", dry_run=True, **facts)

@@ -1,0 +1,136 @@
+"""`phototriage explain FILE`: the story of one photo, known by where it lies, where it lay, its content, or its id."""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from contract.errors import PhototriageError
+from contract.tables import show
+from contract.text import printable
+from daemon.commands.history import Told, facts
+from daemon.ledger.reading import find_ledgers, reading, root_of
+from daemon.photo import Identity, Mode
+from daemon.ledger.queries import MOVED, Record, about, of_id
+from daemon.same import sha256_of
+from daemon.status.log import photo_id
+from daemon.commands.time_option import local
+
+_ID = re.compile("[0-9a-f]{10}")
+
+
+class UnknownPhotoError(PhototriageError):
+    """No ledger knows the photo."""
+
+
+def stories(file: Path, inbox: Path | None) -> list[Told]:
+    """Return all rows of a photo, ledger by ledger, oldest first.
+
+    Args:
+        file: a path, present or past; or the id of a photo in the log, if nothing of that name lies here.
+        inbox: whose ledger; None for all that are found.
+
+    Raises:
+        UnknownPhotoError: there are none.
+    """
+    place = file.parent.resolve() / file.name
+    is_id = _ID.fullmatch(str(file)) is not None and not os.path.lexists(file)
+    sha256 = _content(place)
+    told: list[Told] = []
+    ledgers = find_ledgers(inbox)
+    for ledger in ledgers:
+        with reading(ledger) as connection:
+            root = root_of(connection, "inbox")
+            rows = of_id(connection, str(file)) if is_id else about(connection, place, sha256)
+            told += [(root, record) for record in rows]
+    if not told:
+        looked = "by its path and its content" if sha256 else "by its path alone, for no file can be read there"
+        looked = "as an id of the log, for no file of that name is here" if is_id else looked
+        where = ", ".join(map(printable, ledgers))
+        raise UnknownPhotoError(f"Nothing is known of {printable(file)}. It was looked for {looked}, in {where}.")
+    return told
+
+
+def print_story_json(told: list[Told]) -> None:
+    """Print one object a line: the row, and what is to be found at its destination now."""
+    for inbox, record in told:
+        click.echo(json.dumps(facts(inbox, record) | {"now": since(record)}))
+
+
+def print_story(told: list[Told]) -> None:
+    """Print a block per row, oldest first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    for inbox, record in told:
+        table = Table(title=_title(record), title_justify="left", box=None, show_header=False, pad_edge=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in _lines(inbox, record):
+            table.add_row(name, Text(printable(value)))
+        show(table)
+
+
+def _title(record: Record) -> str:
+    return f"{local(record.at_s):%Y-%m-%d %H:%M:%S} {record.state}"
+
+
+def _lines(inbox: Path | None, record: Record) -> Iterator[tuple[str, str]]:
+    intent = record.intent
+    yield "from", str(intent.source)
+    yield "to", str(intent.destination)
+    if intent.mode is not Mode.MOVE:
+        yield "mode", intent.mode.value
+    if intent.label:
+        review = f"review below {intent.threshold:.4f}" if intent.threshold else "review off"
+        yield "class", f"{intent.label} {intent.probability:.4f}, {review}"
+    if intent.top:
+        yield "most probable", ", ".join(f"{label} {probability:.4f}" for label, probability in intent.top.items())
+    if intent.reason:
+        yield "reason", intent.reason
+    if intent.undoes is None:
+        yield "took", _times(intent.times_ms or {}) or "-"
+        yield "model", f"{intent.model} on the {intent.provider.upper()}"
+    yield "content", f"SHA-256 {intent.sha256 or 'unknown: too large to be read'}, {intent.identity.size:,} bytes"
+    yield "recorded", f"batch {record.batch} of {inbox or '?'}, as {photo_id(intent.identity)} in the log"
+    yield "since", since(record)
+
+
+def _times(times_ms: Mapping[str, float]) -> str:
+    return ", ".join(f"{stage} {value:.1f} ms" for stage, value in times_ms.items())
+
+
+def since(record: Record) -> str:
+    """Say what is to be found at a row's destination now."""
+    if record.state == "open":
+        return "it was begun, and has no outcome yet"
+    if record.state not in MOVED and record.intent.undoes is None:
+        return "nothing was moved"
+    if record.taken_back:
+        return "it was taken back, as a later row says"
+    try:
+        status = record.intent.destination.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return "something that is no file lies there now"
+        if Identity.of(status) == record.intent.identity:
+            return "it lies there unchanged"
+        same = status.st_size == record.intent.identity.size and _content(record.intent.destination)
+    except (FileNotFoundError, NotADirectoryError):
+        return "it is no longer there: moved, renamed or removed by somebody else"
+    except OSError as error:
+        return f"nobody can look there now ({error.strerror})"
+    if same and same == record.intent.sha256:
+        return "it lies there with the same content"
+    return "another file lies there now, or it was changed"
+
+
+def _content(path: Path) -> str:
+    """Return the SHA-256 of a file, or nothing where none can be read."""
+    try:
+        return sha256_of(path) if path.is_file() else ""
+    except OSError:
+        return ""

@@ -1,0 +1,179 @@
+"""`phototriage replay`: the command, and what it prints."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from contract.tables import show
+from contract.text import printable
+from daemon.commands.model import for_option, inbox_option, json_option, state_of
+from daemon.models.replay import Now, Verdict, cases, replay
+from daemon.commands.shared_options import since_option
+from daemon.commands.option_types import FolderOrFile, ReviewBelow
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What a model would do, summed up.
+
+    Attributes:
+        counts: of photos by how they stand to it.
+        moves: of those filed differently, by folder before and after.
+        changes: these, most sure first.
+    """
+
+    counts: Counter[Now] = field(default_factory=Counter)
+    moves: Counter[tuple[str, str]] = field(default_factory=Counter)
+    changes: list[Verdict] = field(default_factory=list)
+
+
+@click.command("replay")
+@click.option("--model", type=FolderOrFile(), required=True, help="The model to try, made by `phototriage convert`.")
+@inbox_option
+@for_option
+@since_option
+@click.option("--limit", type=click.IntRange(min=1), help="Only so many photos, the youngest.")
+@click.option(
+    "--review-below",
+    type=ReviewBelow(),
+    default="off",
+    show_default=True,
+    envvar="PHOTOTRIAGE_REVIEW_BELOW",
+    help="As of `watch`, for the model to try.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    envvar="PHOTOTRIAGE_DEVICE",
+    help="auto takes CUDA where it works; cuda refuses anything else.",
+)
+@click.option("--show", type=click.IntRange(min=0), default=20, show_default=True, help="So many photos by name.")
+@json_option
+def replay_command(
+    model: Path,
+    inbox: Path | None,
+    service: str | None,
+    since: datetime | None,
+    limit: int | None,
+    review_below: Literal["off", "auto"] | float,
+    device: Literal["auto", "cpu", "cuda"],
+    show: int,
+    as_json: bool,
+) -> None:
+    """Show what another model would have filed differently; touch nothing.
+
+    The photos that the ledger knows to lie in the output are read where they lie now and judged by the other model.
+    Those that were moved away or edited since are counted and left out. A daemon may be at work meanwhile.
+
+    \b
+    Examples:
+      phototriage replay --model garden.onnx --inbox ~/inbox --since 30d
+      phototriage replay --model garden.onnx --json | jq -r 'select(.now == "different") | .path'
+    """
+    from contract.session import open_model
+    from daemon.classify.decide import review_thresholds
+    from daemon.ledger.reading import LEDGER
+
+    state = state_of(inbox, service)
+    opened = open_model(model, device)
+    labels = opened.contract.labels
+    thresholds = review_thresholds(review_below, labels, opened.contract.thresholds)
+    found = cases(state / LEDGER, since.timestamp() if since else None, limit or -1)
+    verdicts = replay(found, opened, thresholds, state)
+    if as_json:
+        _print_json(verdicts, opened.sha256)
+    else:
+        _print(_sum(verdicts), model, opened.sha256, show)
+
+
+def _sum(verdicts: Iterable[Verdict]) -> _Sum:
+    total = _Sum()
+    for verdict in verdicts:
+        total.counts[verdict.now] += 1
+        if verdict.now is Now.DIFFERENT:
+            total.moves[verdict.case.folder, verdict.folder] += 1
+            total.changes.append(verdict)
+    total.changes.sort(key=lambda verdict: -verdict.probability)
+    return total
+
+
+def _print_json(verdicts: Iterable[Verdict], sha256: str) -> None:
+    """Print one object for each photo, and the sum as the last one."""
+    counts: Counter[Now] = Counter()
+    for verdict in verdicts:
+        counts[verdict.now] += 1
+        click.echo(json.dumps(_facts(verdict)))
+    click.echo(json.dumps({"event": "summary", "model": sha256, **{now.value: counts[now] for now in Now}}))
+
+
+def _facts(verdict: Verdict) -> dict[str, Any]:
+    case = verdict.case
+    return {
+        "event": "photo",
+        "path": str(case.place),
+        "now": verdict.now.value,
+        "was": {"folder": case.folder, "label": case.label, "probability": round(case.probability, 6)},
+        "would_be": {
+            "folder": verdict.folder, "label": verdict.label, "probability": round(verdict.probability, 6)
+        } if verdict.folder else None,
+    }  # fmt: skip
+
+
+def _print(total: _Sum, model: Path, sha256: str, show: int) -> None:
+    counts = total.counts
+    read = counts[Now.SAME] + counts[Now.DIFFERENT]
+    share = f", {100 * counts[Now.DIFFERENT] / read:.1f} %" if read else ""
+    left = (Now.GONE, Now.CHANGED, Now.UNREADABLE)
+    without = ", ".join(f"{counts[now]:,} {now.value}" for now in left if counts[now])
+    click.echo(
+        f"{printable(model.name)} ({sha256[:12]}) would file {counts[Now.DIFFERENT]:,} of {read:,} photos "
+        f"differently{share}{f'; not read: {without}' if without else ''}. Nothing was touched."
+    )
+    if total.changes:
+        _print_moves(total)
+        _print_changes(total.changes, show)
+
+
+def _print_moves(total: _Sum) -> None:
+    rows = [(was, now, f"{count:,}") for (was, now), count in total.moves.most_common()]
+    _print_table(("was", "would be", "photos"), rows)
+
+
+def _print_changes(changes: list[Verdict], show: int) -> None:
+    rows = [
+        (
+            str(verdict.case.place),
+            _words(verdict.case.folder, verdict.case.label, verdict.case.probability),
+            _words(verdict.folder, verdict.label, verdict.probability),
+        )
+        for verdict in changes[:show]
+    ]
+    if rows:
+        _print_table(("photo", "was", "would be"), rows)
+    if len(changes) > show:
+        click.echo(f"{len(changes) - show:,} more; --show {len(changes)} names all, --json is for scripts.")
+
+
+def _words(folder: str, label: str, probability: float) -> str:
+    return f"{folder} ({label} {probability:.2f})" if folder != label else f"{label} {probability:.2f}"
+
+
+def _print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    click.echo()
+    table = Table(box=None, pad_edge=False)
+    for name in head:
+        table.add_column(name, overflow="fold", justify="right" if name == "photos" else "left")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    show(table)

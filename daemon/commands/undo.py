@@ -1,0 +1,184 @@
+"""`phototriage undo` and `retry`: photos go back to the inbox."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from contract.tables import show
+from contract.text import printable
+from daemon.commands.shared_options import inbox_option, label_option, since_option
+
+if TYPE_CHECKING:
+    from daemon.undo.plan import Step
+    from daemon.ledger.intent import Intent
+    from daemon.ledger.queries import Which
+
+last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N youngest of them.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would happen; touch nothing.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
+
+
+@click.command()
+@inbox_option
+@since_option
+@label_option
+@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Only this batch, as `history` numbers them.")
+@last_option
+@dry_run_option
+@json_option
+def undo(
+    inbox: Path | None,
+    since: datetime | None,
+    label: str | None,
+    batch: int | None,
+    last: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Take photos back to where they lay in the inbox, with their companions.
+
+    At least one of --since, --label, --batch and --last says which; together they narrow each other. A photo that was
+    changed since it was filed, or is no longer there, stays as it is, and the exit code is then 1. A name that is taken
+    in the inbox gets a number. Where photos are copied or linked, the copy or link is removed: a copy or hard link only
+    while its original is in the inbox. The daemon leaves what was taken back alone until it is changed or renamed, or
+    until `phototriage retry --undone`; it may go on working meanwhile.
+
+    \b
+    Examples:
+      phototriage undo --last 1
+      phototriage undo --since 2h --label street --dry-run
+      phototriage undo --inbox ~/inbox --batch 17
+    """
+    from daemon.ledger.queries import MOVED, Which
+
+    if since is None and label is None and batch is None and last is None:
+        raise click.UsageError("Say which photos: --since, --label, --batch or --last.")
+    moved = tuple(outcome.value for outcome in MOVED)
+    since_s = since.timestamp() if since else None
+    which = Which(since_s=since_s, label=label, batch=batch, states=moved, at_large=True)
+    _take_back(inbox, which, last, "undone", dry_run=dry_run, as_json=as_json)
+
+
+@click.command()
+@inbox_option
+@since_option
+@click.option("--undone", is_flag=True, help="Not the failed ones, but those that `undo` took back.")
+@last_option
+@dry_run_option
+@json_option
+def retry(
+    inbox: Path | None, since: datetime | None, undone: bool, last: int | None, dry_run: bool, as_json: bool
+) -> None:
+    """Give failed photos back to the inbox, to be tried again.
+
+    Their notes (NAME.why.txt) are removed. With --undone, photos that `undo` took back are judged again, as by another
+    model: a daemon at work takes them within a minute.
+
+    \b
+    Examples:
+      phototriage retry
+      phototriage retry --undone --since 2026-11-20
+    """
+    from daemon.ledger.queries import Which
+
+    since_s = since.timestamp() if since else None
+    if undone:
+        _release(inbox, Which(since_s=since_s, states=("undone",), held=True), last, dry_run=dry_run, as_json=as_json)
+    else:
+        which = Which(since_s=since_s, states=("failed",), at_large=True)
+        _take_back(inbox, which, last, "retried", dry_run=dry_run, as_json=as_json)
+
+
+def _take_back(
+    inbox: Path | None, which: "Which", last: int | None, becomes: str, *, dry_run: bool, as_json: bool
+) -> None:
+    from daemon.process.clock import Clock
+    from daemon.ledger.reading import one_ledger, reading
+    from daemon.photo import Outcome
+    from daemon.undo.undo import plans, undo
+
+    if dry_run:
+        with reading(one_ledger(inbox)) as connection:
+            groups = plans(connection, which, last or -1, Outcome(becomes))
+    else:
+        groups = undo(inbox, which, last or -1, Outcome(becomes), Clock().wall_s(), _say_unseen)
+    if as_json:
+        _print_json(groups)
+    else:
+        _print_table(groups, dry_run=dry_run)
+    _say_losses(groups)
+    if any(step.reason or step.note for group in groups for step in group):
+        click.get_current_context().exit(1)
+
+
+def _say_unseen(_: int, intent: "Intent", error: OSError) -> None:
+    from daemon.filing.unresolved import unfinished
+
+    click.echo(
+        f"{printable(intent.source.name)}: {unfinished(intent, error)}; the next `undo` goes on with it", err=True
+    )
+
+
+def _say_losses(groups: "list[list[Step]]") -> None:
+    from daemon.copying.losses import Losses
+
+    losses = Losses(lambda sentence: click.echo(sentence, err=True), "is back")
+    for group in groups:
+        for step in group:
+            if step.intent is not None:
+                losses.note(step.intent.destination, step.lost)
+
+
+def _release(inbox: Path | None, which: "Which", last: int | None, *, dry_run: bool, as_json: bool) -> None:
+    from daemon.undo.undo import release
+
+    records = release(inbox, which, last or -1, dry_run=dry_run)
+    for record in records:
+        place = record.intent.destination
+        click.echo(json.dumps({"path": str(place)}) if as_json else printable(place))
+    verb = "would be" if dry_run else "is" if len(records) == 1 else "are"
+    click.echo(f"{_photos(len(records))} {verb} judged again by the daemon, or by the next `sort`.", err=True)
+
+
+def _print_json(groups: "list[list[Step]]") -> None:
+    for group in groups:
+        for step in group:
+            gone = step.intent is not None and not step.reason
+            facts = {
+                "path": str(step.record.intent.destination),
+                "destination": str(step.intent.destination) if gone and step.intent else None,
+                "label": step.record.intent.label,
+                "companion": step.record.intent.part_of is not None,
+                "reason": step.reason,
+                "note": step.note,
+            }
+            click.echo(json.dumps(facts))
+
+
+def _print_table(groups: "list[list[Step]]", *, dry_run: bool) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("from", overflow="fold")
+    table.add_column("back to, or why not", overflow="fold")
+    for group in groups:
+        for step in group:
+            stays = step.reason or step.intent is None
+            place = (
+                f"stays: {step.reason}" if stays or step.intent is None else step.note or str(step.intent.destination)
+            )
+            table.add_row(Text(printable(step.record.intent.destination)), Text(printable(place)))
+    if groups:
+        show(table)
+    back = sum(not group[0].reason and not group[0].note for group in groups)
+    verb = "would go" if dry_run else "went"
+    stay = f"; {_photos(len(groups) - back)} could not" if back < len(groups) else ""
+    click.echo(f"{_photos(back)} {verb} back to the inbox{stay}.", err=True)
+
+
+def _photos(count: int) -> str:
+    return f"{count:,} photo{'s' * (count != 1)}"

@@ -1,0 +1,130 @@
+"""The bytes of a photo: of the very file that settled, in one buffer, and never more than it had when it settled.
+
+Whoever may write to the inbox may make a file larger while it is read, and a sparse file costs its owner nothing.
+"""
+
+import errno
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contract.errors import PhotoError, Reason
+from contract.formats import SNIFF_BYTES, has_photo_name, sniff
+from daemon.files.confined import open_photo
+from daemon.filing.companions import WAITS, is_companion
+from daemon.photo import Identity, Photo
+from daemon.intake.walk import close
+
+MAX_FILE_BYTES = 1 << 29
+PART_BYTES = 1 << 24
+"""Larger files are read in parts: on a slow share, one call for all of it would look stuck."""
+
+
+@contextmanager
+def opened(photo: Photo, wall_s: float) -> Iterator[int]:
+    """Yield a descriptor of the file that `identity` names: neither a link's target nor another file of that name.
+
+    Args:
+        photo: its `path` is opened, and `unchanged_s` filled in.
+        wall_s: the time now, to tell how long ago the file changed.
+
+    Raises:
+        PhotoError: it is not that file any more, is no photo, is too large, or cannot be read.
+    """
+    try:
+        descriptor = open_photo(photo.path, photo.relpath)
+    except OSError as error:
+        raise _unreadable(error) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or Identity.of(status) != photo.identity:
+            raise PhotoError(Reason.CHANGED, "it changed while it waited to be read")
+        photo.unchanged_s = wall_s - max(status.st_mtime, status.st_ctime)
+        _check(descriptor, photo.path, status.st_size)
+        yield descriptor
+    except OSError as error:
+        raise _unreadable(error) from error
+    finally:
+        close(descriptor)
+
+
+def read_whole(descriptor: int, size: int) -> bytes:
+    """Read a file from its beginning into one buffer.
+
+    Raises:
+        PhotoError: it has more or fewer than `size` bytes.
+        OSError: it cannot be read.
+    """
+    if size < PART_BYTES:
+        data = os.read(descriptor, size + 1)  # the usual case in one call
+        if len(data) == size:
+            return data
+    buffer = io.BytesIO()
+    buffer.seek(size)
+    buffer.write(b"\0")  # room for one byte more, which tells that the file grew
+    with buffer.getbuffer() as room:
+        count = _fill(descriptor, room)
+    if count != size:
+        raise _changed()
+    buffer.truncate(size)
+    return buffer.getvalue()  # the buffer itself, not a copy
+
+
+def hash_whole(descriptor: int, size: int, look: Callable[[], object]) -> str:
+    """Return the SHA-256 of a file, hexadecimal, with no more of it in memory than a part.
+
+    Args:
+        descriptor: of the file, which is left at its beginning.
+        size: that it must have.
+        look: called now and then; raises to end it.
+
+    Raises:
+        PhotoError: it has more or fewer than `size` bytes.
+        OSError: it cannot be read.
+    """
+    digest, count, part = hashlib.sha256(), 0, bytearray(PART_BYTES >> 4)
+    while count <= size and (read := os.preadv(descriptor, [part], count)):
+        look()
+        digest.update(memoryview(part)[:read])
+        count += read
+    if count != size:
+        raise _changed()
+    return digest.hexdigest()
+
+
+def check_unchanged(descriptor: int, photo: Photo) -> None:
+    """Raise PhotoError if the open file is not any more as it settled."""
+    if Identity.of(os.fstat(descriptor)) != photo.identity:
+        raise _changed()
+
+
+def _fill(descriptor: int, room: memoryview) -> int:
+    count = 0
+    while count < len(room) and (read := os.preadv(descriptor, [room[count : count + PART_BYTES]], count)):
+        count += read
+    return count
+
+
+def _check(descriptor: int, path: Path, size: int) -> None:
+    head = os.pread(descriptor, SNIFF_BYTES, 0)
+    if is_companion(path):  # raw data too, which is a TIFF by its first bytes
+        raise PhotoError(Reason.FOREIGN, WAITS)
+    if not has_photo_name(path) and sniff(head) is None:
+        raise PhotoError(Reason.FOREIGN, "neither its name nor its content is that of a photo")
+    if size > MAX_FILE_BYTES:
+        limit = f"{size >> 20} MiB is more than {MAX_FILE_BYTES >> 20} MiB, the limit"
+        raise PhotoError(Reason.FILE_TOO_LARGE, f"{limit}; make it smaller, or file it by hand")
+
+
+def _changed() -> PhotoError:
+    return PhotoError(Reason.CHANGED, "it changed while it was read")
+
+
+def _unreadable(error: OSError) -> PhotoError:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE):
+        return PhotoError(Reason.CHANGED, "it was taken away before it was read")
+    return PhotoError(Reason.UNREADABLE, f"it cannot be read ({error.strerror})")

@@ -1,0 +1,58 @@
+"""The child's end: reads, hashes and decodes one photo after the other, and answers.
+
+It imports what that takes and no more: neither onnxruntime nor SQLite. It ends when the daemon does, however that ends,
+and by itself when it has had nothing to do for some time.
+"""
+
+import ctypes
+import signal
+import socket
+import sys
+
+from contract.formats import readable_formats
+from contract.geometry import Geometry, Pixels
+from daemon.decode.isolated import MEMORY_BYTES
+from daemon.decode.isolated_child import PR_SET_PDEATHSIG, limit
+from daemon.decode.protocol import QUESTION, READY, answer, asked, path_bytes, wait_at_most
+from daemon.decode.decode import decode_here
+from daemon.decode.guard import pixels_here
+from daemon.photo import Photo
+
+
+class _Here:
+    """Decodes without notes and without asking for room: the daemon keeps both."""
+
+    def take_room(self, photo: Photo) -> None:
+        pass
+
+    def give_room(self, photo: Photo) -> None:
+        pass
+
+    def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
+        return pixels_here(photo, data, geometry)
+
+
+def main() -> None:
+    """Serve the socket on standard input until it is closed, or silent for as many seconds as the argument says."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    limit(MEMORY_BYTES)
+    readable_formats()
+    with socket.socket(fileno=0) as connection:
+        wait_at_most(connection, float(sys.argv[1]))
+        connection.sendall(READY)
+        try:
+            _serve(connection)
+        except (BlockingIOError, ConnectionError):
+            return  # nothing to do any more, or nobody to do it for
+
+
+def _serve(connection: socket.socket) -> None:
+    while head := connection.recv(QUESTION.size, socket.MSG_WAITALL):
+        number, photo, geometry, wall_s = asked(head, connection.recv(path_bytes(head), socket.MSG_WAITALL))
+        decode_here(photo, geometry, wall_s, _Here())
+        connection.sendall(answer(number, photo, geometry))
+
+
+if __name__ == "__main__":
+    main()

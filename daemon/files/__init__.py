@@ -1,0 +1,1 @@
+"""What may be done with a file: known again, named, renamed without overwriting, reached, made durable."""

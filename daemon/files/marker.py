@@ -1,0 +1,156 @@
+"""The marker file of a root: made whole or not at all, compared, and what a kill left of one taken away again."""
+
+import json
+import os
+import re
+import stat
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from contract.errors import PhototriageError
+from contract.publish import sync_directory
+from contract.text import printable
+from daemon.files.confined import read_small
+from daemon.files.rename import rename_noreplace
+from daemon.same import is_on_share
+from daemon.intake.filters import MARKER
+
+OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made a new folder"
+OUTPUT_OTHER = (
+    f"the output is another folder than the one that phototriage began with (the id in {MARKER} is another): mount "
+    "that one, or restart phototriage if this one is meant"
+)
+STALE_S = 60.0
+"""A part that is younger may be another process's, which is making its marker now."""
+_PART = re.compile(re.escape(MARKER) + r"\.[0-9a-f]{32}\.part")
+_BEGINS = b'{"id": "'
+_MOST_BYTES = 200
+
+
+class RootError(PhototriageError):
+    """The inbox or the output cannot serve."""
+
+
+class MountMissingError(RootError):
+    """A root lies on a mount that is away, or another one is in its place."""
+
+
+def mark(root: Path, role: str) -> str:
+    """Return the id in a root's marker file, making the file if need be."""
+    marker = root / MARKER
+    try:
+        if not os.path.lexists(marker):
+            _make_marker(marker)
+        return _id_in(marker)
+    except OSError as error:
+        raise RootError(
+            f"The {role} {printable(root)} cannot be written ({error.strerror}), so nothing can be moved. "
+            "Give this user write permission to it."
+        ) from error
+
+
+def read_marker(root: Path) -> str | None:
+    """Return the id in a root's marker file; None if there is none.
+
+    Raises:
+        RootError: it cannot be read, or is no marker.
+    """
+    marker = root / MARKER
+    try:
+        return _id_in(marker)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise RootError(
+            f"{printable(marker)} cannot be read ({error.strerror}), so it is not known whether this is the right "
+            "folder. Give this user read permission to it."
+        ) from error
+
+
+def _id_in(marker: Path) -> str:
+    try:
+        return str(json.loads(read_small(marker))["id"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RootError(f"{printable(marker)} is not a marker of phototriage. Move it away and start again.") from error
+
+
+class OutputMarker:
+    """Tells whether the output still is the folder that was adopted; asked once a batch.
+
+    That costs one look: the marker is read only when it is another file than at the last time.
+
+    Args:
+        output: root of the class folders.
+        known: the id that was adopted; None to adopt the first that is read.
+
+    Attributes:
+        on_share: whether the output lay on a share when its marker was read.
+    """
+
+    def __init__(self, output: Path, known: str | None) -> None:
+        self._output = output
+        self._marker = output / MARKER
+        self._known = known
+        self._seen: tuple[int, int, int, int] | None = None
+        self.on_share = False
+
+    def obstacle(self) -> str:
+        """Say why nothing may be filed now: what is filed into a bare mount point vanishes under the next mount."""
+        try:
+            status = self._marker.lstat()
+        except FileNotFoundError:
+            return OUTPUT_AWAY
+        except OSError as error:
+            return f"the output cannot be used ({error.strerror})"
+        seen = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if seen == self._seen:
+            return ""
+        try:
+            found = read_marker(self._output)
+        except RootError as error:
+            return str(error)
+        self._known = self._known or found
+        if found is None or found != self._known:
+            return OUTPUT_AWAY if found is None else OUTPUT_OTHER
+        self._seen, self.on_share = seen, is_on_share(self._output)
+        return ""
+
+
+def _make_marker(marker: Path) -> None:
+    """Publish a whole marker or none, never in place of another: a process killed here must not leave half of it."""
+    temporary = marker.with_name(f"{MARKER}.{uuid.uuid4().hex}.part")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            json.dump({"id": uuid.uuid4().hex, "what": "phototriage knows this folder by this file"}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another phototriage begins at the same moment
+            rename_noreplace(temporary, marker)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(marker.parent)
+
+
+def tidy(root: Path, now_s: float) -> None:
+    """Remove what a kill left of a marker, or of a link that was made to try links; what cannot be removed stays.
+
+    Args:
+        root: inbox or output.
+        now_s: wall time; what is not older than `STALE_S`, or not ours by name and content, is left alone.
+    """
+    with suppress(OSError, ValueError):
+        parts = [entry for entry in os.scandir(root) if _PART.fullmatch(entry.name)]
+        for path in (Path(entry.path) for entry in parts if _is_rest(Path(entry.path), now_s)):
+            path.unlink(missing_ok=True)
+
+
+def _is_rest(path: Path, now_s: float) -> bool:
+    status = path.lstat()
+    if status.st_mtime > now_s - STALE_S:
+        return False
+    if stat.S_ISLNK(status.st_mode):
+        return path.readlink().name == MARKER
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+        return False
+    return _BEGINS.startswith(read_small(path)[: len(_BEGINS)])

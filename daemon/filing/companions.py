@@ -1,0 +1,77 @@
+"""Files that belong to a photo of the same name: sidecars, films and raw data travel with it.
+
+`IMG_1.xmp` and `IMG_1.jpg.xmp` both belong to `IMG_1.jpg` in the same folder; of the extension, case does not matter.
+"""
+
+from collections import OrderedDict
+from pathlib import Path
+
+from contract.formats import PHOTO_EXTENSIONS
+from daemon.files.limits import MAX_NAME_BYTES
+from daemon.files.names import shortened
+from daemon.photo import Photo
+from daemon.intake.walk import look_at
+
+_RAW = (
+    *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mos", ".mrw"),
+    *(".nef", ".nrw", ".orf", ".pef", ".ptx", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
+)
+COMPANION_EXTENSIONS = frozenset((".xmp", ".aae", ".json", ".mov", *_RAW))
+WAITS = "it waits for the photo whose name it shares"
+LATE_S = 86_400.0
+"""How long after its photo a companion may come: cameras begin their numbers anew, and then it is another photo's."""
+MAX_WAITING = 200_000
+"""Companions that are remembered; the oldest beyond are found again by the scan after a restart."""
+
+_Key = tuple[Path, str]
+
+
+def is_companion(path: Path) -> bool:
+    """Tell by its name whether a file belongs to a photo."""
+    return path.suffix.lower() in COMPANION_EXTENSIONS
+
+
+def companion_name(companion: Path, photo: Path, destination: Path, most: int = MAX_NAME_BYTES) -> str:
+    """Return the name of a companion beside its photo, which may have got another stem there, in `most` bytes."""
+    whole = companion.stem == photo.name  # as of IMG_1.jpg.xmp
+    return shortened(destination.name if whole else destination.stem, companion.suffix, most)
+
+
+def photo_is_coming(companion: Path) -> bool:
+    """Tell whether a photo of the companion's name lies beside it: one that is filed soon, or cannot be yet."""
+    stem = companion.with_suffix("")
+    if stem.suffix.lower() in PHOTO_EXTENSIONS and look_at(stem) is not None:
+        return True
+    forms = (form for extension in PHOTO_EXTENSIONS for form in (extension, extension.upper()))
+    # Not Path.exists, which raises for a name that gets too long, and where a folder was closed meanwhile.
+    return any(look_at(companion.with_suffix(form)) is not None for form in forms)
+
+
+class Companions:
+    """Remembers the companions that wait in the inbox for their photo."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[_Key, dict[Path, Photo]] = OrderedDict()
+
+    def wait(self, companion: Photo) -> None:
+        """Take note of one."""
+        self._waiting.setdefault((companion.path.parent, companion.path.stem), {})[companion.path] = companion
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.popitem(last=False)
+
+    def leave(self, companion: Photo) -> None:
+        """Forget one."""
+        key = (companion.path.parent, companion.path.stem)
+        parts = self._waiting.get(key, {})
+        parts.pop(companion.path, None)
+        if not parts:
+            self._waiting.pop(key, None)
+
+    def claim(self, photo: Path) -> list[Photo]:
+        """Return those of a photo, which wait no longer; one that was changed comes by the scan once more."""
+        if not self._waiting:
+            return []
+        found: dict[Path, Photo] = {}
+        for key in (photo.stem, photo.name):
+            found |= self._waiting.pop((photo.parent, key), {})
+        return [part for path, part in sorted(found.items()) if look_at(path) == part.identity]

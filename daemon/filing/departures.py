@@ -1,0 +1,239 @@
+"""Originals that wait a minute under a hidden name before they are removed: looked at again when it is over.
+
+One that rested is removed. One that changed since it was copied comes back into the inbox, its early copy is removed,
+and its row says so; the whole file is then filed like any other. Each step leaves a state from which the next look goes
+on, because the ledger forgets an original last: first its row stops saying `filed`, then the copy goes, then it gets
+its name back. What cannot be looked at now, as on a mount that is away, stays for a later look.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+from contract.text import printable
+from daemon.files.confined import pinned
+from daemon.process.clock import Clock
+from daemon.filing.move import TRIES_OF_A_NAME, sync_folder
+from daemon.ledger.intent import Intent, intent_of
+from daemon.ledger.leaving import WAIT_S, Left, hidden_original, left_in
+from daemon.files.names import free_name
+from daemon.files.open_writers import is_held_open
+from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.photo import Outcome
+from daemon.files.rename import rename_noreplace
+from daemon.filing.rested import is_grown, is_its_folder, rested
+from daemon.same import is_on_share, sha256_of
+from daemon.intake.walk import look_at
+from daemon.ledger.transaction import Transaction
+from daemon.filing.failure_note import remove_why
+
+LOOK_S = 5.0
+TOGETHER = 128
+SPELL_S = 0.5
+"""How long one look at some may take, because originals are read; the others stay for the next."""
+GREW = "its writer went on after it was filed; the whole file went back to the inbox"
+_DUE = (
+    "SELECT * FROM leaving JOIN photos ON photos.id = leaving.photo WHERE due_at <= :now OR due_at > :now + :longest"
+    " ORDER BY due_at LIMIT :most"
+)
+
+_TAKEN_BACK = (
+    "SELECT * FROM photos WHERE undoes = ? AND state IN ('intent', 'undone', 'retried') ORDER BY id DESC LIMIT 1"
+)
+_UNSEEN = "SELECT count(*), coalesce(max(due_at), 0.0) FROM leaving WHERE looks = 0"
+
+
+class Departures:
+    """Looks at originals whose minute is over; used by one thread, with connections of its own.
+
+    Args:
+        ledger: its file, which a `Ledger` has opened before.
+        clock: time.
+        came_back: takes the path of an original that is in the inbox again.
+        say: takes one sentence for the user.
+    """
+
+    def __init__(
+        self, ledger: Path, clock: Clock, came_back: Callable[[Path], None], say: Callable[[str], None]
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._came_back = came_back
+        self._say = say
+        self._next_s = 0.0
+        self._said_s = 0.0
+        self._back = False
+
+    def look(self) -> None:
+        """Look at what is due, at most every few seconds."""
+        now_s = self._clock.monotonic_s()
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + LOOK_S
+        if self._resolve_some():
+            self._next_s = now_s
+
+    def wait_s(self) -> float | None:
+        """Return for how long one pass waits for originals that were never looked at again; None if it is through."""
+        self._back = False
+        while self._resolve_some():
+            pass
+        if self._back:
+            return 0.0
+        now_s, count, last_s = self._clock.wall_s(), 0, 0.0
+        with suppress(sqlite3.Error), closing(_connect(self._ledger)) as connection:
+            count, last_s = connection.execute(_UNSEEN).fetchone()
+        if last_s <= now_s:
+            return None
+        wait_s: float = min(WAIT_S, last_s - now_s)
+        if last_s > self._said_s:
+            self._said_s = last_s
+            self._say(
+                f"of {count} original{'s' * (count != 1)} nobody can tell whether a program still writes to "
+                f"{'it' if count == 1 else 'them'}: looking again in {wait_s:.0f} s, or at the next start if stopped"
+            )
+        return wait_s
+
+    def rests(self, stopping: threading.Event) -> bool:
+        """Tell in one pass whether nothing is waited for; waits for what is, until the event is set."""
+        wait_s = self.wait_s()
+        if wait_s is not None:
+            stopping.wait(wait_s)
+        return wait_s is None
+
+    def _resolve_some(self) -> bool:
+        """Look at what is due, some at a time; tells whether there may be more."""
+        try:
+            with closing(_connect(self._ledger)) as connection:
+                due = self._due(connection)
+                return self._resolve(connection, due) < len(due) or len(due) == TOGETHER
+        except sqlite3.Error:  # it cannot be read or written now, as the filer says too: all wait
+            return False
+
+    def _due(self, connection: sqlite3.Connection) -> list[sqlite3.Row]:
+        facts = {"now": self._clock.wall_s(), "longest": 2 * WAIT_S, "most": TOGETHER}  # a clock that was set back
+        return connection.execute(_DUE, facts).fetchall()
+
+    def _resolve(self, connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> int:
+        """Look at originals for as long as a look may take; returns at how many."""
+        end_s = self._clock.monotonic_s() + SPELL_S
+        ended: list[int] = []
+        later: list[int] = []
+        folders: set[Path] = set()
+
+        def _look_at_one(row: sqlite3.Row) -> None:
+            if self._clock.monotonic_s() >= end_s:
+                return  # the next look goes on with it
+            intent = intent_of(row)
+            is_back = row["state"] == Outcome.GONE.value
+            try:
+                is_over = self._look_at(connection, row["photo"], intent, left_in(row), is_back=is_back)
+            except OSError:
+                is_over = False
+            (ended if is_over else later).append(row["photo"])
+            if is_over:
+                folders.add(intent.source.parent)
+
+        far = any(is_on_share(place) for place in {Path(os.fsdecode(row["source"])).parent for row in rows})
+        each(rows, _look_at_one, FAR_TOGETHER if far else 1, "departure", None)
+        for folder in folders:
+            with suppress(FileNotFoundError, NotADirectoryError):  # it went with all in it
+                sync_folder(folder)
+        again_s = self._clock.wall_s() + WAIT_S
+        if rows:
+            with Transaction(connection):
+                connection.executemany("DELETE FROM leaving WHERE photo = ?", [(one,) for one in ended])
+                connection.executemany(
+                    "UPDATE leaving SET due_at = ?, looks = looks + 1 WHERE photo = ?",
+                    [(again_s, one) for one in later],
+                )
+        return len(ended) + len(later)
+
+    def _look_at(
+        self, connection: sqlite3.Connection, photo: int, intent: Intent, left: Left, *, is_back: bool
+    ) -> bool:
+        """Remove one original or bring it back; tells whether it waits no longer."""
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(pinned(Path("/"), intent.source.parent.relative_to("/")))
+            except (FileNotFoundError, NotADirectoryError):
+                return False  # its mount may be away
+            hidden = folder / hidden_original(intent.source, intent.identity).name
+            try:
+                status = hidden.lstat()
+            except FileNotFoundError:
+                return is_its_folder(folder.stat(), intent, left)
+            on_share = is_on_share(folder)
+            if not on_share and is_held_open(hidden):
+                return False
+            back = connection.execute(_TAKEN_BACK, (photo,)).fetchone()
+            if not is_back and rested(hidden, status, intent, left, on_share=on_share):
+                hidden.unlink()
+                return True
+            if back is not None and back["state"] == "intent":
+                return False  # it is on its way back: where its early copy will be is not known yet
+            connection.execute(
+                "UPDATE photos SET state = ?, reason = ?, concluded_at = ? WHERE id = ?",
+                (Outcome.GONE.value, GREW, self._clock.wall_s(), photo),
+            )
+            if is_grown(status, intent):
+                _remove_copy(intent, left)
+                if back is not None:
+                    _remove_taken_back(folder, intent_of(back), intent)
+            home = intent.source.parent / _named_again(hidden, folder, intent.source.name)
+        self._back = True
+        self._say(f"{printable(home.name)} is in the inbox again: {GREW}")
+        self._came_back(home)
+        return True
+
+
+def _connect(ledger: Path) -> sqlite3.Connection:
+    # For several threads, where originals on a share are looked at together; SQLite lets them take turns.
+    connection = sqlite3.connect(ledger, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _remove_copy(intent: Intent, left: Left) -> None:
+    """Remove the early copy if it is exactly ours; what its owner changed or moved is left alone."""
+    copy = intent.destination
+    try:
+        status = copy.lstat()
+    except FileNotFoundError:
+        return
+    ours = (status.st_dev, status.st_ino, status.st_size) == (left.copy_device, left.copy_inode, intent.identity.size)
+    if not ours or is_held_open(copy) or (intent.sha256 and sha256_of(copy) != intent.sha256):
+        return
+    copy.unlink()
+    if intent.becomes is Outcome.FAILED and intent.part_of is None:
+        with suppress(OSError):  # a note too many does no harm
+            remove_why(copy, intent.source.name, intent.reason)
+    sync_folder(copy.parent)
+
+
+def _remove_taken_back(folder: Path, back: Intent, intent: Intent) -> None:
+    """Remove an early copy that `undo` or `retry` took back, if it still is exactly that."""
+    path = folder / back.destination.name
+    found = look_at(path)
+    if back.destination.parent != intent.source.parent or found is None or found.size != intent.identity.size:
+        return
+    if intent.sha256 and not is_held_open(path) and sha256_of(path) == intent.sha256:
+        path.unlink()
+
+
+def _named_again(hidden: Path, folder: Path, name: str) -> str:
+    tried: set[Path] = set()
+    while True:
+        home = free_name(folder, name, tried.__contains__)
+        try:
+            rename_noreplace(hidden, home)
+        except FileExistsError:
+            tried.add(home)
+            if len(tried) == TRIES_OF_A_NAME:
+                raise
+        else:
+            return home.name

@@ -1,0 +1,86 @@
+"""One photo's destination: folders that fit into a path, and a free name for the photo and what travels with it."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from daemon.filing.companions import companion_name
+from daemon.files.limits import HIDDEN_BYTES, MAX_NAME_BYTES, MAX_PATH_BYTES, SAFE_NAME_BYTES, is_taken, plain
+from daemon.files.names import free_number, numbered, shortened
+from daemon.photo import Photo
+
+
+def fitted(place: Callable[[Path], Path], output: Path, photo: Photo) -> Path:
+    """Return a photo's place below the output, with as many of its folders as the longest path leaves room for.
+
+    Args:
+        place: returns it for a folder below the inbox.
+        output: root of the class folders.
+        photo: how plain its folders and its name must be.
+    """
+    relpath = photo.relpath
+    while True:
+        found = _plain(place(relpath), photo.plainness)
+        name = min(len(os.fsencode(found.name)), MAX_NAME_BYTES)
+        # The hidden name of a copy must fit beside it.
+        length = len(os.fsencode(output / found.parent)) + 1 + max(name, HIDDEN_BYTES)
+        if length <= MAX_PATH_BYTES or not relpath.parts:
+            return found
+        relpath = relpath.parent
+
+
+def _plain(place: Path, plainness: int) -> Path:
+    if not plainness:
+        return place
+    folders = (shortened(plain(folder, plainness), "", SAFE_NAME_BYTES) for folder in place.parent.parts)
+    return Path(*folders, plain(place.name, plainness))
+
+
+def give_names(
+    photo: Photo, place: Path, most: int, promised: set[str], is_taken: Callable[[str], bool] = is_taken
+) -> None:
+    """Give a photo and its companions free names of one stem, which are promised to them then.
+
+    Args:
+        photo: gets its destination.
+        place: where it is to go.
+        most: bytes of a name in that folder.
+        promised: names that others get; these are added.
+        is_taken: tells whether something has a name.
+
+    Raises:
+        OSError: the file system cannot hold such a name (`limits.REFUSED`).
+    """
+
+    def is_free(path: Path) -> bool:
+        return (name := str(path)) not in promised and not is_taken(name)
+
+    if not photo.companions and len(os.fsencode(place.name)) <= most and is_free(place):
+        photo.destination = place
+        promised.add(str(place))
+        return
+    room = most - _longer(photo, place)
+
+    def places(number: int) -> list[Path]:
+        target = place.with_name(numbered(place.name, number, room))
+        names = [companion_name(part.path, photo.path, target, most) for part in photo.companions]
+        return [target, *map(target.with_name, names)]
+
+    number = free_number(lambda number: all(map(is_free, places(number))))
+    photo.destination, *parts = places(number)
+    for part, destination in zip(photo.companions, parts, strict=True):
+        join(part, photo.destination, destination)
+        part.outcome, part.label, part.reason = photo.outcome, photo.label, ""
+    promised.update(map(str, (photo.destination, *parts)))
+
+
+def _longer(photo: Photo, place: Path) -> int:
+    """Return by how many bytes the longest name of a companion is longer than its photo's: their stem stays one."""
+    bare = place.with_name("x" + place.suffix)
+    names = [companion_name(part.path, photo.path, bare) for part in photo.companions]
+    return max((0, *(len(os.fsencode(name)) - len(os.fsencode(bare.name)) for name in names)))
+
+
+def join(part: Photo, photo: Path, destination: Path) -> None:
+    """Let a companion follow its photo, which is or will be filed at `photo`."""
+    part.follows, part.destination = photo, destination

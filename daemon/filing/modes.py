@@ -1,0 +1,117 @@
+"""How a photo gets under its class: moved, or as a copy or link that leaves its original alone."""
+
+import errno
+import os
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+
+from contract.errors import PhototriageError
+from contract.text import printable
+from daemon.files.confined import pinned
+from daemon.filing.move import Placed, SourceChangedError, move, publish_copy
+from daemon.files.open_writers import refuse_if_held
+from daemon.photo import Identity, Mode
+from daemon.intake.walk import MARKER, look_at
+
+_LINKS = (Mode.HARDLINK, Mode.SYMLINK)
+_DONE = {Mode.MOVE: "moved", Mode.COPY: "copied", Mode.HARDLINK: "linked", Mode.SYMLINK: "linked"}
+_NEVER = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What the kernel answers where a kind of link cannot be had at all."""
+
+
+class ModeError(PhototriageError):
+    """Photos cannot be filed in the way that was asked for."""
+
+
+def check_mode(mode: Mode, inbox: Path, output: Path) -> None:
+    """Make one link of the inbox's marker in the output, and take it away again.
+
+    An output that cannot be written now is not refused: filing says so, and waits.
+
+    Raises:
+        ModeError: links of this kind cannot be had between the two folders.
+    """
+    if mode not in _LINKS:
+        return
+    probe = output / f"{MARKER}.{uuid.uuid4().hex}.part"
+    try:
+        _make_link(mode, inbox / MARKER, probe)
+    except OSError as error:
+        if error.errno in _NEVER:
+            raise ModeError(
+                f"--mode {mode} cannot be used from {printable(inbox)} to {printable(output)}: {_cause(mode, error)}. "
+                f"Pass --mode {_instead(mode, error)}."
+            ) from error
+    else:
+        probe.unlink(missing_ok=True)
+
+
+def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Path, relpath: Path = Path()) -> Placed:
+    """File the very photo that `identity` names as `target`, which must be free.
+
+    Args:
+        mode: how.
+        source: where it lies in the inbox.
+        identity: of the file.
+        sha256: of its content; empty if that was never read.
+        target: where it shall be filed.
+        relpath: the folder of `source` below the inbox, on the way to which no link is followed.
+
+    Returns:
+        How it got there.
+
+    Raises:
+        FileExistsError: the name was taken meanwhile; nothing was done.
+        SourceChangedError: another file stands at `source`, or it changed; nothing was done.
+        OpenWriterError: a program holds it open for writing; nothing was done.
+        OSError: it could not be done; the source is untouched.
+    """
+    if not relpath.parts:
+        return _place(mode, source, source, identity, sha256, target)
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(pinned(source.parents[len(relpath.parts)], relpath))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise SourceChangedError from error
+        return _place(mode, folder / source.name, source, identity, sha256, target)
+
+
+def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256: str, target: Path) -> Placed:
+    if mode is Mode.MOVE:
+        return move(source, identity, sha256, target, known_as=known_as, may_wait=True)
+    refuse_if_held(source)
+    if look_at(source) != identity:
+        raise SourceChangedError
+    if mode is Mode.COPY:
+        return publish_copy(source, identity, sha256, target, known_as=known_as)
+    _make_link(mode, source if mode is Mode.HARDLINK else known_as, target)
+    if look_at(source) != identity:  # replaced between the look and the link
+        target.unlink()
+        raise SourceChangedError
+    return Placed()
+
+
+def why_not(mode: Mode, target: Path, error: OSError) -> str:
+    """Return the rest of the sentence about a photo that could not be placed."""
+    hint = f"; --mode {_instead(mode, error)} would do" if mode in _LINKS and error.errno in _NEVER else ""
+    return f"it cannot be {_DONE[mode]} to {printable(target)} ({_cause(mode, error)}){hint}"
+
+
+def _make_link(mode: Mode, source: Path, target: Path) -> None:
+    if mode is Mode.HARDLINK:
+        os.link(source, target, follow_symlinks=False)
+    else:
+        target.symlink_to(source)
+
+
+def _cause(mode: Mode, error: OSError) -> str:
+    if mode in _LINKS and error.errno == errno.EXDEV:
+        return "a hard link and its original must lie on one file system"
+    if mode in _LINKS and error.errno == errno.EPERM:
+        return "the file system has no such links, or the kernel forbids to link other people's files"
+    return str(error.strerror)
+
+
+def _instead(mode: Mode, error: OSError) -> str:
+    return "symlink or copy" if mode is Mode.HARDLINK and error.errno == errno.EXDEV else "copy"

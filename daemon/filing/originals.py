@@ -1,0 +1,51 @@
+"""Where an original lies that its owner renamed between a crash and the next start: elsewhere in the inbox."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from daemon.ledger.intent import Intent
+from daemon.photo import Identity
+from daemon.same import is_on_share
+from daemon.intake.walk import look_at
+
+Paths = Callable[[], Iterable[Path]]
+"""Yields the files of the inbox."""
+Find = Callable[[Intent], Path | None]
+"""Tells where a file lies that has inode, size and time of an intent's; the content is still to be compared."""
+
+
+def nowhere(_: Intent) -> None:
+    """Find nothing."""
+
+
+class Originals:
+    """Looks through the inbox once, and only when it is asked; on a share, where numbers of files change, not at all.
+
+    Args:
+        paths: of the inbox.
+        intents: whose originals may be asked for.
+    """
+
+    def __init__(self, paths: Paths, intents: Iterable[Intent]) -> None:
+        self._paths = paths
+        self._wanted = {intent.identity[1:] for intent in intents}
+        self._found: dict[tuple[int, ...], Path] | None = None
+
+    def find(self, intent: Intent) -> Path | None:
+        """Return where the original of an intent may lie."""
+        if is_on_share(intent.source.parent):
+            return None
+        if self._found is None:
+            self._found = self._looked()
+        return self._found.get(intent.identity[1:])
+
+    def _looked(self) -> dict[tuple[int, ...], Path]:
+        found: dict[tuple[int, ...], Path] = {}
+        try:
+            for path in self._paths():
+                identity: Identity | None = look_at(path)
+                if identity is not None and identity[1:] in self._wanted:
+                    found[identity[1:]] = path
+        except OSError:
+            pass  # the inbox cannot be listed: the scan says so
+        return found

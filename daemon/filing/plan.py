@@ -1,0 +1,183 @@
+"""Where the photos of a batch go: layout, duplicates, companions, and a free name for each.
+
+The destination's own limits are asked before an intent is written: a name that is too long is cut, a path that is too
+long keeps as many of the photo's folders as fit, and what a look says the file system refuses gets a plainer name.
+"""
+
+import os
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contract.text import printable
+from daemon.files.confined import is_folder
+from daemon.filing.companions import Companions
+from daemon.classify.decide import DUPLICATES_FOLDER
+from daemon.filing.destinations import fitted, give_names
+from daemon.filing.layout import DEFAULT_LAYOUT, Layout
+from daemon.ledger.ledger import Ledger
+from daemon.files.limits import (
+    MAX_NAME_BYTES,
+    MAX_PATH_BYTES,
+    MAX_PLAINNESS,
+    REFUSED,
+    SAFE_NAME_BYTES,
+    Limits,
+    is_taken,
+    plain,
+)
+from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.photo import Outcome, Photo
+from daemon.same import sha256_of
+from daemon.decode.exif_date import taken_at
+from daemon.process.heartbeat import Beats
+
+Obstacles = dict[int, tuple[OSError, str]]
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_FOLDERS = 4096
+"""Folders whose path is remembered."""
+
+
+class Planner:
+    """Finds each photo of a batch a free place in the output; used by one thread.
+
+    Args:
+        output: root of the class folders.
+        ledger: tells what was filed before.
+        layout: where photos lie below it; those that are not filed under a class lie by the default one.
+        set_aside: whether a photo of equal content as one that is filed goes to `_duplicates`.
+        made: called with the folder in which a new one was made.
+    """
+
+    def __init__(
+        self, output: Path, ledger: Ledger, layout: Layout, *, set_aside: bool, made: Callable[[Path], None]
+    ) -> None:
+        self._output = output
+        self._ledger = ledger
+        self._layout = layout
+        self._set_aside = set_aside
+        self._made = made
+        self._aside = Layout(DEFAULT_LAYOUT)
+        self._there: set[Path] = set()
+        self._folders: dict[tuple[str, Path], tuple[Path, bool]] = {}
+        self._limits = Limits()
+        self._looked: dict[str, bool] = {}
+
+    def look_ahead(self, photos: list[Photo], beats: Beats) -> None:
+        """Look for many photos at once whether their names are taken, where each look is a round trip."""
+        self._looked.clear()
+
+        def look(place: str) -> None:
+            with suppress(OSError):  # planning meets it again
+                self._looked[place] = is_taken(place)
+
+        with suppress(OSError):
+            each({str(self._place_of(photo)): None for photo in photos}, look, FAR_TOGETHER, "plan", beats)
+
+    def plan(
+        self, photos: list[Photo], companions: Companions, taken: Collection[str] = ()
+    ) -> tuple[list[Photo], list[Photo], Obstacles]:
+        """Give each photo its destination, and let it take its companions along.
+
+        Args:
+            photos: what is to be filed.
+            companions: that wait for their photo.
+            taken: paths that a rename called taken, whatever a look says.
+
+        Returns:
+            Those that have a place; those that are to be planned once these are filed, for they may be their
+            duplicates; and by `id` of the others, why their folder cannot be used.
+        """
+        planned: list[Photo] = []
+        later: list[Photo] = []
+        obstacles: Obstacles = {}
+        promised: set[str] = set(taken)
+        contents: set[str] = set()
+        self._there.clear()  # anybody may remove a folder meanwhile
+        for photo in photos:
+            if self._set_aside and photo.sha256 in contents:
+                later.append(photo)
+                continue
+            contents.add(photo.sha256)
+            self._set_duplicate_aside(photo)
+            photo.companions = companions.claim(photo.path)
+            try:
+                self._settle_on(photo, promised)
+            except OSError as error:
+                place = self._place_of(photo).parent
+                obstacles[id(photo)] = error, f"{printable(place)} cannot be used ({error.strerror})"
+            else:
+                planned.append(photo)
+        return planned, later, obstacles
+
+    def _settle_on(self, photo: Photo, promised: set[str]) -> None:
+        """Give a photo and its companions names that their folder takes; OSError if there are none."""
+        while True:
+            place = self._place_of(photo)
+            try:
+                self._make(place.parent)
+                most, plainness = self._limits.of(place.parent)
+                if plainness > photo.plainness:
+                    place = place.with_name(plain(place.name, plainness))
+                give_names(
+                    photo, place, min(most, SAFE_NAME_BYTES) if photo.plainness else most, promised, self._is_taken
+                )
+            except OSError as error:
+                if error.errno not in REFUSED or photo.plainness == MAX_PLAINNESS:
+                    raise
+                photo.plainness += 1
+            else:
+                return
+
+    def _is_taken(self, name: str) -> bool:
+        looked = self._looked.pop(name, None)  # once: later it may be another's
+        return is_taken(name) if looked is None else looked
+
+    def _set_duplicate_aside(self, photo: Photo) -> None:
+        if not self._set_aside or photo.outcome not in (Outcome.FILED, Outcome.REVIEW):
+            return
+        for same in self._ledger.of_content(photo.sha256):
+            if _still_there(same.destination, photo):
+                where = printable(os.path.relpath(same.destination, self._output))
+                photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
+                photo.reason = f"the same photo is filed as {where}"
+                return
+
+    def _place_of(self, photo: Photo) -> Path:
+        layout = self._layout if photo.outcome is Outcome.FILED else self._aside
+        taken = taken_at(photo) if layout.needs_date else _NEVER
+        if layout.keeps_name and not layout.needs_date and not photo.plainness:
+            folder, has_room = self._folder_of(layout, photo)
+            if has_room:
+                return folder / photo.path.name
+        return self._output / fitted(
+            lambda relpath: layout.place(photo.folder, relpath, photo.path.name, taken), self._output, photo
+        )
+
+    def _folder_of(self, layout: Layout, photo: Photo) -> tuple[Path, bool]:
+        """Return the folder of a photo where the layout asks for nothing else, and whether each name has room in it."""
+        key = (photo.folder, photo.relpath)
+        if key not in self._folders:
+            if len(self._folders) >= MAX_FOLDERS:
+                self._folders.clear()
+            folder = self._output / layout.place(*key, "name", _NEVER).parent
+            self._folders[key] = folder, len(os.fsencode(folder)) + 1 + MAX_NAME_BYTES <= MAX_PATH_BYTES
+        return self._folders[key]
+
+    def _make(self, folder: Path) -> None:
+        if folder in self._there:
+            return
+        if folder != self._output:
+            self._make(folder.parent)  # first: a stranger's link on the way would lead the look at what lies behind it
+            if not is_folder(folder, self._output):
+                folder.mkdir(exist_ok=True)
+                self._made(folder.parent)
+        self._there.add(folder)
+
+
+def _still_there(place: Path, photo: Photo) -> bool:
+    try:
+        return place.stat().st_size == photo.identity.size and sha256_of(place) == photo.sha256
+    except OSError:
+        return False

@@ -1,0 +1,114 @@
+"""What proves that a file at a destination is there by an intent: the inode, or the hidden name that a copy keeps.
+
+A stranger's file may be equal to it in content and time, as where two inboxes with the same photo share an output.
+"""
+
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from daemon.copying.extents import same_content
+from daemon.filing.move import former_temporary_beside, temporary_beside
+from daemon.ledger.intent import Intent
+from daemon.files.limits import REFUSED
+from daemon.files.mounts import mount_of
+from daemon.photo import Identity, Mode
+from daemon.files.probe import has_links, has_noreplace
+from daemon.files.rename import is_one_file
+from daemon.same import is_same_file, is_same_inode, numbers_last, sha256_of
+
+SAME_TIME_NS = 2_000_000_000
+"""A copy's time may differ by so much from its original's: cards and sticks keep it to two seconds."""
+
+
+def hidden_of(intent: Intent) -> Path:
+    """Return the hidden name of an intent's copy, as the version that wrote the intent gives it."""
+    name = former_temporary_beside if intent.by_rename else temporary_beside
+    return name(intent.destination, intent.source, intent.identity)
+
+
+def look_for(path: Path) -> Identity | None:
+    """Look at a file; unlike a scan, take no trouble on the way to it for its absence.
+
+    A name that the file system cannot hold is no file's, so nothing was ever published or copied there.
+    """
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno in REFUSED:
+            return None
+        raise
+    return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def is_equal(source: Path, intent: Intent) -> bool:
+    """Tell whether a file has the content that was filed: an edit may have kept its inode, its size and its time."""
+    if intent.sha256:
+        return sha256_of(source) == intent.sha256
+    return same_content(source, intent.destination)
+
+
+def is_published(intent: Intent, hidden: Path, *, stays: bool) -> bool:
+    """Tell whether the file at the destination is there by this intent.
+
+    Args:
+        intent: what was to happen.
+        hidden: the hidden name of a copy.
+        stays: whether the original is where it was.
+    """
+    target = intent.destination
+    if intent.mode is Mode.SYMLINK:
+        with suppress(OSError):
+            return target.readlink() == intent.source
+        return False
+    found = look_for(target)
+    if found is None:
+        return False
+    if is_one_file(intent.source, target) and stays:
+        # A rename is one step where there is one that overwrites nothing; then this link is another inbox's.
+        return intent.mode is Mode.HARDLINK or (intent.mode is Mode.MOVE and not has_noreplace(target.parent))
+    if intent.mode is Mode.HARDLINK:
+        return not (stays and numbers_last(target.parent)) and is_same_file(
+            target, found, intent.identity, intent.sha256
+        )
+    if not stays and intent.mode is Mode.MOVE and is_same_inode(target, found, intent.identity, intent.sha256):
+        return True
+    return _is_our_copy(intent, hidden, found, stays=stays)
+
+
+def _is_our_copy(intent: Intent, hidden: Path, found: Identity, *, stays: bool) -> bool:
+    target = intent.destination
+    if look_for(hidden) is not None:
+        linked = is_one_file(hidden, target) or (not numbers_last(target.parent) and has_links(target.parent))
+        return linked and _is_there(intent, found, stays=stays)
+    if not _is_there(intent, found, stays=stays):
+        return False
+    # Without the hidden name it was never published, if there can be one. Where the original went, nothing is removed.
+    return not stays or intent.by_rename or not _leaves_a_proof(intent)
+
+
+def _leaves_a_proof(intent: Intent) -> bool:
+    """Tell whether a file that was put there by this intent could be told from a stranger's by more than its content.
+
+    Not by a copy where there are no hard links, nor by a link whose original then goes where numbers of files change.
+    """
+    here, there = intent.source.parent, intent.destination.parent
+    if intent.mode is Mode.MOVE and mount_of(here) == mount_of(there):
+        return numbers_last(there) or has_noreplace(there)
+    return has_links(there)
+
+
+def _is_there(intent: Intent, found: Identity, *, stays: bool) -> bool:
+    """Tell whether the file at the destination has the content that was intended, and where it may be ours its time."""
+    if found.size != intent.identity.size:
+        return False
+    same_time = abs(found.mtime_ns - intent.identity.mtime_ns) < SAME_TIME_NS
+    if stays and not same_time:
+        return False
+    if intent.sha256:
+        return sha256_of(intent.destination) == intent.sha256
+    if stays:  # a companion has no hash
+        return same_content(intent.destination, intent.source)
+    return same_time

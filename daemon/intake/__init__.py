@@ -1,0 +1,1 @@
+"""What lies in the inbox and is ready: events, scans, settling and retries."""

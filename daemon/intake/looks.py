@@ -1,0 +1,116 @@
+"""Looks at files of the inbox: at once where it is near, and many at a time, beside everything else, on a share.
+
+A look at a share is a round trip to its server. One after another, 4,096 of them would take minutes, and what is
+announced elsewhere in the inbox would wait behind them, as would the end of the daemon.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+from daemon.process.clock import Clock
+from daemon.process.parallel import FAR_TOGETHER
+from daemon.photo import Identity
+from daemon.intake.walk import look_anew, look_at, look_closely_at
+from daemon.intake.settle import Sign
+from daemon.process.heartbeat import Beats
+
+_END, _ANNOUNCED, _SECOND, _FOUND = range(4)
+"""The order in which a share is asked: a second look brings a photo out, a first one only another name in."""
+
+
+class Looked(NamedTuple):
+    """What one look saw.
+
+    Attributes:
+        path: of the file.
+        sign: by which it was noticed; None for the second look.
+        seen: what it looks like, and when it was last changed; None if it is gone.
+        began_s: when the look began, on the monotonic clock.
+    """
+
+    path: Path
+    sign: Sign | None
+    seen: tuple[Identity, float] | None
+    began_s: float
+
+
+class Looks:
+    """Looks; for one thread, which gets the answers.
+
+    Args:
+        clock: time.
+        answered: takes what was seen at once.
+        put: takes what was seen on a share, from other threads; it comes back through `came`.
+
+    Attributes:
+        beats: where it is noted that looks at a share come to an end.
+    """
+
+    def __init__(self, clock: Clock, answered: Callable[[Looked], None], put: Callable[[Looked], None]) -> None:
+        self._clock = clock
+        self._answered = answered
+        self._put = put
+        self._asked: set[tuple[Path, Sign | None]] = set()
+        self._queue: queue.PriorityQueue[tuple[int, int, Path, Sign | None]] = queue.PriorityQueue()
+        self._count = count()
+        self._threads: list[threading.Thread] = []
+        self.beats = Beats(clock.monotonic_s)
+
+    def __len__(self) -> int:
+        """Return how many looks at a share have not come back."""
+        return len(self._asked)
+
+    def look(self, path: Path, sign: Sign | None, *, far: bool, on_share: bool) -> None:
+        """Look at a file.
+
+        Args:
+            path: of the file.
+            sign: by which it was noticed; None for the second look.
+            far: what is merely looked up may be old, so the second look asks further.
+            on_share: each look is a round trip.
+        """
+        if not on_share:
+            self._answered(self._look(path, sign, far=far))
+        elif (path, sign) not in self._asked:
+            self._asked.add((path, sign))
+            rank = _SECOND if sign is None else _FOUND if sign is Sign.FOUND else _ANNOUNCED
+            self._queue.put((rank, next(self._count), path, sign))
+            if len(self._threads) < min(FAR_TOGETHER, len(self._asked)):
+                self._start()
+
+    def came(self, looked: Looked) -> None:
+        """Take an answer from a share."""
+        self._asked.discard((looked.path, looked.sign))
+        self._answered(looked)
+
+    def close(self) -> None:
+        """End the threads, once each is through with the look that it is at."""
+        for _ in self._threads:
+            self._queue.put((_END, next(self._count), Path(), None))
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name=f"look-{len(self._threads)}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _run(self) -> None:
+        while True:
+            rank, _, path, sign = self._queue.get()
+            if rank == _END:
+                return
+            self.beats.begin()
+            self._put(self._look(path, sign, far=True))
+            self.beats.end()
+
+    def _look(self, path: Path, sign: Sign | None, *, far: bool) -> Looked:
+        began_s = self._clock.monotonic_s()
+        if sign is not None:
+            return Looked(path, sign, look_closely_at(path), began_s)
+        identity = (look_anew if far else look_at)(path)
+        return Looked(path, sign, None if identity is None else (identity, 0.0), began_s)

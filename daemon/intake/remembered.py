@@ -1,0 +1,65 @@
+"""What is known of photos that only wait for their place, so that a retry neither reads nor decodes nor classifies."""
+
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.photo import Identity, Outcome, Photo
+from daemon.rules import STOPPED
+
+MAX_REMEMBERED = 4096
+"""Photos, of about a kilobyte each; beyond that the oldest are forgotten, and read again when they are tried."""
+_KNOWN = ("sha256", "unchanged_s", "taken", "fault", "scores")
+_STAGES = ("read", "decode", "infer")
+
+
+class Remembered:
+    """Remembers photos; any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._photos: OrderedDict[Path, tuple[int, Photo]] = OrderedDict()
+
+    def keep(self, photos: list[Photo]) -> None:
+        """Remember those that were judged, but could not be filed; at the end of the daemon none."""
+        stay = [
+            photo for photo in photos if photo.outcome is Outcome.AGAIN and photo.folder and photo.reason != STOPPED
+        ]
+        far = any(photo.on_share for photo in stay)
+        each(stay, self._keep, FAR_TOGETHER if far else 1, "remember", None)
+
+    def _keep(self, photo: Photo) -> None:
+        if changed_ns := _changed_ns(photo):
+            photo.companions = []
+            if photo.scores is not None:
+                photo.scores = photo.scores.copy()  # of a batch, which goes
+            with self._lock:
+                self._photos[photo.path] = changed_ns, photo
+                if len(self._photos) > MAX_REMEMBERED:
+                    self._photos.popitem(last=False)
+
+    def recall(self, photo: Photo) -> bool:
+        """Fill in what is known of a photo if the file and the model are the same; tell whether it was filled in."""
+        if not self._photos:
+            return False
+        with self._lock:
+            changed_ns, before = self._photos.pop(photo.path, (0, photo))
+        if before.identity != photo.identity or before is photo or _changed_ns(photo) != changed_ns:
+            return False
+        if before.rules is None or photo.rules is None or before.rules.model != photo.rules.model:
+            return False
+        for name in _KNOWN:
+            setattr(photo, name, getattr(before, name))
+        photo.times_ms |= {stage: before.times_ms[stage] for stage in _STAGES if stage in before.times_ms}
+        return True
+
+
+def _changed_ns(photo: Photo) -> int:
+    """Return when anything of a file was changed, which nobody can set; 0 if it is another one, or none."""
+    try:
+        status = os.lstat(photo.path)
+    except OSError:
+        return 0
+    return status.st_ctime_ns if Identity.of(status) == photo.identity else 0

@@ -1,0 +1,164 @@
+"""The truth about the inbox: what lies in it now. Events only hint at it."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from contract.text import printable
+from daemon.photo import Identity
+from daemon.intake.filters import MARKER, Sieve
+from daemon.files.statx import force_sync
+from daemon.intake.staying import Staying
+
+__all__ = ["FOLDERS_STAY", "MARKER", "LeftOut", "close", "look_anew", "look_at", "look_closely_at", "scan"]
+
+FOLDERS_STAY = "the inbox holds folders, which are not looked into: --recursive does that"
+
+Unread = Callable[[Path, OSError], None]
+Enter = Callable[[Path], None]
+
+
+def look_at(path: Path) -> Identity | None:
+    """Look at one file: its identity, or None if there is no regular file of that name. Links are not followed."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def look_closely_at(path: Path) -> tuple[Identity, float] | None:
+    """Look at one file as `look_at` does; its identity, and when it was last changed, in seconds since 1970."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Identity.of(status), max(status.st_mtime, status.st_ctime)
+
+
+def look_anew(path: Path) -> Identity | None:
+    """Look at one file as it is on its server: what is merely looked up may be 20 s old there (sshfs) or 60 (NFS).
+
+    A file that is opened is asked for anew by the clients of shares, and the kernel passes that on if it is made to.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return look_at(path)  # as of a photo that may not be read, which is not for the look to say
+    try:
+        force_sync(descriptor)
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    finally:
+        close(descriptor)
+    return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def close(descriptor: int) -> None:
+    """Close a file that was only read: that a share has an error to tell at this moment means nothing."""
+    with suppress(OSError):
+        os.close(descriptor)
+
+
+class LeftOut:
+    """Folders that one scan did not look into, and the sentences about them; `passed` and `unread` are for `scan`.
+
+    Attributes:
+        stay: what to say of folders that are not looked into because none is, or nothing.
+    """
+
+    def __init__(self, sieve: Sieve) -> None:
+        self.stay = ""
+        self._sieve = sieve
+        self._unread: list[str] = []
+
+    def passed(self, folder: Path) -> None:
+        """Note a folder that would hold photos if folders were looked into."""
+        if not self.stay and self._sieve.would_enter(folder):
+            self.stay = FOLDERS_STAY
+
+    def unread(self, folder: Path, error: OSError) -> None:
+        """Note a folder that cannot be listed; three of them are named."""
+        if not isinstance(error, FileNotFoundError) and len(self._unread) < 3:
+            self._unread.append(f"{printable(folder)} ({error.strerror})")
+
+    @property
+    def unreadable(self) -> str:
+        """What to say of folders that cannot be listed, or nothing."""
+        return f"left out, for they cannot be read: {', '.join(self._unread)}" if self._unread else ""
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+def scan(
+    sieve: Sieve,
+    start: Path | None = None,
+    *,
+    enter: Enter = _nothing,
+    passed: Enter = _nothing,
+    unread: Unread = _nothing,
+    staying: Staying | None = None,
+) -> Iterator[Path]:
+    """Yield what may be photos: regular files in the inbox, without links and what the sieve holds back.
+
+    Read as it goes, so that a million files need no more memory than one. Of folders, only the names of those beside
+    the way down are held. Links are not followed; a folder that is its own ancestor, as by a mount, is not entered.
+
+    Args:
+        sieve: of the inbox; it also says whether folders are entered.
+        start: the inbox, or a folder in it.
+        enter: called for each folder just before it is listed.
+        passed: called for each folder inside that is not looked into because none is.
+        unread: called for each folder inside that cannot be listed.
+        staying: names that are passed over; those that the sieve holds back are added.
+
+    Raises:
+        OSError: the folder to start with cannot be listed (gone, or not permitted).
+    """
+    start = start or sieve.inbox
+    way: list[tuple[tuple[int, int], list[Path]]] = [((-1, -1), [start])]
+    while way:
+        if not way[-1][1]:
+            way.pop()
+            continue
+        folder = way[-1][1].pop()
+        inner: list[Path] = []
+        try:
+            status = folder.lstat()
+            itself = (status.st_dev, status.st_ino)
+            if any(itself == above for above, _ in way):
+                continue
+            enter(folder)
+            yield from _files(sieve, folder, inner, passed, staying)
+        except OSError as error:
+            if folder == start:
+                raise
+            unread(folder, error)
+            continue
+        way.append((itself, inner))
+
+
+def _files(sieve: Sieve, folder: Path, inner: list[Path], passed: Enter, staying: Staying | None) -> Iterator[Path]:
+    where = str(folder)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if staying is not None and staying.has(where, entry.name, entry.inode()):
+                continue  # before its path is made, which costs ten times as much
+            path = folder / entry.name
+            if entry.is_file(follow_symlinks=False):
+                if sieve.takes(path):
+                    yield path
+                elif staying is not None:
+                    staying.add(where, entry.name, entry.inode())
+            elif entry.is_dir(follow_symlinks=False):
+                if not sieve.recursive:
+                    passed(path)
+                elif sieve.enters(path):
+                    inner.append(path)

@@ -1,0 +1,1 @@
+"""One row for each photo that is moved, written before and after the move."""

@@ -1,0 +1,108 @@
+"""An intent: what is about to happen to one file, as the ledger keeps it before the file is touched."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.photo import Identity, Mode, Outcome
+from daemon.files.statx import Times
+
+COLUMNS = (
+    *(
+        "becomes",
+        "source",
+        "destination",
+        "device",
+        "inode",
+        "size",
+        "mtime_ns",
+        "sha256",
+        "label",
+        "probability",
+        "top",
+    ),
+    *("threshold", "reason", "model", "provider", "times_ms", "mode", "part_of", "undoes", "held"),
+    *("ctime_ns", "btime_ns", "mount"),
+)
+"""Columns of a row that an intent fills."""
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is about to happen to one photo, or to a companion; the fields are the columns of its row.
+
+    Attributes:
+        part_of: row of the photo that this companion travels with.
+        undoes: row whose photo is taken back by this.
+        companions: what travels with it; each gets a row of its own, part of this one.
+        held: path in the inbox at which the daemon leaves this very file alone from now on.
+        mount: the folder inside the inbox at which was mounted what the file lay on; None for the inbox's own mount.
+        times: those of the file that nobody can set, where it is held.
+        by_rename: an earlier version wrote it, whose copies kept no hidden name once they were published.
+    """
+
+    becomes: Outcome
+    source: Path
+    destination: Path
+    identity: Identity
+    sha256: str
+    label: str = ""
+    probability: float = 0.0
+    top: Mapping[str, float] | None = None
+    threshold: float = 0.0
+    reason: str = ""
+    model: str = ""
+    provider: str = ""
+    times_ms: Mapping[str, float] | None = None
+    mode: Mode = Mode.MOVE
+    part_of: int | None = None
+    undoes: int | None = None
+    held: Path | None = None
+    mount: Path | None = None
+    times: Times | None = None
+    by_rename: bool = False
+    companions: tuple["Intent", ...] = ()
+
+    def values(self) -> tuple[Any, ...]:
+        """Return the row's values, in the order of `COLUMNS`."""
+        device, inode, size, mtime_ns = self.identity
+        return (
+            *(self.becomes._value_, os.fsencode(self.source), os.fsencode(self.destination)),
+            *(str(device), str(inode)),  # as text: an unsigned 64-bit number does not fit SQLite's integer
+            *(size, mtime_ns, self.sha256, self.label, self.probability, _as_json(self.top or {})),
+            *(self.threshold, self.reason, self.model, self.provider),
+            _as_json({name: round(value, 3) for name, value in (self.times_ms or {}).items()}),
+            *(self.mode._value_, self.part_of, self.undoes, os.fsencode(self.held) if self.held else None),
+            *(*(self.times or (None, None)), os.fsencode(self.mount) if self.mount else None),
+        )
+
+
+def intent_of(row: sqlite3.Row) -> Intent:
+    """Return the intent that a row of the ledger holds; the row has all columns, by name."""
+    return Intent(
+        becomes=Outcome(row["becomes"]),
+        source=Path(os.fsdecode(row["source"])),
+        destination=Path(os.fsdecode(row["destination"])),
+        identity=Identity(int(row["device"]), int(row["inode"]), row["size"], row["mtime_ns"]),
+        sha256=row["sha256"],
+        label=row["label"],
+        probability=row["probability"],
+        top=json.loads(row["top"]),
+        threshold=row["threshold"],
+        reason=row["reason"],
+        model=row["model"],
+        provider=row["provider"],
+        times_ms=json.loads(row["times_ms"]),
+        mode=Mode(row["mode"]),
+        part_of=row["part_of"],
+        undoes=row["undoes"],
+        held=Path(os.fsdecode(row["held"])) if row["held"] is not None else None,
+        mount=Path(os.fsdecode(row["mount"])) if row["mount"] is not None else None,
+        times=Times(row["ctime_ns"], row["btime_ns"]) if row["ctime_ns"] is not None else None,
+        by_rename=bool(row["by_rename"]),
+    )

@@ -1,0 +1,213 @@
+"""The ledger: one row per photo that was moved, written before and after the move.
+
+A row begins as an intent, committed before the file is touched; its outcome follows when the file and its folders are
+synced. After a crash, rows that are still intents say exactly where to look. SQLite in WAL mode with full syncs: a
+commit costs 0.26 ms and is durable.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from contract.errors import PhototriageError
+from contract.text import printable
+from daemon.ledger.state_folder import is_at_work
+from daemon.ledger.held_files import holds_any, is_held, note_times, unchanged
+from daemon.ledger.intent import COLUMNS, Intent, intent_of
+from daemon.ledger.leaving import Left, remember
+from daemon.ledger.recorded_roots import LedgerRoots
+from daemon.photo import Identity, Outcome, Photo
+from daemon.ledger.schema import MIGRATIONS, TAKEN_BACK
+from daemon.ledger.transaction import Transaction
+
+__all__ = ["Intent", "Ledger", "LedgerError"]
+
+CHECKED_BYTES = 64 << 20
+"""A ledger up to this size is checked at each start, 0.4 s for 100,000 photos; a larger one after a crash alone."""
+
+_INSERT = (
+    f"INSERT INTO photos (id, batch, state, intended_at, {', '.join(COLUMNS)})"
+    f" VALUES (?, ?, 'intent', ?, {', '.join('?' * len(COLUMNS))})"
+)
+
+
+class LedgerError(PhototriageError):
+    """The ledger cannot be used."""
+
+
+class Ledger:
+    """Opens the ledger of one inbox, made if need be; used by one thread at a time, but for `known`.
+
+    Raises:
+        LedgerError: it was written by a newer version, is damaged, or its folder cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._connection = _connect(path)
+        except (OSError, sqlite3.Error) as error:
+            raise unusable(path, error) from error
+        try:
+            self._open()
+            self._reader = _connect(path)
+            self.roots = LedgerRoots(path)
+        except BaseException as error:
+            self._connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise unusable(path, error) from error
+            raise
+
+    def _open(self) -> None:
+        self._check()
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        migrate(self._connection, self.path)
+
+    def _check(self) -> None:
+        """Raise DatabaseError for a damaged file now, and not when a photo is on its way."""
+        # While a daemon is at work the log is there too; it has checked the file when it began.
+        crashed = os.path.lexists(f"{self.path}-wal") and not is_at_work(self.path.parent)
+        if crashed or self.path.stat().st_size <= CHECKED_BYTES:
+            (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+
+    def close(self) -> None:
+        """Close the file; nothing is pending."""
+        self._reader.close()
+        self._connection.close()
+
+    def intend(self, intents: Iterable[Intent], now_s: float) -> list[int]:
+        """Commit one batch of intents, durably; returns their row numbers in order, companions after their photo."""
+        with self._transaction():
+            return self._insert(intents, now_s)
+
+    def conclude(
+        self, outcomes: Mapping[int, Outcome | None], now_s: float, left: Mapping[int, Left] | None = None
+    ) -> None:
+        """Commit what became of intents, and whose originals wait; None: nothing was moved, and the row goes."""
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE photos SET state = ?, concluded_at = ? WHERE id = ?",
+                [(outcome.value, now_s, row) for row, outcome in outcomes.items() if outcome is not None],
+            )
+            undone = [(row,) for row, outcome in outcomes.items() if outcome is None]
+            self._connection.executemany("DELETE FROM photos WHERE id = ?", undone)
+            note_times(self._connection, outcomes)
+            remember(self._connection, left or {}, now_s)
+
+    def open_intents(self) -> dict[int, Intent]:
+        """Return the intents to file without an outcome, by row: what a crash interrupted."""
+        return self._intents("state = 'intent' AND undoes IS NULL")
+
+    def concluded_last(self) -> list[Intent]:
+        """Return what was concluded together last, of the youngest rows: a kill may have left its hidden names."""
+        young = "(SELECT id, concluded_at FROM photos ORDER BY id DESC LIMIT 1000)"
+        last = f"(SELECT max(concluded_at) FROM {young})"
+        return list(self._intents(f"id IN (SELECT id FROM {young} WHERE concluded_at = {last})").values())
+
+    def open_undoes(self) -> dict[int, Intent]:
+        """Return the intents to take back without an outcome, by row: a crash, or a process that is at it now."""
+        return self._intents("state = 'intent' AND undoes IS NOT NULL")
+
+    def originals(self, rows: Iterable[int]) -> dict[int, Intent]:
+        """Return by row what each row undoes."""
+        undoes = "SELECT undoes FROM photos WHERE id = ?"
+        return {row: was for row in rows for was in self._intents(f"id = ({undoes})", row).values()}
+
+    def release(self, rows: Iterable[int]) -> None:
+        """Let the daemon take again what these rows took back, companions included."""
+        with self._transaction():
+            self._connection.executemany(
+                "WITH photo AS (SELECT undoes AS id FROM photos WHERE id = :row) UPDATE photos SET held = NULL"
+                " WHERE id = :row OR id = (SELECT id FROM photo) OR part_of = (SELECT id FROM photo)",
+                [{"row": row} for row in rows],
+            )
+
+    def _intents(self, which: str, *values: int | float | str | bytes) -> dict[int, Intent]:
+        cursor = self._connection.cursor()
+        cursor.row_factory = sqlite3.Row
+        rows = cursor.execute(f"SELECT * FROM photos WHERE {which} ORDER BY id", values)
+        return {row["id"]: intent_of(row) for row in rows}
+
+    def known(self, path: Path, identity: Identity) -> bool:
+        """Tell whether a file of the inbox is to be left alone, as `is_held` does; from any one thread.
+
+        A ledger that cannot be read now knows none. The filer asks it again, and waits until it can answer.
+        """
+        try:
+            return is_held(self._reader, path, identity)
+        except sqlite3.Error:
+            return False
+
+    def unchanged(self, photos: list[Photo], now_s: float, wall_s: float) -> list[Photo]:
+        """Return those of some photos that are to be left alone by their content, as `held.unchanged` does."""
+        if not holds_any(self._connection):
+            return []
+        with self._transaction():
+            return unchanged(self._connection, photos, now_s, wall_s)
+
+    def of_content(self, sha256: str) -> list[Intent]:
+        """Return what was filed of photos of one content, the oldest first; it may lie elsewhere by now."""
+        same = "sha256 = ? AND part_of IS NULL AND undoes IS NULL AND state IN ('filed', 'review')"
+        return list(self._intents(same, sha256).values())
+
+    def of_name(self, folder: Path, base: str, since_s: float) -> dict[int, Intent]:
+        """Return what was filed from a folder since a time as `base`, or as `base` with an extension, oldest first.
+
+        What was taken back since is not among it.
+        """
+        first = os.fsencode(folder / base)
+        named = "(source = ? OR source > ? AND source < ?) AND part_of IS NULL AND undoes IS NULL"
+        filed = f"state NOT IN ('intent', 'gone') AND intended_at >= ? AND NOT {TAKEN_BACK}"
+        found = self._intents(f"{named} AND {filed}", first, first + b".", first + b"/", since_s)
+        return {row: intent for row, intent in found.items() if base in (intent.source.name, intent.source.stem)}
+
+    def _insert(self, intents: Iterable[Intent], now_s: float) -> list[int]:
+        # Asked anew each time: photos are taken back by a process of its own, while this one files.
+        last = self._connection.execute("SELECT id, batch FROM photos ORDER BY id DESC LIMIT 1").fetchone()
+        row, batch = last or (0, 0)
+        rows: list[tuple[Any, ...]] = []
+        for intent in intents:
+            photo = row + len(rows) + 1
+            for one in (intent, *(replace(part, part_of=photo) for part in intent.companions)):
+                rows.append((row + len(rows) + 1, batch + 1, now_s, *one.values()))
+        self._connection.executemany(_INSERT, rows)
+        return [values[0] for values in rows]
+
+    def _transaction(self) -> Transaction:
+        return Transaction(self._connection)
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a ledger up to this version.
+
+    Raises:
+        LedgerError: it was written by a newer one.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise LedgerError(f"The ledger {printable(path)} was written by a newer phototriage. Update this one.")
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
+def unusable(path: Path, error: OSError | sqlite3.Error) -> LedgerError:
+    """Make the sentence about a ledger that cannot be used: what it says, and what to do."""
+    if isinstance(error, OSError | sqlite3.OperationalError):
+        cure = "Check the folder's permissions, and that its disk is not full."
+    else:
+        cure = (
+            f"Its file is damaged: move it away and start again, mv {printable(path)} {printable(path)}.damaged. Only "
+            "the record of past photos is in it, no photo: what was filed stays, but can no longer be undone."
+        )
+    return LedgerError(f"The ledger {printable(path)} cannot be used: {error}. {cure}")

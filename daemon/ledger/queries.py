@@ -1,0 +1,137 @@
+"""What the ledger remembers, as questions want it: rows that are chosen by time, class, state, batch or photo."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.ledger import schema
+from daemon.ledger.intent import Intent, intent_of
+from daemon.photo import Identity, Outcome
+from daemon.status.log import photo_id
+
+MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
+"""States of photos that lie in the output, as far as the ledger knows."""
+TAKEN_BACK = (Outcome.UNDONE, Outcome.RETRIED)
+STATES = (*(outcome.value for outcome in MOVED), *(outcome.value for outcome in TAKEN_BACK), "gone", "open")
+"""What a row may be: `open` is an intent whose outcome is not known yet."""
+_COLUMNS = f"SELECT *, {schema.TAKEN_BACK} AS taken_back FROM photos"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row: what was intended, and what became of it.
+
+    Attributes:
+        row: its number; later rows are younger.
+        batch: number that it shares with what was filed at the same moment.
+        state: one of `STATES`.
+        at_s: when, in seconds since 1970.
+        intent: the rest of the row.
+        taken_back: whether a later row undid it.
+    """
+
+    row: int
+    batch: int
+    state: str
+    at_s: float
+    intent: Intent
+    taken_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which rows are wanted; None asks for no such thing.
+
+    Attributes:
+        since_s: the earliest, in seconds since 1970.
+        until_s: the latest.
+        label: class, as the model named it.
+        states: one of these, of `STATES`.
+        batch: number of it.
+        held: only those that the daemon leaves alone in the inbox.
+        at_large: only photos that lie in the output: moved there, and not taken back.
+    """
+
+    since_s: float | None = None
+    until_s: float | None = None
+    label: str | None = None
+    states: tuple[str, ...] = ()
+    batch: int | None = None
+    held: bool = False
+    at_large: bool = False
+
+    def where(self) -> tuple[str, list[Any]]:
+        """Return the condition in SQL, and its values."""
+        terms, values = ["part_of IS NULL"], []
+        for term, value in (
+            ("coalesce(concluded_at, intended_at) >= ?", self.since_s),
+            ("coalesce(concluded_at, intended_at) <= ?", self.until_s),
+            ("label = ?", self.label),
+            ("batch = ?", self.batch),
+        ):
+            if value is not None:
+                terms.append(term)
+                values.append(value)
+        if self.states:
+            terms.append(f"state IN ({', '.join('?' * len(self.states))})")
+            values += ["intent" if state == "open" else state for state in self.states]
+        if self.held:
+            terms.append("held IS NOT NULL")
+        if self.at_large:
+            terms.append("undoes IS NULL AND NOT taken_back")
+        return " AND ".join(terms), values
+
+
+def select(connection: sqlite3.Connection, which: Which, limit: int = -1) -> Iterator[Record]:
+    """Yield the rows that are wanted, youngest first, at most `limit`; companions go with their photo and have none."""
+    condition, values = which.where()
+    rows = connection.execute(f"{_COLUMNS} WHERE {condition} ORDER BY id DESC LIMIT ?", (*values, limit))
+    return map(_record, rows)
+
+
+def companions(connection: sqlite3.Connection, row: int) -> list[Record]:
+    """Return what travelled with a photo and lies in the output still."""
+    condition = f"part_of = ? AND state IN ({', '.join(repr(outcome.value) for outcome in MOVED)}) AND NOT taken_back"
+    return [_record(found) for found in connection.execute(f"{_COLUMNS} WHERE {condition} ORDER BY id", (row,))]
+
+
+def about(connection: sqlite3.Connection, path: Path, sha256: str) -> list[Record]:
+    """Return all rows of a photo, oldest first: that came from or went to a path, or have this content.
+
+    Args:
+        connection: to the ledger.
+        path: present or past, absolute.
+        sha256: of the file that lies there now, or empty.
+    """
+    place = os.fsencode(path)
+    return _and_the_same_content(connection, "source = ? OR destination = ?", (place, place), sha256)
+
+
+def of_id(connection: sqlite3.Connection, wanted: str) -> list[Record]:
+    """Return all rows of a photo, oldest first: that the log calls so, or have its content.
+
+    No row holds the id, so all are read: seconds for a million.
+    """
+    connection.create_function("photo_id", 4, lambda *row: photo_id(Identity(*map(int, row))), deterministic=True)
+    return _and_the_same_content(connection, "photo_id(device, inode, size, mtime_ns) = ?", (wanted,), "")
+
+
+def _and_the_same_content(
+    connection: sqlite3.Connection, condition: str, values: tuple[str | bytes, ...], sha256: str
+) -> list[Record]:
+    rows = connection.execute(
+        f"WITH named AS MATERIALIZED (SELECT id, sha256 FROM photos WHERE {condition}) {_COLUMNS} "
+        "WHERE id IN (SELECT id FROM named) "
+        "OR (sha256 IN (SELECT sha256 FROM named UNION SELECT ?) AND sha256 != '') ORDER BY id",
+        (*values, sha256),
+    )
+    return [_record(row) for row in rows]
+
+
+def _record(row: sqlite3.Row) -> Record:
+    at_s = row["concluded_at"] if row["concluded_at"] is not None else row["intended_at"]
+    state = "open" if row["state"] == "intent" else row["state"]
+    return Record(row["id"], row["batch"], state, at_s, intent_of(row), bool(row["taken_back"]))

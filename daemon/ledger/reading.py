@@ -1,0 +1,154 @@
+"""Ledgers as they are asked: found by their inbox, read beside a daemon at work or after one, and never written.
+
+A ledger in WAL mode whose daemon has stopped cannot be opened by somebody who may not write beside it, and a reader who
+may leaves files there that the daemon then trips over. So only a ledger at work is read in place; else a copy is.
+"""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from contract.text import printable
+from daemon.ledger.ledger import LedgerError, migrate, unusable
+from daemon.roots import RootError, state_folder
+from daemon.ledger.schema import MIGRATIONS
+
+LEDGER = "ledger.sqlite"
+SERVICES = Path("/var/lib/phototriage")
+"""Where the services of systemd/phototriage@.service keep theirs."""
+COPIES = 20
+"""How often a ledger is copied anew because its daemon wrote meanwhile."""
+
+
+def find_ledgers(inbox: Path | None) -> list[Path]:
+    """Return the ledgers of one inbox, or all of this user's and of the services, in order of their paths.
+
+    Raises:
+        LedgerError: there is none.
+    """
+    found = sorted(path for folder in _state_folders() for path in [folder / LEDGER] if _is_file(path))
+    if inbox is not None:
+        found = [path for path in found if _inbox_of(path) == inbox.resolve()]
+    if not found:
+        whose = f"of {printable(inbox)} " if inbox else ""
+        raise LedgerError(
+            f"There is no ledger {whose}that this user can read: `watch` and `sort` begin one when they start. For a "
+            f"service's, join its group, or name its folder: STATE_DIRECTORY={SERVICES}/NAME"
+        )
+    return found
+
+
+def one_ledger(inbox: Path | None) -> Path:
+    """Return the ledger of an inbox, or the only one there is.
+
+    Raises:
+        LedgerError: there is none, or more than one.
+    """
+    found = find_ledgers(inbox)
+    if len(found) > 1:
+        inboxes = ", ".join(printable(_inbox_of(path) or path) for path in found)
+        raise LedgerError(f"There is more than one ledger. Say whose with --inbox: {inboxes}")
+    return found[0]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a ledger for questions; rows come by name, as of this version.
+
+    Raises:
+        LedgerError: it cannot be read, is damaged, or was written by a newer version.
+    """
+    with ExitStack() as stack:
+        try:
+            connection = _at_work(path)
+            if connection is None:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))
+                connection = _copied(path, folder)
+            stack.callback(connection.close)
+            connection.row_factory = sqlite3.Row
+            yield connection
+        except (OSError, sqlite3.Error) as error:
+            raise unusable(path, error) from error
+
+
+def root_of(connection: sqlite3.Connection, role: str) -> Path | None:
+    """Return the `inbox` or `output` that a ledger remembers, or None before its daemon ever got so far."""
+    row = connection.execute("SELECT path FROM roots WHERE role = ?", (role,)).fetchone()
+    return Path(os.fsdecode(row[0])) if row else None
+
+
+def _state_folders() -> Iterator[Path]:
+    """Yield where ledgers may lie; `state_folder` says where each begins."""
+    with suppress(RootError):
+        own = state_folder(Path("/any"))
+        if os.environ.get("STATE_DIRECTORY"):
+            yield own
+            return
+        yield from _folders(own.parent)
+    yield from _folders(SERVICES)
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return list(parent.iterdir())
+    except OSError:
+        return []
+
+
+def _is_file(path: Path) -> bool:
+    return os.access(path, os.R_OK) and path.is_file()
+
+
+def _inbox_of(path: Path) -> Path | None:
+    with reading(path) as connection:
+        return root_of(connection, "inbox")
+
+
+def _at_work(path: Path) -> sqlite3.Connection | None:
+    """Open the ledger in place if a daemon has it open; None if it must be copied."""
+    if not os.path.lexists(f"{path}-shm"):
+        return None
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == len(MIGRATIONS):
+            return connection
+    except sqlite3.OperationalError:  # a daemon that was killed left it, and this user may not mend it
+        pass
+    connection.close()
+    return None
+
+
+def _copied(path: Path, folder: Path) -> sqlite3.Connection:
+    copy = folder / LEDGER
+    for _ in range(COPIES):
+        before = _stamps(path)
+        for ending in before:
+            shutil.copyfile(f"{path}{ending}", f"{copy}{ending}")
+        if _stamps(path) == before:
+            break
+        for ending in before:
+            Path(f"{copy}{ending}").unlink()
+    else:
+        raise LedgerError(f"The ledger {printable(path)} changes faster than it can be copied. Try again.")
+    connection = sqlite3.connect(copy, isolation_level=None)
+    try:
+        migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _stamps(path: Path) -> dict[str, tuple[int, int]]:
+    """Say what the ledger's files look like now: size and time by the end of their names."""
+    stamps = {}
+    for ending in ("", "-wal"):
+        with suppress(FileNotFoundError):
+            status = Path(f"{path}{ending}").stat()
+            stamps[ending] = (status.st_size, status.st_mtime_ns)
+    return stamps

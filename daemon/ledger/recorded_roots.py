@@ -1,0 +1,63 @@
+"""What the ledger remembers of inbox and output: where each lay, and the id in its marker file.
+
+Each question opens the file for itself: the daemon's threads ask, and none may get between another's transaction.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from daemon.files.mount_points import mount_point
+
+
+class Root(NamedTuple):
+    """An inbox or output as it was adopted: the id in its marker file, the mount point that it lay on, its path."""
+
+    marker: str
+    mount: Path
+    path: Path
+
+
+class LedgerRoots:
+    """The tables `roots` and `markers` of a ledger.
+
+    Args:
+        ledger: its file, of this version.
+    """
+
+    def __init__(self, ledger: Path) -> None:
+        self._ledger = ledger
+
+    @property
+    def mount(self) -> Path:
+        """The mount point that the ledger itself lies on: what is mounted there is surely no other disk."""
+        return mount_point(self._ledger.parent)
+
+    def get(self, role: str) -> Root | None:
+        """Return the `inbox` or `output` that was adopted last, or None if there is none yet."""
+        with self._opened() as connection:
+            row = connection.execute("SELECT marker, mount, path FROM roots WHERE role = ?", (role,)).fetchone()
+        return Root(row[0], *(Path(os.fsdecode(path)) for path in row[1:])) if row else None
+
+    def knows(self, role: str, marker: str) -> bool:
+        """Tell whether a folder with this id was adopted at any time."""
+        with self._opened() as connection:
+            asked = "SELECT 1 FROM markers WHERE role = ? AND marker = ?"
+            return connection.execute(asked, (role, marker)).fetchone() is not None
+
+    def record(self, role: str, root: Root) -> None:
+        """Remember a root that is adopted."""
+        with self._opened() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            values = (role, os.fsencode(root.path), root.marker, os.fsencode(root.mount))
+            connection.execute("INSERT OR REPLACE INTO roots VALUES (?, ?, ?, ?)", values)
+            connection.execute("INSERT OR IGNORE INTO markers VALUES (?, ?)", (role, root.marker))
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._ledger, isolation_level=None)) as connection:
+            yield connection

@@ -1,0 +1,100 @@
+"""The ledger's tables: what each version changed, in order. A change is added at the end; none is ever edited."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE roots (role TEXT PRIMARY KEY, path BLOB NOT NULL, marker TEXT NOT NULL, mount BLOB NOT NULL) STRICT;
+    CREATE TABLE photos (
+        id INTEGER PRIMARY KEY,
+        batch INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        becomes TEXT NOT NULL,
+        intended_at REAL NOT NULL,
+        concluded_at REAL,
+        source BLOB NOT NULL,
+        destination BLOB NOT NULL,
+        device TEXT NOT NULL,
+        inode TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        label TEXT NOT NULL,
+        probability REAL NOT NULL,
+        top TEXT NOT NULL,
+        threshold REAL NOT NULL,
+        reason TEXT NOT NULL,
+        model TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        times_ms TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX photos_open ON photos (id) WHERE state = 'intent';
+    """,
+    # mode: move, copy, hardlink or symlink. part_of: row of the photo that a companion travels with. undoes: row whose
+    # photo was taken back. held: path in the inbox at which the file is left alone, because it was filed already (a
+    # copy or link) or taken back. Few rows are held where photos are moved, so that index costs filing nothing; one
+    # on destinations would double the ledger's growth for the sake of questions alone.
+    """
+    ALTER TABLE photos ADD COLUMN mode TEXT NOT NULL DEFAULT 'move';
+    ALTER TABLE photos ADD COLUMN part_of INTEGER;
+    ALTER TABLE photos ADD COLUMN undoes INTEGER;
+    ALTER TABLE photos ADD COLUMN held BLOB;
+    CREATE INDEX photos_content ON photos (sha256);
+    CREATE INDEX photos_source ON photos (source);
+    CREATE INDEX photos_part_of ON photos (part_of) WHERE part_of IS NOT NULL;
+    CREATE INDEX photos_undoes ON photos (undoes) WHERE undoes IS NOT NULL;
+    CREATE INDEX photos_held_inode ON photos (inode) WHERE held IS NOT NULL;
+    CREATE INDEX photos_held_path ON photos (held) WHERE held IS NOT NULL;
+    """,
+    # One row for each model that served or was tried; daemon/models/history.py says what the columns hold.
+    """
+    CREATE TABLE models (
+        id INTEGER PRIMARY KEY,
+        at REAL NOT NULL,
+        file BLOB NOT NULL,
+        what TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        labels TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        was_before BLOB NOT NULL,
+        over TEXT NOT NULL,
+        request TEXT NOT NULL
+    ) STRICT;
+    """,
+    # by_rename: the row was open when the ledger was brought to this version, so a copy was published by renaming its
+    # hidden name; later ones keep that name until their outcome is written, as the proof that they were published.
+    # ctime_ns, btime_ns: when a held file's inode was changed last and when it was made; only another time of change
+    # lets its content be compared once more. mount: the mount inside the inbox that the file lay on.
+    """
+    ALTER TABLE photos ADD COLUMN by_rename INTEGER;
+    ALTER TABLE photos ADD COLUMN ctime_ns INTEGER;
+    ALTER TABLE photos ADD COLUMN btime_ns INTEGER;
+    ALTER TABLE photos ADD COLUMN mount BLOB;
+    UPDATE photos SET by_rename = 1 WHERE state = 'intent';
+    """,
+    # Ids of all folders that were ever adopted as inbox or output: cards that take turns as the inbox are known again.
+    """
+    CREATE TABLE markers (role TEXT NOT NULL, marker TEXT NOT NULL, PRIMARY KEY (role, marker)) STRICT;
+    INSERT INTO markers SELECT role, marker FROM roots;
+    """,
+    # One row for each original that waits under a hidden name; daemon/ledger/leaving.py says what the columns hold.
+    """
+    CREATE TABLE leaving (
+        photo INTEGER PRIMARY KEY,
+        due_at REAL NOT NULL,
+        looks INTEGER NOT NULL,
+        copy_device TEXT NOT NULL,
+        copy_inode TEXT NOT NULL,
+        changed_ns INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX leaving_due ON leaving (due_at);
+    """,
+    # folder_inode: of the folder that such an original waits in; NULL where an earlier version wrote the row.
+    """
+    ALTER TABLE leaving ADD COLUMN folder_inode TEXT;
+    """,
+)
+"""Scripts; `PRAGMA user_version` counts those that a ledger has seen."""
+
+TAKEN_BACK = """EXISTS (
+    SELECT 1 FROM photos AS later WHERE later.undoes = photos.id AND later.state IN ('undone', 'retried')
+)"""
+"""Condition in SQL: a later row says that this one's photo went back to the inbox."""

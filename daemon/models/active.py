@@ -1,0 +1,68 @@
+"""Which model serves now: taken once for each photo, so that a photo is judged wholly by one model."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from contract.session import Model
+from daemon.classify.decide import review_thresholds
+from daemon.filing.layout import Layout
+from daemon.photo import Mode, Photo
+from daemon.rules import Rules
+from daemon.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Serving:
+    """A model at work.
+
+    Attributes:
+        model: opened, proven and warmed.
+        rules: by what its photos are judged: its labels, thresholds, hash and provider among them.
+        file: where it was read from.
+    """
+
+    model: Model
+    rules: Rules
+    file: Path = Path()
+
+
+class Holder:
+    """Holds the model that serves now. A stage asks for it once per call; who swaps it may do so from any thread.
+
+    Attributes:
+        current: what photos that are decoded from now on are decoded for, classified with and judged by.
+    """
+
+    def __init__(self, current: Serving) -> None:
+        self.current = current
+
+
+def rules_for(settings: Settings, model: Model) -> Rules:
+    """Return by what the photos of a model are judged and filed, under these settings."""
+    labels = model.contract.labels
+    return Rules(
+        labels=labels,
+        thresholds=review_thresholds(settings.review_below, labels, model.contract.thresholds),
+        give_up_after_s=settings.give_up_after,
+        model=model.sha256,
+        provider=model.provider,
+        mode=Mode(settings.mode),
+        layout=Layout(settings.layout),
+        set_aside=settings.duplicates == "set-aside",
+    )
+
+
+def stamp(photo: Photo, serving: Serving) -> None:
+    """Note on a photo by which model it is judged; comes before it is decoded for that model's geometry."""
+    photo.model, photo.rules, photo.dated = serving.model, serving.rules, serving.rules.layout.needs_date
+
+
+def by_model(photos: Iterable[Photo]) -> list[tuple[Model, list[Photo]]]:
+    """Split a batch by the models that its photos were decoded for; there are two in the moment of a swap alone."""
+    known = [(photo.model, photo) for photo in photos if photo.model is not None and photo.pixels is not None]
+    if len(known) == 1:
+        return [(known[0][0], [known[0][1]])]
+    groups = groupby(sorted(known, key=lambda pair: id(pair[0])), key=lambda pair: id(pair[0]))
+    return [(some[0][0], [photo for _, photo in some]) for some in (list(group) for _, group in groups)]

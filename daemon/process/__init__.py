@@ -1,0 +1,1 @@
+"""What a process may do: children, signals, restarts, the supervisor, cores and time."""

@@ -1,0 +1,43 @@
+"""What the last run left: finished, forgotten, or left open where it cannot be seen. It never ends the start."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from contract.text import printable
+from daemon.filing.unresolved import Doubts, unfinished
+from daemon.ledger.intent import Intent
+from daemon.ledger.ledger import Ledger
+from daemon.filing.recovery import reconcile
+from daemon.undo.undo import finish_at_start
+
+
+def recover(ledger: Ledger, state: Path, now_s: float, doubts: Doubts, say: Callable[[str], None]) -> None:
+    """Settle what a crash interrupted.
+
+    Args:
+        ledger: of the inbox.
+        state: folder of the ledger.
+        now_s: wall time for the outcomes.
+        doubts: takes the intents whose places cannot be looked at now; their photos wait, all others are filed.
+        say: takes a sentence for the user.
+    """
+    stuck: list[str] = []
+
+    def left(_: int, intent: Intent, error: OSError) -> None:
+        stuck.append(f"{printable(intent.source.name)}: {unfinished(intent, error)}")
+
+    def doubted(row: int, intent: Intent, error: OSError) -> None:
+        left(row, intent, error)
+        doubts.add(row, intent, error)
+
+    finish_at_start(ledger, state, now_s, left)
+    outcomes = reconcile(ledger, now_s, doubted, doubts.paths)
+    moved = sum(outcome is not None for outcome in outcomes.values())
+    if outcomes:
+        say(f"the last run was cut off: of {len(outcomes)} photos on their way, {moved} had been moved")
+    if stuck:
+        say(
+            f"the last run was cut off, and {len(stuck)} of its files cannot be looked at now: they wait, the others "
+            f"are filed. The first is {stuck[0]}. Mount what is away, and make both folders readable "
+            "and writable; it is tried again by itself"
+        )

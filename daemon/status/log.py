@@ -1,0 +1,182 @@
+"""The log: one line for each event that matters, as text, as key=value, or as JSON, with priorities for the journal.
+
+Where the stream is the journal's, each line begins with its priority, as in `<4>`, and `journalctl -p warning` shows
+what went wrong; source: sd-daemon(3) and systemd.exec(5) on JOURNAL_STREAM. Nothing of a name reaches a terminal raw.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import IntEnum
+from functools import lru_cache, partial
+from hashlib import blake2s
+from math import inf
+from typing import Any, Literal, NamedTuple
+
+from contract.text import printable
+from daemon.photo import Identity
+from daemon.status.log_queue import Outlet, Text
+
+_QUOTED = re.compile(r'[ "=\\]')
+_NO_KEY = re.compile(r"[^\w.-]")
+Form = Literal["text", "keyvalue", "json"]
+
+END_S = 2.0
+"""How long the end waits for a reader that is not worth more."""
+ERASE = b"\r\x1b[2K"
+"""Makes the line free in which a picture stands."""
+
+
+class Level(IntEnum):
+    """How much a line matters; the numbers are syslog's."""
+
+    ERROR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFO = 6
+
+
+class Line(NamedTuple):
+    """One event: as a sentence for people, and as facts for whoever reads structured lines."""
+
+    level: Level
+    event: str
+    sentence: str
+    facts: Callable[[], Mapping[str, Any]] = dict
+
+
+class Log:
+    """Lines for standard output and standard error; its methods may be called from any thread, and wait for no reader.
+
+    Args:
+        form: of the lines.
+        as_json: whether standard output is for a script, which gets the bare facts of each event as JSON.
+        patience_s: how long a reader of standard output is waited for that has read nothing; 0 for not at all, while
+            photos come.
+        streams: the descriptors of the two.
+    """
+
+    def __init__(
+        self, form: Form, *, as_json: bool, patience_s: float = 0.0, streams: tuple[int, int] = (1, 2)
+    ) -> None:
+        self._form = form
+        self._as_json = as_json
+        self._patience_s = patience_s
+        self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        self._journals = [is_journal(stream) for stream in streams]
+        self._erase = b""
+        gaps = [partial(self._gap, shape) for shape in (self._bare if as_json else self._for_out, self._for_err)]
+        out = Outlet(streams[0], gaps[0], patience_s=max(patience_s, END_S))
+        # One outlet for one file, or the order of its lines would be lost. The reader of the other may have stalled.
+        err = out if _same(*streams) else Outlet(streams[1], gaps[1], patience_s=END_S)
+        self._out, self._err = out, err
+
+    def out(self, lines: list[Line]) -> None:
+        """Write lines to standard output, one behind the other."""
+        shape = self._bare if self._as_json else self._for_out
+        self._out.put([self._text(line, shape) for line in lines], wait=self._patience_s > 0)
+
+    def err(self, line: Line) -> None:
+        """Write a line to standard error."""
+        self._err.put([self._text(line, self._for_err)])
+
+    def show(self, picture: str) -> None:
+        """Draw on the terminal that is standard error, below the lines; what comes next is written over it."""
+        self._erase = ERASE
+        self._err.show(self._encoded(picture))
+
+    def clear(self) -> None:
+        """Draw no more."""
+        self._erase = b""
+
+    def flush(self) -> None:
+        """Wait until all is written, but for a stalled reader not long: the process is about to end."""
+        self._out.flush(END_S)
+        self._err.flush(END_S)
+
+    def close(self) -> None:
+        """Write what waits, as long as somebody reads it, and end."""
+        left = self._out.close(inf if self._patience_s else END_S)
+        if self._err is not self._out:
+            if left:
+                self.err(Line(Level.WARNING, "dropped", _missing(left, " of standard output"), lambda: {"lines": left}))
+            self._err.close(END_S)
+
+    def _text(self, line: Line, shape: Callable[[Line], str]) -> Text:
+        erase = self._erase if self._out is self._err or shape == self._for_err else b""
+        return erase + self._encoded(shape(line) + "\n"), line.level < Level.INFO
+
+    def _encoded(self, text: str) -> bytes:
+        """Return the bytes; what the terminal's or log's encoding does not know is escaped: no name ends the daemon."""
+        return text.encode(self._encoding, "backslashreplace")
+
+    def _gap(self, shape: Callable[[Line], str], missing: int) -> bytes:
+        line = Line(Level.WARNING, "dropped", _missing(missing, ""), lambda: {"lines": missing})
+        return self._text(line, shape)[0]
+
+    def _bare(self, line: Line) -> str:
+        return json.dumps({"event": line.event, **line.facts()})
+
+    def _for_out(self, line: Line) -> str:
+        return self._shaped(line, f"<{line.level:d}>" if self._journals[0] else "")
+
+    def _for_err(self, line: Line) -> str:
+        return self._shaped(line, f"<{line.level:d}>" if self._journals[1] else "")
+
+    def _shaped(self, line: Line, prefix: str) -> str:
+        if self._form == "text":
+            return "\n".join(prefix + printable(part) for part in line.sentence.split("\n"))
+        facts = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "level": line.level.name.lower(),
+            "event": line.event,
+            **(line.facts() or {"message": line.sentence}),
+        }
+        return prefix + (json.dumps(facts) if self._form == "json" else keyvalue(facts))
+
+
+def _missing(lines: int, where: str) -> str:
+    are = "line is" if lines == 1 else "lines are"
+    return f"{lines:,} {are} missing{where}, because nobody read on; `phototriage history` tells of every photo"
+
+
+def _same(one: int, other: int) -> bool:
+    first, second = os.fstat(one), os.fstat(other)
+    return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
+
+
+def photo_id(identity: Identity) -> str:
+    """Return the id of a photo in the log and in the ledger: the same as long as the file is, moved or not."""
+    words = f"{identity.device}:{identity.inode}:{identity.size}:{identity.mtime_ns}"
+    return blake2s(words.encode(), digest_size=5).hexdigest()
+
+
+def keyvalue(facts: Mapping[str, Any], prefix: str = "") -> str:
+    """Return `key=value` pairs, in quotes where a value needs them; what is empty is left out."""
+    pairs = []
+    for name, value in facts.items():
+        key = _key(name)
+        if isinstance(value, Mapping):
+            pairs.append(keyvalue(value, f"{prefix}{key}."))
+        elif value not in (None, "", [], ()):
+            pairs.append(f"{prefix}{key}={_value(value)}")
+    return " ".join(filter(None, pairs))
+
+
+@lru_cache(maxsize=1024)
+def _key(name: str) -> str:
+    return _NO_KEY.sub("_", name)
+
+
+def _value(value: object) -> str:
+    text = printable(",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
+    return text if not _QUOTED.search(text) else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def is_journal(stream: int) -> bool:
+    """Tell whether a descriptor goes to systemd's journal."""
+    status = os.fstat(stream)
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

@@ -1,0 +1,182 @@
+"""The board on which the daemon's parts note how they are, and from which whoever asks reads one whole answer.
+
+The parts write what costs nothing to write: an attribute, or one call per batch. What would cost more, such as the age
+of the oldest waiting photo, is looked up when somebody asks, by functions that the parts lend.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from daemon.process.restart import starts_anew
+from daemon.intake.blocked import Blocked
+from daemon.process.clock import Clock
+from daemon.process.sd_notify import is_supervised
+from daemon.photo import Photo
+from daemon.process.heartbeat import Beats, bytes_moved, stuck_stage
+from daemon.status.counters import Tally
+
+STATES = ("starting", "ready", "paused", "degraded", "stuck", "stopping", "stopped")
+STARTING, READY, PAUSED, DEGRADED, STUCK, STOPPING, STOPPED = STATES
+NAMED = 5
+"""So many of the files that are held open are named."""
+NAMED_PLACES = 20
+"""So many of the places that cannot be used are named."""
+DRIVER = Path("/proc/driver/nvidia/version")
+
+
+class Waiting(NamedTuple):
+    """What lies in the inbox and is not filed yet, without what is known to stay.
+
+    Attributes:
+        photos: how many are known of.
+        more: whether there may be more, for no more are looked at while so many wait.
+        since_s: when the oldest was noticed, on the monotonic clock; None if none waits.
+    """
+
+    photos: int = 0
+    more: bool = False
+    since_s: float | None = None
+
+
+class Board:
+    """How the daemon is. Any thread may write its part, and any may ask.
+
+    Args:
+        clock: time.
+        moved: tells how many bytes a thread has read and written.
+
+    Attributes:
+        phase: `starting`, `ready`, `stopping` or `stopped`, as the service goes through them.
+        held: what the start waits for, such as a mount.
+        about: what does not change while it runs: inbox, output, device.
+        model: file, sha256, labels and note of the model that serves.
+        provider: that ran the last batch.
+        fallbacks: how often the provider changed while it ran.
+        beats: of each stage.
+    """
+
+    def __init__(self, clock: Clock, moved: Callable[[int], int] = bytes_moved) -> None:
+        self._clock = clock
+        self._moved = moved
+        self._began_s = clock.wall_s()
+        self.phase = STARTING
+        self.held = ""
+        self.about: dict[str, Any] = {}
+        self.model: dict[str, Any] = {}
+        self.provider = ""
+        self.fallbacks = 0
+        self.beats: dict[str, Beats] = {}
+        self.tally = Tally(clock.monotonic_s())
+        self.waiting: Callable[[], Waiting] = Waiting
+        self.paused: Callable[[], str] = str
+        self.blocked: Callable[[], list[Blocked]] = list
+        self.troubles: Callable[[], dict[str, str]] = dict
+        self.held_open: Callable[[], dict[Path, float]] = dict
+        self.overflows: Callable[[], int] = int
+
+    def stage(self, name: str) -> Beats:
+        """Return where the threads of a stage note that they are at work."""
+        return self.beats.setdefault(name, Beats(self._clock.monotonic_s))
+
+    def serves(self, file: Path, sha256: str, labels: tuple[str, ...], provider: str, note: str) -> None:
+        """Note the model that serves from now on, where it runs, and why not elsewhere."""
+        self.model = {"file": str(file), "sha256": sha256, "labels": list(labels), "note": note}
+        self.provider = provider
+
+    def ran(self, provider: str) -> None:
+        """Note where a batch ran."""
+        if provider != self.provider:
+            self.fallbacks += bool(self.provider)
+            self.provider = provider
+
+    def done(self, photos: list[Photo]) -> None:
+        """Count photos whose way is over."""
+        self.tally.add(photos, self._clock.monotonic_s(), self._clock.wall_s())
+
+    def trouble(self, sentence: str) -> None:
+        """Note what went wrong last."""
+        self.tally.trouble(sentence, self._clock.wall_s())
+
+    def stuck(self) -> str:
+        """Say which stage is stuck; empty if none is."""
+        return stuck_stage(self.beats, self._clock.monotonic_s(), self._moved)
+
+    def state(self) -> tuple[str, str]:
+        """Return the state, and why it is no better."""
+        stuck = self.stuck()
+        if stuck:
+            return STUCK, stuck
+        troubles = self.troubles()
+        paused = self.held or self.paused() or troubles.get("root", "") or troubles.get("scan", "")
+        if self.phase in (STARTING, READY) and paused:
+            return PAUSED, paused.removeprefix("paused: ")
+        if self.phase != READY:
+            return self.phase, ""
+        reasons = [*([self._why_cpu()] if self._degraded() else []), *_why_blocked(self.blocked())]
+        return (DEGRADED, "; ".join(reasons)) if reasons else (READY, "")
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything that is known, as JSON can carry it."""
+        state, why = self.state()
+        now_s = self._clock.monotonic_s()
+        waiting = self.waiting()
+        oldest_s = None if waiting.since_s is None else round(max(0.0, now_s - waiting.since_s), 3)
+        return {
+            "state": state,
+            "why": why,
+            "pid": os.getpid(),
+            "at_s": round(self._clock.wall_s(), 3),
+            "began_at_s": round(self._began_s, 3),
+            **self.about,
+            "provider": self.provider or None,
+            "model": self.model or None,
+            "waiting": {"photos": waiting.photos, "more": waiting.more, "oldest_s": oldest_s},
+            "held_open": _longest(self.held_open(), now_s),
+            "blocked": _blocked(self.blocked()),
+            "filed": self.tally.filed(),
+            **self.tally.facts(now_s),
+            "notes": [said for topic, said in self.troubles().items() if said and topic not in ("root", "scan")],
+            "overflows": self.overflows(),
+            "fallbacks": self.fallbacks,
+            "starts_anew": starts_anew(),
+            "supervised": is_supervised(),
+            "memory_bytes": _memory_bytes(),
+            "cpu_s": round(time.process_time(), 3),
+        }
+
+    def _degraded(self) -> bool:
+        """Tell whether it runs on the CPU though a GPU was hoped for: where its driver is there, or it ran before."""
+        hoped = self.about.get("device") != "cpu" and (DRIVER.exists() or self.fallbacks > 0)
+        return hoped and self.provider == "cpu"
+
+    def _why_cpu(self) -> str:
+        return self.model.get("note") or "it ran on CUDA before, and runs on the CPU now"
+
+
+def _longest(held_open: dict[Path, float], now_s: float) -> dict[str, Any]:
+    """Return how many files are held open for writing, and those that have been for longest."""
+    longest = sorted(held_open.items(), key=lambda one: one[1])[:NAMED]
+    named = [{"path": str(path), "for_s": round(max(0.0, now_s - since_s), 3)} for path, since_s in longest]
+    return {"files": len(held_open), "longest": named}
+
+
+def _why_blocked(blocked: list[Blocked]) -> list[str]:
+    """Say how many photos cannot be filed, and why the first of them."""
+    count = sum(one.photos for one in blocked)
+    more = f", and {len(blocked) - 1:,} more place{'s' * (len(blocked) > 2)}" if len(blocked) > 1 else ""
+    return [f"{count:,} photo{'s' * (count > 1)} cannot be filed now: {blocked[0].reason}{more}"] if count else []
+
+
+def _blocked(blocked: list[Blocked]) -> dict[str, Any]:
+    """Return how many photos wait for places that cannot be used, and the places for which most wait."""
+    most = sorted(blocked, key=lambda one: -one.photos)[:NAMED_PLACES]
+    return {"photos": sum(one.photos for one in blocked), "places": [one._asdict() for one in most]}
+
+
+def _memory_bytes() -> int:
+    """Return the resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,247 @@
+"""What the user sees: one line per photo, trouble said once, and the sum at the end."""
+
+import os
+import resource
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from contract.text import printable
+from daemon.filing.companions import MAX_WAITING, is_companion
+from daemon.status.obstacles import Obstacles, is_its_own
+from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.photo import Outcome, Photo
+from daemon.status.progress import progress_bar
+from daemon.intake.walk import scan
+from daemon.intake.filters import Sieve
+from daemon.status.log import Form, Level, Line, Log, photo_id
+
+LOOK_S = 1.0
+"""How long the sum may take to see what is still in the inbox."""
+MAX_PLACES = 4096
+"""Folders whose path below the output is remembered."""
+
+
+class Report:
+    """Prints what happens; its methods may be called from any thread.
+
+    Args:
+        output: root of the class folders; destinations are shown below it.
+        as_json: one JSON object a line on standard output, for scripts.
+        quiet: no line per photo.
+        form: of the other lines.
+        patience_s: how long a reader of standard output is waited for that has read nothing; 0 for not at all.
+    """
+
+    def __init__(
+        self, output: Path, *, as_json: bool, quiet: bool, form: Form = "text", patience_s: float = 0.0
+    ) -> None:
+        self._output = output
+        self._log = Log(form, as_json=as_json, patience_s=patience_s)
+        self._as_json = as_json
+        self._quiet = quiet
+        self._lock = threading.Lock()
+        self._obstacles = Obstacles()
+        self._places: dict[str, str] = {}
+        self._started_s = time.monotonic()
+        self._advance: Callable[[], None] = _nothing
+        self.counts: Counter[str] = Counter()
+        self.waiting: set[Path] = set()
+        self._lonely: set[Path] = set()
+        self.cut_short = False
+
+    def say(self, sentence: str) -> None:
+        """Say something about the whole on standard error."""
+        self._log.err(Line(_level(sentence), "note", sentence))
+
+    def last_word(self, sentence: str) -> None:
+        """Say something before the process ends or is replaced, which waits for no thread."""
+        self.say(sentence)
+        self._log.flush()
+
+    def event(self, name: str, sentence: str, **facts: Any) -> None:
+        """Say something that scripts want to know too."""
+        line = Line(Level.NOTICE, name, sentence, lambda: facts)
+        if self._as_json:
+            self._log.out([line])
+        else:
+            self._log.err(line)
+
+    def photos(self, photos: list[Photo]) -> None:
+        """Report photos whose way is over, in one piece."""
+        lines: list[Line] = []
+        for photo in photos:
+            with self._lock:
+                self._count(photo)
+                if photo.outcome is not Outcome.AGAIN:  # that one will come by once more
+                    self._advance()
+            if photo.outcome in _MOVED and photo.follows is None:
+                over = self._obstacles.over(photo)
+                lines += [] if self._as_json else [_repeated(obstacle, count) for obstacle, count in over]
+            if self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW):
+                continue
+            sentence = "" if self._as_json else self._sentence(photo)
+            if sentence or self._as_json:
+                event = "photo" if photo.follows is None else "companion"
+                lines.append(Line(_LEVELS.get(photo.outcome, Level.INFO), event, sentence, partial(_facts, photo)))
+        self._log.out(lines)
+
+    def summary(self, *, once: bool) -> None:
+        """Say the sum of all since the beginning: with the rate, after one pass."""
+        seconds = time.monotonic() - self._started_s
+        self.waiting = _there(self.waiting)  # its owner may have taken one away
+        with self._lock:
+            self.counts[_LEFT] += len(_there(self._lonely))  # whose photo never came
+            self._lonely.clear()
+            self.counts = +self.counts  # without zeros
+        moved = sum(count for name, count in self.counts.items() if name not in _NOT_MOVED)
+        rate = f" in {seconds:.1f} s, {moved / seconds:.0f} photos/s" if once else ""
+        stay = f"; {len(self.waiting)} could not be filed yet and stay in the inbox" if self.waiting else ""
+        facts = {"seconds": round(seconds, 3), "counts": dict(self.counts), "not_yet": len(self.waiting)}
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        begin = "stopped early; sorted" if self.cut_short else "sorted" if once else "stopped; filed"
+        sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {counted(self.counts)}{stay}"
+        self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
+
+    @contextmanager
+    def progress(self, sieve: Sieve) -> Iterator[None]:
+        """Show a bar on a terminal, with rate and time left, for one pass over an inbox, which is counted for it."""
+        if self._as_json or not os.isatty(2):
+            yield
+            return
+        with progress_bar(self._log.show, sum(1 for _ in scan(sieve))) as self._advance:
+            yield
+        self._log.clear()
+
+    def close(self) -> None:
+        """Write what nobody has read yet, as long as somebody reads on."""
+        self._log.close()
+
+    def _count(self, photo: Photo) -> None:
+        self.waiting.discard(photo.path)
+        self._lonely.difference_update((photo.path, *(part.path for part in photo.companions)))
+        self.counts[_COMPANIONS] += len(photo.companions) + bool(photo.follows_row)
+        if photo.follows is not None:
+            return
+        if photo.outcome is Outcome.LEFT and is_companion(photo.path) and len(self._lonely) < MAX_WAITING:
+            self._lonely.add(photo.path)
+        elif photo.outcome is Outcome.AGAIN:
+            if len(self.waiting) < MAX_WAITING:  # nobody says so when its owner takes one away
+                self.waiting.add(photo.path)
+        elif photo.outcome is Outcome.FILED:
+            self.counts[photo.label] += 1
+        else:
+            self.counts[_COUNTED_AS[photo.outcome]] += 1
+
+    def _sentence(self, photo: Photo) -> str:
+        name = printable(photo.relpath / photo.path.name if photo.relpath.parts else photo.path.name)
+        if photo.follows is not None:  # its photo's line names it, unless that was said before
+            return f"{name} -> {self._place(photo)}, it follows its photo" if photo.follows_row else ""
+        match photo.outcome:
+            case Outcome.FILED | Outcome.REVIEW | Outcome.FAILED | Outcome.DUPLICATE:
+                return f"{name} -> {self._where(photo)}"
+            case Outcome.LEFT:
+                return f"{name} stays in the inbox: {photo.reason}"
+            case Outcome.AGAIN if photo.waited_s == 0.0 and is_its_own(photo):
+                return f"{name} stays in the inbox for now: {photo.reason}"
+            case Outcome.AGAIN if not is_its_own(photo) and self._obstacles.is_new(photo):
+                return f"{name} stays in the inbox for now, as will others: {photo.reason}"
+        return ""
+
+    def _where(self, photo: Photo) -> str:
+        place = self._place(photo)
+        took = f"{_took_ms(photo):.0f} ms"
+        parts = ", ".join(printable(part.path.name) for part in photo.companions)
+        ending = f", with {parts}" if parts else ""
+        if photo.outcome in (Outcome.FAILED, Outcome.DUPLICATE):
+            return f"{place}: {photo.reason}{ending}"
+        unsure = f" ({photo.reason})" if photo.reason else ""
+        return f"{place} {photo.probability:.2f} {took}{unsure}{ending}"
+
+    def _place(self, photo: Photo) -> str:
+        assert photo.destination is not None
+        folder, name = os.path.split(photo.destination)
+        if folder not in self._places:
+            if len(self._places) >= MAX_PLACES:
+                self._places.clear()
+            self._places[folder] = printable(os.path.relpath(folder, self._output))
+        place = self._places[folder]
+        return place if name == photo.path.name else f"{place}/{printable(name)}"
+
+
+def _took_ms(photo: Photo) -> float:
+    """From the drop to the class folder; for a photo that a scan found, whose drop nobody saw, its own stages."""
+    if photo.announced:
+        return photo.times_ms["total"]
+    return sum(photo.times_ms.get(stage, 0.0) for stage in ("read", "decode", "infer", "file"))
+
+
+def _there(paths: set[Path]) -> set[Path]:
+    """Return those that are still there; on a share they are not all asked about, for the end would wait for it."""
+    end_s = time.monotonic() + LOOK_S
+    gone: list[Path] = []
+
+    def look(path: Path) -> None:
+        if time.monotonic() < end_s and not os.path.lexists(path):
+            gone.append(path)
+
+    each(paths, look, FAR_TOGETHER if len(paths) > FAR_TOGETHER else 1, "summary", None)
+    return paths.difference(gone)
+
+
+def _nothing() -> None:
+    pass
+
+
+_MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
+_LEVELS = {Outcome.FAILED: Level.WARNING, Outcome.AGAIN: Level.WARNING}
+_LEFT, _COMPANIONS = "left in the inbox", "companion files"
+_COUNTED_AS = {
+    Outcome.REVIEW: "_review",
+    Outcome.FAILED: "_failed",
+    Outcome.DUPLICATE: "_duplicates",
+    Outcome.LEFT: _LEFT,
+    Outcome.GONE: "gone meanwhile",
+}
+
+_NOT_MOVED = (_LEFT, _COUNTED_AS[Outcome.GONE], _COMPANIONS)
+"""Counts of what is no photo that was moved."""
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Say how many went where: the classes, then `_review` and its like, then what did not move; `-` for nothing."""
+    order = sorted(counts, key=lambda name: (name in _NOT_MOVED, name.startswith("_"), name))
+    return ", ".join(f"{printable(name)} {counts[name]}" for name in order if counts[name]) or "-"
+
+
+def _repeated(obstacle: str, count: int) -> Line:
+    sentence = f"it goes on; this was said once, and {count:,} times more it was so: {obstacle}"
+    return Line(Level.NOTICE, "repeated", sentence, lambda: {"reason": obstacle, "times": count})
+
+
+def _level(sentence: str) -> Level:
+    """Return how much a sentence about the whole matters: what begins or goes on is a trouble, but for these."""
+    if sentence.startswith("stuck"):
+        return Level.ERROR
+    relief = sentence.startswith(("filing goes on", "it goes on")) or sentence.endswith((" is back", " again"))
+    return Level.NOTICE if relief else Level.WARNING
+
+
+def _facts(photo: Photo) -> dict[str, Any]:
+    return {
+        "id": photo_id(photo.identity),
+        "path": str(photo.path),
+        "outcome": photo.outcome.value,
+        "label": photo.label,
+        "probability": round(photo.probability, 6),
+        "destination": str(photo.destination) if photo.destination else None,
+        "companions": [str(part.destination) for part in photo.companions],
+        "reason": photo.reason,
+        "sha256": photo.sha256,
+        "times_ms": {name: round(value, 3) for name, value in photo.times_ms.items()},
+    }

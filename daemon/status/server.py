@@ -1,0 +1,141 @@
+"""Answers questions on the socket, in HTTP/1.0, without ever waiting for who asks.
+
+One thread serves all, and the watchdog hangs on that thread. So no call here blocks; what a caller may send and how
+long it may take are bounded, callers are few at a time, and an answer is made at most a few times a second.
+"""
+
+import errno
+import select
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from daemon.status.unix_socket import Place
+
+CALLERS = 8
+"""How many are served at once; with one more, the oldest is dropped: whoever asks properly is served at once."""
+REQUEST_BYTES = 4096
+PATIENCE_S = 2.0
+"""How long a caller may take to ask and to read."""
+FRESH_S = 0.25
+"""An answer is given again for so long."""
+DEAF_S = 1.0
+"""Nobody is heard for so long once a caller could not be taken, who stays at the door and would be tried on and on."""
+_NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+TEXT, JSON = "text/plain; charset=utf-8", "application/json"
+
+
+class Answer(NamedTuple):
+    """What a question is answered with."""
+
+    status: str
+    kind: str
+    body: bytes
+
+    def whole(self) -> bytes:
+        """Return head and body."""
+        head = f"HTTP/1.0 {self.status}\r\nContent-Type: {self.kind}\r\nContent-Length: {len(self.body)}\r\n"
+        return f"{head}Connection: close\r\n\r\n".encode() + self.body
+
+
+@dataclass(slots=True)
+class _Caller:
+    socket: socket.socket
+    until_s: float
+    asked: bytes = b""
+    answer: bytes = b""
+
+
+class Listener:
+    """Serves callers; used by one thread.
+
+    Args:
+        place: the socket.
+        answer: answers a path such as `/status`; None for one that there is not.
+    """
+
+    def __init__(self, place: Place, answer: Callable[[str], Answer | None]) -> None:
+        self._place = place
+        self._answer = answer
+        self._callers: dict[int, _Caller] = {}
+        self._fresh: dict[str, tuple[float, bytes]] = {}
+        self._hears_at_s = 0.0
+
+    def interests(self) -> Iterator[tuple[int, int]]:
+        """Yield the descriptors to wait for, and for what."""
+        if not self._hears_at_s:
+            yield self._place.socket.fileno(), select.POLLIN
+        for number, caller in self._callers.items():
+            yield number, select.POLLOUT if caller.answer else select.POLLIN
+
+    def due_s(self) -> float:
+        """Return when to call `tick`, on the monotonic clock."""
+        ends = [caller.until_s for caller in self._callers.values()]
+        return min([*ends, self._hears_at_s or float("inf")])
+
+    def tick(self, now_s: float) -> None:
+        """Drop those whose time is over, and hear others again."""
+        if self._hears_at_s <= now_s:
+            self._hears_at_s = 0.0
+        for number in [number for number, caller in self._callers.items() if caller.until_s <= now_s]:
+            self._drop(number)
+
+    def serve(self, number: int, now_s: float) -> None:
+        """Do what can be done at once for a descriptor that is ready."""
+        if number == self._place.socket.fileno():
+            self._accept(now_s)
+        elif number in self._callers and not self._get_on(self._callers[number], now_s):
+            self._drop(number)
+
+    def close(self) -> None:
+        """Hang up on everybody, and remove the socket."""
+        for number in list(self._callers):
+            self._drop(number)
+        self._place.close()
+
+    def _accept(self, now_s: float) -> None:
+        try:
+            caller, _ = self._place.socket.accept()
+        except OSError as error:  # gone again, or no descriptor is free
+            if error.errno in _NO_ROOM:
+                self._hears_at_s = now_s + DEAF_S
+            return
+        caller.setblocking(False)
+        if len(self._callers) >= CALLERS:
+            self._drop(next(iter(self._callers)))
+        self._callers[caller.fileno()] = _Caller(caller, now_s + PATIENCE_S)
+
+    def _get_on(self, caller: _Caller, now_s: float) -> bool:
+        """Read or write what goes at once; False when the call is over."""
+        try:
+            if not caller.answer:
+                received = caller.socket.recv(REQUEST_BYTES)
+                caller.asked += received
+                if b"\n\r\n" not in caller.asked and b"\n\n" not in caller.asked:
+                    return bool(received) and len(caller.asked) < REQUEST_BYTES
+                caller.answer = self._answer_to(caller.asked, now_s)
+            sent = caller.socket.send(caller.answer)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        caller.answer = caller.answer[sent:]
+        return bool(caller.answer)
+
+    def _answer_to(self, asked: bytes, now_s: float) -> bytes:
+        words = asked.split(b"\n", 1)[0].decode("ascii", "replace").split()
+        if len(words) != 3 or words[0] != "GET":
+            return Answer("400 Bad Request", TEXT, b"Ask: GET /status HTTP/1.0, or /metrics.\n").whole()
+        path = words[1].partition("?")[0]
+        at_s, answer = self._fresh.get(path, (-float("inf"), b""))
+        if now_s - at_s > FRESH_S:
+            made = self._answer(path)
+            if made is None:
+                return Answer("404 Not Found", TEXT, b"There are /status and /metrics.\n").whole()
+            answer = made.whole()
+            self._fresh[path] = (now_s, answer)
+        return answer
+
+    def _drop(self, number: int) -> None:
+        self._callers.pop(number).socket.close()

@@ -1,0 +1,82 @@
+"""What the supervisor is told, and when: the state in one line, and that no stage is stuck. Time is passed in."""
+
+import os
+from collections.abc import Callable, Mapping
+
+from daemon.status.monitor import Board
+from daemon.status.status_line import status_line
+
+STATUS_S = 5.0
+"""The line is sent at most this often, and only when it has changed."""
+FEEDS = 2
+"""How often the watchdog is fed within its time, as sd_watchdog_enabled(3) advises."""
+
+Say = Callable[[str], None]
+
+
+def watchdog_s(environ: Mapping[str, str], pid: int) -> float:
+    """Return within how many seconds the supervisor wants to hear of this process again; 0 if it does not.
+
+    Source: sd_watchdog_enabled(3).
+    """
+    if environ.get("WATCHDOG_PID", str(pid)) != str(pid):
+        return 0.0
+    microseconds = environ.get("WATCHDOG_USEC", "")
+    return int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0
+
+
+class Herald:
+    """Tells the supervisor; used by one thread.
+
+    Args:
+        board: what there is to tell.
+        send: takes a message to the supervisor.
+        say: takes a sentence for the user.
+        feed_within_s: how often the watchdog must be fed; 0 for no watchdog.
+    """
+
+    def __init__(self, board: Board, send: Say, say: Say, feed_within_s: float) -> None:
+        self._board = board
+        self._send = send
+        self._say = say
+        self._feed_s = feed_within_s / FEEDS
+        self._fed_s = self._told_s = -float("inf")
+        self._line = ""
+        self._stuck = ""
+
+    def due_s(self) -> float:
+        """Return when to call `tick` again, on the monotonic clock."""
+        times_s = [self._told_s + STATUS_S]
+        if self._feed_s:
+            times_s.append(self._fed_s + self._feed_s)
+        return min(times_s)
+
+    def tick(self, now_s: float) -> None:
+        """Tell what is due."""
+        if self._feed_s and now_s >= self._fed_s + self._feed_s:
+            self._fed_s = now_s
+            if not self._look():
+                self._send("WATCHDOG=1")
+        if now_s >= self._told_s + STATUS_S:
+            self._told_s = now_s
+            self._look()
+            line = status_line(self._board.facts())
+            if line != self._line:
+                self._line = line
+                self._send(f"STATUS={line}")
+
+    def _look(self) -> bool:
+        """Look whether a stage is stuck, and say so once."""
+        stuck = self._board.stuck()
+        if bool(stuck) != bool(self._stuck):
+            fed = " The watchdog is not fed until it goes on." if self._feed_s else ""
+            self._say(f"stuck: {stuck}.{fed}" if stuck else f"it goes on; before, {self._stuck}")
+            if stuck:
+                self._board.trouble(stuck)
+        self._stuck = stuck
+        return bool(stuck)
+
+
+def from_environment(board: Board, send: Say, say: Say) -> Herald:
+    """Make the herald that this process's supervisor asks for."""
+    return Herald(board, send, say, watchdog_s(os.environ, os.getpid()))

@@ -1,0 +1,81 @@
+"""The metrics as a text file, for the textfile collector of node_exporter: whole at every moment, and never stale."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from contract.text import printable
+from daemon.status.monitor import STOPPED, Board
+from daemon.status.metrics import MISSING, MetricsError, available, exposition
+
+EVERY_S = 15.0
+FIRST_S = 2.0
+"""The first time, so that loading the package does not hold up the start."""
+READABLE = 0o644
+"""node_exporter is another user."""
+
+
+class TextFile:
+    """Writes the metrics to a file from time to time; used by one thread.
+
+    Args:
+        path: of the file.
+        board: what there is to tell.
+        say: takes a sentence for the user, once for each lasting trouble.
+        now_s: the time, on the monotonic clock.
+
+    Raises:
+        MetricsError: the package for it is not installed, or there is no such folder.
+    """
+
+    def __init__(self, path: Path, board: Board, say: Callable[[str], None], now_s: float) -> None:
+        if not available():
+            raise MetricsError(MISSING)
+        if not path.parent.is_dir():
+            raise MetricsError(f"There is no folder for the metrics file {printable(path)}. Make it, or name another.")
+        self._path = path
+        self._part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._board = board
+        self._say = say
+        self._due_s = now_s + FIRST_S
+        self._trouble = ""
+
+    def due_s(self) -> float:
+        """Return when to call `tick` again, on the monotonic clock."""
+        return self._due_s
+
+    def tick(self, now_s: float) -> None:
+        """Write the file if it is due."""
+        if now_s >= self._due_s:
+            self._due_s = now_s + EVERY_S
+            self._write()
+
+    def close(self) -> None:
+        """Write it for the last time: that the daemon has stopped."""
+        self._board.phase = STOPPED
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            self._replace(exposition(self._board.facts()))
+        except OSError as error:
+            self._tell(f"the metrics file {printable(self._path)} cannot be written ({error.strerror})")
+        else:
+            self._tell("")
+
+    def _replace(self, text: bytes) -> None:
+        """Let the file change at once, without a moment in which it is half there; a link in its place is replaced."""
+        self._part.unlink(missing_ok=True)
+        try:
+            descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as out:
+                out.write(text)
+                os.fchmod(descriptor, READABLE)
+            self._part.replace(self._path)
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _tell(self, trouble: str) -> None:
+        if trouble and trouble != self._trouble:
+            self._say(trouble)
+        self._trouble = trouble

@@ -1,0 +1,172 @@
+"""Take photos back to the inbox: what filing did, the other way round, by the same protocol.
+
+Intents are committed before a file is touched, files and folders are synced, outcomes are committed: what a kill
+interrupts, the next start of the daemon or of `undo` finishes. Nothing is overwritten, and nothing is taken that is not
+what was filed. Where a copy or a link was filed, that is removed, and only while its original is still there: it is
+asked for again immediately before each removal, because the plan may be minutes old by then.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from contract.publish import sync_directory
+from contract.text import printable
+from daemon.undo.remove_copy import original_is_there, remove_copy
+from daemon.undo.plan import Step, dangling, mount_away
+from daemon.files.confined import pinned
+from daemon.filing.move import SourceChangedError, move, sync_file
+from daemon.ledger.intent import Intent
+from daemon.ledger.ledger import Ledger
+from daemon.files.open_writers import HELD, OpenWriterError
+from daemon.photo import Mode, Outcome
+from daemon.filing.recovery import Unseen, ignored, remove_hidden_names, settle
+from daemon.filing.failure_note import remove_why, write_why
+
+Unsynced = dict[Path, Callable[[Path], None]]
+TOGETHER = 64
+"""Photos that share one pair of commits and one sync of their folders."""
+
+
+def nothing() -> str:
+    """Say that nothing is in the way."""
+    return ""
+
+
+def take_back(
+    ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox: Path, obstacle: Callable[[], str] = nothing
+) -> Iterator[list[Step]]:
+    """Carry out plans, some at a time; yields those that are through, with a reason where something stays after all.
+
+    Nothing goes through a link below the inbox: root may call this, and anybody may have put it there.
+
+    Args:
+        ledger: of the inbox.
+        groups: the plans, each of a photo and its companions.
+        now_s: wall time for the outcomes.
+        inbox: where they go.
+        obstacle: says why nothing can go there now, or nothing; asked before each file.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be made safe now; `finish` does the rest later.
+    """
+    for first in range(0, len(groups), TOGETHER):
+        some = groups[first : first + TOGETHER]
+        rows = ledger.intend([step.intent for group in some for step in group if step.intent], now_s)
+        numbers = iter(rows)
+        outcomes: dict[int, Outcome | None] = {}
+        unsynced: Unsynced = {}
+        for group in some:
+            for step in group:
+                if step.intent is not None:
+                    outcomes[next(numbers)] = _carry_out(
+                        step, unsynced, inbox, "its photo stays" if group[0].reason else obstacle()
+                    )
+        for path, sync in unsynced.items():
+            with suppress(FileNotFoundError):  # its owner took it further
+                sync(path)
+        # Before the outcome, for it changes the file once more. The originals are gone for good by now, so that a kill
+        # between the two leaves nothing that needs a proof.
+        remove_hidden_names(step.intent for group in some for step in group if step.intent and not step.reason)
+        _conclude(ledger, outcomes, now_s)
+        yield from some
+
+
+def finish(ledger: Ledger, now_s: float, unseen: Unseen = ignored) -> int:
+    """Finish or forget what a kill interrupted; the caller holds the lock. Returns how many files had been taken back.
+
+    Args:
+        ledger: of the inbox.
+        now_s: wall time for the outcomes.
+        unseen: called with each whose places cannot be looked at or written now: it stays open.
+    """
+    begun = ledger.open_undoes()
+    originals = ledger.originals(begun)
+    outcomes: dict[int, Outcome | None] = {}
+    for row, intent in begun.items():
+        try:
+            outcomes[row] = _settle(intent, originals.get(row))
+        except OSError as error:
+            unseen(row, intent, error)
+    for row, was in originals.items():
+        if row in outcomes and outcomes[row] is None:
+            _write_note(was)  # it had been taken away already
+    remove_hidden_names(begun[row] for row, outcome in outcomes.items() if outcome is not None)
+    if outcomes:
+        _conclude(ledger, outcomes, now_s)
+    remove_hidden_names(ledger.concluded_last())
+    return sum(outcome is not None for outcome in outcomes.values())
+
+
+def _settle(intent: Intent, was: Intent | None) -> Outcome | None:
+    """Say what became of one file: None if it is where it was, or went without coming back.
+
+    A copy that is gone was removed by us only if its original is there. Else its owner took both, or the file system
+    that it lies on is away, and the row must not say that the photo is in the inbox.
+
+    Raises:
+        OSError: the places cannot be looked at or written now, or the mount that it goes back to is away.
+    """
+    if was is not None and mount_away(was):
+        raise OSError(errno.ENXIO, "nothing is mounted there now", str(was.mount))
+    if intent.mode is Mode.MOVE:
+        return settle(intent)
+    if os.path.lexists(intent.source) or was is None or not original_is_there(was):
+        return None
+    sync_directory(intent.source.parent)
+    return intent.becomes
+
+
+def _conclude(ledger: Ledger, outcomes: dict[int, Outcome | None], now_s: float) -> None:
+    ledger.conclude(outcomes, now_s)
+    ledger.release([row for row, outcome in outcomes.items() if outcome is Outcome.RETRIED])
+
+
+def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Outcome | None:
+    intent, was = step.intent, step.record.intent
+    assert intent is not None
+    failed = was.becomes is Outcome.FAILED and was.part_of is None
+    if failed:  # before the photo goes: where a daemon is at work, it may fail again at once, and get another note
+        with suppress(OSError):  # a note too many does no harm
+            remove_why(was.destination, was.source.name, was.reason)
+    step.reason = obstacle or _do(step, intent, was, inbox)
+    step.note = "" if step.reason else dangling(was)
+    if step.reason:
+        if failed:
+            _write_note(was)
+        return None
+    unsynced[intent.source.parent] = sync_directory
+    if intent.mode is Mode.MOVE:
+        unsynced |= {intent.destination: sync_file, intent.destination.parent: sync_directory}
+    return intent.becomes
+
+
+def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
+    """Move or remove one file; returns why it stays, or nothing."""
+    home = intent.destination
+    if not home.is_relative_to(inbox):
+        return f"it came from {printable(home.parent)}, which is not in the inbox {printable(inbox)}"
+    if away := mount_away(was):
+        return away
+    try:
+        if intent.mode is not Mode.MOVE:
+            return remove_copy(intent, was, home.parent.relative_to(inbox))
+        with pinned(inbox, home.parent.relative_to(inbox), make=True) as folder:
+            step.lost = move(intent.source, intent.identity, intent.sha256, folder / home.name).lost
+    except FileExistsError:
+        return "its name in the inbox was taken meanwhile"
+    except OpenWriterError:
+        return HELD
+    except SourceChangedError:
+        return "it changed meanwhile"
+    except OSError as error:
+        return f"it cannot be taken back ({error.strerror})"
+    return ""
+
+
+def _write_note(was: Intent) -> None:
+    if was.becomes is Outcome.FAILED and was.part_of is None:
+        with suppress(OSError):  # the reason stands in the ledger too
+            write_why(was.destination, was.source.name, was.reason)

@@ -1,0 +1,161 @@
+"""Which photos can go back to the inbox, under what name, and which have to stay: looked at, and nothing touched."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from contract.text import printable
+from daemon.filing.companions import companion_name
+from daemon.ledger.intent import Intent
+from daemon.files.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES, most_bytes
+from daemon.copying.losses import Loss
+from daemon.files.mounts import is_mounted
+from daemon.files.names import free_number, numbered
+from daemon.photo import Identity, Mode, Outcome
+from daemon.ledger.queries import Record
+from daemon.same import sha256_of
+from daemon.intake.walk import look_at
+
+ORIGINAL_GONE = "its original is no longer in the inbox as it was, and this may be the only one left"
+
+
+@dataclass(slots=True)
+class Step:
+    """What is to happen to one photo or companion.
+
+    Attributes:
+        record: how it was filed.
+        intent: what is to happen; None if it stays where it is.
+        reason: why it stays.
+        note: what else its owner should know, although it goes.
+        lost: what the inbox's file system could not keep of it.
+    """
+
+    record: Record
+    intent: Intent | None
+    reason: str = ""
+    note: str = ""
+    lost: tuple[Loss, ...] = ()
+
+
+def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:
+    """Look at a photo and what travelled with it, and say what is to happen; nothing is touched.
+
+    A taken name in the inbox gets a number, the same for all of them.
+
+    Args:
+        photo: as it was filed.
+        companions: that were filed with it; they go as they are now.
+        becomes: `undone`, after which the daemon leaves it alone, or `retried`.
+        promised: names in the inbox that earlier plans gave away; those of this one are added.
+    """
+    reason = mount_away(photo.intent) or _obstacle(photo.intent)
+    if reason:
+        return [Step(photo, None, reason)]
+    try:
+        return _group(photo, companions, becomes, promised)
+    except OSError as error:  # it was taken away between two looks
+        return [Step(photo, None, f"it cannot be looked at ({error.strerror})")]
+
+
+def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:
+    group, staying = [photo], []
+    for record in companions:
+        reason = _why_left_behind(record.intent)
+        if reason is None:
+            group.append(record)
+        elif reason:
+            staying.append(Step(record, None, reason))
+    number = 0
+    if photo.intent.mode is Mode.MOVE:
+        number = free_number(lambda number: all(_is_free(path, promised) for path in _targets(group, number)))
+    steps = []
+    for record, target in zip(group, _targets(group, number), strict=True):
+        promised.add(target)
+        steps.append(Step(record, _intent(record, target, becomes), note=dangling(record.intent)))
+    return steps + staying
+
+
+def _targets(group: Sequence[Record], number: int) -> list[Path]:
+    """Return where a photo and its companions go: home, all with the same number where a name is taken there."""
+    home = group[0].intent.source
+    sources = [record.intent.source for record in group[1:]]
+    most = MAX_NAME_BYTES
+    if number:  # no longer than the names that were there: what a file system says of its limit may be untrue
+        longest = max(len(os.fsencode(path.name)) for path in (home, *sources))
+        most = min(most_bytes(home.parent), max(SAFE_NAME_BYTES, longest))
+    photo = home.with_name(numbered(home.name, number, most))
+    return [photo, *(path.with_name(companion_name(path, home, photo, most)) if number else path for path in sources)]
+
+
+def dangling(was: Intent) -> str:
+    """Say of a link whose original is gone that removing the link brings no photo back."""
+    if was.mode is not Mode.SYMLINK or look_at(was.source) is not None:
+        return ""
+    return "the link is removed, but its original is no longer in the inbox"
+
+
+def mount_away(was: Intent) -> str:
+    """Say that the mount inside the inbox that a photo came from is away: nobody would see the photo under it."""
+    if was.mount is None or is_mounted(was.mount):
+        return ""
+    return f"it came from {printable(was.mount)}, where nothing is mounted now"
+
+
+def _obstacle(was: Intent) -> str:
+    """Say why a photo has to stay where it is, or nothing."""
+    try:
+        if was.mode is Mode.SYMLINK:
+            ours = was.destination.is_symlink() and was.destination.readlink() == was.source
+            return "" if ours else "the link is no longer there"
+        changed = _changed(was.destination, was)
+        if changed or was.mode is Mode.MOVE:
+            return changed
+        if _changed(was.source, was):
+            return ORIGINAL_GONE
+    except OSError as error:
+        return f"it cannot be looked at ({error.strerror})"
+    return ""
+
+
+def _changed(path: Path, was: Intent) -> str:
+    now = look_at(path)
+    if now is None:
+        return "it is no longer where it was filed"
+    same = now.size == was.identity.size and (
+        sha256_of(path) == was.sha256 if was.sha256 else now.mtime_ns == was.identity.mtime_ns
+    )
+    return "" if same else "it was changed since, or another file lies there"
+
+
+def _why_left_behind(was: Intent) -> str | None:
+    """Say why a companion does not go with its photo: None if it goes, nothing if its owner took it away.
+
+    One that was moved goes as it is now, because it is there to be edited; a copy only if it is unchanged.
+    """
+    if was.mode is Mode.MOVE:
+        return None if look_at(was.destination) is not None else ""
+    if not os.path.lexists(was.destination):
+        return ""
+    return _obstacle(was) or None
+
+
+def _is_free(target: Path, promised: set[Path]) -> bool:
+    return target not in promised and not os.path.lexists(target)
+
+
+def _intent(record: Record, target: Path, becomes: Outcome) -> Intent:
+    was = record.intent
+    return replace(
+        was,
+        becomes=becomes,
+        source=was.destination,
+        destination=target,
+        identity=Identity.of(was.destination.lstat()),
+        sha256=was.sha256 if was.part_of is None else "",
+        undoes=record.row,
+        held=target if becomes is Outcome.UNDONE else None,
+        times_ms=None,
+        mount=None,
+    )
