@@ -29,16 +29,24 @@ class Entry(NamedTuple):
 
 GROUPS = {
     "Sort photos": {
-        "demo": Entry("daemon.commands.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."),
-        "sort": Entry("daemon.commands.watch:sort", "File the photos that are in a folder now under their classes, then exit."),
-        "watch": Entry("daemon.commands.watch:watch", "File each photo that arrives in a folder under its class, until stopped."),
+        "demo": Entry(
+            "daemon.commands.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."
+        ),
+        "sort": Entry(
+            "daemon.commands.watch:sort", "File the photos that are in a folder now under their classes, then exit."
+        ),
+        "watch": Entry(
+            "daemon.commands.watch:watch", "File each photo that arrives in a folder under its class, until stopped."
+        ),
     },
     "Ask, and take back": {
         "status": Entry(
             "daemon.commands.status:status",
             "Show how the daemon is: at work or not, what waits, how fast it is, what failed.",
         ),
-        "history": Entry("daemon.commands.shared_options:history", "Show what was filed, when and where; youngest first."),
+        "history": Entry(
+            "daemon.commands.shared_options:history", "Show what was filed, when and where; youngest first."
+        ),
         "explain": Entry(
             "daemon.commands.shared_options:explain",
             "Tell all that is known of one photo: why it is where it is, and what happened since.",
@@ -52,7 +60,9 @@ GROUPS = {
         "doctor": Entry(
             "daemon.commands.doctor:doctor", "Look for what will bite: GPU, limits, folders, ledger, service, model."
         ),
-        "service": Entry("daemon.commands.service:service", "Install an inbox as a service of systemd, or take one back."),
+        "service": Entry(
+            "daemon.commands.service:service", "Install an inbox as a service of systemd, or take one back."
+        ),
         "completion": Entry(
             "daemon.commands.completion:completion",
             "Print what makes a shell complete commands, options and file names.",

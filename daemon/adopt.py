@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contract.text import printable
+from daemon.files.marker import MARKER, MountMissingError, mark, read_marker
+from daemon.files.mount_points import is_mounted, mount_point
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.recorded_roots import LedgerRoots, Root
-from daemon.files.marker import MountMissingError, mark, read_marker
-from daemon.files.mount_points import is_mounted, mount_point
-from daemon.intake.filters import MARKER
 
 
 class Other(NamedTuple):

@@ -1,43 +1,25 @@
 """The one thing that travels: a photo on its way from the inbox to its class."""
 
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.errors import PhotoError
 from contract.geometry import Pixels
+from daemon.files.identity import Identity
+
+FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER = "_failed", "_review", "_duplicates"
+
 
 if TYPE_CHECKING:
     from contract.session import Model
-    from daemon.rules import Rules
-
-
-_MOST_NS = (1 << 62) - 1
-"""In the year 2116. Btrfs and tmpfs keep times that no 64 bits of nanoseconds hold, and anybody may set them."""
-
-
-class Identity(NamedTuple):
-    """What makes a file this file: a new photo under an old name differs in one of these."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> "Identity":
-        """Take it from what `stat` said."""
-        changed_ns = status.st_mtime_ns
-        if not -_MOST_NS < changed_ns < _MOST_NS:
-            changed_ns = _MOST_NS if changed_ns > 0 else -_MOST_NS
-        return cls(status.st_dev, status.st_ino, status.st_size, changed_ns)
 
 
 class Mode(StrEnum):
@@ -140,3 +122,24 @@ class Photo:
     again_within_s: float = inf
     reason: str = ""
     times_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Decision rules of one model.
+
+    Attributes:
+        labels: the model's, in order.
+        thresholds: probability per label below which a photo wants review.
+        give_up_after_s: how long an unreadable photo must stay unchanged before it is failed.
+        model: SHA-256 of the model file.
+        provider: where it runs.
+        dated: whether the layout asks when a photo was taken.
+    """
+
+    labels: tuple[str, ...]
+    thresholds: Mapping[str, float]
+    give_up_after_s: float
+    model: str
+    provider: str
+    dated: bool = False

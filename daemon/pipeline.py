@@ -19,23 +19,23 @@ from pathlib import Path
 
 from contract.errors import GpuError, GpuMemoryError
 from contract.geometry import Geometry
-from daemon.classify.unjudged import Answers, is_unjudged
-from daemon.decode.isolated_queue import Aside
-from daemon.intake.blocked import merged
 from daemon.classify.buckets import BUCKETS, Buckets
 from daemon.classify.classify import classify
-from daemon.process.clock import Clock
-from daemon.decode.workers import Crew
+from daemon.classify.unjudged import Answers, is_unjudged
 from daemon.decode.decode import decode_alone, decode_here
-from daemon.filing.filer import Filer
 from daemon.decode.guard import Guard
+from daemon.decode.isolated_queue import Aside
+from daemon.decode.workers import Crew
+from daemon.filing.filer import Filer
+from daemon.intake.blocked import merged
 from daemon.intake.intake import Intake
-from daemon.queues import Gathering, Line, Plain
+from daemon.intake.remembered import Remembered
 from daemon.models.active import Holder, by_model, stamp
 from daemon.photo import Photo
-from daemon.intake.remembered import Remembered
+from daemon.process.clock import Clock
+from daemon.queues import Gathering, Line, Plain, Waiting
 from daemon.stage import Stage
-from daemon.status.monitor import Board, Waiting
+from daemon.status.monitor import Board
 
 FILE_TOGETHER = 128
 """Most photos that share one pair of commits and one sync of their folders."""

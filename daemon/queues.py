@@ -5,9 +5,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from daemon.filing.companions import is_companion
+from daemon.files.companion_names import is_companion
 from daemon.photo import Photo
 
 LARGE_BYTES = 64 << 20
@@ -162,3 +162,31 @@ class Gathering:
 def _is_large(photo: Photo) -> bool:
     """Tell whether a photo may hold up others for long; a film that travels with one comes when that does."""
     return photo.identity.size > LARGE_BYTES and not is_companion(photo.path)
+
+
+class Waiting(NamedTuple):
+    """What lies in the inbox and is not filed yet, without what is known to stay.
+
+    Attributes:
+        photos: how many are known of.
+        more: whether there may be more, for no more are looked at while so many wait.
+        since_s: when the oldest was noticed, on the monotonic clock; None if none waits.
+    """
+
+    photos: int = 0
+    more: bool = False
+    since_s: float | None = None
+
+
+class Blocked(NamedTuple):
+    """A place that cannot be used.
+
+    Attributes:
+        place: a folder of the output, or a path.
+        photos: how many wait for it.
+        reason: why, as the first of them met it.
+    """
+
+    place: str
+    photos: int
+    reason: str

@@ -4,14 +4,14 @@ import time
 from pathlib import Path
 
 from contract.text import printable
-from daemon.files.confined import is_folder
 from daemon.classify.decide import FOLDERS
+from daemon.files.confined import is_folder
 from daemon.models.active import Serving
 from daemon.models.store import Shelf
 from daemon.process.sd_notify import notify
-from daemon.status.report import Report
 from daemon.settings import Settings
 from daemon.status.monitor import READY, Board
+from daemon.status.report import Report
 from daemon.status.status_line import status_line
 
 

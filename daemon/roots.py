@@ -4,25 +4,20 @@ Both carry a marker file. The inbox's is also the lock: one process per inbox. W
 the ledger remembers, daemon/adopt.py says.
 """
 
-import fcntl
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from contract.text import printable
 from daemon.adopt import Other, compare
-from daemon.files.confined import open_to_lock
-from daemon.ledger.state_folder import LOCK
-from daemon.ledger.recorded_roots import LedgerRoots, Root
-from daemon.files.marker import MountMissingError, RootError, mark
+from daemon.files.marker import MARKER, MountMissingError, RootError, mark
 from daemon.files.mount_points import mount_point
 from daemon.files.mounts import mount_that_is_away
-from daemon.intake.walk import MARKER
+from daemon.ledger.recorded_roots import LedgerRoots, Root
+from daemon.ledger.state_folder import _home, _locked, lock_state, state_folder
 
 __all__ = ["InboxLock", "MountMissingError", "RootError", "check_folders", "check_roots", "lock_state", "state_folder"]
 
@@ -74,27 +69,6 @@ def check_folders(inbox: Path, output: Path, names: Iterable[str]) -> None:
             raise RootError(
                 f"The inbox {printable(inbox)} is the folder {printable(name)} of the output. Pass another inbox."
             )
-
-
-def state_folder(inbox: Path) -> Path:
-    """Where the ledger of an inbox lies: systemd's state directory, or the user's, by name and path of the inbox."""
-    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    if given:
-        return Path(given)
-    xdg, home = os.environ.get("XDG_STATE_HOME"), _home()
-    if not xdg and home is None:
-        raise RootError("There is no home to keep the ledger in. Set XDG_STATE_HOME to a folder that can be written.")
-    digest = sha256(os.fsencode(inbox)).hexdigest()[:10]
-    name = "".join(character if character.isalnum() else "-" for character in printable(inbox.name))[:40]
-    states = Path(xdg) if xdg else Path(home or "/") / ".local" / "state"
-    return states / "phototriage" / f"{name}-{digest}"
-
-
-def _home() -> Path | None:
-    try:
-        return Path.home().resolve()
-    except RuntimeError:  # a user without an entry, as in containers
-        return None
 
 
 class InboxLock:
@@ -177,37 +151,3 @@ class InboxLock:
 def _let_go(file: IO[bytes]) -> None:
     with suppress(OSError):  # a share may have an error to tell at this moment; the lock is gone with it
         file.close()
-
-
-def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
-    """Lock the folder of a ledger until the returned file is closed.
-
-    Two inboxes that are given one STATE_DIRECTORY would else settle each other's open intents.
-
-    Args:
-        folder: of the ledger.
-        patience_s: how long to wait for who has it: `model use` takes it for a moment where no daemon runs.
-
-    Raises:
-        RootError: another process has it.
-    """
-    busy = f"Another phototriage keeps its ledger in {printable(folder)}. Give each inbox a STATE_DIRECTORY of its own."
-    return _locked(folder / LOCK, "ab", busy, patience_s)
-
-
-def _locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float = 0.0) -> IO[bytes]:
-    try:
-        file = open_to_lock(path, mode)
-    except OSError as error:
-        raise RootError(f"{printable(path)} cannot be locked ({error.strerror}).") from error
-    end_s = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if time.monotonic() < end_s:
-                time.sleep(0.02)
-                continue
-            file.close()
-            raise RootError(busy) from error
-        return file

@@ -12,48 +12,43 @@ from contract.errors import GpuError, PhototriageError
 from contract.silence import silenced
 from contract.text import printable
 from daemon.adopt import adopt, check_mounts
-from daemon.process.restart import start_anew
 from daemon.classify.buckets import Buckets
 from daemon.classify.classify import warm
-from daemon.process.clock import Clock
-from daemon.process.cores import readers
-from daemon.decode.workers import crew_for
-from daemon.filing.departures import Departures
-from daemon.filing.unresolved import Doubts
-from daemon.filing.filer import Filer
 from daemon.decode.guard import HANG_S, Guard
-from daemon.intake.intake import Intake
-from daemon.ledger.ledger import Ledger
+from daemon.decode.suspects import Notes
+from daemon.decode.workers import crew_for
+from daemon.files.identity import is_on_share
 from daemon.files.marker import tidy
-from daemon.models.reload import Reloader
+from daemon.filing.departures import Departures
+from daemon.filing.filer import Filer
+from daemon.filing.modes import check_mode
+from daemon.filing.options import filing_options
+from daemon.filing.unresolved import Doubts
+from daemon.intake.filters import Sieve
+from daemon.intake.intake import Intake
+from daemon.intake.settle import Sign
+from daemon.intake.walk import scan
+from daemon.ledger.ledger import Ledger
+from daemon.ledger.state_folder import lock_state, state_folder
 from daemon.models.active import Holder, Serving, rules_for
+from daemon.models.reload import Reloader
 from daemon.models.store import Shelf, called
 from daemon.models.wiring import fit_model, reloader, teller
-from daemon.filing.modes import check_mode
-from daemon.decode.suspects import Notes
-from daemon.process.sd_notify import notify
 from daemon.photo import Mode
 from daemon.pipeline import Pipeline
-from daemon.ready import say_ready
-from daemon.status.report import Report
-from daemon.startup_recovery import recover
-from daemon.roots import (
-    InboxLock,
-    MountMissingError,
-    RootError,
-    check_roots,
-    lock_state,
-    state_folder,
-)
-from daemon.same import is_on_share
-from daemon.intake.walk import scan
-from daemon.settings import Settings
-from daemon.intake.settle import Sign
-from daemon.intake.filters import Sieve
+from daemon.process.clock import Clock
+from daemon.process.cores import readers
+from daemon.process.restart import start_anew
+from daemon.process.sd_notify import notify
 from daemon.process.signals import Stop, signals
+from daemon.ready import say_ready
+from daemon.roots import InboxLock, MountMissingError, RootError, check_roots
+from daemon.settings import Settings
+from daemon.startup_recovery import recover
 from daemon.status.monitor import STOPPING, Board
-from daemon.vitals.kept import kept
+from daemon.status.report import Report
 from daemon.status.status_line import status_line
+from daemon.vitals.kept import kept
 
 MOUNT_LOOK_S = 5.0
 SORT_PATIENCE_S = 10.0
@@ -213,7 +208,7 @@ def _pipeline(
     once = anew is None
     intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
     board.held_open = intake.held_open
-    filer = Filer(output, ledger, models.current.rules, clock, report.say, doubts)
+    filer = Filer(output, ledger, models.current.rules, clock, report.say, doubts, filing_options(settings))
     departures = Departures(ledger.path, clock, lambda path: intake.hint(path, Sign.FOUND), report.say)
     cores = settings.workers or readers(inbox_on_share=is_on_share(sieve.inbox))
 

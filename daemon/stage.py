@@ -3,9 +3,9 @@
 import threading
 from collections.abc import Callable
 
-from daemon.queues import Line
 from daemon.photo import Photo
 from daemon.process.heartbeat import Beats
+from daemon.queues import Line
 
 Work = Callable[[list[Photo]], None]
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contract.text import printable
+from daemon.filing.recovery import reconcile
 from daemon.filing.unresolved import Doubts, unfinished
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
-from daemon.filing.recovery import reconcile
 from daemon.undo.undo import finish_at_start
 
 

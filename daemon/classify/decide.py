@@ -7,9 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.errors import PhotoError, Reason
-from daemon.photo import Outcome
+from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo, Rules
 
-FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER = "_failed", "_review", "_duplicates"
+CLOCKS_DIFFER_S = 86_400.0
+"""How far the clock of a share's server may be from ours: a day, for some take another zone for theirs."""
+
+STOPPED = "the daemon was stopped first"
+
+
 FOLDERS = (FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
 """Folders of the output that are no class's."""
 
@@ -85,3 +90,20 @@ def decide_fault(fault: PhotoError, unchanged_s: float, give_up_after_s: float) 
             reason=f"{fault.detail}; it may still be growing, and has {give_up_after_s:.0f} s to change",
         )
     return Verdict(Outcome.FAILED, FAILED_FOLDER, reason=str(fault))
+
+
+def judge(photo: Photo, rules: Rules) -> None:
+    """Fill in what is to become of a photo: `outcome`, `folder`, `label`, `probability`, `reason`."""
+    if photo.scores is not None:
+        verdict = decide(photo.scores, rules.labels, rules.thresholds)
+    elif photo.fault is not None:
+        # By another machine's clock, only what is past doubt counts.
+        unchanged_s = photo.unchanged_s - (CLOCKS_DIFFER_S if photo.on_share else 0.0)
+        unchanged_s = max(unchanged_s, photo.waited_s)
+        verdict = decide_fault(photo.fault, unchanged_s, rules.give_up_after_s)
+        if photo.fault.reason is not Reason.UNREADABLE:  # which no time mends: its tries just get rarer
+            photo.again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)
+    else:
+        verdict = Verdict(Outcome.AGAIN, "", reason=photo.reason or STOPPED)
+    photo.outcome, photo.folder, photo.reason = verdict.outcome, verdict.folder, verdict.reason
+    photo.label, photo.probability = verdict.label, verdict.probability

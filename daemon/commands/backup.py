@@ -9,8 +9,8 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.publish import sync_directory
 from contract.text import printable
-from daemon.ledger.reading import one_ledger, reading
 from daemon.files.rename import rename_noreplace
+from daemon.ledger.reading import one_ledger, reading
 
 
 class BackupError(PhototriageError):

@@ -72,17 +72,18 @@ def _examine(
     from dataclasses import replace
 
     from contract.shipped import SHIPPED_MODEL
-    from daemon.doctor import subject as subjects
+    from daemon.commands.doctor_subjects import from_config, from_service, known
     from daemon.doctor.examine import examine
+    from daemon.doctor.subject import Subject, from_folders
 
     if inbox and output:
-        found = [subjects.from_folders(inbox, output)]
+        found = [from_folders(inbox, output)]
     elif config or service:
-        found = [subjects.from_service(service) if service else subjects.from_config(config or Path())]
+        found = [from_service(service) if service else from_config(config or Path())]
     else:
-        found = list(subjects.known())
+        found = list(known())
     found = [replace(one, model=model or one.model, device=device or one.device) for one in found]
-    bare = subjects.Subject(Path(), Path(), model=model or SHIPPED_MODEL, device=device or "auto")
+    bare = Subject(Path(), Path(), model=model or SHIPPED_MODEL, device=device or "auto")
     serving = {(one.model, one.device): one for one in found or [bare]}
     levels: list[str] = []
     wanted = next(iter(serving))[1]

@@ -18,27 +18,30 @@ from contract.silence import silenced
 from contract.text import printable
 from daemon.classify.buckets import BUCKETS
 from daemon.classify.classify import classify
-from daemon.process.clock import Clock
-from daemon.filing.companions import WAITS, Companions, is_companion
-from daemon.process.cores import usable_cores
-from daemon.classify.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
+from daemon.classify.decide import judge
 from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
-from daemon.ledger.held_files import UNCHANGED
+from daemon.decode.suspects import Notes
+from daemon.files.companion_names import WAITS, is_companion
+from daemon.files.identity import look_at
+from daemon.filing.companions import Companions
 from daemon.filing.layout import Layout, check_layout
+from daemon.filing.options import FilingOptions, filing_options
+from daemon.filing.plan import Planner
+from daemon.intake.filters import Sieve
+from daemon.intake.walk import LeftOut, scan
+from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.reading import LEDGER, reading
+from daemon.ledger.state_folder import state_folder
 from daemon.models.active import rules_for
 from daemon.models.store import Shelf, called
-from daemon.decode.suspects import Notes
-from daemon.photo import Outcome, Photo
-from daemon.filing.plan import Planner
-from daemon.status.report import Report, counted
-from daemon.roots import RootError, check_folders, check_roots, state_folder
-from daemon.rules import Rules, judge
-from daemon.intake.walk import LeftOut, look_at, scan
+from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo, Rules
+from daemon.process.clock import Clock
+from daemon.process.cores import usable_cores
+from daemon.roots import RootError, check_folders, check_roots
 from daemon.settings import Settings
-from daemon.intake.filters import Sieve
+from daemon.status.report import Report, counted
 
 NOTES = "decoding"
 
@@ -74,8 +77,8 @@ def rehearse(settings: Settings) -> Report:
         for sentence in filter(None, (left_out.stay, left_out.unreadable)):
             report.say(sentence)
         rules = rules_for(settings, model)
-        _read(photos, model, guard, settings.workers or usable_cores(), dated=rules.layout.needs_date)
-        _plan(photos, output, ledger, rules)
+        _read(photos, model, guard, settings.workers or usable_cores(), dated=rules.dated)
+        _plan(photos, output, ledger, rules, filing_options(settings))
         report.photos(photos)
         _sum_up(report)
     return report
@@ -128,7 +131,7 @@ def _read(photos: list[Photo], model: Model, guard: Guard, cores: int, *, dated:
                 classify(model, batch)
 
 
-def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules) -> None:
+def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules, options: FilingOptions) -> None:
     """Judge the photos and give each its place, as if all were filed at once."""
     companions = Companions()
     for photo in photos:
@@ -143,7 +146,9 @@ def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules) -> No
             photo.reason = WAITS
             companions.wait(photo)
     leaving = [photo for photo in photos if photo.folder]
-    planned, later, obstacles = _paper(output, ledger, rules, set_aside=rules.set_aside).plan(leaving, companions)
+    planned, later, obstacles = _Paper(output, ledger, options.layout, set_aside=options.set_aside, made=_nothing).plan(
+        leaving, companions
+    )
     for photo in leaving:
         if id(photo) in obstacles:
             photo.outcome, photo.reason = Outcome.AGAIN, obstacles[id(photo)][1]
@@ -151,11 +156,11 @@ def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules) -> No
     for photo in later:
         photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
         photo.reason = f"the same photo as {printable(first[photo.sha256].path.name)}"
-    _paper(output, ledger, rules, set_aside=False).plan(later, companions)
+    _Paper(output, ledger, options.layout, set_aside=False, made=_nothing).plan(later, companions)
 
 
-def _paper(output: Path, ledger: Ledger, rules: Rules, *, set_aside: bool) -> Planner:
-    return _Paper(output, ledger, rules.layout, set_aside=set_aside, made=lambda _: None)
+def _nothing(_: Path) -> None:
+    pass
 
 
 def _sum_up(report: Report) -> None:

@@ -13,12 +13,11 @@ from contract.errors import PhototriageError
 from contract.tables import show
 from contract.text import printable
 from daemon.commands.history import Told, facts
-from daemon.ledger.reading import find_ledgers, reading, root_of
-from daemon.photo import Identity, Mode
+from daemon.files.identity import Identity, photo_id, sha256_of
 from daemon.ledger.queries import MOVED, Record, about, of_id
-from daemon.same import sha256_of
-from daemon.status.log import photo_id
-from daemon.commands.time_option import local
+from daemon.ledger.reading import find_ledgers, reading, root_of
+from daemon.photo import Mode
+from daemon.process.clock import local
 
 _ID = re.compile("[0-9a-f]{10}")
 

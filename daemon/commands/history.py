@@ -12,11 +12,11 @@ import click
 
 from contract.tables import show
 from contract.text import printable
+from daemon.files.identity import photo_id
+from daemon.ledger.queries import MOVED, Record, Which, select
 from daemon.ledger.reading import find_ledgers, reading, root_of
 from daemon.photo import Mode
-from daemon.ledger.queries import MOVED, Record, Which, select
-from daemon.status.log import photo_id
-from daemon.commands.time_option import local
+from daemon.process.clock import local
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What makes a spreadsheet take a cell for a formula, and run it."""

@@ -13,9 +13,9 @@ import click
 from contract.tables import show
 from contract.text import printable
 from daemon.commands.model import for_option, inbox_option, json_option, state_of
-from daemon.models.replay import Now, Verdict, cases, replay
-from daemon.commands.shared_options import since_option
 from daemon.commands.option_types import FolderOrFile, ReviewBelow
+from daemon.commands.shared_options import since_option
+from daemon.models.replay import Now, Verdict, cases, replay
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from contract.text import printable
-from daemon.install.errors import ServiceError
 from daemon.commands.option_types import FolderOrFile
+from daemon.install.errors import ServiceError
 
 _user = click.option("--user", is_flag=True, help="Your own service, without root, instead of the system's.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done; do nothing.")
@@ -103,8 +103,8 @@ def uninstall(name: str, user: bool, purge_state: bool, dry_run: bool, yes: bool
       sudo phototriage service uninstall scenes
       phototriage service uninstall scenes --user --dry-run
     """
-    from daemon.install.uninstall import installed, leftovers, removals
     from daemon.install.places import places
+    from daemon.install.uninstall import installed, leftovers, removals
 
     where = places(name, user=user)
     _check_who(user=user, dry_run=dry_run)

@@ -34,8 +34,3 @@ class When(click.ParamType[datetime]):
         except (ValueError, OverflowError, OSError):
             self.fail(f"{value!r} is no time. Write 2026-11-20, '2026-11-20 14:30', or 90min, 12h, 3d, 2w.", param, ctx)
         return moment
-
-
-def local(at_s: float) -> datetime:
-    """Return a moment of the wall clock, in seconds since 1970, in local time."""
-    return datetime.fromtimestamp(at_s).astimezone()

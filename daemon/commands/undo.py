@@ -12,9 +12,9 @@ from contract.text import printable
 from daemon.commands.shared_options import inbox_option, label_option, since_option
 
 if TYPE_CHECKING:
-    from daemon.undo.plan import Step
     from daemon.ledger.intent import Intent
     from daemon.ledger.queries import Which
+    from daemon.undo.plan import Step
 
 last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N youngest of them.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would happen; touch nothing.")
@@ -95,9 +95,9 @@ def retry(
 def _take_back(
     inbox: Path | None, which: "Which", last: int | None, becomes: str, *, dry_run: bool, as_json: bool
 ) -> None:
-    from daemon.process.clock import Clock
     from daemon.ledger.reading import one_ledger, reading
     from daemon.photo import Outcome
+    from daemon.process.clock import Clock
     from daemon.undo.undo import plans, undo
 
     if dry_run:

@@ -4,7 +4,8 @@ import os
 
 import click
 
-from daemon.settings import Settings, options, refuse_unknown_environment
+from daemon.commands.watch_options import options, refuse_unknown_environment
+from daemon.settings import Settings
 
 
 @click.command()

@@ -10,8 +10,8 @@ from pathlib import Path
 from daemon.copying.extents import CHUNK_BYTES, extents
 from daemon.copying.losses import Loss
 from daemon.copying.metadata import carry_over
-from daemon.photo import Identity
 from daemon.copying.space import free_bytes
+from daemon.files.identity import Identity
 
 MOST_SPARED_BYTES = 64 << 20
 SMALL_BYTES = 32 << 20

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from daemon.decode.isolated import ForAloneError, StoppedError
 from daemon.decode.contents import MAX_FILE_BYTES
+from daemon.decode.isolated import ForAloneError, StoppedError
 
 SMALL_BYTES = 1 << 25
 """Up to this size a file waits for room, which others give back within a moment; a larger one waits for nobody."""

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from contract.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
+from daemon.files.companion_names import WAITS, is_companion
 from daemon.files.confined import open_photo
-from daemon.filing.companions import WAITS, is_companion
-from daemon.photo import Identity, Photo
-from daemon.intake.walk import close
+from daemon.files.identity import Identity, close
+from daemon.photo import Photo
 
 MAX_FILE_BYTES = 1 << 29
 PART_BYTES = 1 << 24

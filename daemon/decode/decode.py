@@ -11,9 +11,9 @@ from typing import Protocol
 
 from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels
-from daemon.decode.isolated import ForAloneError, StoppedError
 from daemon.decode.contents import check_unchanged, hash_whole, opened, read_whole
 from daemon.decode.guard import Guard
+from daemon.decode.isolated import ForAloneError, StoppedError
 from daemon.photo import Photo
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels, to_input
-from daemon.decode.isolated import LEAST_MEMORY_BYTES, MEMORY_BYTES, Alone, DiedError, ForAloneError
 from daemon.decode.budget import Budget
-from daemon.decode.suspects import Notes
-from daemon.photo import Identity, Photo
 from daemon.decode.exif_date import taken_in
+from daemon.decode.isolated import LEAST_MEMORY_BYTES, MEMORY_BYTES, Alone, DiedError, ForAloneError
+from daemon.decode.suspects import Notes
 from daemon.decode.webp import webp_size
+from daemon.files.identity import Identity
+from daemon.photo import Photo
 
 HERE_PIXELS = 24_000_000
 """Larger pictures are decoded alone: each takes 4 to 20 bytes a pixel, and here there is one for each core."""

@@ -11,7 +11,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import threading
 import time
 from datetime import datetime
@@ -21,6 +20,7 @@ import numpy as np
 from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels
 from daemon.decode.exif_date import PACKED_BYTES, unpack
+from daemon.process.child import started
 
 MEMORY_BYTES = 3 << 29
 """What decoding may take beyond the interpreter. 118 megapixels: 0.5 GB as PNG, 0.9 with transparency, 1.8 as WebP."""
@@ -106,18 +106,6 @@ class Alone:
             self.check_stopped()
             self._child = started(words, stdin=descriptor, stdout=subprocess.PIPE)
             return self._child
-
-
-def started(words: list[str], *, stdin: int, stdout: int) -> "subprocess.Popen[bytes]":
-    """Start a module of ours, the first of the words, as a child process that is given the others."""
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", *words],
-        stdin=stdin,
-        stdout=stdout,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        process_group=0,  # a Ctrl-C is for the daemon, and not for the photo
-    )
 
 
 def _answer(child: "subprocess.Popen[bytes]", most: int, end_s: float) -> bytes | None:

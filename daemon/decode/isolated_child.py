@@ -14,9 +14,9 @@ from PIL import Image
 from contract.errors import PhotoError, Reason
 from contract.formats import readable_formats
 from contract.geometry import Geometry, to_input
-from daemon.decode.isolated import FAULT, MAX_FAULT_BYTES, PIXELS, READY
 from daemon.decode.contents import read_whole
 from daemon.decode.exif_date import pack, taken_in
+from daemon.decode.isolated import FAULT, MAX_FAULT_BYTES, PIXELS, READY
 from daemon.decode.webp import webp_size
 
 MOST_BYTES_A_PIXEL = 20

@@ -16,9 +16,10 @@ import numpy as np
 
 from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry
-from daemon.decode.isolated import ForAloneError
-from daemon.photo import Identity, Photo
 from daemon.decode.exif_date import pack, unpack
+from daemon.decode.isolated import ForAloneError
+from daemon.files.identity import Identity
+from daemon.photo import Photo
 
 READY = b"r"
 """What a child says first: it has imported what it needs."""

@@ -11,11 +11,11 @@ import sys
 
 from contract.formats import readable_formats
 from contract.geometry import Geometry, Pixels
+from daemon.decode.decode import decode_here
+from daemon.decode.guard import pixels_here
 from daemon.decode.isolated import MEMORY_BYTES
 from daemon.decode.isolated_child import PR_SET_PDEATHSIG, limit
 from daemon.decode.protocol import QUESTION, READY, answer, asked, path_bytes, wait_at_most
-from daemon.decode.decode import decode_here
-from daemon.decode.guard import pixels_here
 from daemon.photo import Photo
 
 

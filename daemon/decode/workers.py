@@ -13,13 +13,14 @@ from typing import Literal
 
 from contract.errors import Reason
 from contract.geometry import Geometry
-from daemon.decode.isolated import StoppedError, started
 from daemon.decode.budget import SMALL_BYTES, Budget
-from daemon.process.cores import usable_cores
-from daemon.decode.protocol import READY, fill, question, room, wait_at_most
 from daemon.decode.guard import HANG_S, Guard
+from daemon.decode.isolated import StoppedError
+from daemon.decode.protocol import READY, fill, question, room, wait_at_most
 from daemon.decode.suspects import Notes
 from daemon.photo import Photo
+from daemon.process.child import started
+from daemon.process.cores import usable_cores
 
 FEW_CORES = 4
 """Up to so many, threads of one process come to 0.95 and more of what the cores can do."""

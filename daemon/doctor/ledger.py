@@ -6,9 +6,9 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.doctor.finding import Finding, fault, ok, warning, word
+from daemon.files.mounts import mount_of
 from daemon.ledger.ledger import CHECKED_BYTES
 from daemon.ledger.reading import reading
-from daemon.files.mounts import mount_of
 from daemon.ledger.schema import MIGRATIONS
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from daemon.process.cores import usable_cores
 from daemon.doctor.finding import Finding, ok, warning
+from daemon.process.cores import usable_cores
 
 LITTLE_INOTIFY = 0.9
 """Part of the kernel's limit from which on little is left."""

@@ -17,9 +17,9 @@ from typing import Any
 from contract.text import printable
 from daemon.doctor.finding import Finding, fault, ok, warning, word
 from daemon.doctor.locks import holder_of
+from daemon.files.marker import MARKER
 from daemon.files.mounts import mount_of, mount_that_is_away
 from daemon.files.rename import rename_noreplace, renameat2
-from daemon.intake.filters import MARKER
 
 LITTLE_MB, FEW_INODES = 1024, 10_000
 

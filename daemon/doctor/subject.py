@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
 from contract.errors import PhototriageError
 from contract.shipped import SHIPPED_MODEL
-from daemon.commands.watch import watch
 from daemon.doctor.boxed import MODEL_S, Look, path_in_wish
 from daemon.doctor.finding import word
-from daemon.doctor.unit import Unit, unit_of
-from daemon.ledger.reading import LEDGER, SERVICES, find_ledgers, reading, root_of
-from daemon.roots import state_folder
+from daemon.doctor.unit import Unit
+from daemon.ledger.reading import LEDGER
+from daemon.ledger.state_folder import state_folder
 
 
 class DoctorError(PhototriageError):
@@ -85,45 +82,3 @@ def from_folders(inbox: Path, output: Path) -> Subject:
     """Return the subject that is named by its folders."""
     inbox, output = inbox.absolute(), output.absolute()
     return Subject(inbox, output, ledger=state_folder(inbox) / LEDGER)
-
-
-def from_config(path: Path, service: str | None = None) -> Subject:
-    """Return the subject of a configuration, which is read as `watch` reads it.
-
-    Raises:
-        DoctorError: it cannot be read, or `watch` would refuse it.
-    """
-    try:
-        values = watch.make_context("watch", ["--config", str(path)]).params
-    except click.ClickException as error:
-        raise DoctorError(f"{error.format_message()} The service would not start with it.") from error
-    inbox = values["inbox"].absolute()
-    unit = unit_of(service) if service else None
-    ledger = (SERVICES / service if service else state_folder(inbox)) / LEDGER
-    return Subject(inbox, values["output"].absolute(), values["mode"], values["model"], values["device"], unit, ledger)
-
-
-def from_service(name: str) -> Subject:
-    """Return the subject of a service's name."""
-    return from_config(Path("/etc/phototriage") / f"{name}.toml", name)
-
-
-def known() -> Iterator[Subject]:
-    """Yield what this user's ledgers, and those of the services, know."""
-    with suppress(PhototriageError):
-        for ledger in find_ledgers(None):
-            with suppress(PhototriageError), reading(ledger) as connection:
-                inbox, output = root_of(connection, "inbox"), root_of(connection, "output")
-                if inbox is None or output is None:
-                    continue
-                service = ledger.parent.name if ledger.parent.parent == SERVICES else ""
-                yield _of_service(service) or Subject(inbox, output, ledger=ledger)
-
-
-def _of_service(name: str) -> Subject | None:
-    """Return the subject of a service whose ledger was found; None if it has no configuration that can be read."""
-    if not name:
-        return None
-    with suppress(PhototriageError):
-        return from_service(name)
-    return None

@@ -12,9 +12,11 @@ from contract.errors import PhototriageError
 from contract.publish import sync_directory
 from contract.text import printable
 from daemon.files.confined import read_small
+from daemon.files.identity import is_on_share
 from daemon.files.rename import rename_noreplace
-from daemon.same import is_on_share
-from daemon.intake.filters import MARKER
+
+MARKER = ".phototriage"
+
 
 OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made a new folder"
 OUTPUT_OTHER = (

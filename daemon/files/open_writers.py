@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 
 from daemon.files.confined import open_photo
-from daemon.same import is_on_share
+from daemon.files.identity import is_on_share
 
 HELD = "a program holds it open for writing"
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from daemon.same import is_on_share
+from daemon.files.identity import is_on_share
 from daemon.files.statx import force_sync
 
 _AT_FDCWD = -100

@@ -1,11 +1,13 @@
 """What must reach the disk before outcomes may be written: data of files and names in folders, each once a round."""
 
+import errno
+import os
 from contextlib import suppress
 from pathlib import Path
 
-from daemon.filing.move import sync_file, sync_folder
-from daemon.process.parallel import FAR_TOGETHER, each
+from contract.publish import sync_directory
 from daemon.process.heartbeat import Beats
+from daemon.process.parallel import FAR_TOGETHER, each
 
 TOGETHER = 4
 """How many syncs are under way at once in a round of many. Each waits for the disk to empty its cache, and those that
@@ -48,3 +50,32 @@ class Syncs:
         with suppress(FileNotFoundError, NotADirectoryError):  # its owner took it further: none of ours is left
             (sync_file if is_file else sync_folder)(path)
         del (self._files if is_file else self._folders)[path]
+
+
+def sync_file(path: str | Path) -> None:
+    """Make a file's own data durable; the file is only opened for reading. A link in its place means it was taken.
+
+    Raises:
+        OSError: it could not be, or it is not there.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        os.sync()  # its owner lets nobody read it since it was read: then all that the disks are owed
+        return
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # as git-annex leaves one: its owner took it further, and none of ours is left
+            raise
+        return
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: str | Path) -> None:
+    """Make a folder's names durable, also if its owner lets nobody list it since."""
+    try:
+        sync_directory(path)
+    except PermissionError:
+        os.sync()

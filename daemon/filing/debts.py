@@ -3,16 +3,16 @@
 import os
 from pathlib import Path
 
-from daemon.process.clock import Clock
+from daemon.files.sync import Syncs
+from daemon.filing.recovery import remove_hidden_name
 from daemon.filing.unresolved import Owed
 from daemon.ledger.intent import Intent
 from daemon.ledger.leaving import Left
 from daemon.ledger.ledger import Ledger
-from daemon.process.parallel import FAR_TOGETHER, each
 from daemon.photo import Mode
-from daemon.filing.recovery import remove_hidden_name
-from daemon.files.sync import Syncs
+from daemon.process.clock import Clock
 from daemon.process.heartbeat import Beats
+from daemon.process.parallel import FAR_TOGETHER, each
 
 
 class Debts:

@@ -15,20 +15,20 @@ from pathlib import Path
 
 from contract.text import printable
 from daemon.files.confined import pinned
-from daemon.process.clock import Clock
-from daemon.filing.move import TRIES_OF_A_NAME, sync_folder
-from daemon.ledger.intent import Intent, intent_of
-from daemon.ledger.leaving import WAIT_S, Left, hidden_original, left_in
+from daemon.files.identity import is_on_share, look_at, sha256_of
 from daemon.files.names import free_name
 from daemon.files.open_writers import is_held_open
-from daemon.process.parallel import FAR_TOGETHER, each
-from daemon.photo import Outcome
 from daemon.files.rename import rename_noreplace
-from daemon.filing.rested import is_grown, is_its_folder, rested
-from daemon.same import is_on_share, sha256_of
-from daemon.intake.walk import look_at
-from daemon.ledger.transaction import Transaction
+from daemon.files.sync import sync_folder
 from daemon.filing.failure_note import remove_why
+from daemon.filing.move import TRIES_OF_A_NAME
+from daemon.filing.rested import is_grown, is_its_folder, rested
+from daemon.ledger.intent import Intent, intent_of
+from daemon.ledger.leaving import WAIT_S, Left, hidden_original, left_in
+from daemon.ledger.transaction import Transaction
+from daemon.photo import Outcome
+from daemon.process.clock import Clock
+from daemon.process.parallel import FAR_TOGETHER, each
 
 LOOK_S = 5.0
 TOGETHER = 128

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from daemon.filing.companions import companion_name
+from daemon.files.companion_names import companion_name
 from daemon.files.limits import HIDDEN_BYTES, MAX_NAME_BYTES, MAX_PATH_BYTES, SAFE_NAME_BYTES, is_taken, plain
 from daemon.files.names import free_number, numbered, shortened
 from daemon.photo import Photo

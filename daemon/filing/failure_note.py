@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from contract.text import printable
-from daemon.filing.move import TRIES_OF_A_NAME
 from daemon.files.limits import most_bytes
 from daemon.files.names import candidates, hidden_name, shortened
 from daemon.files.rename import rename_noreplace
+from daemon.filing.move import TRIES_OF_A_NAME
 
 ENDING = ".why.txt"
 """No companion of a photo ends so."""

@@ -6,20 +6,23 @@ from contextlib import suppress
 from math import inf
 from pathlib import Path
 
-from daemon.process.clock import Clock
-from daemon.filing.companions import Companions, is_companion
-from daemon.filing.debts import Debts
-from daemon.filing.unresolved import Doubts
-from daemon.ledger.held_files import UNCHANGED
-from daemon.filing.late import Behind, find_photo, stay
-from daemon.ledger.ledger import Ledger
+from daemon.classify.decide import STOPPED, judge
 from daemon.copying.losses import Losses
+from daemon.files.companion_names import is_companion
 from daemon.files.marker import OutputMarker
+from daemon.filing.companions import Companions, photo_is_coming
+from daemon.filing.debts import Debts
+from daemon.filing.late import Behind, find_photo, stay
+from daemon.filing.options import FilingOptions
 from daemon.filing.pause import Pause
-from daemon.photo import Outcome, Photo
 from daemon.filing.placing import Move, Placer
 from daemon.filing.plan import Planner
-from daemon.rules import STOPPED, Rules, intent_for, judge
+from daemon.filing.unresolved import Doubts
+from daemon.ledger.held_files import UNCHANGED
+from daemon.ledger.intent import intent_for
+from daemon.ledger.ledger import Ledger
+from daemon.photo import Mode, Outcome, Photo, Rules
+from daemon.process.clock import Clock
 from daemon.process.heartbeat import Beats
 
 __all__ = ["Filer", "Rules"]
@@ -38,6 +41,7 @@ class Filer:
         clock: time, for the ledger.
         say: takes a sentence: what held up all has ended, or what the output cannot keep of photos.
         doubts: what the last run left open.
+        options: mode and layout; by default photos are moved under their class.
 
     Attributes:
         beats: where it is noted that a batch gets on.
@@ -51,21 +55,22 @@ class Filer:
         clock: Clock,
         say: Callable[[str], None] = lambda _: None,
         doubts: Doubts | None = None,
+        options: FilingOptions | None = None,
     ) -> None:
         self._output = output
         self._ledger = ledger
         self._rules = rules
         self._clock = clock
+        self._options = options or FilingOptions()
         adopted = ledger.roots.get("output")
         same = adopted is not None and adopted.path == output
         self._marker = OutputMarker(output, adopted.marker if adopted and same else None)
         self.pause = Pause(clock, say)
         self._debts = Debts(ledger, clock)
         self._doubts = doubts or Doubts(clock)
-        self._placer = Placer(output, rules.mode, self._doubts, self._debts, self.pause, Losses(say))
-        self._planner = Planner(
-            output, ledger, rules.layout, set_aside=rules.set_aside, made=self._debts.syncs.owe_folder
-        )
+        self._placer = Placer(output, self._options.mode, self._doubts, self._debts, self.pause, Losses(say))
+        layout, set_aside = self._options.layout, self._options.set_aside
+        self._planner = Planner(output, ledger, layout, set_aside=set_aside, made=self._debts.syncs.owe_folder)
         self._companions = Companions()
         self._behind = Behind(clock)
         self._far = False
@@ -159,11 +164,19 @@ class Filer:
             return
         with suppress(sqlite3.Error):  # nothing can be found or filed now: they wait
             coming = (*self._behind.due(), *parts)
-            late = [part for part in coming if find_photo(part, self._ledger, self._output, self._rules, now_s)]
+            late = [
+                part
+                for part in coming
+                if not self._is_expected(part) and find_photo(part, self._ledger, self._output, self._rules, now_s)
+            ]
         self._carry_out(late)
         for part in late:
             self._companions.leave(part)
         self._behind.tried(late)
+
+    def _is_expected(self, part: Photo) -> bool:
+        """Tell whether a photo of a companion's name is still to be filed."""
+        return self._options.mode is Mode.MOVE and photo_is_coming(part.path)
 
     def _carry_out(self, planned: list[Photo]) -> None:
         """Take photos that have a destination, and what travels with them, through the protocol."""
@@ -171,7 +184,7 @@ class Filer:
             return
         try:
             self.settle_debts()
-            intents = [intent_for(photo, photo.rules or self._rules) for photo in planned]
+            intents = [intent_for(photo, photo.rules or self._rules, self._options.mode) for photo in planned]
             rows = iter(self._ledger.intend(intents, self._clock.wall_s()))
         except (OSError, sqlite3.Error) as error:
             self._hold_up(planned, f"the ledger cannot be written, or what was filed before not be made safe ({error})")

@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from contract.text import printable
+from daemon.files.companion_names import WAITS, companion_name
 from daemon.files.confined import leads_astray
-from daemon.process.clock import Clock
-from daemon.filing.companions import LATE_S, WAITS, companion_name, photo_is_coming
-from daemon.filing.destinations import join
-from daemon.ledger.ledger import Ledger
 from daemon.files.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES
 from daemon.files.names import free_name
-from daemon.photo import Mode, Outcome, Photo
-from daemon.rules import Rules
+from daemon.filing.companions import LATE_S
+from daemon.filing.destinations import join
+from daemon.ledger.ledger import Ledger
+from daemon.photo import Outcome, Photo, Rules
+from daemon.process.clock import Clock
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 
@@ -70,8 +70,6 @@ def find_photo(part: Photo, ledger: Ledger, output: Path, rules: Rules, now_s: f
     Raises:
         sqlite3.Error: the ledger cannot be read.
     """
-    if rules.mode is Mode.MOVE and photo_is_coming(part.path):
-        return False
     for row, was in reversed(ledger.of_name(part.path.parent, part.path.stem, now_s - LATE_S).items()):
         if os.path.lexists(was.destination) and not leads_astray(was.destination.parent, output):
             longest = SAFE_NAME_BYTES if part.plainness else MAX_NAME_BYTES  # a longer one was refused before

@@ -9,10 +9,11 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.files.confined import pinned
-from daemon.filing.move import Placed, SourceChangedError, move, publish_copy
+from daemon.files.identity import Identity, look_at
+from daemon.files.marker import MARKER
 from daemon.files.open_writers import refuse_if_held
-from daemon.photo import Identity, Mode
-from daemon.intake.walk import MARKER, look_at
+from daemon.filing.move import Placed, SourceChangedError, move, publish_copy
+from daemon.photo import Mode
 
 _LINKS = (Mode.HARDLINK, Mode.SYMLINK)
 _DONE = {Mode.MOVE: "moved", Mode.COPY: "copied", Mode.HARDLINK: "linked", Mode.SYMLINK: "linked"}

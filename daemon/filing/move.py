@@ -15,14 +15,13 @@ from typing import NamedTuple
 from contract.publish import sync_directory
 from daemon.copying.copy_file import SourceChangedError, copy_file
 from daemon.copying.extents import same_content
-from daemon.ledger.leaving import Left, hidden_original, left_as
 from daemon.copying.losses import Loss
+from daemon.files.identity import Identity, is_on_share, is_same_file, look_anew, look_at, sha256_of
 from daemon.files.names import free_name, hidden_name, shortened
 from daemon.files.open_writers import OpenWriterError, refuse_if_held
-from daemon.photo import Identity
 from daemon.files.rename import publish, rename_noreplace, rename_to_ours, still_there
-from daemon.same import is_on_share, is_same_file, sha256_of
-from daemon.intake.walk import look_anew, look_at
+from daemon.files.sync import sync_file, sync_folder
+from daemon.ledger.leaving import Left, hidden_original, left_as
 
 __all__ = [
     "TRIES_OF_A_NAME", "Placed", "SourceChangedError", "former_temporary_beside", "move", "publish_copy", "sync_file",
@@ -190,32 +189,3 @@ def _published(hidden: Path, target: Path) -> Path | None:
         if isinstance(error, FileExistsError) or not os.path.lexists(target):
             hidden.unlink(missing_ok=True)
         raise
-
-
-def sync_file(path: str | Path) -> None:
-    """Make a file's own data durable; the file is only opened for reading. A link in its place means it was taken.
-
-    Raises:
-        OSError: it could not be, or it is not there.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except PermissionError:
-        os.sync()  # its owner lets nobody read it since it was read: then all that the disks are owed
-        return
-    except OSError as error:
-        if error.errno != errno.ELOOP:  # as git-annex leaves one: its owner took it further, and none of ours is left
-            raise
-        return
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(path: str | Path) -> None:
-    """Make a folder's names durable, also if its owner lets nobody list it since."""
-    try:
-        sync_directory(path)
-    except PermissionError:
-        os.sync()

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from daemon.files.identity import Identity, is_on_share, look_at
 from daemon.ledger.intent import Intent
-from daemon.photo import Identity
-from daemon.same import is_on_share
-from daemon.intake.walk import look_at
 
 Paths = Callable[[], Iterable[Path]]
 """Yields the files of the inbox."""

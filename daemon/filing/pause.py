@@ -9,11 +9,11 @@ from pathlib import Path
 
 from contract.publish import sync_directory
 from contract.text import printable
-from daemon.process.clock import Clock
 from daemon.copying.copy_file import NoRoomError
-from daemon.photo import Mode, Photo
+from daemon.files.marker import MARKER
 from daemon.files.rename import rename_noreplace
-from daemon.intake.filters import MARKER
+from daemon.photo import Mode, Photo
+from daemon.process.clock import Clock
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 LONGEST_S, LONGEST_OF_FAILING_S = 8.0, 60.0

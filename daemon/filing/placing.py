@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contract.text import printable
+from daemon.classify.decide import STOPPED
 from daemon.copying.copy_file import NoRoomError
-from daemon.filing.debts import Debts
-from daemon.filing.unresolved import Doubts
-from daemon.filing.move import TRIES_OF_A_NAME, SourceChangedError
-from daemon.ledger.intent import Intent
-from daemon.files.limits import MAX_PLAINNESS, REFUSED
 from daemon.copying.losses import Losses
-from daemon.filing.modes import place, why_not
+from daemon.files.limits import MAX_PLAINNESS, REFUSED
 from daemon.files.open_writers import HELD, OpenWriterError
-from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.filing.debts import Debts
+from daemon.filing.failure_note import try_to_write_why
+from daemon.filing.modes import place, why_not
+from daemon.filing.move import TRIES_OF_A_NAME, SourceChangedError
 from daemon.filing.pause import (
     FAILING,
     FORBIDDEN,
@@ -28,10 +27,11 @@ from daemon.filing.pause import (
     may_write,
     trouble_of_all,
 )
+from daemon.filing.unresolved import Doubts
+from daemon.ledger.intent import Intent
 from daemon.photo import Mode, Outcome, Photo
-from daemon.rules import STOPPED
 from daemon.process.heartbeat import Beats
-from daemon.filing.failure_note import try_to_write_why
+from daemon.process.parallel import FAR_TOGETHER, each
 
 IN_ONE_FOLDER = 4
 """How many photos go into or out of one folder of a share at once. The kernel lets one name in a folder be made or

@@ -11,12 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contract.text import printable
+from daemon.decode.exif_date import taken_at
 from daemon.files.confined import is_folder
-from daemon.filing.companions import Companions
-from daemon.classify.decide import DUPLICATES_FOLDER
-from daemon.filing.destinations import fitted, give_names
-from daemon.filing.layout import DEFAULT_LAYOUT, Layout
-from daemon.ledger.ledger import Ledger
+from daemon.files.identity import sha256_of
 from daemon.files.limits import (
     MAX_NAME_BYTES,
     MAX_PATH_BYTES,
@@ -27,11 +24,13 @@ from daemon.files.limits import (
     is_taken,
     plain,
 )
-from daemon.process.parallel import FAR_TOGETHER, each
-from daemon.photo import Outcome, Photo
-from daemon.same import sha256_of
-from daemon.decode.exif_date import taken_at
+from daemon.filing.companions import Companions
+from daemon.filing.destinations import fitted, give_names
+from daemon.filing.layout import DEFAULT_LAYOUT, Layout
+from daemon.ledger.ledger import Ledger
+from daemon.photo import DUPLICATES_FOLDER, Outcome, Photo
 from daemon.process.heartbeat import Beats
+from daemon.process.parallel import FAR_TOGETHER, each
 
 Obstacles = dict[int, tuple[OSError, str]]
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from daemon.copying.extents import same_content
-from daemon.filing.move import former_temporary_beside, temporary_beside
-from daemon.ledger.intent import Intent
+from daemon.files.identity import Identity, is_same_file, is_same_inode, numbers_last, sha256_of
 from daemon.files.limits import REFUSED
 from daemon.files.mounts import mount_of
-from daemon.photo import Identity, Mode
 from daemon.files.probe import has_links, has_noreplace
 from daemon.files.rename import is_one_file
-from daemon.same import is_same_file, is_same_inode, numbers_last, sha256_of
+from daemon.filing.move import former_temporary_beside, temporary_beside
+from daemon.ledger.intent import Intent
+from daemon.photo import Mode
 
 SAME_TIME_NS = 2_000_000_000
 """A copy's time may differ by so much from its original's: cards and sticks keep it to two seconds."""

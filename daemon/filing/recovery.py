@@ -15,18 +15,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon.files.confined import pinned
-from daemon.filing.move import sync_file, sync_folder
+from daemon.files.identity import is_same_file
+from daemon.files.mounts import is_mounted
+from daemon.files.probe import has_links
+from daemon.files.sync import sync_file, sync_folder
+from daemon.filing.failure_note import write_why
+from daemon.filing.originals import Find, Originals, Paths, nowhere
+from daemon.filing.proof import hidden_of, is_equal, is_published, look_for
+from daemon.filing.uncopy import may_go_on, take_back
 from daemon.ledger.intent import Intent
 from daemon.ledger.leaving import hidden_original
 from daemon.ledger.ledger import Ledger
-from daemon.files.mounts import is_mounted
-from daemon.filing.originals import Find, Originals, Paths, nowhere
 from daemon.photo import Mode, Outcome
-from daemon.files.probe import has_links
-from daemon.filing.proof import hidden_of, is_equal, is_published, look_for
-from daemon.same import is_same_file
-from daemon.filing.uncopy import may_go_on, take_back
-from daemon.filing.failure_note import write_why
 
 Unseen = Callable[[int, Intent, OSError], None]
 """Takes the row of an intent that stays open, the intent, and why its places cannot be looked at or written."""

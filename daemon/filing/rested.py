@@ -5,11 +5,9 @@ import stat
 from pathlib import Path
 
 from daemon.copying.extents import same_content
+from daemon.files.identity import Identity, is_same_file, look_anew, look_at, sha256_of
 from daemon.ledger.intent import Intent
 from daemon.ledger.leaving import Left
-from daemon.photo import Identity
-from daemon.same import is_same_file, sha256_of
-from daemon.intake.walk import look_anew, look_at
 
 SAME_TIME_NS = 2_000_000_000
 """A copy's time may differ by so much from its original's: cards and sticks keep it to two seconds."""

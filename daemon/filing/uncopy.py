@@ -8,13 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from daemon.files.confined import pinned
-from daemon.filing.move import sync_folder
-from daemon.ledger.intent import Intent
+from daemon.files.identity import is_on_share
 from daemon.files.names import free_name
 from daemon.files.open_writers import is_open_now
-from daemon.photo import Mode
 from daemon.files.rename import is_one_file, rename_noreplace
-from daemon.same import is_on_share
+from daemon.files.sync import sync_folder
+from daemon.ledger.intent import Intent
+from daemon.photo import Mode
 
 
 def may_go_on(intent: Intent) -> bool:

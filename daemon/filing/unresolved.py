@@ -8,14 +8,14 @@ places have been seen. Its photo waits; all others are filed.
 from pathlib import Path
 
 from contract.text import printable
-from daemon.intake.blocked import Blocked
-from daemon.process.clock import Clock
-from daemon.ledger.intent import Intent
+from daemon.files.identity import is_on_share
 from daemon.files.mounts import is_mounted
 from daemon.filing.originals import Originals, Paths, nowhere
-from daemon.photo import Outcome, Photo
 from daemon.filing.recovery import settle
-from daemon.same import is_on_share
+from daemon.ledger.intent import Intent
+from daemon.photo import Outcome, Photo
+from daemon.process.clock import Clock
+from daemon.queues import Blocked
 
 Owed = dict[int, Outcome | None]
 """What the ledger is still to be told, by row."""

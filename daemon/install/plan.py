@@ -10,10 +10,10 @@ from daemon.install import texts
 from daemon.install.errors import ServiceError
 from daemon.install.places import SHIPPED, Places
 from daemon.install.record import Record, load, save
-from daemon.install.steps import Command, File, Folder, Output, Share, Step, output
 from daemon.install.service_spec import MADE_BY_SYSUSERS, Wish
+from daemon.install.steps import Command, File, Folder, Output, Share, Step, output
 from daemon.ledger.reading import SERVICES
-from daemon.roots import state_folder
+from daemon.ledger.state_folder import state_folder
 
 _SYSUSERS = Path("/etc/sysusers.d/phototriage.conf")
 

@@ -1,21 +1,8 @@
 """Photos that wait for a place of the output which cannot be used: one of them is tried for all. Pure logic."""
 
 from pathlib import Path
-from typing import NamedTuple
 
-
-class Blocked(NamedTuple):
-    """A place that cannot be used.
-
-    Attributes:
-        place: a folder of the output, or a path.
-        photos: how many wait for it.
-        reason: why, as the first of them met it.
-    """
-
-    place: str
-    photos: int
-    reason: str
+from daemon.queues import Blocked
 
 
 def merged(*told: list[Blocked]) -> list[Blocked]:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from daemon.classify.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
+from daemon.files.marker import MARKER
+from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 
-MARKER = ".phototriage"
 _OURS = (FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
 UNFINISHED = (".*", "~*", "*~", "*.part", "*.crdownload", "*.filepart", "*.partial", "*.tmp", "*.download")
 JUNK = (

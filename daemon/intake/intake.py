@@ -10,15 +10,16 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from daemon.process.clock import Clock
-from daemon.intake.handout import Handout
-from daemon.intake.scanner import Check, Lookout, Say, unchecked
-from daemon.intake.looks import Looked, Looks
-from daemon.photo import Identity, Photo
-from daemon.intake.retry import Known, Retries
-from daemon.intake.settle import Settler, Sign
+from daemon.files.identity import Identity
 from daemon.intake.filters import Sieve
-from daemon.status.monitor import Waiting
+from daemon.intake.handout import Handout
+from daemon.intake.looks import Looked, Looks
+from daemon.intake.retry import Known, Retries
+from daemon.intake.scanner import Check, Lookout, Say, unchecked
+from daemon.intake.settle import Settler, Sign
+from daemon.photo import Photo
+from daemon.process.clock import Clock
+from daemon.queues import Waiting
 
 MAX_WAITING = 4096
 """Files under observation or ready, and as many again that were announced: the rest is left to the scan."""

@@ -11,12 +11,11 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from daemon.process.clock import Clock
-from daemon.process.parallel import FAR_TOGETHER
-from daemon.photo import Identity
-from daemon.intake.walk import look_anew, look_at, look_closely_at
+from daemon.files.identity import Identity, look_anew, look_at, look_closely_at
 from daemon.intake.settle import Sign
+from daemon.process.clock import Clock
 from daemon.process.heartbeat import Beats
+from daemon.process.parallel import FAR_TOGETHER
 
 _END, _ANNOUNCED, _SECOND, _FOUND = range(4)
 """The order in which a share is asked: a second look brings a photo out, a first one only another name in."""

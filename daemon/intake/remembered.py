@@ -5,9 +5,10 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from daemon.classify.decide import STOPPED
+from daemon.files.identity import Identity
+from daemon.photo import Outcome, Photo
 from daemon.process.parallel import FAR_TOGETHER, each
-from daemon.photo import Identity, Outcome, Photo
-from daemon.rules import STOPPED
 
 MAX_REMEMBERED = 4096
 """Photos, of about a kilobyte each; beyond that the oldest are forgotten, and read again when they are tried."""

@@ -10,8 +10,10 @@ from math import inf
 from pathlib import Path
 
 from contract.errors import Reason
-from daemon.intake.blocked import Blocked, BlockedPlaces
-from daemon.photo import Identity, Outcome, Photo
+from daemon.files.identity import Identity
+from daemon.intake.blocked import BlockedPlaces
+from daemon.photo import Outcome, Photo
+from daemon.queues import Blocked
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
 BACK_OFF_OF_PLACES_S = (*BACK_OFF_S, 15.0, 30.0, 60.0, 120.0, 300.0)

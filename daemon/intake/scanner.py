@@ -9,13 +9,13 @@ from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.text import printable
-from daemon.process.clock import Clock
-from daemon.intake.inbox_mounts import Ground, survey
 from daemon.files.open_writers import is_held_open
-from daemon.intake.walk import LeftOut, scan
 from daemon.intake.filters import Sieve
+from daemon.intake.inbox_mounts import Ground, survey
 from daemon.intake.staying import Staying
+from daemon.intake.walk import LeftOut, scan
 from daemon.intake.watcher import Report, Watcher, watch_fault
+from daemon.process.clock import Clock
 
 RESCAN_S = 2.0
 RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100

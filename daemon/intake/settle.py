@@ -19,7 +19,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from daemon.photo import Identity
+from daemon.files.identity import Identity
 
 COARSE_S = 2.0
 """How far a time of change may lie before the change: file systems of cards and sticks keep times to two seconds."""

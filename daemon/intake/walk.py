@@ -1,15 +1,13 @@
 """The truth about the inbox: what lies in it now. Events only hint at it."""
 
 import os
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from contract.text import printable
-from daemon.photo import Identity
-from daemon.intake.filters import MARKER, Sieve
-from daemon.files.statx import force_sync
+from daemon.files.identity import close, look_anew, look_at, look_closely_at
+from daemon.files.marker import MARKER
+from daemon.intake.filters import Sieve
 from daemon.intake.staying import Staying
 
 __all__ = ["FOLDERS_STAY", "MARKER", "LeftOut", "close", "look_anew", "look_at", "look_closely_at", "scan"]
@@ -18,51 +16,6 @@ FOLDERS_STAY = "the inbox holds folders, which are not looked into: --recursive 
 
 Unread = Callable[[Path, OSError], None]
 Enter = Callable[[Path], None]
-
-
-def look_at(path: Path) -> Identity | None:
-    """Look at one file: its identity, or None if there is no regular file of that name. Links are not followed."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return None
-    return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
-
-
-def look_closely_at(path: Path) -> tuple[Identity, float] | None:
-    """Look at one file as `look_at` does; its identity, and when it was last changed, in seconds since 1970."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    return Identity.of(status), max(status.st_mtime, status.st_ctime)
-
-
-def look_anew(path: Path) -> Identity | None:
-    """Look at one file as it is on its server: what is merely looked up may be 20 s old there (sshfs) or 60 (NFS).
-
-    A file that is opened is asked for anew by the clients of shares, and the kernel passes that on if it is made to.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return look_at(path)  # as of a photo that may not be read, which is not for the look to say
-    try:
-        force_sync(descriptor)
-        status = os.fstat(descriptor)
-    except OSError:
-        return None
-    finally:
-        close(descriptor)
-    return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
-
-
-def close(descriptor: int) -> None:
-    """Close a file that was only read: that a share has an error to tell at this moment means nothing."""
-    with suppress(OSError):
-        os.close(descriptor)
 
 
 class LeftOut:

@@ -15,12 +15,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from daemon.files.marker import MARKER
 from daemon.intake import inotify
 from daemon.intake.creations import Creations
+from daemon.intake.filters import Sieve
 from daemon.intake.inotify import Event, Inotify
-from daemon.intake.walk import scan
 from daemon.intake.settle import Sign
-from daemon.intake.filters import MARKER, Sieve
+from daemon.intake.walk import scan
 
 Report = Callable[[Path, Sign], None]
 

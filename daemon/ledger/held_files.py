@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from daemon.copying.extents import same_content
-from daemon.photo import Identity, Mode, Photo
-from daemon.same import numbers_last
+from daemon.files.identity import Identity, numbers_last
 from daemon.files.statx import Times, times_of
+from daemon.photo import Mode, Photo
 
 SAME_TIME_NS = 2_000_000_000
 """File systems of cards and sticks keep times to two seconds: a photo that is taken back there gets another one."""

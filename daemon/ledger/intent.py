@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon.photo import Identity, Mode, Outcome
-from daemon.files.statx import Times
+from daemon.files.identity import Identity
+from daemon.files.statx import Times, times_of
+from daemon.photo import Mode, Outcome, Photo, Rules
+
+TOP = 5
+"""How many of the most probable classes the ledger keeps."""
+
 
 COLUMNS = (
     *(
@@ -105,4 +110,35 @@ def intent_of(row: sqlite3.Row) -> Intent:
         mount=Path(os.fsdecode(row["mount"])) if row["mount"] is not None else None,
         times=Times(row["ctime_ns"], row["btime_ns"]) if row["ctime_ns"] is not None else None,
         by_rename=bool(row["by_rename"]),
+    )
+
+
+def intent_for(photo: Photo, rules: Rules, mode: Mode) -> Intent:
+    """Return the ledger's row for a photo that is about to be filed, or for a companion, with those of its own."""
+    assert photo.destination is not None
+    top = {}
+    if photo.scores is not None:
+        best = photo.scores.argsort()[: -TOP - 1 : -1]
+        probabilities = photo.scores[best].tolist()
+        top = {rules.labels[index]: round(value, 6) for index, value in zip(best.tolist(), probabilities, strict=True)}
+    return Intent(
+        becomes=photo.outcome,
+        source=photo.path,
+        destination=photo.destination,
+        identity=photo.identity,
+        sha256=photo.sha256,
+        label=photo.label,
+        probability=photo.probability,
+        top=top,
+        threshold=rules.thresholds.get(photo.label, 0.0),
+        reason=photo.reason,
+        model=rules.model,
+        provider=rules.provider,
+        times_ms=photo.times_ms,
+        mode=mode,
+        part_of=photo.follows_row,
+        held=None if mode is Mode.MOVE else photo.path,
+        mount=photo.mount,
+        times=None if mode is Mode.MOVE else times_of(photo.path),
+        companions=tuple(intent_for(part, rules, mode) for part in photo.companions) if photo.companions else (),
     )

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from daemon.files.identity import Identity
 from daemon.files.names import hidden_name
-from daemon.photo import Identity
 
 WAIT_S = 60.0
 ENDING = ".phototriage-leaving"

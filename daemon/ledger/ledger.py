@@ -14,14 +14,15 @@ from typing import Any
 
 from contract.errors import PhototriageError
 from contract.text import printable
-from daemon.ledger.state_folder import is_at_work
+from daemon.files.identity import Identity
 from daemon.ledger.held_files import holds_any, is_held, note_times, unchanged
 from daemon.ledger.intent import COLUMNS, Intent, intent_of
 from daemon.ledger.leaving import Left, remember
 from daemon.ledger.recorded_roots import LedgerRoots
-from daemon.photo import Identity, Outcome, Photo
 from daemon.ledger.schema import MIGRATIONS, TAKEN_BACK
+from daemon.ledger.state_folder import is_at_work
 from daemon.ledger.transaction import Transaction
+from daemon.photo import Outcome, Photo
 
 __all__ = ["Intent", "Ledger", "LedgerError"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from daemon.files.identity import Identity, photo_id
 from daemon.ledger import schema
 from daemon.ledger.intent import Intent, intent_of
-from daemon.photo import Identity, Outcome
-from daemon.status.log import photo_id
+from daemon.photo import Outcome
 
 MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
 """States of photos that lie in the output, as far as the ledger knows."""

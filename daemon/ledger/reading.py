@@ -13,9 +13,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from contract.text import printable
+from daemon.files.marker import RootError
 from daemon.ledger.ledger import LedgerError, migrate, unusable
-from daemon.roots import RootError, state_folder
 from daemon.ledger.schema import MIGRATIONS
+from daemon.ledger.state_folder import state_folder
 
 LEDGER = "ledger.sqlite"
 SERVICES = Path("/var/lib/phototriage")

@@ -1,7 +1,15 @@
 """Whether a daemon is at work on a ledger: it holds a lock beside it."""
 
 import fcntl
+import os
+import time
+from hashlib import sha256
 from pathlib import Path
+from typing import IO, Literal
+
+from contract.text import printable
+from daemon.files.confined import open_to_lock
+from daemon.files.marker import RootError
 
 LOCK = "lock"
 
@@ -16,3 +24,58 @@ def is_at_work(state: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def state_folder(inbox: Path) -> Path:
+    """Where the ledger of an inbox lies: systemd's state directory, or the user's, by name and path of the inbox."""
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if given:
+        return Path(given)
+    xdg, home = os.environ.get("XDG_STATE_HOME"), _home()
+    if not xdg and home is None:
+        raise RootError("There is no home to keep the ledger in. Set XDG_STATE_HOME to a folder that can be written.")
+    digest = sha256(os.fsencode(inbox)).hexdigest()[:10]
+    name = "".join(character if character.isalnum() else "-" for character in printable(inbox.name))[:40]
+    states = Path(xdg) if xdg else Path(home or "/") / ".local" / "state"
+    return states / "phototriage" / f"{name}-{digest}"
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home().resolve()
+    except RuntimeError:  # a user without an entry, as in containers
+        return None
+
+
+def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
+    """Lock the folder of a ledger until the returned file is closed.
+
+    Two inboxes that are given one STATE_DIRECTORY would else settle each other's open intents.
+
+    Args:
+        folder: of the ledger.
+        patience_s: how long to wait for who has it: `model use` takes it for a moment where no daemon runs.
+
+    Raises:
+        RootError: another process has it.
+    """
+    busy = f"Another phototriage keeps its ledger in {printable(folder)}. Give each inbox a STATE_DIRECTORY of its own."
+    return _locked(folder / LOCK, "ab", busy, patience_s)
+
+
+def _locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float = 0.0) -> IO[bytes]:
+    try:
+        file = open_to_lock(path, mode)
+    except OSError as error:
+        raise RootError(f"{printable(path)} cannot be locked ({error.strerror}).") from error
+    end_s = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() < end_s:
+                time.sleep(0.02)
+                continue
+            file.close()
+            raise RootError(busy) from error
+        return file

@@ -8,8 +8,7 @@ from pathlib import Path
 from contract.session import Model
 from daemon.classify.decide import review_thresholds
 from daemon.filing.layout import Layout
-from daemon.photo import Mode, Photo
-from daemon.rules import Rules
+from daemon.photo import Photo, Rules
 from daemon.settings import Settings
 
 
@@ -40,7 +39,7 @@ class Holder:
 
 
 def rules_for(settings: Settings, model: Model) -> Rules:
-    """Return by what the photos of a model are judged and filed, under these settings."""
+    """Return the decision rules of a model under these settings."""
     labels = model.contract.labels
     return Rules(
         labels=labels,
@@ -48,15 +47,13 @@ def rules_for(settings: Settings, model: Model) -> Rules:
         give_up_after_s=settings.give_up_after,
         model=model.sha256,
         provider=model.provider,
-        mode=Mode(settings.mode),
-        layout=Layout(settings.layout),
-        set_aside=settings.duplicates == "set-aside",
+        dated=Layout(settings.layout).needs_date,
     )
 
 
 def stamp(photo: Photo, serving: Serving) -> None:
     """Note on a photo by which model it is judged; comes before it is decoded for that model's geometry."""
-    photo.model, photo.rules, photo.dated = serving.model, serving.rules, serving.rules.layout.needs_date
+    photo.model, photo.rules, photo.dated = serving.model, serving.rules, serving.rules.dated
 
 
 def by_model(photos: Iterable[Photo]) -> list[tuple[Model, list[Photo]]]:

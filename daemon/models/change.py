@@ -18,13 +18,14 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.session import Model, naming, open_model, read_model
 from contract.text import printable
-from daemon.classify.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 from daemon.ledger.ledger import migrate
 from daemon.ledger.reading import LEDGER, reading, root_of
-from daemon.models.trial import try_apart
+from daemon.ledger.state_folder import lock_state
 from daemon.models.history import Entry, What, answer, note, serving
 from daemon.models.store import Kept, Shelf, ShelfError, Wish
-from daemon.roots import RootError, check_folders, lock_state
+from daemon.models.trial import try_apart
+from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
+from daemon.roots import RootError, check_folders
 from daemon.status.unix_socket import connect
 
 ANSWER_S = 60.0

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from contract.errors import DeviceError, ModelError, PhototriageError
 from contract.text import printable
-from daemon.process.clock import Clock
-from daemon.models.history import Entry, What
 from daemon.models.active import Holder, Serving
+from daemon.models.history import Entry, What
 from daemon.models.store import Looked, Shelf, Wish
+from daemon.process.clock import Clock
 from daemon.process.sd_notify import notify
 
 LOOK_S = 2.0

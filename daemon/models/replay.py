@@ -20,16 +20,16 @@ from contract.session import Model
 from contract.silence import silenced
 from daemon.classify.buckets import BUCKETS
 from daemon.classify.classify import classify
-from daemon.process.clock import Clock
-from daemon.process.cores import usable_cores
-from daemon.classify.decide import REVIEW_FOLDER, decide
+from daemon.classify.decide import decide
 from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
-from daemon.ledger.reading import reading
 from daemon.decode.suspects import Notes
-from daemon.photo import Mode, Outcome, Photo
+from daemon.files.identity import look_at
 from daemon.ledger.queries import Record, Which, select
-from daemon.intake.walk import look_at
+from daemon.ledger.reading import reading
+from daemon.photo import REVIEW_FOLDER, Mode, Outcome, Photo
+from daemon.process.clock import Clock
+from daemon.process.cores import usable_cores
 
 NOTES = "decoding"
 

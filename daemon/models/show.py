@@ -9,7 +9,7 @@ import click
 from contract.tables import show
 from contract.text import printable
 from daemon.models.history import Entry
-from daemon.commands.time_option import local
+from daemon.process.clock import local
 
 
 def facts(entry: Entry) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from contract.errors import PhototriageError
 from contract.publish import publish_bytes, sync_directory
 from contract.shipped import SHIPPED_MODEL
 from contract.text import printable
-from daemon.photo import Identity
+from daemon.files.identity import Identity
 
 SHIPPED = "the shipped model"
 """What --model is called where it names the shipped model, whose path an update may change."""

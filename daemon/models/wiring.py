@@ -6,18 +6,18 @@ from pathlib import Path
 
 from contract.session import Model, open_model, read_model
 from daemon.classify.classify import warm
-from daemon.process.clock import Clock
-from daemon.classify.decide import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 from daemon.filing.layout import Layout, check_layout
-from daemon.models.trial import try_apart
+from daemon.models.active import Holder, Serving, rules_for
 from daemon.models.history import Entry, What, note
 from daemon.models.reload import Reloader
-from daemon.models.active import Holder, Serving, rules_for
 from daemon.models.store import Looked, Shelf
-from daemon.status.report import Report
+from daemon.models.trial import try_apart
+from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
+from daemon.process.clock import Clock
 from daemon.roots import check_folders
 from daemon.settings import Settings
 from daemon.status.monitor import Board
+from daemon.status.report import Report
 
 
 def fit_model(settings: Settings, inbox: Path, output: Path, source: Path | bytes) -> Model:

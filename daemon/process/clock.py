@@ -1,6 +1,7 @@
 """Time as it is passed to whoever would otherwise read it."""
 
 import time
+from datetime import datetime
 
 
 class Clock:
@@ -13,3 +14,8 @@ class Clock:
     def wall_s(self) -> float:
         """Seconds since 1970, which may jump."""
         return time.time()
+
+
+def local(at_s: float) -> datetime:
+    """Return a moment of the wall clock, in seconds since 1970, in local time."""
+    return datetime.fromtimestamp(at_s).astimezone()

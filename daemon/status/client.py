@@ -6,12 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from daemon.intake.filters import Sieve
+from daemon.intake.walk import scan
 from daemon.ledger.reading import find_ledgers, reading, root_of
 from daemon.photo import Outcome
-from daemon.intake.walk import scan
-from daemon.intake.filters import Sieve
-from daemon.status.monitor import STOPPED, STOPPING
 from daemon.status.loop import LAST_WORD
+from daemon.status.monitor import STOPPED, STOPPING
 from daemon.status.unix_socket import NAME, connect
 
 TIMEOUT_S = 3.0

@@ -12,12 +12,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import lru_cache, partial
-from hashlib import blake2s
 from math import inf
 from typing import Any, Literal, NamedTuple
 
 from contract.text import printable
-from daemon.photo import Identity
 from daemon.status.log_queue import Outlet, Text
 
 _QUOTED = re.compile(r'[ "=\\]')
@@ -146,12 +144,6 @@ def _missing(lines: int, where: str) -> str:
 def _same(one: int, other: int) -> bool:
     first, second = os.fstat(one), os.fstat(other)
     return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
-
-
-def photo_id(identity: Identity) -> str:
-    """Return the id of a photo in the log and in the ledger: the same as long as the file is, moved or not."""
-    words = f"{identity.device}:{identity.inode}:{identity.size}:{identity.mtime_ns}"
-    return blake2s(words.encode(), digest_size=5).hexdigest()
 
 
 def keyvalue(facts: Mapping[str, Any], prefix: str = "") -> str:

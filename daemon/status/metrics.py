@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import PhototriageError, Reason
 from daemon.photo import Outcome
-from daemon.status.monitor import STATES
 from daemon.status.counters import STAGES
+from daemon.status.monitor import STATES
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

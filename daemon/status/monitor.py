@@ -8,14 +8,14 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from daemon.process.restart import starts_anew
-from daemon.intake.blocked import Blocked
-from daemon.process.clock import Clock
-from daemon.process.sd_notify import is_supervised
 from daemon.photo import Photo
+from daemon.process.clock import Clock
 from daemon.process.heartbeat import Beats, bytes_moved, stuck_stage
+from daemon.process.restart import starts_anew
+from daemon.process.sd_notify import is_supervised
+from daemon.queues import Blocked, Waiting
 from daemon.status.counters import Tally
 
 STATES = ("starting", "ready", "paused", "degraded", "stuck", "stopping", "stopped")
@@ -25,20 +25,6 @@ NAMED = 5
 NAMED_PLACES = 20
 """So many of the places that cannot be used are named."""
 DRIVER = Path("/proc/driver/nvidia/version")
-
-
-class Waiting(NamedTuple):
-    """What lies in the inbox and is not filed yet, without what is known to stay.
-
-    Attributes:
-        photos: how many are known of.
-        more: whether there may be more, for no more are looked at while so many wait.
-        since_s: when the oldest was noticed, on the monotonic clock; None if none waits.
-    """
-
-    photos: int = 0
-    more: bool = False
-    since_s: float | None = None
 
 
 class Board:

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from contract.text import printable
-from daemon.filing.companions import MAX_WAITING, is_companion
-from daemon.status.obstacles import Obstacles, is_its_own
-from daemon.process.parallel import FAR_TOGETHER, each
-from daemon.photo import Outcome, Photo
-from daemon.status.progress import progress_bar
-from daemon.intake.walk import scan
+from daemon.files.companion_names import is_companion
+from daemon.files.identity import photo_id
+from daemon.filing.companions import MAX_WAITING
 from daemon.intake.filters import Sieve
-from daemon.status.log import Form, Level, Line, Log, photo_id
+from daemon.intake.walk import scan
+from daemon.photo import Outcome, Photo
+from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.status.log import Form, Level, Line, Log
+from daemon.status.obstacles import Obstacles, is_its_own
+from daemon.status.progress import progress_bar
 
 LOOK_S = 1.0
 """How long the sum may take to see what is still in the inbox."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contract.text import printable
+from daemon.process.clock import local
 from daemon.status.client import ENDED
 from daemon.status.status_line import lasting, waiting_words
-from daemon.commands.time_option import local
 
 _MARGIN = 12
 

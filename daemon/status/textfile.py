@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contract.text import printable
-from daemon.status.monitor import STOPPED, Board
 from daemon.status.metrics import MISSING, MetricsError, available, exposition
+from daemon.status.monitor import STOPPED, Board
 
 EVERY_S = 15.0
 FIRST_S = 2.0

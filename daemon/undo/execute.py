@@ -14,16 +14,17 @@ from pathlib import Path
 
 from contract.publish import sync_directory
 from contract.text import printable
-from daemon.undo.remove_copy import original_is_there, remove_copy
-from daemon.undo.plan import Step, dangling, mount_away
 from daemon.files.confined import pinned
-from daemon.filing.move import SourceChangedError, move, sync_file
+from daemon.files.open_writers import HELD, OpenWriterError
+from daemon.files.sync import sync_file
+from daemon.filing.failure_note import remove_why, write_why
+from daemon.filing.move import SourceChangedError, move
+from daemon.filing.recovery import Unseen, ignored, remove_hidden_names, settle
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
-from daemon.files.open_writers import HELD, OpenWriterError
 from daemon.photo import Mode, Outcome
-from daemon.filing.recovery import Unseen, ignored, remove_hidden_names, settle
-from daemon.filing.failure_note import remove_why, write_why
+from daemon.undo.plan import Step, dangling, mount_away
+from daemon.undo.remove_copy import original_is_there, remove_copy
 
 Unsynced = dict[Path, Callable[[Path], None]]
 TOGETHER = 64

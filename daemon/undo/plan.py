@@ -6,16 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.text import printable
-from daemon.filing.companions import companion_name
-from daemon.ledger.intent import Intent
-from daemon.files.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES, most_bytes
 from daemon.copying.losses import Loss
+from daemon.files.companion_names import companion_name
+from daemon.files.identity import Identity, look_at, sha256_of
+from daemon.files.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES, most_bytes
 from daemon.files.mounts import is_mounted
 from daemon.files.names import free_number, numbered
-from daemon.photo import Identity, Mode, Outcome
+from daemon.ledger.intent import Intent
 from daemon.ledger.queries import Record
-from daemon.same import sha256_of
-from daemon.intake.walk import look_at
+from daemon.photo import Mode, Outcome
 
 ORIGINAL_GONE = "its original is no longer in the inbox as it was, and this may be the only one left"
 

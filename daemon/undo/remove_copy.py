@@ -10,14 +10,13 @@ import os
 import stat
 from pathlib import Path
 
-from daemon.undo.plan import ORIGINAL_GONE
 from daemon.files.confined import open_photo
+from daemon.files.identity import Identity, look_at, sha256_of
+from daemon.files.open_writers import refuse_if_held
 from daemon.filing.move import SourceChangedError
 from daemon.ledger.intent import Intent
-from daemon.files.open_writers import refuse_if_held
-from daemon.photo import Identity, Mode
-from daemon.same import sha256_of
-from daemon.intake.walk import look_at
+from daemon.photo import Mode
+from daemon.undo.plan import ORIGINAL_GONE
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """What opening an original answers that is not there, or has a link in its place or on the way to it."""

@@ -15,14 +15,14 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.adopt import compare
+from daemon.files.marker import MountMissingError
+from daemon.filing.recovery import Unseen, ignored
+from daemon.ledger.ledger import Ledger
+from daemon.ledger.queries import Record, Which, companions, select
+from daemon.ledger.reading import one_ledger, reading, root_of
+from daemon.photo import Outcome
 from daemon.undo.execute import finish, take_back
 from daemon.undo.plan import Step, plan
-from daemon.ledger.ledger import Ledger
-from daemon.ledger.reading import one_ledger, reading, root_of
-from daemon.files.marker import MountMissingError
-from daemon.photo import Outcome
-from daemon.ledger.queries import Record, Which, companions, select
-from daemon.filing.recovery import Unseen, ignored
 
 LOCK = "undo-lock"
 

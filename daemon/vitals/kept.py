@@ -6,9 +6,9 @@ from pathlib import Path
 
 from daemon.process.clock import Clock
 from daemon.process.sd_notify import notify
+from daemon.status.loop import Duty, Keeper
 from daemon.status.monitor import Board
 from daemon.status.supervisor import from_environment
-from daemon.status.loop import Duty, Keeper
 from daemon.status.textfile import TextFile
 
 

@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 
 import phototriage
 from daemon.adopt import adopt
-from daemon.ledger.intent import Intent
-from daemon.photo import Mode, Outcome
-from daemon.roots import state_folder
 from daemon.files.statx import times_of
+from daemon.ledger.intent import Intent
+from daemon.ledger.state_folder import state_folder
+from daemon.photo import Mode, Outcome
 from tests.daemon.support import digest, identity_of, opened_ledger, plain, roots, write
 
 FOLDERS = {Outcome.REVIEW: "_review", Outcome.FAILED: "_failed"}

@@ -20,12 +20,14 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from contract.session import Model, open_model
-from daemon.filing.filer import Filer, Rules
 from daemon.decode.guard import Guard
-from daemon.ledger.ledger import Intent, Ledger
 from daemon.decode.suspects import Notes
-from daemon.photo import Identity, Outcome, Photo
+from daemon.files.identity import Identity
+from daemon.filing.filer import Filer, Rules
+from daemon.filing.options import FilingOptions
 from daemon.intake.walk import MARKER
+from daemon.ledger.ledger import Intent, Ledger
+from daemon.photo import Outcome, Photo
 from tests.colour_model import LABELS, colour_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,8 +145,10 @@ def opened_ledger(path: Path) -> Iterator[Ledger]:
 
 @contextmanager
 def opened_filer(output: Path, ledger_path: Path, clock: HandClock | None = None, **changes: Any) -> Iterator[Filer]:
+    how = {name: changes.pop(name) for name in ("mode", "layout", "set_aside") if name in changes}
     with opened_ledger(ledger_path) as ledger:
-        yield Filer(output, ledger, rules(**changes), clock or HandClock())  # type: ignore[arg-type]
+        options = FilingOptions(**how)
+        yield Filer(output, ledger, rules(**changes), clock or HandClock(), options=options)  # type: ignore[arg-type]
 
 
 @contextmanager

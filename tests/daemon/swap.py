@@ -8,8 +8,8 @@ from pathlib import Path
 
 from contract.publish import publish_bytes
 from daemon.ledger.reading import reading
+from daemon.ledger.state_folder import state_folder
 from daemon.models.history import Entry, entries
-from daemon.roots import state_folder
 from tests.colour_model import LABELS, colour_model
 from tests.daemon.support import digest, unique
 

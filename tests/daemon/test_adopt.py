@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from daemon.undo import execute as back
 from daemon.adopt import adopt, check_mounts
-from daemon.ledger.ledger import Ledger
-from daemon.ledger.recorded_roots import Root
 from daemon.files.marker import OUTPUT_AWAY, OUTPUT_OTHER, MountMissingError, OutputMarker, RootError, mark
 from daemon.files.mount_points import is_mounted, mount_point
+from daemon.intake.walk import MARKER
+from daemon.ledger.ledger import Ledger
+from daemon.ledger.recorded_roots import Root
 from daemon.photo import Outcome
 from daemon.roots import InboxLock
-from daemon.intake.walk import MARKER
+from daemon.undo import execute as back
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
     daemon,

@@ -12,8 +12,8 @@ from PIL import Image
 from contract.errors import Reason
 from contract.session import Model
 from daemon.classify import unjudged as answers_module
-from daemon.classify.unjudged import IN_A_ROW, Answers
 from daemon.classify.classify import classify
+from daemon.classify.unjudged import IN_A_ROW, Answers
 from daemon.photo import Photo
 from tests.colour_model import LABELS
 from tests.daemon.support import daemon, encoded, identity, model, plain, run, tree, unique, write

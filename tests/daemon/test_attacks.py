@@ -13,16 +13,17 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PhotoError, Reason
+from daemon.decode.decode import decode
+from daemon.files.confined import UNKNOWN_MAKER, is_folder
+from daemon.files.identity import look_at
+from daemon.files.users import may_be_anybodys
 from daemon.filing import move as filing
 from daemon.filing import recovery
-from daemon.files.confined import UNKNOWN_MAKER, is_folder
-from daemon.decode.decode import decode
-from daemon.filing.move import SourceChangedError
-from daemon.filing.modes import place
-from daemon.photo import Mode, Outcome, Photo
-from daemon.intake.walk import MARKER, look_at
-from daemon.files.users import may_be_anybodys
 from daemon.filing.failure_note import write_why
+from daemon.filing.modes import place
+from daemon.filing.move import SourceChangedError
+from daemon.intake.walk import MARKER
+from daemon.photo import Mode, Outcome, Photo
 from tests.daemon.house import House, ask
 from tests.daemon.support import (
     DEADLINE_S,

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from daemon.filing.unresolved import Doubts
+from daemon.files.statx import times_of
 from daemon.filing.filer import Filer
 from daemon.filing.move import temporary_beside
+from daemon.filing.recovery import reconcile
+from daemon.filing.unresolved import Doubts
+from daemon.intake.filters import Sieve
+from daemon.intake.walk import scan
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.photo import Mode, Outcome
-from daemon.filing.recovery import reconcile
-from daemon.intake.walk import scan
-from daemon.intake.filters import Sieve
-from daemon.files.statx import times_of
 from tests.daemon.support import (
     HandClock,
     digest,

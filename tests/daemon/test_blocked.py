@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from contract.errors import PhotoError, Reason
+from daemon.files.identity import Identity
 from daemon.filing import move as filing
 from daemon.intake import remembered
-from daemon.intake.blocked import Blocked, BlockedPlaces, merged
-from daemon.photo import Identity, Outcome, Photo
+from daemon.intake.blocked import BlockedPlaces, merged
 from daemon.intake.remembered import Remembered
 from daemon.intake.retry import BACK_OFF_OF_PLACES_S, TRIES_OF_ONE_PASS, Retries
+from daemon.photo import Outcome, Photo
+from daemon.queues import Blocked
 from tests.daemon.mounted import mounted
 from tests.daemon.support import (
     HandClock,

@@ -12,10 +12,10 @@ import pytest
 from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels
 from daemon.decode import contents
-from daemon.decode.isolated import ForAloneError, StoppedError
 from daemon.decode.budget import SMALL_BYTES, Budget
 from daemon.decode.contents import MAX_FILE_BYTES, PART_BYTES, hash_whole, read_whole
 from daemon.decode.decode import decode_alone, decode_here
+from daemon.decode.isolated import ForAloneError, StoppedError
 from daemon.photo import Photo
 from tests.daemon.support import descriptors, digest, identity_of, opened_guard, plain, wait_until, write
 

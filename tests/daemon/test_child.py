@@ -10,11 +10,11 @@ from PIL import Image
 from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry
 from daemon.decode import isolated as alone_module
-from daemon.decode.isolated import FAULT, PIXELS, READY, DiedError, _understood
 from daemon.decode import protocol as wire
 from daemon.decode.decode import decode_alone
-from daemon.photo import Photo
 from daemon.decode.exif_date import PACKED_BYTES, pack, unpack
+from daemon.decode.isolated import FAULT, PIXELS, READY, DiedError, _understood
+from daemon.photo import Photo
 from tests.daemon.support import (
     QUICK,
     encoded,

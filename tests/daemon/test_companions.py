@@ -10,22 +10,14 @@ from typing import Any
 import pytest
 
 from contract.errors import PhotoError, Reason
+from daemon.files.companion_names import COMPANION_EXTENSIONS, WAITS, companion_name, is_companion
 from daemon.filing import placing as placing_module
-from daemon.filing.companions import (
-    COMPANION_EXTENSIONS,
-    LATE_S,
-    MAX_WAITING,
-    WAITS,
-    Companions,
-    companion_name,
-    is_companion,
-    photo_is_coming,
-)
-from daemon.filing.move import Placed
-from daemon.ledger.intent import Intent
+from daemon.filing.companions import LATE_S, MAX_WAITING, Companions, photo_is_coming
 from daemon.filing.modes import place
-from daemon.photo import Mode, Outcome, Photo
+from daemon.filing.move import Placed
 from daemon.filing.placing import Placer
+from daemon.ledger.intent import Intent
+from daemon.photo import Mode, Outcome, Photo
 from tests.daemon.support import (
     HandClock,
     command,

@@ -19,8 +19,8 @@ from daemon.copying.extents import same_content
 from daemon.filing.filer import Filer
 from daemon.filing.move import move, publish_copy
 from daemon.ledger.ledger import Ledger
-from daemon.status.obstacles import Obstacles
 from daemon.photo import Outcome, Photo
+from daemon.status.obstacles import Obstacles
 from tests.daemon.house import House, ask
 from tests.daemon.mounted import bound, mounted, on_disk
 from tests.daemon.share import TOOLS, share

@@ -20,9 +20,9 @@ from PIL import Image
 
 from contract.errors import Reason
 from contract.geometry import Geometry
-from daemon.decode.workers import Crew, crew_for
 from daemon.decode.decode import decode, is_for_alone
 from daemon.decode.guard import Guard
+from daemon.decode.workers import Crew, crew_for
 from daemon.photo import Photo
 from tests.colour_model import LABELS
 from tests.daemon.support import (

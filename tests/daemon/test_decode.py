@@ -10,8 +10,8 @@ from PIL import Image
 
 from contract.errors import Reason
 from contract.geometry import Geometry, to_input
-from daemon.decode.contents import MAX_FILE_BYTES
 from daemon.classify.decide import decide_fault
+from daemon.decode.contents import MAX_FILE_BYTES
 from daemon.decode.decode import decode
 from daemon.photo import Outcome, Photo
 from tests.daemon.conftest import Stranger

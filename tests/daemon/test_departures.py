@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon.filing.companions import WAITS
+from daemon.files.companion_names import WAITS
 from daemon.filing.departures import GREW, LOOK_S, Departures
 from daemon.filing.move import temporary_beside
+from daemon.filing.recovery import reconcile
 from daemon.ledger.leaving import ENDING, WAIT_S, hidden_original
 from daemon.ledger.ledger import Ledger
 from daemon.photo import Outcome, Photo
-from daemon.filing.recovery import reconcile
 from tests.daemon.support import (
     HandClock,
     digest,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from daemon.photo import Mode, Outcome
 from daemon.intake.walk import FOLDERS_STAY
+from daemon.photo import Mode, Outcome
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import model_file, plain, unique, write
 

@@ -9,21 +9,21 @@ from types import SimpleNamespace
 
 import pytest
 
+from daemon.classify.decide import STOPPED
+from daemon.files.limits import is_taken
 from daemon.filing import modes
 from daemon.filing import placing as placing_module
 from daemon.filing import plan as plan_module
-from daemon.status import report as report_module
 from daemon.filing.filer import STOP_S
 from daemon.filing.move import Placed
-from daemon.files.limits import is_taken
-from daemon.queues import LEAST_TOGETHER, ROUND_S, Gathering
-from daemon.process.parallel import FAR_TOGETHER, each
-from daemon.photo import Outcome, Photo
 from daemon.filing.placing import IN_ONE_FOLDER
 from daemon.intake.remembered import Remembered
-from daemon.status.report import Report
-from daemon.rules import STOPPED
+from daemon.photo import Outcome, Photo
 from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Beats
+from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.queues import LEAST_TOGETHER, ROUND_S, Gathering
+from daemon.status import report as report_module
+from daemon.status.report import Report
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     DEADLINE_S,

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon.filing import move as filing
-from daemon.filing import failure_note as why
-from daemon.filing.filer import Filer, Rules
-from daemon.ledger.intent import Intent
-from daemon.ledger.ledger import Ledger
 from daemon.files.marker import OUTPUT_AWAY
-from daemon.photo import Outcome, Photo
+from daemon.filing import failure_note as why
+from daemon.filing import move as filing
+from daemon.filing.filer import Filer, Rules
 from daemon.filing.placing import Placer
 from daemon.intake.walk import MARKER
+from daemon.ledger.intent import Intent
+from daemon.ledger.ledger import Ledger
+from daemon.photo import Outcome, Photo
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     HandClock,

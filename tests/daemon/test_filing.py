@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from contract.publish import sync_directory
+from daemon.files.identity import Identity, look_at
+from daemon.files.rename import publish, rename_noreplace
 from daemon.filing import move as filing
 from daemon.filing.move import SourceChangedError, temporary_beside
-from daemon.photo import Identity
-from daemon.files.rename import publish, rename_noreplace
-from daemon.intake.walk import look_at
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import digest, identity_of, plain, tree, write
 

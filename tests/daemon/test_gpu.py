@@ -17,13 +17,13 @@ from contract.errors import GpuError, GpuLostError, GpuMemoryError, ModelError
 from contract.geometry import to_input
 from daemon.classify.buckets import BUCKETS, GROW_AFTER_S, Buckets
 from daemon.classify.classify import classify, warm
-from daemon.process.clock import Clock
 from daemon.filing.filer import Filer
+from daemon.intake.filters import Sieve
 from daemon.intake.intake import Intake
 from daemon.models.active import Holder, Serving
 from daemon.photo import Outcome, Photo
 from daemon.pipeline import Pipeline
-from daemon.intake.filters import Sieve
+from daemon.process.clock import Clock
 from tests.colour_model import LABELS
 from tests.daemon.gpu import ILLEGAL, Gpu, on_gpu, ready
 from tests.daemon.support import (

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from daemon.ledger.recorded_roots import Root
+from daemon.files.identity import Identity
 from daemon.files.mounts import Mount, mount_of, mount_that_is_away
-from daemon.photo import Identity
-from daemon.roots import InboxLock, MountMissingError, RootError, check_roots, state_folder
-from daemon.intake.walk import MARKER
-from daemon.intake.settle import Settler, Sign
 from daemon.intake.filters import Sieve
+from daemon.intake.settle import Settler, Sign
+from daemon.intake.walk import MARKER
 from daemon.intake.watcher import CANARY, Watcher
+from daemon.ledger.recorded_roots import Root
+from daemon.ledger.state_folder import state_folder
+from daemon.roots import InboxLock, MountMissingError, RootError, check_roots
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import (
     DEADLINE_S,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.undo.execute import take_back
 from daemon.filing.filer import Filer
+from daemon.ledger.queries import Which
 from daemon.ledger.reading import reading
 from daemon.photo import Mode, Outcome, Photo
-from daemon.ledger.queries import Which
+from daemon.undo.execute import take_back
 from daemon.undo.undo import plans
 from tests.daemon.house import House
 from tests.daemon.support import (

@@ -12,11 +12,11 @@ import pytest
 from contract.errors import PhotoError, Reason
 from daemon.intake import intake as intake_module
 from daemon.intake import scanner as lookout_module
+from daemon.intake.filters import Sieve
 from daemon.intake.intake import MAX_WAITING, NAMES_AT_ONCE, Intake
 from daemon.intake.scanner import RESCAN_S
-from daemon.photo import Outcome, Photo
 from daemon.intake.settle import Sign
-from daemon.intake.filters import Sieve
+from daemon.photo import Outcome, Photo
 from tests.daemon.support import DEADLINE_S, HandClock, write
 
 

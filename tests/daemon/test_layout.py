@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageFile
 
 from contract.errors import PhotoError, Reason
+from daemon.decode.exif_date import taken_at, taken_in
 from daemon.filing.layout import DEFAULT_LAYOUT, Layout, LayoutError, check_layout
 from daemon.photo import Photo
-from daemon.decode.exif_date import taken_at, taken_in
 from tests.daemon.support import (
     QUICK,
     encoded,

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from daemon.files.identity import Identity
 from daemon.ledger import ledger as ledger_module
 from daemon.ledger.ledger import Intent, Ledger, LedgerError
 from daemon.ledger.recorded_roots import Root
-from daemon.photo import Identity, Mode, Outcome
-from daemon.roots import lock_state
 from daemon.ledger.schema import MIGRATIONS
+from daemon.ledger.state_folder import lock_state
+from daemon.photo import Mode, Outcome
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import environment, opened_ledger
 

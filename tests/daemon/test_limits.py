@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon.filing.companions import WAITS, is_companion
-from daemon.filing.destinations import give_names
-from daemon.filing.move import move
+from daemon.files.companion_names import WAITS, is_companion
 from daemon.files.limits import MAX_PATH_BYTES, Limits
 from daemon.files.names import free_name
+from daemon.filing.destinations import give_names
+from daemon.filing.move import move
+from daemon.ledger.state_folder import state_folder
 from daemon.photo import Outcome, Photo
-from daemon.roots import state_folder
 from tests.colour_model import LABELS
 from tests.daemon.house import House, ask
 from tests.daemon.support import (

@@ -3,8 +3,8 @@
 import threading
 from pathlib import Path
 
-from daemon.queues import LARGE_BYTES, Gathering, Plain
 from daemon.photo import Photo
+from daemon.queues import LARGE_BYTES, Gathering, Plain
 from tests.daemon.support import DEADLINE_S, identity, wait_until
 
 

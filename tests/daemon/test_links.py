@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from daemon.files.confined import open_photo, open_to_lock, read_small
+from daemon.files.identity import look_anew
 from daemon.filing.move import publish_copy
-from daemon.intake.walk import look_anew
 from tests.daemon.support import digest, identity_of, plain, write
 
 OPENS: dict[str, Callable[[Path], object]] = {

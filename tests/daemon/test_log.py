@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.photo import Identity, Outcome, Photo
+from daemon.files.identity import Identity, photo_id
+from daemon.photo import Outcome, Photo
+from daemon.status.log import is_journal, keyvalue
 from daemon.status.report import Report
-from daemon.status.log import is_journal, keyvalue, photo_id
 from tests.daemon.support import DEADLINE_S, command, environment, identity, model_file, plain, run, write
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from daemon.files.identity import Identity
 from daemon.intake import looks as looks_module
+from daemon.intake.filters import Sieve
 from daemon.intake.inbox_mounts import Ground
 from daemon.intake.intake import Intake
 from daemon.intake.scanner import FAR_NAMES, RESCAN_S
-from daemon.process.parallel import FAR_TOGETHER
-from daemon.photo import Identity, Outcome, Photo
 from daemon.intake.settle import Sign
-from daemon.intake.filters import Sieve
+from daemon.photo import Outcome, Photo
+from daemon.process.parallel import FAR_TOGETHER
 from tests.daemon.support import DEADLINE_S, HandClock, wait_until, write
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.filing import move as filing
 from daemon.files import rename
-from daemon.filing.unresolved import Doubts
+from daemon.filing import move as filing
 from daemon.filing.move import move
+from daemon.filing.unresolved import Doubts
 from daemon.photo import Outcome
 from tests.daemon.support import (
     HandClock,

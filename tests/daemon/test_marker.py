@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.files.marker import STALE_S, mark, tidy
-from daemon.intake.filters import MARKER
+from daemon.files.marker import MARKER, STALE_S, mark, tidy
 from tests.daemon.support import model_file, run, write
 
 PART = f"{MARKER}.{'0a' * 16}.part"

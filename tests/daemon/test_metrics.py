@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.status.monitor import Board
-from daemon.status.unix_socket import connect
 from daemon.status.textfile import EVERY_S, FIRST_S, TextFile
+from daemon.status.unix_socket import connect
 from tests.colour_model import LABELS
 from tests.daemon.support import ROOT, HandClock, daemon, environment, model_file, plain, run, wait_until, write
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.models.history import What
 from daemon.intake.walk import MARKER
+from daemon.models.history import What
 from tests.colour_model import LABELS, colour_graph, colour_model, contract_text, with_changes, with_metadata
 from tests.daemon.support import daemon, digest, model_file, plain, roots, tree, wait_until, write
 from tests.daemon.swap import LABELS_OF, NEW, OLD, OTHERS, load, replace_model, rows, told_of_models

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.models.history import What
+from daemon.ledger.state_folder import lock_state, state_folder
 from daemon.models.change import use
+from daemon.models.history import What
 from daemon.models.store import Shelf, called
-from daemon.roots import lock_state, state_folder
 from tests.colour_model import LABELS, colour_model, with_changes
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import ask, told

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from daemon.files.identity import Identity, look_at
 from daemon.filing import modes
-from daemon.filing.move import SourceChangedError, temporary_beside
 from daemon.filing.modes import ModeError, check_mode, place, why_not
-from daemon.photo import Identity, Mode, Outcome
+from daemon.filing.move import SourceChangedError, temporary_beside
 from daemon.intake.retry import Retries
-from daemon.intake.walk import MARKER, look_at
+from daemon.intake.walk import MARKER
+from daemon.photo import Mode, Outcome
 from tests.daemon.support import (
     daemon,
     digest,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.filing.move import temporary_beside
 from daemon.files.limits import HIDDEN_BYTES, MAX_NAME_BYTES, most_bytes, plain
 from daemon.files.names import free_name, free_number, numbered, shortened
+from daemon.filing.move import temporary_beside
 from tests.daemon.support import QUICK, identity
 
 RAW = os.fsdecode(b"caf\xe9")

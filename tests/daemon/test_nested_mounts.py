@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.inbox_mounts import survey
+from daemon.files.marker import MARKER
 from daemon.files.mounts import mounts_in
-from daemon.intake.filters import MARKER
+from daemon.intake.inbox_mounts import survey
 from tests.daemon.share import TOOLS, share
 from tests.daemon.support import daemon, model_file, tree, unique, wait_until, write
 

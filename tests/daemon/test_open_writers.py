@@ -12,17 +12,17 @@ from typing import IO
 import pytest
 
 from contract.errors import PhotoError, Reason
+from daemon.files.open_writers import HELD, OpenWriterError, is_held_open, is_open_for_writing
 from daemon.filing import move as filing
-from daemon.intake.creations import LINK_S, Creations
 from daemon.filing.move import move
+from daemon.intake.creations import LINK_S, Creations
+from daemon.intake.filters import Sieve
 from daemon.intake.inbox_mounts import survey
 from daemon.intake.intake import Intake
-from daemon.files.open_writers import HELD, OpenWriterError, is_held_open, is_open_for_writing
+from daemon.intake.watcher import Watcher
 from daemon.photo import Mode, Outcome, Photo
-from daemon.intake.filters import Sieve
 from daemon.status.monitor import Board
 from daemon.status.table import table
-from daemon.intake.watcher import Watcher
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
     HandClock,

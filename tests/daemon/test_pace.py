@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PhotoError, Reason
+from daemon.files.identity import Identity
 from daemon.intake import intake as intake_module
 from daemon.intake import retry as retry_module
-from daemon.intake.intake import Intake
-from daemon.intake.scanner import RESCAN_MOST_S, RESCAN_S, RESCAN_TIMES_WATCHED
-from daemon.photo import Identity, Outcome, Photo
-from daemon.intake.retry import ASK_AGAIN_S
-from daemon.intake.settle import Sign
 from daemon.intake.filters import Sieve
+from daemon.intake.intake import Intake
+from daemon.intake.retry import ASK_AGAIN_S
+from daemon.intake.scanner import RESCAN_MOST_S, RESCAN_S, RESCAN_TIMES_WATCHED
+from daemon.intake.settle import Sign
+from daemon.photo import Outcome, Photo
 from tests.daemon.support import HandClock, write
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon.filing import placing as placing_module
-from daemon.process.cores import usable_cores
-from daemon.filing.filer import Filer
 from daemon.files.marker import OUTPUT_AWAY
+from daemon.filing import placing as placing_module
+from daemon.filing.filer import Filer
 from daemon.filing.pause import Pause, trouble_of_all
+from daemon.intake.walk import MARKER
 from daemon.photo import Mode, Outcome, Photo
 from daemon.pipeline import FILE_TOGETHER
-from daemon.intake.walk import MARKER
+from daemon.process.cores import usable_cores
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import (
     HandClock,

@@ -13,16 +13,16 @@ import pytest
 from PIL import Image
 
 from contract.geometry import Geometry, Pixels
-from daemon.process.clock import Clock
+from daemon.decode.guard import Guard
 from daemon.decode.workers import Crew
 from daemon.filing.filer import Filer
-from daemon.decode.guard import Guard
+from daemon.intake.filters import Sieve
 from daemon.intake.intake import Intake
 from daemon.ledger.ledger import Ledger
 from daemon.models.active import Holder, Serving
 from daemon.photo import Outcome, Photo
 from daemon.pipeline import FILE_TOGETHER, Pipeline
-from daemon.intake.filters import Sieve
+from daemon.process.clock import Clock
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     descriptors,
@@ -183,7 +183,9 @@ def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest(tmp_path: Path) -
     assert set(ledger_states(tmp_path)) == {str(one.output / "red" / name) for name in filed}
 
 
-@pytest.mark.parametrize("where", ["daemon.pipeline.decode_here", "daemon.pipeline.classify", "daemon.filing.plan.give_names"])
+@pytest.mark.parametrize(
+    "where", ["daemon.pipeline.decode_here", "daemon.pipeline.classify", "daemon.filing.plan.give_names"]
+)
 def test_a_stage_that_breaks_ends_the_run_with_its_error_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

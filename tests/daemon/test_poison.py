@@ -17,12 +17,12 @@ from PIL import Image
 
 from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels, to_input
-from daemon.decode import isolated as alone_module
 from daemon.decode import guard as guard_module
-from daemon.decode.isolated import Alone, DiedError, StoppedError
+from daemon.decode import isolated as alone_module
 from daemon.decode.decode import decode
-from daemon.photo import Photo
+from daemon.decode.isolated import Alone, DiedError, StoppedError
 from daemon.decode.webp import webp_size
+from daemon.photo import Photo
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     ROOT,
@@ -276,8 +276,10 @@ def test_a_child_that_somebody_ends_tells_nothing_about_the_photo(number: int) -
 
 def test_a_child_does_not_outlive_a_daemon_that_is_killed(tmp_path: Path, poisoned: dict[str, str]) -> None:
     file = write(tmp_path / "sleeps.ppm", poison("sleep"))
-    script = f"from daemon.decode.isolated import Alone; from contract.geometry import Geometry; import daemon.decode.isolated; \
+    script = (
+        f"from daemon.decode.isolated import Alone; from contract.geometry import Geometry; import daemon.decode.isolated; \
 daemon.decode.isolated.WALL_S = 60.0; file = open({str(file)!r}); Alone().to_input(file.fileno(), 18, Geometry())"
+    )
     assert file.stat().st_size == 18
     parent = subprocess.Popen([command()[0], "-c", script], env=environment(**poisoned))
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from daemon.ledger import ledger as ledger_module
 from daemon.commands import shared_options as questions
+from daemon.ledger import ledger as ledger_module
 from daemon.ledger import queries as records
 from daemon.ledger.ledger import Intent, Ledger
 from daemon.ledger.reading import reading
-from daemon.photo import Mode, Outcome
 from daemon.ledger.schema import MIGRATIONS
+from daemon.photo import Mode, Outcome
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import digest, identity_of, opened_ledger, write

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from daemon.files.identity import Identity
 from daemon.filing import proof
-from daemon.filing.move import former_temporary_beside, temporary_beside
-from daemon.photo import Identity, Mode, Outcome
-from daemon.filing.recovery import reconcile
-from daemon.roots import state_folder
 from daemon.filing.failure_note import write_why
+from daemon.filing.move import former_temporary_beside, temporary_beside
+from daemon.filing.recovery import reconcile
+from daemon.ledger.state_folder import state_folder
+from daemon.photo import Mode, Outcome
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import daemon, identity_of, intent, model_file, opened_ledger, plain, roots, run, tree, write
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from daemon.files.marker import MARKER
+from daemon.intake.filters import Sieve
 from daemon.intake.intake import Intake
-from daemon.photo import Photo
-from daemon.intake.walk import FOLDERS_STAY, scan
 from daemon.intake.settle import Sign
-from daemon.intake.filters import MARKER, Sieve
+from daemon.intake.walk import FOLDERS_STAY, scan
 from daemon.intake.watcher import Watcher
+from daemon.photo import Photo
 from tests.colour_model import LABELS
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import (

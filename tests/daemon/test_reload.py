@@ -14,9 +14,9 @@ import pytest
 
 from contract.session import open_model
 from daemon.classify.classify import classify
+from daemon.models.active import Holder, Serving, by_model, stamp
 from daemon.models.history import Entry, What
 from daemon.models.reload import LOOK_S, Reloader
-from daemon.models.active import Holder, Serving, by_model, stamp
 from daemon.models.store import Shelf, called
 from tests.daemon.support import HandClock, command, digest, environment, plain, roots, rules, scored, wait_until, write
 from tests.daemon.swap import NEW, OLD, replace_model

@@ -134,6 +134,8 @@ def test_a_folder_that_lets_nothing_go_keeps_its_photo_and_the_other_gets_no_cop
         folder.mkdir()
     (inbox / "a").write_bytes(b"photo")
     inbox.chmod(0o555)
-    script = f"from daemon.files.rename import {way} as way; way(Path({str(inbox / 'a')!r}), Path({str(output / 'a')!r}))"
+    script = (
+        f"from daemon.files.rename import {way} as way; way(Path({str(inbox / 'a')!r}), Path({str(output / 'a')!r}))"
+    )
     assert "PermissionError" in stranger.python(script).stderr
     assert tree(stranger.folder) == {"inbox/a": b"photo"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon.roots import state_folder
+from daemon.ledger.state_folder import state_folder
 from tests.colour_model import colour_model
 from tests.daemon.house import ask
 from tests.daemon.support import daemon, model_file, plain, roots, run, unique, wait_until, write

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon.photo import Identity, Outcome, Photo
+from daemon.files.identity import Identity
 from daemon.intake.retry import BACK_OFF_S, MAX_KNOWN, TRIES_OF_ONE_PASS, Retries
+from daemon.photo import Outcome, Photo
 from tests.daemon.support import identity
 
 PATH = Path("/inbox/a.jpg")

@@ -11,20 +11,14 @@ import pytest
 from contract.errors import PhototriageError
 from daemon import service
 from daemon.adopt import adopt, check_mounts
-from daemon.process.clock import Clock
-from daemon.ledger.recorded_roots import Root
-from daemon.status.report import Report
-from daemon.roots import (
-    InboxLock,
-    MountMissingError,
-    RootError,
-    check_folders,
-    check_roots,
-    state_folder,
-)
 from daemon.intake.walk import MARKER
+from daemon.ledger.recorded_roots import Root
+from daemon.ledger.state_folder import state_folder
+from daemon.process.clock import Clock
 from daemon.process.signals import Stop
+from daemon.roots import InboxLock, MountMissingError, RootError, check_folders, check_roots
 from daemon.status.monitor import Board
+from daemon.status.report import Report
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import daemon, model_file, opened_ledger, plain, run, tree, write
 

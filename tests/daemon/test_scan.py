@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.photo import Identity
-from daemon.intake.walk import MARKER, look_at, scan
+from daemon.files.identity import Identity, look_at
 from daemon.intake.filters import Sieve
+from daemon.intake.walk import MARKER, scan
 
 
 @pytest.mark.parametrize(

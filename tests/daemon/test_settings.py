@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from contract.shipped import SHIPPED_MODEL
-from daemon.settings import Settings, options, refuse_unknown_environment
+from daemon.commands.watch_options import options, refuse_unknown_environment
+from daemon.settings import Settings
 from phototriage import cli
 
 SEEN: list[Settings] = []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.photo import Identity
+from daemon.files.identity import Identity
 from daemon.intake.settle import Settled, Settler, Sign
 from tests.daemon.support import QUICK, identity
 

@@ -15,8 +15,8 @@ import pytest
 
 from daemon.process.clock import Clock
 from daemon.status import server as listener_module
-from daemon.status.monitor import Board
 from daemon.status.loop import LAST_WORD, Keeper
+from daemon.status.monitor import Board
 from daemon.status.server import CALLERS, DEAF_S, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, Listener
 from daemon.status.unix_socket import NAME, BusyError, Place, SocketError, connect
 from tests.daemon.house import House, ask

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.filing import move as filing
 from daemon.files import sync as syncs_module
 from daemon.files.sync import FEW, TOGETHER, Syncs
+from daemon.filing import move as filing
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import write
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from daemon.undo.execute import TOGETHER, finish, take_back
-from daemon.undo.plan import ORIGINAL_GONE
+from daemon.filing.failure_note import write_why
 from daemon.filing.move import temporary_beside
+from daemon.intake.walk import MARKER
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
-from daemon.ledger.recorded_roots import Root
-from daemon.ledger.reading import reading
-from daemon.photo import Mode, Outcome
 from daemon.ledger.queries import Which
-from daemon.intake.walk import MARKER
+from daemon.ledger.reading import reading
+from daemon.ledger.recorded_roots import Root
+from daemon.photo import Mode, Outcome
+from daemon.undo.execute import TOGETHER, finish, take_back
+from daemon.undo.plan import ORIGINAL_GONE
 from daemon.undo.undo import LOCK, finish_at_start, plans
-from daemon.filing.failure_note import write_why
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
     daemon,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.undo.execute import finish
-from daemon.photo import Mode, Outcome
 from daemon.filing.failure_note import write_why
+from daemon.photo import Mode, Outcome
+from daemon.undo.execute import finish
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import command, environment, identity_of, opened_ledger, tree, write
 from tests.daemon.test_order import CALLS, LINE, Call, last

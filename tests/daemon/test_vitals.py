@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from contract.errors import PhotoError, Reason
-from daemon.photo import Outcome, Photo
+from daemon.commands.status import exit_code
 from daemon.intake.retry import Retries
 from daemon.intake.settle import Settler, Sign
+from daemon.photo import Outcome, Photo
+from daemon.queues import Waiting
 from daemon.status import monitor as board_module
-from daemon.status.monitor import Board, Waiting
-from daemon.commands.status import exit_code
 from daemon.status.counters import BOUNDS_S, Tally
+from daemon.status.monitor import Board
 from daemon.status.status_line import lasting, status_line
 from tests.daemon.support import HandClock, identity, write
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.intake.filters import Sieve
 from daemon.intake.inotify import (
     IN_CLOSE_WRITE,
     IN_CREATE,
@@ -21,7 +22,6 @@ from daemon.intake.inotify import (
     Event,
 )
 from daemon.intake.settle import Sign
-from daemon.intake.filters import Sieve
 from daemon.intake.watcher import Watcher, watch_fault
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import DEADLINE_S, descriptors, wait_until, write

@@ -16,7 +16,8 @@ import pytest
 from daemon.intake.walk import MARKER
 from daemon.process import heartbeat as beats_module
 from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Beats, bytes_moved
-from daemon.status.monitor import Board, Waiting
+from daemon.queues import Waiting
+from daemon.status.monitor import Board
 from daemon.status.supervisor import STATUS_S, Herald, watchdog_s
 from tests.daemon.support import (
     DEADLINE_S,

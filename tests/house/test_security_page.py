@@ -4,11 +4,9 @@ import re
 from pathlib import Path
 
 from contract import formats, geometry, limits, metadata, session, strict_json
+from daemon.decode import budget, contents, guard
 from daemon.decode import isolated as alone
-from daemon.decode import budget
 from daemon.decode import isolated_child as child
-from daemon.decode import contents
-from daemon.decode import guard
 from daemon.intake import intake
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,8 +13,8 @@ from daemon.install import sandbox, texts
 from daemon.install.errors import ServiceError
 from daemon.install.places import places
 from daemon.install.record import Record
-from daemon.install.steps import File, Output, Share
 from daemon.install.service_spec import Account, Wish, check_reach, common_parent, wish
+from daemon.install.steps import File, Output, Share
 from tests.daemon.house import ask
 
 Require = Callable[[str], str]
