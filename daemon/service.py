@@ -21,8 +21,8 @@ from daemon.files.identity import is_on_share
 from daemon.files.marker import tidy
 from daemon.filing.departures import Departures
 from daemon.filing.filer import Filer
+from daemon.filing.layout import filing_options
 from daemon.filing.modes import check_mode
-from daemon.filing.options import filing_options
 from daemon.filing.unresolved import Doubts
 from daemon.intake.filters import Sieve
 from daemon.intake.intake import Intake
@@ -45,10 +45,10 @@ from daemon.ready import say_ready
 from daemon.roots import InboxLock, MountMissingError, RootError, check_roots
 from daemon.settings import Settings
 from daemon.startup_recovery import recover
+from daemon.status.loop import kept
 from daemon.status.monitor import STOPPING, Board
 from daemon.status.report import Report
 from daemon.status.status_line import status_line
-from daemon.vitals.kept import kept
 
 MOUNT_LOOK_S = 5.0
 SORT_PATIENCE_S = 10.0

@@ -25,8 +25,7 @@ from daemon.decode.suspects import Notes
 from daemon.files.companion_names import WAITS, is_companion
 from daemon.files.identity import look_at
 from daemon.filing.companions import Companions
-from daemon.filing.layout import Layout, check_layout
-from daemon.filing.options import FilingOptions, filing_options
+from daemon.filing.layout import FilingOptions, Layout, check_layout, filing_options
 from daemon.filing.plan import Planner
 from daemon.intake.filters import Sieve
 from daemon.intake.walk import LeftOut, scan

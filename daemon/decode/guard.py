@@ -1,8 +1,8 @@
 """Decode so that no photo can take the daemon with it twice.
 
-A photo that aborts, is killed with, or hangs the process was written down before (`daemon/decode/suspects.py`). The next process
-tries each of those in a child process with limits (`daemon/decode/isolated.py`); what kills that too is the photo's own fault.
-A photo that needs much memory goes there at once.
+A photo that aborts, is killed with, or hangs the process was written down before (`daemon/decode/suspects.py`). The
+next process tries each of those in a child process with limits (`daemon/decode/isolated.py`); what kills that too is
+the photo's own fault. A photo that needs much memory goes there at once.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Decode one photo in a process of its own, with limits: the daemon's end. The other is `daemon/decode/isolated_child.py`.
+"""Decode one photo in a process of its own, with limits: the daemon's end (the other: `isolated_child.py`).
 
 For photos that are suspected of having killed a process, and for those so large that their memory has to be bounded.
 The child is given the open file as its standard input, so that the bytes are in no memory but its own, and answers

@@ -1,8 +1,8 @@
 """The daemon's end: a child for each thread that reads, and what happens to a photo that a child did not survive.
 
 A thread that waits for its child does not hold Python's lock, so many cores can decode at once. What is dangerous
-(`daemon/decode/guard.py`) goes the same way as without children. A photo that kills or hangs a child becomes a suspect, as if
-it had killed the daemon: it is tried alone, and only what fails there too is its own fault.
+(`daemon/decode/guard.py`) goes the same way as without children. A photo that kills or hangs a child becomes a suspect,
+as if it had killed the daemon: it is tried alone, and only what fails there too is its own fault.
 """
 
 import socket

@@ -13,7 +13,7 @@ from daemon.files.marker import OutputMarker
 from daemon.filing.companions import Companions, photo_is_coming
 from daemon.filing.debts import Debts
 from daemon.filing.late import Behind, find_photo, stay
-from daemon.filing.options import FilingOptions
+from daemon.filing.layout import FilingOptions
 from daemon.filing.pause import Pause
 from daemon.filing.placing import Move, Placer
 from daemon.filing.plan import Planner

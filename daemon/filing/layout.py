@@ -1,13 +1,15 @@
-"""Where under the output a photo goes: a template of folders, checked once at the start."""
+"""Where under the output a photo goes: a template of folders, checked once at the start; and how it is filed."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Formatter
 
 from contract.errors import PhototriageError
 from contract.text import printable
+from daemon.photo import Mode
+from daemon.settings import Settings
 
 DEFAULT_LAYOUT = "{label}/{relpath}/{name}"
 FIELDS = ("label", "relpath", "name", "date")
@@ -107,3 +109,23 @@ def check_layout(layout: Layout, inbox: Path, output: Path) -> None:
         f"The inbox {printable(inbox)} lies in the output {printable(output)}, where --layout could file photos into "
         "it. Pass an inbox outside of the output, or leave --layout out."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FilingOptions:
+    """How photos are filed.
+
+    Attributes:
+        mode: move, copy or link.
+        layout: where below the output.
+        set_aside: whether a photo of equal content as one that is filed goes to `_duplicates`.
+    """
+
+    mode: Mode = Mode.MOVE
+    layout: Layout = field(default_factory=Layout)
+    set_aside: bool = False
+
+
+def filing_options(settings: Settings) -> FilingOptions:
+    """Return how photos are filed under these settings."""
+    return FilingOptions(Mode(settings.mode), Layout(settings.layout), settings.duplicates == "set-aside")

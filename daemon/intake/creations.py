@@ -1,9 +1,9 @@
 """Files of the inbox whose creation was announced and whose closing was not: somebody still writes to them.
 
-It is what can be known of other people's files, about which the kernel answers nobody else (daemon/files/open_writers.py).
-An announced creation need not come from a writer: a hard link is announced like that, and nobody closes it. Many
-servers rename by a link and an unlink, and programs link a finished file that had no name (O_TMPFILE). So a file is
-looked at, once it has settled, for traces of that:
+It is what can be known of other people's files, about which the kernel answers nobody else
+(daemon/files/open_writers.py). An announced creation need not come from a writer: a hard link is announced like that,
+and nobody closes it. Many servers rename by a link and an unlink, and programs link a finished file that had no name
+(O_TMPFILE). So a file is looked at, once it has settled, for traces of that:
 - it has two names;
 - the unnamed file of its inode was closed: its name in the announcement is `#` and the inode's number;
 - it was last written before its creation was announced, and its time of change is another: a link changes that alone.

@@ -1,8 +1,9 @@
 """An original that was copied to another file system, and that its writer may still hold open, does not go at once.
 
-Where the kernel does not tell (daemon/files/open_writers.py), the original gets a hidden name in its own folder, and the
-ledger keeps it in mind. After a minute it is looked at again (daemon/filing/departures.py): if it rested it is removed, and if
-it grew it comes back, because its copy is a part. Removed at once, it would take with it what is written later.
+Where the kernel does not tell (daemon/files/open_writers.py), the original gets a hidden name in its own folder, and
+the ledger keeps it in mind. After a minute it is looked at again (daemon/filing/departures.py): if it rested it is
+removed, and if it grew it comes back, because its copy is a part. Removed at once, it would take with it what is
+written later.
 """
 
 import os

@@ -4,15 +4,18 @@ import json
 import os
 import select
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, Self
 
 from daemon.process.clock import Clock
+from daemon.process.sd_notify import notify
 from daemon.status import metrics
 from daemon.status.monitor import Board
 from daemon.status.server import JSON, TEXT, Answer, Listener
+from daemon.status.supervisor import from_environment
+from daemon.status.textfile import TextFile
 from daemon.status.unix_socket import BusyError, Place, SocketError
 
 LAST_WORD = "stopped.json"
@@ -128,3 +131,24 @@ class Keeper:
         assert self._state is not None
         with suppress(OSError):  # nobody misses it but a curious user
             (self._state / LAST_WORD).write_text(json.dumps(self.board.facts()), encoding="utf-8")
+
+
+@contextmanager
+def kept(board: Board, clock: Clock, say: Callable[[str], None], metrics_file: Path | None) -> Iterator[Keeper]:
+    """Tell the supervisor and write the metrics file until the end of the block; yields who is asked to listen.
+
+    Args:
+        board: what there is to tell.
+        clock: time.
+        say: takes a sentence for the user.
+        metrics_file: where metrics are written, if they are.
+
+    Raises:
+        MetricsError: they cannot be.
+    """
+    duties: list[Duty] = [from_environment(board, notify, say)]
+    with ExitStack() as stack:
+        if metrics_file is not None:
+            text_file = stack.enter_context(closing(TextFile(metrics_file, board, say, clock.monotonic_s())))
+            duties.append(text_file)
+        yield stack.enter_context(Keeper(board, duties, clock, say))

@@ -24,7 +24,7 @@ from daemon.decode.guard import Guard
 from daemon.decode.suspects import Notes
 from daemon.files.identity import Identity
 from daemon.filing.filer import Filer, Rules
-from daemon.filing.options import FilingOptions
+from daemon.filing.layout import FilingOptions
 from daemon.intake.walk import MARKER
 from daemon.ledger.ledger import Intent, Ledger
 from daemon.photo import Outcome, Photo

@@ -172,10 +172,10 @@ while head := connection.recv(1 << 16):
 def test_a_readers_child_that_answers_garbage_costs_no_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    (tmp_path / "false" / "daemon" / "crew").mkdir(parents=True)
-    for package in ("daemon", "daemon/crew"):
+    (tmp_path / "false" / "daemon" / "decode").mkdir(parents=True)
+    for package in ("daemon", "daemon/decode"):
         write(tmp_path / "false" / package / "__init__.py", b"")
-    write(tmp_path / "false" / "daemon" / "crew" / "hand.py", HAND.format(seed=size, size=size).encode())
+    write(tmp_path / "false" / "daemon" / "decode" / "worker.py", HAND.format(seed=size, size=size).encode())
     path = write(tmp_path / "a.jpg", plain("red"))
     with here(tmp_path, hang_s=0.5) as one:
         monkeypatch.syspath_prepend(str(tmp_path / "false"))
@@ -190,7 +190,10 @@ def test_a_daemon_whose_children_talk_nonsense_files_the_others_and_lives(tmp_pa
     (tmp_path / "in").mkdir()
     (tmp_path / "site").mkdir()
     write(tmp_path / "site" / "garbage.py", b"print('RF' + chr(0xdcff).encode('utf-8', 'surrogatepass').hex())")
-    write(tmp_path / "site" / "sitecustomize.py", b"import daemon.decode.isolated\ndaemon.alone.MODULE = 'garbage'\n")
+    write(
+        tmp_path / "site" / "sitecustomize.py",
+        b"import daemon.decode.isolated\ndaemon.decode.isolated.MODULE = 'garbage'\n",
+    )
     large = encoded(Image.new("L", (5000, 5000)), "PNG")
     for name, data in {"a.png": large, "b.jpg": plain("blue")}.items():
         write(tmp_path / "in" / name, data, mtime_s=1e9)

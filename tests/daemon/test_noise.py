@@ -63,7 +63,8 @@ def env(folder: Path) -> dict[str, str]:
 
 
 def test_the_picture_is_one_that_floods_where_nothing_is_silenced(tmp_path: Path) -> None:
-    script = f"from daemon.decode.guard import *; to_input(open({str(write(tmp_path / 'a', fax()))!r}, 'rb').read(), Geometry())"
+    photo = str(write(tmp_path / "a", fax()))
+    script = f"from daemon.decode.guard import *; to_input(open({photo!r}, 'rb').read(), Geometry())"
     done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True)
     assert done.stderr.count("Fax3Decode1D") > 10_000
 

@@ -276,10 +276,8 @@ def test_a_child_that_somebody_ends_tells_nothing_about_the_photo(number: int) -
 
 def test_a_child_does_not_outlive_a_daemon_that_is_killed(tmp_path: Path, poisoned: dict[str, str]) -> None:
     file = write(tmp_path / "sleeps.ppm", poison("sleep"))
-    script = (
-        f"from daemon.decode.isolated import Alone; from contract.geometry import Geometry; import daemon.decode.isolated; \
-daemon.decode.isolated.WALL_S = 60.0; file = open({str(file)!r}); Alone().to_input(file.fileno(), 18, Geometry())"
-    )
+    script = f"from contract.geometry import Geometry; from daemon.decode import isolated; \
+isolated.WALL_S = 60.0; file = open({str(file)!r}); isolated.Alone().to_input(file.fileno(), 18, Geometry())"
     assert file.stat().st_size == 18
     parent = subprocess.Popen([command()[0], "-c", script], env=environment(**poisoned))
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
