@@ -29,43 +29,29 @@ class Entry(NamedTuple):
 
 GROUPS = {
     "Sort photos": {
-        "demo": Entry(
-            "daemon.commands.demo:demo", "Show the daemon at work on drawn pictures; ends by itself within seconds."
-        ),
-        "sort": Entry(
-            "daemon.commands.watch:sort", "File the photos that are in a folder now under their classes, then exit."
-        ),
-        "watch": Entry(
-            "daemon.commands.watch:watch", "File each photo that arrives in a folder under its class, until stopped."
-        ),
+        "demo": Entry("daemon.commands.demo:demo", "Show the daemon on drawn pictures; ends by itself."),
+        "sort": Entry("daemon.commands.watch:sort", "File the photos of a folder under their classes, then exit."),
+        "watch": Entry("daemon.commands.watch:watch", "File each photo that arrives in a folder, until stopped."),
     },
     "Ask, and take back": {
         "status": Entry(
             "daemon.commands.status:status",
-            "Show how the daemon is: at work or not, what waits, how fast it is, what failed.",
+            "Show how the daemon is: what waits, how fast it is, what failed.",
         ),
-        "history": Entry(
-            "daemon.commands.shared_options:history", "Show what was filed, when and where; youngest first."
-        ),
+        "history": Entry("daemon.commands.ask:history", "Show what was filed, when and where; youngest first."),
         "explain": Entry(
-            "daemon.commands.shared_options:explain",
-            "Tell all that is known of one photo: why it is where it is, and what happened since.",
+            "daemon.commands.ask:explain",
+            "Tell all about one photo: why it is where it is, and since when.",
         ),
-        "undo": Entry(
-            "daemon.commands.undo:undo", "Take photos back to where they lay in the inbox, with their companions."
-        ),
+        "undo": Entry("daemon.commands.undo:undo", "Take photos back to the inbox, with their companions."),
         "retry": Entry("daemon.commands.undo:retry", "Give failed photos back to the inbox, to be tried again."),
     },
     "Set up and look after": {
-        "doctor": Entry(
-            "daemon.commands.doctor:doctor", "Look for what will bite: GPU, limits, folders, ledger, service, model."
-        ),
-        "service": Entry(
-            "daemon.commands.service:service", "Install an inbox as a service of systemd, or take one back."
-        ),
+        "doctor": Entry("daemon.commands.doctor:doctor", "Find problems before they occur; each with its cure."),
+        "service": Entry("daemon.commands.service:service", "Install an inbox as a systemd service, or uninstall it."),
         "completion": Entry(
             "daemon.commands.completion:completion",
-            "Print what makes a shell complete commands, options and file names.",
+            "Print what makes a shell complete commands and options.",
         ),
     },
     "Choose the model": {
@@ -74,11 +60,11 @@ GROUPS = {
         ),
         "replay": Entry(
             "daemon.commands.replay:replay_command",
-            "Show what another model would have filed differently; touch nothing.",
+            "Show what another model would have filed differently.",
         ),
         "model": Entry(
             "daemon.commands.model:model",
-            "Put a model in place for an inbox, go back to the one before, and see which served when.",
+            "Switch the model of an inbox, go back, and see which served when.",
         ),
     },
     "Train a model of your own": {

@@ -11,7 +11,7 @@ VARIABLE = "_PHOTOTRIAGE_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands, options and file names.
+    """Print what makes a shell complete commands and options.
 
     Put it where your shell reads it, or let the shell's own start-up file call it. bash must be 4.4 or newer.
 

@@ -26,7 +26,7 @@ class DemoError(PhototriageError):
 
 @click.command()
 def demo() -> None:
-    """Show the daemon at work on drawn pictures; ends by itself within seconds.
+    """Show the daemon on drawn pictures; ends by itself.
 
     Starts `phototriage watch` on a temporary inbox, drops a few pictures that code draws into it, and prints what went
     where, how sure the shipped model was and how long it took. Drawn pictures prove the plumbing, not the accuracy:

@@ -33,7 +33,7 @@ def doctor(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Look for what will bite: GPU, limits, folders, ledger, service, model.
+    """Find problems before they occur; each with its cure.
 
     Each line says what was found, and how to mend it where it is wrong.
 

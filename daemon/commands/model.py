@@ -21,7 +21,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 
 @click.group()
 def model() -> None:
-    """Put a model in place for an inbox, go back to the one before, and see which served when.
+    """Switch the model of an inbox, go back, and see which served when.
 
     A model in place serves instead of the one that --model names, for as long as --model names the same.
 

@@ -68,7 +68,7 @@ def replay_command(
     show: int,
     as_json: bool,
 ) -> None:
-    """Show what another model would have filed differently; touch nothing.
+    """Show what another model would have filed differently.
 
     The photos that the ledger knows to lie in the output are read where they lie now and judged by the other model.
     Those that were moved away or edited since are counted and left out. A daemon may be at work meanwhile.

@@ -17,7 +17,7 @@ _yes = click.option("--yes", is_flag=True, help="Do it without asking.")
 
 @click.group()
 def service() -> None:
-    """Install an inbox as a service of systemd, or take one back.
+    """Install an inbox as a systemd service, or uninstall it.
 
     \b
     Examples:

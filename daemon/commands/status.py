@@ -17,7 +17,7 @@ FINE, BAD, SLOW = 0, 1, 3
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and inbox on standard output.")
 @click.pass_context
 def status(ctx: click.Context, inbox: Path | None, as_json: bool) -> None:
-    """Show how the daemon is: at work or not, what waits, how fast it is, what failed.
+    """Show how the daemon is: what waits, how fast it is, what failed.
 
     The running process is asked, over a socket in its state folder; of one that is down, its ledger tells what was
     filed. Without --inbox, all daemons of this user and of the services that this user may ask.

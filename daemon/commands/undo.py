@@ -38,7 +38,7 @@ def undo(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Take photos back to where they lay in the inbox, with their companions.
+    """Take photos back to the inbox, with their companions.
 
     At least one of --since, --label, --batch and --last says which; together they narrow each other. A photo that was
     changed since it was filed, or is no longer there, stays as it is, and the exit code is then 1. A name that is taken

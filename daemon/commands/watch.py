@@ -11,7 +11,7 @@ from daemon.settings import Settings
 @click.command()
 @options
 def watch(settings: Settings) -> None:
-    """File each photo that arrives in a folder under its class, until stopped.
+    """File each photo that arrives in a folder, until stopped.
 
     Photos already there are filed too. A photo that cannot be read goes to OUTPUT/_failed with its reason beside it;
     what is no photo stays in the inbox. Nothing is ever overwritten: a taken name gets a number. Stop with Ctrl-C or
@@ -34,7 +34,7 @@ def watch(settings: Settings) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would go where; touch nothing, not even the ledger.")
 @options
 def sort(settings: Settings) -> None:
-    """File the photos that are in a folder now under their classes, then exit.
+    """File the photos of a folder under their classes, then exit.
 
     The same path as `watch`, once. Exits with 1 if it was stopped early, or if photos had to stay that should have
     been filed, as when the output cannot be written. A photo that cannot be read, but changed less than

@@ -22,7 +22,7 @@ def copy(tmp_path: Path, root: Path) -> Path:
     """The rooms' code and the fences, to make holes in."""
     pytest.importorskip("importlinter", reason="import-linter comes with the dev extra")
     for room in ROOMS:
-        shutil.copytree(root / room, tmp_path / room, ignore=shutil.ignore_patterns("models", "__pycache__"))
+        shutil.copytree(root / room, tmp_path / room, ignore=shutil.ignore_patterns("*.onnx", "__pycache__"))
     shutil.copy(root / "phototriage.py", tmp_path)
     shutil.copy(root / "pyproject.toml", tmp_path)
     return tmp_path
