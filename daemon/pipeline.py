@@ -24,18 +24,18 @@ from daemon.classify.classify import classify
 from daemon.classify.unjudged import Answers, is_unjudged
 from daemon.decode.decode import decode_alone, decode_here
 from daemon.decode.guard import Guard
-from daemon.decode.isolated_queue import Aside
-from daemon.decode.workers import Crew
+from daemon.decode.isolated_queue import IsolatedQueue
+from daemon.decode.workers import DecodePool
 from daemon.filing.filer import Filer
 from daemon.intake.blocked import merged
 from daemon.intake.intake import Intake
 from daemon.intake.remembered import Remembered
-from daemon.models.active import Holder, by_model, stamp
+from daemon.models.active import ActiveModel, by_model, stamp
 from daemon.photo import Photo
 from daemon.process.clock import Clock
-from daemon.queues import Gathering, Line, Plain, Waiting
+from daemon.queues import BatchingQueue, PhotoQueue, PriorityQueue, Waiting
 from daemon.stage import Stage
-from daemon.status.monitor import Board
+from daemon.status.monitor import Monitor
 
 FILE_TOGETHER = 128
 """Most photos that share one pair of commits and one sync of their folders."""
@@ -58,18 +58,18 @@ class Pipeline:
         cores: how many threads read.
         done: called with photos whose way is over, from one thread.
         look: called between batches, from one thread, every few seconds at least; must not take long.
-        board: where it is noted how things go.
+        monitor: where it is noted how things go.
         buckets: batch sizes on CUDA, as far as they are known to fit.
         gpu_lost: called when nothing runs on the GPU in this process any more, with whether it had worked before;
             not while it stops, when the error ends it.
-        crew: child processes in which the reading threads decode, if they do not themselves.
+        decode_pool: child processes in which the reading threads decode, if they do not themselves.
         rests: tells in one pass, when all is filed, whether nothing is waited for; may wait until the event is set.
     """
 
     def __init__(
         self,
         intake: Intake,
-        models: Holder,
+        models: ActiveModel,
         filer: Filer,
         guard: Guard,
         clock: Clock,
@@ -77,10 +77,10 @@ class Pipeline:
         cores: int,
         done: Callable[[list[Photo]], None],
         look: Callable[[], None] = lambda: None,
-        board: Board | None = None,
+        monitor: Monitor | None = None,
         buckets: Buckets | None = None,
         gpu_lost: Callable[[GpuError, bool], None] | None = None,
-        crew: Crew | None = None,
+        decode_pool: DecodePool | None = None,
         rests: Callable[[threading.Event], bool] = lambda _: True,
     ) -> None:
         self._intake, self._filer = intake, filer
@@ -88,29 +88,29 @@ class Pipeline:
         self._clock, self._cores, self._done = clock, cores, done
         self._look, self._buckets = look, buckets or Buckets(clock)
         self._gpu_lost, self._classified = gpu_lost, False
-        self._crew, self._rests = crew, rests
+        self._decode_pool, self._rests = decode_pool, rests
         self._answers, self._remembered = Answers(), Remembered()
         # Enough for the readers, while as many as are filed together are gathered, and others are filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
-        self._unread = Plain(most=1)
-        self._aside = Aside(freed=intake.wake)
+        self._unread = PriorityQueue(most=1)
+        self._aside = IsolatedQueue(freed=intake.wake)
         self._under_way: dict[Path, float] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._crash: BaseException | None = None
-        self._board = board or Board(clock)
-        filer.beats, intake.looks.beats = self._board.stage("file"), self._board.stage("look")
-        self._board.waiting, self._board.paused = self._waiting, lambda: filer.pause.reason
-        self._board.troubles, self._board.overflows = intake.troubles, lambda: intake.overflows
-        self._board.blocked = lambda: merged(filer.doubtful(), intake.blocked())
+        self._monitor = monitor or Monitor(clock)
+        filer.heartbeat, intake.looks.heartbeat = self._monitor.stage("file"), self._monitor.stage("look")
+        self._monitor.waiting, self._monitor.paused = self._waiting, lambda: filer.pause.reason
+        self._monitor.troubles, self._monitor.overflows = intake.troubles, lambda: intake.overflows
+        self._monitor.blocked = lambda: merged(filer.doubtful(), intake.blocked())
 
     def stop(self) -> None:
         """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""
         self._stopping.set()
         self._filer.stop()
         self._guard.stop()
-        if self._crew is not None:
-            self._crew.stop()
+        if self._decode_pool is not None:
+            self._decode_pool.stop()
         self._intake.wake()
 
     def wake(self) -> None:
@@ -121,44 +121,44 @@ class Pipeline:
         """Work until `stop` is called; with `once`, until all that lies in the inbox has been dealt with."""
         with ExitStack() as stack:
             stack.callback(self._intake.close)
-            if self._crew is not None:
-                stack.callback(self._crew.close)
-            line = Gathering(FILE_TOGETHER, self._has_backlog, GATHER_S)
+            if self._decode_pool is not None:
+                stack.callback(self._decode_pool.close)
+            line = BatchingQueue(FILE_TOGETHER, self._has_backlog, GATHER_S)
             file = self._stage(stack, "file", self._filer.file, self._finish, line)
             read = self._reading_stages(stack, file)
-            beats = self._board.stage("intake")
+            heartbeat = self._monitor.stage("intake")
             through = self._intake.finished_once
             while not (self._stopping.is_set() or (once and through() and self._rests(self._stopping))):
-                beats.begin()
+                heartbeat.begin()
                 self._look()
-                if self._crew is not None:
-                    self._crew.look()
+                if self._decode_pool is not None:
+                    self._decode_pool.look()
                 wait_s = LOOK_UP_S if once else self._filer.pause.left_s(LOOK_UP_S)
                 room = self._free(once=once)
                 photos = self._intake.ready(room, wait_s, 0 if self._filer.pause.reason else FILE_TOGETHER)
                 self._enter(photos)
                 read.put(photos)
-            beats.end()
+            heartbeat.end()
         if self._crash is not None:
             raise self._crash  # what it leaves unfinished, the next start finishes
-        self._filer.settle_debts()
+        self._filer.flush()
 
     def _reading_stages(self, stack: ExitStack, file: Stage) -> Stage:
         then = file.put
         if self._models.current.model.provider == "cuda":
-            then = self._stage(stack, "infer", self._infer, file.put, Plain(most=BUCKETS[-1])).put
+            then = self._stage(stack, "infer", self._infer, file.put, PriorityQueue(most=BUCKETS[-1])).put
         on = partial(self._aside.go_on, then)
-        alone = self._stage(stack, "alone", partial(self._read, decode_alone), on, Plain(most=1))
+        alone = self._stage(stack, "alone", partial(self._read, decode_alone), on, PriorityQueue(most=1))
         apart = partial(self._aside.part, then, alone.put)
         return self._stage(
             stack, "read", partial(self._read, self._decode_here), apart, self._unread, threads=self._cores
         )
 
     def _stage(
-        self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", line: Line, *, threads: int = 1
+        self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", line: PhotoQueue, *, threads: int = 1
     ) -> Stage:
-        beats = self._board.stage(name)
-        stage = Stage(name, work, then, line, threads=threads, crashed=self._crashed, beats=beats)
+        heartbeat = self._monitor.stage(name)
+        stage = Stage(name, work, then, line, threads=threads, crashed=self._crashed, heartbeat=heartbeat)
         stack.callback(stage.close)
         return stage
 
@@ -175,7 +175,7 @@ class Pipeline:
             self._infer(photos)
 
     def _decode_here(self, photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
-        if self._crew is None or not self._crew.decode(photo, geometry, wall_s, self._has_backlog):
+        if self._decode_pool is None or not self._decode_pool.decode(photo, geometry, wall_s, self._has_backlog):
             decode_here(photo, geometry, wall_s, guard)
 
     def _infer(self, photos: list[Photo]) -> None:
@@ -183,7 +183,7 @@ class Pipeline:
             for model, some in by_model(photos):
                 classify(model, some, self._buckets)
                 self._classified = True
-                self._board.ran(model.provider)
+                self._monitor.ran(model.provider)
                 if trouble := self._answers.look(model, some):
                     self._hold_up(some, trouble)
         except GpuMemoryError as error:
@@ -207,7 +207,7 @@ class Pipeline:
         for photo in photos:
             photo.times_ms["total"] = 1e3 * (now_s - photo.noticed_s)
         self._remembered.keep(photos)
-        self._board.done(photos)
+        self._monitor.done(photos)
         self._done(photos)
         self._leave(photos)  # before the note that wakes the intake: it would go back to sleep without room
         self._intake.give_back(photos)

@@ -14,7 +14,7 @@ LARGE_BYTES = 64 << 20
 """A photo of more may take seconds to be copied to another file system."""
 
 
-class Line(Protocol):
+class PhotoQueue(Protocol):
     """Photos that wait for the threads of one stage."""
 
     def put(self, photos: list[Photo]) -> None:
@@ -27,7 +27,7 @@ class Line(Protocol):
         """Let each of so many takers come to the end, once all that waits has been taken."""
 
 
-class Plain:
+class PriorityQueue:
     """A line without waiting: who takes gets what is there, at most `most` photos. What was announced goes first.
 
     It has no bound of its own, for the pipeline lets only so many photos be on their way at once.
@@ -85,7 +85,7 @@ LEAST_TOGETHER = 16
 """As many photos it gets all the same: so many are moved to or from a share at once."""
 
 
-class Gathering:
+class BatchingQueue:
     """A line for one taker, to whom each round costs much however few take part: commits, syncs, turns of threads.
 
     While more photos are sure to come soon, it waits until there are `most`, but never longer than `longest_s`. A photo

@@ -6,17 +6,23 @@ from pathlib import Path
 from contract.text import printable
 from daemon.classify.decide import FOLDERS
 from daemon.files.confined import is_folder
-from daemon.models.active import Serving
-from daemon.models.store import Shelf
+from daemon.models.active import LoadedModel
+from daemon.models.store import ModelStore
 from daemon.process.sd_notify import notify
 from daemon.settings import Settings
-from daemon.status.monitor import READY, Board
+from daemon.status.monitor import READY, Monitor
 from daemon.status.report import Report
 from daemon.status.status_line import status_line
 
 
 def say_ready(
-    report: Report, board: Board, settings: Settings, serving: Serving, shelf: Shelf, inbox: Path, output: Path
+    report: Report,
+    monitor: Monitor,
+    settings: Settings,
+    serving: LoadedModel,
+    store: ModelStore,
+    inbox: Path,
+    output: Path,
 ) -> None:
     """Say to user, supervisor and board that photos are filed from now on, and which classes cannot be."""
     model = serving.model
@@ -25,15 +31,15 @@ def say_ready(
             is_folder(output / name, output)
         except OSError as error:
             report.say(f"{printable(output / name)} cannot be used ({error.strerror}): its photos stay in the inbox")
-    board.about["device"] = settings.device
-    board.serves(serving.file, model.sha256, model.contract.labels, model.provider, model.note)
-    board.phase = READY
-    board.stage("start").end()
+    monitor.about["device"] = settings.device
+    monitor.serves(serving.file, model.sha256, model.contract.labels, model.provider, model.note)
+    monitor.phase = READY
+    monitor.stage("start").end()
     file, labels = printable(serving.file.name), ", ".join(model.contract.labels)
     why = f" ({model.note})" if model.note else ""
     report.event(
         "ready",
-        f"ready: {file}{shelf.remark()} knows {labels}; every photo is filed under one of them.\n"
+        f"ready: {file}{store.remark()} knows {labels}; every photo is filed under one of them.\n"
         f"ready: runs on the {model.provider.upper()}{why}; {printable(inbox)} -> {printable(output)}",
         model=str(serving.file),
         sha256=model.sha256,
@@ -44,4 +50,4 @@ def say_ready(
         output=str(output),
         process_s=round(time.process_time(), 3),
     )
-    notify(f"READY=1\nSTATUS={status_line(board.facts())}")
+    notify(f"READY=1\nSTATUS={status_line(monitor.facts())}")

@@ -15,38 +15,38 @@ from daemon.adopt import adopt, check_mounts
 from daemon.classify.buckets import Buckets
 from daemon.classify.classify import warm
 from daemon.decode.guard import HANG_S, Guard
-from daemon.decode.suspects import Notes
-from daemon.decode.workers import crew_for
+from daemon.decode.suspects import CrashJournal
+from daemon.decode.workers import decode_pool_for
 from daemon.files.identity import is_on_share
 from daemon.files.marker import tidy
 from daemon.filing.departures import Departures
 from daemon.filing.filer import Filer
 from daemon.filing.layout import filing_options
 from daemon.filing.modes import check_mode
-from daemon.filing.unresolved import Doubts
-from daemon.intake.filters import Sieve
+from daemon.filing.unresolved import UnresolvedMoves
+from daemon.intake.filters import PathFilter
 from daemon.intake.intake import Intake
-from daemon.intake.settle import Sign
+from daemon.intake.settle import Trigger
 from daemon.intake.walk import scan
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.state_folder import lock_state, state_folder
-from daemon.models.active import Holder, Serving, rules_for
+from daemon.models.active import ActiveModel, LoadedModel, rules_for
 from daemon.models.reload import Reloader
-from daemon.models.store import Shelf, called
+from daemon.models.store import ModelStore, called
 from daemon.models.wiring import fit_model, reloader, teller
 from daemon.photo import Mode
 from daemon.pipeline import Pipeline
 from daemon.process.clock import Clock
 from daemon.process.cores import readers
-from daemon.process.restart import start_anew
+from daemon.process.restart import restart_process
 from daemon.process.sd_notify import notify
-from daemon.process.signals import Stop, signals
+from daemon.process.signals import SignalHandler, signals
 from daemon.ready import say_ready
 from daemon.roots import InboxLock, MountMissingError, RootError, check_roots
 from daemon.settings import Settings
 from daemon.startup_recovery import recover
 from daemon.status.loop import kept
-from daemon.status.monitor import STOPPING, Board
+from daemon.status.monitor import STOPPING, Monitor
 from daemon.status.report import Report
 from daemon.status.status_line import status_line
 
@@ -73,55 +73,67 @@ def serve(settings: Settings, *, once: bool) -> Report:
 
 def _serve(settings: Settings, report: Report, *, once: bool) -> None:
     clock = Clock()
-    board = Board(clock)
-    board.about = {"inbox": str(settings.inbox.resolve()), "output": str(settings.output.resolve())}
+    monitor = Monitor(clock)
+    monitor.about = {"inbox": str(settings.inbox.resolve()), "output": str(settings.output.resolve())}
     state = state_folder(settings.inbox.resolve())
     with ExitStack() as stack:
         stopped = stack.enter_context(signals(hang_up=not once))
-        keeper = stack.enter_context(kept(board, clock, report.say, settings.metrics_file))
-        keeper.listen(state)
-        roots = _once_mounted(lambda: _roots(settings), board, report, stopped, once=once)
+        status_loop = stack.enter_context(kept(monitor, clock, report.say, settings.metrics_file))
+        status_loop.listen(state)
+        roots = _once_mounted(lambda: _roots(settings), monitor, report, stopped, once=once)
         if roots is None:
             return
         inbox, output = roots
-        shelf = Shelf(state, called(settings.model))
-        seen = shelf.looked()
+        store = ModelStore(state, called(settings.model))
+        seen = store.looked()
         model = fit_model(settings, inbox, output, seen.path)
         ledger = Ledger(state / "ledger.sqlite")
         stack.callback(ledger.close)
         stack.enter_context(_said())
-        if not _mounted(ledger, inbox, output, board, report, stopped, once=once):
+        if not _mounted(ledger, inbox, output, monitor, report, stopped, once=once):
             return
         lock = stack.enter_context(closing(InboxLock(inbox, ledger.roots, report.say)))
         stack.enter_context(lock_state(state))
-        keeper.listen(state)
+        status_loop.listen(state)
         lock.adopt()
         adopt(ledger, "output", output, report.say)
         for root in roots:
             tidy(root, clock.wall_s())
         check_mode(Mode(settings.mode), inbox, output)
-        sieve = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
-        doubts = Doubts(clock, partial(scan, sieve))
-        recover(ledger, state, clock.wall_s(), doubts, report.say)
+        path_filter = PathFilter(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
+        unresolved = UnresolvedMoves(clock, partial(scan, path_filter))
+        recover(ledger, state, clock.wall_s(), unresolved, report.say)
         buckets = Buckets(clock, report.say)
         warm(model, buckets)
-        models = Holder(Serving(model, rules_for(settings, model), seen.path))
+        models = ActiveModel(LoadedModel(model, rules_for(settings, model), seen.path))
         guard = stack.enter_context(_guard(state, report, stopped))
         anew = None
         if not once:
-            tell = teller(state / "ledger.sqlite", report, board, models)
-            anew = stack.enter_context(closing(reloader(settings, inbox, output, models, shelf, seen, clock, tell)))
+            tell = teller(state / "ledger.sqlite", report, monitor, models)
+            anew = stack.enter_context(closing(reloader(settings, inbox, output, models, store, seen, clock, tell)))
         pipeline = _pipeline(
-            settings, sieve, output, models, buckets, ledger, doubts, guard, lock, report, board, clock, anew
+            settings,
+            path_filter,
+            output,
+            models,
+            buckets,
+            ledger,
+            unresolved,
+            guard,
+            lock,
+            report,
+            monitor,
+            clock,
+            anew,
         )
         stopped.then(pipeline.stop)
         if anew is not None:
             stopped.reload = partial(_load_anew, anew, pipeline)
             anew.begin()
-        say_ready(report, board, settings, models.current, shelf, inbox, output)
-        with report.progress(sieve) if once else nullcontext(), silenced():
+        say_ready(report, monitor, settings, models.current, store, inbox, output)
+        with report.progress(path_filter) if once else nullcontext(), silenced():
             pipeline.run(once=once)
-        board.phase = STOPPING
+        monitor.phase = STOPPING
         notify("STOPPING=1")
         report.cut_short = once and stopped.event.is_set()
         report.summary(once=once)
@@ -140,7 +152,7 @@ def _roots(settings: Settings) -> tuple[Path, Path]:
 
 
 def _mounted(
-    ledger: Ledger, inbox: Path, output: Path, board: Board, report: Report, stopped: Stop, *, once: bool
+    ledger: Ledger, inbox: Path, output: Path, monitor: Monitor, report: Report, stopped: SignalHandler, *, once: bool
 ) -> bool:
     """Make sure that both roots are there, waiting for a mount that is away; False when stopped meanwhile."""
 
@@ -148,34 +160,34 @@ def _mounted(
         check_mounts(ledger, inbox, output)
         return True
 
-    return bool(_once_mounted(look, board, report, stopped, once=once))
+    return bool(_once_mounted(look, monitor, report, stopped, once=once))
 
 
 def _once_mounted(
-    look: Callable[[], Found], board: Board, report: Report, stopped: Stop, *, once: bool
+    look: Callable[[], Found], monitor: Monitor, report: Report, stopped: SignalHandler, *, once: bool
 ) -> Found | None:
     """Return what is found once no mount is away, saying once what is waited for; None when stopped meanwhile."""
-    beats = board.stage("start")
+    heartbeat = monitor.stage("start")
     while True:
-        beats.begin()
+        heartbeat.begin()
         try:
             found = look()
         except MountMissingError as missing:
             if once:
                 raise
-            if board.held != str(missing):
-                board.held = str(missing)
+            if monitor.held != str(missing):
+                monitor.held = str(missing)
                 report.say(f"paused: {missing}")
-                notify(f"READY=1\nSTATUS={status_line(board.facts())}")
+                notify(f"READY=1\nSTATUS={status_line(monitor.facts())}")
             if stopped.event.wait(MOUNT_LOOK_S):
                 return None
         else:
-            board.held = ""
+            monitor.held = ""
             return found
 
 
 @contextmanager
-def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
+def _guard(state: Path, report: Report, stopped: SignalHandler) -> Iterator[Guard]:
     """Yield what decodes; a photo that hangs it starts the process anew, or ends it when it should end anyway."""
 
     def _hung(path: Path) -> None:
@@ -183,34 +195,34 @@ def _guard(state: Path, report: Report, stopped: Stop) -> Iterator[Guard]:
         if stopped.event.is_set():
             report.last_word(f"{why}, and is not waited for; it is tried alone at the next start")
             os._exit(1)
-        start_anew(report.last_word, why, worked=guard.decoded, then="; it is tried alone then")
+        restart_process(report.last_word, why, worked=guard.decoded, then="; it is tried alone then")
 
-    with closing(Notes(state / "decoding")) as notes, closing(Guard(notes)) as guard:
+    with closing(CrashJournal(state / "decoding")) as notes, closing(Guard(notes)) as guard:
         guard.watch(_hung)
         yield guard
 
 
 def _pipeline(
     settings: Settings,
-    sieve: Sieve,
+    path_filter: PathFilter,
     output: Path,
-    models: Holder,
+    models: ActiveModel,
     buckets: Buckets,
     ledger: Ledger,
-    doubts: Doubts,
+    unresolved: UnresolvedMoves,
     guard: Guard,
     lock: InboxLock,
     report: Report,
-    board: Board,
+    monitor: Monitor,
     clock: Clock,
     anew: Reloader | None,
 ) -> Pipeline:
     once = anew is None
-    intake = Intake(sieve, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
-    board.held_open = intake.held_open
-    filer = Filer(output, ledger, models.current.rules, clock, report.say, doubts, filing_options(settings))
-    departures = Departures(ledger.path, clock, lambda path: intake.hint(path, Sign.FOUND), report.say)
-    cores = settings.workers or readers(inbox_on_share=is_on_share(sieve.inbox))
+    intake = Intake(path_filter, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
+    monitor.held_open = intake.held_open
+    filer = Filer(output, ledger, models.current.rules, clock, report.say, unresolved, filing_options(settings))
+    departures = Departures(ledger.path, clock, lambda path: intake.hint(path, Trigger.FOUND), report.say)
+    cores = settings.workers or readers(inbox_on_share=is_on_share(path_filter.inbox))
 
     def look() -> None:
         departures.look()
@@ -218,12 +230,12 @@ def _pipeline(
             anew.look()
 
     def gpu_lost(error: GpuError, worked: bool) -> None:
-        start_anew(report.last_word, f"{error} No photo is lost", worked=worked)
+        restart_process(report.last_word, f"{error} No photo is lost", worked=worked)
 
     return Pipeline(
-        intake, models, filer, guard, clock, cores=cores, done=report.photos, board=board, buckets=buckets,
+        intake, models, filer, guard, clock, cores=cores, done=report.photos, monitor=monitor, buckets=buckets,
         gpu_lost=gpu_lost, look=look,
-        crew=crew_for(settings.decode_in, cores, guard, report.say), rests=departures.rests,
+        decode_pool=decode_pool_for(settings.decode_in, cores, guard, report.say), rests=departures.rests,
     )  # fmt: skip
 
 

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 
 from daemon.photo import Photo
-from daemon.process.heartbeat import Beats
-from daemon.queues import Line
+from daemon.process.heartbeat import Heartbeat
+from daemon.queues import PhotoQueue
 
 Work = Callable[[list[Photo]], None]
 
@@ -20,7 +20,7 @@ class Stage:
         line: where photos wait; it says how many are worked on together.
         threads: how many.
         crashed: called once when `work` or `then` raises, which no photo may cause.
-        beats: where the threads note that they are at work.
+        heartbeat: where the threads note that they are at work.
     """
 
     def __init__(
@@ -28,17 +28,17 @@ class Stage:
         name: str,
         work: Work,
         then: Work,
-        line: Line,
+        line: PhotoQueue,
         *,
         threads: int,
         crashed: Callable[[BaseException], None],
-        beats: Beats,
+        heartbeat: Heartbeat,
     ) -> None:
         self._work = work
         self._then = then
         self._line = line
         self._crashed = crashed
-        self._beats = beats
+        self._heartbeat = heartbeat
         self.put = line.put
         self._threads = [threading.Thread(target=self._run, name=f"{name}-{number}") for number in range(threads)]
         for thread in self._threads:
@@ -53,9 +53,9 @@ class Stage:
     def _run(self) -> None:
         try:
             while photos := self._line.take():
-                self._beats.begin()
+                self._heartbeat.begin()
                 self._work(photos)
                 self._then(photos)
-                self._beats.end()
+                self._heartbeat.end()
         except BaseException as error:  # noqa: BLE001 - whatever it is, the process must not live on with a dead stage
             self._crashed(error)

@@ -5,20 +5,20 @@ from pathlib import Path
 
 from contract.text import printable
 from daemon.filing.recovery import reconcile
-from daemon.filing.unresolved import Doubts, unfinished
+from daemon.filing.unresolved import UnresolvedMoves, unfinished
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.undo.undo import finish_at_start
 
 
-def recover(ledger: Ledger, state: Path, now_s: float, doubts: Doubts, say: Callable[[str], None]) -> None:
+def recover(ledger: Ledger, state: Path, now_s: float, unresolved: UnresolvedMoves, say: Callable[[str], None]) -> None:
     """Settle what a crash interrupted.
 
     Args:
         ledger: of the inbox.
         state: folder of the ledger.
         now_s: wall time for the outcomes.
-        doubts: takes the intents whose places cannot be looked at now; their photos wait, all others are filed.
+        unresolved: takes the intents whose places cannot be looked at now; their photos wait, all others are filed.
         say: takes a sentence for the user.
     """
     stuck: list[str] = []
@@ -28,10 +28,10 @@ def recover(ledger: Ledger, state: Path, now_s: float, doubts: Doubts, say: Call
 
     def doubted(row: int, intent: Intent, error: OSError) -> None:
         left(row, intent, error)
-        doubts.add(row, intent, error)
+        unresolved.add(row, intent, error)
 
     finish_at_start(ledger, state, now_s, left)
-    outcomes = reconcile(ledger, now_s, doubted, doubts.paths)
+    outcomes = reconcile(ledger, now_s, doubted, unresolved.paths)
     moved = sum(outcome is not None for outcome in outcomes.values())
     if outcomes:
         say(f"the last run was cut off: of {len(outcomes)} photos on their way, {moved} had been moved")

@@ -46,7 +46,7 @@ def history(
       phototriage history --backup ledger-2026-11-20.sqlite
     """
     from daemon.commands.history import ask, print_csv, print_json, print_table
-    from daemon.ledger.queries import Which
+    from daemon.ledger.queries import RecordFilter
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv cannot be had at once.")
@@ -55,7 +55,7 @@ def history(
 
         click.echo(back_up(inbox, backup))
         return
-    which = Which(since.timestamp() if since else None, until.timestamp() if until else None, label, state)
+    which = RecordFilter(since.timestamp() if since else None, until.timestamp() if until else None, label, state)
     told = ask(inbox, which, -1 if everything else limit)
     if as_json:
         print_json(told)

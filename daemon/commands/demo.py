@@ -96,7 +96,7 @@ def _print(rows: list[dict[str, Any]], folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="What went where, ms from drop to class folder", title_justify="left")
+    table = Table(title="ModelEvent went where, ms from drop to class folder", title_justify="left")
     for heading in ("picture", "filed under"):
         table.add_column(heading)
     for heading in ("probability", "ms"):

@@ -21,20 +21,20 @@ from daemon.classify.classify import classify
 from daemon.classify.decide import judge
 from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
-from daemon.decode.suspects import Notes
+from daemon.decode.suspects import CrashJournal
 from daemon.files.companion_names import WAITS, is_companion
 from daemon.files.identity import look_at
 from daemon.filing.companions import Companions
 from daemon.filing.layout import FilingOptions, Layout, check_layout, filing_options
 from daemon.filing.plan import Planner
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.walk import LeftOut, scan
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.reading import LEDGER, reading
 from daemon.ledger.state_folder import state_folder
 from daemon.models.active import rules_for
-from daemon.models.store import Shelf, called
+from daemon.models.store import ModelStore, called
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo, Rules
 from daemon.process.clock import Clock
 from daemon.process.cores import usable_cores
@@ -63,14 +63,14 @@ def rehearse(settings: Settings) -> Report:
         output, as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format, patience_s=inf
     )  # nothing waits for this pass: whoever pages through its lines has all the time there is
     with ExitStack() as stack, closing(report):
-        file = Shelf(state_folder(inbox), called(settings.model)).path()
+        file = ModelStore(state_folder(inbox), called(settings.model)).path()
         model = open_model(file, settings.device, gpu_memory_mb=settings.gpu_memory)
         check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
         check_layout(Layout(settings.layout), inbox, output)
         copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))
         ledger = stack.enter_context(closing(_copied(state_folder(inbox), copy)))
-        guard = stack.enter_context(closing(Guard(stack.enter_context(closing(Notes(copy / NOTES))))))
-        found = Sieve(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
+        guard = stack.enter_context(closing(Guard(stack.enter_context(closing(CrashJournal(copy / NOTES))))))
+        found = PathFilter(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         left_out = LeftOut(found)
         photos = [photo for photo in _found(found, left_out) if not ledger.known(photo.path, photo.identity)]
         for sentence in filter(None, (left_out.stay, left_out.unreadable)):
@@ -102,11 +102,11 @@ def _copied(state: Path, folder: Path) -> Ledger:
     return Ledger(folder / LEDGER)
 
 
-def _found(sieve: Sieve, left_out: LeftOut) -> Iterator[Photo]:
-    for path in scan(sieve, passed=left_out.passed, unread=left_out.unread):
+def _found(path_filter: PathFilter, left_out: LeftOut) -> Iterator[Photo]:
+    for path in scan(path_filter, passed=left_out.passed, unread=left_out.unread):
         identity = look_at(path)
         if identity is not None:
-            yield Photo(path, identity, 0.0, relpath=path.parent.relative_to(sieve.inbox))
+            yield Photo(path, identity, 0.0, relpath=path.parent.relative_to(path_filter.inbox))
 
 
 def _read(photos: list[Photo], model: Model, guard: Guard, cores: int, *, dated: bool) -> None:

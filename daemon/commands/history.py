@@ -13,7 +13,7 @@ import click
 from contract.tables import show
 from contract.text import printable
 from daemon.files.identity import photo_id
-from daemon.ledger.queries import MOVED, Record, Which, select
+from daemon.ledger.queries import MOVED, Record, RecordFilter, select
 from daemon.ledger.reading import find_ledgers, reading, root_of
 from daemon.photo import Mode
 from daemon.process.clock import local
@@ -26,7 +26,7 @@ Told = tuple[Path | None, Record]
 """A row, and the inbox whose it is."""
 
 
-def ask(inbox: Path | None, which: Which, limit: int) -> Iterator[Told]:
+def ask(inbox: Path | None, which: RecordFilter, limit: int) -> Iterator[Told]:
     """Yield the rows that are wanted, ledger by ledger, youngest first.
 
     Args:

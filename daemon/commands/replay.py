@@ -15,7 +15,7 @@ from contract.text import printable
 from daemon.commands.model import for_option, inbox_option, json_option, state_of
 from daemon.commands.option_types import FolderOrFile, ReviewBelow
 from daemon.commands.shared_options import since_option
-from daemon.models.replay import Now, Verdict, cases, replay
+from daemon.models.replay import Agreement, Verdict, cases, replay
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class _Sum:
         changes: these, most sure first.
     """
 
-    counts: Counter[Now] = field(default_factory=Counter)
+    counts: Counter[Agreement] = field(default_factory=Counter)
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
     changes: list[Verdict] = field(default_factory=list)
 
@@ -98,7 +98,7 @@ def _sum(verdicts: Iterable[Verdict]) -> _Sum:
     total = _Sum()
     for verdict in verdicts:
         total.counts[verdict.now] += 1
-        if verdict.now is Now.DIFFERENT:
+        if verdict.now is Agreement.DIFFERENT:
             total.moves[verdict.case.folder, verdict.folder] += 1
             total.changes.append(verdict)
     total.changes.sort(key=lambda verdict: -verdict.probability)
@@ -107,11 +107,11 @@ def _sum(verdicts: Iterable[Verdict]) -> _Sum:
 
 def _print_json(verdicts: Iterable[Verdict], sha256: str) -> None:
     """Print one object for each photo, and the sum as the last one."""
-    counts: Counter[Now] = Counter()
+    counts: Counter[Agreement] = Counter()
     for verdict in verdicts:
         counts[verdict.now] += 1
         click.echo(json.dumps(_facts(verdict)))
-    click.echo(json.dumps({"event": "summary", "model": sha256, **{now.value: counts[now] for now in Now}}))
+    click.echo(json.dumps({"event": "summary", "model": sha256, **{now.value: counts[now] for now in Agreement}}))
 
 
 def _facts(verdict: Verdict) -> dict[str, Any]:
@@ -129,12 +129,12 @@ def _facts(verdict: Verdict) -> dict[str, Any]:
 
 def _print(total: _Sum, model: Path, sha256: str, show: int) -> None:
     counts = total.counts
-    read = counts[Now.SAME] + counts[Now.DIFFERENT]
-    share = f", {100 * counts[Now.DIFFERENT] / read:.1f} %" if read else ""
-    left = (Now.GONE, Now.CHANGED, Now.UNREADABLE)
+    read = counts[Agreement.SAME] + counts[Agreement.DIFFERENT]
+    share = f", {100 * counts[Agreement.DIFFERENT] / read:.1f} %" if read else ""
+    left = (Agreement.GONE, Agreement.CHANGED, Agreement.UNREADABLE)
     without = ", ".join(f"{counts[now]:,} {now.value}" for now in left if counts[now])
     click.echo(
-        f"{printable(model.name)} ({sha256[:12]}) would file {counts[Now.DIFFERENT]:,} of {read:,} photos "
+        f"{printable(model.name)} ({sha256[:12]}) would file {counts[Agreement.DIFFERENT]:,} of {read:,} photos "
         f"differently{share}{f'; not read: {without}' if without else ''}. Nothing was touched."
     )
     if total.changes:

@@ -13,7 +13,7 @@ from daemon.commands.shared_options import inbox_option, label_option, since_opt
 
 if TYPE_CHECKING:
     from daemon.ledger.intent import Intent
-    from daemon.ledger.queries import Which
+    from daemon.ledger.queries import RecordFilter
     from daemon.undo.plan import Step
 
 last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N youngest of them.")
@@ -52,13 +52,13 @@ def undo(
       phototriage undo --since 2h --label street --dry-run
       phototriage undo --inbox ~/inbox --batch 17
     """
-    from daemon.ledger.queries import MOVED, Which
+    from daemon.ledger.queries import MOVED, RecordFilter
 
     if since is None and label is None and batch is None and last is None:
         raise click.UsageError("Say which photos: --since, --label, --batch or --last.")
     moved = tuple(outcome.value for outcome in MOVED)
     since_s = since.timestamp() if since else None
-    which = Which(since_s=since_s, label=label, batch=batch, states=moved, at_large=True)
+    which = RecordFilter(since_s=since_s, label=label, batch=batch, states=moved, at_large=True)
     _take_back(inbox, which, last, "undone", dry_run=dry_run, as_json=as_json)
 
 
@@ -82,18 +82,20 @@ def retry(
       phototriage retry
       phototriage retry --undone --since 2026-11-20
     """
-    from daemon.ledger.queries import Which
+    from daemon.ledger.queries import RecordFilter
 
     since_s = since.timestamp() if since else None
     if undone:
-        _release(inbox, Which(since_s=since_s, states=("undone",), held=True), last, dry_run=dry_run, as_json=as_json)
+        _release(
+            inbox, RecordFilter(since_s=since_s, states=("undone",), held=True), last, dry_run=dry_run, as_json=as_json
+        )
     else:
-        which = Which(since_s=since_s, states=("failed",), at_large=True)
+        which = RecordFilter(since_s=since_s, states=("failed",), at_large=True)
         _take_back(inbox, which, last, "retried", dry_run=dry_run, as_json=as_json)
 
 
 def _take_back(
-    inbox: Path | None, which: "Which", last: int | None, becomes: str, *, dry_run: bool, as_json: bool
+    inbox: Path | None, which: "RecordFilter", last: int | None, becomes: str, *, dry_run: bool, as_json: bool
 ) -> None:
     from daemon.ledger.reading import one_ledger, reading
     from daemon.photo import Outcome
@@ -132,7 +134,7 @@ def _say_losses(groups: "list[list[Step]]") -> None:
                 losses.note(step.intent.destination, step.lost)
 
 
-def _release(inbox: Path | None, which: "Which", last: int | None, *, dry_run: bool, as_json: bool) -> None:
+def _release(inbox: Path | None, which: "RecordFilter", last: int | None, *, dry_run: bool, as_json: bool) -> None:
     from daemon.undo.undo import release
 
     records = release(inbox, which, last or -1, dry_run=dry_run)

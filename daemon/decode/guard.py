@@ -14,8 +14,8 @@ from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels, to_input
 from daemon.decode.budget import Budget
 from daemon.decode.exif_date import taken_in
-from daemon.decode.isolated import LEAST_MEMORY_BYTES, MEMORY_BYTES, Alone, DiedError, ForAloneError
-from daemon.decode.suspects import Notes
+from daemon.decode.isolated import LEAST_MEMORY_BYTES, MEMORY_BYTES, DiedError, ForAloneError, IsolatedDecoder
+from daemon.decode.suspects import CrashJournal
 from daemon.decode.webp import webp_size
 from daemon.files.identity import Identity
 from daemon.photo import Photo
@@ -62,10 +62,10 @@ class Guard:
         notes: what is in the decoder.
     """
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: CrashJournal) -> None:
         self.notes = notes
         self.budget = Budget()
-        self._alone = Alone()
+        self._alone = IsolatedDecoder()
         self._turn = threading.Lock()  # one child at a time, so that their memory does not add up
         self._verdicts: OrderedDict[Path, tuple[Identity, PhotoError]] = OrderedDict()
         self._done = threading.Event()

@@ -52,7 +52,7 @@ class DiedError(PhotoError):
     """The child's decoder did not live to say what is wrong, or did not end."""
 
 
-class Alone:
+class IsolatedDecoder:
     """Starts the child processes; one thread at a time may call `to_input`."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ MAX_ASIDE = 4096
 Take = Callable[[list[Photo]], None]
 
 
-class Aside:
+class IsolatedQueue:
     """Parts the photos that the readers bring; may be used by several threads.
 
     Args:

@@ -24,7 +24,7 @@ class _Suspect:
     deaths: int
 
 
-class Notes:
+class CrashJournal:
     """Opens the file of notes, made if need be; may be used by several threads.
 
     Args:

@@ -19,7 +19,7 @@ from daemon.decode.protocol import QUESTION, READY, answer, asked, path_bytes, w
 from daemon.photo import Photo
 
 
-class _Here:
+class _LocalDecoder:
     """Decodes without notes and without asking for room: the daemon keeps both."""
 
     def take_room(self, photo: Photo) -> None:
@@ -50,7 +50,7 @@ def main() -> None:
 def _serve(connection: socket.socket) -> None:
     while head := connection.recv(QUESTION.size, socket.MSG_WAITALL):
         number, photo, geometry, wall_s = asked(head, connection.recv(path_bytes(head), socket.MSG_WAITALL))
-        decode_here(photo, geometry, wall_s, _Here())
+        decode_here(photo, geometry, wall_s, _LocalDecoder())
         connection.sendall(answer(number, photo, geometry))
 
 

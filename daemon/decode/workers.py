@@ -17,7 +17,7 @@ from daemon.decode.budget import SMALL_BYTES, Budget
 from daemon.decode.guard import HANG_S, Guard
 from daemon.decode.isolated import StoppedError
 from daemon.decode.protocol import READY, fill, question, room, wait_at_most
-from daemon.decode.suspects import Notes
+from daemon.decode.suspects import CrashJournal
 from daemon.photo import Photo
 from daemon.process.child import started
 from daemon.process.cores import usable_cores
@@ -30,7 +30,7 @@ _START_S = 60.0
 _END_S = 5.0
 
 
-class Crew:
+class DecodePool:
     """Decodes for the threads that ask, each with a child of its own.
 
     Args:
@@ -45,7 +45,7 @@ class Crew:
 
     def __init__(
         self,
-        notes: Notes,
+        notes: CrashJournal,
         budget: Budget,
         *,
         eager: bool,
@@ -60,7 +60,7 @@ class Crew:
         self._hang_s = hang_s
         self._idle_s = 0.0 if eager else idle_s
         self._lock = threading.RLock()  # a signal may stop it in the middle of `close`
-        self._hands: dict[int, _Hand] = {}
+        self._hands: dict[int, _Worker] = {}
         self._stopped = False
         self._broken = False
 
@@ -112,14 +112,14 @@ class Crew:
             hand.end()
         self._hands.clear()
 
-    def _ask(self, hand: "_Hand", photo: Photo, geometry: Geometry, wall_s: float) -> bool:
+    def _ask(self, hand: "_Worker", photo: Photo, geometry: Geometry, wall_s: float) -> bool:
         self._notes.begin(photo.path, here=False)
         answered = hand.ask(photo, geometry, wall_s)
         died = not answered and self._lost(hand) != 0 and not self._stopped
         self._notes.end(photo.path, cleared=not died, died=died)
         return answered
 
-    def _hand(self, busy: Callable[[], bool]) -> "_Hand | None":
+    def _hand(self, busy: Callable[[], bool]) -> "_Worker | None":
         """Return the calling thread's child if there is one and it is ready, or set out to have one."""
         hand = self._hands.get(threading.get_ident())
         if hand is None:
@@ -135,12 +135,12 @@ class Crew:
             self._give_up(error)
         return hand if hand.ready else None
 
-    def _started(self) -> "_Hand | None":
+    def _started(self) -> "_Worker | None":
         with self._lock:
             if self._stopped:
                 return None
             try:
-                hand = self._hands[threading.get_ident()] = _Hand(self._hang_s, self._idle_s)
+                hand = self._hands[threading.get_ident()] = _Worker(self._hang_s, self._idle_s)
             except OSError as error:
                 self._give_up(error)
                 return None
@@ -152,13 +152,13 @@ class Crew:
             self._broken = True
             self._say(f"no more processes that decode can be started ({error}); the daemon's threads decode themselves")
 
-    def _lost(self, hand: "_Hand") -> int:
+    def _lost(self, hand: "_Worker") -> int:
         with self._lock:
             del self._hands[threading.get_ident()]
         return hand.end()
 
 
-class _Hand:
+class _Worker:
     """One child and the socket to it; used by one thread at a time, which has started it.
 
     The kernel ends a child with the thread that started it.
@@ -221,10 +221,10 @@ class _Hand:
             return self.process.wait()
 
 
-def crew_for(
+def decode_pool_for(
     decode_in: Literal["auto", "threads", "processes"], readers: int, guard: Guard, say: Callable[[str], None]
-) -> Crew | None:
+) -> DecodePool | None:
     """Return the children that so many reading threads should have; None where they decode themselves."""
     if decode_in == "threads" or (decode_in == "auto" and min(readers, usable_cores()) <= FEW_CORES):
         return None
-    return Crew(guard.notes, guard.budget, eager=decode_in == "processes", say=say)
+    return DecodePool(guard.notes, guard.budget, eager=decode_in == "processes", say=say)

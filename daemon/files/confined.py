@@ -46,7 +46,7 @@ def open_photo(path: Path, relpath: Path) -> int:
 
 
 @contextmanager
-def pinned(root: Path, relpath: Path, *, make: bool = False) -> Iterator[Path]:
+def open_folder(root: Path, relpath: Path, *, make: bool = False) -> Iterator[Path]:
     """Yield a path to a folder below a root which leads to that folder whatever takes its name meanwhile.
 
     The root itself is yielded as it is: who can replace that owns the folder above.

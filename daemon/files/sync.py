@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from contract.publish import sync_directory
-from daemon.process.heartbeat import Beats
+from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER, each
 
 TOGETHER = 4
@@ -31,19 +31,19 @@ class Syncs:
         """Take note of a folder whose names must be."""
         self._folders[str(path)] = None
 
-    def settle(self, *, far: bool = False, beats: Beats | None = None) -> None:
+    def settle(self, *, far: bool = False, heartbeat: Heartbeat | None = None) -> None:
         """Make all durable.
 
         Args:
             far: each sync is a round trip to a share: more of them go at once, also where there are few.
-            beats: where it is noted with each sync that it gets on.
+            heartbeat: where it is noted with each sync that it gets on.
 
         Raises:
             OSError, MemoryError: what could not be stays owed.
         """
         left = [(path, True) for path in self._files] + [(path, False) for path in self._folders]
         threads = FAR_TOGETHER if far else TOGETHER if len(left) > FEW else 1
-        each(left, self._settle, threads, "sync", beats)
+        each(left, self._settle, threads, "sync", heartbeat)
 
     def _settle(self, owed: tuple[str, bool]) -> None:
         path, is_file = owed

@@ -11,7 +11,7 @@ from daemon.ledger.leaving import Left
 from daemon.ledger.ledger import Ledger
 from daemon.photo import Mode
 from daemon.process.clock import Clock
-from daemon.process.heartbeat import Beats
+from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER, each
 
 
@@ -45,17 +45,17 @@ class Debts:
         if mode is Mode.MOVE:
             self.syncs.owe_folder(os.path.split(source)[0])
 
-    def settle(self, *, far: bool, beats: Beats) -> None:
+    def settle(self, *, far: bool, heartbeat: Heartbeat) -> None:
         """Sync, conclude and tidy, in this order; OSError or sqlite3.Error if it cannot be done now.
 
         Args:
             far: photos lie on a share, or come from one.
-            beats: where it is noted that this gets on.
+            heartbeat: where it is noted that this gets on.
         """
-        self.syncs.settle(far=far, beats=beats)
+        self.syncs.settle(far=far, heartbeat=heartbeat)
         if self.outcomes:
             self._ledger.conclude(self.outcomes, self._clock.wall_s(), self.left)
             self.outcomes.clear()
             self.left.clear()
-        each(self.copied, remove_hidden_name, FAR_TOGETHER if far else 1, "tidy", beats)
+        each(self.copied, remove_hidden_name, FAR_TOGETHER if far else 1, "tidy", heartbeat)
         self.copied.clear()

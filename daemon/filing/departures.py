@@ -14,13 +14,13 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from contract.text import printable
-from daemon.files.confined import pinned
+from daemon.files.confined import open_folder
 from daemon.files.identity import is_on_share, look_at, sha256_of
 from daemon.files.names import free_name
 from daemon.files.open_writers import is_held_open
 from daemon.files.rename import rename_noreplace
 from daemon.files.sync import sync_folder
-from daemon.filing.failure_note import remove_why
+from daemon.filing.failure_note import remove_failure_note
 from daemon.filing.move import TRIES_OF_A_NAME
 from daemon.filing.rested import is_grown, is_its_folder, rested
 from daemon.ledger.intent import Intent, intent_of
@@ -158,7 +158,7 @@ class Departures:
         """Remove one original or bring it back; tells whether it waits no longer."""
         with ExitStack() as stack:
             try:
-                folder = stack.enter_context(pinned(Path("/"), intent.source.parent.relative_to("/")))
+                folder = stack.enter_context(open_folder(Path("/"), intent.source.parent.relative_to("/")))
             except (FileNotFoundError, NotADirectoryError):
                 return False  # its mount may be away
             hidden = folder / hidden_original(intent.source, intent.identity).name
@@ -211,7 +211,7 @@ def _remove_copy(intent: Intent, left: Left) -> None:
     copy.unlink()
     if intent.becomes is Outcome.FAILED and intent.part_of is None:
         with suppress(OSError):  # a note too many does no harm
-            remove_why(copy, intent.source.name, intent.reason)
+            remove_failure_note(copy, intent.source.name, intent.reason)
     sync_folder(copy.parent)
 
 

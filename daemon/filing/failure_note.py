@@ -15,7 +15,7 @@ ENDING = ".why.txt"
 """No companion of a photo ends so."""
 
 
-def write_why(target: Path, name: str, reason: str) -> Path:
+def write_failure_note(target: Path, name: str, reason: str) -> Path:
     """Put the reason beside a failed photo, whole or not at all, unless it stands there; returns where it stands.
 
     Args:
@@ -47,19 +47,19 @@ def write_why(target: Path, name: str, reason: str) -> Path:
     raise AssertionError("the candidates never end")
 
 
-def try_to_write_why(target: Path, name: str, reason: str) -> str:
+def try_to_write_failure_note(target: Path, name: str, reason: str) -> str:
     """Put the reason beside a failed photo, and return what is to be added to it where that cannot be done.
 
     That the reason stands in the ledger too makes a failure here bearable.
     """
     try:
-        write_why(target, name, reason)
+        write_failure_note(target, name, reason)
     except OSError as error:
         return f" (and no note could be written: {error.strerror})"
     return ""
 
 
-def remove_why(target: Path, name: str, reason: str) -> None:
+def remove_failure_note(target: Path, name: str, reason: str) -> None:
     """Take away the note of a photo that is no longer failed; one that was changed is its reader's, and stays.
 
     Args:

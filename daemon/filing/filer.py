@@ -12,18 +12,18 @@ from daemon.files.companion_names import is_companion
 from daemon.files.marker import OutputMarker
 from daemon.filing.companions import Companions, photo_is_coming
 from daemon.filing.debts import Debts
-from daemon.filing.late import Behind, find_photo, stay
+from daemon.filing.late import LateCompanions, find_photo, stay
 from daemon.filing.layout import FilingOptions
 from daemon.filing.pause import Pause
 from daemon.filing.placing import Move, Placer
 from daemon.filing.plan import Planner
-from daemon.filing.unresolved import Doubts
+from daemon.filing.unresolved import UnresolvedMoves
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.intent import intent_for
 from daemon.ledger.ledger import Ledger
 from daemon.photo import Mode, Outcome, Photo, Rules
 from daemon.process.clock import Clock
-from daemon.process.heartbeat import Beats
+from daemon.process.heartbeat import Heartbeat
 
 __all__ = ["Filer", "Rules"]
 
@@ -40,11 +40,11 @@ class Filer:
         rules: by what to judge photos that carry no rules of their own.
         clock: time, for the ledger.
         say: takes a sentence: what held up all has ended, or what the output cannot keep of photos.
-        doubts: what the last run left open.
+        unresolved: what the last run left open.
         options: mode and layout; by default photos are moved under their class.
 
     Attributes:
-        beats: where it is noted that a batch gets on.
+        heartbeat: where it is noted that a batch gets on.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Filer:
         rules: Rules,
         clock: Clock,
         say: Callable[[str], None] = lambda _: None,
-        doubts: Doubts | None = None,
+        unresolved: UnresolvedMoves | None = None,
         options: FilingOptions | None = None,
     ) -> None:
         self._output = output
@@ -67,16 +67,16 @@ class Filer:
         self._marker = OutputMarker(output, adopted.marker if adopted and same else None)
         self.pause = Pause(clock, say)
         self._debts = Debts(ledger, clock)
-        self._doubts = doubts or Doubts(clock)
-        self._placer = Placer(output, self._options.mode, self._doubts, self._debts, self.pause, Losses(say))
+        self._unresolved = unresolved or UnresolvedMoves(clock)
+        self._placer = Placer(output, self._options.mode, self._unresolved, self._debts, self.pause, Losses(say))
         layout, set_aside = self._options.layout, self._options.set_aside
         self._planner = Planner(output, ledger, layout, set_aside=set_aside, made=self._debts.syncs.owe_folder)
         self._companions = Companions()
-        self._behind = Behind(clock)
+        self._behind = LateCompanions(clock)
         self._far = False
         self._stopped_s = inf
-        self.beats = Beats(clock.monotonic_s)
-        self.doubtful = self._doubts.told
+        self.heartbeat = Heartbeat(clock.monotonic_s)
+        self.doubtful = self._unresolved.told
 
     def file(self, photos: list[Photo]) -> None:
         """Judge a batch and move what is to be moved; afterwards each photo's `outcome` says what became of it."""
@@ -84,7 +84,7 @@ class Filer:
         for photo in photos:
             judge(photo, photo.rules or self._rules)
         self._placer.begin()
-        if self._doubts.told():
+        if self._unresolved.told():
             self._attempt([])  # which looks at them again
         parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
         parts = self._without_held([part for part in parts if not self._is_doubtful(part)])
@@ -105,9 +105,9 @@ class Filer:
         """
         self._stopped_s = min(self._stopped_s, self._clock.monotonic_s())
 
-    def settle_debts(self) -> None:
+    def flush(self) -> None:
         """Sync and conclude what could not be before; OSError or sqlite3.Error if it still cannot."""
-        self._debts.settle(far=self._far, beats=self.beats)
+        self._debts.settle(far=self._far, heartbeat=self.heartbeat)
 
     def _attempt(self, photos: list[Photo]) -> list[Photo]:
         """Carry one batch through the protocol; returns those that must be planned once more."""
@@ -119,11 +119,11 @@ class Filer:
         if obstacle:
             self._hold_up(photos, obstacle)
             return []
-        self._debts.copied += self._doubts.clear(self._debts.outcomes)
+        self._debts.copied += self._unresolved.clear(self._debts.outcomes)
         photos = self._without_held(self._without_doubtful(photos))
         self._far = self._marker.on_share or any(photo.on_share for photo in photos)
         if self._far:
-            self._planner.look_ahead(photos, self.beats)
+            self._planner.look_ahead(photos, self.heartbeat)
         try:
             planned, later, obstacles = self._planner.plan(photos, self._companions, self._placer.taken)
         except sqlite3.Error as error:
@@ -151,7 +151,7 @@ class Filer:
         return [photo for photo in photos if not photo.stays]
 
     def _is_doubtful(self, photo: Photo) -> bool:
-        return self._doubts.holds_up(photo, self._debts.outcomes, self._debts.copied)
+        return self._unresolved.holds_up(photo, self._debts.outcomes, self._debts.copied)
 
     def _without_doubtful(self, photos: list[Photo]) -> list[Photo]:
         """Let photos wait of which it cannot be seen yet whether they were moved."""
@@ -183,7 +183,7 @@ class Filer:
         if not planned and not self._debts.outcomes:
             return
         try:
-            self.settle_debts()
+            self.flush()
             intents = [intent_for(photo, photo.rules or self._rules, self._options.mode) for photo in planned]
             rows = iter(self._ledger.intend(intents, self._clock.wall_s()))
         except (OSError, sqlite3.Error) as error:
@@ -193,9 +193,9 @@ class Filer:
             Move(photo, next(rows), intent, [*zip(photo.companions, rows, intent.companions, strict=False)])
             for photo, intent in zip(planned, intents, strict=True)
         ]
-        self._placer.place(moves, self._is_over, self.beats, far=self._far, far_output=self._marker.on_share)
+        self._placer.place(moves, self._is_over, self.heartbeat, far=self._far, far_output=self._marker.on_share)
         try:
-            self.settle_debts()
+            self.flush()
         except (OSError, sqlite3.Error) as error:
             for photo in planned:
                 photo.reason = photo.reason or f"filed, but not yet safe from a power cut ({error})"

@@ -18,7 +18,7 @@ from daemon.process.clock import Clock
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 
 
-class Behind:
+class LateCompanions:
     """Companions that could not follow their photo yet; they go with later batches, ever more rarely tried.
 
     Each try costs an intent. One that never succeeds would add two commits to every batch.

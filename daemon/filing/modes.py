@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.text import printable
-from daemon.files.confined import pinned
+from daemon.files.confined import open_folder
 from daemon.files.identity import Identity, look_at
 from daemon.files.marker import MARKER
 from daemon.files.open_writers import refuse_if_held
@@ -72,7 +72,7 @@ def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Pat
         return _place(mode, source, source, identity, sha256, target)
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(pinned(source.parents[len(relpath.parts)], relpath))
+            folder = stack.enter_context(open_folder(source.parents[len(relpath.parts)], relpath))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise SourceChangedError from error
         return _place(mode, folder / source.name, source, identity, sha256, target)

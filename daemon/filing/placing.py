@@ -14,7 +14,7 @@ from daemon.copying.losses import Losses
 from daemon.files.limits import MAX_PLAINNESS, REFUSED
 from daemon.files.open_writers import HELD, OpenWriterError
 from daemon.filing.debts import Debts
-from daemon.filing.failure_note import try_to_write_why
+from daemon.filing.failure_note import try_to_write_failure_note
 from daemon.filing.modes import place, why_not
 from daemon.filing.move import TRIES_OF_A_NAME, SourceChangedError
 from daemon.filing.pause import (
@@ -27,10 +27,10 @@ from daemon.filing.pause import (
     may_write,
     trouble_of_all,
 )
-from daemon.filing.unresolved import Doubts
+from daemon.filing.unresolved import UnresolvedMoves
 from daemon.ledger.intent import Intent
 from daemon.photo import Mode, Outcome, Photo
-from daemon.process.heartbeat import Beats
+from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER, each
 
 IN_ONE_FOLDER = 4
@@ -53,7 +53,7 @@ class Placer:
     Args:
         output: root of the class folders.
         mode: how photos are filed.
-        doubts: which moves were perhaps done.
+        unresolved: which moves were perhaps done.
         debts: takes what is owed then.
         pause: what holds up all.
         losses: what the output cannot keep.
@@ -63,11 +63,11 @@ class Placer:
     """
 
     def __init__(
-        self, output: Path, mode: Mode, doubts: Doubts, debts: Debts, pause: Pause, losses: Losses
+        self, output: Path, mode: Mode, unresolved: UnresolvedMoves, debts: Debts, pause: Pause, losses: Losses
     ) -> None:  # fmt: skip
         self._output = output
         self._mode = mode
-        self._doubts = doubts
+        self._unresolved = unresolved
         self._debts = debts
         self._pause = pause
         self._losses = losses
@@ -76,14 +76,14 @@ class Placer:
         self.taken: set[str] = set()
 
     def place(
-        self, moves: list[Move], is_over: Callable[[], bool], beats: Beats, *, far: bool, far_output: bool
+        self, moves: list[Move], is_over: Callable[[], bool], heartbeat: Heartbeat, *, far: bool, far_output: bool
     ) -> None:
         """Place a batch, and note the outcomes.
 
         Args:
             moves: the batch.
             is_over: tells that the daemon ends now: what was not begun by then stays in the inbox.
-            beats: where it is noted with each photo that the batch gets on.
+            heartbeat: where it is noted with each photo that the batch gets on.
             far: source or destination lies on a share.
             far_output: the destination does.
         """
@@ -103,7 +103,7 @@ class Placer:
         if far:
             moves, folders = _by_turns(moves, far_output=far_output)
             threads = min(FAR_TOGETHER, IN_ONE_FOLDER * folders)
-        each(moves, _one, threads, "place", beats)
+        each(moves, _one, threads, "place", heartbeat)
 
     def begin(self) -> None:
         """Forget what is known of the last batch."""
@@ -153,12 +153,12 @@ class Placer:
             self._leave(photo, row, Outcome.GONE, "it changed before it was filed")
             return
         except OSError as error:
-            if not self._doubts.was_done(row, intent, error, self._debts.outcomes):
+            if not self._unresolved.was_done(row, intent, error, self._debts.outcomes):
                 self._not_placed(photo, target, error)
                 return
             placed = None
         if photo.outcome is Outcome.FAILED and photo.follows is None:
-            photo.reason += try_to_write_why(target, photo.path.name, photo.reason)
+            photo.reason += try_to_write_failure_note(target, photo.path.name, photo.reason)
         with self._noting:
             if placed is None or placed.hidden is not None:  # or as it may be
                 self._debts.copied.append(intent)

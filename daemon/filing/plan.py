@@ -29,7 +29,7 @@ from daemon.filing.destinations import fitted, give_names
 from daemon.filing.layout import DEFAULT_LAYOUT, Layout
 from daemon.ledger.ledger import Ledger
 from daemon.photo import DUPLICATES_FOLDER, Outcome, Photo
-from daemon.process.heartbeat import Beats
+from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER, each
 
 Obstacles = dict[int, tuple[OSError, str]]
@@ -63,7 +63,7 @@ class Planner:
         self._limits = Limits()
         self._looked: dict[str, bool] = {}
 
-    def look_ahead(self, photos: list[Photo], beats: Beats) -> None:
+    def look_ahead(self, photos: list[Photo], heartbeat: Heartbeat) -> None:
         """Look for many photos at once whether their names are taken, where each look is a round trip."""
         self._looked.clear()
 
@@ -72,7 +72,7 @@ class Planner:
                 self._looked[place] = is_taken(place)
 
         with suppress(OSError):
-            each({str(self._place_of(photo)): None for photo in photos}, look, FAR_TOGETHER, "plan", beats)
+            each({str(self._place_of(photo)): None for photo in photos}, look, FAR_TOGETHER, "plan", heartbeat)
 
     def plan(
         self, photos: list[Photo], companions: Companions, taken: Collection[str] = ()

@@ -14,12 +14,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.files.confined import pinned
+from daemon.files.confined import open_folder
 from daemon.files.identity import is_same_file
 from daemon.files.mounts import is_mounted
 from daemon.files.probe import has_links
 from daemon.files.sync import sync_file, sync_folder
-from daemon.filing.failure_note import write_why
+from daemon.filing.failure_note import write_failure_note
 from daemon.filing.originals import Find, Originals, Paths, nowhere
 from daemon.filing.proof import hidden_of, is_equal, is_published, look_for
 from daemon.filing.uncopy import may_go_on, take_back
@@ -99,7 +99,7 @@ def settle(intent: Intent, find: Find = nowhere) -> Outcome | None:
         sync_file(intent.destination)
     if intent.becomes is Outcome.FAILED and intent.part_of is None:
         with suppress(OSError):  # the reason stands in the ledger too
-            write_why(intent.destination, intent.source.name, intent.reason)
+            write_failure_note(intent.destination, intent.source.name, intent.reason)
     sync_folder(intent.destination.parent)
     if intent.mode is Mode.MOVE:
         _finish_move(intent, found or intent.source)
@@ -129,7 +129,7 @@ def remove_hidden_name(intent: Intent) -> None:
     with suppress(OSError), ExitStack() as stack:
         hidden = hidden_of(intent)
         if intent.undoes is not None:  # in the inbox, where a folder may be swapped for a link at any moment
-            folder = stack.enter_context(pinned(Path("/"), hidden.parent.relative_to("/")))
+            folder = stack.enter_context(open_folder(Path("/"), hidden.parent.relative_to("/")))
             hidden = folder / hidden.name
         hidden.unlink(missing_ok=True)
 
@@ -149,7 +149,7 @@ def _finish_move(intent: Intent, original: Path) -> None:
         folder = original.parent
         if intent.undoes is None:  # in the inbox, where a folder may be swapped for a link at any moment
             try:
-                folder = stack.enter_context(pinned(Path("/"), folder.relative_to("/")))
+                folder = stack.enter_context(open_folder(Path("/"), folder.relative_to("/")))
             except (FileNotFoundError, NotADirectoryError):
                 return  # it went with its folder; what lies behind a link is none of ours
         source = folder / original.name

@@ -7,7 +7,7 @@ to the original, the copy may be a part, and it is the copy that goes.
 from contextlib import suppress
 from pathlib import Path
 
-from daemon.files.confined import pinned
+from daemon.files.confined import open_folder
 from daemon.files.identity import is_on_share
 from daemon.files.names import free_name
 from daemon.files.open_writers import is_open_now
@@ -51,6 +51,6 @@ def take_back(intent: Intent, original: Path, hidden: Path, *, published: bool) 
     if published:
         sync_folder(intent.destination.parent)
     if original != intent.source:
-        with pinned(Path("/"), original.parent.relative_to("/")) as folder:
+        with open_folder(Path("/"), original.parent.relative_to("/")) as folder:
             rename_noreplace(folder / original.name, free_name(folder, intent.source.name))
             sync_folder(folder)

@@ -29,7 +29,7 @@ def unfinished(intent: Intent, error: OSError) -> str:
     return f"whether it was moved to {printable(intent.destination)} cannot be seen: {cause}: {error.strerror}"
 
 
-class Doubts:
+class UnresolvedMoves:
     """Keeps open intents until it can be seen what became of them; after the process's end the next start does.
 
     Args:

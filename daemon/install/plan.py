@@ -10,7 +10,7 @@ from daemon.install import texts
 from daemon.install.errors import ServiceError
 from daemon.install.places import SHIPPED, Places
 from daemon.install.record import Record, load, save
-from daemon.install.service_spec import MADE_BY_SYSUSERS, Wish
+from daemon.install.service_spec import MADE_BY_SYSUSERS, ServiceSpec
 from daemon.install.steps import Command, File, Folder, Output, Share, Step, output
 from daemon.ledger.reading import SERVICES
 from daemon.ledger.state_folder import state_folder
@@ -18,7 +18,7 @@ from daemon.ledger.state_folder import state_folder
 _SYSUSERS = Path("/etc/sysusers.d/phototriage.conf")
 
 
-def steps(wish: Wish, *, start: bool) -> list[Step]:
+def steps(wish: ServiceSpec, *, start: bool) -> list[Step]:
     """Return what is still to be done for a service.
 
     Args:
@@ -34,7 +34,7 @@ def steps(wish: Wish, *, start: bool) -> list[Step]:
     return [step for step in wanted if not step.is_done()]
 
 
-def carry_out(wish: Wish, todo: list[Step]) -> None:
+def carry_out(wish: ServiceSpec, todo: list[Step]) -> None:
     """Do the steps; what was done is recorded after each, so that also half an installation can be taken back.
 
     Raises:
@@ -51,7 +51,7 @@ def carry_out(wish: Wish, todo: list[Step]) -> None:
             save(wish.places, record)
 
 
-def _people(wish: Wish) -> list[Step]:
+def _people(wish: ServiceSpec) -> list[Step]:
     """The service's user, if it is phototriage's own, and its group for the owner of the photos."""
     if not wish.is_shared:
         return []
@@ -72,7 +72,7 @@ def _people(wish: Wish) -> list[Step]:
     return made
 
 
-def _folders(wish: Wish) -> list[Step]:
+def _folders(wish: ServiceSpec) -> list[Step]:
     places, group = wish.places, wish.runs_as.group
     homes = [places.units, places.drop_in.parent, places.configurations]
     made: list[Step] = [Folder(path) for home in homes for path in _missing(home)]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from daemon.install.errors import ServiceError
 from daemon.install.places import HOUSE
-from daemon.install.service_spec import Wish, common_parent, homes
+from daemon.install.service_spec import ServiceSpec, common_parent, homes
 
 _HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
 """What ProtectHome= hides."""
 
 
-def paths(wish: Wish) -> list[str]:
+def paths(wish: ServiceSpec) -> list[str]:
     """Return the lines that open the service's folders, and what it is made of where that lies in a home."""
     parent = common_parent(wish.inbox, wish.output)
     writable = outermost([parent] if parent else [wish.inbox, wish.output])
@@ -30,7 +30,7 @@ def paths(wish: Wish) -> list[str]:
     ]
 
 
-def mounts(wish: Wish) -> list[str]:
+def mounts(wish: ServiceSpec) -> list[str]:
     """Return the lines that start the service after the mounts of its folders, also after such as nobody waits for."""
     points = sorted({_mount_point(path) for path in (wish.inbox, wish.output)} - {Path("/")})
     units = " ".join(mount_unit(point) for point in points)

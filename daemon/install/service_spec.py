@@ -31,7 +31,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ServiceSpec:
     """A service that can be installed.
 
     Attributes:
@@ -54,7 +54,7 @@ class Wish:
         return self.runs_as != self.owner
 
 
-def wish(places: Places, inbox: Path, output: Path, model: Path | None, service_user: str | None) -> Wish:
+def wish(places: Places, inbox: Path, output: Path, model: Path | None, service_user: str | None) -> ServiceSpec:
     """Check what was asked for.
 
     Raises:
@@ -66,7 +66,7 @@ def wish(places: Places, inbox: Path, output: Path, model: Path | None, service_
         raise ServiceError(f"The model {printable(model)} does not exist. Make one with `phototriage convert`.")
     owner = account_of(inbox.stat().st_uid)
     if places.user:
-        return Wish(places, inbox, output, model, owner, owner)
+        return ServiceSpec(places, inbox, output, model, owner, owner)
     for path in (inbox, output, *([model] if model else [])):
         check_reach(path)
     runs_as = _named(service_user) if service_user else owner
@@ -76,7 +76,7 @@ def wish(places: Places, inbox: Path, output: Path, model: Path | None, service_
             f"{whose}, and what opens photos of others should not be root. Give the inbox to the user whose photos "
             f"these are (chown), or name one: --service-user {MADE_BY_SYSUSERS}"
         )
-    return Wish(places, inbox, output, model, owner, runs_as)
+    return ServiceSpec(places, inbox, output, model, owner, runs_as)
 
 
 def account_of(uid: int) -> Account:

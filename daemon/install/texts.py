@@ -11,7 +11,7 @@ from contract.text import printable
 from daemon.install import sandbox
 from daemon.install.errors import ServiceError
 from daemon.install.places import HOUSE, SHIPPED
-from daemon.install.service_spec import Wish, check_reach
+from daemon.install.service_spec import ServiceSpec, check_reach
 
 _HEAD = "# Written by `phototriage service install`. Changes of yours belong beside it: systemctl{} edit {}\n"
 
@@ -21,7 +21,7 @@ def shipped(unit: str, *, user: bool) -> str:
     return (SHIPPED / "user" / unit if user else SHIPPED / unit).read_text(encoding="utf-8")
 
 
-def drop_in(wish: Wish) -> str:
+def drop_in(wish: ServiceSpec) -> str:
     """Return what is particular to one service: who runs it, what it may write, and which phototriage it is."""
     places = wish.places
     head = _HEAD.format(" --user" if places.user else "", places.unit)
@@ -38,7 +38,7 @@ def drop_in(wish: Wish) -> str:
     return text.replace("[Unit]\n\n", "")
 
 
-def configuration(wish: Wish) -> str:
+def configuration(wish: ServiceSpec) -> str:
     """Return the service's TOML file: the one that is there, or else the example, with these folders and this model.
 
     Raises:

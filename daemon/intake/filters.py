@@ -26,7 +26,7 @@ _LEFT_ALONE = _shape((*UNFINISHED, *JUNK))
 """Names of what is not finished, hidden, or somebody's junk."""
 
 
-class Sieve:
+class PathFilter:
     """Tells what in an inbox is looked at. Names count whatever their case.
 
     Args:

@@ -14,7 +14,7 @@ CLASS_FOLDERS = 256
 """As many folders of an output are asked what device they are on: each may be a subvolume of its own."""
 
 
-class Ground(NamedTuple):
+class InboxMounts(NamedTuple):
     """What was found at one look.
 
     Attributes:
@@ -79,7 +79,7 @@ class Ground(NamedTuple):
         return next((one for one in above if one in self.inner), None)
 
 
-def survey(inbox: Path, output: Path | None, *, recursive: bool, deaf: bool) -> Ground:
+def survey(inbox: Path, output: Path | None, *, recursive: bool, deaf: bool) -> InboxMounts:
     """Look where an inbox and its output lie now, which may be elsewhere than before.
 
     Args:
@@ -94,7 +94,7 @@ def survey(inbox: Path, output: Path | None, *, recursive: bool, deaf: bool) -> 
         mounts = (mount_of(output), *mounts_in(output).values())
         there = {mount.number for mount in mounts if mount is not None}
         devices = frozenset(_devices(output))
-    return Ground(inbox, mount_of(inbox), mounts_in(inbox) if recursive else {}, frozenset(there), deaf, devices)
+    return InboxMounts(inbox, mount_of(inbox), mounts_in(inbox) if recursive else {}, frozenset(there), deaf, devices)
 
 
 def _devices(output: Path) -> Iterator[int]:

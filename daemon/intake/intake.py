@@ -11,12 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from daemon.files.identity import Identity
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.handout import Handout
-from daemon.intake.looks import Looked, Looks
+from daemon.intake.looks import FileState, Looks
 from daemon.intake.retry import Known, Retries
-from daemon.intake.scanner import Check, Lookout, Say, unchecked
-from daemon.intake.settle import Settler, Sign
+from daemon.intake.scanner import Check, InboxScanner, Say, unchecked
+from daemon.intake.settle import Settler, Trigger
 from daemon.photo import Photo
 from daemon.process.clock import Clock
 from daemon.queues import Waiting
@@ -26,14 +26,14 @@ MAX_WAITING = 4096
 NAMES_AT_ONCE = 64
 """After so many names a scan lets pass what was announced, which would else wait for all that stays in the inbox."""
 
-Note = tuple[Path, Sign] | Looked | list[Photo] | None
+Note = tuple[Path, Trigger] | FileState | list[Photo] | None
 
 
 class Intake:
     """Finds photos and hands them out once they are ready, each file once.
 
     Args:
-        sieve: of the inbox.
+        path_filter: of the inbox.
         clock: time.
         say: takes one sentence for the user, once for each lasting trouble.
         watch: False for one pass over what is there, without hints.
@@ -50,7 +50,7 @@ class Intake:
 
     def __init__(
         self,
-        sieve: Sieve,
+        path_filter: PathFilter,
         clock: Clock,
         say: Say,
         *,
@@ -59,34 +59,36 @@ class Intake:
         output: Path | None = None,
         check: Check = unchecked,
     ) -> None:
-        self._sieve, self._clock, self._watch = sieve, clock, watch
+        self._path_filter, self._clock, self._watch = path_filter, clock, watch
         self._settler = Settler()
         self._retries = Retries(for_ever=watch, known=known)
         self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
         self._ready = Handout()
-        self._under_way: dict[Path, Sign | None] = {}
-        self._relpath = lru_cache(MAX_WAITING)(lambda folder: Path(folder).relative_to(sieve.inbox))
-        self._lookout = Lookout(sieve, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check)
+        self._under_way: dict[Path, Trigger | None] = {}
+        self._relpath = lru_cache(MAX_WAITING)(lambda folder: Path(folder).relative_to(path_filter.inbox))
+        self._scanner = InboxScanner(
+            path_filter, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check
+        )
         self.looks = Looks(clock, self._answered, self._notes.put)
         self._woken, self.overflows = False, 0
-        self.troubles, self.blocked = self._lookout.troubles, self._retries.blocked
+        self.troubles, self.blocked = self._scanner.troubles, self._retries.blocked
         self.held_open = self._settler.held_s
 
     def wake(self) -> None:
         """Make a waiting `ready` return."""
         self._notes.put(None)
 
-    def hint(self, path: Path, sign: Sign) -> None:
+    def hint(self, path: Path, sign: Trigger) -> None:
         """Take a hint from the watcher; when too many come at once, the scan finds the rest."""
         if self._notes.qsize() < 4 * MAX_WAITING:
             self._notes.put((path, sign))
         else:
-            self._lookout.ask()
+            self._scanner.ask()
 
     def hints_lost(self) -> None:
         """Take note that the kernel dropped hints: scan at once."""
         self.overflows += 1
-        self._lookout.ask()
+        self._scanner.ask()
         self.wake()
 
     def give_back(self, photos: list[Photo]) -> None:
@@ -103,15 +105,15 @@ class Intake:
         settling = self._settler.since_s()
         paths = again.union(settling, list(self._under_way))
         oldest_s = min((*self._ready.noticed_s(), *settling.values(), *under_way), default=since_s)
-        more = self._lookout.under_way() or self._waiting() >= self._lookout.most_names(MAX_WAITING)
+        more = self._scanner.under_way() or self._waiting() >= self._scanner.most_names(MAX_WAITING)
         return Waiting(len(paths), more, min(oldest_s, since_s) if paths else None)
 
     # What is above may be called by any thread; the rest is for the pipeline's own.
 
     def finished_once(self) -> bool:
         """Tell whether a whole scan is through, and all that it saw has been handed out and has come back."""
-        idle = not (self._under_way or self._waiting() or self._lookout.under_way())
-        return idle and self._lookout.scans > 0 and not self._retries.pending()
+        idle = not (self._under_way or self._waiting() or self._scanner.under_way())
+        return idle and self._scanner.scans > 0 and not self._retries.pending()
 
     def ready(self, room: int, longest_s: float, spare: int = 0) -> list[Photo]:
         """Return up to `room` photos that are ready, announced ones first; wait for one at most `longest_s` seconds.
@@ -128,7 +130,7 @@ class Intake:
 
     def close(self) -> None:
         """Stop watching."""
-        self._lookout.close()
+        self._scanner.close()
         self.looks.close()
 
     def _waiting(self) -> int:
@@ -142,23 +144,23 @@ class Intake:
         due_s = self._settler.next_due_s()
         if due_s is not None:
             times_s.append(due_s)
-        room = min(room, self._lookout.most_names(MAX_WAITING) - self._waiting())
+        room = min(room, self._scanner.most_names(MAX_WAITING) - self._waiting())
         if self._waiting() < MAX_WAITING:
             times_s.append(self._retries.due_s())
-        if room > 0 and (self._lookout.under_way() or self._wants_scan()):
-            times_s.append(self._lookout.due_s(now_s))
+        if room > 0 and (self._scanner.under_way() or self._wants_scan()):
+            times_s.append(self._scanner.due_s(now_s))
         return max(0.0, min(times_s) - now_s)
 
     def _wants_scan(self) -> bool:
-        return self._watch or self._lookout.scans == 0
+        return self._watch or self._scanner.scans == 0
 
     def _look_around(self) -> None:
         while not self._notes.empty():
             self._take(self._notes.get())
         self._take_names()
         now_s = self._clock.monotonic_s()
-        for path in self._retries.due(now_s, self._lookout.most_names(MAX_WAITING) - self._waiting()):
-            self._notice(path, Sign.FOUND)
+        for path in self._retries.due(now_s, self._scanner.most_names(MAX_WAITING) - self._waiting()):
+            self._notice(path, Trigger.FOUND)
         for path in self._settler.due(now_s):
             self._look_again(path)
 
@@ -166,32 +168,32 @@ class Intake:
         if isinstance(note, list):
             for photo in note:
                 self._take_back(photo)
-        elif isinstance(note, Looked):
+        elif isinstance(note, FileState):
             self.looks.came(note)
         elif note is None:
             self._woken = True
         else:
             self._notice(*note)
 
-    def _notice(self, path: Path, sign: Sign) -> None:
-        if sign is not Sign.FOUND and not self._sieve.takes(path):
+    def _notice(self, path: Path, sign: Trigger) -> None:
+        if sign is not Trigger.FOUND and not self._path_filter.takes(path):
             return
         if path in self._under_way:
-            if sign is not Sign.FOUND:
+            if sign is not Trigger.FOUND:
                 self._under_way[path] = sign  # another file may stand there once this one is filed
             return
         # What is announced has room of its own, or it would wait for a large backlog that was found.
-        most = self._lookout.most_names(MAX_WAITING) if sign is Sign.FOUND else 2 * MAX_WAITING
+        most = self._scanner.most_names(MAX_WAITING) if sign is Trigger.FOUND else 2 * MAX_WAITING
         if self._waiting() >= most and path not in self._settler:
-            self._lookout.ask()
+            self._scanner.ask()
             return
-        self.looks.look(path, sign, far=False, on_share=self._lookout.is_on_share(path))
+        self.looks.look(path, sign, far=False, on_share=self._scanner.is_on_share(path))
 
     def _look_again(self, path: Path) -> None:
-        far = self._lookout.ground.is_far(path.parent)
-        self.looks.look(path, None, far=far, on_share=self._lookout.is_on_share(path))
+        far = self._scanner.ground.is_far(path.parent)
+        self.looks.look(path, None, far=far, on_share=self._scanner.is_on_share(path))
 
-    def _answered(self, looked: Looked) -> None:
+    def _answered(self, looked: FileState) -> None:
         """Go on with a file that was looked at, which on a share was some time ago."""
         path, sign, seen, began_s = looked
         now_s = self._clock.monotonic_s()
@@ -207,44 +209,44 @@ class Intake:
         elif sign is not None and seen is not None:
             self._seen(path, sign, *seen, now_s)
 
-    def _seen(self, path: Path, sign: Sign, identity: Identity, changed_s: float, now_s: float) -> None:
+    def _seen(self, path: Path, sign: Trigger, identity: Identity, changed_s: float, now_s: float) -> None:
         may_try = self._retries.may_try(path, identity, now_s)
-        self._lookout.staying.note(path, identity.inode, stays=not may_try and self._retries.rests(path))
+        self._scanner.staying.note(path, identity.inode, stays=not may_try and self._retries.rests(path))
         if not may_try:
             return
-        far = self._lookout.ground.is_far(path.parent, identity.device)
+        far = self._scanner.ground.is_far(path.parent, identity.device)
         if self._settler.see(path, identity, sign, now_s, self._clock.wall_s() - changed_s, far=far):
             self._settle(path, identity, now_s)
 
     def _settle(self, path: Path, identity: Identity, now_s: float) -> None:
         relpath = self._relpath(os.path.split(path)[0])
-        settled = self._settler.look(path, identity, now_s, lambda: self._lookout.is_held(path, relpath))
+        settled = self._settler.look(path, identity, now_s, lambda: self._scanner.is_held(path, relpath))
         if settled is None:
             self._retries.let_pass(path, now_s)
             return
         self._under_way[path] = None
-        announced = settled.sign is not Sign.FOUND
+        announced = settled.sign is not Trigger.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
-        lies = self._lookout.ground.lies(path.parent)
+        lies = self._scanner.ground.lies(path.parent)
         self._ready.add(Photo(path, identity, settled.since_s, announced, relpath, waited_s, *lies))
 
     def _take_back(self, photo: Photo) -> None:
         sign = self._under_way.pop(photo.path, None)
         self._retries.take_back(photo, self._clock.monotonic_s())
-        self._lookout.staying.came_back(photo)
+        self._scanner.staying.came_back(photo)
         if sign is not None:
             self._notice(photo.path, sign)
 
     def _take_names(self) -> None:
-        if self._waiting() >= self._lookout.most_names(MAX_WAITING):
+        if self._waiting() >= self._scanner.most_names(MAX_WAITING):
             return
-        scans = self._lookout.scans
-        for count, path in enumerate(self._lookout.paths(wanted=self._wants_scan()), 1):
+        scans = self._scanner.scans
+        for count, path in enumerate(self._scanner.paths(wanted=self._wants_scan()), 1):
             if path not in self._settler:
-                self._notice(path, Sign.FOUND)
-            if self._waiting() >= self._lookout.most_names(MAX_WAITING):
+                self._notice(path, Trigger.FOUND)
+            if self._waiting() >= self._scanner.most_names(MAX_WAITING):
                 return
             if count % NAMES_AT_ONCE == 0 and (self._ready.announced() or not self._notes.empty()):
                 return  # goes on with the next call
-        if self._lookout.scans > scans:
+        if self._scanner.scans > scans:
             self._retries.look_at_overdue(self._clock.monotonic_s(), self._look_again)

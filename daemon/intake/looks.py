@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from daemon.files.identity import Identity, look_anew, look_at, look_closely_at
-from daemon.intake.settle import Sign
+from daemon.intake.settle import Trigger
 from daemon.process.clock import Clock
-from daemon.process.heartbeat import Beats
+from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER
 
 _END, _ANNOUNCED, _SECOND, _FOUND = range(4)
 """The order in which a share is asked: a second look brings a photo out, a first one only another name in."""
 
 
-class Looked(NamedTuple):
+class FileState(NamedTuple):
     """What one look saw.
 
     Attributes:
@@ -32,7 +32,7 @@ class Looked(NamedTuple):
     """
 
     path: Path
-    sign: Sign | None
+    sign: Trigger | None
     seen: tuple[Identity, float] | None
     began_s: float
 
@@ -46,24 +46,24 @@ class Looks:
         put: takes what was seen on a share, from other threads; it comes back through `came`.
 
     Attributes:
-        beats: where it is noted that looks at a share come to an end.
+        heartbeat: where it is noted that looks at a share come to an end.
     """
 
-    def __init__(self, clock: Clock, answered: Callable[[Looked], None], put: Callable[[Looked], None]) -> None:
+    def __init__(self, clock: Clock, answered: Callable[[FileState], None], put: Callable[[FileState], None]) -> None:
         self._clock = clock
         self._answered = answered
         self._put = put
-        self._asked: set[tuple[Path, Sign | None]] = set()
-        self._queue: queue.PriorityQueue[tuple[int, int, Path, Sign | None]] = queue.PriorityQueue()
+        self._asked: set[tuple[Path, Trigger | None]] = set()
+        self._queue: queue.PriorityQueue[tuple[int, int, Path, Trigger | None]] = queue.PriorityQueue()
         self._count = count()
         self._threads: list[threading.Thread] = []
-        self.beats = Beats(clock.monotonic_s)
+        self.heartbeat = Heartbeat(clock.monotonic_s)
 
     def __len__(self) -> int:
         """Return how many looks at a share have not come back."""
         return len(self._asked)
 
-    def look(self, path: Path, sign: Sign | None, *, far: bool, on_share: bool) -> None:
+    def look(self, path: Path, sign: Trigger | None, *, far: bool, on_share: bool) -> None:
         """Look at a file.
 
         Args:
@@ -76,12 +76,12 @@ class Looks:
             self._answered(self._look(path, sign, far=far))
         elif (path, sign) not in self._asked:
             self._asked.add((path, sign))
-            rank = _SECOND if sign is None else _FOUND if sign is Sign.FOUND else _ANNOUNCED
+            rank = _SECOND if sign is None else _FOUND if sign is Trigger.FOUND else _ANNOUNCED
             self._queue.put((rank, next(self._count), path, sign))
             if len(self._threads) < min(FAR_TOGETHER, len(self._asked)):
                 self._start()
 
-    def came(self, looked: Looked) -> None:
+    def came(self, looked: FileState) -> None:
         """Take an answer from a share."""
         self._asked.discard((looked.path, looked.sign))
         self._answered(looked)
@@ -103,13 +103,13 @@ class Looks:
             rank, _, path, sign = self._queue.get()
             if rank == _END:
                 return
-            self.beats.begin()
+            self.heartbeat.begin()
             self._put(self._look(path, sign, far=True))
-            self.beats.end()
+            self.heartbeat.end()
 
-    def _look(self, path: Path, sign: Sign | None, *, far: bool) -> Looked:
+    def _look(self, path: Path, sign: Trigger | None, *, far: bool) -> FileState:
         began_s = self._clock.monotonic_s()
         if sign is not None:
-            return Looked(path, sign, look_closely_at(path), began_s)
+            return FileState(path, sign, look_closely_at(path), began_s)
         identity = (look_anew if far else look_at)(path)
-        return Looked(path, sign, None if identity is None else (identity, 0.0), began_s)
+        return FileState(path, sign, None if identity is None else (identity, 0.0), began_s)

@@ -10,8 +10,8 @@ from pathlib import Path
 from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.files.open_writers import is_held_open
-from daemon.intake.filters import Sieve
-from daemon.intake.inbox_mounts import Ground, survey
+from daemon.intake.filters import PathFilter
+from daemon.intake.inbox_mounts import InboxMounts, survey
 from daemon.intake.staying import Staying
 from daemon.intake.walk import LeftOut, scan
 from daemon.intake.watcher import Report, Watcher, watch_fault
@@ -37,11 +37,11 @@ def unchecked() -> None:
     """Check nothing: for an inbox that is sure to be there."""
 
 
-class Lookout:
+class InboxScanner:
     """Scans an inbox over and over, and keeps it watched.
 
     Args:
-        sieve: of the inbox.
+        path_filter: of the inbox.
         clock: time.
         say: takes one sentence for the user, once for each lasting trouble.
         watch: False for scans alone.
@@ -54,7 +54,7 @@ class Lookout:
 
     def __init__(
         self,
-        sieve: Sieve,
+        path_filter: PathFilter,
         clock: Clock,
         say: Say,
         report: Report,
@@ -64,7 +64,7 @@ class Lookout:
         output: Path | None = None,
         check: Check = unchecked,
     ) -> None:
-        self._sieve = sieve
+        self._path_filter = path_filter
         self._clock = clock
         self._say = say
         self._report = report
@@ -81,7 +81,7 @@ class Lookout:
         self._troubles: dict[str, str] = {}
         self.staying = Staying()
         self.scans = 0
-        self.ground, self._has_share = Ground(sieve.inbox), False
+        self.ground, self._has_share = InboxMounts(path_filter.inbox), False
 
     def troubles(self) -> dict[str, str]:
         """Return what is the matter now, by topic; empty texts for what is over. Any thread may ask."""
@@ -188,7 +188,7 @@ class Lookout:
     def _see_where(self) -> None:
         """Find out what mounts the inbox is on, which may be others than before."""
         deaf = self._watcher is not None and self._watcher.deaf
-        ground = survey(self._sieve.inbox, self._output, recursive=self._sieve.recursive, deaf=deaf)
+        ground = survey(self._path_filter.inbox, self._output, recursive=self._path_filter.recursive, deaf=deaf)
         if ground.here is None:
             return  # it cannot be looked at now: the scan says so
         self.ground, self._has_share = ground, ground.any_share()
@@ -196,10 +196,10 @@ class Lookout:
         self._tell("share", why and f"{why}: it is looked through every few seconds", "what arrives is announced")
 
     def _names(self) -> Iterator[Path]:
-        left = LeftOut(self._sieve)
+        left = LeftOut(self._path_filter)
         if self._looks_at_all:
             self.staying.clear()
-        look = scan(self._sieve, enter=self._enter, passed=left.passed, unread=left.unread, staying=self.staying)
+        look = scan(self._path_filter, enter=self._enter, passed=left.passed, unread=left.unread, staying=self.staying)
         try:
             yield from look
             self._tell("scan", "", "the inbox can be read again")
@@ -207,7 +207,7 @@ class Lookout:
             self._tell("folders", left.unreadable, "")
             self._end_round()
         except OSError as error:
-            inbox = printable(self._sieve.inbox)
+            inbox = printable(self._path_filter.inbox)
             self._tell("scan", f"the inbox {inbox} cannot be read ({error.strerror}); waiting until it can", "")
 
     def _tend_watcher(self) -> None:
@@ -220,7 +220,7 @@ class Lookout:
         if self._watcher is None and now_s < self._rewatch_s:
             return
         try:
-            self._watcher = self._watcher or Watcher(self._sieve, self._report, self._lost)
+            self._watcher = self._watcher or Watcher(self._path_filter, self._report, self._lost)
             self._watcher.begin_round()
         except FileNotFoundError:
             return  # the scan says so

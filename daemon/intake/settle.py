@@ -29,7 +29,7 @@ HELD_S = (1.0, 2.0, 4.0, 8.0)
 """Times between looks at a file that is held open."""
 
 
-class Sign(Enum):
+class Trigger(Enum):
     """What drew attention to a file."""
 
     MOVED_IN = "moved in"
@@ -41,12 +41,12 @@ class Settled(NamedTuple):
     """When a settled file was first noticed, and by what sign."""
 
     since_s: float
-    sign: Sign
+    sign: Trigger
 
 
 class _Waiting(NamedTuple):
     identity: Identity
-    sign: Sign
+    sign: Trigger
     far: bool
     since_s: float
     due_s: float
@@ -67,8 +67,8 @@ class Settler:
     """
 
     def __init__(self, closed_s: float = 0.05, found_s: float = 0.25, far_s: float = 2.0) -> None:
-        near_s = {Sign.MOVED_IN: 0.0, Sign.CLOSED: closed_s, Sign.FOUND: found_s}
-        self._wait_s = {False: near_s, True: {**near_s, Sign.FOUND: far_s}}
+        near_s = {Trigger.MOVED_IN: 0.0, Trigger.CLOSED: closed_s, Trigger.FOUND: found_s}
+        self._wait_s = {False: near_s, True: {**near_s, Trigger.FOUND: far_s}}
         self._waiting: dict[Path, _Waiting] = {}
         self._held: dict[Path, _Held] = {}
         self._due: list[tuple[float, int, Path]] = []
@@ -90,7 +90,14 @@ class Settler:
         return {path: waiting.since_s for path, waiting in list(self._waiting.items())}
 
     def see(
-        self, path: Path, identity: Identity, sign: Sign, now_s: float, unchanged_s: float = 0.0, *, far: bool = False
+        self,
+        path: Path,
+        identity: Identity,
+        sign: Trigger,
+        now_s: float,
+        unchanged_s: float = 0.0,
+        *,
+        far: bool = False,
     ) -> bool:
         """Take note of a file; a stronger sign than the one known hastens it, a weaker one changes nothing.
 
@@ -109,7 +116,7 @@ class Settler:
         if known is not None and known.identity == identity and not self._hastens(path, sign, known.sign, waits_s):
             return False
         since_s = now_s if known is None else known.since_s
-        rests = sign is Sign.FOUND and not far and unchanged_s >= waits_s[sign] + COARSE_S
+        rests = sign is Trigger.FOUND and not far and unchanged_s >= waits_s[sign] + COARSE_S
         wait_s = 0.0 if rests else waits_s[sign]
         self._wait(path, _Waiting(identity, sign, far, since_s, now_s + wait_s))
         return wait_s == 0.0
@@ -149,7 +156,7 @@ class Settler:
         """
         known = self._waiting[path]
         if known.identity != identity:
-            sign = Sign.CLOSED if known.sign is Sign.MOVED_IN else known.sign
+            sign = Trigger.CLOSED if known.sign is Trigger.MOVED_IN else known.sign
             self._wait(path, known._replace(identity=identity, sign=sign, due_s=now_s + self._wait_s[known.far][sign]))
         elif is_held():
             since_s, looks = self._held.get(path, (now_s, 0))
@@ -165,8 +172,8 @@ class Settler:
         self._waiting.pop(path, None)
         self._held.pop(path, None)
 
-    def _hastens(self, path: Path, sign: Sign, known: Sign, waits_s: Mapping[Sign, float]) -> bool:
-        return waits_s[sign] < waits_s[known] or (sign is not Sign.FOUND and path in self._held)
+    def _hastens(self, path: Path, sign: Trigger, known: Trigger, waits_s: Mapping[Trigger, float]) -> bool:
+        return waits_s[sign] < waits_s[known] or (sign is not Trigger.FOUND and path in self._held)
 
     def _wait(self, path: Path, waiting: _Waiting) -> None:
         self._waiting[path] = waiting

@@ -7,7 +7,7 @@ from pathlib import Path
 from contract.text import printable
 from daemon.files.identity import close, look_anew, look_at, look_closely_at
 from daemon.files.marker import MARKER
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.staying import Staying
 
 __all__ = ["FOLDERS_STAY", "MARKER", "LeftOut", "close", "look_anew", "look_at", "look_closely_at", "scan"]
@@ -25,14 +25,14 @@ class LeftOut:
         stay: what to say of folders that are not looked into because none is, or nothing.
     """
 
-    def __init__(self, sieve: Sieve) -> None:
+    def __init__(self, path_filter: PathFilter) -> None:
         self.stay = ""
-        self._sieve = sieve
+        self._path_filter = path_filter
         self._unread: list[str] = []
 
     def passed(self, folder: Path) -> None:
         """Note a folder that would hold photos if folders were looked into."""
-        if not self.stay and self._sieve.would_enter(folder):
+        if not self.stay and self._path_filter.would_enter(folder):
             self.stay = FOLDERS_STAY
 
     def unread(self, folder: Path, error: OSError) -> None:
@@ -51,7 +51,7 @@ def _nothing(*_: object) -> None:
 
 
 def scan(
-    sieve: Sieve,
+    path_filter: PathFilter,
     start: Path | None = None,
     *,
     enter: Enter = _nothing,
@@ -59,23 +59,23 @@ def scan(
     unread: Unread = _nothing,
     staying: Staying | None = None,
 ) -> Iterator[Path]:
-    """Yield what may be photos: regular files in the inbox, without links and what the sieve holds back.
+    """Yield what may be photos: regular files in the inbox, without links and what the filter leaves out.
 
     Read as it goes, so that a million files need no more memory than one. Of folders, only the names of those beside
     the way down are held. Links are not followed; a folder that is its own ancestor, as by a mount, is not entered.
 
     Args:
-        sieve: of the inbox; it also says whether folders are entered.
+        path_filter: of the inbox; it also says whether folders are entered.
         start: the inbox, or a folder in it.
         enter: called for each folder just before it is listed.
         passed: called for each folder inside that is not looked into because none is.
         unread: called for each folder inside that cannot be listed.
-        staying: names that are passed over; those that the sieve holds back are added.
+        staying: names that are passed over; those that the filter leaves out are added.
 
     Raises:
         OSError: the folder to start with cannot be listed (gone, or not permitted).
     """
-    start = start or sieve.inbox
+    start = start or path_filter.inbox
     way: list[tuple[tuple[int, int], list[Path]]] = [((-1, -1), [start])]
     while way:
         if not way[-1][1]:
@@ -89,7 +89,7 @@ def scan(
             if any(itself == above for above, _ in way):
                 continue
             enter(folder)
-            yield from _files(sieve, folder, inner, passed, staying)
+            yield from _files(path_filter, folder, inner, passed, staying)
         except OSError as error:
             if folder == start:
                 raise
@@ -98,7 +98,9 @@ def scan(
         way.append((itself, inner))
 
 
-def _files(sieve: Sieve, folder: Path, inner: list[Path], passed: Enter, staying: Staying | None) -> Iterator[Path]:
+def _files(
+    path_filter: PathFilter, folder: Path, inner: list[Path], passed: Enter, staying: Staying | None
+) -> Iterator[Path]:
     where = str(folder)
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -106,12 +108,12 @@ def _files(sieve: Sieve, folder: Path, inner: list[Path], passed: Enter, staying
                 continue  # before its path is made, which costs ten times as much
             path = folder / entry.name
             if entry.is_file(follow_symlinks=False):
-                if sieve.takes(path):
+                if path_filter.takes(path):
                     yield path
                 elif staying is not None:
                     staying.add(where, entry.name, entry.inode())
             elif entry.is_dir(follow_symlinks=False):
-                if not sieve.recursive:
+                if not path_filter.recursive:
                     passed(path)
-                elif sieve.enters(path):
+                elif path_filter.enters(path):
                     inner.append(path)

@@ -18,12 +18,12 @@ from pathlib import Path
 from daemon.files.marker import MARKER
 from daemon.intake import inotify
 from daemon.intake.creations import Creations
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.inotify import Event, Inotify
-from daemon.intake.settle import Sign
+from daemon.intake.settle import Trigger
 from daemon.intake.walk import scan
 
-Report = Callable[[Path, Sign], None]
+Report = Callable[[Path, Trigger], None]
 
 CANARY = f"{MARKER}.canary.tmp"
 CANARY_S = 1.0
@@ -38,7 +38,7 @@ class Watcher:
     """Watches an inbox until closed.
 
     Args:
-        sieve: of the inbox, which must exist; it also says whether folders in it are watched.
+        path_filter: of the inbox, which must exist; it also says whether folders in it are watched.
         report: called from the watcher's own thread for each hint; must be quick and must not raise.
         lost: called when the kernel dropped events, so that a scan has to find what was missed.
 
@@ -50,11 +50,11 @@ class Watcher:
         OSError: no watch can be had; `watch_fault` makes the sentence.
     """
 
-    def __init__(self, sieve: Sieve, report: Report, lost: Callable[[], None]) -> None:
-        self._inbox = sieve.inbox
+    def __init__(self, path_filter: PathFilter, report: Report, lost: Callable[[], None]) -> None:
+        self._inbox = path_filter.inbox
         status = self._inbox.stat()
         self._watched = (status.st_dev, status.st_ino)
-        self._descriptor = _Descriptor(sieve, report, lost)
+        self._descriptor = _Descriptor(path_filter, report, lost)
         self.creations = self._descriptor.creations
         try:
             self._descriptor.add(self._inbox)
@@ -118,8 +118,8 @@ def watch_fault(error: OSError) -> str:
 class _Descriptor:
     """The kernel's queue, its thread, and the folders by their watches."""
 
-    def __init__(self, sieve: Sieve, report: Report, lost: Callable[[], None]) -> None:
-        self._sieve = sieve
+    def __init__(self, path_filter: PathFilter, report: Report, lost: Callable[[], None]) -> None:
+        self._path_filter = path_filter
         self._report = report
         self._lost = lost
         self._mask = _ARRIVED | _FOLDER
@@ -210,13 +210,13 @@ class _Descriptor:
     def _forget(self, watch: int, folder: Path) -> None:
         with self._lock:
             del self._folders[watch]
-        if folder == self._sieve.inbox:  # it may be back already
+        if folder == self._path_filter.inbox:  # it may be back already
             self.ended = True
             self._lost()
 
     def _arrived(self, path: Path, mask: int, cookie: int) -> None:
         if mask & inotify.IN_ISDIR:
-            if not mask & inotify.IN_MOVED_FROM and self._sieve.enters(path):
+            if not mask & inotify.IN_MOVED_FROM and self._path_filter.enters(path):
                 self._look_into(path)
         elif mask & inotify.IN_CREATE:  # cheap: there is one for every file, and nothing to look at yet
             self.creations.made(path)
@@ -224,15 +224,15 @@ class _Descriptor:
             self.creations.moved_from(path, cookie)
         elif mask & inotify.IN_MOVED_TO:
             self.creations.moved_to(path, cookie)
-            self._report(path, Sign.MOVED_IN)
+            self._report(path, Trigger.MOVED_IN)
         elif mask & inotify.IN_CLOSE_WRITE:
             self.creations.ended(path)
-            self._report(path, Sign.CLOSED)
+            self._report(path, Trigger.CLOSED)
 
     def _look_into(self, folder: Path) -> None:
         """Watch a folder that was made or moved in, with all in it; its files came before their watch."""
         with suppress(OSError):  # it is gone again, or may not be listed: the scan says so
-            for path in scan(self._sieve, folder, enter=self.enter):
+            for path in scan(self._path_filter, folder, enter=self.enter):
                 if self._closed:
                     return
-                self._report(path, Sign.FOUND)
+                self._report(path, Trigger.FOUND)

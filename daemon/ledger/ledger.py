@@ -20,7 +20,7 @@ from daemon.ledger.intent import COLUMNS, Intent, intent_of
 from daemon.ledger.leaving import Left, remember
 from daemon.ledger.recorded_roots import LedgerRoots
 from daemon.ledger.schema import MIGRATIONS, TAKEN_BACK
-from daemon.ledger.state_folder import is_at_work
+from daemon.ledger.state_folder import is_running
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Outcome, Photo
 
@@ -72,7 +72,7 @@ class Ledger:
     def _check(self) -> None:
         """Raise DatabaseError for a damaged file now, and not when a photo is on its way."""
         # While a daemon is at work the log is there too; it has checked the file when it began.
-        crashed = os.path.lexists(f"{self.path}-wal") and not is_at_work(self.path.parent)
+        crashed = os.path.lexists(f"{self.path}-wal") and not is_running(self.path.parent)
         if crashed or self.path.stat().st_size <= CHECKED_BYTES:
             (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":

@@ -42,7 +42,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
+class RecordFilter:
     """Which rows are wanted; None asks for no such thing.
 
     Attributes:
@@ -85,7 +85,7 @@ class Which:
         return " AND ".join(terms), values
 
 
-def select(connection: sqlite3.Connection, which: Which, limit: int = -1) -> Iterator[Record]:
+def select(connection: sqlite3.Connection, which: RecordFilter, limit: int = -1) -> Iterator[Record]:
     """Yield the rows that are wanted, youngest first, at most `limit`; companions go with their photo and have none."""
     condition, values = which.where()
     rows = connection.execute(f"{_COLUMNS} WHERE {condition} ORDER BY id DESC LIMIT ?", (*values, limit))

@@ -14,7 +14,7 @@ from daemon.files.marker import RootError
 LOCK = "lock"
 
 
-def is_at_work(state: Path) -> bool:
+def is_running(state: Path) -> bool:
     """Tell whether another process holds the lock in the folder of a ledger now."""
     try:
         with (state / LOCK).open("rb") as file:

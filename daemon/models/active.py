@@ -13,7 +13,7 @@ from daemon.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Serving:
+class LoadedModel:
     """A model at work.
 
     Attributes:
@@ -27,14 +27,14 @@ class Serving:
     file: Path = Path()
 
 
-class Holder:
+class ActiveModel:
     """Holds the model that serves now. A stage asks for it once per call; who swaps it may do so from any thread.
 
     Attributes:
         current: what photos that are decoded from now on are decoded for, classified with and judged by.
     """
 
-    def __init__(self, current: Serving) -> None:
+    def __init__(self, current: LoadedModel) -> None:
         self.current = current
 
 
@@ -51,7 +51,7 @@ def rules_for(settings: Settings, model: Model) -> Rules:
     )
 
 
-def stamp(photo: Photo, serving: Serving) -> None:
+def stamp(photo: Photo, serving: LoadedModel) -> None:
     """Note on a photo by which model it is judged; comes before it is decoded for that model's geometry."""
     photo.model, photo.rules, photo.dated = serving.model, serving.rules, serving.rules.dated
 

@@ -21,8 +21,8 @@ from contract.text import printable
 from daemon.ledger.ledger import migrate
 from daemon.ledger.reading import LEDGER, reading, root_of
 from daemon.ledger.state_folder import lock_state
-from daemon.models.history import Entry, What, answer, note, serving
-from daemon.models.store import Kept, Shelf, ShelfError, Wish
+from daemon.models.history import Entry, ModelEvent, answer, note, serving
+from daemon.models.store import ChangeRequest, ModelStore, ModelStoreError, StoredModel
 from daemon.models.trial import try_apart
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
 from daemon.roots import RootError, check_folders
@@ -62,7 +62,7 @@ def use(file: Path, state: Path) -> Entry:
         folders = (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
         check_folders(now.inbox, now.output, folders)
     with _as_owner(state):
-        kept = Shelf(state, None).put(file.name, data, model.sha256)
+        kept = ModelStore(state, None).put(file.name, data, model.sha256)
         done = _decide(state, now, kept, model)
     return done if isinstance(done, Entry) else _asked(state, done)
 
@@ -75,7 +75,7 @@ def roll_back(state: Path) -> Entry:
     """
     now = _now(state)
     over = now.last.over if now.last else None
-    target, _ = Shelf(state, over).target(Wish("", None))
+    target, _ = ModelStore(state, over).target(ChangeRequest("", None))
     model = open_model(target, "cpu")
     with _as_owner(state):
         done = _decide(state, now, None, model)
@@ -87,21 +87,23 @@ def _now(state: Path) -> _Now:
         return _Now(serving(connection), root_of(connection, "inbox"), root_of(connection, "output"))
 
 
-def _decide(state: Path, now: _Now, kept: Kept | None, model: Model) -> Entry | Wish:
+def _decide(state: Path, now: _Now, kept: StoredModel | None, model: Model) -> Entry | ChangeRequest:
     """Change what serves if nobody is at work; else leave a wish for who is."""
     over = now.last.over if now.last else None
     try:
         with lock_state(state, patience_s=0.0):
-            shelf, wish = Shelf(state, over), Wish("", kept)
-            target, _ = shelf.target(wish)
-            shelf.forget_wishes()
-            shelf.grant(wish)
+            store, wish = ModelStore(state, over), ChangeRequest("", kept)
+            target, _ = store.target(wish)
+            store.forget_wishes()
+            store.grant(wish)
             before = now.last.file if now.last else Path()
-            entry = Entry(time.time(), target, What.PLACED, model.sha256, model.contract.labels, "", before, over or "")
+            entry = Entry(
+                time.time(), target, ModelEvent.PLACED, model.sha256, model.contract.labels, "", before, over or ""
+            )
             _remember(state / LEDGER, entry)
             return entry
     except RootError:  # a daemon is at work
-        return Shelf(state, over).wish(kept)
+        return ModelStore(state, over).wish(kept)
 
 
 def _remember(ledger: Path, entry: Entry) -> None:
@@ -113,14 +115,14 @@ def _remember(ledger: Path, entry: Entry) -> None:
     note(ledger, entry)
 
 
-def _asked(state: Path, wish: Wish) -> Entry:
+def _asked(state: Path, wish: ChangeRequest) -> Entry:
     """Wake the daemon and wait for its answer."""
     _wake(state)
     end_s = time.monotonic() + ANSWER_S
     while time.monotonic() < end_s:
         with reading(state / LEDGER) as connection:
             found = answer(connection, wish.id)
-        if found is not None and found.what is What.REFUSED:
+        if found is not None and found.what is ModelEvent.REFUSED:
             raise RefusedError(f"{found.sentence().rstrip('.')}.")
         if found is not None:
             return found
@@ -155,7 +157,7 @@ def _as_owner(state: Path) -> Iterator[None]:
     try:
         yield
     except (PermissionError, sqlite3.OperationalError) as error:
-        raise ShelfError(
+        raise ModelStoreError(
             f"This user may not write to {printable(state)}, which belongs to {_name(owner.st_uid)}. Run the command "
             f"as that user: sudo -u {_name(owner.st_uid)} phototriage model ..."
         ) from error

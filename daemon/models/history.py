@@ -11,7 +11,7 @@ from pathlib import Path
 from contract.text import printable
 
 
-class What(StrEnum):
+class ModelEvent(StrEnum):
     """What became of a model."""
 
     STARTED = "started"
@@ -40,13 +40,13 @@ class Entry:
         labels: in the model's order.
         reason: why it was refused.
         before: file of the model that served until then.
-        over: what --model named, as the shelf calls it.
+        over: what --model named, as the model store calls it.
         request: id of the `model use` or `model rollback` that asked for it.
     """
 
     at_s: float
     file: Path
-    what: What
+    what: ModelEvent
     sha256: str = ""
     labels: tuple[str, ...] = ()
     reason: str = ""
@@ -59,16 +59,16 @@ class Entry:
         name, before = printable(self.file.name), printable(self.before.name)
         knows = f"{name} ({self.sha256[:12]}), which knows {', '.join(map(printable, self.labels))}"
         match self.what:
-            case What.REFUSED:
+            case ModelEvent.REFUSED:
                 still = "the one before" if name == before else before
                 return f"{name} is refused, and {still} works on: {self.reason}"
-            case What.UNCHANGED:
+            case ModelEvent.UNCHANGED:
                 return f"{name} is unchanged ({self.sha256[:12]}), and works on"
-            case What.ROLLED_BACK:
+            case ModelEvent.ROLLED_BACK:
                 return f"back from {before} to {knows}"
-            case What.USED:
+            case ModelEvent.USED:
                 return f"{before} gave way to {knows}"
-            case What.PLACED:
+            case ModelEvent.PLACED:
                 return f"from the next start on photos are judged by {knows}"
         return f"photos are judged by {knows}"
 
@@ -83,7 +83,7 @@ def note(ledger: Path, entry: Entry) -> None:
     """
     with closing(sqlite3.connect(ledger, isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
-        last = serving(connection) if entry.what is What.STARTED else None
+        last = serving(connection) if entry.what is ModelEvent.STARTED else None
         if last is not None and (last.sha256, last.over) == (entry.sha256, entry.over):
             return
         connection.execute(
@@ -104,7 +104,7 @@ def entries(connection: sqlite3.Connection, limit: int = -1) -> list[Entry]:
 
 def serving(connection: sqlite3.Connection) -> Entry | None:
     """Return the row of the model that serves, or served last; None before any did."""
-    served = (What.STARTED, What.USED, What.ROLLED_BACK)
+    served = (ModelEvent.STARTED, ModelEvent.USED, ModelEvent.ROLLED_BACK)
     marks = ", ".join(f"'{what.value}'" for what in served)
     row = connection.execute(f"SELECT * FROM models WHERE what IN ({marks}) ORDER BY id DESC LIMIT 1").fetchone()
     return _entry(row) if row else None
@@ -120,7 +120,7 @@ def _entry(row: sqlite3.Row) -> Entry:
     return Entry(
         row["at"],
         Path(os.fsdecode(row["file"])),
-        What(row["what"]),
+        ModelEvent(row["what"]),
         row["sha256"],
         tuple(json.loads(row["labels"])),
         row["reason"],

@@ -1,6 +1,6 @@
 """A new model takes over without a stop: it is opened, proven and warmed beside the old one, which works on till then.
 
-Asked by a signal, by a wish on the shelf, or by a model file that changed and is at rest again. Whatever is wrong with
+Asked by a signal, by a request in the model store, or by a model file that changed and is at rest again. Whatever is wrong with
 the new one, the old one is kept. The swap itself is one assignment (`daemon/models/active.py`).
 """
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from contract.errors import DeviceError, ModelError, PhototriageError
 from contract.text import printable
-from daemon.models.active import Holder, Serving
-from daemon.models.history import Entry, What
-from daemon.models.store import Looked, Shelf, Wish
+from daemon.models.active import ActiveModel, LoadedModel
+from daemon.models.history import Entry, ModelEvent
+from daemon.models.store import ChangeRequest, FileState, ModelStore
 from daemon.process.clock import Clock
 from daemon.process.sd_notify import notify
 
@@ -29,7 +29,7 @@ class Reloader:
 
     Args:
         holder: of the model that serves.
-        shelf: of the models in place.
+        store: of the models in place.
         seen: what the file of the model that serves looked like before it was read.
         clock: time.
         opened: opens a file for these folders and warms it; raises when it must not serve.
@@ -38,15 +38,15 @@ class Reloader:
 
     def __init__(
         self,
-        holder: Holder,
-        shelf: Shelf,
-        seen: Looked,
+        holder: ActiveModel,
+        store: ModelStore,
+        seen: FileState,
         clock: Clock,
-        opened: Callable[[Path], Serving],
+        opened: Callable[[Path], LoadedModel],
         tell: Callable[[Entry], None],
     ) -> None:
         self._holder = holder
-        self._shelf = shelf
+        self._store = store
         self._seen = seen
         self._last = seen
         self._clock = clock
@@ -59,11 +59,11 @@ class Reloader:
     def begin(self) -> None:
         """Say which model serves, and conclude what the last process did not live to tell."""
         with suppress(PhototriageError):  # a damaged wish is none
-            wish = self._shelf.tried()
+            wish = self._store.tried()
             if wish is not None:
-                self._tell(self._entry(What.REFUSED, self._file(wish), DIED, wish))
-        self._shelf.end()
-        self._tell(self._entry(What.STARTED, self._holder.current.file))
+                self._tell(self._entry(ModelEvent.REFUSED, self._file(wish), DIED, wish))
+        self._store.end()
+        self._tell(self._entry(ModelEvent.STARTED, self._holder.current.file))
 
     def ask(self) -> None:
         """Load anew as soon as `look` is called; may be called by a signal's handler."""
@@ -80,7 +80,7 @@ class Reloader:
         asked = self._asked
         if asked:  # only then: a wish that comes between these two lines must not be dropped
             self._asked = False
-        if asked or self._shelf.wanted() or self._changed():
+        if asked or self._store.wanted() or self._changed():
             self._thread = threading.Thread(target=self._reload, name="model", daemon=True)
             self._thread.start()
 
@@ -92,8 +92,8 @@ class Reloader:
     def _changed(self) -> bool:
         """Tell whether the file that is to serve is another than that which does, and at rest: two looks agree."""
         try:
-            found = self._shelf.looked()
-        except PhototriageError:  # what is wrong with the shelf is told to who asks for a model
+            found = self._store.looked()
+        except PhototriageError:  # a fault of the store is reported to the one who asks for a model
             return False
         settled, self._last = found == self._last, found
         return settled and found.identity is not None and found != self._seen
@@ -103,21 +103,21 @@ class Reloader:
         wish = None
         file = self._holder.current.file
         try:
-            wish = self._shelf.begin()
+            wish = self._store.begin()
             file = self._file(wish)
             entry = self._take_over(wish)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new model, the old one works on
-            entry = self._entry(What.REFUSED, file, _words(error), wish)
+            entry = self._entry(ModelEvent.REFUSED, file, _words(error), wish)
             with suppress(OSError):  # a disk that takes nothing now; the next start tells of it once more
-                self._shelf.end()
+                self._store.end()
         self._tell(entry)
         notify("READY=1")
 
-    def _take_over(self, wish: Wish | None) -> Entry:
-        path, sha256 = self._shelf.target(wish)
+    def _take_over(self, wish: ChangeRequest | None) -> Entry:
+        path, sha256 = self._store.target(wish)
         if wish is None:
             # Also for one that is refused: it is not tried anew until it changes.
-            self._seen = self._shelf.looked()
+            self._seen = self._store.looked()
         serving, before = self._opened(path), self._holder.current
         if sha256 and serving.model.sha256 != sha256:
             raise ModelError(f"{printable(path)} is damaged: it is not the file that was put in place. Do so again.")
@@ -127,28 +127,33 @@ class Reloader:
                 f"{before.model.provider.upper()}. Start the daemon anew to change that"
             )
         if wish is not None:
-            self._shelf.grant(wish)
-            self._seen = self._shelf.looked()
+            self._store.grant(wish)
+            self._seen = self._store.looked()
         self._holder.current = serving
         return self._entry(self._what(serving, before, wish), path, "", wish, before.file)
 
-    def _what(self, serving: Serving, before: Serving, wish: Wish | None) -> What:
+    def _what(self, serving: LoadedModel, before: LoadedModel, wish: ChangeRequest | None) -> ModelEvent:
         if wish is not None and wish.model is None:
-            return What.ROLLED_BACK
-        return What.UNCHANGED if serving.model.sha256 == before.model.sha256 else What.USED
+            return ModelEvent.ROLLED_BACK
+        return ModelEvent.UNCHANGED if serving.model.sha256 == before.model.sha256 else ModelEvent.USED
 
-    def _file(self, wish: Wish | None) -> Path:
+    def _file(self, wish: ChangeRequest | None) -> Path:
         """Return the file that is meant, for the ledger; that of the model at work where none can be named."""
         try:
-            return self._shelf.target(wish)[0]
+            return self._store.target(wish)[0]
         except PhototriageError:
             return self._holder.current.file
 
     def _entry(
-        self, what: What, file: Path, reason: str = "", wish: Wish | None = None, before: Path | None = None
+        self,
+        what: ModelEvent,
+        file: Path,
+        reason: str = "",
+        wish: ChangeRequest | None = None,
+        before: Path | None = None,
     ) -> Entry:
         now = self._holder.current
-        refused = what is What.REFUSED
+        refused = what is ModelEvent.REFUSED
         return Entry(
             self._clock.wall_s(),
             file,
@@ -157,7 +162,7 @@ class Reloader:
             () if refused else now.model.contract.labels,
             reason,
             before or now.file,
-            self._shelf.over or "",
+            self._store.over or "",
             wish.id if wish else "",
         )
 

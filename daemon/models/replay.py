@@ -23,9 +23,9 @@ from daemon.classify.classify import classify
 from daemon.classify.decide import decide
 from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
-from daemon.decode.suspects import Notes
+from daemon.decode.suspects import CrashJournal
 from daemon.files.identity import look_at
-from daemon.ledger.queries import Record, Which, select
+from daemon.ledger.queries import Record, RecordFilter, select
 from daemon.ledger.reading import reading
 from daemon.photo import REVIEW_FOLDER, Mode, Outcome, Photo
 from daemon.process.clock import Clock
@@ -34,7 +34,7 @@ from daemon.process.cores import usable_cores
 NOTES = "decoding"
 
 
-class Now(StrEnum):
+class Agreement(StrEnum):
     """How a photo stands to another model."""
 
     SAME = "same"
@@ -48,7 +48,7 @@ class Now(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class FiledPhoto:
     """A photo that was filed, as the ledger tells.
 
     Attributes:
@@ -72,24 +72,24 @@ class Case:
 class Verdict:
     """What another model would do with a photo; folder, label and probability are empty where it was not read."""
 
-    case: Case
-    now: Now
+    case: FiledPhoto
+    now: Agreement
     folder: str = ""
     label: str = ""
     probability: float = 0.0
 
 
-def cases(ledger: Path, since_s: float | None, limit: int) -> list[Case]:
+def cases(ledger: Path, since_s: float | None, limit: int) -> list[FiledPhoto]:
     """Return the photos that lie in the output under a class or in review, youngest first, at most `limit` (-1: all).
 
     They are all read at once, so that a daemon at work on the ledger is not held up for as long as photos are read.
     """
-    which = Which(since_s=since_s, states=(Outcome.FILED.value, Outcome.REVIEW.value), at_large=True)
+    which = RecordFilter(since_s=since_s, states=(Outcome.FILED.value, Outcome.REVIEW.value), at_large=True)
     with reading(ledger) as connection:
         return [_case(record) for record in select(connection, which, limit)]
 
 
-def replay(found: list[Case], model: Model, thresholds: Mapping[str, float], state: Path) -> Iterator[Verdict]:
+def replay(found: list[FiledPhoto], model: Model, thresholds: Mapping[str, float], state: Path) -> Iterator[Verdict]:
     """Yield what a model would do with each photo, in their order; progress is shown on a terminal.
 
     Args:
@@ -113,11 +113,11 @@ def replay(found: list[Case], model: Model, thresholds: Mapping[str, float], sta
                 yield _verdict(case, photo, model, thresholds)
 
 
-def _case(record: Record) -> Case:
+def _case(record: Record) -> FiledPhoto:
     intent = record.intent
     folder = REVIEW_FOLDER if record.state == Outcome.REVIEW else intent.label
     reads = intent.source if intent.mode is Mode.SYMLINK else intent.destination
-    return Case(intent.destination, reads, intent.sha256, folder, intent.label, intent.probability)
+    return FiledPhoto(intent.destination, reads, intent.sha256, folder, intent.label, intent.probability)
 
 
 @contextmanager
@@ -125,11 +125,11 @@ def _guard(state: Path) -> Iterator[Guard]:
     with tempfile.TemporaryDirectory(prefix="phototriage-") as folder:
         with suppress(OSError):
             shutil.copyfile(state / NOTES, Path(folder) / NOTES)
-        with closing(Notes(Path(folder) / NOTES)) as notes, closing(Guard(notes)) as guard:
+        with closing(CrashJournal(Path(folder) / NOTES)) as notes, closing(Guard(notes)) as guard:
             yield guard
 
 
-def _read(case: Case, *, model: Model, guard: Guard) -> Photo | None:
+def _read(case: FiledPhoto, *, model: Model, guard: Guard) -> Photo | None:
     """Read a photo, and on the CPU classify it; None if it is gone."""
     identity = look_at(case.reads)
     if identity is None:
@@ -141,13 +141,13 @@ def _read(case: Case, *, model: Model, guard: Guard) -> Photo | None:
     return photo
 
 
-def _verdict(case: Case, photo: Photo | None, model: Model, thresholds: Mapping[str, float]) -> Verdict:
+def _verdict(case: FiledPhoto, photo: Photo | None, model: Model, thresholds: Mapping[str, float]) -> Verdict:
     if photo is None or (photo.fault is not None and photo.fault.reason is Reason.CHANGED):
-        return Verdict(case, Now.GONE)
+        return Verdict(case, Agreement.GONE)
     if photo.sha256 and photo.sha256 != case.sha256:
-        return Verdict(case, Now.CHANGED)
+        return Verdict(case, Agreement.CHANGED)
     if photo.scores is None:
-        return Verdict(case, Now.UNREADABLE)
+        return Verdict(case, Agreement.UNREADABLE)
     verdict = decide(photo.scores, model.contract.labels, thresholds)
-    now = Now.SAME if verdict.folder == case.folder else Now.DIFFERENT
+    now = Agreement.SAME if verdict.folder == case.folder else Agreement.DIFFERENT
     return Verdict(case, now, verdict.folder, verdict.label, verdict.probability)

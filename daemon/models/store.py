@@ -33,16 +33,16 @@ YOUNG_S = 3600.0
 """Age up to which a model that nothing leads to may be one that somebody is about to ask for."""
 
 
-class ShelfError(PhototriageError):
+class ModelStoreError(PhototriageError):
     """What is asked of the models in place cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredModel:
     """A model in place.
 
     Attributes:
-        file: its name on the shelf.
+        file: its name in the store.
         sha256: of its bytes.
     """
 
@@ -51,7 +51,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ChangeRequest:
     """What a daemon is asked for.
 
     Attributes:
@@ -60,10 +60,10 @@ class Wish:
     """
 
     id: str
-    model: Kept | None
+    model: StoredModel | None
 
 
-class Looked(NamedTuple):
+class FileState(NamedTuple):
     """Which file serves, and what it looks like now; None if nobody can look at it."""
 
     path: Path
@@ -75,7 +75,7 @@ def called(model: Path) -> str:
     return SHIPPED if model == SHIPPED_MODEL else str(model.absolute())
 
 
-class Shelf:
+class ModelStore:
     """The models in place for one inbox.
 
     Args:
@@ -93,15 +93,15 @@ class Shelf:
         stack = self.stack()
         return self.folder / stack[-1].file if stack else self.configured
 
-    def looked(self) -> Looked:
+    def looked(self) -> FileState:
         """Return that file, and what it looks like now."""
         path = self.path()
         try:
-            return Looked(path, Identity.of(path.stat()))
+            return FileState(path, Identity.of(path.stat()))
         except OSError:
-            return Looked(path, None)
+            return FileState(path, None)
 
-    def stack(self) -> list[Kept]:
+    def stack(self) -> list[StoredModel]:
         """Return the models that were chosen over what --model names, the one that serves last."""
         chosen = self._read("chosen.json")
         if chosen is None or (self.over is not None and chosen.get("over") not in (self.over, None)):
@@ -125,21 +125,21 @@ class Shelf:
         """Tell whether a wish lies there."""
         return os.path.lexists(self.folder / "wanted.json")
 
-    def begin(self) -> Wish | None:
+    def begin(self) -> ChangeRequest | None:
         """Take the wish that lies there, if one does; until it is ended, it is what was tried when the process died."""
         with suppress(FileNotFoundError):
             (self.folder / "wanted.json").rename(self.folder / "trying.json")
         return self.tried()
 
-    def tried(self) -> Wish | None:
+    def tried(self) -> ChangeRequest | None:
         """Return the wish that was begun and not ended."""
         trying = self._read("trying.json")
         if trying is None:
             return None
         model = trying.get("model")
-        return Wish(str(trying["id"]), _kept(model) if model else None)
+        return ChangeRequest(str(trying["id"]), _kept(model) if model else None)
 
-    def target(self, wish: Wish | None) -> tuple[Path, str]:
+    def target(self, wish: ChangeRequest | None) -> tuple[Path, str]:
         """Return the file that a wish means, and its SHA-256 where that is known; without a wish, that to serve.
 
         Raises:
@@ -148,7 +148,7 @@ class Shelf:
         stack = self._after(wish)
         return (self.folder / stack[-1].file, stack[-1].sha256) if stack else (self.configured, "")
 
-    def grant(self, wish: Wish) -> None:
+    def grant(self, wish: ChangeRequest) -> None:
         """Let what a wish means serve from now on, and end it. By who holds the lock of the state folder alone."""
         stack = self._after(wish)[-KEPT:]
         if stack:
@@ -163,17 +163,17 @@ class Shelf:
         """Drop the wish that was begun."""
         (self.folder / "trying.json").unlink(missing_ok=True)
 
-    def put(self, name: str, data: bytes, sha256: str) -> Kept:
-        """Put a model's bytes on the shelf, where they change nothing yet."""
+    def put(self, name: str, data: bytes, sha256: str) -> StoredModel:
+        """Put a model's bytes into the store, where they change nothing yet."""
         stem = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in Path(name).stem)[:40] or "model"
-        kept = Kept(f"{stem}.{sha256[:12]}.onnx", sha256)
+        kept = StoredModel(f"{stem}.{sha256[:12]}.onnx", sha256)
         self.folder.mkdir(exist_ok=True)
         publish_bytes(self.folder / kept.file, data)
         return kept
 
-    def wish(self, model: Kept | None) -> Wish:
+    def wish(self, model: StoredModel | None) -> ChangeRequest:
         """Ask the daemon at work for a model, or for the way back; a wish that it has not seen yet is replaced."""
-        wish = Wish(secrets.token_hex(8), model)
+        wish = ChangeRequest(secrets.token_hex(8), model)
         self.folder.mkdir(exist_ok=True)
         self._write("wanted.json", asdict(wish))
         return wish
@@ -183,20 +183,20 @@ class Shelf:
         for name in ("wanted.json", "trying.json"):
             (self.folder / name).unlink(missing_ok=True)
 
-    def _after(self, wish: Wish | None) -> list[Kept]:
+    def _after(self, wish: ChangeRequest | None) -> list[StoredModel]:
         stack = self.stack()
         if wish is None:
             return stack
         if wish.model is not None:
             return [*(kept for kept in stack if kept != wish.model), wish.model]
         if not stack:
-            raise ShelfError(
+            raise ModelStoreError(
                 f"There is nothing to go back to: {printable(self.configured.name)} serves because --model names it, "
                 "and no model was put in place over it."
             )
         return stack[:-1]
 
-    def _clear(self, stack: list[Kept]) -> None:
+    def _clear(self, stack: list[StoredModel]) -> None:
         """Remove what nothing leads back to and what a killed process left, but nothing that was just put there."""
         kept = {model.file for model in stack}
         for path in self.folder.iterdir():
@@ -214,13 +214,13 @@ class Shelf:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise ShelfError(f"{printable(path)} cannot be read ({error.strerror}).") from error
+            raise ModelStoreError(f"{printable(path)} cannot be read ({error.strerror}).") from error
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise ShelfError(f"{printable(path)} is damaged. Remove it; what --model names serves then.")
+            raise ModelStoreError(f"{printable(path)} is damaged. Remove it; what --model names serves then.")
         return value
 
 
-def _kept(model: dict[str, str]) -> Kept:
-    return Kept(model["file"], model["sha256"])
+def _kept(model: dict[str, str]) -> StoredModel:
+    return StoredModel(model["file"], model["sha256"])

@@ -25,7 +25,7 @@ class _Call:
     moved_s: float = 0.0
 
 
-class Beats:
+class Heartbeat:
     """The calls that the threads of one stage are in; each thread notes its own.
 
     Args:
@@ -64,9 +64,9 @@ class Beats:
         return None
 
 
-def stuck_stage(beats: Mapping[str, Beats], now_s: float, moved: Callable[[int], int]) -> str:
+def stuck_stage(heartbeat: Mapping[str, Heartbeat], now_s: float, moved: Callable[[int], int]) -> str:
     """Say which stage is stuck, where in the code, and for how long; empty if none is."""
-    for stage, beat in list(beats.items()):
+    for stage, beat in list(heartbeat.items()):
         found = beat.stuck(now_s, moved)
         if found is not None:
             return f"the stage '{stage}' has been in one call for {found[1]:.0f} s{_place(found[0])}"

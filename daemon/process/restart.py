@@ -12,12 +12,12 @@ MAX_RESTARTS = 3
 _COUNT = "_PHOTOTRIAGE_RESTARTS"  # handed from process to process, and gone with the last of them
 
 
-def starts_anew() -> int:
+def restart_count() -> int:
     """Return how often in a row the process was started anew to become this one."""
     return int(os.environ.get(_COUNT, "0"))
 
 
-def start_anew(say: Callable[[str], None], why: str, *, worked: bool, then: str = "") -> NoReturn:
+def restart_process(say: Callable[[str], None], why: str, *, worked: bool, then: str = "") -> NoReturn:
     """Replace this process by a new one with the same arguments, or end it with code 1.
 
     A thread that hangs cannot be ended and would be waited for, so nothing is closed. That is no more than a kill
@@ -29,7 +29,7 @@ def start_anew(say: Callable[[str], None], why: str, *, worked: bool, then: str 
         worked: whether photos were dealt with since the last start, so that restarts get on.
         then: what will be different.
     """
-    count = 1 if worked else 1 + starts_anew()
+    count = 1 if worked else 1 + restart_count()
     if count > MAX_RESTARTS:
         say(f"{why}, again after {MAX_RESTARTS} starts anew. The daemon ends; no photo is lost.")
         os._exit(1)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Stop:
+class SignalHandler:
     """The wish to end, from a signal; calls the pipeline's `stop` once there is one.
 
     Attributes:
@@ -54,9 +54,9 @@ class Stop:
 
 
 @contextmanager
-def signals(*, hang_up: bool = False) -> Iterator[Stop]:
+def signals(*, hang_up: bool = False) -> Iterator[SignalHandler]:
     """Yield what SIGTERM and SIGINT set, until the end of the block; on wish it takes SIGHUP too."""
-    stop = Stop()
+    stop = SignalHandler()
     before = {number: signal.signal(number, stop.ask) for number in (signal.SIGTERM, signal.SIGINT)}
     if hang_up:
         before[signal.SIGHUP] = signal.signal(signal.SIGHUP, stop.hang_up)

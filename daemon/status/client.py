@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.ledger.reading import find_ledgers, reading, root_of
 from daemon.photo import Outcome
@@ -95,7 +95,7 @@ def from_ledger(ledger: Path) -> dict[str, Any]:
 def _files(inbox: Path | None, output: Path | None) -> int | None:
     if inbox is not None:
         with suppress(OSError):
-            return sum(1 for _ in scan(Sieve(inbox, left_out=[output] if output else [])))
+            return sum(1 for _ in scan(PathFilter(inbox, left_out=[output] if output else [])))
     return None
 
 

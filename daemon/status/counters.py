@@ -41,7 +41,7 @@ class Histogram:
         return {"count": counted, "sum_s": round(self.sum_s, 6), "up_to_s": up_to}
 
 
-class Tally:
+class Counters:
     """Counts since the process began.
 
     Args:

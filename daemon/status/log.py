@@ -16,7 +16,7 @@ from math import inf
 from typing import Any, Literal, NamedTuple
 
 from contract.text import printable
-from daemon.status.log_queue import Outlet, Text
+from daemon.status.log_queue import LogQueue, Text
 
 _QUOTED = re.compile(r'[ "=\\]')
 _NO_KEY = re.compile(r"[^\w.-]")
@@ -37,7 +37,7 @@ class Level(IntEnum):
     INFO = 6
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """One event: as a sentence for people, and as facts for whoever reads structured lines."""
 
     level: Level
@@ -67,17 +67,17 @@ class Log:
         self._journals = [is_journal(stream) for stream in streams]
         self._erase = b""
         gaps = [partial(self._gap, shape) for shape in (self._bare if as_json else self._for_out, self._for_err)]
-        out = Outlet(streams[0], gaps[0], patience_s=max(patience_s, END_S))
+        out = LogQueue(streams[0], gaps[0], patience_s=max(patience_s, END_S))
         # One outlet for one file, or the order of its lines would be lost. The reader of the other may have stalled.
-        err = out if _same(*streams) else Outlet(streams[1], gaps[1], patience_s=END_S)
+        err = out if _same(*streams) else LogQueue(streams[1], gaps[1], patience_s=END_S)
         self._out, self._err = out, err
 
-    def out(self, lines: list[Line]) -> None:
+    def out(self, lines: list[LogLine]) -> None:
         """Write lines to standard output, one behind the other."""
         shape = self._bare if self._as_json else self._for_out
         self._out.put([self._text(line, shape) for line in lines], wait=self._patience_s > 0)
 
-    def err(self, line: Line) -> None:
+    def err(self, line: LogLine) -> None:
         """Write a line to standard error."""
         self._err.put([self._text(line, self._for_err)])
 
@@ -100,10 +100,12 @@ class Log:
         left = self._out.close(inf if self._patience_s else END_S)
         if self._err is not self._out:
             if left:
-                self.err(Line(Level.WARNING, "dropped", _missing(left, " of standard output"), lambda: {"lines": left}))
+                self.err(
+                    LogLine(Level.WARNING, "dropped", _missing(left, " of standard output"), lambda: {"lines": left})
+                )
             self._err.close(END_S)
 
-    def _text(self, line: Line, shape: Callable[[Line], str]) -> Text:
+    def _text(self, line: LogLine, shape: Callable[[LogLine], str]) -> Text:
         erase = self._erase if self._out is self._err or shape == self._for_err else b""
         return erase + self._encoded(shape(line) + "\n"), line.level < Level.INFO
 
@@ -111,20 +113,20 @@ class Log:
         """Return the bytes; what the terminal's or log's encoding does not know is escaped: no name ends the daemon."""
         return text.encode(self._encoding, "backslashreplace")
 
-    def _gap(self, shape: Callable[[Line], str], missing: int) -> bytes:
-        line = Line(Level.WARNING, "dropped", _missing(missing, ""), lambda: {"lines": missing})
+    def _gap(self, shape: Callable[[LogLine], str], missing: int) -> bytes:
+        line = LogLine(Level.WARNING, "dropped", _missing(missing, ""), lambda: {"lines": missing})
         return self._text(line, shape)[0]
 
-    def _bare(self, line: Line) -> str:
+    def _bare(self, line: LogLine) -> str:
         return json.dumps({"event": line.event, **line.facts()})
 
-    def _for_out(self, line: Line) -> str:
+    def _for_out(self, line: LogLine) -> str:
         return self._shaped(line, f"<{line.level:d}>" if self._journals[0] else "")
 
-    def _for_err(self, line: Line) -> str:
+    def _for_err(self, line: LogLine) -> str:
         return self._shaped(line, f"<{line.level:d}>" if self._journals[1] else "")
 
-    def _shaped(self, line: Line, prefix: str) -> str:
+    def _shaped(self, line: LogLine, prefix: str) -> str:
         if self._form == "text":
             return "\n".join(prefix + printable(part) for part in line.sentence.split("\n"))
         facts = {

@@ -33,7 +33,7 @@ Text = tuple[bytes, bool]
 """A line with its end, and whether it matters."""
 
 
-class Outlet:
+class LogQueue:
     """Writes lines to a descriptor; its methods may be called from any thread.
 
     Args:

@@ -12,8 +12,8 @@ from typing import Protocol, Self
 from daemon.process.clock import Clock
 from daemon.process.sd_notify import notify
 from daemon.status import metrics
-from daemon.status.monitor import Board
-from daemon.status.server import JSON, TEXT, Answer, Listener
+from daemon.status.monitor import Monitor
+from daemon.status.server import JSON, TEXT, Answer, StatusServer
 from daemon.status.supervisor import from_environment
 from daemon.status.textfile import TextFile
 from daemon.status.unix_socket import BusyError, Place, SocketError
@@ -24,7 +24,7 @@ LAST_WORD = "stopped.json"
 AFTER_ERROR_S = 1.0
 
 
-class Duty(Protocol):
+class PeriodicTask(Protocol):
     """Something that is done from time to time."""
 
     def due_s(self) -> float:
@@ -34,25 +34,27 @@ class Duty(Protocol):
         """Do what is due."""
 
 
-class Keeper:
+class StatusLoop:
     """Runs from the start of its block to the end, whatever the rest of the daemon is stuck in.
 
     Args:
-        board: what there is to tell.
+        monitor: what there is to tell.
         duties: what to do from time to time; must not wait for anything.
         clock: time.
         say: takes a sentence for the user.
     """
 
-    def __init__(self, board: Board, duties: Sequence[Duty], clock: Clock, say: Callable[[str], None]) -> None:
-        self.board = board
+    def __init__(
+        self, monitor: Monitor, duties: Sequence[PeriodicTask], clock: Clock, say: Callable[[str], None]
+    ) -> None:
+        self.monitor = monitor
         self._duties = duties
         self._clock = clock
         self._say = say
         self._wake = -1
         self._ending = False
         self._state: Path | None = None
-        self._listener: Listener | None = None
+        self._listener: StatusServer | None = None
         self._thread = threading.Thread(target=self._run, name="vitals", daemon=True)
 
     def __enter__(self) -> Self:
@@ -77,7 +79,7 @@ class Keeper:
         if self._listener is not None or not state.is_dir():
             return
         try:
-            self._listener = Listener(Place(state), self._answer)
+            self._listener = StatusServer(Place(state), self._answer)
         except SocketError as error:
             if not isinstance(error, BusyError):  # then this process is about to hear that the inbox is locked
                 self._say(str(error))
@@ -106,7 +108,7 @@ class Keeper:
             if listener is not None and number != self._wake:
                 listener.serve(number, self._clock.monotonic_s())
 
-    def _ready(self, listener: Listener | None, wait_s: float) -> list[int]:
+    def _ready(self, listener: StatusServer | None, wait_s: float) -> list[int]:
         poller = select.poll()
         poller.register(self._wake, select.POLLIN)
         for number, event in listener.interests() if listener else ():
@@ -118,10 +120,10 @@ class Keeper:
 
     def _answer(self, path: str) -> Answer | None:
         if path == "/status":
-            return Answer("200 OK", JSON, json.dumps(self.board.facts()).encode() + b"\n")
+            return Answer("200 OK", JSON, json.dumps(self.monitor.facts()).encode() + b"\n")
         if path == "/metrics":
             try:
-                return Answer("200 OK", metrics.KIND, metrics.exposition(self.board.facts()))
+                return Answer("200 OK", metrics.KIND, metrics.exposition(self.monitor.facts()))
             except metrics.MetricsError as error:
                 return Answer("501 Not Implemented", TEXT, f"{error}\n".encode())
         return None
@@ -130,15 +132,15 @@ class Keeper:
         """Write down how it was at the end, for whoever asks a daemon that is down."""
         assert self._state is not None
         with suppress(OSError):  # nobody misses it but a curious user
-            (self._state / LAST_WORD).write_text(json.dumps(self.board.facts()), encoding="utf-8")
+            (self._state / LAST_WORD).write_text(json.dumps(self.monitor.facts()), encoding="utf-8")
 
 
 @contextmanager
-def kept(board: Board, clock: Clock, say: Callable[[str], None], metrics_file: Path | None) -> Iterator[Keeper]:
+def kept(monitor: Monitor, clock: Clock, say: Callable[[str], None], metrics_file: Path | None) -> Iterator[StatusLoop]:
     """Tell the supervisor and write the metrics file until the end of the block; yields who is asked to listen.
 
     Args:
-        board: what there is to tell.
+        monitor: what there is to tell.
         clock: time.
         say: takes a sentence for the user.
         metrics_file: where metrics are written, if they are.
@@ -146,9 +148,9 @@ def kept(board: Board, clock: Clock, say: Callable[[str], None], metrics_file: P
     Raises:
         MetricsError: they cannot be.
     """
-    duties: list[Duty] = [from_environment(board, notify, say)]
+    duties: list[PeriodicTask] = [from_environment(monitor, notify, say)]
     with ExitStack() as stack:
         if metrics_file is not None:
-            text_file = stack.enter_context(closing(TextFile(metrics_file, board, say, clock.monotonic_s())))
+            text_file = stack.enter_context(closing(TextFile(metrics_file, monitor, say, clock.monotonic_s())))
             duties.append(text_file)
-        yield stack.enter_context(Keeper(board, duties, clock, say))
+        yield stack.enter_context(StatusLoop(monitor, duties, clock, say))

@@ -1,6 +1,6 @@
 """The vitals as Prometheus reads them: on the socket, and as a text file for node_exporter.
 
-The names and numbers come from the board's facts, when somebody asks: filing a photo knows nothing of Prometheus.
+The names and numbers come from the monitor's facts, when somebody asks: filing a photo knows nothing of Prometheus.
 Source of the conventions: https://prometheus.io/docs/practices/naming/.
 """
 

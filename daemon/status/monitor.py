@@ -12,11 +12,11 @@ from typing import Any
 
 from daemon.photo import Photo
 from daemon.process.clock import Clock
-from daemon.process.heartbeat import Beats, bytes_moved, stuck_stage
-from daemon.process.restart import starts_anew
+from daemon.process.heartbeat import Heartbeat, bytes_moved, stuck_stage
+from daemon.process.restart import restart_count
 from daemon.process.sd_notify import is_supervised
 from daemon.queues import Blocked, Waiting
-from daemon.status.counters import Tally
+from daemon.status.counters import Counters
 
 STATES = ("starting", "ready", "paused", "degraded", "stuck", "stopping", "stopped")
 STARTING, READY, PAUSED, DEGRADED, STUCK, STOPPING, STOPPED = STATES
@@ -27,7 +27,7 @@ NAMED_PLACES = 20
 DRIVER = Path("/proc/driver/nvidia/version")
 
 
-class Board:
+class Monitor:
     """How the daemon is. Any thread may write its part, and any may ask.
 
     Args:
@@ -41,7 +41,7 @@ class Board:
         model: file, sha256, labels and note of the model that serves.
         provider: that ran the last batch.
         fallbacks: how often the provider changed while it ran.
-        beats: of each stage.
+        heartbeat: of each stage.
     """
 
     def __init__(self, clock: Clock, moved: Callable[[int], int] = bytes_moved) -> None:
@@ -54,8 +54,8 @@ class Board:
         self.model: dict[str, Any] = {}
         self.provider = ""
         self.fallbacks = 0
-        self.beats: dict[str, Beats] = {}
-        self.tally = Tally(clock.monotonic_s())
+        self.heartbeat: dict[str, Heartbeat] = {}
+        self.tally = Counters(clock.monotonic_s())
         self.waiting: Callable[[], Waiting] = Waiting
         self.paused: Callable[[], str] = str
         self.blocked: Callable[[], list[Blocked]] = list
@@ -63,9 +63,9 @@ class Board:
         self.held_open: Callable[[], dict[Path, float]] = dict
         self.overflows: Callable[[], int] = int
 
-    def stage(self, name: str) -> Beats:
+    def stage(self, name: str) -> Heartbeat:
         """Return where the threads of a stage note that they are at work."""
-        return self.beats.setdefault(name, Beats(self._clock.monotonic_s))
+        return self.heartbeat.setdefault(name, Heartbeat(self._clock.monotonic_s))
 
     def serves(self, file: Path, sha256: str, labels: tuple[str, ...], provider: str, note: str) -> None:
         """Note the model that serves from now on, where it runs, and why not elsewhere."""
@@ -88,7 +88,7 @@ class Board:
 
     def stuck(self) -> str:
         """Say which stage is stuck; empty if none is."""
-        return stuck_stage(self.beats, self._clock.monotonic_s(), self._moved)
+        return stuck_stage(self.heartbeat, self._clock.monotonic_s(), self._moved)
 
     def state(self) -> tuple[str, str]:
         """Return the state, and why it is no better."""
@@ -127,7 +127,7 @@ class Board:
             "notes": [said for topic, said in self.troubles().items() if said and topic not in ("root", "scan")],
             "overflows": self.overflows(),
             "fallbacks": self.fallbacks,
-            "starts_anew": starts_anew(),
+            "starts_anew": restart_count(),
             "supervised": is_supervised(),
             "memory_bytes": _memory_bytes(),
             "cpu_s": round(time.process_time(), 3),

@@ -15,11 +15,11 @@ from contract.text import printable
 from daemon.files.companion_names import is_companion
 from daemon.files.identity import photo_id
 from daemon.filing.companions import MAX_WAITING
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.photo import Outcome, Photo
 from daemon.process.parallel import FAR_TOGETHER, each
-from daemon.status.log import Form, Level, Line, Log
+from daemon.status.log import Form, Level, Log, LogLine
 from daemon.status.obstacles import Obstacles, is_its_own
 from daemon.status.progress import progress_bar
 
@@ -59,7 +59,7 @@ class Report:
 
     def say(self, sentence: str) -> None:
         """Say something about the whole on standard error."""
-        self._log.err(Line(_level(sentence), "note", sentence))
+        self._log.err(LogLine(_level(sentence), "note", sentence))
 
     def last_word(self, sentence: str) -> None:
         """Say something before the process ends or is replaced, which waits for no thread."""
@@ -68,7 +68,7 @@ class Report:
 
     def event(self, name: str, sentence: str, **facts: Any) -> None:
         """Say something that scripts want to know too."""
-        line = Line(Level.NOTICE, name, sentence, lambda: facts)
+        line = LogLine(Level.NOTICE, name, sentence, lambda: facts)
         if self._as_json:
             self._log.out([line])
         else:
@@ -76,7 +76,7 @@ class Report:
 
     def photos(self, photos: list[Photo]) -> None:
         """Report photos whose way is over, in one piece."""
-        lines: list[Line] = []
+        lines: list[LogLine] = []
         for photo in photos:
             with self._lock:
                 self._count(photo)
@@ -90,7 +90,7 @@ class Report:
             sentence = "" if self._as_json else self._sentence(photo)
             if sentence or self._as_json:
                 event = "photo" if photo.follows is None else "companion"
-                lines.append(Line(_LEVELS.get(photo.outcome, Level.INFO), event, sentence, partial(_facts, photo)))
+                lines.append(LogLine(_LEVELS.get(photo.outcome, Level.INFO), event, sentence, partial(_facts, photo)))
         self._log.out(lines)
 
     def summary(self, *, once: bool) -> None:
@@ -111,12 +111,12 @@ class Report:
         self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
 
     @contextmanager
-    def progress(self, sieve: Sieve) -> Iterator[None]:
+    def progress(self, path_filter: PathFilter) -> Iterator[None]:
         """Show a bar on a terminal, with rate and time left, for one pass over an inbox, which is counted for it."""
         if self._as_json or not os.isatty(2):
             yield
             return
-        with progress_bar(self._log.show, sum(1 for _ in scan(sieve))) as self._advance:
+        with progress_bar(self._log.show, sum(1 for _ in scan(path_filter))) as self._advance:
             yield
         self._log.clear()
 
@@ -221,9 +221,9 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{printable(name)} {counts[name]}" for name in order if counts[name]) or "-"
 
 
-def _repeated(obstacle: str, count: int) -> Line:
+def _repeated(obstacle: str, count: int) -> LogLine:
     sentence = f"it goes on; this was said once, and {count:,} times more it was so: {obstacle}"
-    return Line(Level.NOTICE, "repeated", sentence, lambda: {"reason": obstacle, "times": count})
+    return LogLine(Level.NOTICE, "repeated", sentence, lambda: {"reason": obstacle, "times": count})
 
 
 def _level(sentence: str) -> Level:

@@ -47,7 +47,7 @@ class _Caller:
     answer: bytes = b""
 
 
-class Listener:
+class StatusServer:
     """Serves callers; used by one thread.
 
     Args:

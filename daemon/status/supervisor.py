@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 
-from daemon.status.monitor import Board
+from daemon.status.monitor import Monitor
 from daemon.status.status_line import status_line
 
 STATUS_S = 5.0
@@ -25,18 +25,18 @@ def watchdog_s(environ: Mapping[str, str], pid: int) -> float:
     return int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0
 
 
-class Herald:
+class SupervisorNotifier:
     """Tells the supervisor; used by one thread.
 
     Args:
-        board: what there is to tell.
+        monitor: what there is to tell.
         send: takes a message to the supervisor.
         say: takes a sentence for the user.
         feed_within_s: how often the watchdog must be fed; 0 for no watchdog.
     """
 
-    def __init__(self, board: Board, send: Say, say: Say, feed_within_s: float) -> None:
-        self._board = board
+    def __init__(self, monitor: Monitor, send: Say, say: Say, feed_within_s: float) -> None:
+        self._monitor = monitor
         self._send = send
         self._say = say
         self._feed_s = feed_within_s / FEEDS
@@ -60,23 +60,23 @@ class Herald:
         if now_s >= self._told_s + STATUS_S:
             self._told_s = now_s
             self._look()
-            line = status_line(self._board.facts())
+            line = status_line(self._monitor.facts())
             if line != self._line:
                 self._line = line
                 self._send(f"STATUS={line}")
 
     def _look(self) -> bool:
         """Look whether a stage is stuck, and say so once."""
-        stuck = self._board.stuck()
+        stuck = self._monitor.stuck()
         if bool(stuck) != bool(self._stuck):
             fed = " The watchdog is not fed until it goes on." if self._feed_s else ""
             self._say(f"stuck: {stuck}.{fed}" if stuck else f"it goes on; before, {self._stuck}")
             if stuck:
-                self._board.trouble(stuck)
+                self._monitor.trouble(stuck)
         self._stuck = stuck
         return bool(stuck)
 
 
-def from_environment(board: Board, send: Say, say: Say) -> Herald:
-    """Make the herald that this process's supervisor asks for."""
-    return Herald(board, send, say, watchdog_s(os.environ, os.getpid()))
+def from_environment(monitor: Monitor, send: Say, say: Say) -> SupervisorNotifier:
+    """Make the notifier that this process's supervisor asks for."""
+    return SupervisorNotifier(monitor, send, say, watchdog_s(os.environ, os.getpid()))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contract.text import printable
 from daemon.status.metrics import MISSING, MetricsError, available, exposition
-from daemon.status.monitor import STOPPED, Board
+from daemon.status.monitor import STOPPED, Monitor
 
 EVERY_S = 15.0
 FIRST_S = 2.0
@@ -20,7 +20,7 @@ class TextFile:
 
     Args:
         path: of the file.
-        board: what there is to tell.
+        monitor: what there is to tell.
         say: takes a sentence for the user, once for each lasting trouble.
         now_s: the time, on the monotonic clock.
 
@@ -28,14 +28,14 @@ class TextFile:
         MetricsError: the package for it is not installed, or there is no such folder.
     """
 
-    def __init__(self, path: Path, board: Board, say: Callable[[str], None], now_s: float) -> None:
+    def __init__(self, path: Path, monitor: Monitor, say: Callable[[str], None], now_s: float) -> None:
         if not available():
             raise MetricsError(MISSING)
         if not path.parent.is_dir():
             raise MetricsError(f"There is no folder for the metrics file {printable(path)}. Make it, or name another.")
         self._path = path
         self._part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        self._board = board
+        self._monitor = monitor
         self._say = say
         self._due_s = now_s + FIRST_S
         self._trouble = ""
@@ -52,12 +52,12 @@ class TextFile:
 
     def close(self) -> None:
         """Write it for the last time: that the daemon has stopped."""
-        self._board.phase = STOPPED
+        self._monitor.phase = STOPPED
         self._write()
 
     def _write(self) -> None:
         try:
-            self._replace(exposition(self._board.facts()))
+            self._replace(exposition(self._monitor.facts()))
         except OSError as error:
             self._tell(f"the metrics file {printable(self._path)} cannot be written ({error.strerror})")
         else:

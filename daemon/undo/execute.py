@@ -14,10 +14,10 @@ from pathlib import Path
 
 from contract.publish import sync_directory
 from contract.text import printable
-from daemon.files.confined import pinned
+from daemon.files.confined import open_folder
 from daemon.files.open_writers import HELD, OpenWriterError
 from daemon.files.sync import sync_file
-from daemon.filing.failure_note import remove_why, write_why
+from daemon.filing.failure_note import remove_failure_note, write_failure_note
 from daemon.filing.move import SourceChangedError, move
 from daemon.filing.recovery import Unseen, ignored, remove_hidden_names, settle
 from daemon.ledger.intent import Intent
@@ -131,7 +131,7 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Ou
     failed = was.becomes is Outcome.FAILED and was.part_of is None
     if failed:  # before the photo goes: where a daemon is at work, it may fail again at once, and get another note
         with suppress(OSError):  # a note too many does no harm
-            remove_why(was.destination, was.source.name, was.reason)
+            remove_failure_note(was.destination, was.source.name, was.reason)
     step.reason = obstacle or _do(step, intent, was, inbox)
     step.note = "" if step.reason else dangling(was)
     if step.reason:
@@ -154,7 +154,7 @@ def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
     try:
         if intent.mode is not Mode.MOVE:
             return remove_copy(intent, was, home.parent.relative_to(inbox))
-        with pinned(inbox, home.parent.relative_to(inbox), make=True) as folder:
+        with open_folder(inbox, home.parent.relative_to(inbox), make=True) as folder:
             step.lost = move(intent.source, intent.identity, intent.sha256, folder / home.name).lost
     except FileExistsError:
         return "its name in the inbox was taken meanwhile"
@@ -170,4 +170,4 @@ def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
 def _write_note(was: Intent) -> None:
     if was.becomes is Outcome.FAILED and was.part_of is None:
         with suppress(OSError):  # the reason stands in the ledger too
-            write_why(was.destination, was.source.name, was.reason)
+            write_failure_note(was.destination, was.source.name, was.reason)

@@ -18,7 +18,7 @@ from daemon.adopt import compare
 from daemon.files.marker import MountMissingError
 from daemon.filing.recovery import Unseen, ignored
 from daemon.ledger.ledger import Ledger
-from daemon.ledger.queries import Record, Which, companions, select
+from daemon.ledger.queries import Record, RecordFilter, companions, select
 from daemon.ledger.reading import one_ledger, reading, root_of
 from daemon.photo import Outcome
 from daemon.undo.execute import finish, take_back
@@ -32,7 +32,7 @@ class UndoError(PhototriageError):
 
 
 def undo(
-    inbox: Path | None, which: Which, last: int, becomes: Outcome, now_s: float, unseen: Unseen = ignored
+    inbox: Path | None, which: RecordFilter, last: int, becomes: Outcome, now_s: float, unseen: Unseen = ignored
 ) -> list[list[Step]]:
     """Take photos back to their inbox; returns for each photo what happened to it and its companions.
 
@@ -66,14 +66,14 @@ def undo(
             ) from error
 
 
-def plans(connection: sqlite3.Connection, which: Which, last: int, becomes: Outcome) -> list[list[Step]]:
+def plans(connection: sqlite3.Connection, which: RecordFilter, last: int, becomes: Outcome) -> list[list[Step]]:
     """Return what would happen to the photos that are meant, and touch nothing."""
     promised: set[Path] = set()
     photos = list(select(connection, which, last))
     return [plan(photo, companions(connection, photo.row), becomes, promised) for photo in photos]
 
 
-def release(inbox: Path | None, which: Which, last: int, *, dry_run: bool) -> list[Record]:
+def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool) -> list[Record]:
     """Let the daemon take photos again that were taken back; returns those that it left alone until now."""
     path = one_ledger(inbox)
     with reading(path) as connection:

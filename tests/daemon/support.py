@@ -21,7 +21,7 @@ from PIL import Image
 
 from contract.session import Model, open_model
 from daemon.decode.guard import Guard
-from daemon.decode.suspects import Notes
+from daemon.decode.suspects import CrashJournal
 from daemon.files.identity import Identity
 from daemon.filing.filer import Filer, Rules
 from daemon.filing.layout import FilingOptions
@@ -153,7 +153,7 @@ def opened_filer(output: Path, ledger_path: Path, clock: HandClock | None = None
 
 @contextmanager
 def opened_guard(notes: Path) -> Iterator[Guard]:
-    with closing(Notes(notes)) as written, closing(Guard(written)) as guard:
+    with closing(CrashJournal(notes)) as written, closing(Guard(written)) as guard:
         yield guard
 
 

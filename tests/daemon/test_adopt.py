@@ -155,8 +155,8 @@ def detach(at: Path) -> None:
 @pytest.fixture(params=["disk", "bound folder"])
 def disks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     """Two disks that keep what is on them while they are detached: file systems, or folders of this one."""
-    shelf = tmp_path / "shelf"
-    both = shelf / "a", shelf / "b"
+    store = tmp_path / "shelf"
+    both = store / "a", store / "b"
     for disk in both:
         disk.mkdir(parents=True)
         if request.param == "disk":

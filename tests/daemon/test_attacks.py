@@ -19,7 +19,7 @@ from daemon.files.identity import look_at
 from daemon.files.users import may_be_anybodys
 from daemon.filing import move as filing
 from daemon.filing import recovery
-from daemon.filing.failure_note import write_why
+from daemon.filing.failure_note import write_failure_note
 from daemon.filing.modes import place
 from daemon.filing.move import SourceChangedError
 from daemon.intake.walk import MARKER
@@ -337,7 +337,7 @@ def test_a_note_is_never_written_through_a_link_that_waits_under_its_name(tmp_pa
     text = b"a.jpg could not be filed under a class.\nbroken\n"
     token = digest(os.fsencode(failed) + text)[:16]
     (tmp_path / f".a.jpg.{token}.phototriage-part").symlink_to(victim)
-    note = write_why(failed, "a.jpg", "broken")
+    note = write_failure_note(failed, "a.jpg", "broken")
     assert note.read_bytes() == text
     assert not note.is_symlink()
     assert victim.read_bytes() == b"precious"

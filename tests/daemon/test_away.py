@@ -14,8 +14,8 @@ from daemon.files.statx import times_of
 from daemon.filing.filer import Filer
 from daemon.filing.move import temporary_beside
 from daemon.filing.recovery import reconcile
-from daemon.filing.unresolved import Doubts
-from daemon.intake.filters import Sieve
+from daemon.filing.unresolved import UnresolvedMoves
+from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
@@ -82,10 +82,10 @@ class Start:
 
     def __init__(self, folder: Path, ledger: Ledger) -> None:
         self.folder, self.ledger, self.clock = folder, ledger, HandClock()
-        paths = partial(scan, Sieve(folder / "inbox", recursive=True))
-        doubts = Doubts(self.clock, paths)  # type: ignore[arg-type]
-        self.told = reconcile(ledger, 2.0, doubts.add, paths)
-        self.filer = Filer(folder / "output", ledger, rules(), self.clock, doubts=doubts)  # type: ignore[arg-type]
+        paths = partial(scan, PathFilter(folder / "inbox", recursive=True))
+        unresolved = UnresolvedMoves(self.clock, paths)  # type: ignore[arg-type]
+        self.told = reconcile(ledger, 2.0, unresolved.add, paths)
+        self.filer = Filer(folder / "output", ledger, rules(), self.clock, unresolved=unresolved)  # type: ignore[arg-type]
 
     def file(self, path: Path) -> Outcome:
         photo = scored(path)
@@ -230,7 +230,7 @@ def test_an_original_that_was_renamed_between_crash_and_start_goes_and_nothing_e
         ledger.intend([intent(source, target)], 1.0)
         copied(source, target)
         happened(source)
-        told = reconcile(ledger, 2.0, paths=partial(scan, Sieve(inbox, recursive=True)))
+        told = reconcile(ledger, 2.0, paths=partial(scan, PathFilter(inbox, recursive=True)))
     assert told == {source: Outcome.FILED}
     assert tree(elsewhere) == {"red/a.jpg": PHOTO}
     assert bool(tree(inbox)) == stays
@@ -246,7 +246,7 @@ def test_an_original_that_was_renamed_is_not_taken_for_filed_where_nothing_was_p
         ledger.intend([intent(source, target)], 1.0)
         shutil.copy2(source, target)  # as another inbox files its twin
         renamed(source)
-        reconcile(ledger, 2.0, paths=partial(scan, Sieve(inbox, recursive=True)))
+        reconcile(ledger, 2.0, paths=partial(scan, PathFilter(inbox, recursive=True)))
     assert tree(inbox) == {"sub/renamed.jpg": PHOTO}
 
 

@@ -22,7 +22,7 @@ from contract.errors import Reason
 from contract.geometry import Geometry
 from daemon.decode.decode import decode, is_for_alone
 from daemon.decode.guard import Guard
-from daemon.decode.workers import Crew, crew_for
+from daemon.decode.workers import DecodePool, decode_pool_for
 from daemon.photo import Photo
 from tests.colour_model import LABELS
 from tests.daemon.support import (
@@ -51,14 +51,14 @@ RAW = os.fsdecode(b"in/caf\xe9\n\xff.jpg")
 class Here:
     """A crew with its guard, as a pipeline uses them."""
 
-    def __init__(self, crew: Crew, guard: Guard, said: list[str]) -> None:
-        self.crew, self.guard, self.said = crew, guard, said
+    def __init__(self, decode_pool: DecodePool, guard: Guard, said: list[str]) -> None:
+        self.decode_pool, self.guard, self.said = decode_pool, guard, said
 
     def seen(self, path: Path, relpath: str = "") -> Photo:
         return Photo(path, identity_of(path), 0.0, relpath=Path(relpath))
 
     def child(self, photo: Photo, geometry: Geometry = SMALL) -> bool:
-        return self.crew.decode(photo, geometry, 1e10, busy=lambda: True)
+        return self.decode_pool.decode(photo, geometry, 1e10, busy=lambda: True)
 
     def thread(self, photo: Photo, geometry: Geometry = SMALL) -> Photo:
         decode(photo, geometry, 1e10, self.guard)
@@ -66,7 +66,7 @@ class Here:
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":
-        (hand,) = self.crew._hands.values()
+        (hand,) = self.decode_pool._hands.values()
         return hand.process
 
 
@@ -75,8 +75,10 @@ def here(folder: Path, **options: Any) -> Iterator[Here]:
     said: list[str] = []
     before = descriptors()
     with opened_guard(folder / ".decoding") as guard:
-        with closing(Crew(guard.notes, guard.budget, **{"eager": True, "say": said.append, **options})) as crew:
-            yield Here(crew, guard, said)
+        with closing(
+            DecodePool(guard.notes, guard.budget, **{"eager": True, "say": said.append, **options})
+        ) as decode_pool:
+            yield Here(decode_pool, guard, said)
         assert children(os.getpid()) == []
     assert descriptors() == before
 
@@ -139,9 +141,9 @@ def test_what_is_too_large_for_beside_others_and_what_is_suspected_goes_the_way_
         assert one.thread(photo).pixels is not None
         one.guard.notes.begin(large, here=False)
         one.guard.notes.end(large, cleared=False, died=True)
-        one.crew.close()
+        one.decode_pool.close()
         assert not one.child(one.seen(large))
-        assert one.crew._hands == {}
+        assert one.decode_pool._hands == {}
 
 
 @pytest.mark.usefixtures("poisoned")
@@ -183,23 +185,23 @@ def test_a_stop_does_not_wait_for_a_child_and_makes_no_suspect(tmp_path: Path) -
         photo = one.seen(path)
         dealt_with = reader.submit(one.child, photo)
         wait_until(lambda: b"a.ppm" in (tmp_path / ".decoding").read_bytes(), "the note of it")
-        one.crew.stop()
+        one.decode_pool.stop()
         assert dealt_with.result()
         assert (photo.pixels, photo.fault) == (None, None)
         assert one.guard.notes.deaths(path) == 0
         assert reader.submit(one.child, photo).result()  # and no other child is started
-        assert one.crew._hands == {}
+        assert one.decode_pool._hands == {}
 
 
 def test_a_child_is_started_for_a_backlog_alone_and_ends_when_there_is_nothing_to_do(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jpg", PHOTO)
     with here(tmp_path, eager=False, idle_s=0.3) as one:
-        assert not one.crew.decode(one.seen(path), SMALL, 1e10, busy=lambda: False)
-        assert one.crew._hands == {}
+        assert not one.decode_pool.decode(one.seen(path), SMALL, 1e10, busy=lambda: False)
+        assert one.decode_pool._hands == {}
         wait_until(lambda: one.child(one.seen(path)), "the child to be ready")
         process = one.process
         wait_until(lambda: not alive(process.pid), "it to end")
-        one.crew.look()
+        one.decode_pool.look()
         assert process.returncode == 0
         assert not one.child(one.seen(path))
         assert one.guard.notes.deaths(path) == 0
@@ -235,7 +237,7 @@ def test_children_are_for_many_cores_or_on_request(
 ) -> None:
     monkeypatch.setattr("daemon.decode.workers.usable_cores", lambda: cores)
     with opened_guard(tmp_path / "decoding") as guard:
-        assert (crew_for(decode_in, readers, guard, print) is not None) == has_crew
+        assert (decode_pool_for(decode_in, readers, guard, print) is not None) == has_crew
 
 
 @pytest.fixture

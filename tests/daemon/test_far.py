@@ -19,9 +19,9 @@ from daemon.filing.move import Placed
 from daemon.filing.placing import IN_ONE_FOLDER
 from daemon.intake.remembered import Remembered
 from daemon.photo import Outcome, Photo
-from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Beats
+from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Heartbeat
 from daemon.process.parallel import FAR_TOGETHER, each
-from daemon.queues import LEAST_TOGETHER, ROUND_S, Gathering
+from daemon.queues import LEAST_TOGETHER, ROUND_S, BatchingQueue
 from daemon.status import report as report_module
 from daemon.status.report import Report
 from tests.colour_model import LABELS
@@ -216,7 +216,7 @@ def test_a_round_that_takes_hours_is_not_stuck_while_it_gets_on(
                 hangs.set()
             for _ in range(2):
                 clock.turn(2 * HOPELESS_S if source.name == "9.jpg" else 0.9 * STUCK_S / 4)
-                found = filer.beats.stuck(clock.now_s, lambda _: 0)
+                found = filer.heartbeat.stuck(clock.now_s, lambda _: 0)
                 stuck[hangs.is_set()].append(found)
 
         places.before = slow
@@ -230,7 +230,7 @@ def test_of_a_slow_taker_a_round_gets_fewer_and_of_a_quick_one_as_many_as_before
 ) -> None:
     clock = HandClock()
     monkeypatch.setattr("daemon.queues.time", SimpleNamespace(monotonic=clock.monotonic_s))
-    line = Gathering(128, lambda _: False, longest_s=0.1)
+    line = BatchingQueue(128, lambda _: False, longest_s=0.1)
     line.put([Photo(Path(f"/in/{number}.jpg"), identity(number), 0.0) for number in range(1000)])
     rounds = []
     for took_s in (8 * ROUND_S, 2 * ROUND_S, 100.0, 0.1, 0.1, 0.1, 0.1):
@@ -242,7 +242,7 @@ def test_of_a_slow_taker_a_round_gets_fewer_and_of_a_quick_one_as_many_as_before
 
 def test_what_a_helper_meets_is_raised_and_nothing_begins_after_it() -> None:
     done: list[int] = []
-    beats = Beats(HandClock().monotonic_s)
+    heartbeat = Heartbeat(HandClock().monotonic_s)
 
     def work(number: int) -> None:
         if number == 3:
@@ -250,7 +250,7 @@ def test_what_a_helper_meets_is_raised_and_nothing_begins_after_it() -> None:
         done.append(number)
 
     with pytest.raises(ValueError, match="3"):
-        each(range(1000), work, 1, "helper", beats)
+        each(range(1000), work, 1, "helper", heartbeat)
     assert done == [0, 1, 2]
     together = threading.Barrier(4, timeout=DEADLINE_S)
 
@@ -260,7 +260,7 @@ def test_what_a_helper_meets_is_raised_and_nothing_begins_after_it() -> None:
             raise ValueError(number)
 
     with pytest.raises(ValueError):
-        each(range(4), meet, 4, "helper", beats)
+        each(range(4), meet, 4, "helper", heartbeat)
 
 
 def test_names_on_a_share_are_looked_at_together_before_they_are_given(

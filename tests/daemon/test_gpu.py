@@ -18,9 +18,9 @@ from contract.geometry import to_input
 from daemon.classify.buckets import BUCKETS, GROW_AFTER_S, Buckets
 from daemon.classify.classify import classify, warm
 from daemon.filing.filer import Filer
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.intake import Intake
-from daemon.models.active import Holder, Serving
+from daemon.models.active import ActiveModel, LoadedModel
 from daemon.photo import Outcome, Photo
 from daemon.pipeline import Pipeline
 from daemon.process.clock import Clock
@@ -177,16 +177,16 @@ class House:
     def pipeline(self, *, watch: bool = False, cores: int = 2) -> Iterator[Pipeline]:
         clock = Clock()
         with opened_ledger(self._folder / "ledger") as ledger, opened_guard(self._folder / "decoding") as guard:
-            intake = Intake(Sieve(self.inbox), clock, self.said.append, watch=watch)
+            intake = Intake(PathFilter(self.inbox), clock, self.said.append, watch=watch)
             by = rules(provider="cuda")
             filer = Filer(self.output, ledger, by, clock, self.said.append)
 
             def lost(error: GpuError, worked: bool) -> None:
                 self._lost.append((str(error), worked))
 
-            serving = Serving(ready(self._gpu) if self._gpu.fits else on_gpu(self._gpu), by)
+            serving = LoadedModel(ready(self._gpu) if self._gpu.fits else on_gpu(self._gpu), by)
             yield Pipeline(
-                intake, Holder(serving), filer, guard, clock, cores=cores, done=self.done.extend,
+                intake, ActiveModel(serving), filer, guard, clock, cores=cores, done=self.done.extend,
                 buckets=Buckets(clock, self.said.append), gpu_lost=lost,
             )  # fmt: skip
 

@@ -11,8 +11,8 @@ import pytest
 
 from daemon.files.identity import Identity
 from daemon.files.mounts import Mount, mount_of, mount_that_is_away
-from daemon.intake.filters import Sieve
-from daemon.intake.settle import Settler, Sign
+from daemon.intake.filters import PathFilter
+from daemon.intake.settle import Settler, Trigger
 from daemon.intake.walk import MARKER
 from daemon.intake.watcher import CANARY, Watcher
 from daemon.ledger.recorded_roots import Root
@@ -78,7 +78,8 @@ def test_shares_are_known_by_their_type(kind: str, share: bool) -> None:
 def test_what_is_found_far_away_must_look_the_same_for_two_seconds_and_what_is_announced_not() -> None:
     settler, path = Settler(), Path("/in/a.jpg")
     for far, sign, wait_s in (
-        (True, Sign.FOUND, 2.0), (False, Sign.FOUND, 0.25), (True, Sign.CLOSED, 0.05), (True, Sign.MOVED_IN, 0.0),
+        (True, Trigger.FOUND, 2.0), (False, Trigger.FOUND, 0.25), (True, Trigger.CLOSED, 0.05),
+        (True, Trigger.MOVED_IN, 0.0),
     ):  # fmt: skip
         settler.see(path, identity(), sign, 10.0, far=far)
         assert settler.next_due_s() == pytest.approx(10.0 + wait_s)
@@ -95,7 +96,7 @@ def test_photos_that_will_cross_file_systems_are_filed_too_when_found(tmp_path: 
 
 def test_a_file_of_ours_tells_whether_events_come_and_is_gone(tmp_path: Path) -> None:
     seen: list[Path] = []
-    watcher = Watcher(Sieve(tmp_path), lambda path, _: seen.append(path), lambda: None)
+    watcher = Watcher(PathFilter(tmp_path), lambda path, _: seen.append(path), lambda: None)
     try:
         assert not watcher.deaf
         write(tmp_path / "a.jpg", b"x")
@@ -300,7 +301,7 @@ def test_a_folder_that_contains_itself_by_a_mount_is_scanned_to_an_end(tmp_path:
     write(tmp_path / "in" / "a.jpg", b"x")
     subprocess.run(["mount", "--bind", str(tmp_path / "in"), str(inner)], check=True)
     try:
-        found = list(scan(Sieve(tmp_path / "in", recursive=True)))
+        found = list(scan(PathFilter(tmp_path / "in", recursive=True)))
     finally:
         subprocess.run(["umount", str(inner)], check=True)
     assert found == [tmp_path / "in" / "a.jpg"]

@@ -12,10 +12,10 @@ import pytest
 from contract.errors import PhotoError, Reason
 from daemon.intake import intake as intake_module
 from daemon.intake import scanner as lookout_module
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.intake import MAX_WAITING, NAMES_AT_ONCE, Intake
 from daemon.intake.scanner import RESCAN_S
-from daemon.intake.settle import Sign
+from daemon.intake.settle import Trigger
 from daemon.photo import Outcome, Photo
 from tests.daemon.support import DEADLINE_S, HandClock, write
 
@@ -25,7 +25,7 @@ class World:
 
     def __init__(self, inbox: Path, *, watch: bool) -> None:
         self.inbox, self.clock, self.said = inbox, HandClock(), list[str]()
-        self.intake = Intake(Sieve(inbox), self.clock, self.said.append, watch=watch)  # type: ignore[arg-type]
+        self.intake = Intake(PathFilter(inbox), self.clock, self.said.append, watch=watch)  # type: ignore[arg-type]
         self.watched = watch
 
     def ready(self, room: int = 1000, turns: int = 8, step_s: float = 0.3) -> list[Photo]:
@@ -103,7 +103,7 @@ def backlog(inbox: Path, count: int) -> Iterator[World]:
 
 def test_what_is_announced_goes_before_what_was_found(inbox: Path) -> None:
     with backlog(inbox, 20) as one:
-        one.intake.hint(write(inbox / "new.jpg", b"x"), Sign.MOVED_IN)
+        one.intake.hint(write(inbox / "new.jpg", b"x"), Trigger.MOVED_IN)
         photos = one.intake.ready(3, 0.0)
         assert [photo.announced for photo in photos] == [True, False, False]
         assert photos[0].path.name == "new.jpg"
@@ -115,7 +115,7 @@ def test_what_is_announced_goes_first_however_large_the_backlog_that_was_found(
     monkeypatch.setattr(intake_module, "MAX_WAITING", 8)
     with backlog(inbox, 50) as one:
         assert one.intake._waiting() == 8
-        one.intake.hint(write(inbox / "new.jpg", b"x"), Sign.MOVED_IN)
+        one.intake.hint(write(inbox / "new.jpg", b"x"), Trigger.MOVED_IN)
         assert one.intake.ready(3, 0.0)[0].path.name == "new.jpg"
 
 
@@ -128,7 +128,7 @@ def test_what_is_announced_does_not_wait_for_the_scan_to_be_through(inbox: Path)
 
         def stays(path: Path, _: object) -> bool:
             if not asked:
-                one.intake.hint(new.rename(inbox / "new.jpg"), Sign.MOVED_IN)
+                one.intake.hint(new.rename(inbox / "new.jpg"), Trigger.MOVED_IN)
             asked.append(path)
             return path.name != "new.jpg"
 
@@ -147,7 +147,7 @@ def test_where_a_backlog_took_all_room_there_is_some_left_for_what_is_announced(
         one.intake.ready(0, 0.0)
         one.clock.turn(0.3)
         for number in range(3):
-            one.intake.hint(write(inbox / f"new {number}.jpg", b"x"), Sign.MOVED_IN)
+            one.intake.hint(write(inbox / f"new {number}.jpg", b"x"), Trigger.MOVED_IN)
         assert [photo.path.name for photo in one.intake.ready(0, 0.0, spare=2)] == ["new 0.jpg", "new 1.jpg"]
         assert one.intake.ready(-1, 0.0, spare=1) == []
         assert [photo.path.name for photo in one.intake.ready(2, 0.0, spare=1)] == ["new 2.jpg", "old.jpg"]
@@ -160,7 +160,7 @@ def test_a_hint_of_what_is_no_photo_file_is_ignored(inbox: Path) -> None:
     write(inbox / ".hidden.jpg", b"x")
     with world(inbox) as one:
         for name in ("folder.jpg", "fifo.jpg", "link.jpg", ".hidden.jpg", "gone.jpg", "a.part"):
-            one.intake.hint(inbox / name, Sign.MOVED_IN)
+            one.intake.hint(inbox / name, Trigger.MOVED_IN)
         assert one.ready() == []
         assert one.intake.finished_once()
 
@@ -174,10 +174,10 @@ def test_never_more_names_are_held_than_the_limit_and_each_of_ten_thousand_comes
         os.mknod(inbox / name)
     with world(inbox, watch=False) as one:
         one.intake._watch = announced  # scans again, as a watch does, but without the kernel's hints
-        one.intake._lookout._tend_watcher = lambda: None  # type: ignore[method-assign]
+        one.intake._scanner._tend_watcher = lambda: None  # type: ignore[method-assign]
         if announced:
             for name in names:
-                one.intake.hint(inbox / name, Sign.MOVED_IN)
+                one.intake.hint(inbox / name, Trigger.MOVED_IN)
         got: list[str] = []
         for _ in range(2_000):
             photos = one.intake.ready(64, 0.0)
@@ -201,7 +201,7 @@ def test_hints_beyond_what_the_queue_holds_are_made_good_by_a_scan_at_once(
         assert one.names(turns=1) == []
         names = [f"{number}.jpg" for number in range(100)]
         for name in names:
-            one.intake.hint(write(inbox / name, b"x"), Sign.CLOSED)
+            one.intake.hint(write(inbox / name, b"x"), Trigger.CLOSED)
         got: list[str] = []
         while len(got) < 100 and one.clock.now_s < 1_000 + 100:
             photos = one.intake.ready(4, 0.0)
@@ -216,7 +216,7 @@ def test_an_overflow_brings_a_scan_without_waiting_for_its_time(inbox: Path) -> 
     with world(inbox, watch=True) as one:
         one.ready(turns=1)
         before_s = one.clock.now_s
-        one.intake._lookout._watcher.close()  # type: ignore[union-attr]  # so that only the scan can find it
+        one.intake._scanner._watcher.close()  # type: ignore[union-attr]  # so that only the scan can find it
         write(inbox / "missed.jpg", b"x")
         one.intake.hints_lost()
         assert one.names(turns=3, step_s=0.26) == ["missed.jpg"]
@@ -242,10 +242,10 @@ def test_a_photo_moved_in_is_handed_out_by_its_hint_with_the_clock_standing_stil
 
 def test_a_new_file_under_the_name_of_one_under_way_is_handed_out_when_that_is_done(inbox: Path) -> None:
     with world(inbox) as one:
-        one.intake.hint(write(inbox / "a.jpg", b"first"), Sign.MOVED_IN)
+        one.intake.hint(write(inbox / "a.jpg", b"first"), Trigger.MOVED_IN)
         (first,) = one.ready(turns=1)
         write(inbox / "b", b"second").rename(inbox / "a.jpg")
-        one.intake.hint(inbox / "a.jpg", Sign.MOVED_IN)
+        one.intake.hint(inbox / "a.jpg", Trigger.MOVED_IN)
         assert one.ready() == []
         first.outcome = Outcome.FILED
         one.intake.give_back([first])
@@ -255,11 +255,11 @@ def test_a_new_file_under_the_name_of_one_under_way_is_handed_out_when_that_is_d
 
 def test_a_scan_does_not_wipe_out_the_hint_of_a_file_under_way(inbox: Path) -> None:
     with world(inbox, watch=True) as one:
-        one.intake.hint(write(inbox / "a.jpg", b"first"), Sign.MOVED_IN)
+        one.intake.hint(write(inbox / "a.jpg", b"first"), Trigger.MOVED_IN)
         (first,) = one.ready(turns=1)
-        one.intake._lookout._watcher.close()  # type: ignore[union-attr]
+        one.intake._scanner._watcher.close()  # type: ignore[union-attr]
         write(inbox / "a.jpg", b"another")
-        one.intake.hint(inbox / "a.jpg", Sign.CLOSED)
+        one.intake.hint(inbox / "a.jpg", Trigger.CLOSED)
         one.ready(turns=2, step_s=RESCAN_S + 0.1)
         one.give_back(first, Outcome.GONE)
         assert one.ready(turns=1) == []
@@ -334,8 +334,8 @@ def test_an_inbox_that_vanishes_and_returns_is_said_once_each_and_healed(inbox: 
         one.clock.turn(RESCAN_S)
         assert one.names() == ["after.jpg"]
         assert one.said[1:] == ["the inbox can be read again"]
-        assert one.intake._lookout._watcher is not None
-        assert one.intake._lookout._watcher.is_well()
+        assert one.intake._scanner._watcher is not None
+        assert one.intake._scanner._watcher.is_well()
 
 
 def test_a_wake_ends_the_wait_also_if_it_comes_before(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,7 +354,7 @@ def test_a_retry_looks_at_its_file_and_not_through_the_inbox(inbox: Path) -> Non
     write(inbox / "a.jpg", b"x")
     with world(inbox, watch=True) as one:
         (photo,) = one.ready()
-        scans = one.intake._lookout.scans
+        scans = one.intake._scanner.scans
         photo.folder = photo.place = "sea"
         one.give_back(photo, Outcome.AGAIN)
         again = one.intake.ready(10, 0.0)
@@ -363,7 +363,7 @@ def test_a_retry_looks_at_its_file_and_not_through_the_inbox(inbox: Path) -> Non
             again += one.intake.ready(10, 0.0)
             one.clock.turn(0.2)
         assert [retried.path for retried in again] == [photo.path]
-        assert one.intake._lookout.scans == scans
+        assert one.intake._scanner.scans == scans
         photo.path.unlink()
         one.give_back(again[0], Outcome.AGAIN)
         assert one.ready(turns=12) == []

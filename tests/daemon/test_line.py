@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from daemon.photo import Photo
-from daemon.queues import LARGE_BYTES, Gathering, Plain
+from daemon.queues import LARGE_BYTES, BatchingQueue, PriorityQueue
 from tests.daemon.support import DEADLINE_S, identity, wait_until
 
 
@@ -12,7 +12,7 @@ def photos(count: int, first: int = 0) -> list[Photo]:
     return [Photo(Path(f"/in/{number}.jpg"), identity(number), 0.0) for number in range(first, first + count)]
 
 
-def taken(line: Gathering) -> tuple[threading.Thread, list[list[Photo]]]:
+def taken(line: BatchingQueue) -> tuple[threading.Thread, list[list[Photo]]]:
     """Take one round in a thread of its own."""
     rounds: list[list[Photo]] = []
     thread = threading.Thread(target=lambda: rounds.append(line.take()))
@@ -21,7 +21,7 @@ def taken(line: Gathering) -> tuple[threading.Thread, list[list[Photo]]]:
 
 
 def test_a_photo_that_comes_alone_is_taken_at_once() -> None:
-    line = Gathering(10, lambda _: False, longest_s=3600.0)
+    line = BatchingQueue(10, lambda _: False, longest_s=3600.0)
     thread, rounds = taken(line)
     (alone,) = photos(1)
     line.put([alone])
@@ -32,7 +32,7 @@ def test_a_photo_that_comes_alone_is_taken_at_once() -> None:
 def test_while_more_is_about_to_come_the_taker_waits_until_the_round_is_full_or_nothing_follows() -> None:
     more = threading.Event()
     more.set()
-    line = Gathering(3, lambda _: more.is_set(), longest_s=3600.0)
+    line = BatchingQueue(3, lambda _: more.is_set(), longest_s=3600.0)
     five = photos(5)
     line.put(five[:1])
     thread, rounds = taken(line)
@@ -48,7 +48,7 @@ def test_while_more_is_about_to_come_the_taker_waits_until_the_round_is_full_or_
 
 
 def test_what_was_announced_goes_before_what_was_found_and_waits_for_its_like_alone() -> None:
-    plain = Plain(most=1)
+    plain = PriorityQueue(most=1)
     found, announced = photos(3), photos(2, first=3)
     for photo in announced:
         photo.announced = True
@@ -56,7 +56,7 @@ def test_what_was_announced_goes_before_what_was_found_and_waits_for_its_like_al
     assert (len(plain), plain.announced()) == (5, 2)
     assert [plain.take()[0] for _ in range(5)] == [*announced, *found]
 
-    line = Gathering(10, lambda urgent: not urgent, longest_s=3600.0)
+    line = BatchingQueue(10, lambda urgent: not urgent, longest_s=3600.0)
     line.put(found)
     thread, rounds = taken(line)
     thread.join(0.05)
@@ -67,7 +67,7 @@ def test_what_was_announced_goes_before_what_was_found_and_waits_for_its_like_al
 
 
 def test_of_more_than_a_round_takes_what_was_announced_goes_first() -> None:
-    line = Gathering(2, lambda _: False, longest_s=0.0)
+    line = BatchingQueue(2, lambda _: False, longest_s=0.0)
     found, announced = photos(3), photos(1, first=3)
     announced[0].announced = True
     line.put([*found, *announced])
@@ -75,7 +75,7 @@ def test_of_more_than_a_round_takes_what_was_announced_goes_first() -> None:
 
 
 def test_a_large_photo_goes_alone_once_no_smaller_one_waits_and_a_film_goes_where_its_photo_does() -> None:
-    line = Gathering(2, lambda _: False, longest_s=0.0)
+    line = BatchingQueue(2, lambda _: False, longest_s=0.0)
     large = [Photo(Path(f"/in/{name}"), identity(size=LARGE_BYTES + 1), 0.0) for name in ("1.tif", "2.tif", "film.mov")]
     small = photos(2)
     line.put([large[0], large[1], small[0], large[2], small[1]])
@@ -84,24 +84,27 @@ def test_a_large_photo_goes_alone_once_no_smaller_one_waits_and_a_film_goes_wher
 
 
 def test_a_photo_is_never_kept_longer_than_the_limit() -> None:
-    line = Gathering(3, lambda _: True, longest_s=0.01)
+    line = BatchingQueue(3, lambda _: True, longest_s=0.01)
     line.put(photos(1))
     assert len(line.take()) == 1
 
 
 def test_the_end_comes_behind_all_that_waits_and_to_each_taker() -> None:
-    line = Gathering(2, lambda _: True, longest_s=3600.0)
+    line = BatchingQueue(2, lambda _: True, longest_s=3600.0)
     line.put(photos(3))
     line.end()
     assert [len(line.take()) for _ in range(3)] == [2, 1, 0]
-    plain = Plain(most=2)
+    plain = PriorityQueue(most=2)
     plain.put(photos(3))
     plain.end(2)
     assert [len(plain.take()) for _ in range(4)] == [2, 1, 0, 0]
 
 
 def test_the_end_wakes_a_taker_that_waits() -> None:
-    for line in (Gathering(2, lambda _: True, longest_s=3600.0), Gathering(2, lambda _: False, longest_s=3600.0)):
+    for line in (
+        BatchingQueue(2, lambda _: True, longest_s=3600.0),
+        BatchingQueue(2, lambda _: False, longest_s=3600.0),
+    ):
         thread, rounds = taken(line)
         line.end()
         wait_until(lambda: bool(rounds), "the end")  # noqa: B023

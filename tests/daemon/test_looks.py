@@ -9,11 +9,11 @@ import pytest
 
 from daemon.files.identity import Identity
 from daemon.intake import looks as looks_module
-from daemon.intake.filters import Sieve
-from daemon.intake.inbox_mounts import Ground
+from daemon.intake.filters import PathFilter
+from daemon.intake.inbox_mounts import InboxMounts
 from daemon.intake.intake import Intake
 from daemon.intake.scanner import FAR_NAMES, RESCAN_S
-from daemon.intake.settle import Sign
+from daemon.intake.settle import Trigger
 from daemon.photo import Outcome, Photo
 from daemon.process.parallel import FAR_TOGETHER
 from tests.daemon.support import DEADLINE_S, HandClock, wait_until, write
@@ -24,7 +24,7 @@ class World:
 
     def __init__(self, inbox: Path) -> None:
         self.inbox, self.far, self.clock = inbox, inbox / "far", HandClock()
-        self.intake = Intake(Sieve(inbox, recursive=True), self.clock, print, watch=True)  # type: ignore[arg-type]
+        self.intake = Intake(PathFilter(inbox, recursive=True), self.clock, print, watch=True)  # type: ignore[arg-type]
 
     def settle(self) -> None:
         """Let all looks that are asked for come back."""
@@ -46,9 +46,9 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     (tmp_path / "inbox" / "far").mkdir(parents=True)
-    monkeypatch.setattr(Ground, "lies", lambda _, folder: (folder.name == "far", None))
-    monkeypatch.setattr(Ground, "is_far", lambda _, folder, *more: folder.name == "far")
-    monkeypatch.setattr(Ground, "any_share", lambda _: True)
+    monkeypatch.setattr(InboxMounts, "lies", lambda _, folder: (folder.name == "far", None))
+    monkeypatch.setattr(InboxMounts, "is_far", lambda _, folder, *more: folder.name == "far")
+    monkeypatch.setattr(InboxMounts, "any_share", lambda _: True)
     one = World(tmp_path / "inbox")
     yield one
     one.intake.close()
@@ -99,7 +99,7 @@ def test_what_is_announced_does_not_wait_behind_looks_at_a_share(
         world.intake.ready(0, 0.0)
         wait_until(lambda: len(asked) == FAR_TOGETHER, "as many looks as there are threads")
         write(world.inbox.parent / "new.jpg", b"x").rename(world.inbox / "new.jpg")
-        world.intake.hint(world.inbox / "new.jpg", Sign.MOVED_IN)
+        world.intake.hint(world.inbox / "new.jpg", Trigger.MOVED_IN)
         assert [photo.path.name for photo in world.intake.ready(10, 0.0)] == ["new.jpg"]
         assert not world.intake.finished_once()
     assert len(world.ready()) == 100
@@ -113,7 +113,7 @@ def test_what_is_announced_on_a_share_is_looked_at_before_what_was_found_there(
     with hanging(monkeypatch, "look_closely_at") as (asked, go_on):
         world.intake.ready(0, 0.0)
         wait_until(lambda: len(asked) == FAR_TOGETHER, "as many looks as there are threads")
-        world.intake.hint(write(world.far / "new.jpg", b"x"), Sign.MOVED_IN)
+        world.intake.hint(write(world.far / "new.jpg", b"x"), Trigger.MOVED_IN)
         world.intake.ready(0, 0.0)
         go_on.set()
         wait_until(lambda: len(asked) > FAR_TOGETHER, "the next look")
@@ -133,7 +133,7 @@ def test_a_look_that_began_before_a_file_was_noticed_again_does_not_count_as_its
         wait_until(lambda: len(asked) == 1, "the second look")
         with path.open("ab") as file:
             file.write(b"more")
-        world.intake.hint(path, Sign.FOUND)  # its new state is seen, and has to rest two seconds
+        world.intake.hint(path, Trigger.FOUND)  # its new state is seen, and has to rest two seconds
         world.intake.ready(0, 0.0)
         wait_until(lambda: not world.intake._settler.is_due(path, world.clock.now_s) or not world.turn(), "the note")
     world.settle()

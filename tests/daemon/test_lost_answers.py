@@ -10,7 +10,7 @@ import pytest
 from daemon.files import rename
 from daemon.filing import move as filing
 from daemon.filing.move import move
-from daemon.filing.unresolved import Doubts
+from daemon.filing.unresolved import UnresolvedMoves
 from daemon.photo import Outcome
 from tests.daemon.support import (
     HandClock,
@@ -169,23 +169,23 @@ def test_an_open_intent_is_looked_at_ever_more_rarely_and_holds_up_its_own_file_
     red.symlink_to("red")  # a look through it fails, also for root
     path = write(tmp_path / "a.jpg", plain("red"))
     photo, its = scored(path), intent(path, red / "a.jpg")
-    doubts, owed = Doubts(clock), dict[int, Outcome | None]()  # type: ignore[arg-type]
+    unresolved, owed = UnresolvedMoves(clock), dict[int, Outcome | None]()  # type: ignore[arg-type]
     looks = []
     for second in range(1_000):
         clock.now_s = 1_000.0 + second
-        doubts.add(1, its, OSError(errno.EIO, "Input/output error"))
-        doubts.clear(owed)
-        if "Too many levels" in doubts.told()[0].reason:
+        unresolved.add(1, its, OSError(errno.EIO, "Input/output error"))
+        unresolved.clear(owed)
+        if "Too many levels" in unresolved.told()[0].reason:
             looks.append(second)
     assert looks == [0, 1, 3, 7, 15, 30, 60, 120, 240, 540, 840]
-    assert doubts.of(photo) == its
+    assert unresolved.of(photo) == its
     renamed = scored(path.rename(tmp_path / "renamed.jpg"))
-    assert doubts.of(renamed) == its
-    assert doubts.of(scored(write(path, plain("blue") + b"another"))) is None
+    assert unresolved.of(renamed) == its
+    assert unresolved.of(scored(write(path, plain("blue") + b"another"))) is None
     red.unlink()
     clock.turn(300.0)
-    doubts.clear(owed)
-    assert (owed, doubts.of(renamed), doubts.told()) == ({1: None}, None, [])
+    unresolved.clear(owed)
+    assert (owed, unresolved.of(renamed), unresolved.told()) == ({1: None}, None, [])
 
 
 def test_a_share_that_repeats_the_publishing_meets_its_own_work_and_no_strangers(

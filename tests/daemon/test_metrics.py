@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.status.monitor import Board
+from daemon.status.monitor import Monitor
 from daemon.status.textfile import EVERY_S, FIRST_S, TextFile
 from daemon.status.unix_socket import connect
 from tests.colour_model import LABELS
@@ -189,17 +189,17 @@ def test_a_daemon_that_nobody_asks_for_metrics_does_not_load_the_package() -> No
 
 def test_the_file_is_written_from_time_to_time_whole_and_for_others_to_read(tmp_path: Path) -> None:
     clock, said = HandClock(0.0), list[str]()
-    board = Board(clock)  # type: ignore[arg-type]
+    monitor = Monitor(clock)  # type: ignore[arg-type]
     path = tmp_path / "a.prom"
     path.symlink_to(write(tmp_path / "precious", b"data"))
-    one = TextFile(path, board, said.append, 0.0)
+    one = TextFile(path, monitor, said.append, 0.0)
     one.tick(0.0)
     assert path.is_symlink()
     one.tick(FIRST_S)
     assert not path.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert value(parsed(path.read_text()), "phototriage_state", state="starting") == 1
-    board.phase = "ready"
+    monitor.phase = "ready"
     one.tick(FIRST_S + EVERY_S - 0.1)
     assert value(parsed(path.read_text()), "phototriage_state", state="ready") == 0
     one.tick(one.due_s())
@@ -213,7 +213,7 @@ def test_a_file_that_cannot_be_written_is_said_once_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, said = HandClock(0.0), list[str]()
-    one = TextFile(tmp_path / "a.prom", Board(clock), said.append, 0.0)  # type: ignore[arg-type]
+    one = TextFile(tmp_path / "a.prom", Monitor(clock), said.append, 0.0)  # type: ignore[arg-type]
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.intake.walk import MARKER
-from daemon.models.history import What
+from daemon.models.history import ModelEvent
 from tests.colour_model import LABELS, colour_graph, colour_model, contract_text, with_changes, with_metadata
 from tests.daemon.support import daemon, digest, model_file, plain, roots, tree, wait_until, write
 from tests.daemon.swap import LABELS_OF, NEW, OLD, OTHERS, load, replace_model, rows, told_of_models
@@ -37,7 +37,7 @@ def test_a_model_is_swapped_under_load_and_every_photo_is_judged_by_one_of_both(
         assert row["label"] == labels[int(Path(row["source"].decode()).stem) % 3]
         assert set(json.loads(row["top"])) == set(labels)
         assert Path(row["destination"].decode()).parent.name == row["label"]
-    assert [entry.what for entry in told_of_models(inbox)] == [What.STARTED, *[What.USED] * 4]
+    assert [entry.what for entry in told_of_models(inbox)] == [ModelEvent.STARTED, *[ModelEvent.USED] * 4]
 
 
 def _wrong_golden() -> bytes:
@@ -77,7 +77,7 @@ def test_a_broken_model_is_refused_with_its_reason_while_the_old_one_works_on(tm
         assert process.until(lambda event: event["event"] == "model", "the refusal")["what"] == "refused"
         assert process.stop() == 0
     history = told_of_models(inbox)
-    assert [entry.what for entry in history] == [What.STARTED] + [What.REFUSED] * (len(BROKEN) + 1)
+    assert [entry.what for entry in history] == [ModelEvent.STARTED] + [ModelEvent.REFUSED] * (len(BROKEN) + 1)
     assert {row["model"] for row in rows(inbox)} == {digest(OLD)}
     assert {len(entry.reason.splitlines()) for entry in history[1:]} == {1}
 

@@ -12,8 +12,8 @@ import pytest
 
 from daemon.ledger.state_folder import lock_state, state_folder
 from daemon.models.change import use
-from daemon.models.history import What
-from daemon.models.store import Shelf, called
+from daemon.models.history import ModelEvent
+from daemon.models.store import ModelStore, called
 from tests.colour_model import LABELS, colour_model, with_changes
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import ask, told
@@ -125,7 +125,7 @@ def test_a_broken_model_never_reaches_the_daemon(house: House) -> None:
         assert (result.exit_code, "broken.onnx: " in result.stderr) == (1, True), result.stderr
     assert ask("model", "use", house.folder / "missing.onnx", "--inbox", house.inbox).exit_code == 1
     assert not (house.state / "models").exists()
-    assert [entry.what for entry in told_of_models(house.inbox)] == [What.STARTED]
+    assert [entry.what for entry in told_of_models(house.inbox)] == [ModelEvent.STARTED]
 
 
 def test_a_model_that_the_daemon_refuses_is_not_in_place_afterwards(house: House) -> None:
@@ -134,15 +134,15 @@ def test_a_model_that_the_daemon_refuses_is_not_in_place_afterwards(house: House
     words: list[str | Path] = ["--inbox", inbox, "--output", house.output, "--model", house.configured]
     with daemon(*words) as process:
         process.ready()
-        shelf = Shelf(state_folder(inbox), called(house.configured))
-        shelf.wish(shelf.put("new.onnx", NEW, digest(NEW)))  # as by a command that does not know the folders
+        store = ModelStore(state_folder(inbox), called(house.configured))
+        store.wish(store.put("new.onnx", NEW, digest(NEW)))  # as by a command that does not know the folders
         process.process.send_signal(signal.SIGHUP)
         assert process.until(lambda event: event["event"] == "model", "the refusal")["what"] == "refused"
         result = ask("model", "use", house.new, "--inbox", inbox)
         assert (result.exit_code, "is the folder vert" in result.output) == (1, True), result.output
         assert process.stop() == 0
-    assert shelf.path() == house.configured
-    assert not shelf.wanted()
+    assert store.path() == house.configured
+    assert not store.wanted()
 
 
 def test_what_was_put_in_place_is_only_ever_changed_by_who_holds_the_lock(house: House) -> None:
@@ -151,10 +151,10 @@ def test_what_was_put_in_place_is_only_ever_changed_by_who_holds_the_lock(house:
         process = subprocess.Popen(
             command("model", "use", house.new, "--inbox", house.inbox), env=environment(), stderr=subprocess.PIPE
         )
-        shelf = Shelf(house.state, called(house.configured))
-        while not shelf.wanted():
+        store = ModelStore(house.state, called(house.configured))
+        while not store.wanted():
             assert process.poll() is None
-        assert shelf.path() == house.configured
+        assert store.path() == house.configured
         process.kill()  # while it waits for an answer
         process.communicate()
     with daemon(*house.words) as daemon_:  # what was asked for and not taken is taken by the next one
@@ -187,12 +187,12 @@ def test_a_service_is_named_or_said_to_be_none() -> None:
 def test_only_so_many_models_are_kept(house: House) -> None:
     house.begun()
     models = [colour_model(LABELS, gain=gain) for gain in (8.0, 9.0, 10.0, 11.0, 13.0, 14.0, 15.0)]
-    shelf = Shelf(house.state, called(house.configured))
+    store = ModelStore(house.state, called(house.configured))
     for number, data in enumerate(models):
-        for path in shelf.folder.glob("*.onnx"):
+        for path in store.folder.glob("*.onnx"):
             write(path, path.read_bytes(), mtime_s=1.0)
         use(write(house.folder / f"{number}.onnx", data), house.state)
-    assert [kept.sha256 for kept in shelf.stack()] == [digest(data) for data in models[-5:]]
+    assert [kept.sha256 for kept in store.stack()] == [digest(data) for data in models[-5:]]
     assert len(house.shelved()) == 6
 
 
@@ -243,11 +243,11 @@ def test_after_a_kill_at_any_call_one_of_both_models_is_in_place_and_whole(house
             ):
                 break
             kills += 1
-            shelf = Shelf(house.state, called(house.configured))
-            file = shelf.path()
+            store = ModelStore(house.state, called(house.configured))
+            file = store.path()
             assert digest(file.read_bytes()) in (digest(OLD), digest(NEW)), f"after a kill at {call} {when}"
             in_place.add(file.name)
-            if shelf.stack():
+            if store.stack():
                 house.ask("rollback")
         house.ask("rollback")
     assert kills > 15

@@ -16,12 +16,12 @@ from daemon.files.open_writers import HELD, OpenWriterError, is_held_open, is_op
 from daemon.filing import move as filing
 from daemon.filing.move import move
 from daemon.intake.creations import LINK_S, Creations
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.inbox_mounts import survey
 from daemon.intake.intake import Intake
 from daemon.intake.watcher import Watcher
 from daemon.photo import Mode, Outcome, Photo
-from daemon.status.monitor import Board
+from daemon.status.monitor import Monitor
 from daemon.status.table import table
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
@@ -149,7 +149,7 @@ def test_undo_leaves_a_filed_photo_that_an_editor_holds_open(tmp_path: Path) -> 
 
 @contextmanager
 def intake(inbox: Path, clock: HandClock) -> Iterator[Intake]:
-    one = Intake(Sieve(inbox), clock, lambda _: None, watch=True)  # type: ignore[arg-type]
+    one = Intake(PathFilter(inbox), clock, lambda _: None, watch=True)  # type: ignore[arg-type]
     try:
         yield one
     finally:
@@ -179,7 +179,7 @@ def test_the_intake_hands_out_what_was_held_open_once_it_is_closed_and_names_it_
     with intake(inbox, clock) as one:
         assert ready(one, clock) == []
         with half_written(inbox / "a.jpg") as writer:
-            watcher = one._lookout._watcher
+            watcher = one._scanner._watcher
             assert watcher is not None
             wait_until(lambda: inbox / "a.jpg" in watcher.creations._made, "its creation to be announced")
             assert ready(one, clock) == []
@@ -230,7 +230,7 @@ def test_a_close_is_not_waited_for_longer_than_a_moment(tmp_path: Path) -> None:
 def test_one_pass_leaves_it_to_the_filer_and_ends(tmp_path: Path) -> None:
     inbox, clock = tmp_path / "inbox", HandClock()
     inbox.mkdir()
-    one = Intake(Sieve(inbox), clock, lambda _: None, watch=False)  # type: ignore[arg-type]
+    one = Intake(PathFilter(inbox), clock, lambda _: None, watch=False)  # type: ignore[arg-type]
     with half_written(inbox / "a.jpg"):
         assert ready(one, clock) == ["a.jpg"]
 
@@ -244,8 +244,8 @@ class Inbox:
         self.other.mkdir()
         self.path = self.folder / "a.jpg"
         self.announced: list[str] = []
-        sieve = Sieve(self.folder)
-        self.watcher = Watcher(sieve, lambda path, _: self.announced.append(path.name), lambda: None)
+        path_filter = PathFilter(self.folder)
+        self.watcher = Watcher(path_filter, lambda path, _: self.announced.append(path.name), lambda: None)
         self.creations = self.watcher.creations
 
     def is_open(self) -> bool:
@@ -366,13 +366,13 @@ def test_what_may_be_a_link_is_let_go_after_ten_minutes_and_what_was_written_lat
 
 def test_status_names_what_is_held_open_longest() -> None:
     clock = HandClock()
-    board = Board(clock)  # type: ignore[arg-type]
-    assert board.facts()["held_open"] == {"files": 0, "longest": []}
-    assert "held open" not in table(board.facts())
-    board.held_open = lambda: {Path(f"/in/{number}.jpg"): clock.now_s - 60.0 * number for number in range(7)}
-    assert board.facts()["held_open"]["files"] == 7
-    assert board.facts()["held_open"]["longest"][0] == {"path": "/in/6.jpg", "for_s": 360.0}
-    (line,) = [line for line in table(board.facts()).splitlines() if "held open" in line]
+    monitor = Monitor(clock)  # type: ignore[arg-type]
+    assert monitor.facts()["held_open"] == {"files": 0, "longest": []}
+    assert "held open" not in table(monitor.facts())
+    monitor.held_open = lambda: {Path(f"/in/{number}.jpg"): clock.now_s - 60.0 * number for number in range(7)}
+    assert monitor.facts()["held_open"]["files"] == 7
+    assert monitor.facts()["held_open"]["longest"][0] == {"path": "/in/6.jpg", "for_s": 360.0}
+    (line,) = [line for line in table(monitor.facts()).splitlines() if "held open" in line]
     assert "/in/6.jpg for 6 min, /in/5.jpg for 5 min" in line
     assert line.endswith("and 2 more")
     assert "/in/1.jpg" not in line

@@ -11,11 +11,11 @@ from contract.errors import PhotoError, Reason
 from daemon.files.identity import Identity
 from daemon.intake import intake as intake_module
 from daemon.intake import retry as retry_module
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.intake import Intake
 from daemon.intake.retry import ASK_AGAIN_S
 from daemon.intake.scanner import RESCAN_MOST_S, RESCAN_S, RESCAN_TIMES_WATCHED
-from daemon.intake.settle import Sign
+from daemon.intake.settle import Trigger
 from daemon.photo import Outcome, Photo
 from tests.daemon.support import HandClock, write
 
@@ -28,7 +28,7 @@ class Paced:
         self.look_s = 0.0
         self.looked: list[str] = []
         self.intake = Intake(
-            Sieve(inbox, ignore=ignore), self.clock, print, watch=True, known=self._known  # type: ignore[arg-type]
+            PathFilter(inbox, ignore=ignore), self.clock, print, watch=True, known=self._known  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _known(self, path: Path, _: Identity) -> bool:
@@ -38,15 +38,15 @@ class Paced:
 
     def scan(self) -> list[str]:
         """Go on until a scan is through; returns the names that were looked at."""
-        scans, self.looked = self.intake._lookout.scans, []
-        while self.intake._lookout.scans == scans:
+        scans, self.looked = self.intake._scanner.scans, []
+        while self.intake._scanner.scans == scans:
             self.intake.ready(0, 0.0)
         return self.looked
 
     def turn_until_scan(self, most_s: float) -> float:
         """Turn the clock until a scan begins and is through; returns how long that took."""
-        began_s, scans, self.looked = self.clock.now_s, self.intake._lookout.scans, []
-        while self.intake._lookout.scans == scans and self.clock.now_s - began_s < most_s:
+        began_s, scans, self.looked = self.clock.now_s, self.intake._scanner.scans, []
+        while self.intake._scanner.scans == scans and self.clock.now_s - began_s < most_s:
             self.clock.turn(0.5)
             self.intake.ready(0, 0.0)
         return self.clock.now_s - began_s
@@ -104,7 +104,7 @@ def test_a_scan_that_stood_still_for_hours_while_a_backlog_was_filed_is_followed
             one.clock.turn(600.0)  # each handful takes ten minutes
             one.give_back(photos, Outcome.FILED)
             filed += len(photos)
-        assert not one.intake._lookout.under_way()
+        assert not one.intake._scanner.under_way()
         one.add_unseen("new.jpg")
         one.turn_until_scan(RESCAN_S)
         assert one.looked == ["new.jpg"]
@@ -180,9 +180,9 @@ def test_what_stayed_and_was_changed_is_tried_again_as_often_as_any_other(inbox:
         one.clock.turn(ASK_AGAIN_S)
         one.intake.hints_lost()
         one.scan()
-        assert one.intake._lookout.staying.has(str(inbox), "notes.jpg", path.stat().st_ino)
+        assert one.intake._scanner.staying.has(str(inbox), "notes.jpg", path.stat().st_ino)
         write(path, b"now half of a photo")
-        one.intake.hint(path, Sign.CLOSED)
+        one.intake.hint(path, Trigger.CLOSED)
         photos = one.ready()
         assert [photo.path for photo in photos] == [path]
         one.give_back(photos, Outcome.AGAIN, Reason.TRUNCATED)

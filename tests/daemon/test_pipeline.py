@@ -14,12 +14,12 @@ from PIL import Image
 
 from contract.geometry import Geometry, Pixels
 from daemon.decode.guard import Guard
-from daemon.decode.workers import Crew
+from daemon.decode.workers import DecodePool
 from daemon.filing.filer import Filer
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.intake import Intake
 from daemon.ledger.ledger import Ledger
-from daemon.models.active import Holder, Serving
+from daemon.models.active import ActiveModel, LoadedModel
 from daemon.photo import Outcome, Photo
 from daemon.pipeline import FILE_TOGETHER, Pipeline
 from daemon.process.clock import Clock
@@ -44,20 +44,22 @@ class House:
     """A pipeline over two folders, and what it reported."""
 
     def __init__(
-        self, folder: Path, ledger: Ledger, guard: Guard, *, watch: bool, give_up_after_s: float, crew: bool
+        self, folder: Path, ledger: Ledger, guard: Guard, *, watch: bool, give_up_after_s: float, decode_pool: bool
     ) -> None:
         self.inbox, self.output = roots(folder)
         self.said: list[str] = []
         self.done: list[Photo] = []
         self.after: Callable[[Photo], None] = lambda _: None
         clock = Clock()
-        intake = Intake(Sieve(self.inbox), clock, self.said.append, watch=watch)
+        intake = Intake(PathFilter(self.inbox), clock, self.said.append, watch=watch)
         judged_by = rules(give_up_after_s=give_up_after_s)
         filer = Filer(self.output, ledger, judged_by, clock)
-        self.models = Holder(Serving(model(), judged_by))
+        self.models = ActiveModel(LoadedModel(model(), judged_by))
         self.guard = guard
-        children = Crew(guard.notes, guard.budget, eager=True, say=self.said.append) if crew else None
-        self.pipeline = Pipeline(intake, self.models, filer, guard, clock, cores=2, done=self._note, crew=children)
+        children = DecodePool(guard.notes, guard.budget, eager=True, say=self.said.append) if decode_pool else None
+        self.pipeline = Pipeline(
+            intake, self.models, filer, guard, clock, cores=2, done=self._note, decode_pool=children
+        )
         self.error: BaseException | None = None
 
     def _note(self, photos: list[Photo]) -> None:
@@ -88,9 +90,11 @@ class House:
 
 
 @contextmanager
-def house(folder: Path, *, watch: bool = False, give_up_after_s: float = 60.0, crew: bool = False) -> Iterator[House]:
+def house(
+    folder: Path, *, watch: bool = False, give_up_after_s: float = 60.0, decode_pool: bool = False
+) -> Iterator[House]:
     with opened_ledger(folder / "ledger") as ledger, opened_guard(folder / "decoding") as guard:
-        yield House(folder, ledger, guard, watch=watch, give_up_after_s=give_up_after_s, crew=crew)
+        yield House(folder, ledger, guard, watch=watch, give_up_after_s=give_up_after_s, decode_pool=decode_pool)
 
 
 def ledger_states(folder: Path) -> dict[str, str]:
@@ -282,7 +286,7 @@ def test_what_is_decoded_alone_holds_up_no_other_photo_however_many_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     data = plain("red") if kind == "suspect" else large()
-    with house(tmp_path, watch=True, crew=kind.endswith("children")) as one:
+    with house(tmp_path, watch=True, decode_pool=kind.endswith("children")) as one:
         held = Held(one.guard)
         monkeypatch.setattr(one.guard, "pixels_alone", held.pixels_alone)
         monkeypatch.setattr(one.pipeline, "_room", 4)  # which they would fill

@@ -20,7 +20,7 @@ from contract.geometry import Geometry, Pixels, to_input
 from daemon.decode import guard as guard_module
 from daemon.decode import isolated as alone_module
 from daemon.decode.decode import decode
-from daemon.decode.isolated import Alone, DiedError, StoppedError
+from daemon.decode.isolated import DiedError, IsolatedDecoder, StoppedError
 from daemon.decode.webp import webp_size
 from daemon.photo import Photo
 from tests.colour_model import LABELS
@@ -173,12 +173,12 @@ def test_a_kill_at_any_time_makes_suspects_but_fails_no_photo(tmp_path: Path) ->
     assert tree(tmp_path / "out") == wanted
 
 
-def alone(data: bytes, geometry: Geometry, one: Alone | None = None) -> Pixels:
+def alone(data: bytes, geometry: Geometry, one: IsolatedDecoder | None = None) -> Pixels:
     """Decode bytes in a process of its own."""
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.seek(0)
-        return (one or Alone()).to_input(file.fileno(), len(data), geometry)[0]
+        return (one or IsolatedDecoder()).to_input(file.fileno(), len(data), geometry)[0]
 
 
 def test_alone_gives_the_same_pixels_and_the_same_reasons(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_where_no_process_can_be_started_a_suspect_waits_and_stays_one(
 
 def test_a_stop_ends_the_process_that_decodes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     started_s = time.monotonic()
-    one = Alone()
+    one = IsolatedDecoder()
     timer = threading.Timer(0.05, one.stop)
     timer.start()
     with pytest.raises(StoppedError):

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.files.identity import Identity
 from daemon.filing import proof
-from daemon.filing.failure_note import write_why
+from daemon.filing.failure_note import write_failure_note
 from daemon.filing.move import former_temporary_beside, temporary_beside
 from daemon.filing.recovery import reconcile
 from daemon.ledger.state_folder import state_folder
@@ -329,7 +329,7 @@ def test_a_failed_photo_whose_note_a_kill_prevented_gets_it_at_the_next_start_an
             source = write(tmp_path / name, PHOTO)
             ledger.intend([intent(source, failed / name, becomes=Outcome.FAILED, reason="corrupt: torn")], 1.0)
             source.rename(failed / name)
-        write_why(failed / "b.jpg", "b.jpg", "corrupt: torn")
+        write_failure_note(failed / "b.jpg", "b.jpg", "corrupt: torn")
         reconcile(ledger, 2.0)
     assert set(tree(failed)) == {"a.jpg", "a.jpg.why.txt", "b.jpg", "b.jpg.why.txt"}
     assert tree(failed)["a.jpg.why.txt"] == b"a.jpg could not be filed under a class.\ncorrupt: torn\n"

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from daemon.files.marker import MARKER
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.intake import Intake
-from daemon.intake.settle import Sign
+from daemon.intake.settle import Trigger
 from daemon.intake.walk import FOLDERS_STAY, scan
 from daemon.intake.watcher import Watcher
 from daemon.photo import Photo
@@ -47,8 +47,8 @@ def put(path: Path, data: bytes = b"x") -> Path:
     return write(path, data)
 
 
-def found(sieve: Sieve) -> set[str]:
-    return {path.relative_to(sieve.inbox).as_posix() for path in scan(sieve)}
+def found(path_filter: PathFilter) -> set[str]:
+    return {path.relative_to(path_filter.inbox).as_posix() for path in scan(path_filter)}
 
 
 def test_folders_are_entered_when_asked_for_and_no_link_nor_junk_nor_another_root_is(inbox: Path) -> None:
@@ -64,9 +64,9 @@ def test_folders_are_entered_when_asked_for_and_no_link_nor_junk_nor_another_roo
     put(inbox / "another" / MARKER)
     (inbox / "link").symlink_to(inbox / "2024")
     (inbox / "2024" / "up").symlink_to("..")
-    sieve = Sieve(inbox, recursive=True, left_out=[inbox / "out"])
-    assert found(sieve) == wanted
-    assert found(Sieve(inbox)) == {"a.jpg"}
+    path_filter = PathFilter(inbox, recursive=True, left_out=[inbox / "out"])
+    assert found(path_filter) == wanted
+    assert found(PathFilter(inbox)) == {"a.jpg"}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_folders_are_entered_when_asked_for_and_no_link_nor_junk_nor_another_roo
 def test_what_the_user_ignores_is_not_seen(inbox: Path, ignore: list[str], left: set[str]) -> None:
     for name in ("a.jpg", "a.gif", "raw/a.jpg", "raw/b.gif", "private/a.jpg", "private/x/a.jpg"):
         put(inbox / name)
-    assert found(Sieve(inbox, recursive=True, ignore=ignore)) == left
+    assert found(PathFilter(inbox, recursive=True, ignore=ignore)) == left
 
 
 def test_a_tree_of_any_depth_and_breadth_is_read_with_few_open_files(inbox: Path) -> None:
@@ -122,8 +122,8 @@ def test_that_folders_are_not_looked_into_is_said_once_and_not_of_junk_nor_of_an
     for name in ("@eaDir", ".cache", "out"):
         put(tmp_path / "in" / name / "a.jpg")
     said: list[str] = []
-    sieve = Sieve(tmp_path / "in", left_out=[tmp_path / "in" / "out"])
-    one = Intake(sieve, HandClock(), said.append, watch=False)  # type: ignore[arg-type]
+    path_filter = PathFilter(tmp_path / "in", left_out=[tmp_path / "in" / "out"])
+    one = Intake(path_filter, HandClock(), said.append, watch=False)  # type: ignore[arg-type]
     for name, wanted in {"#recycle": [], "holiday": [FOLDERS_STAY], "wedding": [FOLDERS_STAY]}.items():
         put(tmp_path / "in" / name / "b.jpg")
         one.hints_lost()  # so that it scans at once
@@ -135,7 +135,7 @@ def test_that_folders_are_not_looked_into_is_said_once_and_not_of_junk_nor_of_an
 @contextmanager
 def intake(inbox: Path, said: list[str] | None = None) -> Iterator[Intake]:
     """Yield an intake over an inbox with folders; its clock stands still, so that only hints bring anything new."""
-    one = Intake(Sieve(inbox, recursive=True), HandClock(), (said or []).append, watch=True)  # type: ignore[arg-type]
+    one = Intake(PathFilter(inbox, recursive=True), HandClock(), (said or []).append, watch=True)  # type: ignore[arg-type]
     one.ready(0, 0.0)  # the first scan
     try:
         yield one
@@ -161,7 +161,7 @@ def test_what_arrives_in_a_folder_is_announced_also_in_one_that_was_made_later_o
         (tmp_path / "1").rename(inbox / "there" / "1.jpg")
         assert until(one, "1.jpg").relpath == Path("there")
         (inbox / "later" / "deeper").mkdir(parents=True)
-        watcher = one._lookout._watcher
+        watcher = one._scanner._watcher
         assert watcher is not None
         wait_until(lambda: len(watcher._descriptor._folders) == 4, "the new folders to be watched")
         os.link(photo, tmp_path / "2")
@@ -175,21 +175,21 @@ def test_what_arrives_in_a_folder_is_announced_also_in_one_that_was_made_later_o
 
 
 def test_a_folder_that_is_moved_in_is_looked_into_at_once(inbox: Path, tmp_path: Path) -> None:
-    seen: set[tuple[str, Sign]] = set()
+    seen: set[tuple[str, Trigger]] = set()
 
-    def note(path: Path, sign: Sign) -> None:
+    def note(path: Path, sign: Trigger) -> None:
         seen.add((path.relative_to(inbox).as_posix(), sign))
 
     for name in ("full/a.jpg", "full/inner/b.jpg", "full/@eaDir/c.jpg", ".hidden/d.jpg"):
         put(tmp_path / name)
-    watcher = Watcher(Sieve(inbox, recursive=True), note, lambda: None)
+    watcher = Watcher(PathFilter(inbox, recursive=True), note, lambda: None)
     try:
         for name in (".hidden", "full"):
             (tmp_path / name).rename(inbox / name)
         wait_until(lambda: len(seen) == 2, "both files")
-        assert seen == {("full/a.jpg", Sign.FOUND), ("full/inner/b.jpg", Sign.FOUND)}
+        assert seen == {("full/a.jpg", Trigger.FOUND), ("full/inner/b.jpg", Trigger.FOUND)}
         put(inbox / "full" / "inner" / "late.jpg")
-        wait_until(lambda: ("full/inner/late.jpg", Sign.CLOSED) in seen, "what came later")
+        wait_until(lambda: ("full/inner/late.jpg", Trigger.CLOSED) in seen, "what came later")
     finally:
         watcher.close()
 
@@ -198,7 +198,7 @@ def test_watches_of_folders_that_are_gone_or_moved_away_are_given_back(inbox: Pa
     for number in range(20):
         (inbox / f"{number}").mkdir()
     with intake(inbox) as one:
-        watcher = one._lookout._watcher
+        watcher = one._scanner._watcher
         assert watcher is not None
         assert len(watcher._descriptor._folders) == 21
         for number in range(5):

@@ -14,10 +14,10 @@ import pytest
 
 from contract.session import open_model
 from daemon.classify.classify import classify
-from daemon.models.active import Holder, Serving, by_model, stamp
-from daemon.models.history import Entry, What
+from daemon.models.active import ActiveModel, LoadedModel, by_model, stamp
+from daemon.models.history import Entry, ModelEvent
 from daemon.models.reload import LOOK_S, Reloader
-from daemon.models.store import Shelf, called
+from daemon.models.store import ModelStore, called
 from tests.daemon.support import HandClock, command, digest, environment, plain, roots, rules, scored, wait_until, write
 from tests.daemon.swap import NEW, OLD, replace_model
 
@@ -27,19 +27,19 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.file = write(folder / "model.onnx", OLD)
-        self.shelf = Shelf(folder, called(self.file))
+        self.store = ModelStore(folder, called(self.file))
         self.clock = HandClock()
         self.told: list[Entry] = []
         self.provider = "cpu"
-        seen = self.shelf.looked()
-        self.holder = Holder(self._opened(self.file))
-        self.reloader = Reloader(self.holder, self.shelf, seen, self.clock, self._opened, self.told.append)  # type: ignore[arg-type]
+        seen = self.store.looked()
+        self.holder = ActiveModel(self._opened(self.file))
+        self.reloader = Reloader(self.holder, self.store, seen, self.clock, self._opened, self.told.append)  # type: ignore[arg-type]
 
-    def _opened(self, file: Path) -> Serving:
+    def _opened(self, file: Path) -> LoadedModel:
         model = open_model(file, "cpu")
-        return Serving(replace(model, provider=self.provider), rules(), file)  # type: ignore[arg-type]
+        return LoadedModel(replace(model, provider=self.provider), rules(), file)  # type: ignore[arg-type]
 
-    def look(self, turn_s: float = LOOK_S) -> list[What]:
+    def look(self, turn_s: float = LOOK_S) -> list[ModelEvent]:
         """Look once, let what it began end, and return what was told by that."""
         before = len(self.told)
         self.clock.turn(turn_s)
@@ -63,7 +63,7 @@ def test_a_file_that_changed_is_taken_once_two_looks_agree(house: House) -> None
     replace_model(house.file, NEW)
     assert house.look() == []
     assert house.look(LOOK_S / 2) == []
-    assert house.look() == [What.USED]
+    assert house.look() == [ModelEvent.USED]
     assert house.serves() == digest(NEW)
     assert [house.look(), house.look()] == [[], []]
 
@@ -76,88 +76,91 @@ def test_a_file_that_is_still_being_written_is_not_taken(house: House) -> None:
             out.flush()
             assert house.look() == []
         out.write(NEW[300:])
-    assert [house.look(), house.look()] == [[], [What.USED]]
+    assert [house.look(), house.look()] == [[], [ModelEvent.USED]]
 
 
 def test_a_file_that_is_refused_is_not_tried_again_until_it_changes(house: House) -> None:
     replace_model(house.file, NEW[:-9])
-    assert [house.look() for _ in range(4)] == [[], [What.REFUSED], [], []]
+    assert [house.look() for _ in range(4)] == [[], [ModelEvent.REFUSED], [], []]
     assert house.serves() == digest(OLD)
     replace_model(house.file, NEW)
-    assert [house.look(), house.look()] == [[], [What.USED]]
+    assert [house.look(), house.look()] == [[], [ModelEvent.USED]]
 
 
 def test_a_file_that_is_gone_leaves_the_model_at_work(house: House) -> None:
     house.file.unlink()
     assert [house.look(), house.look()] == [[], []]
     house.reloader.ask()
-    assert house.look() == [What.REFUSED]
+    assert house.look() == [ModelEvent.REFUSED]
     replace_model(house.file, NEW)
-    assert [house.look(), house.look()] == [[], [What.USED]]
+    assert [house.look(), house.look()] == [[], [ModelEvent.USED]]
 
 
 def test_who_asks_need_not_wait_for_two_looks(house: House) -> None:
     house.look()
     replace_model(house.file, NEW)
     house.reloader.ask()
-    assert house.look(0.0) == [What.USED]
+    assert house.look(0.0) == [ModelEvent.USED]
 
 
 def test_a_model_that_would_run_elsewhere_is_refused(house: House) -> None:
     house.provider = "cuda"
     house.reloader.ask()
-    assert house.look() == [What.REFUSED]
+    assert house.look() == [ModelEvent.REFUSED]
     assert "CPU" in house.told[-1].reason
     assert house.holder.current.model.provider == "cpu"
 
 
 def test_a_wish_is_taken_at_the_next_look_and_answered_by_its_id(house: House) -> None:
-    kept = house.shelf.put("garden.onnx", NEW, digest(NEW))
-    wish = house.shelf.wish(kept)
-    assert house.look() == [What.USED]
+    kept = house.store.put("garden.onnx", NEW, digest(NEW))
+    wish = house.store.wish(kept)
+    assert house.look() == [ModelEvent.USED]
     assert house.told[-1].request == wish.id
-    assert house.holder.current.file == house.shelf.path() != house.file
-    back = house.shelf.wish(None)
-    assert house.look() == [What.ROLLED_BACK]
+    assert house.holder.current.file == house.store.path() != house.file
+    back = house.store.wish(None)
+    assert house.look() == [ModelEvent.ROLLED_BACK]
     assert house.told[-1].request == back.id
     assert (house.serves(), house.holder.current.file) == (digest(OLD), house.file)
-    house.shelf.wish(None)
-    assert house.look() == [What.REFUSED]
+    house.store.wish(None)
+    assert house.look() == [ModelEvent.REFUSED]
     assert "nothing to go back to" in house.told[-1].reason
     assert [house.look(), house.look()] == [[], []]
 
 
 def test_a_model_that_is_not_what_was_put_in_place_is_refused(house: House) -> None:
-    kept = house.shelf.put("garden.onnx", NEW, digest(NEW))
-    house.shelf.wish(kept)
-    (house.shelf.folder / kept.file).write_bytes(OLD)
-    assert house.look() == [What.REFUSED]
+    kept = house.store.put("garden.onnx", NEW, digest(NEW))
+    house.store.wish(kept)
+    (house.store.folder / kept.file).write_bytes(OLD)
+    assert house.look() == [ModelEvent.REFUSED]
     assert "damaged" in house.told[-1].reason
-    assert house.shelf.path() == house.file
+    assert house.store.path() == house.file
 
 
 def test_a_wish_that_the_last_process_did_not_survive_is_refused_at_the_start(house: House) -> None:
-    wish = house.shelf.wish(house.shelf.put("garden.onnx", NEW, digest(NEW)))
-    house.shelf.begin()
+    wish = house.store.wish(house.store.put("garden.onnx", NEW, digest(NEW)))
+    house.store.begin()
     house.reloader.begin()
-    assert [(entry.what, entry.request) for entry in house.told] == [(What.REFUSED, wish.id), (What.STARTED, "")]
+    assert [(entry.what, entry.request) for entry in house.told] == [
+        (ModelEvent.REFUSED, wish.id),
+        (ModelEvent.STARTED, ""),
+    ]
     assert [house.look(), house.look()] == [[], []]
     assert house.serves() == digest(OLD)
 
 
 @pytest.mark.parametrize("name", ["chosen.json", "wanted.json", "trying.json"])
 def test_a_damaged_shelf_leaves_the_model_at_work(house: House, name: str) -> None:
-    house.shelf.folder.mkdir()
-    write(house.shelf.folder / name, b"[")
+    house.store.folder.mkdir()
+    write(house.store.folder / name, b"[")
     house.reloader.begin()
-    assert What.USED not in [*house.look(), *house.look()]
+    assert ModelEvent.USED not in [*house.look(), *house.look()]
     house.reloader.ask()
-    refused = house.look() == [What.REFUSED]
+    refused = house.look() == [ModelEvent.REFUSED]
     assert refused == (name == "chosen.json")
     assert house.serves() == digest(OLD)
-    (house.shelf.folder / name).unlink(missing_ok=True)
+    (house.store.folder / name).unlink(missing_ok=True)
     replace_model(house.file, NEW)
-    assert [house.look(), house.look()] == [[], [What.USED]]
+    assert [house.look(), house.look()] == [[], [ModelEvent.USED]]
 
 
 def test_closing_the_terminal_ends_a_daemon_that_was_started_in_it(tmp_path: Path) -> None:
@@ -181,7 +184,7 @@ def test_closing_the_terminal_ends_a_daemon_that_was_started_in_it(tmp_path: Pat
 
 
 def test_in_a_batch_of_two_models_each_photo_is_classified_by_the_one_it_was_decoded_for(tmp_path: Path) -> None:
-    old, new = (Serving(open_model(data, "cpu"), rules(model=data.hex()[:8])) for data in (OLD, NEW))
+    old, new = (LoadedModel(open_model(data, "cpu"), rules(model=data.hex()[:8])) for data in (OLD, NEW))
     photos = [scored(write(tmp_path / f"{number}.jpg", plain("green"))) for number in range(6)]
     for number, photo in enumerate(photos):
         serving = (old, new, old)[number % 3]

@@ -15,9 +15,9 @@ from daemon.intake.walk import MARKER
 from daemon.ledger.recorded_roots import Root
 from daemon.ledger.state_folder import state_folder
 from daemon.process.clock import Clock
-from daemon.process.signals import Stop
+from daemon.process.signals import SignalHandler
 from daemon.roots import InboxLock, MountMissingError, RootError, check_folders, check_roots
-from daemon.status.monitor import Board
+from daemon.status.monitor import Monitor
 from daemon.status.report import Report
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import daemon, model_file, opened_ledger, plain, run, tree, write
@@ -257,17 +257,17 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
 
     for path in (tmp_path / "mnt", inbox, output):
         path.mkdir()
-    board = Board(Clock())
-    report, stop = Mounting(output, as_json=False, quiet=False), Stop()
+    monitor = Monitor(Clock())
+    report, stop = Mounting(output, as_json=False, quiet=False), SignalHandler()
     with opened_ledger(tmp_path / "l") as ledger:
         ledger.roots.record("output", Root("some id", tmp_path / "mnt", output))
-        assert service._mounted(ledger, inbox, output, board, report, stop, once=False)
+        assert service._mounted(ledger, inbox, output, monitor, report, stop, once=False)
         assert len(said) == 1
         assert said[0].startswith("paused: The output ")
-        assert board.held == ""
+        assert monitor.held == ""
         (output / MARKER).unlink()
         stop.ask()
-        assert not service._mounted(ledger, inbox, output, board, report, stop, once=False)
+        assert not service._mounted(ledger, inbox, output, monitor, report, stop, once=False)
 
 
 def test_state_lies_where_systemd_or_the_user_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

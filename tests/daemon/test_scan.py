@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.files.identity import Identity, look_at
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.walk import MARKER, scan
 
 
@@ -24,7 +24,7 @@ from daemon.intake.walk import MARKER, scan
     ],
 )  # fmt: skip
 def test_unfinished_and_hidden_names_are_known(name: str, temporary: bool) -> None:
-    assert Sieve(Path("/in")).takes(Path("/in") / name) is not temporary
+    assert PathFilter(Path("/in")).takes(Path("/in") / name) is not temporary
 
 
 def test_a_scan_yields_regular_files_alone(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_scan_yields_regular_files_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.jpg")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.fsencode(tmp_path / "socket.jpg"))
-    names = {path.name for path in scan(Sieve(tmp_path))}
+    names = {path.name for path in scan(PathFilter(tmp_path))}
     assert names == {"a.jpg", "hard.jpg", "notes.txt", os.fsdecode(b"caf\xe9.jpg"), "x" * 255}
     assert [look_at(tmp_path / name) for name in ("folder.jpg", "link.jpg", "dangling.jpg", "fifo.jpg", "gone")] == [
         None
@@ -47,7 +47,7 @@ def test_a_scan_yields_regular_files_alone(tmp_path: Path) -> None:
 
 def test_a_missing_inbox_is_an_error_and_no_empty_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        next(scan(Sieve(tmp_path / "gone")))
+        next(scan(PathFilter(tmp_path / "gone")))
 
 
 def test_each_change_of_a_file_changes_its_identity(tmp_path: Path) -> None:

@@ -7,45 +7,49 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.files.identity import Identity
-from daemon.intake.settle import Settled, Settler, Sign
+from daemon.intake.settle import Settled, Settler, Trigger
 from tests.daemon.support import QUICK, identity
 
 PATH = Path("/inbox/a.jpg")
 CLOSED_S, FOUND_S = 0.05, 0.25
 A, B = identity(size=10), identity(size=20)
 
-Seen = tuple[float, Sign, Identity]
+Seen = tuple[float, Trigger, Identity]
 
 
 @pytest.mark.parametrize(
     ("seen", "looks", "ready_at_s", "since_s", "sign"),
     [
-        pytest.param([(0, Sign.MOVED_IN, A)], [A], 0.0, 0, Sign.MOVED_IN, id="moved in is ready at once"),
-        pytest.param([(0, Sign.CLOSED, A)], [A], CLOSED_S, 0, Sign.CLOSED, id="closed waits a moment"),
-        pytest.param([(0, Sign.FOUND, A)], [A], FOUND_S, 0, Sign.FOUND, id="found is looked at twice"),
+        pytest.param([(0, Trigger.MOVED_IN, A)], [A], 0.0, 0, Trigger.MOVED_IN, id="moved in is ready at once"),
+        pytest.param([(0, Trigger.CLOSED, A)], [A], CLOSED_S, 0, Trigger.CLOSED, id="closed waits a moment"),
+        pytest.param([(0, Trigger.FOUND, A)], [A], FOUND_S, 0, Trigger.FOUND, id="found is looked at twice"),
         pytest.param(
-            [(0, Sign.FOUND, A), (0.1, Sign.CLOSED, A)], [A], 0.1 + CLOSED_S, 0, Sign.CLOSED, id="a close hastens"
+            [(0, Trigger.FOUND, A), (0.1, Trigger.CLOSED, A)], [A], 0.1 + CLOSED_S, 0, Trigger.CLOSED,
+            id="a close hastens",
         ),
         pytest.param(
-            [(0, Sign.FOUND, A), (0.1, Sign.MOVED_IN, B)], [B], 0.1, 0, Sign.MOVED_IN, id="another file moved over it"
+            [(0, Trigger.FOUND, A), (0.1, Trigger.MOVED_IN, B)], [B], 0.1, 0, Trigger.MOVED_IN,
+            id="another file moved over it",
         ),
         pytest.param(
-            [(0, Sign.CLOSED, A), (0.02, Sign.FOUND, A)], [A], CLOSED_S, 0, Sign.CLOSED, id="a scan does not delay"
+            [(0, Trigger.CLOSED, A), (0.02, Trigger.FOUND, A)], [A], CLOSED_S, 0, Trigger.CLOSED,
+            id="a scan does not delay",
         ),
         pytest.param(
-            [(0, Sign.CLOSED, A), (0.04, Sign.CLOSED, B)], [B], 0.04 + CLOSED_S, 0, Sign.CLOSED,
+            [(0, Trigger.CLOSED, A), (0.04, Trigger.CLOSED, B)], [B], 0.04 + CLOSED_S, 0, Trigger.CLOSED,
             id="closed again with more in it",
         ),
         pytest.param(
-            [(0, Sign.CLOSED, A), (0.04, Sign.CLOSED, A)], [A], CLOSED_S, 0, Sign.CLOSED, id="closed again unchanged"
+            [(0, Trigger.CLOSED, A), (0.04, Trigger.CLOSED, A)], [A], CLOSED_S, 0, Trigger.CLOSED,
+            id="closed again unchanged",
         ),
-        pytest.param([(0, Sign.CLOSED, A)], [B, B], 2 * CLOSED_S, 0, Sign.CLOSED, id="grown when looked at"),
-        pytest.param([(0, Sign.FOUND, A)], [B, A, A], 3 * FOUND_S, 0, Sign.FOUND, id="still growing, twice"),
-        pytest.param([(0, Sign.MOVED_IN, A)], [B, B], CLOSED_S, 0, Sign.CLOSED, id="moved in, then written to"),
+        pytest.param([(0, Trigger.CLOSED, A)], [B, B], 2 * CLOSED_S, 0, Trigger.CLOSED, id="grown when looked at"),
+        pytest.param([(0, Trigger.FOUND, A)], [B, A, A], 3 * FOUND_S, 0, Trigger.FOUND, id="still growing, twice"),
+        pytest.param([(0, Trigger.MOVED_IN, A)], [B, B], CLOSED_S, 0, Trigger.CLOSED, id="moved in, then written to"),
     ],
 )  # fmt: skip
 def test_a_file_is_ready_when_it_has_settled(
-    seen: list[Seen], looks: list[Identity], ready_at_s: float, since_s: float, sign: Sign
+    seen: list[Seen], looks: list[Identity], ready_at_s: float, since_s: float, sign: Trigger
 ) -> None:
     settler = Settler(CLOSED_S, FOUND_S)
     for now_s, how, who in seen:
@@ -66,7 +70,7 @@ def test_a_file_is_ready_when_it_has_settled(
 
 def test_what_is_gone_is_forgotten_and_never_due() -> None:
     settler = Settler()
-    settler.see(PATH, A, Sign.CLOSED, 0.0)
+    settler.see(PATH, A, Trigger.CLOSED, 0.0)
     settler.forget(PATH)
     settler.forget(PATH)
     assert len(settler) == 0
@@ -77,7 +81,7 @@ def test_what_is_gone_is_forgotten_and_never_due() -> None:
 def test_files_are_due_in_the_order_of_their_time() -> None:
     settler = Settler(CLOSED_S, FOUND_S)
     paths = [Path(f"/inbox/{number}") for number in range(4)]
-    for path, sign in zip(paths, (Sign.FOUND, Sign.CLOSED, Sign.MOVED_IN, Sign.CLOSED), strict=True):
+    for path, sign in zip(paths, (Trigger.FOUND, Trigger.CLOSED, Trigger.MOVED_IN, Trigger.CLOSED), strict=True):
         settler.see(path, A, sign, 0.0)
     assert settler.due(1.0) == [paths[2], paths[1], paths[3], paths[0]]
 
@@ -85,12 +89,12 @@ def test_files_are_due_in_the_order_of_their_time() -> None:
 @pytest.mark.parametrize(
     ("far", "sign", "unchanged_s", "wait_s"),
     [
-        (False, Sign.FOUND, 2.25, 0.0), (False, Sign.FOUND, 2.24, 0.25), (False, Sign.FOUND, -5.0, 0.25),
-        (True, Sign.FOUND, 1e9, 2.0), (False, Sign.CLOSED, 1e9, 0.05), (False, Sign.MOVED_IN, 0.0, 0.0),
+        (False, Trigger.FOUND, 2.25, 0.0), (False, Trigger.FOUND, 2.24, 0.25), (False, Trigger.FOUND, -5.0, 0.25),
+        (True, Trigger.FOUND, 1e9, 2.0), (False, Trigger.CLOSED, 1e9, 0.05), (False, Trigger.MOVED_IN, 0.0, 0.0),
     ],
 )  # fmt: skip
 def test_what_was_found_and_left_alone_for_long_need_not_wait_but_on_a_share_whose_clock_is_its_own(
-    far: bool, sign: Sign, unchanged_s: float, wait_s: float
+    far: bool, sign: Trigger, unchanged_s: float, wait_s: float
 ) -> None:
     settler = Settler()
     assert settler.see(PATH, A, sign, 10.0, unchanged_s, far=far) == (wait_s == 0.0)
@@ -98,28 +102,28 @@ def test_what_was_found_and_left_alone_for_long_need_not_wait_but_on_a_share_who
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from([*Sign, "write", "remove"]), st.floats(0.0, 0.3), st.integers(0, 2)), max_size=40
+    st.tuples(st.sampled_from([*Trigger, "write", "remove"]), st.floats(0.0, 0.3), st.integers(0, 2)), max_size=40
 )
 
 
 @QUICK
 @given(STEPS)
 def test_whatever_happens_each_state_is_handed_on_at_most_once_and_only_unchanged_for_its_time(
-    steps: list[tuple[Sign | str, float, int]],
+    steps: list[tuple[Trigger | str, float, int]],
 ) -> None:
     """A model of the inbox: three files, written and removed at will, announced by any sign or none."""
     settler, now_s = Settler(CLOSED_S, FOUND_S), 0.0
     files: dict[Path, Identity] = {}
     changed_s: dict[Path, float] = {}
     handed: set[tuple[Path, Identity]] = set()
-    for number, (step, seconds, which) in enumerate([*steps, *[(Sign.FOUND, 1.0, who) for who in range(3)] * 3], 1):
+    for number, (step, seconds, which) in enumerate([*steps, *[(Trigger.FOUND, 1.0, who) for who in range(3)] * 3], 1):
         now_s += seconds
         path = Path(f"/inbox/{which}")
         if step == "write":
             files[path], changed_s[path] = identity(size=number), now_s
         elif step == "remove":
             files.pop(path, None)
-        elif path in files and (path, files[path]) not in handed and isinstance(step, Sign):
+        elif path in files and (path, files[path]) not in handed and isinstance(step, Trigger):
             settler.see(path, files[path], step, now_s)
         for due in settler.due(now_s):
             if due not in files:
@@ -128,7 +132,7 @@ def test_whatever_happens_each_state_is_handed_on_at_most_once_and_only_unchange
             settled = settler.look(due, files[due], now_s)
             if settled is None:
                 continue
-            wait_s = {Sign.MOVED_IN: 0.0, Sign.CLOSED: CLOSED_S, Sign.FOUND: FOUND_S}[settled.sign]
+            wait_s = {Trigger.MOVED_IN: 0.0, Trigger.CLOSED: CLOSED_S, Trigger.FOUND: FOUND_S}[settled.sign]
             assert now_s - changed_s[due] >= wait_s - 1e-6
             assert (due, files[due]) not in handed
             handed.add((due, files[due]))
@@ -137,7 +141,7 @@ def test_whatever_happens_each_state_is_handed_on_at_most_once_and_only_unchange
 
 def test_what_is_held_open_is_looked_at_ever_more_rarely_and_at_once_when_it_is_closed() -> None:
     settler, held = Settler(CLOSED_S, FOUND_S), True
-    settler.see(PATH, A, Sign.CLOSED, 0.0)
+    settler.see(PATH, A, Trigger.CLOSED, 0.0)
     now_s, waits_s = 0.0, []
     for _ in range(6):
         due_s = settler.next_due_s()
@@ -149,13 +153,13 @@ def test_what_is_held_open_is_looked_at_ever_more_rarely_and_at_once_when_it_is_
         assert settler.held_s() == {PATH: CLOSED_S}
         assert len(settler) == 0  # it holds up no other
     assert waits_s == pytest.approx([CLOSED_S, 1.0, 2.0, 4.0, 8.0, 8.0])
-    assert not settler.see(PATH, A, Sign.FOUND, now_s)
+    assert not settler.see(PATH, A, Trigger.FOUND, now_s)
     assert settler.next_due_s() == pytest.approx(now_s + 8.0)
-    settler.see(PATH, A, Sign.CLOSED, now_s)
+    settler.see(PATH, A, Trigger.CLOSED, now_s)
     assert settler.next_due_s() == pytest.approx(now_s + CLOSED_S)
     assert settler.look(PATH, B, now_s + CLOSED_S, lambda: held) is None  # it grew meanwhile
     assert settler.held_s() == {PATH: CLOSED_S}
     held = False
-    assert settler.look(PATH, B, now_s + 2 * CLOSED_S, lambda: held) == Settled(0.0, Sign.CLOSED)
+    assert settler.look(PATH, B, now_s + 2 * CLOSED_S, lambda: held) == Settled(0.0, Trigger.CLOSED)
     assert settler.held_s() == {}
     assert PATH not in settler

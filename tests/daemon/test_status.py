@@ -15,9 +15,9 @@ import pytest
 
 from daemon.process.clock import Clock
 from daemon.status import server as listener_module
-from daemon.status.loop import LAST_WORD, Keeper
-from daemon.status.monitor import Board
-from daemon.status.server import CALLERS, DEAF_S, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, Listener
+from daemon.status.loop import LAST_WORD, StatusLoop
+from daemon.status.monitor import Monitor
+from daemon.status.server import CALLERS, DEAF_S, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, StatusServer
 from daemon.status.unix_socket import NAME, BusyError, Place, SocketError, connect
 from tests.daemon.house import House, ask
 from tests.daemon.support import daemon, model_file, plain, run, wait_until, write
@@ -205,7 +205,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.answers = 0
-        self.listener = Listener(Place(folder), self._answer)
+        self.listener = StatusServer(Place(folder), self._answer)
 
     def _answer(self, path: str) -> Answer | None:
         self.answers += 1
@@ -323,10 +323,10 @@ def test_many_questions_cost_few_answers(desk: Desk) -> None:
 def test_a_keeper_ends_with_callers_on_the_line_and_removes_its_socket(tmp_path: Path) -> None:
     clock = Clock()
     said: list[str] = []
-    with Keeper(Board(clock), [], clock, said.append) as keeper:
-        keeper.listen(tmp_path / "not yet")
-        keeper.listen(tmp_path)
-        keeper.listen(tmp_path)
+    with StatusLoop(Monitor(clock), [], clock, said.append) as status_loop:
+        status_loop.listen(tmp_path / "not yet")
+        status_loop.listen(tmp_path)
+        status_loop.listen(tmp_path)
         with closing(connect(tmp_path, 5.0)) as silent, closing(connect(tmp_path, 5.0)) as proper:
             proper.sendall(b"GET /status HTTP/1.0\r\n\r\n")
             assert proper.recv(8) == b"HTTP/1.0"

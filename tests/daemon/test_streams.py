@@ -20,7 +20,7 @@ import pytest
 
 from daemon.process import sd_notify as notify
 from daemon.status import log_queue as outlet
-from daemon.status.log_queue import Outlet
+from daemon.status.log_queue import LogQueue
 from tests.daemon.house import House
 from tests.daemon.support import (
     DEADLINE_S,
@@ -225,8 +225,8 @@ def test_a_terminal_that_goes_away_costs_no_photo(
     assert process.wait(DEADLINE_S) == 0
 
 
-def opened(descriptor: int, patience_s: float = DEADLINE_S) -> Outlet:
-    one = Outlet(descriptor, lambda missing: f"[{missing} missing]\n".encode(), patience_s=patience_s)
+def opened(descriptor: int, patience_s: float = DEADLINE_S) -> LogQueue:
+    one = LogQueue(descriptor, lambda missing: f"[{missing} missing]\n".encode(), patience_s=patience_s)
     os.close(descriptor)
     return one
 
@@ -241,7 +241,7 @@ def read_all(reads: int) -> list[str]:
         return [line.decode().strip().lstrip("0") or "0" for line in stream]
 
 
-def full(one: Outlet) -> int:
+def full(one: LogQueue) -> int:
     """Fill the pipe, and the hand of the thread that writes; returns how many lines that were."""
     for number in range(41):
         one.put(lines(number, number + 1))

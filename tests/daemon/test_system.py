@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.filing.move import move
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.watcher import Watcher
 from tests.colour_model import LABELS
 from tests.daemon.support import (
@@ -121,7 +121,9 @@ def test_a_watch_on_a_mount_that_went_is_not_well_also_when_it_is_back(tmp_path:
     def ignore(*_: object) -> None:
         pass
 
-    watcher = Watcher(Sieve(small_disk), ignore, ignore)  # its own watch, and no file, is what holds on to the mount
+    watcher = Watcher(
+        PathFilter(small_disk), ignore, ignore
+    )  # its own watch, and no file, is what holds on to the mount
     try:
         assert watcher.is_well()
         kept = tmp_path / "kept"

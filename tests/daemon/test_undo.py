@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon.filing.failure_note import write_why
+from daemon.filing.failure_note import write_failure_note
 from daemon.filing.move import temporary_beside
 from daemon.intake.walk import MARKER
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
-from daemon.ledger.queries import Which
+from daemon.ledger.queries import RecordFilter
 from daemon.ledger.reading import reading
 from daemon.ledger.recorded_roots import Root
 from daemon.photo import Mode, Outcome
@@ -250,7 +250,7 @@ def test_a_copy_whose_original_goes_or_changes_after_the_plan_was_made_stays(
     filed = house.file("a.jpg", mode=mode)
     with opened_ledger(house.path) as ledger:
         with reading(house.path) as connection:
-            groups = plans(connection, Which(at_large=True), -1, Outcome.UNDONE)
+            groups = plans(connection, RecordFilter(at_large=True), -1, Outcome.UNDONE)
         happened(house)
         data = filed.read_bytes()
         ((step,),) = (group for some in take_back(ledger, groups, 2.0, house.inbox) for group in [some])
@@ -264,7 +264,7 @@ def test_a_copy_whose_original_goes_or_changes_after_the_plan_was_made_stays(
 def test_an_original_is_asked_for_again_before_each_removal_and_not_once_for_all(house: House, mode: Mode) -> None:
     photos = [house.file(f"{number}.jpg", mode=mode) for number in range(TOGETHER + 2)]
     with opened_ledger(house.path) as ledger, reading(house.path) as connection:
-        taking = take_back(ledger, plans(connection, Which(at_large=True), -1, Outcome.UNDONE), 2.0, house.inbox)
+        taking = take_back(ledger, plans(connection, RecordFilter(at_large=True), -1, Outcome.UNDONE), 2.0, house.inbox)
         for _ in range(TOGETHER):
             next(taking)
         for number in (0, 1):  # the youngest go first: these are still to come
@@ -307,7 +307,7 @@ def test_a_copied_companion_without_its_original_stays_with_its_reason_and_its_p
         assert [bool(row["reason"]) for row in rows] == [False, True]
     else:
         with opened_ledger(house.path) as ledger, reading(house.path) as connection:
-            groups = plans(connection, Which(at_large=True), -1, Outcome.UNDONE)
+            groups = plans(connection, RecordFilter(at_large=True), -1, Outcome.UNDONE)
             (house.inbox / "a.xmp").unlink()
             list(take_back(ledger, groups, 2.0, house.inbox))
         assert [step.reason for step in groups[0]] == ["", ORIGINAL_GONE]
@@ -373,7 +373,7 @@ def test_companions_of_a_photo_that_stays_stay_too(house: House) -> None:
 
 def failed(house: House, name: str = "a.jpg", mode: Mode = Mode.MOVE) -> Path:
     photo = house.file(name, label="", outcome=Outcome.FAILED, reason="truncated: it ends early", mode=mode)
-    write_why(photo, name, "truncated: it ends early")
+    write_failure_note(photo, name, "truncated: it ends early")
     return photo
 
 
@@ -514,7 +514,7 @@ def test_a_way_back_that_cannot_be_finished_now_ends_no_start_and_holds_up_no_ot
 def begin(house: House, ledger: Ledger, becomes: Outcome = Outcome.UNDONE) -> Intent:
     """Commit the intent to take the last photo back, as a process does that is killed then."""
     with reading(house.path) as connection:
-        ((step,),) = plans(connection, Which(at_large=True), 1, becomes)
+        ((step,),) = plans(connection, RecordFilter(at_large=True), 1, becomes)
     assert step.intent is not None
     ledger.intend([step.intent], 2.0)
     return step.intent
@@ -625,7 +625,7 @@ def test_what_changes_between_the_look_and_the_move_stays(house: House) -> None:
     for name in ("a.jpg", "b.jpg"):
         house.file(name)
     with opened_ledger(house.path) as ledger, reading(house.path) as connection:
-        groups = plans(connection, Which(at_large=True), -1, Outcome.UNDONE)
+        groups = plans(connection, RecordFilter(at_large=True), -1, Outcome.UNDONE)
         write(house.output / "sea" / "a.jpg", b"changed")
         write(house.inbox / "b.jpg", b"mine")
         taken = take_back(ledger, groups, 2.0, house.inbox)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.filing.failure_note import write_why
+from daemon.filing.failure_note import write_failure_note
 from daemon.photo import Mode, Outcome
 from daemon.undo.execute import finish
 from tests.daemon.house import House, ask, told
@@ -71,7 +71,7 @@ def test_after_a_kill_at_any_call_of_retry_a_photo_that_stays_failed_has_its_not
     for call in ("renameat2", "unlink"):
         for when in count(1):
             photo = house.file("a.jpg", label="", outcome=Outcome.FAILED, reason="truncated: it ends early")
-            write_why(photo, "a.jpg", "truncated: it ends early")
+            write_failure_note(photo, "a.jpg", "truncated: it ends early")
             data = photo.read_bytes()
             came = killed(call, when, "retry", "--inbox", house.inbox)
             with opened_ledger(house.path) as ledger:

@@ -7,12 +7,12 @@ import pytest
 from contract.errors import PhotoError, Reason
 from daemon.commands.status import exit_code
 from daemon.intake.retry import Retries
-from daemon.intake.settle import Settler, Sign
+from daemon.intake.settle import Settler, Trigger
 from daemon.photo import Outcome, Photo
 from daemon.queues import Waiting
 from daemon.status import monitor as board_module
-from daemon.status.counters import BOUNDS_S, Tally
-from daemon.status.monitor import Board
+from daemon.status.counters import BOUNDS_S, Counters
+from daemon.status.monitor import Monitor
 from daemon.status.status_line import lasting, status_line
 from tests.daemon.support import HandClock, identity, write
 
@@ -23,14 +23,14 @@ def photo(outcome: Outcome = Outcome.FILED, label: str = "sea", **times_ms: floa
     return one
 
 
-def board(clock: HandClock, phase: str = "ready") -> Board:
-    one = Board(clock, lambda _: -1)  # type: ignore[arg-type]
+def monitor(clock: HandClock, phase: str = "ready") -> Monitor:
+    one = Monitor(clock, lambda _: -1)  # type: ignore[arg-type]
     one.phase = phase
     return one
 
 
 def test_rates_are_those_of_the_last_minute_and_of_the_last_ten() -> None:
-    tally = Tally(1000.0)
+    tally = Counters(1000.0)
     for second in range(1000, 1600):
         tally.add([photo()] * 2, float(second), 0.0)
     assert tally.facts(1600.0)["rates"] == pytest.approx({"60s": 2.0, "600s": 2.0}, rel=0.1)
@@ -39,13 +39,13 @@ def test_rates_are_those_of_the_last_minute_and_of_the_last_ten() -> None:
 
 
 def test_a_young_process_is_not_measured_by_time_before_it_began() -> None:
-    tally = Tally(1000.0)
+    tally = Counters(1000.0)
     tally.add([photo()] * 100, 1005.0, 0.0)
     assert tally.facts(1010.0)["rates"] == pytest.approx({"60s": 10.0, "600s": 10.0})
 
 
 def test_each_photo_is_counted_once_under_its_outcome_and_companions_beside_it() -> None:
-    tally = Tally(0.0)
+    tally = Counters(0.0)
     bad = photo(Outcome.FAILED)
     bad.fault, bad.reason = PhotoError(Reason.TRUNCATED, "half"), "truncated: half"
     follower = photo()
@@ -60,7 +60,7 @@ def test_each_photo_is_counted_once_under_its_outcome_and_companions_beside_it()
 
 
 def test_a_time_falls_into_the_bucket_that_ends_at_it_and_into_all_longer_ones() -> None:
-    tally = Tally(0.0)
+    tally = Counters(0.0)
     tally.add([photo(decode=1.0), photo(decode=1.1), photo(decode=1e6)], 1.0, 0.0)
     decode = tally.facts(1.0)["stages"]["decode"]
     assert (decode["count"], decode["sum_s"]) == (3, pytest.approx(1000.0021))
@@ -73,7 +73,7 @@ def test_it_is_degraded_where_a_gpu_was_hoped_for_and_the_cpu_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(board_module, "DRIVER", tmp_path / "driver")
-    one = board(HandClock())
+    one = monitor(HandClock())
     one.about["device"] = "auto"
     one.serves(Path("m"), "0", ("sea",), "cpu", "onnxruntime could not use it")
     assert one.state() == ("ready", "")
@@ -93,7 +93,7 @@ def test_it_is_degraded_where_a_gpu_was_hoped_for_and_the_cpu_runs(
 
 def test_what_is_worst_is_the_state() -> None:
     clock = HandClock()
-    one = board(clock, "starting")
+    one = monitor(clock, "starting")
     assert one.state() == ("starting", "")
     one.held = "nothing is mounted"
     assert one.state() == ("paused", "nothing is mounted")
@@ -111,7 +111,7 @@ def test_what_is_worst_is_the_state() -> None:
 
 def test_the_line_says_what_waits_and_holds_nothing_unprintable() -> None:
     clock = HandClock()
-    one = board(clock)
+    one = monitor(clock)
     one.waiting = lambda: Waiting(4096, more=True, since_s=clock.now_s - 90_000.0)
     one.paused = lambda: "the output \x1b[2J is full"
     assert status_line(one.facts()) == (
@@ -138,8 +138,8 @@ def test_a_photo_that_is_tried_again_waits_since_it_was_first_seen(tmp_path: Pat
 
 def test_what_settles_waits_since_it_was_noticed(tmp_path: Path) -> None:
     settler = Settler()
-    settler.see(tmp_path / "a.jpg", identity(), Sign.FOUND, 3.0)
-    settler.see(tmp_path / "a.jpg", identity(size=11), Sign.CLOSED, 8.0)
+    settler.see(tmp_path / "a.jpg", identity(), Trigger.FOUND, 3.0)
+    settler.see(tmp_path / "a.jpg", identity(size=11), Trigger.CLOSED, 8.0)
     assert list(settler.since_s().values()) == [3.0]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from daemon.intake.inotify import (
     IN_CLOSE_WRITE,
     IN_CREATE,
@@ -21,7 +21,7 @@ from daemon.intake.inotify import (
     IN_Q_OVERFLOW,
     Event,
 )
-from daemon.intake.settle import Sign
+from daemon.intake.settle import Trigger
 from daemon.intake.watcher import Watcher, watch_fault
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import DEADLINE_S, descriptors, wait_until, write
@@ -33,16 +33,16 @@ class Hints:
     """Keeps what the watcher reports."""
 
     def __init__(self) -> None:
-        self.seen: queue.SimpleQueue[tuple[str, Sign]] = queue.SimpleQueue()
+        self.seen: queue.SimpleQueue[tuple[str, Trigger]] = queue.SimpleQueue()
         self.lost = 0
 
-    def report(self, path: Path, sign: Sign) -> None:
+    def report(self, path: Path, sign: Trigger) -> None:
         self.seen.put((path.name, sign))
 
     def lose(self) -> None:
         self.lost += 1
 
-    def until(self, name: str) -> list[tuple[str, Sign]]:
+    def until(self, name: str) -> list[tuple[str, Trigger]]:
         """Return the hints up to that of a file."""
         hints = [self.seen.get(timeout=DEADLINE_S)]
         while hints[-1][0] != name:
@@ -53,7 +53,7 @@ class Hints:
 @contextmanager
 def watched(inbox: Path) -> Iterator[tuple[Watcher, Hints]]:
     hints = Hints()
-    watcher = Watcher(Sieve(inbox), hints.report, hints.lose)
+    watcher = Watcher(PathFilter(inbox), hints.report, hints.lose)
     try:
         yield watcher, hints
     finally:
@@ -82,10 +82,10 @@ def test_what_is_written_or_moved_in_is_announced_and_nothing_else(inbox: Path, 
         (inbox / "written.jpg").unlink()
         write(inbox / "last.jpg", b"x")
         assert hints.until("last.jpg") == [
-            ("written.jpg", Sign.CLOSED),
-            (RAW, Sign.MOVED_IN),
-            ("written.jpg", Sign.MOVED_IN),
-            ("last.jpg", Sign.CLOSED),
+            ("written.jpg", Trigger.CLOSED),
+            (RAW, Trigger.MOVED_IN),
+            ("written.jpg", Trigger.MOVED_IN),
+            ("last.jpg", Trigger.CLOSED),
         ]
         assert watcher.is_well()
         assert hints.lost == 0
@@ -172,7 +172,7 @@ def test_threads_end_and_no_descriptor_is_left_however_often_it_is_opened(inbox:
             write(inbox / f"{number}.jpg", b"x")
             hints.until(f"{number}.jpg")
         with pytest.raises(FileNotFoundError):
-            Watcher(Sieve(inbox / "gone"), hints.report, hints.lose)
+            Watcher(PathFilter(inbox / "gone"), hints.report, hints.lose)
     removed_and_made_again(inbox)
     assert descriptors() == before
 

@@ -15,10 +15,10 @@ import pytest
 
 from daemon.intake.walk import MARKER
 from daemon.process import heartbeat as beats_module
-from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Beats, bytes_moved
+from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Heartbeat, bytes_moved
 from daemon.queues import Waiting
-from daemon.status.monitor import Board
-from daemon.status.supervisor import STATUS_S, Herald, watchdog_s
+from daemon.status.monitor import Monitor
+from daemon.status.supervisor import STATUS_S, SupervisorNotifier, watchdog_s
 from tests.daemon.support import (
     DEADLINE_S,
     HASTY,
@@ -176,16 +176,16 @@ class Told:
         self.sent: list[str] = []
         self.said: list[str] = []
         self.moved = 0
-        self.board = Board(self.clock, lambda _: self.moved)  # type: ignore[arg-type]
-        self.board.phase = "ready"
-        self.herald = Herald(self.board, self.sent.append, self.said.append, feed_within_s)
+        self.monitor = Monitor(self.clock, lambda _: self.moved)  # type: ignore[arg-type]
+        self.monitor.phase = "ready"
+        self.notifier = SupervisorNotifier(self.monitor, self.sent.append, self.said.append, feed_within_s)
 
     def after(self, seconds: float) -> list[str]:
         """Run for so long, as the keeper does; returns what was sent."""
         first, end_s = len(self.sent), self.clock.now_s + seconds
-        while (due_s := max(self.clock.now_s, self.herald.due_s())) <= end_s:
+        while (due_s := max(self.clock.now_s, self.notifier.due_s())) <= end_s:
             self.clock.now_s = due_s
-            self.herald.tick(due_s)
+            self.notifier.tick(due_s)
         self.clock.now_s = end_s
         return self.sent[first:]
 
@@ -194,34 +194,34 @@ def test_the_line_is_sent_when_it_has_changed_and_not_often() -> None:
     told = Told(feed_within_s=0.0)
     assert told.after(0.0) == ["STATUS=ready; 0 filed, 0 waiting"]
     assert told.after(3600.0) == []
-    told.board.waiting = lambda: Waiting(3, more=True, since_s=3600.0)
+    told.monitor.waiting = lambda: Waiting(3, more=True, since_s=3600.0)
     assert len(told.after(60.0)) == 60 / STATUS_S
     assert told.sent[-1] == "STATUS=ready; 0 filed, 3 or more waiting, oldest 60 s"
 
 
 def test_it_is_fed_twice_in_its_time_while_no_stage_is_in_a_call() -> None:
     told = Told(feed_within_s=30.0)
-    told.board.stage("file").begin()
-    told.board.stage("file").end()
+    told.monitor.stage("file").begin()
+    told.monitor.stage("file").end()
     assert told.after(3000.0).count("WATCHDOG=1") == 3000 / 15 + 1
 
 
 def test_a_call_that_lasts_and_moves_nothing_stops_the_feeding_until_it_ends() -> None:
     told = Told(feed_within_s=30.0)
-    told.board.stage("file").begin()
+    told.monitor.stage("file").begin()
     assert told.after(STUCK_S).count("WATCHDOG=1") == STUCK_S / 15 + 1
     told.after(60.0)
     assert "WATCHDOG=1" not in told.after(3600.0)
     assert len(told.said) == 1
     assert told.said[0].startswith("stuck: the stage 'file' has been in one call for 2")
-    told.board.stage("file").end()
+    told.monitor.stage("file").end()
     assert told.after(60.0).count("WATCHDOG=1") == 4
     assert told.said[1].startswith("it goes on")
 
 
 def test_a_call_that_moves_bytes_is_slow_and_not_stuck() -> None:
     told = Told()
-    told.board.stage("file").begin()
+    told.monitor.stage("file").begin()
     for _ in range(100):
         told.moved += 1
         assert "WATCHDOG=1" in told.after(60.0)
@@ -230,7 +230,7 @@ def test_a_call_that_moves_bytes_is_slow_and_not_stuck() -> None:
 
 def test_one_thread_that_hangs_beside_others_that_get_on_is_given_more_time() -> None:
     told = Told()
-    read = told.board.stage("read")
+    read = told.monitor.stage("read")
     thread = threading.Thread(target=read.begin)
     thread.start()
     thread.join()
@@ -254,7 +254,7 @@ def test_the_kernel_tells_what_a_thread_has_moved(tmp_path: Path) -> None:
 def test_where_the_kernel_does_not_count_time_alone_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beats_module, "STUCK_S", 10.0)
     clock = HandClock(0.0)
-    one = Beats(clock.monotonic_s)
+    one = Heartbeat(clock.monotonic_s)
     one.begin()
     clock.turn(9.0)
     assert one.stuck(clock.now_s, lambda _: -1) is None

@@ -13,7 +13,7 @@ from daemon.install import sandbox, texts
 from daemon.install.errors import ServiceError
 from daemon.install.places import places
 from daemon.install.record import Record
-from daemon.install.service_spec import Account, Wish, check_reach, common_parent, wish
+from daemon.install.service_spec import Account, ServiceSpec, check_reach, common_parent, wish
 from daemon.install.steps import File, Output, Share
 from tests.daemon.house import ask
 
@@ -27,11 +27,11 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "inbox", tmp_path / "sorted"
 
 
-def wished(inbox: Path, output: Path, **changes: object) -> Wish:
+def wished(inbox: Path, output: Path, **changes: object) -> ServiceSpec:
     """A user's own service, as far as it is checked without root; changed by hand."""
     account = Account("alice", "people", 1000, 1000)
     fields = {"places": places("scenes", user=True), "inbox": inbox, "output": output, "model": None}
-    return Wish(**(fields | {"owner": account, "runs_as": account} | changes))  # type: ignore[arg-type]
+    return ServiceSpec(**(fields | {"owner": account, "runs_as": account} | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a b", "../etc", "a.b", "é", "x" * 65])
