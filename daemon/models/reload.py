@@ -1,7 +1,7 @@
 """A new model takes over without a stop: it is opened, proven and warmed beside the old one, which works on till then.
 
-Asked by a signal, by a request in the model store, or by a model file that changed and is at rest again. Whatever is wrong with
-the new one, the old one is kept. The swap itself is one assignment (`daemon/models/active.py`).
+Asked by a signal, by a request in the model store, or by a model file that changed and is at rest again. Whatever is
+wrong with the new one, the old one is kept. The swap itself is one assignment (`daemon/models/active.py`).
 """
 
 import threading
