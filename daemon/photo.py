@@ -51,6 +51,10 @@ class Outcome(StrEnum):
     """It was taken back to the inbox to be judged again."""
 
 
+STATES = (*(outcome.value for outcome in Outcome if outcome not in (Outcome.LEFT, Outcome.AGAIN)), "open")
+"""States of a ledger row. A photo that stays in the inbox has no row; `open` is an intent without an outcome yet."""
+
+
 @dataclass(slots=True)
 class Photo:
     """One photo.

@@ -29,7 +29,7 @@ from daemon.intake.intake import Intake
 from daemon.intake.settle import Trigger
 from daemon.intake.walk import scan
 from daemon.ledger.ledger import Ledger
-from daemon.ledger.state_folder import lock_state, state_folder
+from daemon.ledger.state_folder import LEDGER, lock_state, state_folder
 from daemon.models.active import ActiveModel, LoadedModel, rules_for
 from daemon.models.reload import Reloader
 from daemon.models.store import ModelStore, called
@@ -87,7 +87,7 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
         store = ModelStore(state, called(settings.model))
         seen = store.looked()
         model = fit_model(settings, inbox, output, seen.path)
-        ledger = Ledger(state / "ledger.sqlite")
+        ledger = Ledger(state / LEDGER)
         stack.callback(ledger.close)
         stack.enter_context(_said())
         if not _mounted(ledger, inbox, output, monitor, report, stopped, once=once):
@@ -109,7 +109,7 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
         guard = stack.enter_context(_guard(state, report, stopped))
         anew = None
         if not once:
-            tell = teller(state / "ledger.sqlite", report, monitor, models)
+            tell = teller(state / LEDGER, report, monitor, models)
             anew = stack.enter_context(closing(reloader(settings, inbox, output, models, store, seen, clock, tell)))
         pipeline = _pipeline(
             settings,
@@ -144,7 +144,7 @@ def _roots(settings: Settings) -> tuple[Path, Path]:
     if settings.output.is_dir():
         with suppress(RootError):
             return check_roots(settings.inbox, settings.output)
-    file = state_folder(settings.inbox.resolve()) / "ledger.sqlite"
+    file = state_folder(settings.inbox.resolve()) / LEDGER
     if file.exists():  # before a folder for the output is made on a bare mount point
         with closing(Ledger(file)) as ledger:
             check_mounts(ledger, settings.inbox.resolve(), settings.output.resolve())

@@ -6,19 +6,20 @@ from pathlib import Path
 import click
 
 from daemon.commands.option_types import FolderOrFile
-from daemon.commands.shared_options import STATES, inbox_option, label_option, since_option
-from daemon.commands.time_option import When
+from daemon.commands.shared_options import inbox_option, json_option, label_option, since_option
+from daemon.commands.time_option import PointInTime
+from daemon.photo import STATES
 
 
 @click.command()
 @inbox_option
 @since_option
-@click.option("--until", type=When(end=True), metavar="TIME", help="The same; a date means all of that day.")
+@click.option("--until", type=PointInTime(end=True), metavar="TIME", help="The same; a date means all of that day.")
 @label_option
 @click.option("--state", type=click.Choice(STATES), multiple=True, help="Only what ended so; may be given again.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Rows per ledger.")
 @click.option("--all", "everything", is_flag=True, help="No limit.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
+@json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV, for a spreadsheet.")
 @click.option("--backup", type=FolderOrFile(), metavar="FILE", help="Write a whole copy of the ledger, also at work.")
 def history(
@@ -68,7 +69,7 @@ def history(
 @click.command()
 @inbox_option
 @click.argument("file", type=FolderOrFile())
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
+@json_option
 @click.pass_context
 def explain(ctx: click.Context, inbox: Path | None, file: Path, as_json: bool) -> None:
     """Tell all about one photo: why it is where it is, and since when.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.commands.option_types import FolderOrFile
+from daemon.commands.shared_options import json_option
 
 if TYPE_CHECKING:
     from daemon.doctor.finding import Finding
@@ -21,7 +22,7 @@ DEVICES = ["auto", "cpu", "cuda"]
 @click.option("--service", metavar="NAME", help="Look at the service phototriage@NAME, as its user and in its sandbox.")
 @click.option("--model", type=FolderOrFile(), help="Look at this model, instead of the one that serves.")
 @click.option("--device", type=click.Choice(DEVICES), help="As for `watch`: with cuda, no GPU is a fault.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
+@json_option
 @click.pass_context
 def doctor(
     ctx: click.Context,

@@ -10,8 +10,8 @@ from contract.errors import PhototriageError
 from daemon.commands.watch import watch
 from daemon.doctor.subject import DoctorError, Subject
 from daemon.doctor.unit import unit_of
-from daemon.ledger.reading import LEDGER, SERVICES, find_ledgers, reading, root_of
-from daemon.ledger.state_folder import state_folder
+from daemon.ledger.reading import SERVICES, find_ledgers, reading, root_of
+from daemon.ledger.state_folder import LEDGER, state_folder
 
 
 def from_config(path: Path, service: str | None = None) -> Subject:

@@ -31,8 +31,8 @@ from daemon.intake.filters import PathFilter
 from daemon.intake.walk import LeftOut, scan
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.ledger import Ledger
-from daemon.ledger.reading import LEDGER, reading
-from daemon.ledger.state_folder import state_folder
+from daemon.ledger.reading import reading
+from daemon.ledger.state_folder import LEDGER, state_folder
 from daemon.models.active import rules_for
 from daemon.models.store import ModelStore, called
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo, Rules

@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.commands.option_types import FolderOrFile
+from daemon.commands.shared_options import json_option, one_inbox_option, service_option
 
 if TYPE_CHECKING:
     from daemon.models.history import Entry
-
-inbox_option = click.option(
-    "--inbox", type=FolderOrFile(), envvar="PHOTOTRIAGE_INBOX", help="Whose model; not needed where there is one inbox."
-)
-for_option = click.option("--for", "service", metavar="NAME", help="The service of that name, instead of --inbox.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
 
 
 @click.group()
@@ -35,8 +30,8 @@ def model() -> None:
 
 @model.command()
 @click.argument("file", type=FolderOrFile())
-@inbox_option
-@for_option
+@one_inbox_option
+@service_option
 @json_option
 def use(file: Path, inbox: Path | None, service: str | None, as_json: bool) -> None:
     """Put a model in place; a daemon at work takes it at once, and says so.
@@ -56,8 +51,8 @@ def use(file: Path, inbox: Path | None, service: str | None, as_json: bool) -> N
 
 
 @model.command()
-@inbox_option
-@for_option
+@one_inbox_option
+@service_option
 @json_option
 def rollback(inbox: Path | None, service: str | None, as_json: bool) -> None:
     """Go back to the model before the one that was put in place last; the first of all is the one --model names.
@@ -72,8 +67,8 @@ def rollback(inbox: Path | None, service: str | None, as_json: bool) -> None:
 
 
 @model.command("list")
-@inbox_option
-@for_option
+@one_inbox_option
+@service_option
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows.")
 @json_option
 def list_(inbox: Path | None, service: str | None, limit: int, as_json: bool) -> None:
@@ -83,7 +78,8 @@ def list_(inbox: Path | None, service: str | None, limit: int, as_json: bool) ->
     Examples:
       phototriage model list --inbox ~/inbox
     """
-    from daemon.ledger.reading import LEDGER, reading
+    from daemon.ledger.reading import reading
+    from daemon.ledger.state_folder import LEDGER
     from daemon.models.history import entries
     from daemon.models.show import print_json, print_table
 
@@ -96,7 +92,8 @@ def state_of(inbox: Path | None, service: str | None) -> Path:
     """Return the state folder that is meant."""
     from contract.text import printable
     from daemon.ledger.ledger import LedgerError
-    from daemon.ledger.reading import LEDGER, SERVICES, one_ledger
+    from daemon.ledger.reading import SERVICES, one_ledger
+    from daemon.ledger.state_folder import LEDGER
 
     if inbox is not None and service is not None:
         raise click.UsageError("--inbox and --for cannot be had at once.")

@@ -12,9 +12,9 @@ import click
 
 from contract.tables import show
 from contract.text import printable
-from daemon.commands.model import for_option, inbox_option, json_option, state_of
+from daemon.commands.model import state_of
 from daemon.commands.option_types import FolderOrFile, ReviewBelow
-from daemon.commands.shared_options import since_option
+from daemon.commands.shared_options import device_option, json_option, one_inbox_option, service_option, since_option
 from daemon.models.replay import Agreement, Verdict, cases, replay
 
 
@@ -35,8 +35,8 @@ class _Sum:
 
 @click.command("replay")
 @click.option("--model", type=FolderOrFile(), required=True, help="The model to try, made by `phototriage convert`.")
-@inbox_option
-@for_option
+@one_inbox_option
+@service_option
 @since_option
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many photos, the youngest.")
 @click.option(
@@ -47,14 +47,7 @@ class _Sum:
     envvar="PHOTOTRIAGE_REVIEW_BELOW",
     help="As of `watch`, for the model to try.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    envvar="PHOTOTRIAGE_DEVICE",
-    help="auto takes CUDA where it works; cuda refuses anything else.",
-)
+@device_option
 @click.option("--show", type=click.IntRange(min=0), default=20, show_default=True, help="So many photos by name.")
 @json_option
 def replay_command(
@@ -80,7 +73,7 @@ def replay_command(
     """
     from contract.session import open_model
     from daemon.classify.decide import review_thresholds
-    from daemon.ledger.reading import LEDGER
+    from daemon.ledger.state_folder import LEDGER
 
     state = state_of(inbox, service)
     opened = open_model(model, device)

@@ -8,10 +8,10 @@ import click
 
 from contract.text import printable
 from daemon.commands.option_types import FolderOrFile
+from daemon.commands.shared_options import preview_option
 from daemon.install.errors import ServiceError
 
 _user = click.option("--user", is_flag=True, help="Your own service, without root, instead of the system's.")
-_dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done; do nothing.")
 _yes = click.option("--yes", is_flag=True, help="Do it without asking.")
 
 
@@ -35,7 +35,7 @@ def service() -> None:
 @_user
 @click.option("--service-user", metavar="USER", help="Run as this user, who shares the folders, not as their owner.")
 @click.option("--no-start", is_flag=True, help="Enable it for the next start of the machine only.")
-@_dry_run
+@preview_option
 @_yes
 def install(
     name: str,
@@ -90,7 +90,7 @@ def install(
 @click.argument("name")
 @_user
 @click.option("--purge-state", is_flag=True, help="Remove its ledger too: no photo can be taken back after that.")
-@_dry_run
+@preview_option
 @_yes
 def uninstall(name: str, user: bool, purge_state: bool, dry_run: bool, yes: bool) -> None:
     """Stop a service and take back what `service install` wrote.

@@ -1,16 +1,24 @@
-"""Options that several commands share: which ledger, which class, since when."""
+"""Options that several commands share: which inbox, which photos, on what device, and how the answer is printed."""
 
 import click
 
 from daemon.commands.option_types import FolderOrFile
-from daemon.commands.time_option import When
-
-STATES = ("filed", "review", "failed", "duplicate", "undone", "retried", "gone", "open")
+from daemon.commands.time_option import PointInTime
 
 inbox_option = click.option(
-    "--inbox", type=FolderOrFile(), envvar="PHOTOTRIAGE_INBOX", help="Whose ledger; without it, all that are found."
+    "--inbox", type=FolderOrFile(), envvar="PHOTOTRIAGE_INBOX", help="Ask about this inbox only; default: every inbox."
 )
+one_inbox_option = click.option(
+    "--inbox", type=FolderOrFile(), envvar="PHOTOTRIAGE_INBOX", help="The inbox; needed only if there are several."
+)
+service_option = click.option("--for", "service", metavar="NAME", help="The service of this name, instead of --inbox.")
 since_option = click.option(
-    "--since", type=When(), metavar="TIME", help="A date, a date and time, or 90min, 12h, 3d ago."
+    "--since", type=PointInTime(), metavar="TIME", help="A date, a date and time, or 90min, 12h, 3d ago."
 )
 label_option = click.option("--label", metavar="CLASS", help="Only photos of this class.")
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+    envvar="PHOTOTRIAGE_DEVICE", help="auto uses CUDA if it works; cuda refuses anything else.",
+)  # fmt: skip
+preview_option = click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line on standard output.")

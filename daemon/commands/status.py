@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from daemon.commands.shared_options import inbox_option
+from daemon.commands.shared_options import inbox_option, json_option
 
 FINE, BAD, SLOW = 0, 1, 3
 """Exit codes; 2 is wrong usage, as everywhere."""
@@ -14,7 +14,7 @@ FINE, BAD, SLOW = 0, 1, 3
 
 @click.command()
 @inbox_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and inbox on standard output.")
+@json_option
 @click.pass_context
 def status(ctx: click.Context, inbox: Path | None, as_json: bool) -> None:
     """Show how the daemon is: what waits, how fast it is, what failed.

@@ -10,7 +10,7 @@ _AGO = re.compile(r"(\d+) *(s|min|h|d|w)", re.ASCII)
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-class When(click.ParamType[datetime]):
+class PointInTime(click.ParamType[datetime]):
     """`2026-11-20`, `2026-11-20 14:30`, or `90min`, `3d`: so long ago.
 
     Args:

@@ -9,7 +9,7 @@ import click
 
 from contract.tables import show
 from contract.text import printable
-from daemon.commands.shared_options import inbox_option, label_option, since_option
+from daemon.commands.shared_options import json_option, label_option, one_inbox_option, preview_option, since_option
 
 if TYPE_CHECKING:
     from daemon.ledger.intent import Intent
@@ -17,17 +17,15 @@ if TYPE_CHECKING:
     from daemon.undo.plan import Step
 
 last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N youngest of them.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would happen; touch nothing.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
 
 
 @click.command()
-@inbox_option
+@one_inbox_option
 @since_option
 @label_option
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Only this batch, as `history` numbers them.")
 @last_option
-@dry_run_option
+@preview_option
 @json_option
 def undo(
     inbox: Path | None,
@@ -63,11 +61,11 @@ def undo(
 
 
 @click.command()
-@inbox_option
+@one_inbox_option
 @since_option
 @click.option("--undone", is_flag=True, help="Not the failed ones, but those that `undo` took back.")
 @last_option
-@dry_run_option
+@preview_option
 @json_option
 def retry(
     inbox: Path | None, since: datetime | None, undone: bool, last: int | None, dry_run: bool, as_json: bool

@@ -13,6 +13,7 @@ import click
 from contract.shipped import SHIPPED_MODEL
 from contract.text import printable
 from daemon.commands.option_types import FolderOrFile, Pattern, ReviewBelow, Seconds, Template
+from daemon.commands.shared_options import device_option, json_option
 from daemon.filing.layout import DEFAULT_LAYOUT
 from daemon.settings import Settings
 
@@ -48,10 +49,7 @@ _OPTIONS = (
         "--duplicates", type=click.Choice(["keep", "set-aside"]), default="keep", show_default=True,
         help="Put photos of equal content as one that is filed already into _duplicates, or file them too.",
     ),
-    click.option(
-        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-        help="auto takes CUDA where it works; cuda refuses anything else.",
-    ),
+    device_option,
     click.option(
         "--gpu-memory", type=click.IntRange(min=0), default=4096, show_default=True, metavar="MB",
         help="Most that the model may take of the GPU's memory; 0 for all there is.",
@@ -73,7 +71,7 @@ _OPTIONS = (
         help="Decode in the daemon's threads, or in a child process each; auto: processes for a backlog on many cores.",
     ),
     click.option("--quiet", is_flag=True, help="No line for a photo that is filed."),
-    click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output."),
+    json_option,
     click.option(
         "--log-format", type=click.Choice(["text", "keyvalue", "json"]), default="text", show_default=True,
         help="Of each line of the log: a sentence, key=value pairs, or a JSON object.",

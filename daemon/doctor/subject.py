@@ -14,8 +14,7 @@ from contract.shipped import SHIPPED_MODEL
 from daemon.doctor.boxed import MODEL_S, Look, path_in_wish
 from daemon.doctor.finding import word
 from daemon.doctor.unit import Unit
-from daemon.ledger.reading import LEDGER
-from daemon.ledger.state_folder import state_folder
+from daemon.ledger.state_folder import LEDGER, state_folder
 
 
 class DoctorError(PhototriageError):

@@ -15,8 +15,6 @@ from daemon.photo import Outcome
 MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
 """States of photos that lie in the output, as far as the ledger knows."""
 TAKEN_BACK = (Outcome.UNDONE, Outcome.RETRIED)
-STATES = (*(outcome.value for outcome in MOVED), *(outcome.value for outcome in TAKEN_BACK), "gone", "open")
-"""What a row may be: `open` is an intent whose outcome is not known yet."""
 _COLUMNS = f"SELECT *, {schema.TAKEN_BACK} AS taken_back FROM photos"
 
 
@@ -27,7 +25,7 @@ class Record:
     Attributes:
         row: its number; later rows are younger.
         batch: number that it shares with what was filed at the same moment.
-        state: one of `STATES`.
+        state: one of `daemon.photo.STATES`.
         at_s: when, in seconds since 1970.
         intent: the rest of the row.
         taken_back: whether a later row undid it.
@@ -49,7 +47,7 @@ class RecordFilter:
         since_s: the earliest, in seconds since 1970.
         until_s: the latest.
         label: class, as the model named it.
-        states: one of these, of `STATES`.
+        states: one of these, of `daemon.photo.STATES`.
         batch: number of it.
         held: only those that the daemon leaves alone in the inbox.
         at_large: only photos that lie in the output: moved there, and not taken back.

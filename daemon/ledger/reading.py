@@ -16,9 +16,8 @@ from contract.text import printable
 from daemon.files.marker import RootError
 from daemon.ledger.ledger import LedgerError, migrate, unusable
 from daemon.ledger.schema import MIGRATIONS
-from daemon.ledger.state_folder import state_folder
+from daemon.ledger.state_folder import LEDGER, state_folder
 
-LEDGER = "ledger.sqlite"
 SERVICES = Path("/var/lib/phototriage")
 """Where the services of systemd/phototriage@.service keep theirs."""
 COPIES = 20

@@ -11,7 +11,7 @@ from contract.text import printable
 from daemon.files.confined import open_to_lock
 from daemon.files.marker import RootError
 
-LOCK = "lock"
+LEDGER, LOCK = "ledger.sqlite", "lock"
 
 
 def is_running(state: Path) -> bool:

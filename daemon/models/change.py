@@ -19,8 +19,8 @@ from contract.errors import PhototriageError
 from contract.session import Model, naming, open_model, read_model
 from contract.text import printable
 from daemon.ledger.ledger import migrate
-from daemon.ledger.reading import LEDGER, reading, root_of
-from daemon.ledger.state_folder import lock_state
+from daemon.ledger.reading import reading, root_of
+from daemon.ledger.state_folder import LEDGER, lock_state
 from daemon.models.history import Entry, ModelEvent, answer, note, serving
 from daemon.models.store import ChangeRequest, ModelStore, ModelStoreError, StoredModel
 from daemon.models.trial import try_apart
