@@ -112,20 +112,9 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
             tell = teller(state / LEDGER, report, monitor, models)
             anew = stack.enter_context(closing(reloader(settings, inbox, output, models, store, seen, clock, tell)))
         pipeline = _pipeline(
-            settings,
-            path_filter,
-            output,
-            models,
-            buckets,
-            ledger,
-            unresolved,
-            guard,
-            lock,
-            report,
-            monitor,
-            clock,
-            anew,
-        )
+            settings, path_filter, output, models, buckets, ledger, unresolved, guard, lock, report,
+            monitor, clock, anew,
+        )  # fmt: skip
         stopped.then(pipeline.stop)
         if anew is not None:
             stopped.reload = partial(_load_anew, anew, pipeline)

@@ -1,7 +1,6 @@
 """Watch and settle: which photos of the inbox are ready to be read.
 
-Everything here runs in the pipeline's own thread; the watcher and the last stage only put notes into a queue. Memory
-does not grow with the inbox: no more names are taken while enough of them wait.
+Only the pipeline's thread runs this code; other threads put notes into a queue. The number of waiting names is bounded.
 """
 
 import os
@@ -60,10 +59,9 @@ class Intake:
         check: Check = unchecked,
     ) -> None:
         self._path_filter, self._clock, self._watch = path_filter, clock, watch
-        self._settler = Settler()
         self._retries = Retries(for_ever=watch, known=known)
         self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
-        self._ready = Handout()
+        self._settler, self._ready = Settler(), Handout()
         self._under_way: dict[Path, Trigger | None] = {}
         self._relpath = lru_cache(MAX_WAITING)(lambda folder: Path(folder).relative_to(path_filter.inbox))
         self._scanner = InboxScanner(
