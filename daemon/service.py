@@ -15,7 +15,7 @@ from daemon.adopt import adopt, check_mounts
 from daemon.classify.buckets import Buckets
 from daemon.classify.classify import warm
 from daemon.decode.guard import HANG_S, Guard
-from daemon.decode.suspects import CrashJournal
+from daemon.decode.suspects import JOURNAL, CrashJournal
 from daemon.decode.workers import decode_pool_for
 from daemon.files.identity import is_on_share
 from daemon.files.marker import tidy
@@ -186,7 +186,7 @@ def _guard(state: Path, report: Report, stopped: SignalHandler) -> Iterator[Guar
             os._exit(1)
         restart_process(report.last_word, why, worked=guard.decoded, then="; it is tried alone then")
 
-    with closing(CrashJournal(state / "decoding")) as notes, closing(Guard(notes)) as guard:
+    with closing(CrashJournal(state / JOURNAL)) as notes, closing(Guard(notes)) as guard:
         guard.watch(_hung)
         yield guard
 

@@ -3,25 +3,16 @@
 Photos are read, judged and given their places by the same code as when they are filed, on a copy of the ledger.
 """
 
-import shutil
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from math import inf
 from pathlib import Path
 
-from contract.session import Model, open_model
-from contract.silence import silenced
+from contract.session import open_model
 from contract.text import printable
-from daemon.classify.buckets import BUCKETS
-from daemon.classify.classify import classify
 from daemon.classify.decide import judge
-from daemon.decode.decode import decode
-from daemon.decode.guard import Guard
-from daemon.decode.suspects import CrashJournal
 from daemon.files.companion_names import WAITS, is_companion
 from daemon.files.identity import look_at
 from daemon.filing.companions import Companions
@@ -36,13 +27,11 @@ from daemon.ledger.state_folder import LEDGER, state_folder
 from daemon.models.active import rules_for
 from daemon.models.store import ModelStore, called
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo, Rules
+from daemon.predict import predict, trial_guard
 from daemon.process.clock import Clock
-from daemon.process.cores import usable_cores
 from daemon.roots import RootError, check_folders, check_roots
 from daemon.settings import Settings
 from daemon.status.report import Report, counted
-
-NOTES = "decoding"
 
 
 class _Paper(Planner):
@@ -69,14 +58,16 @@ def rehearse(settings: Settings) -> Report:
         check_layout(Layout(settings.layout), inbox, output)
         copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))
         ledger = stack.enter_context(closing(_copied(state_folder(inbox), copy)))
-        guard = stack.enter_context(closing(Guard(stack.enter_context(closing(CrashJournal(copy / NOTES))))))
+        guard = stack.enter_context(trial_guard(state_folder(inbox)))
         found = PathFilter(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         left_out = LeftOut(found)
         photos = [photo for photo in _found(found, left_out) if not ledger.known(photo.path, photo.identity)]
         for sentence in filter(None, (left_out.stay, left_out.unreadable)):
             report.say(sentence)
         rules = rules_for(settings, model)
-        _read(photos, model, guard, settings.workers or usable_cores(), dated=rules.dated)
+        for photo in photos:
+            photo.dated = rules.dated
+        photos = [photo for photo, _ in predict(photos, _itself, model, guard, threads=settings.workers)]
         _plan(photos, output, ledger, rules, filing_options(settings))
         report.photos(photos)
         _sum_up(report)
@@ -97,8 +88,6 @@ def _copied(state: Path, folder: Path) -> Ledger:
     if (state / LEDGER).is_file():
         with reading(state / LEDGER) as connection, closing(sqlite3.connect(folder / LEDGER)) as copy:
             connection.backup(copy)
-    with suppress(OSError):  # photos under suspicion of killing the decoder are tried alone here too
-        shutil.copyfile(state / NOTES, folder / NOTES)
     return Ledger(folder / LEDGER)
 
 
@@ -107,27 +96,6 @@ def _found(path_filter: PathFilter, left_out: LeftOut) -> Iterator[Photo]:
         identity = look_at(path)
         if identity is not None:
             yield Photo(path, identity, 0.0, relpath=path.parent.relative_to(path_filter.inbox))
-
-
-def _read(photos: list[Photo], model: Model, guard: Guard, cores: int, *, dated: bool) -> None:
-    """Fill in what is known of the photos once they have been through the network."""
-    from rich.console import Console
-    from rich.progress import track
-
-    def read(photo: Photo) -> None:
-        photo.dated = dated
-        decode(photo, model.contract.geometry, Clock().wall_s(), guard)
-        if model.provider != "cuda":
-            classify(model, [photo])
-
-    some = BUCKETS[-1]
-    batches = [photos[first : first + some] for first in range(0, len(photos), some)]
-    shown = track(batches, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    with silenced(), ThreadPoolExecutor(cores) as pool:
-        for batch in shown:
-            list(pool.map(read, batch))
-            if model.provider == "cuda":
-                classify(model, batch)
 
 
 def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules, options: FilingOptions) -> None:
@@ -156,6 +124,10 @@ def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules, optio
         photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
         photo.reason = f"the same photo as {printable(first[photo.sha256].path.name)}"
     _Paper(output, ledger, options.layout, set_aside=False, made=_nothing).plan(later, companions)
+
+
+def _itself(photo: Photo) -> Photo:
+    return photo
 
 
 def _nothing(_: Path) -> None:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+JOURNAL = "decoding"
+"""Name of the file, beside the ledger."""
 _HEADER = struct.Struct("<IHH")  # length of the path, deaths, whether it is in the decoder now
 _RECORD_BYTES = 8192  # more than the longest path
 _MAX_DEATHS = (1 << 16) - 1

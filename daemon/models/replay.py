@@ -4,34 +4,19 @@ The ledger says which photos were filed and under what; they are read where they
 they are filed. A photo that is no longer there, or no longer the same, is counted and left out.
 """
 
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 
 from contract.errors import Reason
 from contract.session import Model
-from contract.silence import silenced
-from daemon.classify.buckets import BUCKETS
-from daemon.classify.classify import classify
 from daemon.classify.decide import decide
-from daemon.decode.decode import decode
-from daemon.decode.guard import Guard
-from daemon.decode.suspects import CrashJournal
 from daemon.files.identity import look_at
 from daemon.ledger.queries import Record, RecordFilter, select
 from daemon.ledger.reading import reading
 from daemon.photo import REVIEW_FOLDER, Mode, Outcome, Photo
-from daemon.process.clock import Clock
-from daemon.process.cores import usable_cores
-
-NOTES = "decoding"
+from daemon.predict import predict, trial_guard
 
 
 class Agreement(StrEnum):
@@ -98,19 +83,9 @@ def replay(found: list[FiledPhoto], model: Model, thresholds: Mapping[str, float
         thresholds: probability per label below which it wants review.
         state: folder of the ledger, whose notes say which photos are to be decoded in a process of their own.
     """
-    from rich.console import Console
-    from rich.progress import track
-
-    some = BUCKETS[-1]
-    batches = [found[first : first + some] for first in range(0, len(found), some)]
-    shown = track(batches, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    with _guard(state) as guard, silenced(), ThreadPoolExecutor(usable_cores()) as pool:
-        for batch in shown:
-            photos = list(pool.map(partial(_read, model=model, guard=guard), batch))
-            if model.provider == "cuda":
-                classify(model, [photo for photo in photos if photo is not None])
-            for case, photo in zip(batch, photos, strict=True):
-                yield _verdict(case, photo, model, thresholds)
+    with trial_guard(state) as guard:
+        for case, photo in predict(found, _photo, model, guard):
+            yield _verdict(case, photo, model, thresholds)
 
 
 def _case(record: Record) -> FiledPhoto:
@@ -120,25 +95,9 @@ def _case(record: Record) -> FiledPhoto:
     return FiledPhoto(intent.destination, reads, intent.sha256, folder, intent.label, intent.probability)
 
 
-@contextmanager
-def _guard(state: Path) -> Iterator[Guard]:
-    with tempfile.TemporaryDirectory(prefix="phototriage-") as folder:
-        with suppress(OSError):
-            shutil.copyfile(state / NOTES, Path(folder) / NOTES)
-        with closing(CrashJournal(Path(folder) / NOTES)) as notes, closing(Guard(notes)) as guard:
-            yield guard
-
-
-def _read(case: FiledPhoto, *, model: Model, guard: Guard) -> Photo | None:
-    """Read a photo, and on the CPU classify it; None if it is gone."""
+def _photo(case: FiledPhoto) -> Photo | None:
     identity = look_at(case.reads)
-    if identity is None:
-        return None
-    photo = Photo(case.reads, identity, 0.0)
-    decode(photo, model.contract.geometry, Clock().wall_s(), guard)
-    if photo.sha256 == case.sha256 and model.provider != "cuda":
-        classify(model, [photo])
-    return photo
+    return None if identity is None else Photo(case.reads, identity, 0.0)
 
 
 def _verdict(case: FiledPhoto, photo: Photo | None, model: Model, thresholds: Mapping[str, float]) -> Verdict:

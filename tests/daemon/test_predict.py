@@ -1,0 +1,60 @@
+"""Photos are classified without being filed: each beside what led to it, without a trace in the daemon's journal."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from contract.geometry import Geometry
+from contract.session import open_model
+from daemon.decode import decode as decode_module
+from daemon.decode.guard import Guard
+from daemon.decode.suspects import JOURNAL, CrashJournal
+from daemon.photo import Photo
+from daemon.predict import predict, trial_guard
+from tests.daemon.support import identity_of, model_file, plain, write
+
+
+def photo_of(path: Path) -> Photo | None:
+    return Photo(path, identity_of(path), 0.0) if path.exists() else None
+
+
+def test_each_photo_comes_beside_what_led_to_it_and_in_the_same_order(tmp_path: Path) -> None:
+    model = open_model(model_file(tmp_path), "cpu")
+    found = [tmp_path / f"{number:03}.jpg" for number in range(70)]  # more than a batch
+    for number, path in enumerate(found):
+        if number % 7:
+            write(path, plain(("red", "green", "blue")[number % 3]) if number % 5 else b"no photo")
+    with trial_guard(tmp_path / "no state") as guard:
+        results = list(predict(found, photo_of, model, guard, threads=3))
+    assert [path for path, _ in results] == found
+    for number, (path, photo) in enumerate(results):
+        assert (photo is None) == (number % 7 == 0)
+        if photo is not None:
+            assert photo.path == path
+            assert (photo.fault is None) == (number % 5 > 0)
+            assert (photo.scores is None) == (number % 5 == 0)
+
+
+def test_a_suspect_of_the_daemons_is_decoded_alone_and_its_journal_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.jpg", plain("red"))
+    with closing(CrashJournal(tmp_path / JOURNAL)) as journal:
+        journal.begin(path, here=True)  # and the process ended
+    before = (tmp_path / JOURNAL).read_bytes()
+    alone: list[str] = []
+
+    def decode_alone(photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
+        alone.append(os.fspath(photo.path))
+        real(photo, geometry, wall_s, guard)
+
+    real = decode_module.decode_alone
+    monkeypatch.setattr(decode_module, "decode_alone", decode_alone)
+    with trial_guard(tmp_path) as guard:
+        ((_, photo),) = predict([path], photo_of, open_model(model_file(tmp_path), "cpu"), guard)
+    assert photo is not None
+    assert photo.scores is not None
+    assert alone == [str(path)]
+    assert (tmp_path / JOURNAL).read_bytes() == before
