@@ -10,8 +10,9 @@ from daemon.models.active import LoadedModel
 from daemon.models.store import ModelStore
 from daemon.process.sd_notify import notify
 from daemon.settings import Settings
-from daemon.status.monitor import READY, Monitor
+from daemon.status.monitor import Monitor
 from daemon.status.report import Report
+from daemon.status.snapshot_parts import State
 from daemon.status.status_line import status_line
 
 
@@ -31,9 +32,9 @@ def say_ready(
             is_folder(output / name, output)
         except OSError as error:
             report.say(f"{printable(output / name)} cannot be used ({error.strerror}): its photos stay in the inbox")
-    monitor.about["device"] = settings.device
+    monitor.device = settings.device
     monitor.serves(serving.file, model.sha256, model.contract.labels, model.provider, model.note)
-    monitor.phase = READY
+    monitor.phase = State.READY
     monitor.stage("start").end()
     file, labels = printable(serving.file.name), ", ".join(model.contract.labels)
     why = f" ({model.note})" if model.note else ""
@@ -50,4 +51,4 @@ def say_ready(
         output=str(output),
         process_s=round(time.process_time(), 3),
     )
-    notify(f"READY=1\nSTATUS={status_line(monitor.facts())}")
+    notify(f"READY=1\nSTATUS={status_line(monitor.snapshot())}")

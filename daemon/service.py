@@ -46,8 +46,9 @@ from daemon.roots import InboxLock, MountMissingError, RootError, check_roots
 from daemon.settings import Settings
 from daemon.startup_recovery import recover
 from daemon.status.loop import kept
-from daemon.status.monitor import STOPPING, Monitor
+from daemon.status.monitor import Monitor
 from daemon.status.report import Report
+from daemon.status.snapshot_parts import State
 from daemon.status.status_line import status_line
 
 MOUNT_LOOK_S = 5.0
@@ -73,8 +74,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
 
 def _serve(settings: Settings, report: Report, *, once: bool) -> None:
     clock = Clock()
-    monitor = Monitor(clock)
-    monitor.about = {"inbox": str(settings.inbox.resolve()), "output": str(settings.output.resolve())}
+    monitor = Monitor(clock, inbox=settings.inbox.resolve(), output=settings.output.resolve())
     state = state_folder(settings.inbox.resolve())
     with ExitStack() as stack:
         stopped = stack.enter_context(signals(hang_up=not once))
@@ -122,7 +122,7 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
         say_ready(report, monitor, settings, models.current, store, inbox, output)
         with report.progress(path_filter) if once else nullcontext(), silenced():
             pipeline.run(once=once)
-        monitor.phase = STOPPING
+        monitor.phase = State.STOPPING
         notify("STOPPING=1")
         report.cut_short = once and stopped.event.is_set()
         report.summary(once=once)
@@ -167,7 +167,7 @@ def _once_mounted(
             if monitor.held != str(missing):
                 monitor.held = str(missing)
                 report.say(f"paused: {missing}")
-                notify(f"READY=1\nSTATUS={status_line(monitor.facts())}")
+                notify(f"READY=1\nSTATUS={status_line(monitor.snapshot())}")
             if stopped.event.wait(MOUNT_LOOK_S):
                 return None
         else:

@@ -41,18 +41,17 @@ def status(ctx: click.Context, inbox: Path | None, as_json: bool) -> None:
     from daemon.status.table import table
 
     states = []
-    for facts in ask_all(inbox):
-        click.echo(json.dumps(facts) if as_json else table(facts))
-        states.append(facts["state"])
+    for one in ask_all(inbox):
+        click.echo(json.dumps(one.to_json()) if as_json else table(one))
+        states.append(one.state)
     ctx.exit(exit_code(states))
 
 
 def exit_code(states: Iterable[str]) -> int:
     """Return the code for some daemons: that of the worst of them."""
-    from daemon.status.client import ENDED
-    from daemon.status.monitor import DEGRADED, READY
+    from daemon.status.snapshot_parts import State
 
     found = set(states)
-    if found - {READY, DEGRADED, ENDED} or found == {ENDED}:
+    if found - {State.READY, State.DEGRADED, State.ENDED} or found == {State.ENDED}:
         return BAD
-    return SLOW if DEGRADED in found else FINE
+    return SLOW if State.DEGRADED in found else FINE

@@ -3,23 +3,22 @@
 import json
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.ledger.reading import find_ledgers, reading, root_of
 from daemon.photo import Outcome
 from daemon.status.loop import LAST_WORD
-from daemon.status.monitor import STOPPED, STOPPING
+from daemon.status.snapshot import LedgerStatus, StatusSnapshot
+from daemon.status.snapshot_parts import State
 from daemon.status.unix_socket import NAME, connect
 
 TIMEOUT_S = 3.0
-DOWN, ENDED, SILENT = "not running", "ended", "does not answer"
-"""`ended` is what somebody ran by hand who then ended it, or a `sort` that is through: it is not missed."""
 
 
-def ask_all(inbox: Path | None) -> list[dict[str, Any]]:
+def ask_all(inbox: Path | None) -> list[StatusSnapshot | LedgerStatus]:
     """Return how each daemon is that is found.
 
     Args:
@@ -31,42 +30,48 @@ def ask_all(inbox: Path | None) -> list[dict[str, Any]]:
     return [ask_one(ledger) for ledger in find_ledgers(inbox)]
 
 
-def ask_one(ledger: Path) -> dict[str, Any]:
+def ask_one(ledger: Path) -> StatusSnapshot | LedgerStatus:
     """Return how the daemon is whose ledger this is."""
     try:
         return fetch(ledger.parent)
     except TimeoutError:
-        state, why = SILENT, f"it was asked, and did not answer within {TIMEOUT_S:.0f} s"
+        state, why = State.SILENT, f"it was asked, and did not answer within {TIMEOUT_S:.0f} s"
     except (FileNotFoundError, ConnectionRefusedError) as error:
         killed = isinstance(error, ConnectionRefusedError)
-        state, why = DOWN, "it was killed: its socket is left" if killed else ""
+        state, why = State.DOWN, "it was killed: its socket is left" if killed else ""
     except (OSError, ValueError) as error:
-        state, why = SILENT, f"{ledger.parent / NAME} cannot be asked ({error})"
-    word = _last_word(ledger.parent)
-    if word.pop("by_hand", False) and state == DOWN and not why:
-        state = ENDED
-    return {"state": state, "why": why} | from_ledger(ledger) | word
+        state, why = State.SILENT, f"{ledger.parent / NAME} cannot be asked ({error})"
+    status = replace(from_ledger(ledger), state=state, why=why)
+    last = _last_word(ledger.parent)
+    if last is None:
+        return status
+    # What somebody ran by hand and ended is not missed; a service that ended is.
+    ended = last.state in (State.STOPPING, State.STOPPED) and not last.supervised and state is State.DOWN and not why
+    return replace(
+        status,
+        state=State.ENDED if ended else state,
+        stopped_at_s=last.at_s,
+        last_error=last.last_error,
+        model=last.model,
+    )
 
 
-def fetch(state: Path) -> dict[str, Any]:
+def fetch(state: Path) -> StatusSnapshot:
     """Return what the process says of itself.
 
     Raises:
         OSError: it cannot be asked; TimeoutError when it does not answer.
-        ValueError: what it says is not understood.
+        ValueError: what it says is no status.
     """
     with connect(state, TIMEOUT_S) as caller:
         caller.sendall(b"GET /status HTTP/1.0\r\n\r\n")
         parts = []
         while part := caller.recv(1 << 16):
             parts.append(part)
-    facts = json.loads(b"".join(parts).partition(b"\r\n\r\n")[2])
-    if not isinstance(facts, dict):
-        raise ValueError("it says something that is no status")
-    return facts
+    return StatusSnapshot.from_json(json.loads(b"".join(parts).partition(b"\r\n\r\n")[2]))
 
 
-def from_ledger(ledger: Path) -> dict[str, Any]:
+def from_ledger(ledger: Path) -> LedgerStatus:
     """Return what the ledger knows: counts since it began, and when a photo was filed last.
 
     Raises:
@@ -75,21 +80,22 @@ def from_ledger(ledger: Path) -> dict[str, Any]:
     classes: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
     with reading(ledger) as connection:
-        roots = {role: root_of(connection, role) for role in ("inbox", "output")}
+        inbox, output = (root_of(connection, role) for role in ("inbox", "output"))
         counts = "SELECT state, label, count(*) FROM photos WHERE part_of IS NULL AND undoes IS NULL GROUP BY 1, 2"
         for state, label, count in connection.execute(counts):
             outcomes[state] += count
             if state == Outcome.FILED:
                 classes[label] += count
         (last_s,) = connection.execute("SELECT concluded_at FROM photos ORDER BY id DESC LIMIT 1").fetchone() or (None,)
-    return {
-        **{role: str(path) if path else None for role, path in roots.items()},
-        "filed": outcomes[Outcome.FILED.value],
-        "classes": dict(classes),
-        "outcomes": dict(outcomes),
-        "last_filed_at_s": last_s,
-        "in_inbox": _files(roots["inbox"], roots["output"]),
-    }
+    return LedgerStatus(
+        inbox=str(inbox) if inbox else None,
+        output=str(output) if output else None,
+        filed=outcomes[Outcome.FILED.value],
+        classes=dict(classes),
+        outcomes=dict(outcomes),
+        last_filed_at_s=last_s,
+        in_inbox=_files(inbox, output),
+    )
 
 
 def _files(inbox: Path | None, output: Path | None) -> int | None:
@@ -99,14 +105,8 @@ def _files(inbox: Path | None, output: Path | None) -> int | None:
     return None
 
 
-def _last_word(state: Path) -> dict[str, Any]:
-    """Return what the daemon left at its last orderly end, or nothing that can be used."""
+def _last_word(state: Path) -> StatusSnapshot | None:
+    """Return the status that the daemon left at its last orderly end, or None if there is none that can be used."""
     with suppress(OSError, ValueError):
-        facts = json.loads((state / LAST_WORD).read_text(encoding="utf-8"))
-        return {
-            "stopped_at_s": facts["at_s"],
-            "last_error": facts["last_error"],
-            "model": facts["model"],
-            "by_hand": facts["state"] in (STOPPING, STOPPED) and not facts.get("supervised", True),
-        }
-    return {}
+        return StatusSnapshot.from_json(json.loads((state / LAST_WORD).read_text(encoding="utf-8")))
+    return None

@@ -6,9 +6,9 @@ Everything is added once per batch, under one lock. Nothing here knows of who as
 import threading
 from bisect import bisect_left
 from collections import Counter, deque
-from typing import Any
 
 from daemon.photo import Outcome, Photo
+from daemon.status.snapshot_parts import Counts, LastError, StageTimes
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper ends of the histograms' buckets."""
@@ -32,13 +32,13 @@ class Histogram:
         self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
 
-    def facts(self) -> dict[str, Any]:
-        """Return count, mean, and how many were at most as long as each bound; lengths in seconds."""
+    def times(self) -> StageTimes:
+        """Return count, sum, and how many took at most as long as each bound."""
         up_to, counted = {}, 0
         for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), self.counts, strict=True):
             counted += count
             up_to[bound] = counted
-        return {"count": counted, "sum_s": round(self.sum_s, 6), "up_to_s": up_to}
+        return StageTimes(counted, round(self.sum_s, 6), up_to)
 
 
 class Counters:
@@ -57,7 +57,7 @@ class Counters:
         self._stages = {stage: Histogram() for stage in STAGES}
         self._steps: deque[tuple[int, int]] = deque(maxlen=RATES_S[-1] // STEP_S + 1)
         self._last_filed_s = 0.0
-        self._last_error: dict[str, Any] | None = None
+        self._last_error: LastError | None = None
 
     def add(self, photos: list[Photo], now_s: float, wall_s: float) -> None:
         """Count photos whose way is over; companions that follow a photo are counted as such, and not as photos."""
@@ -75,20 +75,20 @@ class Counters:
 
     def trouble(self, sentence: str, wall_s: float) -> None:
         """Remember the last thing that went wrong."""
-        self._last_error = {"at_s": round(wall_s, 3), "error": sentence}
+        self._last_error = LastError(round(wall_s, 3), sentence)
 
-    def facts(self, now_s: float) -> dict[str, Any]:
-        """Return everything that is counted, as JSON can carry it."""
+    def counts(self, now_s: float) -> Counts:
+        """Return everything that is counted."""
         with self._lock:
-            return {
-                "classes": dict(self._classes),
-                "outcomes": dict(self._outcomes),
-                "failures": dict(self._reasons),
-                "rates": {f"{window_s}s": round(self._rate(now_s, window_s), 3) for window_s in RATES_S},
-                "stages": {stage: histogram.facts() for stage, histogram in self._stages.items()},
-                "last_filed_at_s": round(self._last_filed_s, 3) or None,
-                "last_error": self._last_error,
-            }
+            return Counts(
+                classes=dict(self._classes),
+                outcomes=dict(self._outcomes),
+                failures=dict(self._reasons),
+                rates={f"{window_s}s": round(self._rate(now_s, window_s), 3) for window_s in RATES_S},
+                stages={stage: histogram.times() for stage, histogram in self._stages.items()},
+                last_filed_at_s=round(self._last_filed_s, 3) or None,
+                last_error=self._last_error,
+            )
 
     def filed(self) -> int:
         """Return how many photos were filed under a class."""

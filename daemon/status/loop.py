@@ -120,10 +120,10 @@ class StatusLoop:
 
     def _answer(self, path: str) -> Answer | None:
         if path == "/status":
-            return Answer("200 OK", JSON, json.dumps(self.monitor.facts()).encode() + b"\n")
+            return Answer("200 OK", JSON, json.dumps(self.monitor.snapshot().to_json()).encode() + b"\n")
         if path == "/metrics":
             try:
-                return Answer("200 OK", metrics.KIND, metrics.exposition(self.monitor.facts()))
+                return Answer("200 OK", metrics.KIND, metrics.exposition(self.monitor.snapshot()))
             except metrics.MetricsError as error:
                 return Answer("501 Not Implemented", TEXT, f"{error}\n".encode())
         return None
@@ -132,7 +132,7 @@ class StatusLoop:
         """Write down how it was at the end, for whoever asks a daemon that is down."""
         assert self._state is not None
         with suppress(OSError):  # nobody misses it but a curious user
-            (self._state / LAST_WORD).write_text(json.dumps(self.monitor.facts()), encoding="utf-8")
+            (self._state / LAST_WORD).write_text(json.dumps(self.monitor.snapshot().to_json()), encoding="utf-8")
 
 
 @contextmanager

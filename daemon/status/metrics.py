@@ -4,14 +4,15 @@ The names and numbers come from the monitor's facts, when somebody asks: filing 
 Source of the conventions: https://prometheus.io/docs/practices/naming/.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from contract.errors import PhototriageError, Reason
 from daemon.photo import Outcome
 from daemon.status.counters import STAGES
-from daemon.status.monitor import STATES
+from daemon.status.snapshot import StatusSnapshot
+from daemon.status.snapshot_parts import ModelStatus, StageTimes, State
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -21,6 +22,9 @@ MISSING = (
     "Metrics need prometheus-client, which is not installed here, because the daemon runs without it. "
     'Install the extra `metrics`: pip install ".[metrics]"'
 )
+STATES = (
+    State.STARTING, State.READY, State.PAUSED, State.DEGRADED, State.STUCK, State.STOPPING, State.STOPPED,
+)  # fmt: skip
 OUTCOMES = (*(outcome.value for outcome in Outcome if outcome not in (Outcome.UNDONE, Outcome.RETRIED)), "companion")
 
 
@@ -33,8 +37,8 @@ def available() -> bool:
     return find_spec("prometheus_client") is not None
 
 
-def exposition(facts: Mapping[str, Any]) -> bytes:
-    """Return the facts in Prometheus's text format.
+def exposition(status: StatusSnapshot) -> bytes:
+    """Return a status in Prometheus's text format.
 
     Raises:
         MetricsError: the package for it is not installed.
@@ -44,71 +48,71 @@ def exposition(facts: Mapping[str, Any]) -> bytes:
     from prometheus_client import CollectorRegistry, generate_latest
 
     registry = CollectorRegistry()
-    registry.register(_Facts(facts))
+    registry.register(_StatusCollector(status))
     return generate_latest(registry)
 
 
-class _Facts:
-    """A collector of what is known already."""
+class _StatusCollector:
+    """Makes metrics of a status that was taken already."""
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        self._facts = facts
-        self._inbox = str(facts.get("inbox", ""))
+    def __init__(self, status: StatusSnapshot) -> None:
+        self._status = status
+        self._inbox = status.inbox or ""
 
     def collect(self) -> Iterator["Metric"]:
         """Yield every metric; those of the daemon's parts that are not there yet are zero."""
-        facts = self._facts
-        yield from self._states(facts)
-        yield from self._counters(facts)
-        yield self._stages(facts["stages"])
-        waiting = facts["waiting"]
+        status = self._status
+        yield from self._states(status)
+        yield from self._counters(status)
+        yield self._stages(status.stages)
+        waiting = status.waiting
         for name, words, value in (
-            ("waiting_photos", "Photos in the inbox that are known of and not filed yet.", waiting["photos"]),
-            ("oldest_waiting_seconds", "Time since the oldest of them was noticed.", waiting["oldest_s"]),
-            ("blocked_photos", "Photos that wait for a place that cannot be used.", facts["blocked"]["photos"]),
-            ("photos_per_second", "Photos moved into the output, over the last minute.", facts["rates"]["60s"]),
-            ("last_filed_timestamp_seconds", "When a photo was filed last.", facts["last_filed_at_s"]),
-            ("start_time_seconds", "When the process began.", facts["began_at_s"]),
-            ("seen_timestamp_seconds", "When these metrics were made: a text file may be old.", facts["at_s"]),
+            ("waiting_photos", "Photos in the inbox that are known of and not filed yet.", waiting.photos),
+            ("oldest_waiting_seconds", "Time since the oldest of them was noticed.", waiting.oldest_s),
+            ("blocked_photos", "Photos that wait for a place that cannot be used.", status.blocked.photos),
+            ("photos_per_second", "Photos moved into the output, over the last minute.", status.rates["60s"]),
+            ("last_filed_timestamp_seconds", "When a photo was filed last.", status.last_filed_at_s),
+            ("start_time_seconds", "When the process began.", status.began_at_s),
+            ("seen_timestamp_seconds", "When these metrics were made: a text file may be old.", status.at_s),
             ("starts_anew", "How often in a row the process was started anew, for a part of it hung.",
-             facts["starts_anew"]),
-            ("resident_memory_bytes", "Memory of the process.", facts["memory_bytes"]),
+             status.starts_anew),
+            ("resident_memory_bytes", "Memory of the process.", status.memory_bytes),
         ):  # fmt: skip
             yield self._gauge(name, words, [((), value or 0)])
 
-    def _states(self, facts: Mapping[str, Any]) -> Iterator["Metric"]:
-        states = [((state,), state == facts["state"]) for state in STATES]
+    def _states(self, status: StatusSnapshot) -> Iterator["Metric"]:
+        states = [((state,), state == status.state) for state in STATES]
         yield self._gauge("state", "The daemon's state: 1 for the one that it is in.", states, "state")
-        providers = [((provider,), provider == facts["provider"]) for provider in ("cpu", "cuda")]
+        providers = [((provider,), provider == status.provider) for provider in ("cpu", "cuda")]
         yield self._gauge("provider", "Where the last batch ran: 1 for that processor.", providers, "provider")
-        model = facts["model"] or {"file": "", "sha256": "", "labels": []}
-        one = [((model["file"], model["sha256"], str(len(model["labels"]))), 1)]
+        model = status.model or ModelStatus("", "", (), "")
+        one = [((model.file, model.sha256, str(len(model.labels))), 1)]
         yield self._gauge("model_info", "The model that serves.", one, "file", "sha256", "classes")
 
-    def _counters(self, facts: Mapping[str, Any]) -> Iterator["Metric"]:
-        labels = (facts["model"] or {"labels": ()})["labels"]
+    def _counters(self, status: StatusSnapshot) -> Iterator["Metric"]:
+        labels = status.model.labels if status.model else ()
         for name, words, label, known, counts in (
-            ("photos", "Photos whose way ended, by outcome.", "outcome", OUTCOMES, facts["outcomes"]),
-            ("filed", "Photos filed, by class.", "class", labels, facts["classes"]),
-            ("failures", "Photos that could not be read, by reason.", "reason", list(Reason), facts["failures"]),
+            ("photos", "Photos whose way ended, by outcome.", "outcome", OUTCOMES, status.outcomes),
+            ("filed", "Photos filed, by class.", "class", labels, status.classes),
+            ("failures", "Photos that could not be read, by reason.", "reason", list(Reason), status.failures),
         ):
             values = dict.fromkeys(map(str, known), 0) | counts
             yield self._counter(name, words, [((key,), value) for key, value in values.items()], label)
         for name, words, value in (
-            ("overflows", "How often the kernel dropped hints; a scan finds what they were about.", facts["overflows"]),
-            ("fallbacks", "How often the network changed the processor that it runs on.", facts["fallbacks"]),
-            ("cpu_seconds", "Processor time of the process.", facts["cpu_s"]),
+            ("overflows", "How often the kernel dropped hints; a scan finds what they were about.", status.overflows),
+            ("fallbacks", "How often the network changed the processor that it runs on.", status.fallbacks),
+            ("cpu_seconds", "Processor time of the process.", status.cpu_s),
         ):
             yield self._counter(name, words, [((), value)])
 
-    def _stages(self, stages: Mapping[str, Any]) -> "Metric":
+    def _stages(self, stages: dict[str, StageTimes]) -> "Metric":
         from prometheus_client.core import HistogramMetricFamily
 
         words = "How long a photo took in each stage: wait (settling and queue), read, decode, infer, file, and total."
         family = HistogramMetricFamily("phototriage_stage_seconds", words, labels=("inbox", "stage"))
         for stage in STAGES:
-            buckets = [(bound, float(count)) for bound, count in stages[stage]["up_to_s"].items()]
-            family.add_metric((self._inbox, stage), buckets, stages[stage]["sum_s"])
+            buckets = [(bound, float(count)) for bound, count in stages[stage].up_to_s.items()]
+            family.add_metric((self._inbox, stage), buckets, stages[stage].sum_s)
         return family
 
     def _gauge(self, name: str, words: str, values: "Values", *labels: str) -> "Metric":

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from daemon.photo import Photo
 from daemon.process.clock import Clock
@@ -17,9 +16,17 @@ from daemon.process.restart import restart_count
 from daemon.process.sd_notify import is_supervised
 from daemon.queues import Blocked, Waiting
 from daemon.status.counters import Counters
+from daemon.status.snapshot import StatusSnapshot
+from daemon.status.snapshot_parts import (
+    BlockedPhotos,
+    BlockedPlace,
+    HeldFile,
+    HeldFiles,
+    ModelStatus,
+    State,
+    WaitingPhotos,
+)
 
-STATES = ("starting", "ready", "paused", "degraded", "stuck", "stopping", "stopped")
-STARTING, READY, PAUSED, DEGRADED, STUCK, STOPPING, STOPPED = STATES
 NAMED = 5
 """So many of the files that are held open are named."""
 NAMED_PLACES = 20
@@ -33,25 +40,35 @@ class Monitor:
     Args:
         clock: time.
         moved: tells how many bytes a thread has read and written.
+        inbox: its path, for the status.
+        output: its path, for the status.
 
     Attributes:
         phase: `starting`, `ready`, `stopping` or `stopped`, as the service goes through them.
         held: what the start waits for, such as a mount.
-        about: what does not change while it runs: inbox, output, device.
-        model: file, sha256, labels and note of the model that serves.
+        device: that was asked for; None before the model is loaded.
+        model: that classifies; None before one is loaded.
         provider: that ran the last batch.
         fallbacks: how often the provider changed while it ran.
         heartbeat: of each stage.
     """
 
-    def __init__(self, clock: Clock, moved: Callable[[int], int] = bytes_moved) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        moved: Callable[[int], int] = bytes_moved,
+        *,
+        inbox: Path | None = None,
+        output: Path | None = None,
+    ) -> None:
         self._clock = clock
         self._moved = moved
         self._began_s = clock.wall_s()
-        self.phase = STARTING
+        self.phase = State.STARTING
         self.held = ""
-        self.about: dict[str, Any] = {}
-        self.model: dict[str, Any] = {}
+        self._roots = (str(inbox) if inbox else None, str(output) if output else None)
+        self.device: str | None = None
+        self.model: ModelStatus | None = None
         self.provider = ""
         self.fallbacks = 0
         self.heartbeat: dict[str, Heartbeat] = {}
@@ -69,7 +86,7 @@ class Monitor:
 
     def serves(self, file: Path, sha256: str, labels: tuple[str, ...], provider: str, note: str) -> None:
         """Note the model that serves from now on, where it runs, and why not elsewhere."""
-        self.model = {"file": str(file), "sha256": sha256, "labels": list(labels), "note": note}
+        self.model = ModelStatus(str(file), sha256, labels, note)
         self.provider = provider
 
     def ran(self, provider: str) -> None:
@@ -90,63 +107,75 @@ class Monitor:
         """Say which stage is stuck; empty if none is."""
         return stuck_stage(self.heartbeat, self._clock.monotonic_s(), self._moved)
 
-    def state(self) -> tuple[str, str]:
+    def state(self) -> tuple[State, str]:
         """Return the state, and why it is no better."""
         stuck = self.stuck()
         if stuck:
-            return STUCK, stuck
+            return State.STUCK, stuck
         troubles = self.troubles()
         paused = self.held or self.paused() or troubles.get("root", "") or troubles.get("scan", "")
-        if self.phase in (STARTING, READY) and paused:
-            return PAUSED, paused.removeprefix("paused: ")
-        if self.phase != READY:
+        if self.phase in (State.STARTING, State.READY) and paused:
+            return State.PAUSED, paused.removeprefix("paused: ")
+        if self.phase is not State.READY:
             return self.phase, ""
         reasons = [*([self._why_cpu()] if self._degraded() else []), *_why_blocked(self.blocked())]
-        return (DEGRADED, "; ".join(reasons)) if reasons else (READY, "")
+        return (State.DEGRADED, "; ".join(reasons)) if reasons else (State.READY, "")
 
-    def facts(self) -> dict[str, Any]:
-        """Return everything that is known, as JSON can carry it."""
+    def snapshot(self) -> StatusSnapshot:
+        """Return everything that is known."""
         state, why = self.state()
         now_s = self._clock.monotonic_s()
-        waiting = self.waiting()
-        oldest_s = None if waiting.since_s is None else round(max(0.0, now_s - waiting.since_s), 3)
-        return {
-            "state": state,
-            "why": why,
-            "pid": os.getpid(),
-            "at_s": round(self._clock.wall_s(), 3),
-            "began_at_s": round(self._began_s, 3),
-            **self.about,
-            "provider": self.provider or None,
-            "model": self.model or None,
-            "waiting": {"photos": waiting.photos, "more": waiting.more, "oldest_s": oldest_s},
-            "held_open": _longest(self.held_open(), now_s),
-            "blocked": _blocked(self.blocked()),
-            "filed": self.tally.filed(),
-            **self.tally.facts(now_s),
-            "notes": [said for topic, said in self.troubles().items() if said and topic not in ("root", "scan")],
-            "overflows": self.overflows(),
-            "fallbacks": self.fallbacks,
-            "starts_anew": restart_count(),
-            "supervised": is_supervised(),
-            "memory_bytes": _memory_bytes(),
-            "cpu_s": round(time.process_time(), 3),
-        }
+        counts = self.tally.counts(now_s)
+        return StatusSnapshot(
+            state=state,
+            why=why,
+            pid=os.getpid(),
+            at_s=round(self._clock.wall_s(), 3),
+            began_at_s=round(self._began_s, 3),
+            inbox=self._roots[0],
+            output=self._roots[1],
+            device=self.device,
+            provider=self.provider or None,
+            model=self.model,
+            waiting=_waiting(self.waiting(), now_s),
+            held_open=_held_open(self.held_open(), now_s),
+            blocked=_blocked(self.blocked()),
+            filed=self.tally.filed(),
+            classes=counts.classes,
+            outcomes=counts.outcomes,
+            failures=counts.failures,
+            rates=counts.rates,
+            stages=counts.stages,
+            last_filed_at_s=counts.last_filed_at_s,
+            last_error=counts.last_error,
+            notes=tuple(said for topic, said in self.troubles().items() if said and topic not in ("root", "scan")),
+            overflows=self.overflows(),
+            fallbacks=self.fallbacks,
+            starts_anew=restart_count(),
+            supervised=is_supervised(),
+            memory_bytes=_memory_bytes(),
+            cpu_s=round(time.process_time(), 3),
+        )
 
     def _degraded(self) -> bool:
         """Tell whether it runs on the CPU though a GPU was hoped for: where its driver is there, or it ran before."""
-        hoped = self.about.get("device") != "cpu" and (DRIVER.exists() or self.fallbacks > 0)
+        hoped = self.device != "cpu" and (DRIVER.exists() or self.fallbacks > 0)
         return hoped and self.provider == "cpu"
 
     def _why_cpu(self) -> str:
-        return self.model.get("note") or "it ran on CUDA before, and runs on the CPU now"
+        return (self.model.note if self.model else "") or "it ran on CUDA before, and runs on the CPU now"
 
 
-def _longest(held_open: dict[Path, float], now_s: float) -> dict[str, Any]:
+def _waiting(waiting: Waiting, now_s: float) -> WaitingPhotos:
+    oldest_s = None if waiting.since_s is None else round(max(0.0, now_s - waiting.since_s), 3)
+    return WaitingPhotos(waiting.photos, waiting.more, oldest_s)
+
+
+def _held_open(held_open: dict[Path, float], now_s: float) -> HeldFiles:
     """Return how many files are held open for writing, and those that have been for longest."""
     longest = sorted(held_open.items(), key=lambda one: one[1])[:NAMED]
-    named = [{"path": str(path), "for_s": round(max(0.0, now_s - since_s), 3)} for path, since_s in longest]
-    return {"files": len(held_open), "longest": named}
+    named = tuple(HeldFile(str(path), round(max(0.0, now_s - since_s), 3)) for path, since_s in longest)
+    return HeldFiles(len(held_open), named)
 
 
 def _why_blocked(blocked: list[Blocked]) -> list[str]:
@@ -156,10 +185,10 @@ def _why_blocked(blocked: list[Blocked]) -> list[str]:
     return [f"{count:,} photo{'s' * (count > 1)} cannot be filed now: {blocked[0].reason}{more}"] if count else []
 
 
-def _blocked(blocked: list[Blocked]) -> dict[str, Any]:
+def _blocked(blocked: list[Blocked]) -> BlockedPhotos:
     """Return how many photos wait for places that cannot be used, and the places for which most wait."""
     most = sorted(blocked, key=lambda one: -one.photos)[:NAMED_PLACES]
-    return {"photos": sum(one.photos for one in blocked), "places": [one._asdict() for one in most]}
+    return BlockedPhotos(sum(one.photos for one in blocked), tuple(BlockedPlace(*one) for one in most))
 
 
 def _memory_bytes() -> int:

@@ -1,24 +1,29 @@
 """How the daemon is, in words: one line for systemd, and for whoever looks."""
 
-from typing import Any
-
 from contract.text import printable
+from daemon.status.snapshot import StatusSnapshot
+from daemon.status.snapshot_parts import State, WaitingPhotos
 
 
-def status_line(facts: dict[str, Any]) -> str:
+def status_line(status: StatusSnapshot) -> str:
     """Return one line, as `ready on cpu; 12,345 filed, 2 failed, 3 waiting, oldest 0.2 s`."""
-    where = f" on {facts['provider']}" if facts["provider"] and facts["state"] in ("ready", "degraded") else ""
-    why = f": {facts['why']}" if facts["why"] else ""
-    failed = facts["outcomes"].get("failed", 0)
-    counts = f"{facts['filed']:,} filed, {f'{failed:,} failed, ' if failed else ''}{waiting_words(facts['waiting'])}"
-    return printable(f"{facts['state']}{where}{why}; {counts}")
+    why = f": {status.why}" if status.why else ""
+    failed = status.outcomes.get("failed", 0)
+    counts = f"{status.filed:,} filed, {f'{failed:,} failed, ' if failed else ''}{waiting_words(status.waiting)}"
+    return printable(f"{status.state}{where(status)}{why}; {counts}")
 
 
-def waiting_words(waiting: dict[str, Any]) -> str:
+def where(status: StatusSnapshot) -> str:
+    """Return ` on cpu` for a daemon that files there, or nothing."""
+    files = status.provider and status.state in (State.READY, State.DEGRADED)
+    return f" on {status.provider}" if files else ""
+
+
+def waiting_words(waiting: WaitingPhotos) -> str:
     """Return how many wait, and since when: `3 waiting, oldest 0.2 s`."""
-    more = " or more" if waiting["more"] and waiting["photos"] else ""
-    oldest = f", oldest {lasting(waiting['oldest_s'])}" if waiting["oldest_s"] is not None else ""
-    return f"{waiting['photos']:,}{more} waiting{oldest}"
+    more = " or more" if waiting.more and waiting.photos else ""
+    oldest = f", oldest {lasting(waiting.oldest_s)}" if waiting.oldest_s is not None else ""
+    return f"{waiting.photos:,}{more} waiting{oldest}"
 
 
 def lasting(seconds: float) -> str:

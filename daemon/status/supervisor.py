@@ -60,7 +60,7 @@ class SupervisorNotifier:
         if now_s >= self._told_s + STATUS_S:
             self._told_s = now_s
             self._look()
-            line = status_line(self._monitor.facts())
+            line = status_line(self._monitor.snapshot())
             if line != self._line:
                 self._line = line
                 self._send(f"STATUS={line}")

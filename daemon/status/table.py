@@ -2,70 +2,78 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from contract.text import printable
 from daemon.process.clock import local
-from daemon.status.client import ENDED
-from daemon.status.status_line import lasting, waiting_words
+from daemon.status.snapshot import LedgerStatus, StatusSnapshot
+from daemon.status.snapshot_parts import HeldFiles, ModelStatus, StageTimes, State
+from daemon.status.status_line import lasting, waiting_words, where
 
 _MARGIN = 12
 
 
-def table(facts: Mapping[str, Any]) -> str:
-    """Return the lines about one inbox, from the process's own facts or from the ledger's."""
-    rows = [f"  {name:<{_MARGIN}}{printable(value)}" for name, value in _rows(facts) if value]
-    return "\n".join([printable(facts.get("inbox") or "an inbox that is not known yet"), *rows])
+def table(status: StatusSnapshot | LedgerStatus) -> str:
+    """Return the lines about one inbox."""
+    rows = _of_process(status) if isinstance(status, StatusSnapshot) else _of_ledger(status)
+    lines = [f"  {name:<{_MARGIN}}{printable(value)}" for name, value in rows if value]
+    return "\n".join([printable(status.inbox or "an inbox that is not known yet"), *lines])
 
 
-def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "state", _state(facts)
-    yield "filed", _filed(facts)
-    yield "waiting", _waiting(facts)
-    yield "held open", _held_open(facts.get("held_open"))
-    for one in facts.get("blocked", {}).get("places", ()):
-        yield "blocked", f"{one['photos']:,} for {one['place']}: {one['reason']}"
-    yield "speed", _speed(facts)
-    yield "failed", _sum(facts["outcomes"].get("failed", 0), facts.get("failures", {}))
-    for outcome, name in (("review", "for review"), ("duplicate", "duplicates"), ("left", "left alone")):
-        yield name, f"{facts['outcomes'].get(outcome, 0):,}" if facts["outcomes"].get(outcome) else ""
-    yield "took", _took(facts.get("stages", {}))
-    yield "model", _model(facts.get("model"))
-    yield "last filed", _when(facts.get("last_filed_at_s"))
-    error = facts.get("last_error")
-    yield "last error", f"{_when(error['at_s'])}: {error['error']}" if error else ""
-    yield "trouble", _trouble(facts)
-    for note in facts.get("notes", ()):
+def _of_process(status: StatusSnapshot) -> Iterator[tuple[str, str]]:
+    yield "state", f"{status.state}{where(status)}{_why(status)}"
+    yield "filed", _sum(status.filed, status.classes) or "0"
+    yield "waiting", waiting_words(status.waiting).replace(" waiting", "")
+    yield "held open", _held_open(status.held_open)
+    for one in status.blocked.places:
+        yield "blocked", f"{one.photos:,} for {one.place}: {one.reason}"
+    yield (
+        "speed",
+        f"{status.rates['60s']:,.1f} photos/s in the last minute, {status.rates['600s']:,.1f} in the last ten",
+    )
+    yield from _outcomes(status.outcomes, status.failures)
+    yield "took", _took(status.stages)
+    yield from _last(status)
+    yield "trouble", _trouble(status)
+    for note in status.notes:
         yield "note", note
-    if "pid" in facts:
-        yield "since", f"{_when(facts['began_at_s'])}, process {facts['pid']}"
-        yield "uses", f"{facts['memory_bytes'] >> 20} MiB of memory, {facts['cpu_s']:,.1f} s of processor time so far"
+    yield "since", f"{_when(status.began_at_s)}, process {status.pid}"
+    yield "uses", f"{status.memory_bytes >> 20} MiB of memory, {status.cpu_s:,.1f} s of processor time so far"
 
 
-def _state(facts: Mapping[str, Any]) -> str:
-    where = f" on {facts['provider']}" if facts.get("provider") and facts["state"] in ("ready", "degraded") else ""
-    preposition = "" if facts["state"] == ENDED else " since"
-    since = f"{preposition} {_when(facts['stopped_at_s'])}" if "stopped_at_s" in facts else ""
-    return f"{facts['state']}{where}{since}{': ' if facts['why'] else ''}{facts['why']}"
+def _of_ledger(status: LedgerStatus) -> Iterator[tuple[str, str]]:
+    preposition = "" if status.state is State.ENDED else " since"
+    since = f"{preposition} {_when(status.stopped_at_s)}" if status.stopped_at_s is not None else ""
+    yield "state", f"{status.state}{since}{_why(status)}"
+    whence = " in all, says the ledger"
+    yield "filed", _sum(status.filed, status.classes, whence) or f"0{whence}"
+    files = status.in_inbox
+    yield "waiting", "" if files is None else f"{files:,} file{'s' * (files != 1)} in the inbox"
+    yield from _outcomes(status.outcomes, {})
+    yield from _last(status)
 
 
-def _filed(facts: Mapping[str, Any]) -> str:
-    whence = "" if "pid" in facts else " in all, says the ledger"
-    return _sum(facts["filed"], facts["classes"], whence) or f"0{whence}"
+def _outcomes(outcomes: Mapping[str, int], failures: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    yield "failed", _sum(outcomes.get("failed", 0), failures)
+    for outcome, name in (("review", "for review"), ("duplicate", "duplicates"), ("left", "left alone")):
+        yield name, f"{outcomes[outcome]:,}" if outcomes.get(outcome) else ""
 
 
-def _waiting(facts: Mapping[str, Any]) -> str:
-    if "waiting" in facts:
-        return waiting_words(facts["waiting"]).replace(" waiting", "")
-    files = facts.get("in_inbox")
-    return "" if files is None else f"{files:,} file{'s' * (files != 1)} in the inbox"
+def _last(status: StatusSnapshot | LedgerStatus) -> Iterator[tuple[str, str]]:
+    yield "model", _model(status.model)
+    yield "last filed", _when(status.last_filed_at_s)
+    error = status.last_error
+    yield "last error", f"{_when(error.at_s)}: {error.error}" if error else ""
 
 
-def _held_open(held: Mapping[str, Any] | None) -> str:
-    if not held or not held["files"]:
+def _why(status: StatusSnapshot | LedgerStatus) -> str:
+    return f": {status.why}" if status.why else ""
+
+
+def _held_open(held: HeldFiles) -> str:
+    if not held.files:
         return ""
-    named = ", ".join(f"{one['path']} for {lasting(one['for_s'])}" for one in held["longest"])
-    more = f" and {held['files'] - len(held['longest']):,} more" if held["files"] > len(held["longest"]) else ""
+    named = ", ".join(f"{one.path} for {lasting(one.for_s)}" for one in held.longest)
+    more = f" and {held.files - len(held.longest):,} more" if held.files > len(held.longest) else ""
     return f"by programs that write, and left alone until they close it: {named}{more}"
 
 
@@ -74,32 +82,25 @@ def _sum(count: int, parts: Mapping[str, int], whence: str = "") -> str:
     return f"{count:,}{whence}{': ' if each else ''}{each}" if count else ""
 
 
-def _speed(facts: Mapping[str, Any]) -> str:
-    if "rates" not in facts:
-        return ""
-    minute, ten = facts["rates"]["60s"], facts["rates"]["600s"]
-    return f"{minute:,.1f} photos/s in the last minute, {ten:,.1f} in the last ten"
-
-
-def _took(stages: Mapping[str, Any]) -> str:
-    means = {name: 1e3 * one["sum_s"] / one["count"] for name, one in stages.items() if one["count"]}
+def _took(stages: Mapping[str, StageTimes]) -> str:
+    means = {name: 1e3 * one.sum_s / one.count for name, one in stages.items() if one.count}
     return ", ".join(f"{name} {mean:.1f} ms" for name, mean in means.items()) + (" on average" if means else "")
 
 
-def _model(model: Mapping[str, Any] | None) -> str:
+def _model(model: ModelStatus | None) -> str:
     if not model:
         return ""
-    note = f" ({model['note']})" if model["note"] else ""
-    return f"{model['file']} {model['sha256'][:12]}, {len(model['labels'])} classes{note}"
+    note = f" ({model.note})" if model.note else ""
+    return f"{model.file} {model.sha256[:12]}, {len(model.labels)} classes{note}"
 
 
-def _trouble(facts: Mapping[str, Any]) -> str:
+def _trouble(status: StatusSnapshot) -> str:
     said = (
-        ("overflows", "{} times the kernel dropped hints, and a scan found the rest"),
-        ("fallbacks", "{} times the network changed the processor it runs on"),
-        ("starts_anew", "started anew {} times in a row, for a part of it hung"),
+        (status.overflows, "{} times the kernel dropped hints, and a scan found the rest"),
+        (status.fallbacks, "{} times the network changed the processor it runs on"),
+        (status.starts_anew, "started anew {} times in a row, for a part of it hung"),
     )
-    return "; ".join(words.format(facts[name]) for name, words in said if facts.get(name))
+    return "; ".join(words.format(count) for count, words in said if count)
 
 
 def _when(at_s: float | None) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from contract.text import printable
 from daemon.status.metrics import MISSING, MetricsError, available, exposition
-from daemon.status.monitor import STOPPED, Monitor
+from daemon.status.monitor import Monitor
+from daemon.status.snapshot_parts import State
 
 EVERY_S = 15.0
 FIRST_S = 2.0
@@ -52,12 +53,12 @@ class TextFile:
 
     def close(self) -> None:
         """Write it for the last time: that the daemon has stopped."""
-        self._monitor.phase = STOPPED
+        self._monitor.phase = State.STOPPED
         self._write()
 
     def _write(self) -> None:
         try:
-            self._replace(exposition(self._monitor.facts()))
+            self._replace(exposition(self._monitor.snapshot()))
         except OSError as error:
             self._tell(f"the metrics file {printable(self._path)} cannot be written ({error.strerror})")
         else:

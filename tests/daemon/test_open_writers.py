@@ -22,6 +22,7 @@ from daemon.intake.intake import Intake
 from daemon.intake.watcher import Watcher
 from daemon.photo import Mode, Outcome, Photo
 from daemon.status.monitor import Monitor
+from daemon.status.snapshot_parts import HeldFile, HeldFiles
 from daemon.status.table import table
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
@@ -367,12 +368,12 @@ def test_what_may_be_a_link_is_let_go_after_ten_minutes_and_what_was_written_lat
 def test_status_names_what_is_held_open_longest() -> None:
     clock = HandClock()
     monitor = Monitor(clock)  # type: ignore[arg-type]
-    assert monitor.facts()["held_open"] == {"files": 0, "longest": []}
-    assert "held open" not in table(monitor.facts())
+    assert monitor.snapshot().held_open == HeldFiles()
+    assert "held open" not in table(monitor.snapshot())
     monitor.held_open = lambda: {Path(f"/in/{number}.jpg"): clock.now_s - 60.0 * number for number in range(7)}
-    assert monitor.facts()["held_open"]["files"] == 7
-    assert monitor.facts()["held_open"]["longest"][0] == {"path": "/in/6.jpg", "for_s": 360.0}
-    (line,) = [line for line in table(monitor.facts()).splitlines() if "held open" in line]
+    assert monitor.snapshot().held_open.files == 7
+    assert monitor.snapshot().held_open.longest[0] == HeldFile("/in/6.jpg", 360.0)
+    (line,) = [line for line in table(monitor.snapshot()).splitlines() if "held open" in line]
     assert "/in/6.jpg for 6 min, /in/5.jpg for 5 min" in line
     assert line.endswith("and 2 more")
     assert "/in/1.jpg" not in line

@@ -13,6 +13,7 @@ from daemon.queues import Waiting
 from daemon.status import monitor as board_module
 from daemon.status.counters import BOUNDS_S, Counters
 from daemon.status.monitor import Monitor
+from daemon.status.snapshot_parts import LastError, State
 from daemon.status.status_line import lasting, status_line
 from tests.daemon.support import HandClock, identity, write
 
@@ -25,7 +26,7 @@ def photo(outcome: Outcome = Outcome.FILED, label: str = "sea", **times_ms: floa
 
 def monitor(clock: HandClock, phase: str = "ready") -> Monitor:
     one = Monitor(clock, lambda _: -1)  # type: ignore[arg-type]
-    one.phase = phase
+    one.phase = State(phase)
     return one
 
 
@@ -33,15 +34,15 @@ def test_rates_are_those_of_the_last_minute_and_of_the_last_ten() -> None:
     tally = Counters(1000.0)
     for second in range(1000, 1600):
         tally.add([photo()] * 2, float(second), 0.0)
-    assert tally.facts(1600.0)["rates"] == pytest.approx({"60s": 2.0, "600s": 2.0}, rel=0.1)
-    assert tally.facts(1660.0)["rates"] == pytest.approx({"60s": 0.0, "600s": 1.8}, rel=0.1)
-    assert tally.facts(5000.0)["rates"] == {"60s": 0.0, "600s": 0.0}
+    assert tally.counts(1600.0).rates == pytest.approx({"60s": 2.0, "600s": 2.0}, rel=0.1)
+    assert tally.counts(1660.0).rates == pytest.approx({"60s": 0.0, "600s": 1.8}, rel=0.1)
+    assert tally.counts(5000.0).rates == {"60s": 0.0, "600s": 0.0}
 
 
 def test_a_young_process_is_not_measured_by_time_before_it_began() -> None:
     tally = Counters(1000.0)
     tally.add([photo()] * 100, 1005.0, 0.0)
-    assert tally.facts(1010.0)["rates"] == pytest.approx({"60s": 10.0, "600s": 10.0})
+    assert tally.counts(1010.0).rates == pytest.approx({"60s": 10.0, "600s": 10.0})
 
 
 def test_each_photo_is_counted_once_under_its_outcome_and_companions_beside_it() -> None:
@@ -51,22 +52,23 @@ def test_each_photo_is_counted_once_under_its_outcome_and_companions_beside_it()
     follower = photo()
     follower.follows, follower.follows_row = Path("/in/b.jpg"), 7
     tally.add([photo(), photo(label="street"), bad, photo(Outcome.LEFT), follower], 1.0, 77.0)
-    facts = tally.facts(1.0)
-    assert facts["outcomes"] == {"filed": 2, "failed": 1, "left": 1, "companion": 1}
-    assert facts["classes"] == {"sea": 1, "street": 1}
-    assert facts["failures"] == {"truncated": 1}
-    assert facts["last_error"] == {"at_s": 77.0, "error": "a.jpg: truncated: half"}
-    assert (facts["last_filed_at_s"], tally.filed()) == (77.0, 2)
+    counts = tally.counts(1.0)
+    assert counts.outcomes == {"filed": 2, "failed": 1, "left": 1, "companion": 1}
+    assert counts.classes == {"sea": 1, "street": 1}
+    assert counts.failures == {"truncated": 1}
+    assert counts.last_error == LastError(77.0, "a.jpg: truncated: half")
+    assert (counts.last_filed_at_s, tally.filed()) == (77.0, 2)
 
 
 def test_a_time_falls_into_the_bucket_that_ends_at_it_and_into_all_longer_ones() -> None:
     tally = Counters(0.0)
     tally.add([photo(decode=1.0), photo(decode=1.1), photo(decode=1e6)], 1.0, 0.0)
-    decode = tally.facts(1.0)["stages"]["decode"]
-    assert (decode["count"], decode["sum_s"]) == (3, pytest.approx(1000.0021))
-    counts = list(decode["up_to_s"].values())
+    decode = tally.counts(1.0).stages["decode"]
+    assert decode.count == 3
+    assert decode.sum_s == pytest.approx(1000.0021)
+    counts = list(decode.up_to_s.values())
     assert counts == [1, *[2] * (len(BOUNDS_S) - 1), 3]
-    assert tally.facts(1.0)["stages"]["infer"]["count"] == 0
+    assert tally.counts(1.0).stages["infer"].count == 0
 
 
 def test_it_is_degraded_where_a_gpu_was_hoped_for_and_the_cpu_runs(
@@ -74,21 +76,21 @@ def test_it_is_degraded_where_a_gpu_was_hoped_for_and_the_cpu_runs(
 ) -> None:
     monkeypatch.setattr(board_module, "DRIVER", tmp_path / "driver")
     one = monitor(HandClock())
-    one.about["device"] = "auto"
+    one.device = "auto"
     one.serves(Path("m"), "0", ("sea",), "cpu", "onnxruntime could not use it")
     assert one.state() == ("ready", "")
     write(tmp_path / "driver", b"")
     assert one.state() == ("degraded", "onnxruntime could not use it")
-    one.about["device"] = "cpu"
+    one.device = "cpu"
     assert one.state() == ("ready", "")
     one.serves(Path("m"), "0", ("sea",), "cuda", "")
-    one.about["device"] = "auto"
+    one.device = "auto"
     one.ran("cuda")
     assert one.state() == ("ready", "")
     (tmp_path / "driver").unlink()
     one.ran("cpu")
     assert one.state() == ("degraded", "it ran on CUDA before, and runs on the CPU now")
-    assert one.facts()["fallbacks"] == 1
+    assert one.snapshot().fallbacks == 1
 
 
 def test_what_is_worst_is_the_state() -> None:
@@ -97,15 +99,15 @@ def test_what_is_worst_is_the_state() -> None:
     assert one.state() == ("starting", "")
     one.held = "nothing is mounted"
     assert one.state() == ("paused", "nothing is mounted")
-    one.held, one.phase = "", "ready"
+    one.held, one.phase = "", State.READY
     one.troubles = lambda: {"root": "paused: its marker is gone", "watch": "no watch can be had"}
     assert one.state() == ("paused", "its marker is gone")
-    assert one.facts()["notes"] == ["no watch can be had"]
+    assert one.snapshot().notes == ("no watch can be had",)
     one.stage("file").begin()
     clock.turn(1000.0)
     assert one.state()[0] == "stuck"
     one.stage("file").end()
-    one.phase = "stopping"
+    one.phase = State.STOPPING
     assert one.state() == ("stopping", "")
 
 
@@ -114,7 +116,7 @@ def test_the_line_says_what_waits_and_holds_nothing_unprintable() -> None:
     one = monitor(clock)
     one.waiting = lambda: Waiting(4096, more=True, since_s=clock.now_s - 90_000.0)
     one.paused = lambda: "the output \x1b[2J is full"
-    assert status_line(one.facts()) == (
+    assert status_line(one.snapshot()) == (
         r"paused: the output \x1b[2J is full; 0 filed, 4,096 or more waiting, oldest 25.0 h"
     )
 

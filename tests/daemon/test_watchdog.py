@@ -18,6 +18,7 @@ from daemon.process import heartbeat as beats_module
 from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Heartbeat, bytes_moved
 from daemon.queues import Waiting
 from daemon.status.monitor import Monitor
+from daemon.status.snapshot_parts import State
 from daemon.status.supervisor import STATUS_S, SupervisorNotifier, watchdog_s
 from tests.daemon.support import (
     DEADLINE_S,
@@ -177,7 +178,7 @@ class Told:
         self.said: list[str] = []
         self.moved = 0
         self.monitor = Monitor(self.clock, lambda _: self.moved)  # type: ignore[arg-type]
-        self.monitor.phase = "ready"
+        self.monitor.phase = State.READY
         self.notifier = SupervisorNotifier(self.monitor, self.sent.append, self.said.append, feed_within_s)
 
     def after(self, seconds: float) -> list[str]:

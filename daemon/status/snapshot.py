@@ -1,0 +1,168 @@
+"""How a daemon is at one moment, as one value: from the running process, or from its ledger when no process runs.
+
+The fields are the keys of the JSON that `/status`, `phototriage status --json` and `stopped.json` carry, in this order.
+So a key stands once, and each reader of a status reads a typed field. Times in `at_s` are seconds since 1970.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self, TypeVar
+
+from daemon.status.snapshot_parts import (
+    BlockedPhotos,
+    BlockedPlace,
+    HeldFile,
+    HeldFiles,
+    LastError,
+    ModelStatus,
+    StageTimes,
+    State,
+    WaitingPhotos,
+)
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusSnapshot:
+    """What a running process says of itself.
+
+    Fields with a default may be missing in what an older process says.
+
+    Attributes:
+        state: what the process does.
+        why: why the state is no better; empty if it is the best.
+        pid: of the process.
+        at_s: when this was asked.
+        began_at_s: when the process began.
+        inbox: its path; None where nobody said it.
+        output: its path; None where nobody said it.
+        device: that was asked for: auto, cpu or cuda; None before the model is loaded.
+        provider: that ran the last batch: cpu or cuda.
+        model: that classifies; None before one is loaded.
+        waiting: photos that are not filed yet.
+        held_open: files that programs hold open for writing.
+        blocked: photos that wait for a place.
+        filed: photos filed under a class since the process began.
+        classes, outcomes, failures, rates, stages, last_filed_at_s, last_error: as in `Counts`.
+        notes: other troubles with the inbox, a sentence each.
+        overflows: how often the kernel dropped events.
+        fallbacks: how often the provider changed while the process ran.
+        starts_anew: restarts in a row after a part hung.
+        supervised: whether systemd or its like started the process.
+        memory_bytes: resident memory.
+        cpu_s: processor time.
+    """
+
+    state: State
+    why: str
+    pid: int
+    at_s: float
+    began_at_s: float
+    inbox: str | None = None
+    output: str | None = None
+    device: str | None = None
+    provider: str | None
+    model: ModelStatus | None
+    waiting: WaitingPhotos
+    held_open: HeldFiles = field(default_factory=HeldFiles)
+    blocked: BlockedPhotos = field(default_factory=BlockedPhotos)
+    filed: int
+    classes: dict[str, int]
+    outcomes: dict[str, int]
+    failures: dict[str, int] = field(default_factory=dict)
+    rates: dict[str, float]
+    stages: dict[str, StageTimes]
+    last_filed_at_s: float | None
+    last_error: LastError | None
+    notes: tuple[str, ...] = ()
+    overflows: int = 0
+    fallbacks: int = 0
+    starts_anew: int = 0
+    supervised: bool = True
+    memory_bytes: int
+    cpu_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that JSON carries; roots and device are left out while nobody knows them."""
+        return _without_none(self, ("inbox", "output", "device"))
+
+    @classmethod
+    def from_json(cls, facts: object) -> Self:
+        """Return the status that a process wrote; keys that are not known are passed over.
+
+        Raises:
+            ValueError: it is no status.
+        """
+        try:
+            return cls(**_typed(facts))
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"it is no status: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerStatus:
+    """What is known of a daemon that no process answers for: its ledger, and its last word if it left one.
+
+    Attributes:
+        state: `not running`, `ended` or `does not answer`.
+        why: how that is known; empty if there is no more to say.
+        inbox: as the ledger remembers it.
+        output: as the ledger remembers it.
+        filed: photos filed under a class since the ledger began.
+        classes: the same, by class.
+        outcomes: photos, by outcome.
+        last_filed_at_s: when a photo was concluded last.
+        in_inbox: files in the inbox now; None if it cannot be listed.
+        stopped_at_s: when the daemon ended; None if it left no last word, and then the next two are None as well.
+        last_error: as the last word says.
+        model: as the last word says.
+    """
+
+    state: State = State.DOWN
+    why: str = ""
+    inbox: str | None
+    output: str | None
+    filed: int
+    classes: dict[str, int]
+    outcomes: dict[str, int]
+    last_filed_at_s: float | None
+    in_inbox: int | None
+    stopped_at_s: float | None = None
+    last_error: LastError | None = None
+    model: ModelStatus | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that JSON carries; a last word that is missing is left out."""
+        absent = ("stopped_at_s", "last_error", "model") if self.stopped_at_s is None else ()
+        return _without_none(self, absent)
+
+
+def _without_none(status: StatusSnapshot | LedgerStatus, absent: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in asdict(status).items() if value is not None or name not in absent}
+
+
+def _typed(facts: Any) -> dict[str, Any]:
+    """Return the values of the fields of a status, each in its type."""
+    known = _known(StatusSnapshot, facts)
+    known["state"] = State(known["state"])
+    for name, kind in (("waiting", WaitingPhotos), ("model", ModelStatus), ("last_error", LastError)):
+        known[name] = _filled(kind, known[name]) if known[name] else None
+    if known["model"]:
+        known["model"] = _filled(ModelStatus, facts["model"] | {"labels": tuple(facts["model"]["labels"])})
+    known["stages"] = {name: _filled(StageTimes, times) for name, times in known["stages"].items()}
+    known["notes"] = tuple(known.get("notes", ()))
+    if held := known.get("held_open"):
+        known["held_open"] = HeldFiles(held["files"], tuple(_filled(HeldFile, one) for one in held["longest"]))
+    if blocked := known.get("blocked"):
+        places = tuple(_filled(BlockedPlace, one) for one in blocked["places"])
+        known["blocked"] = BlockedPhotos(blocked["photos"], places)
+    return known
+
+
+def _filled(kind: type[Part], facts: Mapping[str, Any]) -> Part:
+    return kind(**_known(kind, facts))
+
+
+def _known(kind: type[Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {one.name: facts[one.name] for one in fields(kind) if one.name in facts}

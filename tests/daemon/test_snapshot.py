@@ -1,0 +1,76 @@
+"""The status as JSON: its keys and their order are what scripts read, and a client reads what a process wrote."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from daemon.queues import Blocked, Waiting
+from daemon.status.monitor import Monitor
+from daemon.status.snapshot import LedgerStatus, StatusSnapshot
+from daemon.status.snapshot_parts import LastError, ModelStatus, State
+from tests.daemon.support import HandClock
+
+KEYS = (
+    "state", "why", "pid", "at_s", "began_at_s", "inbox", "output", "device", "provider", "model", "waiting",
+    "held_open", "blocked", "filed", "classes", "outcomes", "failures", "rates", "stages", "last_filed_at_s",
+    "last_error", "notes", "overflows", "fallbacks", "starts_anew", "supervised", "memory_bytes", "cpu_s",
+)  # fmt: skip
+
+
+def full() -> StatusSnapshot:
+    clock = HandClock(100.0)
+    monitor = Monitor(clock, inbox=Path("/in"), output=Path("/out"))  # type: ignore[arg-type]
+    monitor.device, monitor.phase = "auto", State.READY
+    monitor.serves(Path("/m.onnx"), "ab", ("sea", "street"), "cpu", "no driver")
+    monitor.waiting = lambda: Waiting(3, more=True, since_s=90.0)
+    monitor.held_open = lambda: {Path("/in/a.jpg"): 40.0}
+    monitor.blocked = lambda: [Blocked("/out/sea", 2, "full")]
+    monitor.troubles = lambda: {"watch": "no watch"}
+    monitor.trouble("a.jpg: truncated")
+    return monitor.snapshot()
+
+
+def test_the_keys_of_the_json_and_their_order_stay() -> None:
+    facts = full().to_json()
+    assert tuple(facts) == KEYS
+    assert json.loads(json.dumps(facts))["model"] == {
+        "file": "/m.onnx", "sha256": "ab", "labels": ["sea", "street"], "note": "no driver",
+    }  # fmt: skip
+    assert facts["waiting"] == {"photos": 3, "more": True, "oldest_s": 10.0}
+    assert json.loads(json.dumps(facts["held_open"])) == {"files": 1, "longest": [{"path": "/in/a.jpg", "for_s": 60.0}]}
+    places = [{"place": "/out/sea", "photos": 2, "reason": "full"}]
+    assert json.loads(json.dumps(facts["blocked"])) == {"photos": 2, "places": places}
+    assert tuple(facts["stages"]["read"]) == ("count", "sum_s", "up_to_s")
+    assert tuple(facts["last_error"]) == ("at_s", "error")
+
+
+def test_what_nobody_knows_yet_is_left_out() -> None:
+    facts = Monitor(HandClock()).snapshot().to_json()  # type: ignore[arg-type]
+    assert tuple(facts) == tuple(key for key in KEYS if key not in ("inbox", "output", "device"))
+    assert (facts["provider"], facts["model"], facts["last_error"]) == (None, None, None)
+
+
+def test_a_client_reads_what_a_process_wrote_and_passes_over_keys_of_a_newer_one() -> None:
+    status = full()
+    written = json.loads(json.dumps(status.to_json()))
+    assert StatusSnapshot.from_json(written) == status
+    written["model"]["newer"] = written["newer"] = 1
+    assert StatusSnapshot.from_json(written) == status
+
+
+@pytest.mark.parametrize("written", [None, [], "ready", {}, {"state": "ready"}, {"state": "dancing"}])
+def test_anything_else_is_no_status(written: object) -> None:
+    with pytest.raises(ValueError):
+        StatusSnapshot.from_json(written)
+
+
+def test_the_status_of_a_ledger_has_a_last_word_or_no_keys_for_it() -> None:
+    counts = {"filed": 1, "classes": {"sea": 1}, "outcomes": {"filed": 1}, "last_filed_at_s": 5.0, "in_inbox": None}
+    known = LedgerStatus(inbox="/in", output=None, **counts)  # type: ignore[arg-type]
+    assert known.to_json() == {"state": "not running", "why": "", "inbox": "/in", "output": None} | counts
+    model = ModelStatus("/m.onnx", "ab", ("sea",), "")
+    ended = LedgerStatus(
+        inbox="/in", output=None, **counts, stopped_at_s=9.0, last_error=LastError(1.0, "x"), model=model,  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert list(ended.to_json())[-3:] == ["stopped_at_s", "last_error", "model"]
