@@ -102,7 +102,7 @@ class Pipeline:
         filer.heartbeat, intake.looks.heartbeat = self._monitor.stage("file"), self._monitor.stage("look")
         self._monitor.waiting, self._monitor.paused = self._waiting, lambda: filer.pause.reason
         self._monitor.troubles, self._monitor.overflows = intake.troubles, lambda: intake.overflows
-        self._monitor.blocked = lambda: merged(filer.doubtful(), intake.blocked())
+        self._monitor.blocked = lambda: merged(filer.blocked(), intake.blocked())
 
     def stop(self) -> None:
         """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""

@@ -57,8 +57,8 @@ def is_same_inode(path: Path, found: Identity | None, identity: Identity, sha256
     """Tell as `is_same_file` does, but only where numbers of files last: their device alone may have another number."""
     if found is None or found == identity:
         return found is not None
-    mounted_anew = found[1:] == identity[1:]
-    return mounted_anew and (not sha256 or sha256_of(path) == sha256)
+    remounted = found[1:] == identity[1:]
+    return remounted and (not sha256 or sha256_of(path) == sha256)
 
 
 def is_on_share(folder: Path) -> bool:
@@ -99,7 +99,7 @@ def look_closely_at(path: Path) -> tuple[Identity, float] | None:
     return Identity.of(status), max(status.st_mtime, status.st_ctime)
 
 
-def look_anew(path: Path) -> Identity | None:
+def look_fresh(path: Path) -> Identity | None:
     """Look at one file as it is on its server: what is merely looked up may be 20 s old there (sshfs) or 60 (NFS).
 
     A file that is opened is asked for anew by the clients of shares, and the kernel passes that on if it is made to.

@@ -23,15 +23,15 @@ class Syncs:
         self._folders: dict[str, None] = {}  # in the order in which they came
         self._files: dict[str, None] = {}
 
-    def owe_file(self, path: str | Path) -> None:
+    def add_file(self, path: str | Path) -> None:
         """Take note of a file whose data must be made durable."""
         self._files[str(path)] = None
 
-    def owe_folder(self, path: str | Path) -> None:
+    def add_folder(self, path: str | Path) -> None:
         """Take note of a folder whose names must be."""
         self._folders[str(path)] = None
 
-    def settle(self, *, far: bool = False, heartbeat: Heartbeat | None = None) -> None:
+    def flush(self, *, far: bool = False, heartbeat: Heartbeat | None = None) -> None:
         """Make all durable.
 
         Args:
@@ -41,12 +41,12 @@ class Syncs:
         Raises:
             OSError, MemoryError: what could not be stays owed.
         """
-        left = [(path, True) for path in self._files] + [(path, False) for path in self._folders]
-        threads = FAR_TOGETHER if far else TOGETHER if len(left) > FEW else 1
-        each(left, self._settle, threads, "sync", heartbeat)
+        pending = [(path, True) for path in self._files] + [(path, False) for path in self._folders]
+        threads = FAR_TOGETHER if far else TOGETHER if len(pending) > FEW else 1
+        each(pending, self._flush_one, threads, "sync", heartbeat)
 
-    def _settle(self, owed: tuple[str, bool]) -> None:
-        path, is_file = owed
+    def _flush_one(self, entry: tuple[str, bool]) -> None:
+        path, is_file = entry
         with suppress(FileNotFoundError, NotADirectoryError):  # its owner took it further: none of ours is left
             (sync_file if is_file else sync_folder)(path)
         del (self._files if is_file else self._folders)[path]

@@ -1,1 +1,1 @@
-"""Where a photo goes and how it gets there: plan, move, and what a crash left."""
+"""Where a photo goes and how it gets there: plan, move, and recovery after a crash."""

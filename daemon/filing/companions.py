@@ -1,6 +1,6 @@
-"""Files that belong to a photo of the same name: sidecars, films and raw data travel with it.
+"""Companions: files that belong to a photo of the same name (sidecars, films, raw data) and are filed with it.
 
-`IMG_1.xmp` and `IMG_1.jpg.xmp` both belong to `IMG_1.jpg` in the same folder; of the extension, case does not matter.
+`IMG_1.xmp` and `IMG_1.jpg.xmp` both belong to `IMG_1.jpg` in the same folder. The case of the extension is ignored.
 """
 
 from collections import OrderedDict
@@ -11,20 +11,20 @@ from daemon.files.identity import look_at
 from daemon.photo import Photo
 
 LATE_S = 86_400.0
-"""How long after its photo a companion may come: cameras begin their numbers anew, and then it is another photo's."""
+"""How long after its photo a companion may arrive. Cameras restart their numbers, so later it is another photo's."""
 MAX_WAITING = 200_000
-"""Companions that are remembered; the oldest beyond are found again by the scan after a restart."""
+"""How many companions are remembered; the scan after a restart finds the oldest again."""
 
 _Key = tuple[Path, str]
 
 
 def photo_is_coming(companion: Path) -> bool:
-    """Tell whether a photo of the companion's name lies beside it: one that is filed soon, or cannot be yet."""
+    """Tell whether a photo of the companion's name lies beside it, which is to be filed soon or later."""
     stem = companion.with_suffix("")
     if stem.suffix.lower() in PHOTO_EXTENSIONS and look_at(stem) is not None:
         return True
     forms = (form for extension in PHOTO_EXTENSIONS for form in (extension, extension.upper()))
-    # Not Path.exists, which raises for a name that gets too long, and where a folder was closed meanwhile.
+    # Not Path.exists: it raises for a name that becomes too long, and in a folder that lost its permissions.
     return any(look_at(companion.with_suffix(form)) is not None for form in forms)
 
 
@@ -35,13 +35,13 @@ class Companions:
         self._waiting: OrderedDict[_Key, dict[Path, Photo]] = OrderedDict()
 
     def wait(self, companion: Photo) -> None:
-        """Take note of one."""
+        """Add a companion."""
         self._waiting.setdefault((companion.path.parent, companion.path.stem), {})[companion.path] = companion
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popitem(last=False)
 
     def leave(self, companion: Photo) -> None:
-        """Forget one."""
+        """Forget a companion."""
         key = (companion.path.parent, companion.path.stem)
         parts = self._waiting.get(key, {})
         parts.pop(companion.path, None)
@@ -49,7 +49,7 @@ class Companions:
             self._waiting.pop(key, None)
 
     def claim(self, photo: Path) -> list[Photo]:
-        """Return those of a photo, which wait no longer; one that was changed comes by the scan once more."""
+        """Return and forget the companions of a photo; the scan finds those again that changed meanwhile."""
         if not self._waiting:
             return []
         found: dict[Path, Photo] = {}

@@ -1,9 +1,10 @@
-"""Originals that wait a minute under a hidden name before they are removed: looked at again when it is over.
+"""Originals that wait a minute under a hidden name after they were copied: checked, then removed or returned.
 
-One that rested is removed. One that changed since it was copied comes back into the inbox, its early copy is removed,
-and its row says so; the whole file is then filed like any other. Each step leaves a state from which the next look goes
-on, because the ledger forgets an original last: first its row stops saying `filed`, then the copy goes, then it gets
-its name back. What cannot be looked at now, as on a mount that is away, stays for a later look.
+An unchanged original is removed. A changed original returns to the inbox: its copy was made too early, so the copy is
+removed, the row says so, and the whole file is filed like any other. After a crash the next check continues, because
+the ledger forgets an original last: first its row stops saying `filed`, then the copy is removed, then the original
+gets its name back. An original that cannot be checked now, for example on a mount that is away, waits for a later
+check.
 """
 
 import os
@@ -22,9 +23,9 @@ from daemon.files.rename import rename_noreplace
 from daemon.files.sync import sync_folder
 from daemon.filing.failure_note import remove_failure_note
 from daemon.filing.move import TRIES_OF_A_NAME
-from daemon.filing.rested import is_grown, is_its_folder, rested
+from daemon.filing.original_state import is_grown, is_its_folder, is_unchanged
 from daemon.ledger.intent import Intent, intent_of
-from daemon.ledger.leaving import WAIT_S, Left, hidden_original, left_in
+from daemon.ledger.leaving import WAIT_S, LeavingOriginal, hidden_original, leaving_in
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Outcome
 from daemon.process.clock import Clock
@@ -32,8 +33,8 @@ from daemon.process.parallel import FAR_TOGETHER, each
 
 LOOK_S = 5.0
 TOGETHER = 128
-SPELL_S = 0.5
-"""How long one look at some may take, because originals are read; the others stay for the next."""
+LOOK_BUDGET_S = 0.5
+"""How long one round of checks may take: originals are read. The next round continues."""
 GREW = "its writer went on after it was filed; the whole file went back to the inbox"
 _DUE = (
     "SELECT * FROM leaving JOIN photos ON photos.id = leaving.photo WHERE due_at <= :now OR due_at > :now + :longest"
@@ -47,13 +48,13 @@ _UNSEEN = "SELECT count(*), coalesce(max(due_at), 0.0) FROM leaving WHERE looks 
 
 
 class Departures:
-    """Looks at originals whose minute is over; used by one thread, with connections of its own.
+    """Checks originals whose minute is over; used by one thread, with its own connections.
 
     Args:
-        ledger: its file, which a `Ledger` has opened before.
+        ledger: its file; a `Ledger` must have opened it before.
         clock: time.
-        came_back: takes the path of an original that is in the inbox again.
-        say: takes one sentence for the user.
+        came_back: called with the path of an original that returned to the inbox.
+        say: called with one sentence for the user.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Departures:
         self._back = False
 
     def look(self) -> None:
-        """Look at what is due, at most every few seconds."""
+        """Check the originals that are due, at most every few seconds."""
         now_s = self._clock.monotonic_s()
         if now_s < self._next_s:
             return
@@ -77,7 +78,7 @@ class Departures:
             self._next_s = now_s
 
     def wait_s(self) -> float | None:
-        """Return for how long one pass waits for originals that were never looked at again; None if it is through."""
+        """Return how long a single pass must wait for originals that were never checked; None if there are none."""
         self._back = False
         while self._resolve_some():
             pass
@@ -92,20 +93,20 @@ class Departures:
         if last_s > self._said_s:
             self._said_s = last_s
             self._say(
-                f"of {count} original{'s' * (count != 1)} nobody can tell whether a program still writes to "
-                f"{'it' if count == 1 else 'them'}: looking again in {wait_s:.0f} s, or at the next start if stopped"
+                f"a program may still write to {count} original{'s' * (count != 1)}, and the kernel cannot tell: "
+                f"checking again in {wait_s:.0f} s, or at the next start if stopped"
             )
         return wait_s
 
     def rests(self, stopping: threading.Event) -> bool:
-        """Tell in one pass whether nothing is waited for; waits for what is, until the event is set."""
+        """Tell whether a single pass has nothing to wait for; else wait until the time is over or the event is set."""
         wait_s = self.wait_s()
         if wait_s is not None:
             stopping.wait(wait_s)
         return wait_s is None
 
     def _resolve_some(self) -> bool:
-        """Look at what is due, some at a time; tells whether there may be more."""
+        """Check some of the originals that are due; tells whether more may be due."""
         try:
             with closing(_connect(self._ledger)) as connection:
                 due = self._due(connection)
@@ -118,19 +119,19 @@ class Departures:
         return connection.execute(_DUE, facts).fetchall()
 
     def _resolve(self, connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> int:
-        """Look at originals for as long as a look may take; returns at how many."""
-        end_s = self._clock.monotonic_s() + SPELL_S
+        """Check originals until the time of one round is over; returns how many were checked."""
+        end_s = self._clock.monotonic_s() + LOOK_BUDGET_S
         ended: list[int] = []
         later: list[int] = []
         folders: set[Path] = set()
 
         def _look_at_one(row: sqlite3.Row) -> None:
             if self._clock.monotonic_s() >= end_s:
-                return  # the next look goes on with it
+                return  # the next round continues with it
             intent = intent_of(row)
             is_back = row["state"] == Outcome.GONE.value
             try:
-                is_over = self._look_at(connection, row["photo"], intent, left_in(row), is_back=is_back)
+                is_over = self._look_at(connection, row["photo"], intent, leaving_in(row), is_back=is_back)
             except OSError:
                 is_over = False
             (ended if is_over else later).append(row["photo"])
@@ -140,7 +141,7 @@ class Departures:
         far = any(is_on_share(place) for place in {Path(os.fsdecode(row["source"])).parent for row in rows})
         each(rows, _look_at_one, FAR_TOGETHER if far else 1, "departure", None)
         for folder in folders:
-            with suppress(FileNotFoundError, NotADirectoryError):  # it went with all in it
+            with suppress(FileNotFoundError, NotADirectoryError):  # its owner removed the folder
                 sync_folder(folder)
         again_s = self._clock.wall_s() + WAIT_S
         if rows:
@@ -153,9 +154,9 @@ class Departures:
         return len(ended) + len(later)
 
     def _look_at(
-        self, connection: sqlite3.Connection, photo: int, intent: Intent, left: Left, *, is_back: bool
+        self, connection: sqlite3.Connection, photo: int, intent: Intent, leaving: LeavingOriginal, *, is_back: bool
     ) -> bool:
-        """Remove one original or bring it back; tells whether it waits no longer."""
+        """Remove one original or return it to the inbox; False if it still waits."""
         with ExitStack() as stack:
             try:
                 folder = stack.enter_context(open_folder(Path("/"), intent.source.parent.relative_to("/")))
@@ -165,22 +166,22 @@ class Departures:
             try:
                 status = hidden.lstat()
             except FileNotFoundError:
-                return is_its_folder(folder.stat(), intent, left)
+                return is_its_folder(folder.stat(), intent, leaving)
             on_share = is_on_share(folder)
             if not on_share and is_held_open(hidden):
                 return False
             back = connection.execute(_TAKEN_BACK, (photo,)).fetchone()
-            if not is_back and rested(hidden, status, intent, left, on_share=on_share):
+            if not is_back and is_unchanged(hidden, status, intent, leaving, on_share=on_share):
                 hidden.unlink()
                 return True
             if back is not None and back["state"] == "intent":
-                return False  # it is on its way back: where its early copy will be is not known yet
+                return False  # undo is moving the early copy now, so its new place is not known yet
             connection.execute(
                 "UPDATE photos SET state = ?, reason = ?, concluded_at = ? WHERE id = ?",
                 (Outcome.GONE.value, GREW, self._clock.wall_s(), photo),
             )
             if is_grown(status, intent):
-                _remove_copy(intent, left)
+                _remove_copy(intent, leaving)
                 if back is not None:
                     _remove_taken_back(folder, intent_of(back), intent)
             home = intent.source.parent / _named_again(hidden, folder, intent.source.name)
@@ -191,32 +192,36 @@ class Departures:
 
 
 def _connect(ledger: Path) -> sqlite3.Connection:
-    # For several threads, where originals on a share are looked at together; SQLite lets them take turns.
+    # Several threads share this connection while they check originals on a share; SQLite serializes them.
     connection = sqlite3.connect(ledger, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = FULL")
     connection.row_factory = sqlite3.Row
     return connection
 
 
-def _remove_copy(intent: Intent, left: Left) -> None:
-    """Remove the early copy if it is exactly ours; what its owner changed or moved is left alone."""
+def _remove_copy(intent: Intent, leaving: LeavingOriginal) -> None:
+    """Remove the early copy, but only if the file is exactly ours: the owner may have changed or moved it."""
     copy = intent.destination
     try:
         status = copy.lstat()
     except FileNotFoundError:
         return
-    ours = (status.st_dev, status.st_ino, status.st_size) == (left.copy_device, left.copy_inode, intent.identity.size)
+    ours = (status.st_dev, status.st_ino, status.st_size) == (
+        leaving.copy_device,
+        leaving.copy_inode,
+        intent.identity.size,
+    )
     if not ours or is_held_open(copy) or (intent.sha256 and sha256_of(copy) != intent.sha256):
         return
     copy.unlink()
     if intent.becomes is Outcome.FAILED and intent.part_of is None:
-        with suppress(OSError):  # a note too many does no harm
+        with suppress(OSError):  # a leftover note does no harm
             remove_failure_note(copy, intent.source.name, intent.reason)
     sync_folder(copy.parent)
 
 
 def _remove_taken_back(folder: Path, back: Intent, intent: Intent) -> None:
-    """Remove an early copy that `undo` or `retry` took back, if it still is exactly that."""
+    """Remove an early copy that `undo` or `retry` took back, but only if the file is unchanged."""
     path = folder / back.destination.name
     found = look_at(path)
     if back.destination.parent != intent.source.parent or found is None or found.size != intent.identity.size:

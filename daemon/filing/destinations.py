@@ -1,4 +1,4 @@
-"""One photo's destination: folders that fit into a path, and a free name for the photo and what travels with it."""
+"""One photo's destination: folders that fit into a path, and a free name for the photo and its companions."""
 
 import os
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from daemon.photo import Photo
 
 
 def fitted(place: Callable[[Path], Path], output: Path, photo: Photo) -> Path:
-    """Return a photo's place below the output, with as many of its folders as the longest path leaves room for.
+    """Return a photo's path below the output, with as many of its folders as fit into the longest path.
 
     Args:
-        place: returns it for a folder below the inbox.
+        place: returns the path for a folder below the inbox.
         output: root of the class folders.
-        photo: how plain its folders and its name must be.
+        photo: tells how plain its folders and its name must be.
     """
     relpath = photo.relpath
     while True:
@@ -39,14 +39,14 @@ def _plain(place: Path, plainness: int) -> Path:
 def give_names(
     photo: Photo, place: Path, most: int, promised: set[str], is_taken: Callable[[str], bool] = is_taken
 ) -> None:
-    """Give a photo and its companions free names of one stem, which are promised to them then.
+    """Give a photo and its companions free names with a common stem, and reserve these names.
 
     Args:
         photo: gets its destination.
-        place: where it is to go.
-        most: bytes of a name in that folder.
-        promised: names that others get; these are added.
-        is_taken: tells whether something has a name.
+        place: the destination if it is free.
+        most: longest name in that folder, in bytes.
+        promised: names that are reserved; the new names are added.
+        is_taken: tells whether a name exists.
 
     Raises:
         OSError: the file system cannot hold such a name (`limits.REFUSED`).
@@ -75,12 +75,12 @@ def give_names(
 
 
 def _longer(photo: Photo, place: Path) -> int:
-    """Return by how many bytes the longest name of a companion is longer than its photo's: their stem stays one."""
+    """Return how many bytes the longest companion's name is longer than its photo's, to cut a common stem."""
     bare = place.with_name("x" + place.suffix)
     names = [companion_name(part.path, photo.path, bare) for part in photo.companions]
     return max((0, *(len(os.fsencode(name)) - len(os.fsencode(bare.name)) for name in names)))
 
 
 def join(part: Photo, photo: Path, destination: Path) -> None:
-    """Let a companion follow its photo, which is or will be filed at `photo`."""
+    """Give a companion its destination beside its photo, which is or will be filed at `photo`."""
     part.follows, part.destination = photo, destination

@@ -12,28 +12,28 @@ from daemon.files.rename import rename_noreplace
 from daemon.filing.move import TRIES_OF_A_NAME
 
 ENDING = ".why.txt"
-"""No companion of a photo ends so."""
+"""No companion has this ending."""
 
 
 def write_failure_note(target: Path, name: str, reason: str) -> Path:
-    """Put the reason beside a failed photo, whole or not at all, unless it stands there; returns where it stands.
+    """Write the reason beside a failed photo, atomically, unless it is there already; returns the note's path.
 
     Args:
-        target: where the photo lies.
-        name: that it had in the inbox.
+        target: path of the photo.
+        name: its name in the inbox.
         reason: the sentence.
 
     Raises:
-        OSError: it could not be written.
+        OSError: the note could not be written.
     """
     text = _text(name, reason)
-    temporary = target.with_name(hidden_name(os.fsencode(target), text))  # a crash does not change it
+    temporary = target.with_name(hidden_name(os.fsencode(target), text))  # the same after a crash
     tries = 0
     for note in _notes(target):
         if _holds(note, text):
             return note
         if os.path.lexists(note):
-            continue  # somebody else's
+            continue  # another file
         try:
             _write(temporary, text)
             rename_noreplace(temporary, note)
@@ -48,9 +48,9 @@ def write_failure_note(target: Path, name: str, reason: str) -> Path:
 
 
 def try_to_write_failure_note(target: Path, name: str, reason: str) -> str:
-    """Put the reason beside a failed photo, and return what is to be added to it where that cannot be done.
+    """Write the reason beside a failed photo; if that fails, return a remark to be added to the reason.
 
-    That the reason stands in the ledger too makes a failure here bearable.
+    A failure here is acceptable, because the ledger holds the reason too.
     """
     try:
         write_failure_note(target, name, reason)
@@ -60,15 +60,15 @@ def try_to_write_failure_note(target: Path, name: str, reason: str) -> str:
 
 
 def remove_failure_note(target: Path, name: str, reason: str) -> None:
-    """Take away the note of a photo that is no longer failed; one that was changed is its reader's, and stays.
+    """Remove the note of a photo that is no longer failed; a note that was edited stays.
 
     Args:
-        target: where the photo lay.
-        name: that it had in the inbox.
-        reason: that of its failure, as in the ledger.
+        target: former path of the photo.
+        name: its name in the inbox.
+        reason: of its failure, as in the ledger.
 
     Raises:
-        OSError: it could not be removed.
+        OSError: the note could not be removed.
     """
     text = _text(name, reason)
     for note in _notes(target):
@@ -80,7 +80,7 @@ def remove_failure_note(target: Path, name: str, reason: str) -> None:
 
 
 def _notes(target: Path) -> Iterator[Path]:
-    """Yield the names that a photo's note may have."""
+    """Return the paths that a photo's note may have, in order."""
     most = most_bytes(target.parent)
     return map(target.with_name, candidates(shortened(target.name, ENDING, most), most))
 
@@ -96,7 +96,7 @@ def _holds(note: Path, text: bytes) -> bool:
 
 
 def _write(path: Path, text: bytes) -> None:
-    path.unlink(missing_ok=True)  # the rest of a note that was interrupted, or a trap: its name can be known before
+    path.unlink(missing_ok=True)  # an interrupted note, or a planted file: the name can be predicted
     with path.open("xb") as file:
         file.write(text)
         file.flush()

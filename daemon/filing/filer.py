@@ -1,4 +1,4 @@
-"""The last stage: decide, write the intent, move, sync, write the outcome - once per batch, not per photo."""
+"""The last stage: decide, commit the intents, move, sync, commit the outcomes. Each commit serves a whole batch."""
 
 import sqlite3
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from daemon.copying.losses import Losses
 from daemon.files.companion_names import is_companion
 from daemon.files.marker import OutputMarker
 from daemon.filing.companions import Companions, photo_is_coming
-from daemon.filing.debts import Debts
-from daemon.filing.late import LateCompanions, find_photo, stay
+from daemon.filing.late_companions import LateCompanions, find_photo, stay
 from daemon.filing.layout import FilingOptions
 from daemon.filing.pause import Pause
-from daemon.filing.placing import Move, Placer
+from daemon.filing.pending_work import PendingWork
 from daemon.filing.plan import Planner
+from daemon.filing.transfers import Move, Transfers
 from daemon.filing.unresolved import UnresolvedMoves
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.intent import intent_for
@@ -28,7 +28,7 @@ from daemon.process.heartbeat import Heartbeat
 __all__ = ["Filer", "Rules"]
 
 STOP_S = 1.0
-"""How long photos that wait are still filed once the daemon is to end."""
+"""How long the filer goes on with waiting photos after a request to stop."""
 
 
 class Filer:
@@ -37,14 +37,14 @@ class Filer:
     Args:
         output: root of the class folders.
         ledger: where intents and outcomes go.
-        rules: by what to judge photos that carry no rules of their own.
+        rules: decision rules for photos that carry none of their own.
         clock: time, for the ledger.
-        say: takes a sentence: what held up all has ended, or what the output cannot keep of photos.
-        unresolved: what the last run left open.
-        options: mode and layout; by default photos are moved under their class.
+        say: called with a sentence for the user: a pause has ended, or the output cannot keep something of a photo.
+        unresolved: intents that the last run left open.
+        options: mode and layout; by default photos are moved into the folder of their class.
 
     Attributes:
-        heartbeat: where it is noted that a batch gets on.
+        heartbeat: beats with each step of a batch.
     """
 
     def __init__(
@@ -66,32 +66,34 @@ class Filer:
         same = adopted is not None and adopted.path == output
         self._marker = OutputMarker(output, adopted.marker if adopted and same else None)
         self.pause = Pause(clock, say)
-        self._debts = Debts(ledger, clock)
+        self._pending = PendingWork(ledger, clock)
         self._unresolved = unresolved or UnresolvedMoves(clock)
-        self._placer = Placer(output, self._options.mode, self._unresolved, self._debts, self.pause, Losses(say))
+        self._transfers = Transfers(
+            output, self._options.mode, self._unresolved, self._pending, self.pause, Losses(say)
+        )
         layout, set_aside = self._options.layout, self._options.set_aside
-        self._planner = Planner(output, ledger, layout, set_aside=set_aside, made=self._debts.syncs.owe_folder)
+        self._planner = Planner(output, ledger, layout, set_aside=set_aside, made=self._pending.syncs.add_folder)
         self._companions = Companions()
-        self._behind = LateCompanions(clock)
+        self._late = LateCompanions(clock)
         self._far = False
         self._stopped_s = inf
         self.heartbeat = Heartbeat(clock.monotonic_s)
-        self.doubtful = self._unresolved.told
+        self.blocked = self._unresolved.blocked
 
     def file(self, photos: list[Photo]) -> None:
-        """Judge a batch and move what is to be moved; afterwards each photo's `outcome` says what became of it."""
+        """Judge a batch and file it. Afterwards each photo's `outcome` holds the result."""
         started_s = self._clock.monotonic_s()
         for photo in photos:
             judge(photo, photo.rules or self._rules)
-        self._placer.begin()
-        if self._unresolved.told():
-            self._attempt([])  # which looks at them again
+        self._transfers.begin()
+        if self._unresolved.blocked():
+            self._attempt([])  # retries them
         parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
-        parts = self._without_held([part for part in parts if not self._is_doubtful(part)])
+        parts = self._without_held([part for part in parts if not self._is_unresolved(part)])
         for part in parts:
             self._companions.wait(part)
         waiting = [photo for photo in photos if photo.folder]
-        while waiting:  # again for those whose name was taken by somebody else meanwhile, or refused
+        while waiting:  # a photo is planned again if its name was taken meanwhile, or refused
             waiting = self._attempt(waiting)
         self._follow([part for part in parts if part.follows is None])
         took_ms = 1e3 * (self._clock.monotonic_s() - started_s)
@@ -99,18 +101,22 @@ class Filer:
             photo.times_ms["file"] = took_ms
 
     def stop(self) -> None:
-        """Let what is not filed within a second stay in the inbox, and on a share all that is not on its way.
+        """Stop filing within a second; on a share, finish only the moves that have begun. Other photos stay.
 
         Any thread and a signal handler may call this.
         """
         self._stopped_s = min(self._stopped_s, self._clock.monotonic_s())
 
     def flush(self) -> None:
-        """Sync and conclude what could not be before; OSError or sqlite3.Error if it still cannot."""
-        self._debts.settle(far=self._far, heartbeat=self.heartbeat)
+        """Flush the pending syncs and outcomes.
+
+        Raises:
+            OSError, sqlite3.Error: it is not possible now; the work stays pending.
+        """
+        self._pending.flush(far=self._far, heartbeat=self.heartbeat)
 
     def _attempt(self, photos: list[Photo]) -> list[Photo]:
-        """Carry one batch through the protocol; returns those that must be planned once more."""
+        """File one batch; returns the photos that must be planned once more."""
         if self._is_over():
             for photo in photos:
                 photo.outcome, photo.reason = Outcome.AGAIN, STOPPED
@@ -119,19 +125,19 @@ class Filer:
         if obstacle:
             self._hold_up(photos, obstacle)
             return []
-        self._debts.copied += self._unresolved.clear(self._debts.outcomes)
-        photos = self._without_held(self._without_doubtful(photos))
+        self._pending.copied += self._unresolved.retry(self._pending.outcomes)
+        photos = self._without_held(self._without_unresolved(photos))
         self._far = self._marker.on_share or any(photo.on_share for photo in photos)
         if self._far:
             self._planner.look_ahead(photos, self.heartbeat)
         try:
-            planned, later, obstacles = self._planner.plan(photos, self._companions, self._placer.taken)
+            planned, later, obstacles = self._planner.plan(photos, self._companions, self._transfers.taken)
         except sqlite3.Error as error:
             self._hold_up(photos, f"the ledger cannot be read ({error})")
             return []
         for photo in photos:
             if id(photo) in obstacles:
-                self._placer.postpone(photo, *obstacles[id(photo)])
+                self._transfers.postpone(photo, *obstacles[id(photo)])
                 self._look_after_parts(photo)
         self._carry_out(planned)
         for photo in planned:
@@ -140,7 +146,7 @@ class Filer:
         return later + [photo for photo in taken if photo.outcome not in (Outcome.AGAIN, Outcome.GONE)]
 
     def _without_held(self, photos: list[Photo]) -> list[Photo]:
-        """Let files stay that were filed or taken back before, and were read to see whether they have changed since."""
+        """Return the photos without held files: filed or taken back before, with unchanged content."""
         try:
             held = self._ledger.unchanged(photos, self._clock.monotonic_s(), self._clock.wall_s())
         except sqlite3.Error as error:
@@ -150,20 +156,20 @@ class Filer:
             photo.outcome, photo.stays, photo.reason = Outcome.LEFT, True, UNCHANGED
         return [photo for photo in photos if not photo.stays]
 
-    def _is_doubtful(self, photo: Photo) -> bool:
-        return self._unresolved.holds_up(photo, self._debts.outcomes, self._debts.copied)
+    def _is_unresolved(self, photo: Photo) -> bool:
+        return self._unresolved.holds_up(photo, self._pending.outcomes, self._pending.copied)
 
-    def _without_doubtful(self, photos: list[Photo]) -> list[Photo]:
-        """Let photos wait of which it cannot be seen yet whether they were moved."""
-        return [photo for photo in photos if not self._is_doubtful(photo)]
+    def _without_unresolved(self, photos: list[Photo]) -> list[Photo]:
+        """Return the photos without those whose earlier move is unresolved; these wait."""
+        return [photo for photo in photos if not self._is_unresolved(photo)]
 
     def _follow(self, parts: list[Photo]) -> None:
-        """File companions that come later than their photo; those whose photo has not come wait for it."""
+        """File companions that arrive after their photo. A companion whose photo has not arrived waits for it."""
         late, now_s = [], self._clock.wall_s()
         if self._is_over():
             return
-        with suppress(sqlite3.Error):  # nothing can be found or filed now: they wait
-            coming = (*self._behind.due(), *parts)
+        with suppress(sqlite3.Error):  # the ledger cannot be read now: the companions wait
+            coming = (*self._late.due(), *parts)
             late = [
                 part
                 for part in coming
@@ -172,45 +178,45 @@ class Filer:
         self._carry_out(late)
         for part in late:
             self._companions.leave(part)
-        self._behind.tried(late)
+        self._late.tried(late)
 
     def _is_expected(self, part: Photo) -> bool:
-        """Tell whether a photo of a companion's name is still to be filed."""
+        """Tell whether the photo of a companion is still to be filed."""
         return self._options.mode is Mode.MOVE and photo_is_coming(part.path)
 
     def _carry_out(self, planned: list[Photo]) -> None:
-        """Take photos that have a destination, and what travels with them, through the protocol."""
-        if not planned and not self._debts.outcomes:
+        """Commit intents, transfer photos and companions to their destinations, then flush syncs and outcomes."""
+        if not planned and not self._pending.outcomes:
             return
         try:
             self.flush()
             intents = [intent_for(photo, photo.rules or self._rules, self._options.mode) for photo in planned]
             rows = iter(self._ledger.intend(intents, self._clock.wall_s()))
         except (OSError, sqlite3.Error) as error:
-            self._hold_up(planned, f"the ledger cannot be written, or what was filed before not be made safe ({error})")
+            self._hold_up(planned, f"the ledger cannot be written, or filed photos cannot be synced ({error})")
             return
         moves = [
             Move(photo, next(rows), intent, [*zip(photo.companions, rows, intent.companions, strict=False)])
             for photo, intent in zip(planned, intents, strict=True)
         ]
-        self._placer.place(moves, self._is_over, self.heartbeat, far=self._far, far_output=self._marker.on_share)
+        self._transfers.run(moves, self._is_over, self.heartbeat, far=self._far, far_output=self._marker.on_share)
         try:
             self.flush()
         except (OSError, sqlite3.Error) as error:
             for photo in planned:
-                photo.reason = photo.reason or f"filed, but not yet safe from a power cut ({error})"
+                photo.reason = photo.reason or f"filed, but a power cut may still lose it ({error})"
 
     def _look_after_parts(self, photo: Photo) -> None:
-        """Let companions that were not filed wait: for their photo, or to follow it where it lies now."""
+        """Keep the companions that were not filed: they wait for their photo, or follow it to its new folder."""
         left = [part for part in photo.companions if photo.destination is None or part.destination is None]
         for part in left:
             if part.outcome is not Outcome.GONE:
                 stay(part)
-                (self._companions.wait if photo.destination is None else self._behind.add)(part)
+                (self._companions.wait if photo.destination is None else self._late.add)(part)
         photo.companions = [part for part in photo.companions if part not in left]
 
     def _hold_up(self, photos: list[Photo], reason: str) -> None:
-        """Let photos stay for now because of something that is not theirs, and holds up every other one too."""
+        """Keep photos in the inbox because of a problem that stops all photos."""
         self.pause.begin(reason)
         for photo in photos:
             photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason

@@ -15,11 +15,11 @@ DEFAULT_LAYOUT = "{label}/{relpath}/{name}"
 FIELDS = ("label", "relpath", "name", "date")
 _EXAMPLE = datetime(2024, 2, 29, 23, 59, 58, tzinfo=UTC)
 _DATE_FORMAT = re.compile(r"(?:[^%{}]|%[YmdHMSyjGVubB%])*")
-"""Parts of a date that name a folder: nothing that depends on a zone, or may be empty."""
+"""Date fields that may name a folder: none that depends on a time zone, or may be empty."""
 
 
 class LayoutError(PhototriageError):
-    """A template does not say where photos go."""
+    """A layout template is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +34,29 @@ class Layout:
 
     Args:
         template: folders and `{name}`, with the fields `{label}`, `{relpath}` (the photo's folder below the inbox),
-            `{name}` and `{date}` (of taking, in the form of strftime).
+            `{name}` and `{date}` (when the photo was taken, in strftime format).
 
     Raises:
-        LayoutError: it leads out of the output, or nowhere, or has a field that does not exist.
+        LayoutError: it leads out of the output, does not end with `{name}`, or has an unknown field.
     """
 
     def __init__(self, template: str = DEFAULT_LAYOUT) -> None:
         self._template = template
         if not template.isprintable():
-            raise self._refused("it is no text")
+            raise self._refused("it holds characters that cannot be printed")
         self._parts = [self._checked(*part) for part in self._parsed()]
         self.needs_date = any(part.field == "date" for part in self._parts)
         self.keeps_name = template.endswith("/{name}")
         self._check()
 
-    def place(self, label: str, relpath: Path, name: str, taken: datetime) -> Path:
-        """Return the photo's place below the output.
+    def path_of(self, label: str, relpath: Path, name: str, taken: datetime) -> Path:
+        """Return the photo's path below the output.
 
         Args:
             label: its class.
             relpath: its folder below the inbox.
-            name: the file's.
-            taken: when; used only if `needs_date`.
+            name: its file name.
+            taken: when it was taken; used only if `needs_date`.
         """
         values = {"": "", "label": label, "relpath": "" if relpath == Path() else str(relpath), "name": name}
         text = ""
@@ -65,7 +65,7 @@ class Layout:
         return Path(*(component for component in text.split("/") if component))
 
     def is_default(self) -> bool:
-        """Tell whether it is the template without which nothing was asked for."""
+        """Tell whether this is the default template."""
         return self._template == DEFAULT_LAYOUT
 
     def _parsed(self) -> list[tuple[str, str | None, str | None, str | None]]:
@@ -78,22 +78,23 @@ class Layout:
         if field is None:
             return _Part(before, "", "")
         if field not in FIELDS:
-            raise self._refused(f"{{{field}}} is no field; known are {', '.join(f'{{{name}}}' for name in FIELDS)}")
+            known = ", ".join(f"{{{name}}}" for name in FIELDS)
+            raise self._refused(f"{{{field}}} is not a field; the fields are {known}")
         if conversion or (form and field != "date"):
-            raise self._refused(f"{{{field}}} takes no form")
+            raise self._refused(f"{{{field}}} takes no format")
         if field == "date" and not _DATE_FORMAT.fullmatch(form or ""):
-            raise self._refused(f"{form!r} is no form of a date; such is %Y/%m/%d")
+            raise self._refused(f"{form!r} is not a date format; an example is %Y/%m/%d")
         return _Part(before, field, form or "%Y-%m-%d")
 
     def _check(self) -> None:
         fields = [part.field for part in self._parts]
         if fields.count("name") != 1 or fields[-1] != "name":
-            raise self._refused("it must end with {name}, which keeps the photo's own and its extension")
+            raise self._refused("it must end with {name}, which stands for the photo's file name with its extension")
         if self._template.startswith("/"):
             raise self._refused("it must not be absolute: photos go below the output")
-        for component in str(self.place("x", Path("x"), "x", _EXAMPLE)).split("/"):
+        for component in str(self.path_of("x", Path("x"), "x", _EXAMPLE)).split("/"):
             if component.startswith((".", "~")) or len(component.encode()) > 255:
-                raise self._refused(f"{printable(component)!r} is no name for a folder of photos")
+                raise self._refused(f"{printable(component)!r} cannot name a folder of photos")
 
     def _refused(self, why: str) -> LayoutError:
         return LayoutError(
@@ -102,12 +103,12 @@ class Layout:
 
 
 def check_layout(layout: Layout, inbox: Path, output: Path) -> None:
-    """Refuse a layout other than the default for an inbox inside the output: what is filed might come to lie in it."""
+    """Refuse any layout but the default for an inbox inside the output: filed photos might land in the inbox."""
     if layout.is_default() or not inbox.is_relative_to(output):
         return
     raise LayoutError(
-        f"The inbox {printable(inbox)} lies in the output {printable(output)}, where --layout could file photos into "
-        "it. Pass an inbox outside of the output, or leave --layout out."
+        f"The inbox {printable(inbox)} lies in the output {printable(output)}, so --layout could file photos into the "
+        "inbox. Pass an inbox outside the output, or leave out --layout."
     )
 
 
@@ -117,8 +118,8 @@ class FilingOptions:
 
     Attributes:
         mode: move, copy or link.
-        layout: where below the output.
-        set_aside: whether a photo of equal content as one that is filed goes to `_duplicates`.
+        layout: template of the path below the output.
+        set_aside: whether a photo goes to `_duplicates` if a photo of equal content is filed.
     """
 
     mode: Mode = Mode.MOVE

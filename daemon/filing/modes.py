@@ -1,4 +1,4 @@
-"""How a photo gets under its class: moved, or as a copy or link that leaves its original alone."""
+"""The filing modes: move a photo, or make a copy or link that leaves the original in the inbox."""
 
 import errno
 import os
@@ -12,26 +12,26 @@ from daemon.files.confined import open_folder
 from daemon.files.identity import Identity, look_at
 from daemon.files.marker import MARKER
 from daemon.files.open_writers import refuse_if_held
-from daemon.filing.move import Placed, SourceChangedError, move, publish_copy
+from daemon.filing.move import MoveResult, SourceChangedError, move, publish_copy
 from daemon.photo import Mode
 
 _LINKS = (Mode.HARDLINK, Mode.SYMLINK)
 _DONE = {Mode.MOVE: "moved", Mode.COPY: "copied", Mode.HARDLINK: "linked", Mode.SYMLINK: "linked"}
 _NEVER = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What the kernel answers where a kind of link cannot be had at all."""
+"""Errors of the kernel where a kind of link is not possible at all."""
 
 
 class ModeError(PhototriageError):
-    """Photos cannot be filed in the way that was asked for."""
+    """Photos cannot be filed in the requested mode."""
 
 
 def check_mode(mode: Mode, inbox: Path, output: Path) -> None:
-    """Make one link of the inbox's marker in the output, and take it away again.
+    """Try a link mode: make a link to the inbox's marker in the output, and remove it.
 
-    An output that cannot be written now is not refused: filing says so, and waits.
+    An output that cannot be written now is accepted: filing reports it, and waits.
 
     Raises:
-        ModeError: links of this kind cannot be had between the two folders.
+        ModeError: links of this kind are not possible between the two folders.
     """
     if mode not in _LINKS:
         return
@@ -48,37 +48,39 @@ def check_mode(mode: Mode, inbox: Path, output: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def place(mode: Mode, source: Path, identity: Identity, sha256: str, target: Path, relpath: Path = Path()) -> Placed:
-    """File the very photo that `identity` names as `target`, which must be free.
+def transfer(
+    mode: Mode, source: Path, identity: Identity, sha256: str, target: Path, relpath: Path = Path()
+) -> MoveResult:
+    """File the photo that `identity` names, and no other, as `target`, which must be free.
 
     Args:
-        mode: how.
-        source: where it lies in the inbox.
+        mode: move, copy or link.
+        source: path of the photo in the inbox.
         identity: of the file.
-        sha256: of its content; empty if that was never read.
-        target: where it shall be filed.
-        relpath: the folder of `source` below the inbox, on the way to which no link is followed.
+        sha256: of its content; empty if the content was never read.
+        target: the destination.
+        relpath: the folder of `source` below the inbox; no link on the way to it is followed.
 
     Returns:
-        How it got there.
+        What was lost, and which hidden names remain.
 
     Raises:
         FileExistsError: the name was taken meanwhile; nothing was done.
-        SourceChangedError: another file stands at `source`, or it changed; nothing was done.
-        OpenWriterError: a program holds it open for writing; nothing was done.
-        OSError: it could not be done; the source is untouched.
+        SourceChangedError: the photo changed, or another file lies at `source`; nothing was done.
+        OpenWriterError: a program holds the photo open for writing; nothing was done.
+        OSError: it failed; the source is untouched.
     """
     if not relpath.parts:
-        return _place(mode, source, source, identity, sha256, target)
+        return _transfer(mode, source, source, identity, sha256, target)
     with ExitStack() as stack:
         try:
             folder = stack.enter_context(open_folder(source.parents[len(relpath.parts)], relpath))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise SourceChangedError from error
-        return _place(mode, folder / source.name, source, identity, sha256, target)
+        return _transfer(mode, folder / source.name, source, identity, sha256, target)
 
 
-def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256: str, target: Path) -> Placed:
+def _transfer(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256: str, target: Path) -> MoveResult:
     if mode is Mode.MOVE:
         return move(source, identity, sha256, target, known_as=known_as, may_wait=True)
     refuse_if_held(source)
@@ -90,12 +92,12 @@ def _place(mode: Mode, source: Path, known_as: Path, identity: Identity, sha256:
     if look_at(source) != identity:  # replaced between the look and the link
         target.unlink()
         raise SourceChangedError
-    return Placed()
+    return MoveResult()
 
 
 def why_not(mode: Mode, target: Path, error: OSError) -> str:
-    """Return the rest of the sentence about a photo that could not be placed."""
-    hint = f"; --mode {_instead(mode, error)} would do" if mode in _LINKS and error.errno in _NEVER else ""
+    """Return the rest of the sentence about a photo that could not be filed."""
+    hint = f"; --mode {_instead(mode, error)} would work" if mode in _LINKS and error.errno in _NEVER else ""
     return f"it cannot be {_DONE[mode]} to {printable(target)} ({_cause(mode, error)}){hint}"
 
 
@@ -110,7 +112,7 @@ def _cause(mode: Mode, error: OSError) -> str:
     if mode in _LINKS and error.errno == errno.EXDEV:
         return "a hard link and its original must lie on one file system"
     if mode in _LINKS and error.errno == errno.EPERM:
-        return "the file system has no such links, or the kernel forbids to link other people's files"
+        return "the file system has no such links, or the kernel forbids links to files of other users"
     return str(error.strerror)
 
 

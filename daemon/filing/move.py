@@ -1,9 +1,13 @@
-"""Put one file under a name of its own in another folder, whole, without overwriting, and never in two places.
+"""Move one file to a free name in another folder: whole, without overwriting, and never in two places.
 
-On one file system that is one rename. Between two it is: copy to a hidden name beside the destination, sync, compare,
-publish by a hard link under the free name, sync, see that the source has not changed, remove it. The hidden name goes
-when the outcome is in the ledger: until then it is the proof that the file beside it is our copy, and not a stranger's
-of the same photo.
+Within one file system the move is one rename. Between two file systems the steps are:
+
+1. copy to a hidden name beside the destination, sync, compare,
+2. publish the copy under the free name by a hard link, sync,
+3. check that the source has not changed, and remove it.
+
+The hidden name is removed when the outcome is in the ledger. Until then it proves that the file beside it is our copy,
+and not the same photo filed by another program.
 """
 
 import errno
@@ -16,35 +20,35 @@ from contract.publish import sync_directory
 from daemon.copying.copy_file import SourceChangedError, copy_file
 from daemon.copying.extents import same_content
 from daemon.copying.losses import Loss
-from daemon.files.identity import Identity, is_on_share, is_same_file, look_anew, look_at, sha256_of
+from daemon.files.identity import Identity, is_on_share, is_same_file, look_at, look_fresh, sha256_of
 from daemon.files.names import free_name, hidden_name, shortened
 from daemon.files.open_writers import OpenWriterError, refuse_if_held
 from daemon.files.rename import publish, rename_noreplace, rename_to_ours, still_there
 from daemon.files.sync import sync_file, sync_folder
-from daemon.ledger.leaving import Left, hidden_original, left_as
+from daemon.ledger.leaving import LeavingOriginal, hidden_original, leaving_original
 
 __all__ = [
-    "TRIES_OF_A_NAME", "Placed", "SourceChangedError", "former_temporary_beside", "move", "publish_copy", "sync_file",
-    "sync_folder", "temporary_beside",
+    "TRIES_OF_A_NAME", "MoveResult", "SourceChangedError", "former_temporary_beside", "move", "publish_copy",
+    "sync_file", "sync_folder", "temporary_beside",
 ]  # fmt: skip
 
 
-class Placed(NamedTuple):
-    """How a file got to its place.
+class MoveResult(NamedTuple):
+    """Result of a move.
 
     Attributes:
-        lost: what another file system cannot keep of it.
-        hidden: the name that a copy has too, to be removed once its outcome is in the ledger.
-        left: what to remember of its original, if that waits under a hidden name.
+        lost: what the other file system cannot keep.
+        hidden: second name of a copy, to be removed once the outcome is in the ledger.
+        leaving: what to remember of the original, if it waits under a hidden name.
     """
 
     lost: tuple[Loss, ...] = ()
     hidden: Path | None = None
-    left: Left | None = None
+    leaving: LeavingOriginal | None = None
 
 
 TRIES_OF_A_NAME = 5
-"""How often a name may be taken that a look has just called free: some servers say so for ever."""
+"""How often a name may turn out taken after a look found it free: on some servers this never ends."""
 
 
 def move(
@@ -55,25 +59,25 @@ def move(
     *,
     known_as: Path | None = None,
     may_wait: bool = False,
-) -> Placed:
-    """Move the very file that `identity` names to `target`, which must be free.
+) -> MoveResult:
+    """Move the file that `identity` names, and no other, to `target`, which must be free.
 
     Args:
-        source: where it is; a path through a pinned folder will do.
+        source: path of the file; may lead through an open folder (`open_folder`).
         identity: of the file.
-        sha256: of its content; empty if that was never read.
-        target: where it shall be.
-        known_as: the source's path as the ledger has it, where that is another.
-        may_wait: whether an original that was copied, and whose writer may not be through, waits under a hidden name.
+        sha256: of its content; empty if the content was never read.
+        target: the new path.
+        known_as: the source's path in the ledger, if it differs from `source`.
+        may_wait: keep the original of a copy under a hidden name for a minute if a program may still write to it.
 
     Returns:
-        How it got there.
+        What was lost, and which hidden names remain.
 
     Raises:
         FileExistsError: the name was taken meanwhile; nothing was moved.
-        SourceChangedError: another file stands at `source`, or it changed; nothing was moved.
-        OpenWriterError: a program holds it open for writing; nothing was moved.
-        OSError: it could not be moved; the source is untouched.
+        SourceChangedError: the file changed, or another file lies at `source`; nothing was moved.
+        OpenWriterError: a program holds the file open for writing; nothing was moved.
+        OSError: the move failed; the source is untouched.
     """
     refuse_if_held(source)
     if look_at(source) != identity:
@@ -86,11 +90,11 @@ def move(
         return _move_across(source, identity, sha256, target, known_as or source, may_wait=may_wait)
     found = look_at(target)
     if found is None:
-        return Placed()  # filed, and taken further at once by whoever waits for it there
+        return MoveResult()  # filed; another program has already taken it from there
     if not is_same_file(target, found, identity, sha256):  # replaced or written to since the look
         _put_back(target, source)
         raise SourceChangedError
-    return Placed()
+    return MoveResult()
 
 
 def _put_back(target: Path, source: Path) -> None:
@@ -100,46 +104,46 @@ def _put_back(target: Path, source: Path) -> None:
         try:
             rename_noreplace(target, home)
         except FileExistsError:
-            tried.add(home)  # somebody was faster: the next free name
+            tried.add(home)  # taken meanwhile: try the next free name
         else:
             return
-    raise OSError(errno.EBUSY, "it changed, and no name was free to put it back", str(target))
+    raise OSError(errno.EBUSY, "it changed, and no free name was found to put it back", str(target))
 
 
 def temporary_beside(target: Path, source: Path, identity: Identity) -> Path:
     """Name of the hidden copy from which a file is published across file systems.
 
-    It is this file's alone, for daemons of several inboxes may file into one output; and a crash does not change it.
+    Each file has its own, because daemons of several inboxes may share an output. The name is the same after a crash.
     """
     return target.with_name(hidden_name(os.fsencode(source), repr(identity)))
 
 
 def former_temporary_beside(target: Path, source: Path, identity: Identity) -> Path:
-    """Name of the hidden copy as earlier versions made it, whose intents may still be open."""
+    """Name of the hidden copy in earlier versions: their intents may still be open."""
     token = hashlib.sha256(os.fsencode(source) + repr(identity).encode()).hexdigest()[:16]
     return target.with_name(shortened("." + target.name, f".{token}.phototriage-part"))
 
 
 def _move_across(
     source: Path, identity: Identity, sha256: str, target: Path, known_as: Path, *, may_wait: bool
-) -> Placed:
-    placed = publish_copy(source, identity, sha256, target, known_as=known_as)
+) -> MoveResult:
+    result = publish_copy(source, identity, sha256, target, known_as=known_as)
     try:
         sync_directory(target.parent)
-        sure = refuse_if_held(source)  # opened since: what is written from now on would go into a removed file
-        if look_anew(source) != identity:
-            raise SourceChangedError  # our copy is of an older state; what stands at the source is newer
+        sure = refuse_if_held(source)  # a program that opened it since would write into a removed file
+        if look_fresh(source) != identity:
+            raise SourceChangedError  # our copy is of an older state; the source is newer
         if may_wait and (not sure or is_on_share(source.parent)):
-            return placed._replace(left=left_as(_hide(source, identity, sha256, known_as), target))
+            return result._replace(leaving=leaving_original(_hide(source, identity, sha256, known_as), target))
         source.unlink()
     except (SourceChangedError, OpenWriterError):
-        _withdraw(target, placed.hidden)
+        _withdraw(target, result.hidden)
         raise
     except OSError as error:
-        if still_there(source, error):  # and there alone: a copy left here would be made at each try
-            _withdraw(target, placed.hidden)
+        if still_there(source, error):  # otherwise each retry would leave one more copy
+            _withdraw(target, result.hidden)
         raise
-    return placed
+    return result
 
 
 def _hide(source: Path, identity: Identity, sha256: str, known_as: Path) -> Path:
@@ -153,39 +157,40 @@ def _hide(source: Path, identity: Identity, sha256: str, known_as: Path) -> Path
 
 def _withdraw(target: Path, hidden: Path | None) -> None:
     target.unlink()
-    if hidden is not None:  # last: without it, a kill between the two would leave a copy that nobody knows as ours
+    if hidden is not None:  # last: a kill between the two must not leave a copy without proof that it is ours
         hidden.unlink()
 
 
 def publish_copy(
     source: Path, identity: Identity, sha256: str, target: Path, *, known_as: Path | None = None
-) -> Placed:
-    """Copy the very file that `identity` names, with its owner, mode, times and attributes, and leave it alone.
+) -> MoveResult:
+    """Copy the file that `identity` names, and no other, with its owner, mode, times and attributes.
 
-    The copy is durable but for its name: the caller syncs the folder. Arguments and result are those of `move`.
+    The data of the copy is durable, but not its name: the caller syncs the folder. Arguments and result are as in
+    `move`.
 
     Raises:
         FileExistsError: the name was taken meanwhile; there is no copy.
-        SourceChangedError: another file stands at `source`, or it is another by now; there is no copy.
-        OSError: it could not be copied; there is no copy, unless a share has published it and lost its answer.
+        SourceChangedError: the file changed, or another file lies at `source`; there is no copy.
+        OSError: copying failed; there is no copy, unless a share published it and its reply was lost.
     """
     temporary = temporary_beside(target, known_as or source, identity)
     try:
         lost = copy_file(source, identity, temporary)
-        # A companion has no hash: its copy is held against the original.
+        # A companion has no hash, so its copy is compared with the original.
         if not (sha256_of(temporary) == sha256 if sha256 else same_content(source, temporary)):
             raise SourceChangedError
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return Placed(lost, _published(temporary, target))
+    return MoveResult(lost, _published(temporary, target))
 
 
 def _published(hidden: Path, target: Path) -> Path | None:
     try:
         return hidden if publish(hidden, target) else None
     except OSError as error:
-        # Another error than "it exists" may hide a success: then the hidden name will tell whose file the target is.
+        # On a share any error but "it exists" may hide a success. Keep the hidden name: it proves whose file it is.
         if isinstance(error, FileExistsError) or not os.path.lexists(target):
             hidden.unlink(missing_ok=True)
         raise

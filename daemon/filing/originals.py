@@ -1,4 +1,4 @@
-"""Where an original lies that its owner renamed between a crash and the next start: elsewhere in the inbox."""
+"""Find originals that their owner renamed inside the inbox between a crash and the next start."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,7 +9,7 @@ from daemon.ledger.intent import Intent
 Paths = Callable[[], Iterable[Path]]
 """Yields the files of the inbox."""
 Find = Callable[[Intent], Path | None]
-"""Tells where a file lies that has inode, size and time of an intent's; the content is still to be compared."""
+"""Returns the path of a file with the inode, size and time of an intent's file; the caller compares the content."""
 
 
 def nowhere(_: Intent) -> None:
@@ -17,11 +17,11 @@ def nowhere(_: Intent) -> None:
 
 
 class Originals:
-    """Looks through the inbox once, and only when it is asked; on a share, where numbers of files change, not at all.
+    """Searches the inbox once, at the first question; on a share never, because inode numbers change there.
 
     Args:
-        paths: of the inbox.
-        intents: whose originals may be asked for.
+        paths: yields the files of the inbox.
+        intents: intents whose originals may be asked for.
     """
 
     def __init__(self, paths: Paths, intents: Iterable[Intent]) -> None:

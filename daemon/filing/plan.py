@@ -1,7 +1,7 @@
-"""Where the photos of a batch go: layout, duplicates, companions, and a free name for each.
+"""Destinations for the photos of a batch: layout, duplicates, companions, and a free name for each.
 
-The destination's own limits are asked before an intent is written: a name that is too long is cut, a path that is too
-long keeps as many of the photo's folders as fit, and what a look says the file system refuses gets a plainer name.
+The limits of the destination's file system are checked before an intent is written. A name that is too long is cut. A
+path that is too long keeps as many of the photo's folders as fit. A name that the file system refuses gets plainer.
 """
 
 import os
@@ -35,18 +35,18 @@ from daemon.process.parallel import FAR_TOGETHER, each
 Obstacles = dict[int, tuple[OSError, str]]
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_FOLDERS = 4096
-"""Folders whose path is remembered."""
+"""How many folders are cached."""
 
 
 class Planner:
-    """Finds each photo of a batch a free place in the output; used by one thread.
+    """Chooses a free destination for each photo of a batch; used by one thread.
 
     Args:
         output: root of the class folders.
-        ledger: tells what was filed before.
-        layout: where photos lie below it; those that are not filed under a class lie by the default one.
-        set_aside: whether a photo of equal content as one that is filed goes to `_duplicates`.
-        made: called with the folder in which a new one was made.
+        ledger: the record of filed photos.
+        layout: of the output; photos that get no class use the default layout.
+        set_aside: whether a photo goes to `_duplicates` if a photo of equal content is filed.
+        made: called with the parent of each folder that was made.
     """
 
     def __init__(
@@ -57,35 +57,35 @@ class Planner:
         self._layout = layout
         self._set_aside = set_aside
         self._made = made
-        self._aside = Layout(DEFAULT_LAYOUT)
+        self._default_layout = Layout(DEFAULT_LAYOUT)
         self._there: set[Path] = set()
         self._folders: dict[tuple[str, Path], tuple[Path, bool]] = {}
         self._limits = Limits()
         self._looked: dict[str, bool] = {}
 
     def look_ahead(self, photos: list[Photo], heartbeat: Heartbeat) -> None:
-        """Look for many photos at once whether their names are taken, where each look is a round trip."""
+        """Check for many photos in parallel whether their names are taken: on a share each check is a round trip."""
         self._looked.clear()
 
         def look(place: str) -> None:
-            with suppress(OSError):  # planning meets it again
+            with suppress(OSError):  # planning meets the same error again
                 self._looked[place] = is_taken(place)
 
         with suppress(OSError):
-            each({str(self._place_of(photo)): None for photo in photos}, look, FAR_TOGETHER, "plan", heartbeat)
+            each({str(self._destination_of(photo)): None for photo in photos}, look, FAR_TOGETHER, "plan", heartbeat)
 
     def plan(
         self, photos: list[Photo], companions: Companions, taken: Collection[str] = ()
     ) -> tuple[list[Photo], list[Photo], Obstacles]:
-        """Give each photo its destination, and let it take its companions along.
+        """Give each photo and its companions their destinations.
 
         Args:
-            photos: what is to be filed.
-            companions: that wait for their photo.
-            taken: paths that a rename called taken, whatever a look says.
+            photos: photos to be filed.
+            companions: companions that wait for their photo.
+            taken: paths that a rename found taken, although a look may find them free.
 
         Returns:
-            Those that have a place; those that are to be planned once these are filed, for they may be their
+            Photos that have a destination; photos to be planned after these are filed, because they may be their
             duplicates; and by `id` of the others, why their folder cannot be used.
         """
         planned: list[Photo] = []
@@ -93,7 +93,7 @@ class Planner:
         obstacles: Obstacles = {}
         promised: set[str] = set(taken)
         contents: set[str] = set()
-        self._there.clear()  # anybody may remove a folder meanwhile
+        self._there.clear()  # a folder may have been removed since the last batch
         for photo in photos:
             if self._set_aside and photo.sha256 in contents:
                 later.append(photo)
@@ -102,18 +102,18 @@ class Planner:
             self._set_duplicate_aside(photo)
             photo.companions = companions.claim(photo.path)
             try:
-                self._settle_on(photo, promised)
+                self._choose_names(photo, promised)
             except OSError as error:
-                place = self._place_of(photo).parent
+                place = self._destination_of(photo).parent
                 obstacles[id(photo)] = error, f"{printable(place)} cannot be used ({error.strerror})"
             else:
                 planned.append(photo)
         return planned, later, obstacles
 
-    def _settle_on(self, photo: Photo, promised: set[str]) -> None:
-        """Give a photo and its companions names that their folder takes; OSError if there are none."""
+    def _choose_names(self, photo: Photo, promised: set[str]) -> None:
+        """Give a photo and its companions names that their folder accepts; OSError if there are none."""
         while True:
-            place = self._place_of(photo)
+            place = self._destination_of(photo)
             try:
                 self._make(place.parent)
                 most, plainness = self._limits.of(place.parent)
@@ -130,7 +130,7 @@ class Planner:
                 return
 
     def _is_taken(self, name: str) -> bool:
-        looked = self._looked.pop(name, None)  # once: later it may be another's
+        looked = self._looked.pop(name, None)  # used once: later another file may have the name
         return is_taken(name) if looked is None else looked
 
     def _set_duplicate_aside(self, photo: Photo) -> None:
@@ -143,24 +143,24 @@ class Planner:
                 photo.reason = f"the same photo is filed as {where}"
                 return
 
-    def _place_of(self, photo: Photo) -> Path:
-        layout = self._layout if photo.outcome is Outcome.FILED else self._aside
+    def _destination_of(self, photo: Photo) -> Path:
+        layout = self._layout if photo.outcome is Outcome.FILED else self._default_layout
         taken = taken_at(photo) if layout.needs_date else _NEVER
         if layout.keeps_name and not layout.needs_date and not photo.plainness:
             folder, has_room = self._folder_of(layout, photo)
             if has_room:
                 return folder / photo.path.name
         return self._output / fitted(
-            lambda relpath: layout.place(photo.folder, relpath, photo.path.name, taken), self._output, photo
+            lambda relpath: layout.path_of(photo.folder, relpath, photo.path.name, taken), self._output, photo
         )
 
     def _folder_of(self, layout: Layout, photo: Photo) -> tuple[Path, bool]:
-        """Return the folder of a photo where the layout asks for nothing else, and whether each name has room in it."""
+        """Return the folder of a photo, and whether every name fits into it; for layouts without a date."""
         key = (photo.folder, photo.relpath)
         if key not in self._folders:
             if len(self._folders) >= MAX_FOLDERS:
                 self._folders.clear()
-            folder = self._output / layout.place(*key, "name", _NEVER).parent
+            folder = self._output / layout.path_of(*key, "name", _NEVER).parent
             self._folders[key] = folder, len(os.fsencode(folder)) + 1 + MAX_NAME_BYTES <= MAX_PATH_BYTES
         return self._folders[key]
 
@@ -168,7 +168,7 @@ class Planner:
         if folder in self._there:
             return
         if folder != self._output:
-            self._make(folder.parent)  # first: a stranger's link on the way would lead the look at what lies behind it
+            self._make(folder.parent)  # top down: a foreign link on the way is found before it is followed
             if not is_folder(folder, self._output):
                 folder.mkdir(exist_ok=True)
                 self._made(folder.parent)

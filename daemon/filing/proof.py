@@ -1,6 +1,6 @@
-"""What proves that a file at a destination is there by an intent: the inode, or the hidden name that a copy keeps.
+"""Proof that a file at a destination was put there by an intent: its inode, or the hidden name that a copy keeps.
 
-A stranger's file may be equal to it in content and time, as where two inboxes with the same photo share an output.
+Equal content and time prove nothing: two inboxes with the same photo may share an output.
 """
 
 import stat
@@ -18,19 +18,19 @@ from daemon.ledger.intent import Intent
 from daemon.photo import Mode
 
 SAME_TIME_NS = 2_000_000_000
-"""A copy's time may differ by so much from its original's: cards and sticks keep it to two seconds."""
+"""Tolerance between the times of a copy and its original: cards and sticks store times in steps of two seconds."""
 
 
 def hidden_of(intent: Intent) -> Path:
-    """Return the hidden name of an intent's copy, as the version that wrote the intent gives it."""
+    """Return the hidden name of an intent's copy, as chosen by the version that wrote the intent."""
     name = former_temporary_beside if intent.by_rename else temporary_beside
     return name(intent.destination, intent.source, intent.identity)
 
 
 def look_for(path: Path) -> Identity | None:
-    """Look at a file; unlike a scan, take no trouble on the way to it for its absence.
+    """Return the identity of a file, or None if there is none; unlike a scan, raise any other error.
 
-    A name that the file system cannot hold is no file's, so nothing was ever published or copied there.
+    No file can have a name that the file system refuses, so nothing was ever published or copied there.
     """
     try:
         status = path.lstat()
@@ -44,17 +44,17 @@ def look_for(path: Path) -> Identity | None:
 
 
 def is_equal(source: Path, intent: Intent) -> bool:
-    """Tell whether a file has the content that was filed: an edit may have kept its inode, its size and its time."""
+    """Tell whether a file has the content that was filed: an edit may keep inode, size and time."""
     if intent.sha256:
         return sha256_of(source) == intent.sha256
     return same_content(source, intent.destination)
 
 
 def is_published(intent: Intent, hidden: Path, *, stays: bool) -> bool:
-    """Tell whether the file at the destination is there by this intent.
+    """Tell whether this intent put the file at the destination there.
 
     Args:
-        intent: what was to happen.
+        intent: the planned move.
         hidden: the hidden name of a copy.
         stays: whether the original is where it was.
     """
@@ -67,7 +67,7 @@ def is_published(intent: Intent, hidden: Path, *, stays: bool) -> bool:
     if found is None:
         return False
     if is_one_file(intent.source, target) and stays:
-        # A rename is one step where there is one that overwrites nothing; then this link is another inbox's.
+        # A rename that never overwrites is one step and leaves no second link: then this link is another inbox's.
         return intent.mode is Mode.HARDLINK or (intent.mode is Mode.MOVE and not has_noreplace(target.parent))
     if intent.mode is Mode.HARDLINK:
         return not (stays and numbers_last(target.parent)) and is_same_file(
@@ -85,14 +85,14 @@ def _is_our_copy(intent: Intent, hidden: Path, found: Identity, *, stays: bool) 
         return linked and _is_there(intent, found, stays=stays)
     if not _is_there(intent, found, stays=stays):
         return False
-    # Without the hidden name it was never published, if there can be one. Where the original went, nothing is removed.
+    # If a proof is possible and missing, the copy was never published. If the original is gone, nothing is removed.
     return not stays or intent.by_rename or not _leaves_a_proof(intent)
 
 
 def _leaves_a_proof(intent: Intent) -> bool:
-    """Tell whether a file that was put there by this intent could be told from a stranger's by more than its content.
+    """Tell whether this intent leaves a proof beyond the content of the file.
 
-    Not by a copy where there are no hard links, nor by a link whose original then goes where numbers of files change.
+    A copy leaves none on a file system without hard links, nor does a link and unlink where inode numbers change.
     """
     here, there = intent.source.parent, intent.destination.parent
     if intent.mode is Mode.MOVE and mount_of(here) == mount_of(there):
@@ -101,7 +101,7 @@ def _leaves_a_proof(intent: Intent) -> bool:
 
 
 def _is_there(intent: Intent, found: Identity, *, stays: bool) -> bool:
-    """Tell whether the file at the destination has the content that was intended, and where it may be ours its time."""
+    """Tell whether the destination has the intended content, and the intended time if the original stays."""
     if found.size != intent.identity.size:
         return False
     same_time = abs(found.mtime_ns - intent.identity.mtime_ns) < SAME_TIME_NS

@@ -1,11 +1,11 @@
-"""After a crash: finish what was begun, or forget it, by looking at both places of every open intent.
+"""Recovery after a crash: check both places of every open intent, then finish the move or forget it.
 
-An intent whose places cannot be looked at now stays open, and holds up nothing but its own photo.
+An intent whose places cannot be checked now stays open; it delays only its own photo.
 
-Only a file that matches what the intent says - device, inode, size and time, or content - is called finished; a new
-file under an old name is left alone. An original is removed only where photos are moved, and only if the file at the
-destination is the same one, or a copy made by us that still has its hidden name too: a stranger's of equal content and
-time is not. Where the file system has no hard links, a copy keeps no such name, and its content and time must do.
+A move counts as done only if the file matches the intent: device, inode, size and time, or content. A new file under
+an old name is left alone. An original is removed only in mode `move`, and only if the file at the destination is the
+same file, or our copy, which still has its hidden name. A file of equal content and time without that name may belong
+to another program. On a file system without hard links a copy keeps no hidden name, so content and time must suffice.
 """
 
 import errno
@@ -22,83 +22,81 @@ from daemon.files.sync import sync_file, sync_folder
 from daemon.filing.failure_note import write_failure_note
 from daemon.filing.originals import Find, Originals, Paths, nowhere
 from daemon.filing.proof import hidden_of, is_equal, is_published, look_for
-from daemon.filing.uncopy import may_go_on, take_back
+from daemon.filing.withdraw_copy import may_still_grow, withdraw_copy
 from daemon.ledger.intent import Intent
 from daemon.ledger.leaving import hidden_original
 from daemon.ledger.ledger import Ledger
 from daemon.photo import Mode, Outcome
 
-Unseen = Callable[[int, Intent, OSError], None]
-"""Takes the row of an intent that stays open, the intent, and why its places cannot be looked at or written."""
+OnUnresolved = Callable[[int, Intent, OSError], None]
+"""Called with the row of an intent that stays open, the intent, and the error of checking or writing its places."""
 
 
-def ignored(*_: object) -> None:
-    """Let intents that cannot be settled stay open, without a word."""
+def ignore(*_: object) -> None:
+    """Report nothing about intents that stay open."""
 
 
 def reconcile(
-    ledger: Ledger, now_s: float, unseen: Unseen = ignored, paths: Paths = tuple
+    ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore, paths: Paths = tuple
 ) -> dict[Path, Outcome | None]:
-    """Settle every open intent that can be settled now.
+    """Resolve every open intent whose places can be checked now.
 
     Args:
         ledger: of the inbox.
         now_s: wall time for the outcomes.
-        unseen: called with each of the others, about which nothing is guessed: they stay open.
-        paths: yields the files of the inbox, among which an original may have another name by now.
+        on_unresolved: called with each of the other intents; these stay open, because nothing is guessed.
+        paths: yields the files of the inbox: the owner may have renamed an original since.
 
     Returns:
-        By source, what became of each: an outcome, or None if nothing had been moved and it lies in the inbox.
+        By source, the outcome of each intent; None if nothing had been moved and the photo lies in the inbox.
     """
-    outcomes, told = {}, {}
+    outcomes, by_source = {}, {}
     intents = ledger.open_intents()
     originals = Originals(paths, intents.values())
     for row, intent in intents.items():
         try:
-            outcomes[row] = told[intent.source] = settle(intent, originals.find)
+            outcomes[row] = by_source[intent.source] = resolve(intent, originals.find)
         except OSError as error:
-            unseen(row, intent, error)
+            on_unresolved(row, intent, error)
     if outcomes:
         ledger.conclude(outcomes, now_s)
     remove_hidden_names(ledger.concluded_last())
-    return told
+    return by_source
 
 
-def settle(intent: Intent, find: Find = nowhere) -> Outcome | None:
-    """Finish one intent or forget it: returns what became of the photo, None if nothing had been done.
+def resolve(intent: Intent, find: Find = nowhere) -> Outcome | None:
+    """Finish one intent or forget it; returns the outcome, or None if nothing had been done.
 
-    A copy keeps its hidden name, by which it is known, until the outcome is in the ledger: `remove_hidden_names` is for
-    then.
+    A copy keeps its hidden name, the proof that it is ours, until the outcome is in the ledger. Then call
+    `remove_hidden_names`.
 
     Args:
-        intent: what was to happen.
-        find: tells where the original may lie if it is not where it was.
+        intent: the planned move.
+        find: returns where the original may lie if it was renamed.
 
     Raises:
-        OSError: one of the two places cannot be looked at or written now, or the mount of the original is away.
+        OSError: one of the two places cannot be checked or written now, or the mount of the original is away.
     """
     original = _original(intent)
     source = look_for(original)
     stays = is_same_file(original, source, intent.identity, intent.sha256)
     hidden = hidden_of(intent)
     published = is_published(replace(intent, source=original), hidden, stays=stays)
-    if original != intent.source or (published and stays and may_go_on(intent)):
-        take_back(intent, original, hidden, published=published)
+    if original != intent.source or (published and stays and may_still_grow(intent)):
+        withdraw_copy(intent, original, hidden, published=published)
         return None
     away = not stays and intent.mount is not None and not is_mounted(intent.mount)
     if not published:
         if look_for(hidden) is not None:
-            hidden.unlink()  # its name is ours alone
+            hidden.unlink()  # no other program uses this name
         return None if source is not None or away else Outcome.GONE
     found = None if stays or intent.mode is not Mode.MOVE else _renamed(intent, hidden, find)
-    if (
-        found is None and away and intent.mode is Mode.MOVE
-    ):  # else it would be filed a second time when the mount is back
+    if found is None and away and intent.mode is Mode.MOVE:  # or the mount returns, and the photo is filed twice
         raise OSError(errno.ENXIO, "nothing is mounted there now", str(intent.mount))
     if intent.mode is not Mode.SYMLINK:
         sync_file(intent.destination)
     if intent.becomes is Outcome.FAILED and intent.part_of is None:
-        with suppress(OSError):  # the reason stands in the ledger too
+        with suppress(OSError):  # the ledger holds the reason too
             write_failure_note(intent.destination, intent.source.name, intent.reason)
     sync_folder(intent.destination.parent)
     if intent.mode is Mode.MOVE:
@@ -107,7 +105,7 @@ def settle(intent: Intent, find: Find = nowhere) -> Outcome | None:
 
 
 def _renamed(intent: Intent, hidden: Path, find: Find) -> Path | None:
-    """Return where the original of a copy lies, which was published and may not have been removed."""
+    """Return where the original of a published copy lies, if it was renamed and not removed."""
     if intent.undoes is not None or (look_for(hidden) is None and has_links(hidden.parent)):
         return None
     found = find(intent)
@@ -117,41 +115,41 @@ def _renamed(intent: Intent, hidden: Path, find: Find) -> Path | None:
 
 
 def remove_hidden_names(intents: Iterable[Intent]) -> None:
-    """Remove the hidden names of copies whose outcome is in the ledger; what cannot be removed stays."""
+    """Remove the hidden names of copies whose outcome is in the ledger; a name that cannot be removed stays."""
     for intent in intents:
         remove_hidden_name(intent)
 
 
 def remove_hidden_name(intent: Intent) -> None:
-    """Remove the hidden name of a copy whose outcome is in the ledger; if it cannot be removed it stays."""
+    """Remove the hidden name of a copy whose outcome is in the ledger; a name that cannot be removed stays."""
     if intent.mode not in (Mode.MOVE, Mode.COPY):
         return
     with suppress(OSError), ExitStack() as stack:
         hidden = hidden_of(intent)
-        if intent.undoes is not None:  # in the inbox, where a folder may be swapped for a link at any moment
+        if intent.undoes is not None:  # in the inbox anybody may replace a folder by a link at any moment
             folder = stack.enter_context(open_folder(Path("/"), hidden.parent.relative_to("/")))
             hidden = folder / hidden.name
         hidden.unlink(missing_ok=True)
 
 
 def _original(intent: Intent) -> Path:
-    """Return where the original lies, if anywhere: under the hidden name that it gets once it is copied, or its own."""
+    """Return the path of the original: its hidden name if it has one after a copy, otherwise its own name."""
     hidden = hidden_original(intent.source, intent.identity)
     return hidden if intent.mode is Mode.MOVE and look_for(hidden) is not None else intent.source
 
 
 def _finish_move(intent: Intent, original: Path) -> None:
-    """Remove the original, wherever it lies, if that was not done yet, and make its going durable.
+    """Remove the original if it is still there, and sync its folder.
 
-    It is looked at anew: hashing and syncing took their time, and another may have its name by now.
+    The original is checked once more: hashing and syncing took time, and another file may have its name by now.
     """
     with ExitStack() as stack:
         folder = original.parent
-        if intent.undoes is None:  # in the inbox, where a folder may be swapped for a link at any moment
+        if intent.undoes is None:  # in the inbox anybody may replace a folder by a link at any moment
             try:
                 folder = stack.enter_context(open_folder(Path("/"), folder.relative_to("/")))
             except (FileNotFoundError, NotADirectoryError):
-                return  # it went with its folder; what lies behind a link is none of ours
+                return  # the folder was removed with it, or replaced by a link, which is not followed
         source = folder / original.name
         if is_same_file(source, look_for(source), intent.identity, intent.sha256) and is_equal(source, intent):
             source.unlink(missing_ok=True)

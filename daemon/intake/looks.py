@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from daemon.files.identity import Identity, look_anew, look_at, look_closely_at
+from daemon.files.identity import Identity, look_at, look_closely_at, look_fresh
 from daemon.intake.settle import Trigger
 from daemon.process.clock import Clock
 from daemon.process.heartbeat import Heartbeat
@@ -111,5 +111,5 @@ class Looks:
         began_s = self._clock.monotonic_s()
         if sign is not None:
             return FileState(path, sign, look_closely_at(path), began_s)
-        identity = (look_anew if far else look_at)(path)
+        identity = (look_fresh if far else look_at)(path)
         return FileState(path, sign, None if identity is None else (identity, 0.0), began_s)

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from contract.text import printable
-from daemon.files.identity import close, look_anew, look_at, look_closely_at
+from daemon.files.identity import close, look_at, look_closely_at, look_fresh
 from daemon.files.marker import MARKER
 from daemon.intake.filters import PathFilter
 from daemon.intake.staying import Staying
 
-__all__ = ["FOLDERS_STAY", "MARKER", "LeftOut", "close", "look_anew", "look_at", "look_closely_at", "scan"]
+__all__ = ["FOLDERS_STAY", "MARKER", "LeftOut", "close", "look_at", "look_closely_at", "look_fresh", "scan"]
 
 FOLDERS_STAY = "the inbox holds folders, which are not looked into: --recursive does that"
 

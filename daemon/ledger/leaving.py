@@ -1,9 +1,9 @@
-"""An original that was copied to another file system, and that its writer may still hold open, does not go at once.
+"""Originals that were copied to another file system while a program may still hold them open: removed a minute later.
 
-Where the kernel does not tell (daemon/files/open_writers.py), the original gets a hidden name in its own folder, and
-the ledger keeps it in mind. After a minute it is looked at again (daemon/filing/departures.py): if it rested it is
-removed, and if it grew it comes back, because its copy is a part. Removed at once, it would take with it what is
-written later.
+If the kernel cannot tell (daemon/files/open_writers.py), the original gets a hidden name in its own folder, and the
+ledger remembers it. After a minute daemon/filing/departures.py checks it: an unchanged original is removed, and one
+that grew returns to the inbox, because its copy is incomplete. If it were removed at once, data written later would be
+lost.
 """
 
 import os
@@ -20,14 +20,14 @@ WAIT_S = 60.0
 ENDING = ".phototriage-leaving"
 
 
-class Left(NamedTuple):
+class LeavingOriginal(NamedTuple):
     """An original that waits under its hidden name.
 
     Attributes:
-        copy_device: of the file that was filed.
-        copy_inode: of the same; 0 if its owner took it further at once.
-        changed_ns: when the original's inode was changed last: by getting its hidden name.
-        folder_inode: of the folder that it waits in; None where an earlier version did not write it down.
+        copy_device: device of the copy.
+        copy_inode: inode of the copy; 0 if its owner moved the copy at once.
+        changed_ns: last change of the original's inode: the rename to its hidden name.
+        folder_inode: inode of its folder; None if an earlier version did not store it.
     """
 
     copy_device: int
@@ -37,38 +37,38 @@ class Left(NamedTuple):
 
 
 def hidden_original(source: Path, identity: Identity, known_as: Path | None = None) -> Path:
-    """Return the hidden name of an original, which is its alone, and the same after a crash.
+    """Return the hidden name of an original: unique, and the same after a crash.
 
     Args:
-        source: where it lies; a path through a pinned folder will do.
+        source: path of the original; may lead through an open folder (`open_folder`).
         identity: of the file.
-        known_as: the source's path as the ledger has it, where that is another.
+        known_as: the source's path in the ledger, if it differs from `source`.
     """
     return source.with_name(hidden_name(os.fsencode(known_as or source), repr(identity), ending=ENDING))
 
 
-def left_as(hidden: Path, copy: Path) -> Left:
+def leaving_original(hidden: Path, copy: Path) -> LeavingOriginal:
     """Return what to remember of an original that got its hidden name; OSError if it cannot be looked at."""
     copy_device, copy_inode = 0, 0
     with suppress(FileNotFoundError):
         status = copy.lstat()
         copy_device, copy_inode = status.st_dev, status.st_ino
-    return Left(copy_device, copy_inode, hidden.lstat().st_ctime_ns, hidden.parent.stat().st_ino)
+    return LeavingOriginal(copy_device, copy_inode, hidden.lstat().st_ctime_ns, hidden.parent.stat().st_ino)
 
 
-def left_in(row: sqlite3.Row) -> Left:
-    """Return what was remembered, from its row."""
+def leaving_in(row: sqlite3.Row) -> LeavingOriginal:
+    """Return the waiting original of a row."""
     folder = row["folder_inode"]
     inode = None if folder is None else int(folder)
-    return Left(int(row["copy_device"]), int(row["copy_inode"]), row["changed_ns"], inode)
+    return LeavingOriginal(int(row["copy_device"]), int(row["copy_inode"]), row["changed_ns"], inode)
 
 
-def remember(connection: sqlite3.Connection, left: Mapping[int, Left], now_s: float) -> None:
-    """Write down whose originals wait, by row; the caller commits it together with the outcomes."""
+def remember(connection: sqlite3.Connection, leaving: Mapping[int, LeavingOriginal], now_s: float) -> None:
+    """Store waiting originals, by row; the caller commits them together with the outcomes."""
     due_s = now_s + WAIT_S
     rows = [
         (row, due_s, str(one.copy_device), str(one.copy_inode), one.changed_ns, str(one.folder_inode))
-        for row, one in left.items()
+        for row, one in leaving.items()
     ]
     if rows:
         connection.executemany("INSERT OR REPLACE INTO leaving VALUES (?, ?, 0, ?, ?, ?, ?)", rows)

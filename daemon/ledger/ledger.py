@@ -1,8 +1,8 @@
 """The ledger: one row per photo that was moved, written before and after the move.
 
-A row begins as an intent, committed before the file is touched; its outcome follows when the file and its folders are
-synced. After a crash, rows that are still intents say exactly where to look. SQLite in WAL mode with full syncs: a
-commit costs 0.26 ms and is durable.
+A row begins as an intent, committed before the file is touched. Its outcome follows when the file and its folders are
+synced. After a crash, recovery knows from the rows that are still intents where to look. SQLite runs in WAL mode with
+full syncs: a commit costs 0.26 ms and is durable.
 """
 
 import os
@@ -17,7 +17,7 @@ from contract.text import printable
 from daemon.files.identity import Identity
 from daemon.ledger.held_files import holds_any, is_held, note_times, unchanged
 from daemon.ledger.intent import COLUMNS, Intent, intent_of
-from daemon.ledger.leaving import Left, remember
+from daemon.ledger.leaving import LeavingOriginal, remember
 from daemon.ledger.recorded_roots import LedgerRoots
 from daemon.ledger.schema import MIGRATIONS, TAKEN_BACK
 from daemon.ledger.state_folder import is_running
@@ -27,7 +27,7 @@ from daemon.photo import Outcome, Photo
 __all__ = ["Intent", "Ledger", "LedgerError"]
 
 CHECKED_BYTES = 64 << 20
-"""A ledger up to this size is checked at each start, 0.4 s for 100,000 photos; a larger one after a crash alone."""
+"""A ledger up to this size is checked at each start (0.4 s for 100,000 photos), a larger one only after a crash."""
 
 _INSERT = (
     f"INSERT INTO photos (id, batch, state, intended_at, {', '.join(COLUMNS)})"
@@ -40,7 +40,10 @@ class LedgerError(PhototriageError):
 
 
 class Ledger:
-    """Opens the ledger of one inbox, made if need be; used by one thread at a time, but for `known`.
+    """The ledger of one inbox, created if missing; used by one thread at a time, except `known`.
+
+    Args:
+        path: of its file.
 
     Raises:
         LedgerError: it was written by a newer version, is damaged, or its folder cannot be written.
@@ -70,8 +73,8 @@ class Ledger:
         migrate(self._connection, self.path)
 
     def _check(self) -> None:
-        """Raise DatabaseError for a damaged file now, and not when a photo is on its way."""
-        # While a daemon is at work the log is there too; it has checked the file when it began.
+        """Raise DatabaseError for a damaged file at the start, not in the middle of filing."""
+        # A running daemon also leaves a `-wal` file, but has checked the ledger at its start.
         crashed = os.path.lexists(f"{self.path}-wal") and not is_running(self.path.parent)
         if crashed or self.path.stat().st_size <= CHECKED_BYTES:
             (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -79,19 +82,19 @@ class Ledger:
                 raise sqlite3.DatabaseError(found)
 
     def close(self) -> None:
-        """Close the file; nothing is pending."""
+        """Close the file; every write was committed before."""
         self._reader.close()
         self._connection.close()
 
     def intend(self, intents: Iterable[Intent], now_s: float) -> list[int]:
-        """Commit one batch of intents, durably; returns their row numbers in order, companions after their photo."""
+        """Commit one batch of intents durably; returns their row numbers in order, companions after their photo."""
         with self._transaction():
             return self._insert(intents, now_s)
 
     def conclude(
-        self, outcomes: Mapping[int, Outcome | None], now_s: float, left: Mapping[int, Left] | None = None
+        self, outcomes: Mapping[int, Outcome | None], now_s: float, leaving: Mapping[int, LeavingOriginal] | None = None
     ) -> None:
-        """Commit what became of intents, and whose originals wait; None: nothing was moved, and the row goes."""
+        """Commit outcomes and waiting originals. Outcome None: nothing was moved, so the row is deleted."""
         with self._transaction():
             self._connection.executemany(
                 "UPDATE photos SET state = ?, concluded_at = ? WHERE id = ?",
@@ -100,29 +103,29 @@ class Ledger:
             undone = [(row,) for row, outcome in outcomes.items() if outcome is None]
             self._connection.executemany("DELETE FROM photos WHERE id = ?", undone)
             note_times(self._connection, outcomes)
-            remember(self._connection, left or {}, now_s)
+            remember(self._connection, leaving or {}, now_s)
 
     def open_intents(self) -> dict[int, Intent]:
-        """Return the intents to file without an outcome, by row: what a crash interrupted."""
+        """Return the intents to file that have no outcome, by row: a crash interrupted them."""
         return self._intents("state = 'intent' AND undoes IS NULL")
 
     def concluded_last(self) -> list[Intent]:
-        """Return what was concluded together last, of the youngest rows: a kill may have left its hidden names."""
+        """Return the rows of the last commit of outcomes: a kill may have left their hidden names."""
         young = "(SELECT id, concluded_at FROM photos ORDER BY id DESC LIMIT 1000)"
         last = f"(SELECT max(concluded_at) FROM {young})"
         return list(self._intents(f"id IN (SELECT id FROM {young} WHERE concluded_at = {last})").values())
 
     def open_undoes(self) -> dict[int, Intent]:
-        """Return the intents to take back without an outcome, by row: a crash, or a process that is at it now."""
+        """Return the intents to take back that have no outcome, by row: interrupted, or in progress elsewhere."""
         return self._intents("state = 'intent' AND undoes IS NOT NULL")
 
     def originals(self, rows: Iterable[int]) -> dict[int, Intent]:
-        """Return by row what each row undoes."""
+        """Return, for each of these rows, the intent that it undoes."""
         undoes = "SELECT undoes FROM photos WHERE id = ?"
         return {row: was for row in rows for was in self._intents(f"id = ({undoes})", row).values()}
 
     def release(self, rows: Iterable[int]) -> None:
-        """Let the daemon take again what these rows took back, companions included."""
+        """Release photos that these rows took back, and their companions: the daemon may file them again."""
         with self._transaction():
             self._connection.executemany(
                 "WITH photo AS (SELECT undoes AS id FROM photos WHERE id = :row) UPDATE photos SET held = NULL"
@@ -137,9 +140,9 @@ class Ledger:
         return {row["id"]: intent_of(row) for row in rows}
 
     def known(self, path: Path, identity: Identity) -> bool:
-        """Tell whether a file of the inbox is to be left alone, as `is_held` does; from any one thread.
+        """Tell whether a file of the inbox is held (`is_held`); may be called from one other thread.
 
-        A ledger that cannot be read now knows none. The filer asks it again, and waits until it can answer.
+        False if the ledger cannot be read now: the filer checks again, and waits until the ledger can be read.
         """
         try:
             return is_held(self._reader, path, identity)
@@ -147,21 +150,21 @@ class Ledger:
             return False
 
     def unchanged(self, photos: list[Photo], now_s: float, wall_s: float) -> list[Photo]:
-        """Return those of some photos that are to be left alone by their content, as `held.unchanged` does."""
+        """Return the photos that are held by their content (`held_files.unchanged`)."""
         if not holds_any(self._connection):
             return []
         with self._transaction():
             return unchanged(self._connection, photos, now_s, wall_s)
 
     def of_content(self, sha256: str) -> list[Intent]:
-        """Return what was filed of photos of one content, the oldest first; it may lie elsewhere by now."""
+        """Return the intents that filed photos of this content, oldest first; the photos may lie elsewhere by now."""
         same = "sha256 = ? AND part_of IS NULL AND undoes IS NULL AND state IN ('filed', 'review')"
         return list(self._intents(same, sha256).values())
 
     def of_name(self, folder: Path, base: str, since_s: float) -> dict[int, Intent]:
         """Return what was filed from a folder since a time as `base`, or as `base` with an extension, oldest first.
 
-        What was taken back since is not among it.
+        Photos that were taken back are left out.
         """
         first = os.fsencode(folder / base)
         named = "(source = ? OR source > ? AND source < ?) AND part_of IS NULL AND undoes IS NULL"
@@ -170,7 +173,7 @@ class Ledger:
         return {row: intent for row, intent in found.items() if base in (intent.source.name, intent.source.stem)}
 
     def _insert(self, intents: Iterable[Intent], now_s: float) -> list[int]:
-        # Asked anew each time: photos are taken back by a process of its own, while this one files.
+        # Read each time, because another process may take photos back while this one files.
         last = self._connection.execute("SELECT id, batch FROM photos ORDER BY id DESC LIMIT 1").fetchone()
         row, batch = last or (0, 0)
         rows: list[tuple[Any, ...]] = []
@@ -189,7 +192,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a ledger up to this version.
 
     Raises:
-        LedgerError: it was written by a newer one.
+        LedgerError: it was written by a newer version.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
@@ -203,12 +206,12 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def unusable(path: Path, error: OSError | sqlite3.Error) -> LedgerError:
-    """Make the sentence about a ledger that cannot be used: what it says, and what to do."""
+    """Return the error for a ledger that cannot be used: cause and cure."""
     if isinstance(error, OSError | sqlite3.OperationalError):
         cure = "Check the folder's permissions, and that its disk is not full."
     else:
         cure = (
-            f"Its file is damaged: move it away and start again, mv {printable(path)} {printable(path)}.damaged. Only "
-            "the record of past photos is in it, no photo: what was filed stays, but can no longer be undone."
+            f"Its file is damaged. Move it away and start again: mv {printable(path)} {printable(path)}.damaged. It "
+            "holds only the record of past photos, no photo: filed photos stay, but can no longer be undone."
         )
     return LedgerError(f"The ledger {printable(path)} cannot be used: {error}. {cure}")

@@ -19,7 +19,7 @@ from daemon.files.open_writers import HELD, OpenWriterError
 from daemon.files.sync import sync_file
 from daemon.filing.failure_note import remove_failure_note, write_failure_note
 from daemon.filing.move import SourceChangedError, move
-from daemon.filing.recovery import Unseen, ignored, remove_hidden_names, settle
+from daemon.filing.recovery import OnUnresolved, ignore, remove_hidden_names, resolve
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.photo import Mode, Outcome
@@ -75,22 +75,22 @@ def take_back(
         yield from some
 
 
-def finish(ledger: Ledger, now_s: float, unseen: Unseen = ignored) -> int:
+def finish(ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore) -> int:
     """Finish or forget what a kill interrupted; the caller holds the lock. Returns how many files had been taken back.
 
     Args:
         ledger: of the inbox.
         now_s: wall time for the outcomes.
-        unseen: called with each whose places cannot be looked at or written now: it stays open.
+        on_unresolved: called with each whose places cannot be looked at or written now: it stays open.
     """
     begun = ledger.open_undoes()
     originals = ledger.originals(begun)
     outcomes: dict[int, Outcome | None] = {}
     for row, intent in begun.items():
         try:
-            outcomes[row] = _settle(intent, originals.get(row))
+            outcomes[row] = _resolve_one(intent, originals.get(row))
         except OSError as error:
-            unseen(row, intent, error)
+            on_unresolved(row, intent, error)
     for row, was in originals.items():
         if row in outcomes and outcomes[row] is None:
             _write_note(was)  # it had been taken away already
@@ -101,7 +101,7 @@ def finish(ledger: Ledger, now_s: float, unseen: Unseen = ignored) -> int:
     return sum(outcome is not None for outcome in outcomes.values())
 
 
-def _settle(intent: Intent, was: Intent | None) -> Outcome | None:
+def _resolve_one(intent: Intent, was: Intent | None) -> Outcome | None:
     """Say what became of one file: None if it is where it was, or went without coming back.
 
     A copy that is gone was removed by us only if its original is there. Else its owner took both, or the file system
@@ -113,7 +113,7 @@ def _settle(intent: Intent, was: Intent | None) -> Outcome | None:
     if was is not None and mount_away(was):
         raise OSError(errno.ENXIO, "nothing is mounted there now", str(was.mount))
     if intent.mode is Mode.MOVE:
-        return settle(intent)
+        return resolve(intent)
     if os.path.lexists(intent.source) or was is None or not original_is_there(was):
         return None
     sync_directory(intent.source.parent)

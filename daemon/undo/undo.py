@@ -16,7 +16,7 @@ from contract.errors import PhototriageError
 from contract.text import printable
 from daemon.adopt import compare
 from daemon.files.marker import MountMissingError
-from daemon.filing.recovery import Unseen, ignored
+from daemon.filing.recovery import OnUnresolved, ignore
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.queries import Record, RecordFilter, companions, select
 from daemon.ledger.reading import one_ledger, reading, root_of
@@ -32,7 +32,12 @@ class UndoError(PhototriageError):
 
 
 def undo(
-    inbox: Path | None, which: RecordFilter, last: int, becomes: Outcome, now_s: float, unseen: Unseen = ignored
+    inbox: Path | None,
+    which: RecordFilter,
+    last: int,
+    becomes: Outcome,
+    now_s: float,
+    on_unresolved: OnUnresolved = ignore,
 ) -> list[list[Step]]:
     """Take photos back to their inbox; returns for each photo what happened to it and its companions.
 
@@ -42,7 +47,7 @@ def undo(
         last: only so many, the youngest; negative for all.
         becomes: `undone` or `retried`.
         now_s: wall time for the outcomes.
-        unseen: called with what an earlier one began and cannot be finished now.
+        on_unresolved: called with what an earlier one began and cannot be finished now.
 
     Raises:
         UndoError: another process is at it, or it was cut off.
@@ -55,7 +60,7 @@ def undo(
             raise UndoError("Another process takes photos back to this inbox right now. Try again when it is done.")
         try:
             _check_roots(ledger)  # first: what lies on a mount that is away looks as if it had been taken back
-            finish(ledger, now_s, unseen)
+            finish(ledger, now_s, on_unresolved)
             with reading(path) as connection:
                 groups = plans(connection, which, last, becomes)
                 home = root_of(connection, "inbox")
@@ -84,18 +89,18 @@ def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool
     return held
 
 
-def finish_at_start(ledger: Ledger, state: Path, now_s: float, unseen: Unseen = ignored) -> None:
+def finish_at_start(ledger: Ledger, state: Path, now_s: float, on_unresolved: OnUnresolved = ignore) -> None:
     """Finish what a killed `undo` began, before a daemon files; one that is at work is left to it.
 
     Args:
         ledger: of the inbox.
         state: folder of the ledger.
         now_s: wall time for the outcomes.
-        unseen: called with each photo about which it cannot be finished now: it stays open.
+        on_unresolved: called with each photo about which it cannot be finished now: it stays open.
     """
     with _locked(state) as free:
         if free:
-            finish(ledger, now_s, unseen)
+            finish(ledger, now_s, on_unresolved)
 
 
 def _check_roots(ledger: Ledger) -> None:

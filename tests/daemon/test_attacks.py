@@ -20,7 +20,7 @@ from daemon.files.users import may_be_anybodys
 from daemon.filing import move as filing
 from daemon.filing import recovery
 from daemon.filing.failure_note import write_failure_note
-from daemon.filing.modes import place
+from daemon.filing.modes import transfer
 from daemon.filing.move import SourceChangedError
 from daemon.intake.walk import MARKER
 from daemon.photo import Mode, Outcome, Photo
@@ -72,7 +72,7 @@ def test_a_folder_that_became_a_link_after_the_look_leads_to_no_file_outside(inb
     private.unlink()
     private.hardlink_to(inbox.parent / "moved" / "a.jpg")  # so that no look at the file itself could tell
     with pytest.raises(SourceChangedError):
-        place(mode, source, identity, digest(plain("red")), inbox.parent / "b.jpg", Path("sub"))
+        transfer(mode, source, identity, digest(plain("red")), inbox.parent / "b.jpg", Path("sub"))
     assert private.exists()
     assert not os.path.lexists(inbox.parent / "b.jpg")
 
@@ -125,7 +125,7 @@ def after_a_crash(
         meddle()
 
     monkeypatch.setattr(recovery, "sync_file", sync_file)
-    return recovery.settle(intent(source, target))
+    return recovery.resolve(intent(source, target))
 
 
 @contextmanager

@@ -11,11 +11,11 @@ import pytest
 
 from contract.errors import PhotoError, Reason
 from daemon.files.companion_names import COMPANION_EXTENSIONS, WAITS, companion_name, is_companion
-from daemon.filing import placing as placing_module
+from daemon.filing import transfers as transfers_module
 from daemon.filing.companions import LATE_S, MAX_WAITING, Companions, photo_is_coming
-from daemon.filing.modes import place
-from daemon.filing.move import Placed
-from daemon.filing.placing import Placer
+from daemon.filing.modes import transfer
+from daemon.filing.move import MoveResult
+from daemon.filing.transfers import Transfers
 from daemon.ledger.intent import Intent
 from daemon.photo import Mode, Outcome, Photo
 from tests.daemon.support import (
@@ -190,16 +190,16 @@ def test_a_companion_that_was_seen_before_is_not_forgotten_when_its_photo_or_its
 ) -> None:
     inbox, output = roots(tmp_path)
 
-    def place_others(mode: Mode, source: Path, *rest: Any) -> Placed:
+    def place_others(mode: Mode, source: Path, *rest: Any) -> MoveResult:
         if source.name == failing:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return place(mode, source, *rest)
+        return transfer(mode, source, *rest)
 
     photo, clock = scored(write(inbox / "a.jpg", plain("red"))), HandClock()
     with opened_filer(output, tmp_path / "l", clock) as filer:
         filer.file([part(inbox / "a.xmp")])
         with monkeypatch.context() as broken:
-            broken.setattr(placing_module, "place", place_others)
+            broken.setattr(transfers_module, "transfer", place_others)
             filer.file([photo])
         assert (inbox / "a.xmp").exists()
         clock.turn(1.0)
@@ -223,15 +223,15 @@ def test_a_companion_whose_own_move_fails_follows_with_the_next_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox, output = roots(tmp_path)
-    real = Placer._place
+    real = Transfers._transfer
 
-    def meddled(self: Placer, photo: Photo, row: int, intent: Intent) -> None:
+    def meddled(self: Transfers, photo: Photo, row: int, intent: Intent) -> None:
         """Take the name of the companion at the last moment."""
         if photo.follows is not None and photo.follows_row is None:
             write(output / "red" / "a.xmp", b"theirs")
         real(self, photo, row, intent)
 
-    monkeypatch.setattr(Placer, "_place", meddled)
+    monkeypatch.setattr(Transfers, "_transfer", meddled)
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file([part(inbox / "a.xmp"), scored(write(inbox / "a.jpg", plain("red")))])
     assert tree(output / "red") == {"a.jpg": plain("red"), "a.xmp": b"theirs", "a-1.xmp": b"sidecar"}
@@ -331,9 +331,9 @@ def test_a_companion_that_can_never_follow_is_tried_ever_more_rarely(
         if source.suffix == ".xmp":
             tries.append(clock.now_s - 1_000.0)
             raise PermissionError(errno.EPERM, "Operation not permitted")
-        return place(mode, source, *rest)
+        return transfer(mode, source, *rest)
 
-    monkeypatch.setattr("daemon.filing.placing.place", refused)
+    monkeypatch.setattr("daemon.filing.transfers.transfer", refused)
     with opened_filer(output, tmp_path / "l", clock) as filer:
         filer.file([scored(write(inbox / "a.jpg", plain("red")))])
         late = part(inbox / "a.xmp")

@@ -266,7 +266,7 @@ def test_one_look_does_not_take_long(house: House, monkeypatch: pytest.MonkeyPat
         house.clock.turn(10.0)
         return digest(path.read_bytes())
 
-    monkeypatch.setattr("daemon.filing.rested.sha256_of", slow)
+    monkeypatch.setattr("daemon.filing.original_state.sha256_of", slow)
     house.look()
     assert house.waiting() == 2
     assert house.departures().wait_s() is None
@@ -300,7 +300,7 @@ def test_one_pass_waits_for_what_it_copied_and_not_for_what_was_looked_at_before
     departures = house.departures()
     assert departures.wait_s() == pytest.approx(WAIT_S)
     (said,) = house.said
-    assert said.startswith("of 1 original nobody can tell whether a program still writes to it")
+    assert said.startswith("a program may still write to 1 original, and the kernel cannot tell")
     house.clock.turn(WAIT_S - 1.0)
     assert departures.wait_s() == pytest.approx(1.0)
     grow(hidden)

@@ -12,11 +12,11 @@ import pytest
 from daemon.classify.decide import STOPPED
 from daemon.files.limits import is_taken
 from daemon.filing import modes
-from daemon.filing import placing as placing_module
 from daemon.filing import plan as plan_module
+from daemon.filing import transfers as transfers_module
 from daemon.filing.filer import STOP_S
-from daemon.filing.move import Placed
-from daemon.filing.placing import IN_ONE_FOLDER
+from daemon.filing.move import MoveResult
+from daemon.filing.transfers import IN_ONE_FOLDER
 from daemon.intake.remembered import Remembered
 from daemon.photo import Outcome, Photo
 from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Heartbeat
@@ -38,7 +38,7 @@ from tests.daemon.support import (
     write,
 )
 
-Place = Callable[..., Placed]
+Place = Callable[..., MoveResult]
 
 
 class Places:
@@ -51,11 +51,11 @@ class Places:
         self.most: Counter[str] = Counter()
         self._now: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._real: Place = modes.place
+        self._real: Place = modes.transfer
 
     def __call__(
         self, mode: object, source: Path, identity: object, sha256: str, target: Path, *more: object
-    ) -> Placed:
+    ) -> MoveResult:
         folder = target.parent.name
         with self._lock:
             self.threads.add(threading.current_thread().name)
@@ -74,7 +74,7 @@ class Places:
 @pytest.fixture
 def places(monkeypatch: pytest.MonkeyPatch) -> Places:
     one = Places()
-    monkeypatch.setattr(placing_module, "place", one)
+    monkeypatch.setattr(transfers_module, "transfer", one)
     return one
 
 
@@ -203,7 +203,7 @@ def test_on_this_machine_what_was_read_is_still_filed_within_a_second_of_the_sto
 def test_a_round_that_takes_hours_is_not_stuck_while_it_gets_on(
     tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch, on_share: bool
 ) -> None:
-    monkeypatch.setattr(placing_module, "FAR_TOGETHER", 2)
+    monkeypatch.setattr(transfers_module, "FAR_TOGETHER", 2)
     inbox, output = roots(tmp_path)
     clock, hangs = HandClock(), threading.Event()
     in_step = threading.Barrier(2 if on_share else 1, timeout=DEADLINE_S)

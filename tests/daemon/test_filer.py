@@ -15,7 +15,7 @@ from daemon.files.marker import OUTPUT_AWAY
 from daemon.filing import failure_note as why
 from daemon.filing import move as filing
 from daemon.filing.filer import Filer, Rules
-from daemon.filing.placing import Placer
+from daemon.filing.transfers import Transfers
 from daemon.intake.walk import MARKER
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
@@ -196,14 +196,14 @@ def test_what_its_owner_takes_away_at_once_does_not_hold_up_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     inbox, output = roots(tmp_path)
-    real = Placer._place
+    real = Transfers._transfer
 
-    def taken_away(self: Placer, photo: Photo, row: int, intent: Intent) -> None:
+    def taken_away(self: Transfers, photo: Photo, row: int, intent: Intent) -> None:
         real(self, photo, row, intent)
         if photo.path.name == "0.jpg":
             shutil.rmtree(output / "red") if gone == "class folder" else (output / "red" / "0.jpg").unlink()
 
-    monkeypatch.setattr(Placer, "_place", taken_away)
+    monkeypatch.setattr(Transfers, "_transfer", taken_away)
     photos = [scored(write(inbox / f"{number}.jpg", plain("red"))) for number in range(3)]
     with opened_filer(output, tmp_path / "l") as filer:
         for photo in photos:
@@ -245,7 +245,7 @@ def test_outcomes_that_could_not_be_written_are_written_with_the_next_batch(
             broken.setattr(Ledger, "conclude", full)
             filer.file(photos[:1])
         assert photos[0].outcome is Outcome.FILED
-        assert "not yet safe from a power cut" in photos[0].reason
+        assert "a power cut may still lose it" in photos[0].reason
         filer.file(photos[1:])
     assert states(tmp_path / "l") == [("0.jpg", "filed"), ("1.jpg", "filed")]
 
@@ -321,6 +321,6 @@ def test_what_cannot_be_put_back_under_any_name_and_a_note_without_a_name_end_to
     assert [path.name for path in calls] == ["a.jpg.why.txt", *(f"a.jpg.why-{number}.txt" for number in range(1, 5))]
     assert tree(output) == {"_failed/a.jpg": b"x"}
     monkeypatch.setattr(filing, "rename_noreplace", always(errno.EEXIST, calls))
-    with pytest.raises(OSError, match="no name was free to put it back"):
+    with pytest.raises(OSError, match="no free name was found to put it back"):
         filing._put_back(output / "_failed" / "a.jpg", inbox / "a.jpg")
     assert [path.name for path in calls[5:]] == ["a.jpg", *(f"a-{number}.jpg" for number in range(1, 5))]

@@ -44,7 +44,7 @@ TAKEN = datetime(2024, 7, 3, 12, 0, 0, tzinfo=UTC)
     ],
 )
 def test_a_template_is_filled(template: str, relpath: str, place: str) -> None:
-    assert Layout(template).place("red", Path(relpath), "a.jpg", TAKEN) == Path(place)
+    assert Layout(template).path_of("red", Path(relpath), "a.jpg", TAKEN) == Path(place)
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,17 @@ def test_a_template_is_filled(template: str, relpath: str, place: str) -> None:
     [
         ("", "must end with {name}"), ("{label}", "must end with {name}"), ("{name}/{label}", "must end with {name}"),
         ("{name}.jpg", "must end with {name}"), ("{name}{name}", "must end with {name}"),
-        ("{label}/{nam}", "{nam} is no field; known are {label}, {relpath}, {name}, {date}"),
-        ("{}/{name}", "{} is no field"), ("{0}/{name}", "{0} is no field"), ("{label.x}/{name}", "{label.x} is no"),
-        ("{label[0]}/{name}", "is no field"), ("{label", "its braces do not match"), ("{label}}/{name}", "braces"),
-        ("{label:%Y}/{name}", "{label} takes no form"), ("{label!r}/{name}", "{label} takes no form"),
-        ("{date:%Q}/{name}", "'%Q' is no form of a date"), ("{date:%Y{name}}/{name}", "is no form of a date"),
+        ("{label}/{nam}", "{nam} is not a field; the fields are {label}, {relpath}, {name}, {date}"),
+        ("{}/{name}", "{} is not a field"), ("{0}/{name}", "{0} is not a field"), ("{label.x}/{name}", "{label.x} is"),
+        ("{label[0]}/{name}", "is not a field"), ("{label", "its braces do not match"), ("{label}}/{name}", "braces"),
+        ("{label:%Y}/{name}", "{label} takes no format"), ("{label!r}/{name}", "{label} takes no format"),
+        ("{date:%Q}/{name}", "'%Q' is not a date format"), ("{date:%Y{name}}/{name}", "is not a date format"),
         ("/{name}", "it must not be absolute"), ("/srv/{label}/{name}", "it must not be absolute"),
-        ("../{name}", "'..' is no name"), ("{label}/../{name}", "'..' is no name"), ("{date:..}/{name}", "'..' is no"),
-        ("{label}/.hidden/{name}", "'.hidden' is no name"), (".{label}/{name}", "is no name"),
-        ("{label}/x\0y/{name}", "it is no text"), ("\udce9/{name}", "it is no text"),
-        ("x" * 256 + "/{name}", "is no name"),
-        (".{name}", "is no name"), ("{label}/~{name}", "is no name"),
+        ("../{name}", "'..' cannot name"), ("{label}/../{name}", "'..' cannot name"), ("{date:..}/{name}", "'..' "),
+        ("{label}/.hidden/{name}", "'.hidden' cannot name"), (".{label}/{name}", "cannot name"),
+        ("{label}/x\0y/{name}", "characters that cannot be printed"), ("\udce9/{name}", "cannot be printed"),
+        ("x" * 256 + "/{name}", "cannot name"),
+        (".{name}", "cannot name"), ("{label}/~{name}", "cannot name"),
     ],
 )  # fmt: skip
 def test_a_template_that_leads_elsewhere_or_nowhere_is_refused(template: str, why: str) -> None:
@@ -79,7 +79,7 @@ def test_no_template_that_is_taken_leads_out_of_the_output(template: str) -> Non
         layout = Layout(template)
     except LayoutError:
         return
-    place = layout.place("red", Path("a/b"), "n.jpg", TAKEN)
+    place = layout.path_of("red", Path("a/b"), "n.jpg", TAKEN)
     assert not place.is_absolute()
     assert ".." not in place.parts
     assert place.name.endswith("n.jpg")
@@ -88,7 +88,7 @@ def test_no_template_that_is_taken_leads_out_of_the_output(template: str) -> Non
 def test_an_inbox_in_the_output_needs_the_default_layout(tmp_path: Path) -> None:
     check_layout(Layout(), tmp_path / "in", tmp_path)
     check_layout(Layout("{name}"), tmp_path, tmp_path / "out")
-    with pytest.raises(LayoutError, match="Pass an inbox outside of the output"):
+    with pytest.raises(LayoutError, match="Pass an inbox outside the output"):
         check_layout(Layout("{name}"), tmp_path / "in", tmp_path)
 
 
@@ -175,5 +175,5 @@ def test_the_layout_is_an_option_and_a_wrong_one_is_wrong_usage(tmp_path: Path) 
     (tmp_path / "in").mkdir()
     done = run("sort", "--inbox", tmp_path / "in", "--output", tmp_path / "out", "--layout", "{colour}/{name}")
     assert done.returncode == 2
-    assert "{colour} is no field" in " ".join(done.stderr.split())
+    assert "{colour} is not a field" in " ".join(done.stderr.split())
     assert not os.path.lexists(tmp_path / "out")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.files.confined import open_photo, open_to_lock, read_small
-from daemon.files.identity import look_anew
+from daemon.files.identity import look_fresh
 from daemon.filing.move import publish_copy
 from tests.daemon.support import digest, identity_of, plain, write
 
@@ -41,6 +41,6 @@ def test_a_link_is_not_copied_though_it_leads_to_the_very_photo(link: Path, tmp_
 
 
 def test_a_link_is_no_photo_and_no_marker(link: Path) -> None:
-    assert look_anew(link) is None
+    assert look_fresh(link) is None
     with pytest.raises(ValueError, match="a link"):
         read_small(link)

@@ -86,13 +86,13 @@ def test_photos_of_a_share_come_once_each_after_two_looks(world: World) -> None:
     assert world.ready() == []
 
 
-@pytest.mark.parametrize("look", ["look_closely_at", "look_anew"])
+@pytest.mark.parametrize("look", ["look_closely_at", "look_fresh"])
 def test_what_is_announced_does_not_wait_behind_looks_at_a_share(
     world: World, monkeypatch: pytest.MonkeyPatch, look: str
 ) -> None:
     for number in range(100):
         write(world.far / f"{number}.jpg", b"x")
-    if look == "look_anew":
+    if look == "look_fresh":
         world.settle()
         world.clock.turn(2.0)
     with hanging(monkeypatch, look) as (asked, _):
@@ -128,7 +128,7 @@ def test_a_look_that_began_before_a_file_was_noticed_again_does_not_count_as_its
     path = write(world.far / "growing.jpg", b"x")
     world.settle()
     world.clock.turn(2.0)
-    with hanging(monkeypatch, "look_anew") as (asked, _):
+    with hanging(monkeypatch, "look_fresh") as (asked, _):
         world.intake.ready(0, 0.0)
         wait_until(lambda: len(asked) == 1, "the second look")
         with path.open("ab") as file:

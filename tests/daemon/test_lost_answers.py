@@ -122,7 +122,7 @@ def test_a_copy_that_a_link_published_before_its_server_died_is_not_filed_a_seco
         with monkeypatch.context() as away:
             away.setattr(Path, "unlink", unlink)
             away.setattr(rename, "is_one_file", lambda *_: False)
-            away.setattr("daemon.filing.unresolved.settle", failing(lambda _: None, done=False))
+            away.setattr("daemon.filing.unresolved.resolve", failing(lambda _: None, done=False))
             if lost == "the link's answer":
                 away.setattr(os, "link", link)
             else:
@@ -148,7 +148,7 @@ def test_what_cannot_be_seen_stays_open_and_waits_until_it_can(tmp_path: Path, m
     with opened_filer(output, tmp_path / "l", clock) as filer:
         with monkeypatch.context() as away:
             away.setattr(filing, "rename_noreplace", failing(filing.rename_noreplace, done=True))  # type: ignore[attr-defined]
-            away.setattr("daemon.filing.unresolved.settle", failing(lambda _: None, done=False))
+            away.setattr("daemon.filing.unresolved.resolve", failing(lambda _: None, done=False))
             first = scored(path)
             filer.file([first])
             assert first.outcome is Outcome.AGAIN
@@ -174,18 +174,18 @@ def test_an_open_intent_is_looked_at_ever_more_rarely_and_holds_up_its_own_file_
     for second in range(1_000):
         clock.now_s = 1_000.0 + second
         unresolved.add(1, its, OSError(errno.EIO, "Input/output error"))
-        unresolved.clear(owed)
-        if "Too many levels" in unresolved.told()[0].reason:
+        unresolved.retry(owed)
+        if "Too many levels" in unresolved.blocked()[0].reason:
             looks.append(second)
     assert looks == [0, 1, 3, 7, 15, 30, 60, 120, 240, 540, 840]
-    assert unresolved.of(photo) == its
+    assert unresolved.find(photo) == its
     renamed = scored(path.rename(tmp_path / "renamed.jpg"))
-    assert unresolved.of(renamed) == its
-    assert unresolved.of(scored(write(path, plain("blue") + b"another"))) is None
+    assert unresolved.find(renamed) == its
+    assert unresolved.find(scored(write(path, plain("blue") + b"another"))) is None
     red.unlink()
     clock.turn(300.0)
-    unresolved.clear(owed)
-    assert (owed, unresolved.of(renamed), unresolved.told()) == ({1: None}, None, [])
+    unresolved.retry(owed)
+    assert (owed, unresolved.find(renamed), unresolved.blocked()) == ({1: None}, None, [])
 
 
 def test_a_share_that_repeats_the_publishing_meets_its_own_work_and_no_strangers(

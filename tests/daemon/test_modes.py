@@ -9,7 +9,7 @@ import pytest
 
 from daemon.files.identity import Identity, look_at
 from daemon.filing import modes
-from daemon.filing.modes import ModeError, check_mode, place, why_not
+from daemon.filing.modes import ModeError, check_mode, transfer, why_not
 from daemon.filing.move import SourceChangedError, temporary_beside
 from daemon.intake.retry import Retries
 from daemon.intake.walk import MARKER
@@ -45,7 +45,7 @@ def source(tmp_path: Path) -> Path:
 def test_the_photo_is_there_and_its_original_is_as_it_was(source: Path, mode: Mode) -> None:
     target, before = source.parent.parent / "red" / "a.jpg", source.lstat()
     source.chmod(0o640)
-    hidden = place(mode, source, identity_of(source), digest(PHOTO), target).hidden
+    hidden = transfer(mode, source, identity_of(source), digest(PHOTO), target).hidden
     if hidden is not None:
         hidden.unlink()
     assert target.read_bytes() == PHOTO
@@ -58,7 +58,7 @@ def test_the_photo_is_there_and_its_original_is_as_it_was(source: Path, mode: Mo
 
 @pytest.mark.parametrize("mode", [Mode.COPY, Mode.SYMLINK])
 def test_copies_and_symbolic_links_cross_file_systems(source: Path, elsewhere: Path, mode: Mode) -> None:
-    place(mode, source, identity_of(source), digest(PHOTO), elsewhere / "a.jpg")
+    transfer(mode, source, identity_of(source), digest(PHOTO), elsewhere / "a.jpg")
     assert (elsewhere / "a.jpg").read_bytes() == PHOTO
     assert source.read_bytes() == PHOTO
 
@@ -69,7 +69,7 @@ def test_extended_attributes_are_copied(source: Path) -> None:
     except OSError:
         pytest.skip("no extended attributes here")
     target = source.parent.parent / "red" / "a.jpg"
-    place(Mode.COPY, source, identity_of(source), digest(PHOTO), target)
+    transfer(Mode.COPY, source, identity_of(source), digest(PHOTO), target)
     assert os.getxattr(target, "user.rating") == b"5"
 
 
@@ -77,7 +77,7 @@ def test_extended_attributes_are_copied(source: Path) -> None:
 def test_a_taken_name_is_left_alone(source: Path, mode: Mode) -> None:
     target = write(source.parent.parent / "red" / "a.jpg", b"theirs")
     with pytest.raises(FileExistsError):
-        place(mode, source, identity_of(source), digest(PHOTO), target)
+        transfer(mode, source, identity_of(source), digest(PHOTO), target)
     assert tree(source.parent.parent) == {"inbox/a.jpg": PHOTO, "red/a.jpg": b"theirs"}
 
 
@@ -98,7 +98,7 @@ def test_a_file_that_changed_since_it_was_classified_is_not_filed(
     else:
         write(source, b"newer")
     with pytest.raises(SourceChangedError):
-        place(mode, source, identity, digest(PHOTO), target)
+        transfer(mode, source, identity, digest(PHOTO), target)
     assert tree(source.parent.parent) == {"inbox/a.jpg": b"newer"}
     assert not target.is_symlink()
 
@@ -106,7 +106,7 @@ def test_a_file_that_changed_since_it_was_classified_is_not_filed(
 def test_a_copy_that_was_cut_off_does_not_hinder_the_next(source: Path) -> None:
     target = source.parent.parent / "red" / "a.jpg"
     temporary_beside(target, source, identity_of(source)).write_bytes(b"half")
-    hidden = place(Mode.COPY, source, identity_of(source), digest(PHOTO), target).hidden
+    hidden = transfer(Mode.COPY, source, identity_of(source), digest(PHOTO), target).hidden
     assert hidden is not None
     assert tree(target.parent) == {"a.jpg": PHOTO, hidden.name: PHOTO}
 
@@ -154,8 +154,8 @@ def test_an_output_that_cannot_be_written_now_is_no_reason_to_refuse_a_mode(
         (Mode.COPY, errno.ENOSPC, "it cannot be copied to red/a.jpg (No space left on device)"),
         (
             Mode.HARDLINK, errno.EPERM,
-            ("it cannot be linked to red/a.jpg (the file system has no such links, or the kernel forbids to link other "
-             "people's files); --mode copy would do"),
+            ("it cannot be linked to red/a.jpg (the file system has no such links, or the kernel forbids links to "
+             "files of other users); --mode copy would work"),
         ),
         (Mode.SYMLINK, errno.EACCES, "it cannot be linked to red/a.jpg (Permission denied)"),
     ],

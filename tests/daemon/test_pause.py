@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.files.marker import OUTPUT_AWAY
-from daemon.filing import placing as placing_module
+from daemon.filing import transfers as transfers_module
 from daemon.filing.filer import Filer
 from daemon.filing.pause import Pause, trouble_of_all
 from daemon.intake.walk import MARKER
@@ -52,7 +52,7 @@ def test_tries_get_rarer_one_photo_at_a_time_and_the_end_is_said_once() -> None:
     assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
     pause.end()
     pause.end()
-    assert said == ["filing goes on; it had been held up: full"]
+    assert said == ["filing goes on; it had been paused: full"]
     assert pause.room(72, 8) == 64
 
 
@@ -129,7 +129,7 @@ def test_photos_stay_while_it_lasts_and_are_filed_after_it(
     with opened_ledger(tmp_path / "l") as ledger:
         filer = Filer(output, ledger, rules(), HandClock(), said.append)  # type: ignore[arg-type]
         with monkeypatch.context() as broken:
-            broken.setattr(placing_module, "place", failing)
+            broken.setattr(transfers_module, "transfer", failing)
             filer.file(photos)
         assert {photo.outcome for photo in photos} == {Outcome.AGAIN}
         reasons = {photo.reason for photo in photos}

@@ -17,8 +17,8 @@ from tests.daemon.support import write
 def owed(folder: Path, count: int) -> Syncs:
     syncs = Syncs()
     for number in range(count):
-        syncs.owe_file(write(folder / f"{number}.jpg", b"x"))
-        syncs.owe_folder(folder)
+        syncs.add_file(write(folder / f"{number}.jpg", b"x"))
+        syncs.add_folder(folder)
     return syncs
 
 
@@ -36,18 +36,18 @@ def test_each_file_and_folder_is_synced_once_and_what_is_gone_is_none_of_ours(
 
         monkeypatch.setattr(syncs_module, name, noting)
     syncs = owed(tmp_path, count)
-    syncs.owe_file(tmp_path / "gone.jpg")
-    syncs.owe_folder(tmp_path / "gone")
-    syncs.settle()
+    syncs.add_file(tmp_path / "gone.jpg")
+    syncs.add_folder(tmp_path / "gone")
+    syncs.flush()
     assert sorted(done) == sorted([str(tmp_path), *(str(tmp_path / f"{number}.jpg") for number in range(count))])
-    syncs.settle()
+    syncs.flush()
     assert len(done) == count + 1
 
 
 def test_many_wait_for_the_disk_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = threading.Barrier(TOGETHER, timeout=60.0)
     monkeypatch.setattr(syncs_module, "sync_file", lambda _: at_once.wait())
-    owed(tmp_path, TOGETHER * FEW).settle()
+    owed(tmp_path, TOGETHER * FEW).flush()
 
 
 @pytest.mark.parametrize("count", [1, 10 * FEW])
@@ -65,9 +65,9 @@ def test_what_could_not_be_synced_stays_owed_until_it_can(
     monkeypatch.setattr(syncs_module, "sync_file", failing)
     for _ in range(2):
         with pytest.raises(OSError, match="the disk is broken"):
-            syncs.settle()
+            syncs.flush()
     monkeypatch.setattr(syncs_module, "sync_file", done.add)
-    syncs.settle()
+    syncs.flush()
     assert done == {str(tmp_path / f"{number}.jpg") for number in range(count)}
 
 
@@ -84,7 +84,7 @@ def test_a_helper_without_memory_leaves_nothing_unsaid(tmp_path: Path, monkeypat
     syncs = owed(tmp_path, 10 * FEW)
     monkeypatch.setattr(syncs_module, "sync_file", failing)
     with pytest.raises(MemoryError):
-        syncs.settle()
+        syncs.flush()
 
 
 def test_without_more_threads_it_is_done_by_those_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_without_more_threads_it_is_done_by_those_there_are(tmp_path: Path, monk
     syncs = owed(tmp_path, 10 * FEW)
     monkeypatch.setattr(syncs_module, "sync_file", done.add)
     monkeypatch.setattr(threading.Thread, "start", refused)
-    syncs.settle()
+    syncs.flush()
     assert len(done) == 10 * FEW
 
 
@@ -104,16 +104,16 @@ def test_a_link_in_the_place_of_what_was_filed_is_its_owners_and_owes_nothing(tm
     syncs = owed(tmp_path, 1)
     (tmp_path / "0.jpg").rename(tmp_path / "object")
     (tmp_path / "0.jpg").symlink_to("object")
-    syncs.settle()
+    syncs.flush()
 
 
 CLOSED = """
 from daemon.files.sync import Syncs
 syncs = Syncs()
-syncs.owe_file({file!r})
-syncs.owe_folder({folder!r})
-syncs.settle()
-syncs.settle()
+syncs.add_file({file!r})
+syncs.add_folder({folder!r})
+syncs.flush()
+syncs.flush()
 """
 
 

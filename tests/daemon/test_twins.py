@@ -44,7 +44,7 @@ def test_a_name_that_a_twin_took_meanwhile_is_not_our_success(
     ours = write(inbox / "a.jpg", PHOTO, mtime_s=1.5)
     twin = write(tmp_path / "twin", PHOTO, mtime_s=1.5)
     photo = scored(ours)
-    monkeypatch.setattr("daemon.filing.placing.place", overtaken(modes.place, twin))
+    monkeypatch.setattr("daemon.filing.transfers.transfer", overtaken(modes.transfer, twin))
     with opened_filer(output, tmp_path / "l", mode=mode) as filer:
         filer.file([photo])
     assert (photo.outcome, photo.destination) == (Outcome.FILED, output / "red" / "a-1.jpg")
@@ -56,7 +56,7 @@ def test_of_two_hard_links_in_two_inboxes_each_keeps_a_name(tmp_path: Path, monk
     inbox, output = roots(tmp_path)
     ours, twin = write(inbox / "a.jpg", PHOTO), tmp_path / "twin"
     twin.hardlink_to(ours)
-    monkeypatch.setattr("daemon.filing.placing.place", overtaken(modes.place, twin))
+    monkeypatch.setattr("daemon.filing.transfers.transfer", overtaken(modes.transfer, twin))
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file([scored(ours)])
     assert tree(output) == {"red/a.jpg": PHOTO, "red/a-1.jpg": PHOTO}
@@ -73,13 +73,13 @@ def test_an_error_that_is_no_answer_does_not_make_a_twin_ours(
     def fails(*_: object) -> None:
         raise OSError(5, os.strerror(5))
 
-    monkeypatch.setattr("daemon.filing.placing.place", overtaken(fails, twin))
+    monkeypatch.setattr("daemon.filing.transfers.transfer", overtaken(fails, twin))
     photo = scored(ours)
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file([photo])
         assert photo.outcome is Outcome.AGAIN
         assert ours.exists()
-        monkeypatch.setattr("daemon.filing.placing.place", modes.place)
+        monkeypatch.setattr("daemon.filing.transfers.transfer", modes.transfer)
         filer.file([scored(ours)])
     assert tree(output) == {"red/a.jpg": PHOTO, "red/a-1.jpg": PHOTO}
     assert not ours.exists()

@@ -1,4 +1,4 @@
-"""Companions that come after their photo was filed: they follow it to where it lies."""
+"""Companions that arrive after their photo was filed: they follow the photo to its folder."""
 
 import os
 from dataclasses import replace
@@ -19,9 +19,10 @@ BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 
 
 class LateCompanions:
-    """Companions that could not follow their photo yet; they go with later batches, ever more rarely tried.
+    """Companions that could not follow their photo yet; retried with later batches, at growing intervals.
 
-    Each try costs an intent. One that never succeeds would add two commits to every batch.
+    Each retry costs an intent. Without the intervals, a companion that always fails would add two commits to every
+    batch.
 
     Args:
         clock: time.
@@ -34,15 +35,15 @@ class LateCompanions:
         self._again_s = 0.0
 
     def add(self, part: Photo) -> None:
-        """Take note of one."""
+        """Add a companion."""
         self._parts.append(part)
 
     def due(self) -> list[Photo]:
-        """Return those that may be tried now."""
+        """Return the companions that may be retried now."""
         return self._parts if self._clock.monotonic_s() >= self._again_s else []
 
     def tried(self, late: list[Photo]) -> None:
-        """Take note of companions that were tried; those that were not filed stay behind."""
+        """Report which companions were tried; those that were not filed stay for a later retry."""
         if not late:
             return
         left = [part for part in late if part.destination is None and part.outcome is not Outcome.GONE]
@@ -58,25 +59,28 @@ class LateCompanions:
 
 
 def find_photo(part: Photo, ledger: Ledger, output: Path, rules: Rules, now_s: float) -> bool:
-    """Give a companion its place beside the photo of its name that was filed last, if that still lies there.
+    """Give a companion a destination beside the youngest filed photo of its name, if that photo still lies there.
 
     Args:
         part: the companion.
-        ledger: what was filed.
+        ledger: the record of filed photos.
         output: root of the class folders.
-        rules: by what photos are filed now; the companion gets those of its photo.
+        rules: the current decision rules; the companion gets those of its photo.
         now_s: wall time.
 
     Raises:
         sqlite3.Error: the ledger cannot be read.
+
+    Returns:
+        Whether there is such a photo.
     """
     for row, was in reversed(ledger.of_name(part.path.parent, part.path.stem, now_s - LATE_S).items()):
         if os.path.lexists(was.destination) and not leads_astray(was.destination.parent, output):
-            longest = SAFE_NAME_BYTES if part.plainness else MAX_NAME_BYTES  # a longer one was refused before
+            longest = SAFE_NAME_BYTES if part.plainness else MAX_NAME_BYTES  # a longer name was refused before
             name = companion_name(part.path, was.source, was.destination, longest)
             join(part, was.destination, free_name(was.destination.parent, name, longest=longest))
             part.follows_row, part.outcome, part.label = row, was.becomes, was.label
-            thresholds = {was.label: was.threshold}  # and its model: another one may serve by now
+            thresholds = {was.label: was.threshold}  # of its photo's model: another model may serve by now
             part.rules = replace(rules, thresholds=thresholds, model=was.model, provider=was.provider)
             part.reason = f"it follows {printable(was.destination.name)}"
             return True
@@ -84,6 +88,6 @@ def find_photo(part: Photo, ledger: Ledger, output: Path, rules: Rules, now_s: f
 
 
 def stay(part: Photo) -> None:
-    """Let a companion wait in the inbox."""
+    """Mark a companion as waiting in the inbox."""
     part.destination, part.follows, part.follows_row = None, None, None
     part.outcome, part.reason = Outcome.LEFT, WAITS

@@ -1,7 +1,7 @@
-"""Take back what was copied to another file system, while the original is there and its writer may go on with it.
+"""Withdraw a copy on another file system while the original is there and a program may still write to it.
 
-A kill between the copy and the going of its original leaves both. Where nobody can tell whether a program still writes
-to the original, the copy may be a part, and it is the copy that goes.
+A kill between the copy and the removal of the original leaves both. If the kernel cannot tell whether a program still
+writes to the original, the copy may be incomplete, so the copy is removed.
 """
 
 from contextlib import suppress
@@ -17,33 +17,33 @@ from daemon.ledger.intent import Intent
 from daemon.photo import Mode
 
 
-def may_go_on(intent: Intent) -> bool:
-    """Tell whether a writer may go on with an original that was copied: what it writes would be lost.
+def may_still_grow(intent: Intent) -> bool:
+    """Tell whether a program may still write to an original that was copied: its data would be lost.
 
     Raises:
-        OSError: the original is not there by its server's word, or cannot be opened.
+        OSError: the server says that the original is not there, or it cannot be opened.
     """
     if intent.mode is not Mode.MOVE or is_one_file(intent.source, intent.destination):
         return False
     held: bool | None = None
     with suppress(PermissionError):
-        held = is_open_now(intent.source)  # on a share this also asks the server whether it is there
+        held = is_open_now(intent.source)  # on a share this also asks the server whether the original is there
     if is_on_share(intent.source.parent):
         held = None
     return held is True if intent.undoes is not None else held is not False
 
 
-def take_back(intent: Intent, original: Path, hidden: Path, *, published: bool) -> None:
-    """Let the original be all that there is of a photo, under its own name; it is filed again once it has settled.
+def withdraw_copy(intent: Intent, original: Path, hidden: Path, *, published: bool) -> None:
+    """Remove the copy and give the original its own name again; the photo is filed again once it has settled.
 
     Args:
-        intent: that was cut off.
-        original: where it lies: under its own name, or the hidden one of originals that wait.
-        hidden: the hidden name of its copy.
+        intent: the interrupted one.
+        original: path of the original: its own name, or the hidden name of originals that wait.
+        hidden: the hidden name of the copy.
         published: whether the copy was published.
 
     Raises:
-        OSError: it cannot be done now; the next try goes on.
+        OSError: it is not possible now; the next try continues.
     """
     if published:
         intent.destination.unlink()

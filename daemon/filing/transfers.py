@@ -1,4 +1,4 @@
-"""The moves of one batch, once its intents are safe: one after another, or many at once where they wait for a share."""
+"""Transfers of one batch, after its intents are committed: one after another, or many at once on a share."""
 
 import errno
 import threading
@@ -13,9 +13,8 @@ from daemon.copying.copy_file import NoRoomError
 from daemon.copying.losses import Losses
 from daemon.files.limits import MAX_PLAINNESS, REFUSED
 from daemon.files.open_writers import HELD, OpenWriterError
-from daemon.filing.debts import Debts
 from daemon.filing.failure_note import try_to_write_failure_note
-from daemon.filing.modes import place, why_not
+from daemon.filing.modes import transfer, why_not
 from daemon.filing.move import TRIES_OF_A_NAME, SourceChangedError
 from daemon.filing.pause import (
     FAILING,
@@ -27,6 +26,7 @@ from daemon.filing.pause import (
     may_write,
     trouble_of_all,
 )
+from daemon.filing.pending_work import PendingWork
 from daemon.filing.unresolved import UnresolvedMoves
 from daemon.ledger.intent import Intent
 from daemon.photo import Mode, Outcome, Photo
@@ -34,12 +34,12 @@ from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER, each
 
 IN_ONE_FOLDER = 4
-"""How many photos go into or out of one folder of a share at once. The kernel lets one name in a folder be made or
-removed at a time, which is half of a photo's round trips; more would only keep the daemon from ending."""
+"""How many photos go into or out of one folder of a share at once. The kernel makes or removes one name in a folder at
+a time, and that is half of a photo's round trips; more threads would only delay the daemon's stop."""
 
 
 class Move(NamedTuple):
-    """A photo that is about to be moved, the row of its intent, and the same of what travels with it."""
+    """A photo that is about to be filed, with its row and intent, and the same for each of its companions."""
 
     photo: Photo
     row: int
@@ -47,57 +47,57 @@ class Move(NamedTuple):
     parts: list[tuple[Photo, int, Intent]]
 
 
-class Placer:
-    """Brings photos to their destinations. Each photo's steps stay in their order, whichever thread takes them.
+class Transfers:
+    """Files photos at their destinations. One thread does all steps of a photo, in order.
 
     Args:
         output: root of the class folders.
         mode: how photos are filed.
-        unresolved: which moves were perhaps done.
-        debts: takes what is owed then.
-        pause: what holds up all.
-        losses: what the output cannot keep.
+        unresolved: moves whose result is unknown.
+        pending: collects the syncs and outcomes of the batch.
+        pause: problems that stop all photos.
+        losses: reports what the output cannot keep.
 
     Attributes:
         taken: destinations that a rename called taken.
     """
 
     def __init__(
-        self, output: Path, mode: Mode, unresolved: UnresolvedMoves, debts: Debts, pause: Pause, losses: Losses
+        self, output: Path, mode: Mode, unresolved: UnresolvedMoves, pending: PendingWork, pause: Pause, losses: Losses
     ) -> None:  # fmt: skip
         self._output = output
         self._mode = mode
         self._unresolved = unresolved
-        self._debts = debts
+        self._pending = pending
         self._pause = pause
         self._losses = losses
         self._noting = threading.Lock()
         self._troubles: dict[tuple[type[OSError], int | None, bool], str] = {}
         self.taken: set[str] = set()
 
-    def place(
+    def run(
         self, moves: list[Move], is_over: Callable[[], bool], heartbeat: Heartbeat, *, far: bool, far_output: bool
     ) -> None:
-        """Place a batch, and note the outcomes.
+        """File a batch and collect the outcomes.
 
         Args:
             moves: the batch.
-            is_over: tells that the daemon ends now: what was not begun by then stays in the inbox.
-            heartbeat: where it is noted with each photo that the batch gets on.
-            far: source or destination lies on a share.
-            far_output: the destination does.
+            is_over: tells whether the daemon is stopping: photos that were not begun then stay in the inbox.
+            heartbeat: beats with each photo.
+            far: the source or the destination lies on a share.
+            far_output: the destination lies on a share.
         """
 
         def _one(move: Move) -> None:
             if is_over():
                 self._leave(move.photo, move.row, Outcome.AGAIN, STOPPED)
             else:
-                self._place(move.photo, move.row, move.intent)
+                self._transfer(move.photo, move.row, move.intent)
             for part, row, its in move.parts:
                 if move.photo.destination:
-                    self._place(part, row, its)
+                    self._transfer(part, row, its)
                 else:
-                    self._debts.outcomes[row] = None
+                    self._pending.outcomes[row] = None
 
         threads = 1
         if far:
@@ -106,14 +106,14 @@ class Placer:
         each(moves, _one, threads, "place", heartbeat)
 
     def begin(self) -> None:
-        """Forget what is known of the last batch."""
+        """Forget the names and errors of the last batch."""
         self.taken.clear()
         self._troubles.clear()
 
     def postpone(self, photo: Photo, error: OSError, reason: str) -> None:
-        """Let a photo stay for now because of what the kernel said about it, or about all."""
+        """Keep a photo in the inbox after an error of the kernel that concerns this photo, or all photos."""
         kind = (type(error), error.errno, is_disk_of_its_own(photo, self._output))
-        if kind not in self._troubles:  # asked once a batch
+        if kind not in self._troubles:  # checked once per batch
             self._troubles[kind] = trouble_of_all(error, photo, self._output, self._mode)
         trouble = self._troubles[kind]
         if trouble:
@@ -123,15 +123,15 @@ class Placer:
             reason = f"{printable(photo.place)} cannot be written ({error.strerror})"
         photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, trouble or reason
         if isinstance(error, NoRoomError):
-            photo.place = str(photo.path)  # others may fit
+            photo.place = str(photo.path)  # smaller photos may fit
             if photo.follows is not None:
                 self._losses.stays(photo.path, reason)
 
     def _waits_for(self, photo: Photo, error: OSError) -> str:
-        """Return the place that is in the way: the class folder, the photo's own folder, or the photo's path.
+        """Return the place that refuses: the class folder, the photo's own folder, or the photo itself.
 
-        That it may not be taken out of its own folder, or not be moved at all, says nothing of the class. Else each
-        photo that is filed under it would let all of these be tried again.
+        A photo that may not leave its own folder, or may not be moved at all, says nothing about the class folder.
+        Blaming the class folder would retry all such photos with each photo that is filed there.
         """
         if error.errno not in FORBIDDEN or photo.follows is not None or photo.destination is None:
             return photo.folder
@@ -140,12 +140,12 @@ class Placer:
         its_own = error.errno != errno.EROFS and may_write(photo.destination.parent)
         return str(photo.path) if its_own else photo.folder
 
-    def _place(self, photo: Photo, row: int, intent: Intent) -> None:
-        """Bring one photo to its destination, and note the outcome for the ledger: None if nothing was done."""
+    def _transfer(self, photo: Photo, row: int, intent: Intent) -> None:
+        """File one photo and collect its outcome for the ledger: None if nothing was done."""
         target = photo.destination
         assert target is not None
         try:
-            placed = place(self._mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
+            result = transfer(self._mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
         except OpenWriterError:
             self._leave(photo, row, Outcome.AGAIN, HELD)
             return
@@ -153,28 +153,28 @@ class Placer:
             self._leave(photo, row, Outcome.GONE, "it changed before it was filed")
             return
         except OSError as error:
-            if not self._unresolved.was_done(row, intent, error, self._debts.outcomes):
-                self._not_placed(photo, target, error)
+            if not self._unresolved.was_done(row, intent, error, self._pending.outcomes):
+                self._not_transferred(photo, target, error)
                 return
-            placed = None
+            result = None
         if photo.outcome is Outcome.FAILED and photo.follows is None:
             photo.reason += try_to_write_failure_note(target, photo.path.name, photo.reason)
         with self._noting:
-            if placed is None or placed.hidden is not None:  # or as it may be
-                self._debts.copied.append(intent)
-            if placed is not None and placed.left is not None:
-                self._debts.left[row] = placed.left
-            self._losses.note(target, placed.lost if placed else ())
+            if result is None or result.hidden is not None:  # None: the reply was lost, so a hidden name may remain
+                self._pending.copied.append(intent)
+            if result is not None and result.leaving is not None:
+                self._pending.leaving[row] = result.leaving
+            self._losses.note(target, result.lost if result else ())
             self._pause.end()
             photo.stays = self._mode is not Mode.MOVE
-            self._debts.placed(photo.path, target, self._mode)
-            self._debts.outcomes[row] = photo.outcome
+            self._pending.add_photo(photo.path, target, self._mode)
+            self._pending.outcomes[row] = photo.outcome
 
     def _leave(self, photo: Photo, row: int, outcome: Outcome, reason: str) -> None:
         photo.destination, photo.outcome, photo.reason = None, outcome, reason
-        self._debts.outcomes[row] = None
+        self._pending.outcomes[row] = None
 
-    def _not_placed(self, photo: Photo, target: Path, error: OSError) -> None:
+    def _not_transferred(self, photo: Photo, target: Path, error: OSError) -> None:
         with self._noting:
             if self._may_get_another(photo, target, error):
                 photo.destination = None
@@ -182,7 +182,7 @@ class Placer:
                 self.postpone(photo, error, why_not(self._mode, target, error))
 
     def _may_get_another(self, photo: Photo, target: Path, error: OSError) -> bool:
-        """Tell whether another name may help: a number where this one was taken, a plainer one where it was refused."""
+        """Tell whether another name may help: a number if this one is taken, a plainer name if this one was refused."""
         if isinstance(error, FileExistsError):
             self.taken.add(str(target))
             photo.tries += 1
@@ -194,7 +194,7 @@ class Placer:
 
 
 def _by_turns(moves: list[Move], *, far_output: bool) -> tuple[list[Move], int]:
-    """Let folders take turns, so that photos in one of them do not wait for each other; returns how many there are."""
+    """Let folders take turns, because photos in one folder wait for each other; returns the number of folders."""
     turns: Counter[Path] = Counter()
     order = []
     sources: set[Path] = set()
