@@ -1,1 +1,1 @@
-"""One row for each photo that is moved, written before and after the move."""
+"""The ledger: one row for each photo that is moved, written before and after the move."""

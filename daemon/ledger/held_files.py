@@ -1,10 +1,10 @@
-"""What the daemon leaves alone in the inbox: files that were filed as a copy or link, or taken back.
+"""Held files: the daemon leaves them alone in the inbox, because they were filed as a copy or link, or taken back.
 
-A file is known by its inode, or by its place. Both can lie: a new file gets the number of one that went, and an edit
-may keep size and time. What nobody can set is the time at which the kernel last changed the inode. While that is the
-one that the ledger keeps, the content is the one that was filed. Else (an edit, but also chmod, touch, a rename, a new
-link) the file goes the way of every photo, on which it is read, and its content decides: then the new times are kept,
-so that it is not read again and again.
+A file is recognized by its inode or by its path. Both can mislead: a new file may get the number of a removed file, and
+an edit may keep size and time. Only the time of the last inode change (ctime) cannot be set. While it equals the one in
+the ledger, the content is the one that was filed. Otherwise (an edit, but also chmod, touch, a rename, a new link) the
+pipeline reads the file like every photo, and its content decides. Then the new times are stored, so that the file is
+not read again and again.
 """
 
 import os
@@ -19,7 +19,7 @@ from daemon.files.statx import Times, times_of
 from daemon.photo import Mode, Photo
 
 SAME_TIME_NS = 2_000_000_000
-"""File systems of cards and sticks keep times to two seconds: a photo that is taken back there gets another one."""
+"""File systems of cards and sticks store times in steps of two seconds: a photo taken back there gets a new time."""
 UNCHANGED = "it was filed or taken back before, and its content has not changed since"
 _CANDIDATES = """
     SELECT *, held = :place AS in_place FROM photos
@@ -28,18 +28,18 @@ _CANDIDATES = """
     UNION ALL SELECT *, 1 FROM photos
     WHERE held = :place AND size = :size AND abs(mtime_ns - :mtime_ns) < iif(undoes IS NULL, 1, :same_time_ns)
 """
-"""Rows of which a file may be the one; both halves have an index that holds rows of held files alone.
+"""Rows that may describe a file; each half uses an index that contains only held files.
 
-Of a file that was touched, with a hash, the content tells; a companion with another time is another one.
+A touched file that has a hash is recognized by its content. A companion with another time counts as another file.
 """
 
 
 def is_held(ledger: sqlite3.Connection, path: Path, identity: Identity) -> bool:
-    """Tell whether a file is surely one that is to be left alone; without reading it.
+    """Tell, without reading it, whether a file is certainly a held file.
 
-    A file that was filed is known by inode, size and time wherever it lies, and in its place also when its device has
-    another number, as after a restart, or where numbers of files do not last. One that was taken back is known in its
-    place alone, until it is changed or renamed.
+    A filed file is recognized by inode, size and time wherever it lies. At its own path it is also recognized when its
+    device has another number, for example after a restart, or where inode numbers change. A file that was taken back is
+    recognized only at its path, until it is changed or renamed.
     """
     rows = _candidates(ledger, path, identity)
     if not rows:
@@ -51,23 +51,23 @@ def is_held(ledger: sqlite3.Connection, path: Path, identity: Identity) -> bool:
 
 
 def holds_any(ledger: sqlite3.Connection) -> bool:
-    """Tell whether any file is to be left alone: where photos are moved, none is but those that were taken back."""
+    """Tell whether there are held files: in mode `move` only files that were taken back."""
     return ledger.execute("SELECT 1 FROM photos WHERE held IS NOT NULL LIMIT 1").fetchone() is not None
 
 
 def unchanged(ledger: sqlite3.Connection, photos: Iterable[Photo], now_s: float, wall_s: float) -> list[Photo]:
-    """Return those of some photos that are held files after all, by the content that was read.
+    """Return the photos that turn out to be held files by their content.
 
     Args:
-        ledger: it is told the numbers of these, and when they were changed.
-        photos: on their way; those without a hash are companions, or could not be read.
+        ledger: gets the inode numbers and times of these files.
+        photos: photos in the pipeline; those without a hash are companions, or could not be read.
         now_s: monotonic time.
-        wall_s: wall time. What was changed after it was noticed may have been changed after it was read, too: its time
-            is kept when it is read once more.
+        wall_s: wall time. A file that changed after it was noticed may also have changed after it was read: its times
+            are stored when it is read once more.
     """
     found: list[Photo] = []
-    told: list[tuple[int | str | None, ...]] = []
-    tell = "UPDATE photos SET ctime_ns = ?, btime_ns = ?, device = ?, inode = ?, mtime_ns = ? WHERE id = ?"
+    updates: list[tuple[int | str | None, ...]] = []
+    update = "UPDATE photos SET ctime_ns = ?, btime_ns = ?, device = ?, inode = ?, mtime_ns = ? WHERE id = ?"
     for photo in photos:
         for row in _candidates(ledger, photo.path, photo.identity):
             if _has_its_content(row, photo):
@@ -76,16 +76,16 @@ def unchanged(ledger: sqlite3.Connection, photos: Iterable[Photo], now_s: float,
                 noticed_ns = 10**9 * (wall_s - (now_s - photo.noticed_s))
                 if times is not None and (photo.on_share or times.changed_ns < noticed_ns):
                     device, inode, _, mtime_ns = photo.identity
-                    told.append((*times, str(device), str(inode), mtime_ns, row["id"]))
+                    updates.append((*times, str(device), str(inode), mtime_ns, row["id"]))
                 break
-    if told:
-        with suppress(sqlite3.OperationalError):  # it cannot be written now: then they are read once more
-            ledger.executemany(tell, told)
+    if updates:
+        with suppress(sqlite3.OperationalError):  # it cannot be written now, so the files are read once more
+            ledger.executemany(update, updates)
     return found
 
 
 def note_times(ledger: sqlite3.Connection, rows: Iterable[int]) -> None:
-    """Keep the times of held files that filing itself touched last: by a hard link, or by taking them back."""
+    """Store the times of held files that were changed by filing itself: by a hard link, or by taking them back."""
     if not holds_any(ledger):
         return
     touched = f"held IS NOT NULL AND (mode = '{Mode.HARDLINK}' OR undoes IS NOT NULL)"
@@ -107,10 +107,10 @@ def _candidates(ledger: sqlite3.Connection, path: Path, identity: Identity) -> l
 
 def _is_it(row: sqlite3.Row, path: Path, identity: Identity) -> bool:
     if row["undoes"] is not None:
-        return True  # in its place
+        return True  # the path matches
     if row["inode"] == str(identity.inode):
         return bool(row["in_place"]) or row["device"] == str(identity.device)
-    return not numbers_last(path.parent)  # in its place
+    return not numbers_last(path.parent)  # the path matches
 
 
 def _has_its_time(row: sqlite3.Row, identity: Identity) -> bool:
@@ -119,9 +119,9 @@ def _has_its_time(row: sqlite3.Row, identity: Identity) -> bool:
 
 def _is_untouched(row: sqlite3.Row, times: Times | None) -> bool:
     if times is None:
-        return True  # it went, or cannot be looked at: then it cannot be read either
+        return True  # removed, or not accessible: then it cannot be read either
     if row["undoes"] is not None and row["concluded_at"] is None:
-        return True  # it is on its way back at this moment
+        return True  # it is being taken back at this moment
     if row["ctime_ns"] is None:  # an earlier version wrote it
         return bool(times.changed_ns <= 1e9 * (row["concluded_at"] or row["intended_at"]))
     return times == (row["ctime_ns"], row["btime_ns"])
@@ -132,7 +132,7 @@ def _has_its_content(row: sqlite3.Row, photo: Photo) -> bool:
         return bool(photo.sha256 == row["sha256"])
     if not _is_it(row, photo.path, photo.identity):
         return False
-    # A companion, or what cannot be read now. The copy of a companion is held against it, unless that was edited.
+    # A companion, or a file that cannot be read now. A companion is compared with its copy unless that was edited.
     copy = Path(os.fsdecode(row["destination"]))
     try:
         status = copy.lstat()

@@ -1,4 +1,4 @@
-"""An intent: what is about to happen to one file, as the ledger keeps it before the file is touched."""
+"""An intent: the planned move of one file, which the ledger stores before the file is touched."""
 
 import json
 import os
@@ -13,8 +13,7 @@ from daemon.files.statx import Times, times_of
 from daemon.photo import Mode, Outcome, Photo, Rules
 
 TOP = 5
-"""How many of the most probable classes the ledger keeps."""
-
+"""How many of the most probable classes the ledger stores."""
 
 COLUMNS = (
     *(
@@ -33,22 +32,22 @@ COLUMNS = (
     *("threshold", "reason", "model", "provider", "times_ms", "mode", "part_of", "undoes", "held"),
     *("ctime_ns", "btime_ns", "mount"),
 )
-"""Columns of a row that an intent fills."""
+"""Columns that an intent fills."""
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is about to happen to one photo, or to a companion; the fields are the columns of its row.
+    """The planned move of one photo or companion; the fields are the columns of its row.
 
     Attributes:
-        part_of: row of the photo that this companion travels with.
-        undoes: row whose photo is taken back by this.
-        companions: what travels with it; each gets a row of its own, part of this one.
-        held: path in the inbox at which the daemon leaves this very file alone from now on.
-        mount: the folder inside the inbox at which was mounted what the file lay on; None for the inbox's own mount.
-        times: those of the file that nobody can set, where it is held.
-        by_rename: an earlier version wrote it, whose copies kept no hidden name once they were published.
+        part_of: row of the photo that this companion belongs to.
+        undoes: row of the photo that this intent takes back.
+        companions: intents of the companions; each gets its own row, with `part_of` set to this one.
+        held: path in the inbox at which the daemon leaves this file alone from now on.
+        mount: mount point inside the inbox that the file lay on; None for the inbox's own mount.
+        times: the file's times that nobody can set, if it is held.
+        by_rename: written by an earlier version, whose copies lost their hidden name when they were published.
     """
 
     becomes: Outcome
@@ -88,7 +87,7 @@ class Intent:
 
 
 def intent_of(row: sqlite3.Row) -> Intent:
-    """Return the intent that a row of the ledger holds; the row has all columns, by name."""
+    """Return the intent of a row; the row has all columns, by name."""
     return Intent(
         becomes=Outcome(row["becomes"]),
         source=Path(os.fsdecode(row["source"])),
@@ -114,7 +113,7 @@ def intent_of(row: sqlite3.Row) -> Intent:
 
 
 def intent_for(photo: Photo, rules: Rules, mode: Mode) -> Intent:
-    """Return the ledger's row for a photo that is about to be filed, or for a companion, with those of its own."""
+    """Return the intent to file a photo or companion, with the intents of its companions."""
     assert photo.destination is not None
     top = {}
     if photo.scores is not None:

@@ -1,4 +1,4 @@
-"""What the ledger remembers, as questions want it: rows that are chosen by time, class, state, batch or photo."""
+"""Queries of the ledger: rows chosen by time, class, state, batch or photo."""
 
 import os
 import sqlite3
@@ -20,11 +20,11 @@ _COLUMNS = f"SELECT *, {schema.TAKEN_BACK} AS taken_back FROM photos"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row: what was intended, and what became of it.
+    """One row: an intent and its outcome.
 
     Attributes:
-        row: its number; later rows are younger.
-        batch: number that it shares with what was filed at the same moment.
+        row: its number; later rows have higher numbers.
+        batch: number shared by all rows of one commit.
         state: one of `daemon.photo.STATES`.
         at_s: when, in seconds since 1970.
         intent: the rest of the row.
@@ -41,16 +41,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which rows are wanted; None asks for no such thing.
+    """Which rows to select; None does not restrict.
 
     Attributes:
-        since_s: the earliest, in seconds since 1970.
-        until_s: the latest.
+        since_s: earliest time, in seconds since 1970.
+        until_s: latest time, in seconds since 1970.
         label: class, as the model named it.
         states: one of these, of `daemon.photo.STATES`.
-        batch: number of it.
-        held: only those that the daemon leaves alone in the inbox.
-        at_large: only photos that lie in the output: moved there, and not taken back.
+        batch: number of the batch.
+        held: only photos that the daemon leaves alone in the inbox.
+        at_large: only photos in the output: filed, and not taken back.
     """
 
     since_s: float | None = None
@@ -84,24 +84,24 @@ class RecordFilter:
 
 
 def select(connection: sqlite3.Connection, which: RecordFilter, limit: int = -1) -> Iterator[Record]:
-    """Yield the rows that are wanted, youngest first, at most `limit`; companions go with their photo and have none."""
+    """Yield the selected photos, youngest first, at most `limit`; companions belong to their photo and are left out."""
     condition, values = which.where()
     rows = connection.execute(f"{_COLUMNS} WHERE {condition} ORDER BY id DESC LIMIT ?", (*values, limit))
     return map(_record, rows)
 
 
 def companions(connection: sqlite3.Connection, row: int) -> list[Record]:
-    """Return what travelled with a photo and lies in the output still."""
+    """Return the companions that were filed with a photo and were not taken back."""
     condition = f"part_of = ? AND state IN ({', '.join(repr(outcome.value) for outcome in MOVED)}) AND NOT taken_back"
     return [_record(found) for found in connection.execute(f"{_COLUMNS} WHERE {condition} ORDER BY id", (row,))]
 
 
 def about(connection: sqlite3.Connection, path: Path, sha256: str) -> list[Record]:
-    """Return all rows of a photo, oldest first: that came from or went to a path, or have this content.
+    """Return all rows of a photo, oldest first: with this path as source or destination, or with this content.
 
     Args:
         connection: to the ledger.
-        path: present or past, absolute.
+        path: present or past path, absolute.
         sha256: of the file that lies there now, or empty.
     """
     place = os.fsencode(path)
@@ -109,9 +109,9 @@ def about(connection: sqlite3.Connection, path: Path, sha256: str) -> list[Recor
 
 
 def of_id(connection: sqlite3.Connection, wanted: str) -> list[Record]:
-    """Return all rows of a photo, oldest first: that the log calls so, or have its content.
+    """Return all rows of a photo, oldest first: with this id, or with the same content.
 
-    No row holds the id, so all are read: seconds for a million.
+    Rows do not store the id, so all rows are read: this takes seconds for a million rows.
     """
     connection.create_function("photo_id", 4, lambda *row: photo_id(Identity(*map(int, row))), deterministic=True)
     return _and_the_same_content(connection, "photo_id(device, inode, size, mtime_ns) = ?", (wanted,), "")

@@ -1,7 +1,8 @@
-"""Ledgers as they are asked: found by their inbox, read beside a daemon at work or after one, and never written.
+"""Read-only access to ledgers: found by their inbox, read while a daemon runs or afterwards, never written.
 
-A ledger in WAL mode whose daemon has stopped cannot be opened by somebody who may not write beside it, and a reader who
-may leaves files there that the daemon then trips over. So only a ledger at work is read in place; else a copy is.
+If its daemon has stopped, a ledger in WAL mode can only be opened by a user who may write to its folder, and such a
+reader leaves files there that disturb the next daemon. So a ledger is read in place only while a daemon runs, and
+otherwise from a copy.
 """
 
 import os
@@ -19,13 +20,13 @@ from daemon.ledger.schema import MIGRATIONS
 from daemon.ledger.state_folder import LEDGER, state_folder
 
 SERVICES = Path("/var/lib/phototriage")
-"""Where the services of systemd/phototriage@.service keep theirs."""
+"""State folders of the services of systemd/phototriage@.service."""
 COPIES = 20
-"""How often a ledger is copied anew because its daemon wrote meanwhile."""
+"""How often the copy is repeated because the daemon wrote meanwhile."""
 
 
 def find_ledgers(inbox: Path | None) -> list[Path]:
-    """Return the ledgers of one inbox, or all of this user's and of the services, in order of their paths.
+    """Return the ledgers of one inbox, or all ledgers of this user and of the services, in order of their paths.
 
     Raises:
         LedgerError: there is none.
@@ -36,8 +37,8 @@ def find_ledgers(inbox: Path | None) -> list[Path]:
     if not found:
         whose = f"of {printable(inbox)} " if inbox else ""
         raise LedgerError(
-            f"There is no ledger {whose}that this user can read: `watch` and `sort` begin one when they start. For a "
-            f"service's, join its group, or name its folder: STATE_DIRECTORY={SERVICES}/NAME"
+            f"There is no ledger {whose}that this user can read. `watch` and `sort` create one at their start. To "
+            f"read that of a service, join its group, or name its folder: STATE_DIRECTORY={SERVICES}/NAME"
         )
     return found
 
@@ -51,13 +52,13 @@ def one_ledger(inbox: Path | None) -> Path:
     found = find_ledgers(inbox)
     if len(found) > 1:
         inboxes = ", ".join(printable(_inbox_of(path) or path) for path in found)
-        raise LedgerError(f"There is more than one ledger. Say whose with --inbox: {inboxes}")
+        raise LedgerError(f"There is more than one ledger. Choose one with --inbox: {inboxes}")
     return found[0]
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a ledger for questions; rows come by name, as of this version.
+    """Open a ledger for queries, migrated to this version; columns can be read by name.
 
     Raises:
         LedgerError: it cannot be read, is damaged, or was written by a newer version.
@@ -76,13 +77,13 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def root_of(connection: sqlite3.Connection, role: str) -> Path | None:
-    """Return the `inbox` or `output` that a ledger remembers, or None before its daemon ever got so far."""
+    """Return the `inbox` or `output` of a ledger; None if its daemon never adopted one."""
     row = connection.execute("SELECT path FROM roots WHERE role = ?", (role,)).fetchone()
     return Path(os.fsdecode(row[0])) if row else None
 
 
 def _state_folders() -> Iterator[Path]:
-    """Yield where ledgers may lie; `state_folder` says where each begins."""
+    """Yield the folders that may hold a ledger; `state_folder` chooses the folder of a new one."""
     with suppress(RootError):
         own = state_folder(Path("/any"))
         if os.environ.get("STATE_DIRECTORY"):
@@ -117,7 +118,7 @@ def _at_work(path: Path) -> sqlite3.Connection | None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == len(MIGRATIONS):
             return connection
-    except sqlite3.OperationalError:  # a daemon that was killed left it, and this user may not mend it
+    except sqlite3.OperationalError:  # left by a killed daemon, and this user may not repair it
         pass
     connection.close()
     return None
@@ -145,7 +146,7 @@ def _copied(path: Path, folder: Path) -> sqlite3.Connection:
 
 
 def _stamps(path: Path) -> dict[str, tuple[int, int]]:
-    """Say what the ledger's files look like now: size and time by the end of their names."""
+    """Return size and time of the ledger's files, by the ending of their names."""
     stamps = {}
     for ending in ("", "-wal"):
         with suppress(FileNotFoundError):

@@ -1,6 +1,6 @@
-"""What the ledger remembers of inbox and output: where each lay, and the id in its marker file.
+"""Inbox and output as recorded in the ledger: their paths, mount points, and the ids in their marker files.
 
-Each question opens the file for itself: the daemon's threads ask, and none may get between another's transaction.
+Each query opens its own connection, because several threads call this and must not join another thread's transaction.
 """
 
 import os
@@ -14,7 +14,7 @@ from daemon.files.mount_points import mount_point
 
 
 class Root(NamedTuple):
-    """An inbox or output as it was adopted: the id in its marker file, the mount point that it lay on, its path."""
+    """An inbox or output as it was adopted: the id in its marker file, its mount point, its path."""
 
     marker: str
     mount: Path
@@ -33,23 +33,23 @@ class LedgerRoots:
 
     @property
     def mount(self) -> Path:
-        """The mount point that the ledger itself lies on: what is mounted there is surely no other disk."""
+        """The mount point of the ledger itself: it is in use, so no other disk can have taken its place."""
         return mount_point(self._ledger.parent)
 
     def get(self, role: str) -> Root | None:
-        """Return the `inbox` or `output` that was adopted last, or None if there is none yet."""
+        """Return the `inbox` or `output` that was adopted last; None if there is none yet."""
         with self._opened() as connection:
             row = connection.execute("SELECT marker, mount, path FROM roots WHERE role = ?", (role,)).fetchone()
         return Root(row[0], *(Path(os.fsdecode(path)) for path in row[1:])) if row else None
 
     def knows(self, role: str, marker: str) -> bool:
-        """Tell whether a folder with this id was adopted at any time."""
+        """Tell whether a folder with this id was ever adopted."""
         with self._opened() as connection:
             asked = "SELECT 1 FROM markers WHERE role = ? AND marker = ?"
             return connection.execute(asked, (role, marker)).fetchone() is not None
 
     def record(self, role: str, root: Root) -> None:
-        """Remember a root that is adopted."""
+        """Store a root that was adopted."""
         with self._opened() as connection:
             connection.execute("BEGIN IMMEDIATE")
             values = (role, os.fsencode(root.path), root.marker, os.fsencode(root.mount))

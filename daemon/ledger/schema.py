@@ -1,4 +1,4 @@
-"""The ledger's tables: what each version changed, in order. A change is added at the end; none is ever edited."""
+"""The ledger's tables: the changes of each version, in order. Append new changes; never edit an old one."""
 
 MIGRATIONS = (
     """
@@ -28,10 +28,10 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX photos_open ON photos (id) WHERE state = 'intent';
     """,
-    # mode: move, copy, hardlink or symlink. part_of: row of the photo that a companion travels with. undoes: row whose
-    # photo was taken back. held: path in the inbox at which the file is left alone, because it was filed already (a
-    # copy or link) or taken back. Few rows are held where photos are moved, so that index costs filing nothing; one
-    # on destinations would double the ledger's growth for the sake of questions alone.
+    # mode: move, copy, hardlink or symlink. part_of: row of the photo that a companion belongs to. undoes: row of the
+    # photo that was taken back. held: path in the inbox at which the file is left alone, because it was filed as a copy
+    # or link, or taken back. In mode `move` few rows are held, so the index on `held` costs filing nothing. An index on
+    # destinations would double the ledger's growth, and only queries would use it.
     """
     ALTER TABLE photos ADD COLUMN mode TEXT NOT NULL DEFAULT 'move';
     ALTER TABLE photos ADD COLUMN part_of INTEGER;
@@ -59,10 +59,10 @@ MIGRATIONS = (
         request TEXT NOT NULL
     ) STRICT;
     """,
-    # by_rename: the row was open when the ledger was brought to this version, so a copy was published by renaming its
-    # hidden name; later ones keep that name until their outcome is written, as the proof that they were published.
-    # ctime_ns, btime_ns: when a held file's inode was changed last and when it was made; only another time of change
-    # lets its content be compared once more. mount: the mount inside the inbox that the file lay on.
+    # by_rename: the row was open when the ledger was migrated to this version, so its copy was published by renaming
+    # its hidden name. Later copies keep that name until the outcome is written, as proof that they were published.
+    # ctime_ns, btime_ns: last inode change and birth of a held file; its content is compared again only after a new
+    # inode change. mount: the mount point inside the inbox that the file lay on.
     """
     ALTER TABLE photos ADD COLUMN by_rename INTEGER;
     ALTER TABLE photos ADD COLUMN ctime_ns INTEGER;
@@ -70,7 +70,7 @@ MIGRATIONS = (
     ALTER TABLE photos ADD COLUMN mount BLOB;
     UPDATE photos SET by_rename = 1 WHERE state = 'intent';
     """,
-    # Ids of all folders that were ever adopted as inbox or output: cards that take turns as the inbox are known again.
+    # Ids of all folders ever adopted as inbox or output: cards that take turns as the inbox are recognized.
     """
     CREATE TABLE markers (role TEXT NOT NULL, marker TEXT NOT NULL, PRIMARY KEY (role, marker)) STRICT;
     INSERT INTO markers SELECT role, marker FROM roots;
@@ -87,14 +87,14 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX leaving_due ON leaving (due_at);
     """,
-    # folder_inode: of the folder that such an original waits in; NULL where an earlier version wrote the row.
+    # folder_inode: inode of the folder of such an original; NULL if an earlier version wrote the row.
     """
     ALTER TABLE leaving ADD COLUMN folder_inode TEXT;
     """,
 )
-"""Scripts; `PRAGMA user_version` counts those that a ledger has seen."""
+"""Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
 
 TAKEN_BACK = """EXISTS (
     SELECT 1 FROM photos AS later WHERE later.undoes = photos.id AND later.state IN ('undone', 'retried')
 )"""
-"""Condition in SQL: a later row says that this one's photo went back to the inbox."""
+"""SQL condition: a later row says that this photo was taken back to the inbox."""

@@ -1,4 +1,4 @@
-"""Whether a daemon is at work on a ledger: it holds a lock beside it."""
+"""The state folder: where an inbox's ledger lies, and the lock that its running daemon holds there."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ LEDGER, LOCK = "ledger.sqlite", "lock"
 
 
 def is_running(state: Path) -> bool:
-    """Tell whether another process holds the lock in the folder of a ledger now."""
+    """Tell whether another process holds the lock in a state folder now."""
     try:
         with (state / LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -27,13 +27,13 @@ def is_running(state: Path) -> bool:
 
 
 def state_folder(inbox: Path) -> Path:
-    """Where the ledger of an inbox lies: systemd's state directory, or the user's, by name and path of the inbox."""
+    """Return the state folder of an inbox: systemd's state directory, or one in the user's named after the inbox."""
     given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     if given:
         return Path(given)
     xdg, home = os.environ.get("XDG_STATE_HOME"), _home()
     if not xdg and home is None:
-        raise RootError("There is no home to keep the ledger in. Set XDG_STATE_HOME to a folder that can be written.")
+        raise RootError("There is no home folder for the ledger. Set XDG_STATE_HOME to a folder that can be written.")
     digest = sha256(os.fsencode(inbox)).hexdigest()[:10]
     name = "".join(character if character.isalnum() else "-" for character in printable(inbox.name))[:40]
     states = Path(xdg) if xdg else Path(home or "/") / ".local" / "state"
@@ -48,18 +48,18 @@ def _home() -> Path | None:
 
 
 def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
-    """Lock the folder of a ledger until the returned file is closed.
+    """Lock a state folder until the returned file is closed.
 
-    Two inboxes that are given one STATE_DIRECTORY would else settle each other's open intents.
+    Without the lock, two inboxes with the same STATE_DIRECTORY would resolve each other's open intents.
 
     Args:
-        folder: of the ledger.
-        patience_s: how long to wait for who has it: `model use` takes it for a moment where no daemon runs.
+        folder: the state folder.
+        patience_s: how long to wait for the lock: `model use` takes it for a moment when no daemon runs.
 
     Raises:
-        RootError: another process has it.
+        RootError: another process holds the lock.
     """
-    busy = f"Another phototriage keeps its ledger in {printable(folder)}. Give each inbox a STATE_DIRECTORY of its own."
+    busy = f"Another phototriage uses the ledger in {printable(folder)}. Give each inbox its own STATE_DIRECTORY."
     return _locked(folder / LOCK, "ab", busy, patience_s)
 
 

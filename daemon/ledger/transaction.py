@@ -1,13 +1,13 @@
-"""All or nothing: what is written to a ledger inside one block."""
+"""Transactions of the ledger: all writes of one block, or none."""
 
 import sqlite3
 
 
 class Transaction:
-    """Commits at the end of its block, and takes back what was written when that ends by an error.
+    """Commits at the end of its block; rolls back after an error.
 
     Args:
-        connection: that commits each statement by itself otherwise.
+        connection: in autocommit mode.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -158,7 +158,7 @@ def test_a_damaged_ledger_is_refused_with_what_to_do(tmp_path: Path, damage: str
     data = path.read_bytes()
     torn = data[:1024] + b"\xff" * 8192 + data[9216:]
     path.write_bytes(b"this is a text of mine" * 300 if damage == "text" else torn)
-    with pytest.raises(LedgerError, match=r"is damaged: move it away and start again") as caught:
+    with pytest.raises(LedgerError, match=r"is damaged\. Move it away and start again") as caught:
         Ledger(path)
     assert str(path) in str(caught.value)
 
@@ -213,7 +213,7 @@ def test_a_damaged_page_that_no_question_touched_is_found_at_the_start(tmp_path:
     with path.open("r+b") as file:
         file.seek(4096 * (root - 1))
         file.write(b"\xff" * 200)
-    with pytest.raises(LedgerError, match=r"is damaged: move it away and start again, mv .*/l .*/l\.damaged"):
+    with pytest.raises(LedgerError, match=r"is damaged\. Move it away and start again: mv .*/l .*/l\.damaged"):
         Ledger(path)
 
 

@@ -216,7 +216,7 @@ def test_wrong_usage_is_refused() -> None:
 def test_no_ledger_at_all_is_said() -> None:
     result = ask("history")
     assert result.exit_code == 1
-    assert "There is no ledger that this user can read: `watch` and `sort` begin one when they start" in result.stderr
+    assert "There is no ledger that this user can read. `watch` and `sort` create one at their start" in result.stderr
 
 
 def test_a_photo_is_explained_by_where_it_lies_lay_or_by_its_content(full: House, tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ def test_a_backup_is_of_one_ledger(full: House, backup: Path, tmp_path: Path) ->
     other = House(tmp_path / "other")
     result = ask("history", "--backup", backup)
     assert result.exit_code == 1
-    assert "There is more than one ledger. Say whose with --inbox" in result.stderr
+    assert "There is more than one ledger. Choose one with --inbox" in result.stderr
     assert str(other.inbox) in result.stderr
     assert ask("history", "--inbox", other.inbox, "--backup", backup).exit_code == 0
 
