@@ -86,10 +86,12 @@ def compare(role: str, path: Path, known: Root | None, roots: LedgerRoots) -> Ot
     if here != known.mount:
         return Other(mounted=True, says=_mounted(role, path, here))
     if marker is None:
-        says = f"the {role} {printable(path)} has no marker, as a folder that was made new: it is taken"
+        says = f"the {role} {printable(path)} has no marker, so it is a new folder: phototriage uses it"
         return Other(mounted=False, says=says)
     if here in (Path("/"), roots.mount) or (role == "inbox" and roots.knows(role, marker)):
-        says = f"the {role} {printable(path)} is another folder than the last time, by its marker: it is taken"
+        says = (
+            f"the {role} {printable(path)} is another folder than last time (its marker differs): phototriage uses it"
+        )
         return Other(mounted=False, says=says)
     raise MountMissingError(_swapped(role, path, here))
 
@@ -98,19 +100,19 @@ def _away(role: str, path: Path, known: Root, marker: str | None) -> str:
     what = "has lost its marker" if marker is None else "is another folder than the one that phototriage knows"
     return (
         f"The {role} {printable(path)} {what}, and nothing is mounted at {printable(known.mount)}. "
-        "Mount it; nothing is filed before."
+        "Mount the disk or share; no photo is filed until then."
     )
 
 
 def _mounted(role: str, path: Path, here: Path) -> str:
-    what = f"what is mounted at {printable(here)}, where nothing was mounted before"
-    says = f"the {role} {printable(path)} is on {what}: it is taken"
-    return f"{says}. What was filed before lies in the folder under the mount" if role == "output" else says
+    mount = f"the disk or share at {printable(here)}, where nothing was mounted before"
+    says = f"the {role} {printable(path)} is on {mount}: phototriage uses it"
+    return f"{says}. Photos filed before are in the folder that the mount now hides" if role == "output" else says
 
 
 def _swapped(role: str, path: Path, here: Path) -> str:
     return (
-        f"The {role} {printable(path)} is another folder than the one that phototriage knows, by its marker: another "
-        f"disk is mounted at {printable(here)}. Mount the known one; nothing is filed before. If this one is meant, "
-        f"remove its marker, and it is taken: rm {printable(path / MARKER)}"
+        f"The {role} {printable(path)} is another folder than the one that phototriage knows (its marker differs): "
+        f"another disk is mounted at {printable(here)}. Mount the known disk; no photo is filed until then. "
+        f"To use this disk instead, remove its marker: rm {printable(path / MARKER)}"
     )

@@ -31,7 +31,7 @@ def say_ready(
         try:
             is_folder(output / name, output)
         except OSError as error:
-            report.say(f"{printable(output / name)} cannot be used ({error.strerror}): its photos stay in the inbox")
+            report.say(f"{printable(output / name)} cannot be used ({error.strerror}), so its photos stay in the inbox")
     monitor.device = settings.device
     monitor.serves(serving.file, model.sha256, model.contract.labels, model.provider, model.note)
     monitor.phase = State.READY

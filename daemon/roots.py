@@ -32,26 +32,31 @@ def check_roots(inbox: Path, output: Path) -> tuple[Path, Path]:
         away = None if path.is_dir() else mount_that_is_away(path)
         if away is not None:
             raise MountMissingError(
-                f"The {role} {printable(path)} is not there, for nothing is mounted at {printable(away)}. "
-                "Mount it; nothing is filed before."
+                f"The {role} {printable(path)} is missing because nothing is mounted at {printable(away)}. "
+                "Mount the disk or share; no photo is filed until then."
             )
     if not inbox.is_dir():
-        what = "is no folder" if inbox.exists() else "does not exist"
-        raise RootError(f"The inbox {printable(inbox)} {what}. Make it first: mkdir {printable(inbox)}")
+        what = "is not a folder" if inbox.exists() else "does not exist"
+        raise RootError(f"The inbox {printable(inbox)} {what}. Create it first: mkdir {printable(inbox)}")
     try:
         os.scandir(inbox).close()
     except OSError as error:
         raise RootError(
-            f"The inbox {printable(inbox)} cannot be read ({error.strerror}). Give this user read permission to it."
+            f"The inbox {printable(inbox)} cannot be read ({error.strerror}). Give this user permission to read it."
         ) from error
     if inbox == inbox.parent or inbox == _home():
-        raise RootError(f"{printable(inbox)} is no inbox: everything in it would be sorted. Pass a folder of its own.")
+        raise RootError(
+            f"{printable(inbox)} cannot be the inbox: everything in it would be sorted. Pass a separate folder."
+        )
     try:
         output.mkdir(exist_ok=True)
     except OSError as error:
-        raise RootError(f"The output {printable(output)} cannot be made ({error.strerror}).") from error
+        raise RootError(
+            f"The output {printable(output)} cannot be created ({error.strerror}). "
+            "Pass a folder, or a name in a folder where this user may write."
+        ) from error
     if inbox.samefile(output):
-        raise RootError(f"Inbox and output are the same folder, {printable(inbox)}. Pass two different ones.")
+        raise RootError(f"Inbox and output are the same folder, {printable(inbox)}. Pass two different folders.")
     return inbox, output
 
 
@@ -67,7 +72,8 @@ def check_folders(inbox: Path, output: Path, names: Iterable[str]) -> None:
         folder = output / name
         if folder.is_dir() and folder.samefile(inbox):
             raise RootError(
-                f"The inbox {printable(inbox)} is the folder {printable(name)} of the output. Pass another inbox."
+                f"The inbox {printable(inbox)} is the folder {printable(name)} of the output, so filed photos would be "
+                "sorted again. Pass another inbox."
             )
 
 
@@ -115,15 +121,18 @@ class InboxLock:
         other = compare("inbox", self._inbox, self.root, self._roots)
         if other is not None and other.mounted:
             raise MountMissingError(
-                f"Something was mounted over the inbox {printable(self._inbox)} while phototriage was at work on it. "
-                "Unmount it, or restart phototriage if it is meant."
+                f"Something was mounted over the inbox {printable(self._inbox)} while phototriage was running. "
+                "Unmount it, or restart phototriage to use the new mount."
             )
         root, file = self._taken()
         try:
             self._remember(root, other)
         except sqlite3.Error as error:
             _let_go(file)
-            raise RootError(f"The inbox is another one, and the ledger cannot take note of it ({error}).") from error
+            raise RootError(
+                f"The inbox is a different folder now, and the ledger cannot record that ({error}). "
+                "Make sure that the ledger can be written."
+            ) from error
         _let_go(self._file)
         self.root, self._file = root, file
 
@@ -133,7 +142,7 @@ class InboxLock:
 
     def _taken(self) -> tuple[Root, IO[bytes]]:
         root = Root(mark(self._inbox, "inbox"), mount_point(self._inbox), self._inbox)
-        busy = f"Another phototriage is at work on {printable(self._inbox)}. Stop that one first, or leave it to it."
+        busy = f"Another phototriage is already running on {printable(self._inbox)}. Stop it before you start this one."
         return root, _locked(self._inbox / MARKER, "rb", busy)
 
     def _remember(self, root: Root, other: Other | None) -> None:

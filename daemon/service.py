@@ -182,9 +182,9 @@ def _guard(state: Path, report: Report, stopped: SignalHandler) -> Iterator[Guar
     def _hung(path: Path) -> None:
         why = f"{printable(path)} has been in the decoder for {HANG_S:.0f} s"
         if stopped.event.is_set():
-            report.last_word(f"{why}, and is not waited for; it is tried alone at the next start")
+            report.last_word(f"{why}, so phototriage ends without it; the next start tries this photo alone")
             os._exit(1)
-        restart_process(report.last_word, why, worked=guard.decoded, then="; it is tried alone then")
+        restart_process(report.last_word, why, worked=guard.decoded, then=" and tries this photo alone")
 
     with closing(CrashJournal(state / JOURNAL)) as notes, closing(Guard(notes)) as guard:
         guard.watch(_hung)
@@ -240,5 +240,5 @@ def _said() -> Iterator[None]:
     except (OSError, sqlite3.Error) as error:
         raise PhototriageError(
             f"The daemon stopped because of {error!r}. No photo is lost: what was not filed is in the inbox, and the "
-            "next start finishes what was begun."
+            "next start completes what was interrupted."
         ) from error

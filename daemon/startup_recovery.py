@@ -34,10 +34,10 @@ def recover(ledger: Ledger, state: Path, now_s: float, unresolved: UnresolvedMov
     outcomes = reconcile(ledger, now_s, doubted, unresolved.paths)
     moved = sum(outcome is not None for outcome in outcomes.values())
     if outcomes:
-        say(f"the last run was cut off: of {len(outcomes)} photos on their way, {moved} had been moved")
+        say(f"the last run was interrupted: it had moved {moved} of {len(outcomes)} photos that it was filing")
     if stuck:
         say(
-            f"the last run was cut off, and {len(stuck)} of its files cannot be looked at now: they wait, the others "
-            f"are filed. The first is {stuck[0]}. Mount what is away, and make both folders readable "
-            "and writable; it is tried again by itself"
+            f"the last run was interrupted, and {len(stuck)} of its files cannot be checked now. They wait; all other "
+            f"photos are filed. The first is {stuck[0]}. Mount what is missing, and make inbox and output readable "
+            "and writable; phototriage retries by itself"
         )

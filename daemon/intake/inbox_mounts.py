@@ -65,9 +65,9 @@ class InboxMounts(NamedTuple):
             mount = self._mount(folder)
             if mount is not None and mount.is_share:
                 what = "the inbox" if folder == self.inbox else printable(folder)
-                return f"{what} lies on a share ({mount.kind}), where the kernel does not say what other machines do"
+                return f"{what} lies on a share ({mount.kind}), and the kernel does not report what others do there"
         if self.deaf and self.here is not None:
-            return f"the kernel says nothing of what happens in the inbox (on {self.here.kind})"
+            return f"the kernel reports no events for the inbox (on {self.here.kind})"
         return ""
 
     def _mount(self, folder: Path) -> Mount | None:

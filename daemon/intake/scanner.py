@@ -193,7 +193,8 @@ class InboxScanner:
             return  # it cannot be looked at now: the scan says so
         self.ground, self._has_share = ground, ground.any_share()
         why = self.ground.why_polled() if self._watch else ""
-        self._tell("share", why and f"{why}: it is looked through every few seconds", "what arrives is announced")
+        scans = f"{why}; phototriage scans the inbox every few seconds instead" if why else ""
+        self._tell("share", scans, "the kernel reports new photos again")
 
     def _names(self) -> Iterator[Path]:
         left = LeftOut(self._path_filter)
@@ -208,7 +209,9 @@ class InboxScanner:
             self._end_round()
         except OSError as error:
             inbox = printable(self._path_filter.inbox)
-            self._tell("scan", f"the inbox {inbox} cannot be read ({error.strerror}); waiting until it can", "")
+            self._tell(
+                "scan", f"the inbox {inbox} cannot be read ({error.strerror}); retrying every {RESCAN_S:.0f} s", ""
+            )
 
     def _tend_watcher(self) -> None:
         """Watch the folder that stands at the path now, before it is scanned, so that nothing falls between."""

@@ -12,7 +12,7 @@ from daemon.intake.staying import Staying
 
 __all__ = ["FOLDERS_STAY", "MARKER", "LeftOut", "close", "look_at", "look_closely_at", "look_fresh", "scan"]
 
-FOLDERS_STAY = "the inbox holds folders, which are not looked into: --recursive does that"
+FOLDERS_STAY = "the inbox holds folders, and photos in them are left alone; --recursive includes them"
 
 Unread = Callable[[Path, OSError], None]
 Enter = Callable[[Path], None]
@@ -43,7 +43,7 @@ class LeftOut:
     @property
     def unreadable(self) -> str:
         """What to say of folders that cannot be listed, or nothing."""
-        return f"left out, for they cannot be read: {', '.join(self._unread)}" if self._unread else ""
+        return f"left out because they cannot be read: {', '.join(self._unread)}" if self._unread else ""
 
 
 def _nothing(*_: object) -> None:

@@ -109,10 +109,10 @@ def watch_fault(error: OSError) -> str:
     """Say why no watch could be had and what to do; the scan goes on working without it."""
     if error.errno in (errno.ENOSPC, errno.EMFILE):
         return (
-            "the kernel's limit of inotify watches is reached, so new photos are found by scan alone; "
-            "raise it with: sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024"
+            "the kernel's limit of inotify watches is reached, so only scans find new photos; "
+            "raise the limit with: sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024"
         )
-    return f"the folder cannot be watched ({error.strerror}), so new photos are found by scan alone"
+    return f"the folder cannot be watched ({error.strerror}), so only scans find new photos"
 
 
 class _Descriptor:

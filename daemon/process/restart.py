@@ -31,8 +31,8 @@ def restart_process(say: Callable[[str], None], why: str, *, worked: bool, then:
     """
     count = 1 if worked else 1 + restart_count()
     if count > MAX_RESTARTS:
-        say(f"{why}, again after {MAX_RESTARTS} starts anew. The daemon ends; no photo is lost.")
+        say(f"{why}, again after {MAX_RESTARTS} restarts in a row. The daemon ends; no photo is lost.")
         os._exit(1)
-    say(f"{why}. Starting anew{then}.")
+    say(f"{why}. The daemon restarts{then}.")
     restore()  # or the next process would be as silent as this one's decoders
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, _COUNT: str(count)})

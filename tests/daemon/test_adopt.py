@@ -189,7 +189,7 @@ def test_a_mount_point_that_was_marked_once_never_passes_for_its_disk(
     attach(disk, out)
     with daemon(*house) as running:
         running.ready()
-        assert any("where nothing was mounted before: it is taken" in line for line in running.errors)
+        assert any("where nothing was mounted before: phototriage uses it" in line for line in running.errors)
         drop(tmp_path, "a.jpg")
         running.photos({"a.jpg"})
         detach(out)  # while it works
@@ -382,7 +382,7 @@ def test_what_is_mounted_over_an_inbox_at_work_is_not_sorted_before_a_restart(
     attach(disks[0], inbox)
     taken = run("sort", *house)
     assert taken.returncode == 0
-    assert "where nothing was mounted before: it is taken" in taken.stderr
+    assert "where nothing was mounted before: phototriage uses it" in taken.stderr
     detach(inbox)
     bare = run("sort", *house)  # from now on the folder under the mount is no inbox
     assert bare.returncode == 1

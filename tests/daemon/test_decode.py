@@ -168,12 +168,12 @@ SCRIPT = """
 from daemon.decode.decode import decode
 from daemon.classify.decide import decide_fault
 from daemon.decode.guard import Guard
-from daemon.decode.suspects import Notes
+from daemon.decode.suspects import CrashJournal
 from daemon.photo import Identity, Photo
 from contract.geometry import Geometry
 path = Path({!r})
 photo = Photo(path, Identity.of(path.stat()), 0.0)
-decode(photo, Geometry(size_px=32), 1e10, Guard(Notes(path.with_name(".decoding"))))
+decode(photo, Geometry(size_px=32), 1e10, Guard(CrashJournal(path.with_name(".decoding"))))
 print(photo.fault, decide_fault(photo.fault, 1e9, 60.0).outcome)
 """
 

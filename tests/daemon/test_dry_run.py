@@ -117,7 +117,7 @@ def test_a_dry_run_says_which_folders_it_could_not_list(
     monkeypatch.setattr(os, "scandir", scandir)
     where = ("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path))
     said = sort(*where, "--dry-run", "--recursive").err
-    assert f"left out, for they cannot be read: {closed} (Permission denied)" in said
+    assert f"left out because they cannot be read: {closed} (Permission denied)" in said
 
 
 def test_the_sum_says_that_nothing_was_touched(words: list[str | Path], sort: Callable[..., Said]) -> None:

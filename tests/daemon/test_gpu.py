@@ -313,7 +313,7 @@ def test_a_poisoned_context_makes_the_process_start_anew_and_every_photo_is_file
     code, errors, inbox, output = started(tmp_path, "started == 0")
     assert code == 0, errors
     assert "CUDA failure 700" in errors
-    assert "Starting anew" in errors
+    assert "The daemon restarts" in errors
     assert tree(inbox) == {}
     assert sorted(Path(name).name for name in tree(output)) == sorted(f"{number}.jpg" for number in range(40))
 
@@ -321,7 +321,7 @@ def test_a_poisoned_context_makes_the_process_start_anew_and_every_photo_is_file
 def test_a_gpu_that_stays_broken_ends_the_daemon_and_every_photo_is_where_it_was(tmp_path: Path) -> None:
     code, errors, inbox, output = started(tmp_path, "True")
     assert code == 1
-    assert errors.count("Starting anew") >= 3
+    assert errors.count("The daemon restarts") >= 3
     assert len(tree(inbox)) + len(tree(output)) == 40
 
 

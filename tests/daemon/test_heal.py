@@ -116,7 +116,7 @@ def test_where_no_event_comes_the_inbox_is_looked_through_instead(
     running = subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert running.stderr is not None
     try:
-        while "the kernel says nothing of what happens in the inbox" not in (line := running.stderr.readline()):
+        while "the kernel reports no events for the inbox" not in (line := running.stderr.readline()):
             assert line
         drop(tmp_path, "a.jpg")
         wait_until(lambda: filed(tmp_path, "a.jpg"), "the photo that no event announced")
@@ -125,7 +125,7 @@ def test_where_no_event_comes_the_inbox_is_looked_through_instead(
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         rest = running.communicate(timeout=DEADLINE_S)[1]
-    assert "the kernel says nothing" not in rest
+    assert "the kernel reports no events" not in rest
 
 
 def test_a_flood_while_the_daemon_is_held_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_an_inbox_that_goes_and_is_made_anew_is_taken_watched_and_locked_again(
         event = running.photos({"another.jpg"})["another.jpg"]
         assert event["outcome"] == "filed"
         second = run("sort", *arguments)
-        assert "Another phototriage is at work on" in second.stderr
+        assert "Another phototriage is already running on" in second.stderr
         assert len(sentences(running, "cannot be read")) == len(sentences(running, "can be read again")) == 1
         assert running.stop() == 0
 
@@ -238,7 +238,7 @@ def test_a_root_below_a_mount_that_is_away_is_not_said_to_be_wrong(
     (tmp_path / "in").mkdir()
     monkeypatch.setattr("daemon.roots.mount_that_is_away", lambda path: mount if path == mount / "x" else None)
     for inbox, output in ((mount / "x", tmp_path / "out"), (tmp_path / "in", mount / "x")):
-        with pytest.raises(MountMissingError, match=r"is not there, for nothing is mounted at .*\. Mount it"):
+        with pytest.raises(MountMissingError, match=r"is missing because nothing is mounted at .*\. Mount the disk"):
             check_roots(inbox, output)
     assert list(mount.iterdir()) == []
 

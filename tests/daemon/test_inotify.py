@@ -17,22 +17,22 @@ import os
 from pathlib import Path
 from daemon.intake.intake import Intake
 from daemon.intake.scanner import REWATCH_S
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 from tests.daemon.support import HandClock, descriptors
 
 limit = Path("/proc/sys/user/{limit}")
 limit.write_text("0")
 inbox, clock = Path({inbox!r}), HandClock()
-one = Intake(Sieve(inbox), clock, print, watch=True)
+one = Intake(PathFilter(inbox), clock, print, watch=True)
 before = descriptors()
 for number in range(300):
     one.ready(9, 0.0)
     clock.turn(REWATCH_S)
-assert one._lookout.scans == 300, one._lookout.scans
+assert one._scanner.scans == 300, one._scanner.scans
 assert descriptors() == before, sorted(os.listdir("/proc/self/fd"))
 limit.write_text("100")
 one.ready(9, 0.0)
-assert one._lookout._watcher.is_well()
+assert one._scanner._watcher.is_well()
 (inbox.parent / "new.jpg").rename(inbox / "new.jpg")
 (photo,) = one.ready(9, 60.0)
 assert photo.announced

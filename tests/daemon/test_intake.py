@@ -328,7 +328,7 @@ def test_an_inbox_that_vanishes_and_returns_is_said_once_each_and_healed(inbox: 
         for _ in range(5):
             one.clock.turn(RESCAN_S)
             assert one.names(turns=3) == []
-        assert one.said == [f"the inbox {inbox} cannot be read (No such file or directory); waiting until it can"]
+        assert one.said == [f"the inbox {inbox} cannot be read (No such file or directory); retrying every 2 s"]
         inbox.mkdir()
         write(inbox / "after.jpg", b"x")
         one.clock.turn(RESCAN_S)

@@ -144,7 +144,7 @@ def test_a_decoder_that_hangs_in_every_photo_starts_anew_a_few_times_and_then_en
         assert running.wait() == 1
     said = [line for line in running.errors if "has been in the decoder" in line]
     assert len(said) == 4
-    assert "again after 3 starts anew. The daemon ends; no photo is lost." in said[-1]
+    assert "again after 3 restarts in a row. The daemon ends; no photo is lost." in said[-1]
     there = tree(tmp_path / "in") | {Path(name).name: data for name, data in tree(tmp_path / "out").items()}
     assert {name: there[name] for name in there if name.endswith(".ppm")} == {
         f"{number}.ppm": poison(f"sleep {number}") for number in range(20)
@@ -277,7 +277,7 @@ def test_a_child_that_somebody_ends_tells_nothing_about_the_photo(number: int) -
 def test_a_child_does_not_outlive_a_daemon_that_is_killed(tmp_path: Path, poisoned: dict[str, str]) -> None:
     file = write(tmp_path / "sleeps.ppm", poison("sleep"))
     script = f"from contract.geometry import Geometry; from daemon.decode import isolated; \
-isolated.WALL_S = 60.0; file = open({str(file)!r}); isolated.Alone().to_input(file.fileno(), 18, Geometry())"
+isolated.WALL_S = 60.0; file = open({str(file)!r}); isolated.IsolatedDecoder().to_input(file.fileno(), 18, Geometry())"
     assert file.stat().st_size == 18
     parent = subprocess.Popen([command()[0], "-c", script], env=environment(**poisoned))
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")

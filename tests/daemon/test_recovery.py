@@ -465,7 +465,7 @@ def test_a_daemon_starts_whatever_it_cannot_see_and_files_what_else_there_is(tmp
         (output / "red" / "loop").unlink()
         one.until(lambda event: event.get("outcome") == "filed" and event["path"].endswith("a.jpg"), "its filing")
         assert one.stop() == 0
-    (said,) = [line for line in one.errors if "cannot be looked at now" in line]
+    (said,) = [line for line in one.errors if "cannot be checked now" in line]
     assert "1 of its files" in said
     assert "Too many levels of symbolic links" in said
     assert tree(output) == {"red/a.jpg": PHOTO, "green/b.jpg": OTHER}

@@ -97,9 +97,9 @@ def test_a_tree_of_any_depth_and_breadth_is_read_with_few_open_files(inbox: Path
 import resource, sys
 from pathlib import Path
 from daemon.intake.walk import scan
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
-print(sum(1 for _ in scan(Sieve(Path({str(inbox)!r}), recursive=True))))
+print(sum(1 for _ in scan(PathFilter(Path({str(inbox)!r}), recursive=True))))
 """
     done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True)
     assert done.stdout == "301\n", done.stderr
@@ -112,7 +112,7 @@ def test_a_folder_inside_that_may_not_be_read_is_said_once_and_the_others_are_fi
     options = ("--inbox", stranger.folder / "in", "--output", stranger.folder / "out", "--recursive")
     done = stranger.phototriage("sort", *options, "--model", model_file(stranger.folder))
     (stranger.folder / "in" / "closed").chmod(0o755)
-    assert done.stderr.count("left out, for they cannot be read: ") == 1
+    assert done.stderr.count("left out because they cannot be read: ") == 1
     assert "closed (Permission denied)" in done.stderr
     assert [Path(name).name for name in tree(stranger.folder / "out")] == ["b.jpg"]
     assert tree(stranger.folder / "in") == {"closed/a.jpg": plain("red")}
@@ -216,13 +216,13 @@ def test_where_the_kernel_has_no_more_watches_it_is_said_once_and_the_scan_finds
 from pathlib import Path
 from daemon.process.clock import Clock
 from daemon.intake.intake import Intake
-from daemon.intake.filters import Sieve
+from daemon.intake.filters import PathFilter
 limit = Path("/proc/sys/user/max_inotify_watches")
 limit.write_text("3")
 inbox = Path({str(tmp_path)!r})
 for number in range(6):
     (inbox / str(number)).mkdir()
-one = Intake(Sieve(inbox, recursive=True), Clock(), print, watch=True)
+one = Intake(PathFilter(inbox, recursive=True), Clock(), print, watch=True)
 one.ready(0, 0.0)
 for number in range(6):
     (inbox / str(number) / "a.jpg").touch()
@@ -230,7 +230,7 @@ found = set()
 while len(found) < 6:
     found |= {{photo.path for photo in one.ready(9, 0.5)}}
 limit.write_text("100")
-while one._lookout._troubles["watch"]:
+while one._scanner._troubles["watch"]:
     one.ready(9, 0.5)
 one.close()
 """

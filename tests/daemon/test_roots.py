@@ -45,13 +45,13 @@ def test_each_wrong_pair_is_refused_with_what_to_do(tmp_path: Path, home: Path) 
     out = tmp_path / "out"
     assert "are the same folder" in refusal(inbox, inbox)
     assert "are the same folder" in refusal(inbox, tmp_path / "same")
-    assert "is no inbox: everything in it would be sorted" in refusal(Path("/"), out)
-    assert "is no inbox: everything in it would be sorted" in refusal(home, out)
-    assert "does not exist. Make it first: mkdir" in refusal(tmp_path / "gone", out)
-    assert "is no folder" in refusal(file, out)
-    assert "cannot be made (No such file or directory)" in refusal(inbox, tmp_path / "no" / "such" / "out")
-    assert "cannot be made" in refusal(inbox, file)
-    assert "cannot be made" in refusal(inbox, file / "out")
+    assert "cannot be the inbox: everything in it would be sorted" in refusal(Path("/"), out)
+    assert "cannot be the inbox: everything in it would be sorted" in refusal(home, out)
+    assert "does not exist. Create it first: mkdir" in refusal(tmp_path / "gone", out)
+    assert "is not a folder" in refusal(file, out)
+    assert "cannot be created (No such file or directory)" in refusal(inbox, tmp_path / "no" / "such" / "out")
+    assert "cannot be created" in refusal(inbox, file)
+    assert "cannot be created" in refusal(inbox, file / "out")
 
 
 def test_names_with_terminal_commands_are_shown_escaped(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_of_two_daemons_on_one_inbox_the_second_says_so_and_exits(tmp_path: Path
         for verb in ("watch", "sort"):
             second = run(verb, *options, tmp_path / "other")
             assert second.returncode == 1
-            assert "Another phototriage is at work on" in second.stderr
+            assert "Another phototriage is already running on" in second.stderr
             assert "Traceback" not in second.stderr
         write(tmp_path / "in" / "a.jpg", plain("red"))
         first.photos({"a.jpg"})
@@ -167,7 +167,7 @@ def test_the_lock_holds_until_it_is_closed(tmp_path: Path) -> None:
     inbox.mkdir()
     with opened_ledger(tmp_path / "l") as ledger:
         lock = InboxLock(inbox, ledger.roots)
-        with pytest.raises(RootError, match="Another phototriage is at work"):
+        with pytest.raises(RootError, match="Another phototriage is already running"):
             InboxLock(inbox, ledger.roots)
         lock.close()
         again = InboxLock(inbox, ledger.roots)

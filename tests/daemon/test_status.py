@@ -117,7 +117,7 @@ def test_a_second_daemon_hears_of_the_first_in_one_sentence_and_leaves_it_its_so
         running.ready()
         done = run("watch", *words, env=deep)
         assert done.returncode == 1
-        assert done.stderr.startswith("phototriage: Another phototriage is at work on ")
+        assert done.stderr.startswith("phototriage: Another phototriage is already running on ")
         assert told(deep)["pid"] == running.process.pid
 
 

@@ -187,8 +187,8 @@ def test_a_close_right_after_the_folder_vanished_ends_too(inbox: Path) -> None:
 
 def test_a_folder_that_may_not_be_watched_is_said_and_not_taken_for_a_quiet_one(stranger: Stranger) -> None:
     stranger.folder.chmod(0o300)
-    script = "from daemon.intake.filters import Sieve\nfrom daemon.intake.watcher import Watcher\n"
-    script += f"Watcher(Sieve(Path({str(stranger.folder)!r})), print, print)"
+    script = "from daemon.intake.filters import PathFilter\nfrom daemon.intake.watcher import Watcher\n"
+    script += f"Watcher(PathFilter(Path({str(stranger.folder)!r})), print, print)"
     done = stranger.python(script)
     stranger.folder.chmod(0o755)
     assert "PermissionError" in done.stderr
@@ -201,7 +201,7 @@ def test_a_folder_that_may_not_be_watched_is_said_and_not_taken_for_a_quiet_one(
         (OSError(24, "inotify instance limit reached"), "max_user_instances="),
         (
             OSError(13, "Permission denied"),
-            "cannot be watched (Permission denied), so new photos are found by scan alone",
+            "cannot be watched (Permission denied), so only scans find new photos",
         ),
     ],
 )
