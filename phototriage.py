@@ -1,9 +1,9 @@
 """Front door: one command, `phototriage`, whose subcommands are loaded only when they are called.
 
-`phototriage --help` must not cost the seconds that TensorFlow takes to import, and `watch` must not need it at all.
-So the group below knows of each subcommand where it lives and one line of help, and imports it on the call. What a
-user can cause ends here as one sentence and an exit code: 0 done, 1 could not, 2 wrong usage, 130 interrupted, 141 the
-reader of a command's answer has gone.
+TensorFlow takes seconds to import. `phototriage --help` must not wait for it, and `watch` must work without it.
+So the group below holds the module and one line of help of each subcommand, and imports a subcommand when it is called.
+An error that a user can cause becomes one sentence and an exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted,
+141 the reader of the output has gone.
 """
 
 import importlib
@@ -29,29 +29,29 @@ class Entry(NamedTuple):
 
 GROUPS = {
     "Sort photos": {
-        "demo": Entry("daemon.commands.demo:demo", "Show the daemon on drawn pictures; ends by itself."),
+        "demo": Entry("daemon.commands.demo:demo", "Run the daemon on drawn pictures, then exit."),
         "sort": Entry("daemon.commands.watch:sort", "File the photos of a folder under their classes, then exit."),
         "watch": Entry("daemon.commands.watch:watch", "File each photo that arrives in a folder, until stopped."),
     },
-    "Ask, and take back": {
+    "Ask and undo": {
         "status": Entry(
             "daemon.commands.status:status",
-            "Show how the daemon is: what waits, how fast it is, what failed.",
+            "Show the daemon's state: what waits, how fast it is, what failed.",
         ),
-        "history": Entry("daemon.commands.ask:history", "Show what was filed, when and where; youngest first."),
+        "history": Entry("daemon.commands.ask:history", "Show what was filed, when and where; newest first."),
         "explain": Entry(
             "daemon.commands.ask:explain",
-            "Tell all about one photo: why it is where it is, and since when.",
+            "Explain one photo: where it was filed, when and why.",
         ),
-        "undo": Entry("daemon.commands.undo:undo", "Take photos back to the inbox, with their companions."),
-        "retry": Entry("daemon.commands.undo:retry", "Give failed photos back to the inbox, to be tried again."),
+        "undo": Entry("daemon.commands.undo:undo", "Move filed photos back to the inbox, with their companions."),
+        "retry": Entry("daemon.commands.undo:retry", "Move failed photos back to the inbox, to try them again."),
     },
-    "Set up and look after": {
-        "doctor": Entry("daemon.commands.doctor:doctor", "Find problems before they occur; each with its cure."),
+    "Set up and maintain": {
+        "doctor": Entry("daemon.commands.doctor:doctor", "Find problems before they occur, and say how to fix each."),
         "service": Entry("daemon.commands.service:service", "Install an inbox as a systemd service, or uninstall it."),
         "completion": Entry(
             "daemon.commands.completion:completion",
-            "Print what makes a shell complete commands and options.",
+            "Print a script that completes commands and options in a shell.",
         ),
     },
     "Choose the model": {
@@ -64,7 +64,7 @@ GROUPS = {
         ),
         "model": Entry(
             "daemon.commands.model:model",
-            "Switch the model of an inbox, go back, and see which served when.",
+            "Switch the model of an inbox, roll back, and list past models.",
         ),
     },
     "Train a model of your own": {
@@ -88,7 +88,7 @@ GROUPS = {
         ),
     },
 }
-"""The subcommands as `phototriage --help` shows them: what a newcomer needs first stands first."""
+"""The subcommands in the order of `phototriage --help`: the first ones are those that a newcomer needs."""
 
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
@@ -99,13 +99,13 @@ TRAINING_MODULES = frozenset(
 
 
 class FrontDoor(click.Group):
-    """A click group that imports a subcommand when it is called, and ends errors in a sentence."""
+    """A click group that imports a subcommand when it is called, and turns errors into a sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the subcommand; None, which click reports as wrong usage, if there is no such one."""
+        """Import the subcommand; for an unknown name return None, which click reports as wrong usage."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             if near := get_close_matches(cmd_name, COMMANDS, n=2):
@@ -118,20 +118,20 @@ class FrontDoor(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the subcommands from the table above: click's own way would import every one of them."""
+        """List the subcommands from the table above: click's own method would import every one of them."""
         width = max(map(len, COMMANDS))
         for heading, group in GROUPS.items():
             with formatter.section(heading):
                 formatter.write_dl([(name.ljust(width), entry.line) for name, entry in group.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
-        """Complete the subcommands from the table above, for the same reason."""
+        """Complete the subcommands from the table above, because click's own method would import every one of them."""
         names = [name for name in COMMANDS if name.startswith(incomplete)]
         found = [CompletionItem(name, help=COMMANDS[name].line) for name in names]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the subcommand; an error that a user can cause or mend becomes one sentence on stderr."""
+        """Run the subcommand; an error that a user can cause or fix becomes one sentence on stderr."""
         from contract.errors import PhototriageError
 
         try:
@@ -148,20 +148,20 @@ class FrontDoor(click.Group):
 
 
 def missing_training(command: str | None, module: str) -> str:
-    """Sentence for a training dependency that is not installed: what is missing, why, and the cure."""
+    """Return a sentence about a training dependency that is not installed: what is missing, why, and the cure."""
     return (
-        f"`{command}` needs {module}, which is not installed here, because the daemon runs without it. In the "
-        "repository, `make training` makes an environment that has it; elsewhere install the extra `train`: "
+        f"`{command}` needs {module}, which is not installed. The daemon runs without {module}, so it is an extra. In "
+        "a clone, run `make training`, which makes an environment with it; elsewhere install the extra `train`: "
         'pip install ".[train]"'
     )
 
 
 class AnswerError(Exception):
-    """Standard output takes no more. No OSError: a library would make its own sense of that."""
+    """Standard output cannot be written. Not an OSError, because click and rich handle those in their own way."""
 
 
 class Answer(io.FileIO):
-    """Standard output, where a command that only answers has nothing left to do once nobody takes the answer."""
+    """Standard output. A command that prints an answer ends when nobody reads it any more."""
 
     def write(self, data: Any) -> int:
         """Write, or raise AnswerError from the reason."""
@@ -172,10 +172,10 @@ class Answer(io.FileIO):
 
 
 class Remarks(io.FileIO):
-    """Standard error, where somebody may listen: nothing fails because nobody does."""
+    """Standard error. No command fails because nobody reads it."""
 
     def write(self, data: Any) -> int:
-        """Write what can be written."""
+        """Write, and ignore an error."""
         try:
             return super().write(data) or 0
         except OSError:  # nobody reads any more, a terminal is gone, a disk is full
@@ -183,16 +183,16 @@ class Remarks(io.FileIO):
 
 
 def hold_standard_streams() -> None:
-    """Make the standard streams such that nothing depends on who is at their other ends.
+    """Make the standard streams safe to use, even if the caller closed one or its reader has gone.
 
-    One that was closed by the caller becomes /dev/null. Otherwise the next file that is opened, such as the ledger or a
-    photo, gets its number, and is written into.
+    A closed stream becomes /dev/null. Otherwise the next file that is opened, such as the ledger or a photo, would get
+    the stream's number, and messages would be written into that file.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free: this one
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest free number, which is this one
     sys.stdin = sys.stdin or io.TextIOWrapper(io.FileIO(0, closefd=False))
     sys.stdout = _held(Answer(1, "w", closefd=False), sys.stdout)
     sys.stderr = _held(Remarks(2, "w", closefd=False), sys.stderr)
@@ -204,7 +204,7 @@ def _held(raw: io.FileIO, was: TextIO | None) -> TextIO:
 
 
 def fail(ctx: click.Context, sentence: str) -> NoReturn:
-    """Say the sentence on stderr and exit 1."""
+    """Print the sentence on stderr and exit 1."""
     click.echo(f"phototriage: {sentence}", err=True)
     ctx.exit(1)
 
@@ -234,8 +234,8 @@ def main() -> None:
     try:
         cli(prog_name="phototriage")
     except AnswerError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for the rest, which Python writes at the exit
-        if isinstance(error.__cause__, BrokenPipeError):  # as by `history | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes the rest here when it exits
+        if isinstance(error.__cause__, BrokenPipeError):  # as with `history | head`
             sys.exit(128 + signal.SIGPIPE)
         click.echo(f"phototriage: Standard output cannot be written ({error.__cause__}).", err=True)
         sys.exit(1)

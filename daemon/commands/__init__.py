@@ -1,1 +1,1 @@
-"""The daemon's commands: options and words for the screen; the work is done in the other rooms."""
+"""The daemon's commands: they parse options and print results; other packages do the work."""

@@ -1,4 +1,4 @@
-"""`phototriage history` and `explain`: questions to the ledger, which change nothing."""
+"""`phototriage history` and `explain`: they read the ledger and change nothing."""
 
 from datetime import datetime
 from pathlib import Path
@@ -14,14 +14,21 @@ from daemon.photo import STATES
 @click.command()
 @inbox_option
 @since_option
-@click.option("--until", type=PointInTime(end=True), metavar="TIME", help="The same; a date means all of that day.")
+@click.option("--until", type=PointInTime(end=True), metavar="TIME", help="As --since; a date includes the whole day.")
 @label_option
-@click.option("--state", type=click.Choice(STATES), multiple=True, help="Only what ended so; may be given again.")
+@click.option(
+    "--state", type=click.Choice(STATES), multiple=True, help="Only photos with this outcome; may be repeated."
+)
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Rows per ledger.")
-@click.option("--all", "everything", is_flag=True, help="No limit.")
+@click.option("--all", "everything", is_flag=True, help="Show every row.")
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="CSV, for a spreadsheet.")
-@click.option("--backup", type=FolderOrFile(), metavar="FILE", help="Write a whole copy of the ledger, also at work.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, for a spreadsheet.")
+@click.option(
+    "--backup",
+    type=FolderOrFile(),
+    metavar="FILE",
+    help="Copy the whole ledger to this new file; a daemon may be running.",
+)
 def history(
     inbox: Path | None,
     since: datetime | None,
@@ -34,10 +41,11 @@ def history(
     as_csv: bool,
     backup: Path | None,
 ) -> None:
-    """Show what was filed, when and where; youngest first.
+    """Show what was filed, when and where; newest first.
 
-    The ledger is only read, also while a daemon writes it. A photo that was taken back has a row for that too. With
-    --backup nothing is shown: the ledger is copied to a new file, consistent also while a daemon is at work.
+    The ledger is the daemon's database of every photo that it filed. This command only reads it, and a daemon may be
+    running. A photo that `undo` moved back has a row for that too. With --backup nothing is shown: a consistent copy
+    of the ledger is written to a new file.
 
     \b
     Examples:
@@ -50,20 +58,20 @@ def history(
     from daemon.ledger.queries import RecordFilter
 
     if as_json and as_csv:
-        raise click.UsageError("--json and --csv cannot be had at once.")
+        raise click.UsageError("--json and --csv cannot be combined.")
     if backup is not None:
         from daemon.commands.backup import back_up
 
         click.echo(back_up(inbox, backup))
         return
     which = RecordFilter(since.timestamp() if since else None, until.timestamp() if until else None, label, state)
-    told = ask(inbox, which, -1 if everything else limit)
+    rows = ask(inbox, which, -1 if everything else limit)
     if as_json:
-        print_json(told)
+        print_json(rows)
     elif as_csv:
-        print_csv(told)
+        print_csv(rows)
     else:
-        print_table(told)
+        print_table(rows)
 
 
 @click.command()
@@ -72,10 +80,10 @@ def history(
 @json_option
 @click.pass_context
 def explain(ctx: click.Context, inbox: Path | None, file: Path, as_json: bool) -> None:
-    """Tell all about one photo: why it is where it is, and since when.
+    """Explain one photo: where it was filed, when and why.
 
-    FILE is where it lies now, where it lay once, or any copy of it: it is known by its content too. The id by which the
-    log and `history --json` call a photo will do as well.
+    FILE is the photo's present or earlier path, or any copy of the photo, because photos are also found by content.
+    FILE may also be a photo's id, as the log and `history --json` print it.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`phototriage history --backup FILE`: a whole copy of the ledger, also while a daemon writes it."""
+"""`phototriage history --backup FILE`: a consistent copy of the whole ledger, even while a daemon writes it."""
 
 import os
 import sqlite3
@@ -14,17 +14,18 @@ from daemon.ledger.reading import one_ledger, reading
 
 
 class BackupError(PhototriageError):
-    """The copy cannot be written."""
+    """The backup cannot be written."""
 
 
 def back_up(inbox: Path | None, target: Path) -> str:
-    """Copy the ledger of an inbox, or the only one there is, to a new file; returns the sentence about it.
+    """Copy the ledger of an inbox, or the only ledger there is, to a new file; return a sentence about the copy.
 
-    The copy is one file, of one moment: a daemon at work is not held up, and what it commits meanwhile is not in it.
+    The copy is one file with the ledger's content at one moment. A running daemon is not delayed; what it commits
+    during the copy is not included.
 
     Raises:
         LedgerError: there is no ledger, or more than one, or it cannot be read.
-        BackupError: the target exists or cannot be written; no rest is left.
+        BackupError: the target exists or cannot be written; no partial file is left.
     """
     ledger = one_ledger(inbox)
     temporary = target.with_name(f".{uuid.uuid4().hex}.part")
@@ -34,14 +35,14 @@ def back_up(inbox: Path | None, target: Path) -> str:
             rename_noreplace(temporary, target)
             sync_directory(target.parent)
         except FileExistsError as error:
-            raise BackupError(f"{printable(target)} exists. Name a new file.") from error
+            raise BackupError(f"{printable(target)} exists already. Name a new file.") from error
         except (OSError, sqlite3.Error) as error:
             raise BackupError(f"The backup {printable(target)} cannot be written: {error}") from error
         finally:
             with suppress(OSError):
                 temporary.unlink()
         (rows,) = connection.execute("SELECT count(*) FROM photos").fetchone()
-    return f"{printable(ledger)}, {rows:,} rows, was copied to {printable(target)}."
+    return f"Copied {printable(ledger)} ({rows:,} rows) to {printable(target)}."
 
 
 def _copy(connection: sqlite3.Connection, temporary: Path) -> None:
@@ -49,7 +50,7 @@ def _copy(connection: sqlite3.Connection, temporary: Path) -> None:
     copy = sqlite3.connect(temporary, isolation_level=None)
     try:
         connection.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log beside it
     finally:
         copy.close()
     with temporary.open("rb") as file:

@@ -1,19 +1,20 @@
-"""`phototriage completion`: the lines by which a shell completes commands, options and file names."""
+"""`phototriage completion`: a shell script that completes commands, options and file names."""
 
 import click
 from click.shell_completion import get_completion_class
 
 VARIABLE = "_PHOTOTRIAGE_COMPLETE"
-"""By which the shell asks; click looks at it before any command is run."""
+"""The shell sets this variable to ask for completions; click reads it before any command runs."""
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands and options.
+    """Print a script that completes commands and options in a shell.
 
-    Put it where your shell reads it, or let the shell's own start-up file call it. bash must be 4.4 or newer.
+    Save the script where your shell looks for completions, or call this command from the shell's start-up file.
+    bash must be 4.4 or newer.
 
     \b
     Examples:
@@ -22,5 +23,5 @@ def completion(ctx: click.Context, shell: str) -> None:
       phototriage completion fish > ~/.config/fish/completions/phototriage.fish
     """
     kind = get_completion_class(shell)
-    assert kind is not None, "click knows the shells that it is asked for"
+    assert kind is not None, "click supports every shell in the list of choices"
     click.echo(kind(ctx.find_root().command, {}, "phototriage", VARIABLE).source())

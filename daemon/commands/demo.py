@@ -1,4 +1,4 @@
-"""`phototriage demo`: the daemon at work, in a temporary folder, on pictures that code draws."""
+"""`phototriage demo`: run the daemon in a temporary folder on pictures that code draws."""
 
 import json
 import os
@@ -21,16 +21,16 @@ PATIENCE_S = 60.0
 
 
 class DemoError(PhototriageError):
-    """The daemon of the demonstration did not do its work."""
+    """The demonstration's daemon ended too early."""
 
 
 @click.command()
 def demo() -> None:
-    """Show the daemon on drawn pictures; ends by itself.
+    """Run the daemon on drawn pictures, then exit.
 
-    Starts `phototriage watch` on a temporary inbox, drops a few pictures that code draws into it, and prints what went
-    where, how sure the shipped model was and how long it took. Drawn pictures prove the plumbing, not the accuracy:
-    the model was trained on photos. Nothing outside the temporary folder is touched.
+    Starts `phototriage watch` on a temporary inbox and drops a few drawn pictures into it. Prints where each one was
+    filed, how sure the shipped model was and how long it took. Drawn pictures show that filing works, but not how
+    accurate the model is, because it was trained on photos. Nothing outside the temporary folder is touched.
 
     \b
     Examples:
@@ -42,11 +42,11 @@ def demo() -> None:
 
 
 def filed_pictures(folder: Path, say: Callable[[str], None] = lambda _: None) -> Iterator[dict[str, Any]]:
-    """Let the real daemon file drawn pictures one after the other; yields its event of each.
+    """Let the real daemon file drawn pictures one after the other; yield its event for each.
 
     Args:
-        folder: empty; inbox, output and ledger are made in it.
-        say: takes a sentence about how it goes.
+        folder: an empty folder, in which inbox, output and ledger are made.
+        say: prints a sentence of progress.
     """
     from contract.drawing import KINDS, draw_scene
 
@@ -67,7 +67,7 @@ def filed_pictures(folder: Path, say: Callable[[str], None] = lambda _: None) ->
 
 @contextmanager
 def _daemon(folder: Path) -> Iterator[IO[str]]:
-    """Run the real daemon in a process of its own and yield what it prints; it is stopped at the end."""
+    """Run the real daemon in its own process and yield its output; stop it at the end."""
     command = [sys.executable, "-m", "phototriage", "watch", "--json"]
     command += ["--inbox", str(folder / "inbox"), "--output", str(folder / "sorted")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PHOTOTRIAGE_")}
@@ -84,19 +84,19 @@ def _daemon(folder: Path) -> Iterator[IO[str]]:
 
 
 def _next(events: IO[str], name: str) -> dict[str, Any]:
-    """Wait for the daemon's next event of a name, or raise DemoError when it ended."""
+    """Wait for the daemon's next event of this name; raise DemoError if the daemon ends first."""
     for line in events:
         event: dict[str, Any] = json.loads(line)
         if event["event"] == name:
             return event
-    raise DemoError("The daemon ended before its work was done; what it said stands above.")
+    raise DemoError("The daemon ended before all pictures were filed. Its messages are above.")
 
 
 def _print(rows: list[dict[str, Any]], folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="ModelEvent went where, ms from drop to class folder", title_justify="left")
+    table = Table(title="Where each picture was filed; ms from drop to class folder", title_justify="left")
     for heading in ("picture", "filed under"):
         table.add_column(heading)
     for heading in ("probability", "ms"):
@@ -107,5 +107,7 @@ def _print(rows: list[dict[str, Any]], folder: Path) -> None:
             Path(event["path"]).name, str(where), f"{event['probability']:.2f}", f"{event['times_ms']['total']:.0f}"
         )
     Console().print(table)
-    click.echo("The pictures are drawn by code: they prove that photos get through, not how well they are told apart.")
-    click.echo("Now with your own: phototriage watch --inbox ./inbox --output ./sorted   (or: make run)")
+    click.echo(
+        "The pictures are drawn by code. They show that filing works, but not how accurate the model is on photos."
+    )
+    click.echo("Now try your own photos: phototriage watch --inbox ./inbox --output ./sorted   (or: make run)")

@@ -1,4 +1,4 @@
-"""`phototriage doctor`: what will bite, one line each, with the cure."""
+"""`phototriage doctor`: find problems before they occur; one line each, with the cure."""
 
 import json
 from pathlib import Path
@@ -16,12 +16,12 @@ DEVICES = ["auto", "cpu", "cuda"]
 
 
 @click.command()
-@click.option("--inbox", type=FolderOrFile(), help="Look at this inbox; with --output.")
-@click.option("--output", type=FolderOrFile(), help="And at this output.")
-@click.option("--config", type=FolderOrFile(), help="Look at what this configuration of `watch` names.")
-@click.option("--service", metavar="NAME", help="Look at the service phototriage@NAME, as its user and in its sandbox.")
-@click.option("--model", type=FolderOrFile(), help="Look at this model, instead of the one that serves.")
-@click.option("--device", type=click.Choice(DEVICES), help="As for `watch`: with cuda, no GPU is a fault.")
+@click.option("--inbox", type=FolderOrFile(), help="Check this inbox; needs --output.")
+@click.option("--output", type=FolderOrFile(), help="Check this output; needs --inbox.")
+@click.option("--config", type=FolderOrFile(), help="Check the folders and model of this `watch` configuration.")
+@click.option("--service", metavar="NAME", help="Check the service phototriage@NAME, as its user and in its sandbox.")
+@click.option("--model", type=FolderOrFile(), help="Check this model instead of the one in use.")
+@click.option("--device", type=click.Choice(DEVICES), help="As in `watch`; with cuda, a missing GPU is a fault.")
 @json_option
 @click.pass_context
 def doctor(
@@ -34,16 +34,17 @@ def doctor(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Find problems before they occur; each with its cure.
+    """Find problems before they occur, and say how to fix each.
 
-    Each line says what was found, and how to mend it where it is wrong.
+    Each line says what was found and, for a problem, how to fix it.
 
-    Without options it looks at the machine and at every inbox that a ledger of this user, or of a service, knows.
-    Nothing is changed: hidden files that it makes to try a rename are removed. As root it looks at a service as the
-    service's user, and into its sandbox while it runs. A mount that does not answer is said after 5 s.
+    Without options the doctor checks the machine and every inbox in the ledgers of this user and of the services.
+    Nothing is changed: the doctor tries a rename with hidden files and removes them. When run as root, it checks a
+    service as the service's user, and in the sandbox of a running service. A mount that does not answer is reported
+    after 5 s.
 
     \b
-    Exit codes: 0 all is well, or there are warnings only; 1 there is a fault; 2 wrong usage.
+    Exit codes: 0 no fault, perhaps warnings; 1 at least one fault; 2 wrong usage.
 
     \b
     Examples:
@@ -55,7 +56,7 @@ def doctor(
     if sum(map(bool, (inbox or output, config, service))) > 1:
         raise click.UsageError("Pass either --inbox and --output, or --config, or --service.")
     if bool(inbox) != bool(output):
-        raise click.UsageError("--inbox and --output belong together.")
+        raise click.UsageError("--inbox and --output must be given together.")
     levels = _examine(inbox, output, config, service, model, device, as_json=as_json)
     ctx.exit(1 if "fault" in levels else 0)
 
@@ -92,7 +93,7 @@ def _examine(
         _print(heading, findings, as_json=as_json)
         levels += [finding.level.value for finding in findings]
     if not found and not as_json:
-        click.echo("No inbox is known here yet. Look at one: phototriage doctor --inbox IN --output OUT")
+        click.echo("No inbox is known here yet. To check one: phototriage doctor --inbox IN --output OUT")
     if not as_json:
         click.echo(", ".join(_counted(level, levels.count(level)) for level in ("fault", "warning", "ok")))
     return levels

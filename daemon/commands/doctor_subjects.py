@@ -1,4 +1,4 @@
-"""What the doctor looks at: a configuration, which is read as `watch` reads it, a service, or every known inbox."""
+"""What the doctor checks: a configuration as `watch` reads it, a service, or every known inbox."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,7 +15,7 @@ from daemon.ledger.state_folder import LEDGER, state_folder
 
 
 def from_config(path: Path, service: str | None = None) -> Subject:
-    """Return the subject of a configuration, which is read as `watch` reads it.
+    """Return the subject of a configuration, read in the same way as `watch` reads it.
 
     Raises:
         DoctorError: it cannot be read, or `watch` would refuse it.
@@ -23,7 +23,7 @@ def from_config(path: Path, service: str | None = None) -> Subject:
     try:
         values = watch.make_context("watch", ["--config", str(path)]).params
     except click.ClickException as error:
-        raise DoctorError(f"{error.format_message()} The service would not start with it.") from error
+        raise DoctorError(f"{error.format_message()} `watch` would not start with this configuration.") from error
     inbox = values["inbox"].absolute()
     unit = unit_of(service) if service else None
     ledger = (SERVICES / service if service else state_folder(inbox)) / LEDGER
@@ -36,7 +36,7 @@ def from_service(name: str) -> Subject:
 
 
 def known() -> Iterator[Subject]:
-    """Yield what this user's ledgers, and those of the services, know."""
+    """Yield the inboxes that the ledgers of this user and of the services name."""
     with suppress(PhototriageError):
         for ledger in find_ledgers(None):
             with suppress(PhototriageError), reading(ledger) as connection:
@@ -48,7 +48,7 @@ def known() -> Iterator[Subject]:
 
 
 def _of_service(name: str) -> Subject | None:
-    """Return the subject of a service whose ledger was found; None if it has no configuration that can be read."""
+    """Return the subject of a service whose ledger was found; None if it has no readable configuration."""
     if not name:
         return None
     with suppress(PhototriageError):

@@ -1,4 +1,4 @@
-"""`phototriage explain FILE`: the story of one photo, known by where it lies, where it lay, its content, or its id."""
+"""`phototriage explain FILE`: the history of one photo, found by its path now or earlier, its content, or its id."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import click
 from contract.errors import PhototriageError
 from contract.tables import show
 from contract.text import printable
-from daemon.commands.history import Told, facts
+from daemon.commands.history import LedgerRow, facts
 from daemon.files.identity import Identity, photo_id, sha256_of
 from daemon.ledger.queries import MOVED, Record, about, of_id
 from daemon.ledger.reading import find_ledgers, reading, root_of
@@ -23,15 +23,15 @@ _ID = re.compile("[0-9a-f]{10}")
 
 
 class UnknownPhotoError(PhototriageError):
-    """No ledger knows the photo."""
+    """The photo is in no ledger."""
 
 
-def stories(file: Path, inbox: Path | None) -> list[Told]:
+def stories(file: Path, inbox: Path | None) -> list[LedgerRow]:
     """Return all rows of a photo, ledger by ledger, oldest first.
 
     Args:
-        file: a path, present or past; or the id of a photo in the log, if nothing of that name lies here.
-        inbox: whose ledger; None for all that are found.
+        file: a present or earlier path; or a photo's id in the log, if no file of that name is here.
+        inbox: the inbox whose ledger is read; None to read every ledger.
 
     Raises:
         UnknownPhotoError: there are none.
@@ -39,33 +39,33 @@ def stories(file: Path, inbox: Path | None) -> list[Told]:
     place = file.parent.resolve() / file.name
     is_id = _ID.fullmatch(str(file)) is not None and not os.path.lexists(file)
     sha256 = _content(place)
-    told: list[Told] = []
+    rows: list[LedgerRow] = []
     ledgers = find_ledgers(inbox)
     for ledger in ledgers:
         with reading(ledger) as connection:
             root = root_of(connection, "inbox")
-            rows = of_id(connection, str(file)) if is_id else about(connection, place, sha256)
-            told += [(root, record) for record in rows]
-    if not told:
-        looked = "by its path and its content" if sha256 else "by its path alone, for no file can be read there"
-        looked = "as an id of the log, for no file of that name is here" if is_id else looked
+            found = of_id(connection, str(file)) if is_id else about(connection, place, sha256)
+            rows += [(root, record) for record in found]
+    if not rows:
+        looked = "by path and content" if sha256 else "by path only, because no file can be read there"
+        looked = "as an id of the log, because no file of that name is here" if is_id else looked
         where = ", ".join(map(printable, ledgers))
-        raise UnknownPhotoError(f"Nothing is known of {printable(file)}. It was looked for {looked}, in {where}.")
-    return told
+        raise UnknownPhotoError(f"No ledger knows {printable(file)}. It was looked for {looked}, in {where}.")
+    return rows
 
 
-def print_story_json(told: list[Told]) -> None:
-    """Print one object a line: the row, and what is to be found at its destination now."""
-    for inbox, record in told:
+def print_story_json(rows: list[LedgerRow]) -> None:
+    """Print one object per line: the row, and what is at its destination now."""
+    for inbox, record in rows:
         click.echo(json.dumps(facts(inbox, record) | {"now": since(record)}))
 
 
-def print_story(told: list[Told]) -> None:
+def print_story(rows: list[LedgerRow]) -> None:
     """Print a block per row, oldest first."""
     from rich.table import Table
     from rich.text import Text
 
-    for inbox, record in told:
+    for inbox, record in rows:
         table = Table(title=_title(record), title_justify="left", box=None, show_header=False, pad_edge=False)
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
@@ -94,7 +94,10 @@ def _lines(inbox: Path | None, record: Record) -> Iterator[tuple[str, str]]:
     if intent.undoes is None:
         yield "took", _times(intent.times_ms or {}) or "-"
         yield "model", f"{intent.model} on the {intent.provider.upper()}"
-    yield "content", f"SHA-256 {intent.sha256 or 'unknown: too large to be read'}, {intent.identity.size:,} bytes"
+    yield (
+        "content",
+        f"SHA-256 {intent.sha256 or 'unknown, because it is too large to read'}, {intent.identity.size:,} bytes",
+    )
     yield "recorded", f"batch {record.batch} of {inbox or '?'}, as {photo_id(intent.identity)} in the log"
     yield "since", since(record)
 
@@ -104,31 +107,31 @@ def _times(times_ms: Mapping[str, float]) -> str:
 
 
 def since(record: Record) -> str:
-    """Say what is to be found at a row's destination now."""
+    """Return what is at a row's destination now, in words."""
     if record.state == "open":
-        return "it was begun, and has no outcome yet"
+        return "filing has begun and is not finished"
     if record.state not in MOVED and record.intent.undoes is None:
         return "nothing was moved"
     if record.taken_back:
-        return "it was taken back, as a later row says"
+        return "it was moved back to the inbox; see the later row"
     try:
         status = record.intent.destination.stat()
         if not stat.S_ISREG(status.st_mode):
-            return "something that is no file lies there now"
+            return "something else than a file is there now"
         if Identity.of(status) == record.intent.identity:
-            return "it lies there unchanged"
+            return "it is there, unchanged"
         same = status.st_size == record.intent.identity.size and _content(record.intent.destination)
     except (FileNotFoundError, NotADirectoryError):
-        return "it is no longer there: moved, renamed or removed by somebody else"
+        return "it is no longer there: someone else moved, renamed or removed it"
     except OSError as error:
-        return f"nobody can look there now ({error.strerror})"
+        return f"its place cannot be read now ({error.strerror})"
     if same and same == record.intent.sha256:
-        return "it lies there with the same content"
-    return "another file lies there now, or it was changed"
+        return "it is there, with the same content"
+    return "another file is there now, or it was changed"
 
 
 def _content(path: Path) -> str:
-    """Return the SHA-256 of a file, or nothing where none can be read."""
+    """Return the SHA-256 of a file, or an empty text if no file can be read."""
     try:
         return sha256_of(path) if path.is_file() else ""
     except OSError:

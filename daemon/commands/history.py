@@ -19,20 +19,20 @@ from daemon.photo import Mode
 from daemon.process.clock import local
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What makes a spreadsheet take a cell for a formula, and run it."""
+"""A spreadsheet runs a cell that begins with one of these as a formula."""
 
 
-Told = tuple[Path | None, Record]
-"""A row, and the inbox whose it is."""
+LedgerRow = tuple[Path | None, Record]
+"""The inbox that a row belongs to, and the row."""
 
 
-def ask(inbox: Path | None, which: RecordFilter, limit: int) -> Iterator[Told]:
-    """Yield the rows that are wanted, ledger by ledger, youngest first.
+def ask(inbox: Path | None, which: RecordFilter, limit: int) -> Iterator[LedgerRow]:
+    """Yield the rows that a filter selects, ledger by ledger, newest first.
 
     Args:
-        inbox: whose ledger; None for all that are found.
-        which: rows are wanted.
-        limit: for each ledger; negative for none.
+        inbox: the inbox whose ledger is read; None to read every ledger.
+        which: selects rows.
+        limit: rows per ledger; negative for no limit.
     """
     for path in find_ledgers(inbox):
         with reading(path) as connection:
@@ -42,7 +42,7 @@ def ask(inbox: Path | None, which: RecordFilter, limit: int) -> Iterator[Told]:
 
 
 def facts(inbox: Path | None, record: Record) -> dict[str, Any]:
-    """Return a row for scripts; paths are as they are in the file system, with escapes for what is no UTF-8."""
+    """Return a row for scripts. Paths are as in the file system; bytes that are not UTF-8 are escaped."""
     intent = record.intent
     return {
         "inbox": str(inbox) if inbox else None,
@@ -66,16 +66,16 @@ def facts(inbox: Path | None, record: Record) -> dict[str, Any]:
     }
 
 
-def print_json(told: Iterable[Told]) -> None:
-    """Print one object a line."""
-    for inbox, record in told:
+def print_json(rows: Iterable[LedgerRow]) -> None:
+    """Print one object per line."""
+    for inbox, record in rows:
         click.echo(json.dumps(facts(inbox, record)))
 
 
-def print_csv(told: Iterable[Told]) -> None:
-    """Print a header and one line per row, without what has no cell; no cell is taken for a formula."""
+def print_csv(rows: Iterable[LedgerRow]) -> None:
+    """Print a header and one line per row, without nested values. No cell can be run as a formula."""
     headed = False
-    for inbox, record in told:
+    for inbox, record in rows:
         cells = {name: value for name, value in facts(inbox, record).items() if not isinstance(value, dict)}
         if not headed:
             click.echo(_line(cells), nl=False)
@@ -96,24 +96,24 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if value.startswith(FORMULA) else text
 
 
-def print_table(told: Iterable[Told]) -> None:
-    """Print a table per inbox, youngest first; of places the last folder alone, for `explain` shows all of them."""
+def print_table(rows: Iterable[LedgerRow]) -> None:
+    """Print a table per inbox, newest first. Only the last folder of a path is shown; `explain` shows whole paths."""
     from rich.table import Table
     from rich.text import Text
 
     shown = False
-    for inbox, rows in groupby(told, key=lambda row: row[0]):
+    for inbox, group in groupby(rows, key=lambda row: row[0]):
         shown = True
         table = Table(title=printable(inbox or "?"), title_justify="left", box=None, pad_edge=False)
         table.add_column("when", no_wrap=True)
         table.add_column("batch", justify="right")
         for heading in ("photo", "what", "where"):
             table.add_column(heading, overflow="fold")
-        for _, record in rows:
+        for _, record in group:
             table.add_row(*map(Text, _cells(record)))
         show(table)
     if not shown:
-        click.echo("Nothing of that kind is in the ledger.", err=True)
+        click.echo("No photo in the ledger matches.", err=True)
 
 
 def _cells(record: Record) -> Iterator[str]:
@@ -125,7 +125,7 @@ def _cells(record: Record) -> Iterator[str]:
 
 
 def what(record: Record) -> str:
-    """Say in a few words what became of a photo."""
+    """Return the outcome of a photo in a few words."""
     intent = record.intent
     sure = f" {intent.label} {intent.probability:.2f}" if intent.label else ""
     how = f" ({intent.mode})" if intent.mode is not Mode.MOVE else ""

@@ -1,4 +1,4 @@
-"""`phototriage model`: put a model in place, go back, and see which served when."""
+"""`phototriage model`: switch the model of an inbox, roll back, and list past models."""
 
 import json
 import os
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @click.group()
 def model() -> None:
-    """Switch the model of an inbox, go back, and see which served when.
+    """Switch the model of an inbox, roll back, and list past models.
 
-    A model in place serves instead of the one that --model names, for as long as --model names the same.
+    A model set with `model use` replaces the one that --model names, until --model names another file.
 
     \b
     Examples:
@@ -34,11 +34,11 @@ def model() -> None:
 @service_option
 @json_option
 def use(file: Path, inbox: Path | None, service: str | None, as_json: bool) -> None:
-    """Put a model in place; a daemon at work takes it at once, and says so.
+    """Use another model; a running daemon switches to it at once and reports it.
 
-    FILE is checked first: its contract, its golden sample, its labels. It is copied beside the ledger of the inbox, so
-    it may be removed afterwards. A daemon at work opens it beside the one that serves and lets it take over without a
-    stop; without a daemon it serves from the next start on. What is refused changes nothing, and the exit code is 1.
+    FILE is checked first: its contract (labels, geometry, thresholds) and its golden sample, which has known scores.
+    FILE is copied beside the inbox's ledger, so you may remove it afterwards. A running daemon switches without a stop;
+    without a daemon, the model is used from the next start on. A refused model changes nothing, and the exit code is 1.
 
     \b
     Examples:
@@ -55,7 +55,7 @@ def use(file: Path, inbox: Path | None, service: str | None, as_json: bool) -> N
 @service_option
 @json_option
 def rollback(inbox: Path | None, service: str | None, as_json: bool) -> None:
-    """Go back to the model before the one that was put in place last; the first of all is the one --model names.
+    """Go back to the model before the last `model use`; the first one is the model that --model names.
 
     \b
     Examples:
@@ -69,10 +69,10 @@ def rollback(inbox: Path | None, service: str | None, as_json: bool) -> None:
 @model.command("list")
 @one_inbox_option
 @service_option
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most this many rows.")
 @json_option
 def list_(inbox: Path | None, service: str | None, limit: int, as_json: bool) -> None:
-    """Show which models served since when, and which were refused and why; youngest first.
+    """List the models in use and since when, and the refused ones and why; newest first.
 
     \b
     Examples:
@@ -89,21 +89,21 @@ def list_(inbox: Path | None, service: str | None, limit: int, as_json: bool) ->
 
 
 def state_of(inbox: Path | None, service: str | None) -> Path:
-    """Return the state folder that is meant."""
+    """Return the state folder of an inbox or a service."""
     from contract.text import printable
     from daemon.ledger.ledger import LedgerError
     from daemon.ledger.reading import SERVICES, one_ledger
     from daemon.ledger.state_folder import LEDGER
 
     if inbox is not None and service is not None:
-        raise click.UsageError("--inbox and --for cannot be had at once.")
+        raise click.UsageError("--inbox and --for cannot be combined.")
     if service is None:
         return one_ledger(inbox).parent
     state = SERVICES / service
     if not os.access(state / LEDGER, os.R_OK):
         raise LedgerError(
-            f"There is no ledger of a service {printable(service)} that this user can read, in {printable(state)}. "
-            "Start it once, and join its group or use sudo."
+            f"{printable(state)} has no ledger of a service {printable(service)} that this user can read. "
+            "Start the service once, and join its group or use sudo."
         )
     return state
 

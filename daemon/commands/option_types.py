@@ -1,4 +1,4 @@
-"""What a setting's value may be; anything else is wrong usage, with a sentence that says so."""
+"""Types of settings. Any other value is wrong usage and gets a sentence that says why."""
 
 import math
 import os
@@ -16,7 +16,7 @@ class ReviewBelow(click.ParamType[str | float]):
     name = "off|auto|P"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | float:
-        """Return the word or the number; anything else is wrong usage."""
+        """Return the word or the number; any other value is wrong usage."""
         if value in ("off", "auto"):
             return str(value)
         try:
@@ -24,27 +24,28 @@ class ReviewBelow(click.ParamType[str | float]):
         except (TypeError, ValueError):
             number = -1.0
         if not 0.0 <= number <= 1.0 or isinstance(value, bool):
-            self.fail(f"{value!r} is neither off nor auto nor a probability from 0 to 1.", param, ctx)
+            self.fail(f"{value!r} is not off, auto, or a probability from 0 to 1.", param, ctx)
         return number
 
 
 class Pattern(click.ParamType[str]):
-    """A shell pattern; several in an environment variable are separated by colons, for names hold blanks."""
+    """A shell pattern. Colons separate several in an environment variable, because names may hold blanks."""
 
     name = "glob"
     envvar_list_splitter = ":"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the pattern; one that no name can match, or that all do, is wrong usage."""
+        """Return the pattern; one that matches no name, or every name, is wrong usage."""
         if not str(value).strip("/") or not str(value).strip("*"):
             self.fail(f"{value!r} would ignore nothing, or everything.", param, ctx)
         return str(value)
 
 
 class FolderOrFile(click.Path):
-    """A path with something in it: an empty one, as from an unset shell variable, would be the working directory.
+    """A path that is not empty: an empty one, as from an unset shell variable, would mean the working directory.
 
-    It is not looked at here, as click would: on a dead mount that never ends, and what uses the path says more.
+    Unlike click's own type, this one does not touch the file system, because a look at a dead mount never returns.
+    The code that uses the path reports more about it.
     """
 
     def __init__(self) -> None:
@@ -58,12 +59,12 @@ class FolderOrFile(click.Path):
 
 
 class Template(click.ParamType[str]):
-    """A layout that can be used."""
+    """A layout template."""
 
     name = "template"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the template; one that leads nowhere is wrong usage."""
+        """Return the template; an invalid one is wrong usage."""
         try:
             Layout(value)
         except LayoutError as error:
@@ -72,7 +73,7 @@ class Template(click.ParamType[str]):
 
 
 class Seconds(click.FloatRange):
-    """A time from 0 on; what is no number compares with nothing and would turn every rule off."""
+    """A time of 0 s or more. NaN is refused, because every comparison with it fails and would turn the rule off."""
 
     def __init__(self) -> None:
         super().__init__(min=0)
@@ -81,5 +82,5 @@ class Seconds(click.FloatRange):
         """Return the number of seconds; NaN is wrong usage."""
         seconds = super().convert(value, param, ctx)
         if math.isnan(seconds):
-            self.fail(f"{value!r} is no time.", param, ctx)
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
         return seconds

@@ -1,4 +1,4 @@
-"""`phototriage replay`: the command, and what it prints."""
+"""`phototriage replay`: the command and its output."""
 
 import json
 from collections import Counter
@@ -20,12 +20,12 @@ from daemon.models.replay import Agreement, Verdict, cases, replay
 
 @dataclass(slots=True)
 class _Sum:
-    """What a model would do, summed up.
+    """Summary of what a model would do.
 
     Attributes:
-        counts: of photos by how they stand to it.
-        moves: of those filed differently, by folder before and after.
-        changes: these, most sure first.
+        counts: photos by agreement.
+        moves: photos filed differently, by folder before and after.
+        changes: photos filed differently, highest probability first.
     """
 
     counts: Counter[Agreement] = field(default_factory=Counter)
@@ -34,21 +34,23 @@ class _Sum:
 
 
 @click.command("replay")
-@click.option("--model", type=FolderOrFile(), required=True, help="The model to try, made by `phototriage convert`.")
+@click.option("--model", type=FolderOrFile(), required=True, help="Model to try, made by `phototriage convert`.")
 @one_inbox_option
 @service_option
 @since_option
-@click.option("--limit", type=click.IntRange(min=1), help="Only so many photos, the youngest.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Try only the N newest photos.")
 @click.option(
     "--review-below",
     type=ReviewBelow(),
     default="off",
     show_default=True,
     envvar="PHOTOTRIAGE_REVIEW_BELOW",
-    help="As of `watch`, for the model to try.",
+    help="As in `watch`, for the model to try.",
 )
 @device_option
-@click.option("--show", type=click.IntRange(min=0), default=20, show_default=True, help="So many photos by name.")
+@click.option(
+    "--show", type=click.IntRange(min=0), default=20, show_default=True, help="List this many photos by name."
+)
 @json_option
 def replay_command(
     model: Path,
@@ -63,8 +65,8 @@ def replay_command(
 ) -> None:
     """Show what another model would have filed differently.
 
-    The photos that the ledger knows to lie in the output are read where they lie now and judged by the other model.
-    Those that were moved away or edited since are counted and left out. A daemon may be at work meanwhile.
+    Reads every filed photo in the output and classifies it with the other model. Photos that were moved or edited after
+    filing are counted and left out. A daemon may be running.
 
     \b
     Examples:
@@ -99,7 +101,7 @@ def _sum(verdicts: Iterable[Verdict]) -> _Sum:
 
 
 def _print_json(verdicts: Iterable[Verdict], sha256: str) -> None:
-    """Print one object for each photo, and the sum as the last one."""
+    """Print one object per photo, then one with the summary."""
     counts: Counter[Agreement] = Counter()
     for verdict in verdicts:
         counts[verdict.now] += 1
@@ -152,7 +154,7 @@ def _print_changes(changes: list[Verdict], show: int) -> None:
     if rows:
         _print_table(("photo", "was", "would be"), rows)
     if len(changes) > show:
-        click.echo(f"{len(changes) - show:,} more; --show {len(changes)} names all, --json is for scripts.")
+        click.echo(f"{len(changes) - show:,} more; --show {len(changes)} lists all; --json is for scripts.")
 
 
 def _words(folder: str, label: str, probability: float) -> str:

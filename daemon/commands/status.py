@@ -1,4 +1,4 @@
-"""`phototriage status`: how the daemons are, for people, scripts and monitoring."""
+"""`phototriage status`: the state of each daemon, for people, scripts and monitoring."""
 
 import json
 from collections.abc import Iterable
@@ -17,18 +17,18 @@ FINE, BAD, SLOW = 0, 1, 3
 @json_option
 @click.pass_context
 def status(ctx: click.Context, inbox: Path | None, as_json: bool) -> None:
-    """Show how the daemon is: what waits, how fast it is, what failed.
+    """Show the daemon's state: what waits, how fast it is, what failed.
 
-    The running process is asked, over a socket in its state folder; of one that is down, its ledger tells what was
-    filed. Without --inbox, all daemons of this user and of the services that this user may ask.
+    Asks each running daemon over a socket in its state folder. For a stopped daemon, the ledger tells what was filed.
+    Without --inbox, shows every daemon of this user and of the services that this user may ask.
 
     \b
     Exit code, for monitoring:
-      0  ready: each daemon asked about files what comes
-      1  one is not running, starting, stopping, paused or stuck, or does not answer; or there is none at work
-         (what was run by hand and then ended does not count beside others)
+      0  every daemon shown is ready and files photos
+      1  a daemon is not running, starting, stopping, paused or stuck, or does not answer; or no daemon is running
+         (a run by hand that has ended does not count beside other daemons)
       2  wrong usage
-      3  one is degraded: it files, but on the CPU though an NVIDIA driver is there, or some photos cannot be filed
+      3  a daemon is degraded: it files, but on the CPU despite an NVIDIA driver, or it cannot file some photos
 
     \b
     Examples:
@@ -48,7 +48,7 @@ def status(ctx: click.Context, inbox: Path | None, as_json: bool) -> None:
 
 
 def exit_code(states: Iterable[str]) -> int:
-    """Return the code for some daemons: that of the worst of them."""
+    """Return the exit code for some daemons: the code of the worst one."""
     from daemon.status.snapshot_parts import State
 
     found = set(states)

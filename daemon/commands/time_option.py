@@ -11,10 +11,10 @@ _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "wee
 
 
 class PointInTime(click.ParamType[datetime]):
-    """`2026-11-20`, `2026-11-20 14:30`, or `90min`, `3d`: so long ago.
+    """`2026-11-20`, `2026-11-20 14:30`, or a time ago: `90min`, `3d`.
 
     Args:
-        end: whether a date without a time means its last moment, and not its first.
+        end: whether a date without a time means the last moment of the day instead of the first.
     """
 
     name = "time"
@@ -23,7 +23,7 @@ class PointInTime(click.ParamType[datetime]):
         self._end = end
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Return the moment in local time; what is none is wrong usage."""
+        """Return the moment in local time; any other text is wrong usage."""
         text = str(value).strip()
         try:
             if ago := _AGO.fullmatch(text):
@@ -32,5 +32,7 @@ class PointInTime(click.ParamType[datetime]):
             if self._end and re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
                 moment = (moment.replace(tzinfo=None) + timedelta(days=1)).astimezone() - timedelta(microseconds=1)
         except (ValueError, OverflowError, OSError):
-            self.fail(f"{value!r} is no time. Write 2026-11-20, '2026-11-20 14:30', or 90min, 12h, 3d, 2w.", param, ctx)
+            self.fail(
+                f"{value!r} is not a time. Write 2026-11-20, '2026-11-20 14:30', or 90min, 12h, 3d, 2w.", param, ctx
+            )
         return moment

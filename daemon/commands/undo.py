@@ -1,4 +1,4 @@
-"""`phototriage undo` and `retry`: photos go back to the inbox."""
+"""`phototriage undo` and `retry`: move photos back to the inbox."""
 
 import json
 from datetime import datetime
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from daemon.ledger.queries import RecordFilter
     from daemon.undo.plan import Step
 
-last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N youngest of them.")
+last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N newest of them.")
 
 
 @click.command()
 @one_inbox_option
 @since_option
 @label_option
-@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Only this batch, as `history` numbers them.")
+@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Only batch N, as numbered by `history`.")
 @last_option
 @preview_option
 @json_option
@@ -36,13 +36,13 @@ def undo(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Take photos back to the inbox, with their companions.
+    """Move filed photos back to the inbox, with their companions.
 
-    At least one of --since, --label, --batch and --last says which; together they narrow each other. A photo that was
-    changed since it was filed, or is no longer there, stays as it is, and the exit code is then 1. A name that is taken
-    in the inbox gets a number. Where photos are copied or linked, the copy or link is removed: a copy or hard link only
-    while its original is in the inbox. The daemon leaves what was taken back alone until it is changed or renamed, or
-    until `phototriage retry --undone`; it may go on working meanwhile.
+    Companions are files that belong to a photo, such as its raw file or its sidecar. Choose photos by --since, --label,
+    --batch or --last; several of them narrow the choice. A photo that was changed or moved after filing stays as it is,
+    and the exit code is 1. If its name is taken in the inbox, the photo gets a number. A filed copy or link is removed;
+    a copy or hard link only while its original is in the inbox. The daemon may be running. It ignores photos that were
+    moved back until they are changed or renamed, or until `phototriage retry --undone`.
 
     \b
     Examples:
@@ -53,7 +53,7 @@ def undo(
     from daemon.ledger.queries import MOVED, RecordFilter
 
     if since is None and label is None and batch is None and last is None:
-        raise click.UsageError("Say which photos: --since, --label, --batch or --last.")
+        raise click.UsageError("Choose photos with --since, --label, --batch or --last.")
     moved = tuple(outcome.value for outcome in MOVED)
     since_s = since.timestamp() if since else None
     which = RecordFilter(since_s=since_s, label=label, batch=batch, states=moved, at_large=True)
@@ -63,17 +63,17 @@ def undo(
 @click.command()
 @one_inbox_option
 @since_option
-@click.option("--undone", is_flag=True, help="Not the failed ones, but those that `undo` took back.")
+@click.option("--undone", is_flag=True, help="Instead of failed photos, those that `undo` moved back.")
 @last_option
 @preview_option
 @json_option
 def retry(
     inbox: Path | None, since: datetime | None, undone: bool, last: int | None, dry_run: bool, as_json: bool
 ) -> None:
-    """Give failed photos back to the inbox, to be tried again.
+    """Move failed photos back to the inbox, to try them again.
 
-    Their notes (NAME.why.txt) are removed. With --undone, photos that `undo` took back are judged again, as by another
-    model: a daemon at work takes them within a minute.
+    Their notes (NAME.why.txt) are removed. With --undone, photos that `undo` moved back are classified once more, for
+    example by a new model. A running daemon takes them within a minute.
 
     \b
     Examples:
@@ -117,9 +117,7 @@ def _take_back(
 def _say_unseen(_: int, intent: "Intent", error: OSError) -> None:
     from daemon.filing.unresolved import unfinished
 
-    click.echo(
-        f"{printable(intent.source.name)}: {unfinished(intent, error)}; the next `undo` goes on with it", err=True
-    )
+    click.echo(f"{printable(intent.source.name)}: {unfinished(intent, error)}; the next `undo` continues it", err=True)
 
 
 def _say_losses(groups: "list[list[Step]]") -> None:
@@ -139,8 +137,8 @@ def _release(inbox: Path | None, which: "RecordFilter", last: int | None, *, dry
     for record in records:
         place = record.intent.destination
         click.echo(json.dumps({"path": str(place)}) if as_json else printable(place))
-    verb = "would be" if dry_run else "is" if len(records) == 1 else "are"
-    click.echo(f"{_photos(len(records))} {verb} judged again by the daemon, or by the next `sort`.", err=True)
+    verb = "would classify" if dry_run else "classifies"
+    click.echo(f"The daemon, or the next `sort`, {verb} {_photos(len(records))} again.", err=True)
 
 
 def _print_json(groups: "list[list[Step]]") -> None:
@@ -164,7 +162,7 @@ def _print_table(groups: "list[list[Step]]", *, dry_run: bool) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("from", overflow="fold")
-    table.add_column("back to, or why not", overflow="fold")
+    table.add_column("back to, or why it stays", overflow="fold")
     for group in groups:
         for step in group:
             stays = step.reason or step.intent is None

@@ -1,4 +1,4 @@
-"""`phototriage watch` and `phototriage sort`: the same way of a photo, until stopped or once."""
+"""`phototriage watch` and `phototriage sort`: file photos until stopped, or once."""
 
 import os
 
@@ -13,14 +13,15 @@ from daemon.settings import Settings
 def watch(settings: Settings) -> None:
     """File each photo that arrives in a folder, until stopped.
 
-    Photos already there are filed too. A photo that cannot be read goes to OUTPUT/_failed with its reason beside it;
-    what is no photo stays in the inbox. Nothing is ever overwritten: a taken name gets a number. Stop with Ctrl-C or
-    SIGTERM; what is under way finishes, the rest stays in the inbox. Filing waits for nobody who reads its lines: 16 MB
-    of them wait, then lines of filed photos are left out and counted. Every option is also an environment variable
-    (PHOTOTRIAGE_INBOX) and a key of the --config file (inbox); flags win over variables, variables over the file.
+    Photos already there are filed too. An unreadable photo goes to OUTPUT/_failed, with the reason beside it. Other
+    files are left alone. Nothing is ever overwritten: if a name is taken, the photo gets a number. Stop with Ctrl-C or
+    SIGTERM: photos under way are filed, the rest stay in the inbox. A slow reader of the output does not delay filing:
+    16 MB of lines are kept, then lines of filed photos are left out and counted. Every option is also an environment
+    variable (PHOTOTRIAGE_INBOX) and a key of the --config file (inbox). Flags win over variables, variables over the
+    file.
 
-    A new model takes over without a stop when the model's file changes, or at once on SIGHUP (`systemctl reload`); one
-    that does not keep its contract is refused, and the old one works on. Settings are read at the start alone.
+    When the model's file changes, or on SIGHUP (`systemctl reload`), the daemon loads the new model without a stop. A
+    model that breaks its contract is refused, and the old one stays in use. Settings are read only at the start.
 
     \b
     Examples:
@@ -31,15 +32,15 @@ def watch(settings: Settings) -> None:
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Say what would go where; touch nothing, not even the ledger.")
+@click.option("--dry-run", is_flag=True, help="Show where each photo would go; change nothing, not even the ledger.")
 @options
 def sort(settings: Settings) -> None:
     """File the photos of a folder under their classes, then exit.
 
-    The same path as `watch`, once. Exits with 1 if it was stopped early, or if photos had to stay that should have
-    been filed, as when the output cannot be written. A photo that cannot be read, but changed less than
-    --give-up-after ago, is waited for. A script that reads its lines gets each of them, however slow it is; one that
-    has read nothing for 10 s is not waited for.
+    Files photos as `watch` does, but once. Exits with 1 if it was stopped early, or if some photos could not be filed
+    and stay in the inbox, as when the output cannot be written. `sort` waits for an unreadable photo until it has not
+    changed for --give-up-after. A slow reader of the output gets every line; `sort` stops waiting for a reader that has
+    read nothing for 10 s.
 
     \b
     Examples:
@@ -58,9 +59,9 @@ def sort(settings: Settings) -> None:
 
 def _serve(settings: Settings, *, once: bool) -> None:
     refuse_unknown_environment()
-    # Nothing here multiplies matrices, but numpy's threads for it, one a core, would spin for 0.1 s at the start.
+    # Nothing here multiplies matrices, but numpy starts one OpenBLAS thread per core, which spins for 0.1 s.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from daemon.service import serve  # onnxruntime, Pillow and SQLite are not needed to print help
+    from daemon.service import serve  # imported late, because --help needs neither onnxruntime nor Pillow nor SQLite
 
     report = serve(settings, once=once)
     if once and (report.waiting or report.cut_short):

@@ -27,11 +27,11 @@ _WORDS = {
 
 _OPTIONS = (
     click.option("--inbox", type=FolderOrFile(), required=True, help="Folder to take photos from."),
-    click.option("--output", type=FolderOrFile(), required=True, help="Folder of the class folders."),
-    click.option("--recursive", is_flag=True, help="Look into folders in the inbox too; see --layout."),
+    click.option("--output", type=FolderOrFile(), required=True, help="Folder that holds the class folders."),
+    click.option("--recursive", is_flag=True, help="Also take photos from folders inside the inbox; see --layout."),
     click.option(
         "--ignore", type=Pattern(), multiple=True, default=[], metavar="GLOB",
-        help="Leave alone what has such a name, or with a slash such a path below the inbox. May be given repeatedly.",
+        help="Leave files with this name alone, or, with a slash, this path below the inbox. May be repeated.",
     ),
     click.option(
         "--model", type=FolderOrFile(), default=SHIPPED_MODEL, show_default="the shipped scenes.onnx",
@@ -39,20 +39,20 @@ _OPTIONS = (
     ),
     click.option(
         "--mode", type=click.Choice(["move", "copy", "hardlink", "symlink"]), default="move", show_default=True,
-        help="move photos, or leave them in the inbox and file a copy, a hard link or a symbolic link of each.",
+        help="Move photos, or keep them in the inbox and file a copy, a hard link or a symbolic link of each.",
     ),
     click.option(
         "--layout", type=Template(), default=DEFAULT_LAYOUT, show_default=True,
-        help="Where below the output a photo goes; {date:%Y/%m}, of taking, is a field too.",
+        help="Path of a filed photo below the output; {date:%Y/%m} is the date when it was taken.",
     ),
     click.option(
         "--duplicates", type=click.Choice(["keep", "set-aside"]), default="keep", show_default=True,
-        help="Put photos of equal content as one that is filed already into _duplicates, or file them too.",
+        help="File a photo whose content is filed already, or put it into _duplicates.",
     ),
     device_option,
     click.option(
         "--gpu-memory", type=click.IntRange(min=0), default=4096, show_default=True, metavar="MB",
-        help="Most that the model may take of the GPU's memory; 0 for all there is.",
+        help="Limit of the GPU memory for the model; 0 for no limit.",
     ),
     click.option(
         "--review-below", type=ReviewBelow(), default="off", show_default=True,
@@ -60,31 +60,31 @@ _OPTIONS = (
     ),
     click.option(
         "--give-up-after", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS",
-        help="Put an unreadable photo into _failed once it has not changed for so long.",
+        help="Put an unreadable photo into _failed once it has not changed for this long.",
     ),
     click.option(
-        "--workers", type=click.IntRange(min=0), default=0, show_default="one a core",
+        "--workers", type=click.IntRange(min=0), default=0, show_default="one per core",
         help="Threads that read photos.",
     ),
     click.option(
         "--decode-in", type=click.Choice(["auto", "threads", "processes"]), default="auto", show_default=True,
-        help="Decode in the daemon's threads, or in a child process each; auto: processes for a backlog on many cores.",
+        help="Decode photos in threads or in child processes; auto: processes for a backlog on many cores.",
     ),
-    click.option("--quiet", is_flag=True, help="No line for a photo that is filed."),
+    click.option("--quiet", is_flag=True, help="Print no lines for filed photos."),
     json_option,
     click.option(
         "--log-format", type=click.Choice(["text", "keyvalue", "json"]), default="text", show_default=True,
-        help="Of each line of the log: a sentence, key=value pairs, or a JSON object.",
+        help="Format of a log line: a sentence, key=value pairs, or a JSON object.",
     ),
     click.option(
         "--metrics-file", type=FolderOrFile(), metavar="FILE.prom",
-        help="Write Prometheus metrics there every 15 s, for node_exporter; needs the extra `metrics`.",
+        help="Write Prometheus metrics to this file every 15 s, for node_exporter; needs the extra `metrics`.",
     ),
 )  # fmt: skip
 
 
 def read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
-    """Take a TOML file's values as defaults of the options; a key that is no option is refused."""
+    """Use a TOML file's values as defaults of the options; refuse an unknown key."""
     if path is None:
         return
     try:
@@ -92,7 +92,7 @@ def read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
     except OSError as error:
         raise click.BadParameter(f"{path} cannot be read ({error.strerror}).", ctx, param) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{path} is no valid TOML: {error}", ctx, param) from error
+        raise click.BadParameter(f"{path} is not valid TOML: {error}", ctx, param) from error
     known = {_key(option): option for option in ctx.command.params if option.name not in ("config", "help")}
     settings = {}
     for key, value in values.items():
@@ -103,7 +103,7 @@ def read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
         wanted = _kinds(option)
         if type(value) not in wanted or (option.multiple and not all(type(item) is str for item in value)):
             kinds = " or ".join(_WORDS[kind] for kind in wanted)
-            raise click.BadParameter(f"{path}: the key {key!r} must be {kinds}, and is {value!r}.", ctx, param)
+            raise click.BadParameter(f"{path}: the key {key!r} must be {kinds}, not {value!r}.", ctx, param)
         settings[str(option.name)] = value
     ctx.default_map = {**(ctx.default_map or {}), **settings}
 
@@ -113,7 +113,7 @@ def _key(option: click.Parameter) -> str:
 
 
 def _kinds(option: click.Parameter) -> tuple[type, ...]:
-    """Types that an option's value may have in a file; click would make numbers of booleans, and paths of numbers."""
+    """Return the types that a value may have in the file: click would turn booleans into numbers, numbers to paths."""
     if isinstance(option, click.Option) and option.is_flag:
         return (bool,)
     if isinstance(option, click.Option) and option.multiple:
@@ -146,14 +146,14 @@ def options(command: Callable[[Settings], None]) -> Callable[..., None]:
 
 
 def refuse_unknown_environment() -> None:
-    """Raise UsageError for a PHOTOTRIAGE_* variable that means nothing: it is a misspelt setting."""
+    """Raise UsageError for an unknown PHOTOTRIAGE_* variable, because it is a misspelt setting."""
     parameters = click.get_current_context().command.params
     known = sorted(str(parameter.envvar) for parameter in parameters if parameter.envvar)
-    allowed = {*known, "PHOTOTRIAGE_SYSTEM_TESTS"}  # the tests' own
+    allowed = {*known, "PHOTOTRIAGE_SYSTEM_TESTS"}  # set by the tests
     unknown = sorted(name for name in os.environ if name.startswith("PHOTOTRIAGE_") and name not in allowed)
     if unknown:
         hint = _nearest(unknown[0], known, "Known", "PHOTOTRIAGE_")
-        raise click.UsageError(f"The environment variable {printable(unknown[0])} is no setting. {hint}")
+        raise click.UsageError(f"The environment variable {printable(unknown[0])} is not a setting. {hint}")
 
 
 def _nearest(name: str, known: list[str], heading: str, prefix: str = "") -> str:

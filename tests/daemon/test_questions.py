@@ -85,7 +85,7 @@ def test_history_asks_all_ledgers_or_that_of_one_inbox(full: House, tmp_path: Pa
 def test_a_table_shows_names_and_last_folders_and_says_when_there_is_nothing(full: House) -> None:
     result = ask("history", "--state", "review")
     assert "b.jpg  review street 0.75  _review/b.jpg" in result.output
-    assert "Nothing of that kind is in the ledger" in ask("history", "--state", "gone").stderr
+    assert "No photo in the ledger matches" in ask("history", "--state", "gone").stderr
 
 
 def test_where_no_terminal_is_a_row_is_one_line_however_long_the_name(house: House) -> None:
@@ -202,9 +202,9 @@ def test_a_damaged_ledger_is_said(house: House) -> None:
 
 def test_wrong_usage_is_refused() -> None:
     for words, sentence in (
-        (("--since", "tomorrow"), "'tomorrow' is no time. Write 2026-11-20"),
-        (("--since", "99999999999d"), "is no time"),
-        (("--json", "--csv"), "cannot be had at once"),
+        (("--since", "tomorrow"), "'tomorrow' is not a time. Write 2026-11-20"),
+        (("--since", "99999999999d"), "is not a time"),
+        (("--json", "--csv"), "cannot be combined"),
         (("--limit", "0"), "--limit"),
         (("--state", "lost"), "--state"),
     ):
@@ -224,7 +224,7 @@ def test_a_photo_is_explained_by_where_it_lies_lay_or_by_its_content(full: House
     copy = write(tmp_path / "copy.jpg", here.read_bytes())
     answers = [told("explain", path) for path in (here, once, copy)]
     assert [[(row["state"], row["now"]) for row in rows] for rows in answers] == 3 * [
-        [("filed", "it lies there unchanged")]
+        [("filed", "it is there, unchanged")]
     ]
     text = "".join(ask("explain", copy).output.split())
     for part in ("sea 0.7500", "street 0.2500", "read 1.5 ms", "on the CPU", "SHA-256 " + digest(here.read_bytes())):
@@ -254,9 +254,9 @@ def made_a_folder(photo: Path) -> None:
     ("happened", "since"),
     [
         (moved_away, "it is no longer there"),
-        (rewritten, "another file lies there now, or it was changed"),
-        (copied_over, "it lies there with the same content"),
-        (made_a_folder, "something that is no file lies there now"),
+        (rewritten, "another file is there now, or it was changed"),
+        (copied_over, "it is there, with the same content"),
+        (made_a_folder, "something else than a file is there now"),
     ],
 )
 def test_what_happened_since_is_told(full: House, happened: object, since: str) -> None:
@@ -268,7 +268,7 @@ def test_what_happened_since_is_told(full: House, happened: object, since: str) 
 def test_a_link_is_explained_by_its_original(house: House) -> None:
     target = house.file("a.jpg", 1.0, mode=Mode.SYMLINK)
     (row,) = told("explain", target)
-    assert (row["mode"], row["now"]) == ("symlink", "it lies there unchanged")
+    assert (row["mode"], row["now"]) == ("symlink", "it is there, unchanged")
 
 
 def test_a_photo_is_explained_by_its_id_in_the_log_with_all_that_has_its_content(full: House) -> None:
@@ -281,7 +281,7 @@ def test_a_photo_is_explained_by_its_id_in_the_log_with_all_that_has_its_content
     assert [found["path"] for found in told("explain", str(other["id"]))] == [str(full.inbox / "b.jpg")]
     nobody = ask("explain", "0123456789")
     assert nobody.exit_code == 1
-    assert "It was looked for as an id of the log, for no file of that name is here" in nobody.stderr
+    assert "It was looked for as an id of the log, because no file of that name is here" in nobody.stderr
 
 
 def test_a_file_whose_name_could_be_an_id_is_the_file(
@@ -290,7 +290,7 @@ def test_a_file_whose_name_could_be_an_id_is_the_file(
     (row,) = told("history", "--state", "filed")
     monkeypatch.chdir(tmp_path)
     write(tmp_path / str(row["id"]), b"x")
-    assert "by its path and its content" in ask("explain", str(row["id"])).stderr
+    assert "by path and content" in ask("explain", str(row["id"])).stderr
 
 
 def test_a_name_that_came_forty_thousand_times_is_explained(full: House) -> None:
@@ -307,12 +307,12 @@ def test_a_name_that_came_forty_thousand_times_is_explained(full: House) -> None
 
 def test_an_unknown_photo_is_said(full: House, tmp_path: Path) -> None:
     for path, how in (
-        (tmp_path / "none.jpg", "by its path alone"),
-        (write(tmp_path / "x.jpg", b"x"), "and its content"),
+        (tmp_path / "none.jpg", "by path only"),
+        (write(tmp_path / "x.jpg", b"x"), "by path and content"),
     ):
         result = ask("explain", path)
         assert result.exit_code == 1
-        assert f"Nothing is known of {path}. It was looked for by its path" in result.stderr
+        assert f"No ledger knows {path}. It was looked for by path" in result.stderr
         assert how in result.stderr
 
 
@@ -327,7 +327,7 @@ def test_a_backup_is_one_whole_file_also_while_the_daemon_works(full: House, bac
     daemon = Ledger(full.path) if at_work else None
     result = ask("history", "--backup", backup)
     assert result.exit_code == 0, result.stderr
-    assert "3 rows, was copied to" in result.output
+    assert "(3 rows) to" in result.output
     with sqlite3.connect(f"{backup.as_uri()}?mode=ro&immutable=1", uri=True) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert copy.execute("SELECT count(*) FROM photos").fetchone() == (3,)
@@ -342,7 +342,7 @@ def test_a_backup_overwrites_nothing(full: House, backup: Path) -> None:
     write(backup, b"mine")
     result = ask("history", "--backup", backup)
     assert (result.exit_code, backup.read_bytes()) == (1, b"mine")
-    assert "exists. Name a new file" in result.stderr
+    assert "exists already. Name a new file" in result.stderr
     result = ask("history", "--backup", backup / "deeper" / "file")
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr

@@ -78,7 +78,7 @@ def test_a_person_reads_counts_a_table_and_the_photos_that_change(house: House) 
     assert "would file 4 of 6 photos differently, 66.7 %. Nothing was touched." in result.stdout
     words = result.stdout.split()
     assert [words[at + 2] for at, word in enumerate(words) if words[at : at + 2] == ["red", "green"]] == ["2"]
-    assert "1 more; --show 4 names all" in result.stdout
+    assert "1 more; --show 4 lists all" in result.stdout
 
 
 def test_photos_that_are_gone_or_changed_since_are_counted_and_left_out(house: House) -> None:

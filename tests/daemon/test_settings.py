@@ -116,32 +116,32 @@ def test_every_option_is_in_the_table() -> None:
     ("text", "said"),
     [
         ("modle = 'x'", "unknown key 'modle'"),
-        ("[model]\npath = 'x'", "'model' must be a text in quotes, and is {'path': 'x'}"),
+        ("[model]\npath = 'x'", "'model' must be a text in quotes, not {'path': 'x'}"),
         ("model = ['x']", "'model' must be a text in quotes"),
         ("config = 'x'", "unknown key 'config'"),
         ("help = true", "unknown key 'help'"),
         ("as_json = true", "unknown key 'as_json'"),
         ("layout = '{colour}/{name}'", "{colour} is not a field; the fields are {label}, {relpath}, {name}, {date}"),
         ("layout = '../{name}'", "'..' cannot name a folder of photos"),
-        ("workers = 'many'", "'workers' must be a whole number, and is 'many'"),
+        ("workers = 'many'", "'workers' must be a whole number, not 'many'"),
         ("workers = -1", "is not in the range"),
         ("workers = 2.5", "'workers' must be a whole number"),
-        ("workers = true", "'workers' must be a whole number, and is True"),
+        ("workers = true", "'workers' must be a whole number, not True"),
         ("device = 'tpu'", "'tpu' is not one of"),
         ("device = 1", "'device' must be a text in quotes"),
-        ("review_below = 2", "neither off nor auto nor a probability"),
-        ("review_below = true", "must be a text in quotes or a whole number or a number, and is True"),
-        ("review_below = nan", "neither off nor auto nor a probability"),
+        ("review_below = 2", "is not off, auto, or a probability"),
+        ("review_below = true", "must be a text in quotes or a whole number or a number, not True"),
+        ("review_below = nan", "is not off, auto, or a probability"),
         ("give_up_after = -1", "is not in the range"),
-        ("give_up_after = nan", "nan is no time"),
+        ("give_up_after = nan", "nan is not a number of seconds"),
         ("give_up_after = true", "'give_up_after' must be a whole number or a number"),
         ("quiet = 'perhaps'", "'quiet' must be true or false"),
         ("quiet = 2", "'quiet' must be true or false"),
         ("model = 5", "'model' must be a text in quotes"),
         ("inbox = false", "'inbox' must be a text in quotes"),
         ("inbox = ''", "The path is empty"),
-        ("workers = ", "no valid TOML"),
-        ("workers = 1\nworkers = 2", "no valid TOML"),
+        ("workers = ", "not valid TOML"),
+        ("workers = 1\nworkers = 2", "not valid TOML"),
     ],
 )
 def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path: Path, folders: list[str], text: str, said: str) -> None:
@@ -160,8 +160,8 @@ def test_an_unknown_key_is_answered_with_the_known_ones(tmp_path: Path, folders:
     [
         (["--config", "/nowhere.toml"], "cannot be read (No such file or directory)"),
         (["--workers", "x"], "'x' is not a valid integer"),
-        (["--give-up-after", "nan"], "'nan' is no time"),
-        (["--review-below", "1.5"], "neither off nor auto nor a probability"),
+        (["--give-up-after", "nan"], "'nan' is not a number of seconds"),
+        (["--review-below", "1.5"], "is not off, auto, or a probability"),
         (["--device", "gpu"], "'gpu' is not one of"),
         (["--inbox", ""], "The path is empty"),
         (["--colour", "red"], "No such option"),
@@ -178,7 +178,7 @@ def test_missing_folders_are_asked_for() -> None:
 
 def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_or_the_known_ones(folders: list[str]) -> None:
     said = refusal_of(folders, {"PHOTOTRIAGE_MODLE": "x"})
-    assert "PHOTOTRIAGE_MODLE is no setting. Did you mean PHOTOTRIAGE_MODE or PHOTOTRIAGE_MODEL?" in said
+    assert "PHOTOTRIAGE_MODLE is not a setting. Did you mean PHOTOTRIAGE_MODE or PHOTOTRIAGE_MODEL?" in said
     said = refusal_of(folders, {"PHOTOTRIAGE_COLOUR": "x"})
     assert "PHOTOTRIAGE_GIVE_UP_AFTER" in said
     assert "None" not in said
@@ -189,7 +189,7 @@ def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_or_the_known_
 @pytest.mark.parametrize("verb", ["watch", "sort"])
 def test_both_verbs_refuse_a_misspelt_variable_and_key(verb: str, tmp_path: Path, folders: list[str]) -> None:
     done = CliRunner().invoke(cli, [verb, *folders], env={"PHOTOTRIAGE_INBOXX": "x"})
-    assert (done.exit_code, "PHOTOTRIAGE_INBOXX is no setting" in done.output) == (2, True)
+    assert (done.exit_code, "PHOTOTRIAGE_INBOXX is not a setting" in done.output) == (2, True)
     done = CliRunner().invoke(cli, [verb, *folders, *written(tmp_path, "x = 1")])
     assert (done.exit_code, "unknown key 'x'" in done.output) == (2, True)
     assert list((tmp_path / "out").iterdir()) == []

@@ -60,7 +60,7 @@ def test_a_photo_goes_back_whole_to_where_it_lay_and_is_left_alone_there(house: 
     assert (undone["state"], undone["path"], undone["destination"]) == ("undone", str(filed), str(back))
     assert (was["state"], was["taken_back"], was["batch"] + 1) == ("filed", True, undone["batch"])
     assert [row["now"] for row in told("explain", back)] == [
-        "it was taken back, as a later row says", "it lies there unchanged",
+        "it was moved back to the inbox; see the later row", "it is there, unchanged",
     ]  # fmt: skip
     assert told("undo", "--last", "9") == []
 
@@ -473,7 +473,7 @@ def test_an_inbox_that_is_away_gets_nothing(house: House) -> None:
 def test_which_photos_must_be_said() -> None:
     result = ask("undo")
     assert result.exit_code == 2
-    assert "Say which photos: --since, --label, --batch or --last." in result.stderr
+    assert "Choose photos with --since, --label, --batch or --last." in result.stderr
 
 
 def test_one_process_at_a_time_takes_back_and_a_daemon_leaves_it_to_that(house: House) -> None:
@@ -507,7 +507,7 @@ def test_a_way_back_that_cannot_be_finished_now_ends_no_start_and_holds_up_no_ot
         assert [intent.destination for intent in ledger.open_undoes().values()] == [loop / "b.jpg"]
         assert unseen == [str(loop / "b.jpg")]
     result = ask("undo", "--last", "1")
-    assert "the next `undo` goes on with it" in result.stderr
+    assert "the next `undo` continues it" in result.stderr
     assert sorted(tree(house.inbox)) == ["a.jpg", "b.jpg"]
 
 
