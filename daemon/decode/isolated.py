@@ -20,7 +20,7 @@ import numpy as np
 from contract.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels
 from daemon.decode.exif_date import PACKED_BYTES, unpack
-from daemon.process.child import started
+from daemon.process.child import signal_name, start_module
 
 MEMORY_BYTES = 3 << 29
 """What decoding may take beyond the interpreter. 118 megapixels: 0.5 GB as PNG, 0.9 with transparency, 1.8 as WebP."""
@@ -80,7 +80,7 @@ class IsolatedDecoder:
             StoppedError: `stop` was called.
             OSError: there can be no such process now.
         """
-        words = [MODULE, geometry.mode, *map(str, (geometry.size_px, memory_bytes, size, int(dated)))]
+        words = [geometry.mode, *map(str, (geometry.size_px, memory_bytes, size, int(dated)))]
         end_s = time.monotonic() + WALL_S
         with self._started(words, descriptor) as child:
             answer = _answer(child, _most_bytes(geometry), end_s)
@@ -104,7 +104,7 @@ class IsolatedDecoder:
     def _started(self, words: list[str], descriptor: int) -> "subprocess.Popen[bytes]":
         with self._lock:
             self.check_stopped()
-            self._child = started(words, stdin=descriptor, stdout=subprocess.PIPE)
+            self._child = start_module(MODULE, *words, stdin=descriptor, stdout=subprocess.PIPE)
             return self._child
 
 
@@ -136,7 +136,7 @@ def _understood(answer: bytes, code: int, geometry: Geometry) -> tuple[Pixels, d
     if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         raise ChildProcessError("somebody ended the process for it")
     if code < 0:
-        raise DiedError(Reason.CORRUPT, f"its decoder, tried alone, died of {_signal_name(-code)}")
+        raise DiedError(Reason.CORRUPT, f"its decoder, tried alone, died of {signal_name(-code)}")
     if answer[:1] != READY:
         raise ChildProcessError(f"the process for it ended with {code}")
     kind, rest = answer[1:2], answer[2:]
@@ -166,10 +166,3 @@ def _pixel_bytes(geometry: Geometry) -> int:
 
 def _most_bytes(geometry: Geometry) -> int:
     return 2 + max(_pixel_bytes(geometry), MAX_FAULT_BYTES)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"

@@ -1,12 +1,8 @@
 """Decode one photo in a process of its own, with limits: the child's end. The other is `daemon/decode/isolated.py`."""
 
-import ctypes
 import io
 import os
-import resource
-import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -18,20 +14,19 @@ from daemon.decode.contents import read_whole
 from daemon.decode.exif_date import pack, taken_in
 from daemon.decode.isolated import FAULT, MAX_FAULT_BYTES, PIXELS, READY
 from daemon.decode.webp import webp_size
+from daemon.process.child import limit_process
 
 MOST_BYTES_A_PIXEL = 20
 """What a decoder takes at most, as measured: 4 to 8 for most formats, 15 for WebP, 18 for JPEG 2000, 20 for floats."""
 CPU_S = 120
-PR_SET_PDEATHSIG = 1
 
 
 def _main() -> None:
     mode, size_px, memory_bytes, size, dated = sys.argv[1], *map(int, sys.argv[2:6])
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # end with the daemon, however that ends
     with os.fdopen(os.dup(1), "wb") as answer, Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), 1)  # what a decoder prints is no answer
         geometry = Geometry("letterbox" if mode == "letterbox" else "stretch", size_px)
-        limit(memory_bytes + size, CPU_S)
+        limit_process(memory_bytes + size, CPU_S)
         data = read_whole(0, size)
         answer.write(READY)
         answer.flush()
@@ -65,19 +60,6 @@ def _for_lack_of_memory(fault: PhotoError, data: bytes, memory_bytes: int) -> Ph
 def _size(data: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
         return image.size
-
-
-def limit(memory_bytes: int, cpu_s: int | None = None) -> None:
-    """Bound what comes from here on: address space beyond today's, processor time if given, no core file."""
-    with suppress(OSError):  # if memory runs out all the same, the kernel shall take this process and not the daemon
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    held_bytes = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    limits = {resource.RLIMIT_AS: held_bytes + memory_bytes, resource.RLIMIT_CORE: 0}
-    if cpu_s is not None:
-        limits[resource.RLIMIT_CPU] = cpu_s
-    for what, limit in limits.items():
-        with suppress(OSError, ValueError):  # a stricter limit is in force already
-            resource.setrlimit(what, (limit, limit))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ It imports what that takes and no more: neither onnxruntime nor SQLite. It ends 
 and by itself when it has had nothing to do for some time.
 """
 
-import ctypes
 import signal
 import socket
 import sys
@@ -14,9 +13,9 @@ from contract.geometry import Geometry, Pixels
 from daemon.decode.decode import decode_here
 from daemon.decode.guard import pixels_here
 from daemon.decode.isolated import MEMORY_BYTES
-from daemon.decode.isolated_child import PR_SET_PDEATHSIG, limit
 from daemon.decode.protocol import QUESTION, READY, answer, asked, path_bytes, wait_at_most
 from daemon.photo import Photo
+from daemon.process.child import limit_process
 
 
 class _LocalDecoder:
@@ -34,9 +33,8 @@ class _LocalDecoder:
 
 def main() -> None:
     """Serve the socket on standard input until it is closed, or silent for as many seconds as the argument says."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    limit(MEMORY_BYTES)
+    limit_process(MEMORY_BYTES)
     readable_formats()
     with socket.socket(fileno=0) as connection:
         wait_at_most(connection, float(sys.argv[1]))

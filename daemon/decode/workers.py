@@ -19,7 +19,7 @@ from daemon.decode.isolated import StoppedError
 from daemon.decode.protocol import READY, fill, question, room, wait_at_most
 from daemon.decode.suspects import CrashJournal
 from daemon.photo import Photo
-from daemon.process.child import started
+from daemon.process.child import start_module, wait_or_kill
 from daemon.process.cores import usable_cores
 
 FEW_CORES = 4
@@ -169,9 +169,7 @@ class _Worker:
         try:
             wait_at_most(self._socket, _START_S)
             with theirs:
-                self.process = started(
-                    ["daemon.decode.worker", str(idle_s)], stdin=theirs.fileno(), stdout=subprocess.DEVNULL
-                )
+                self.process = start_module("daemon.decode.worker", str(idle_s), stdin=theirs.fileno())
         except OSError:
             self._socket.close()
             raise
@@ -215,9 +213,8 @@ class _Worker:
         """Close the socket, see to it that the child ends, and return its exit code; 0 if it had nothing to do."""
         self._socket.close()
         try:
-            return self.process.wait(_END_S)
+            return wait_or_kill(self.process, _END_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
             return self.process.wait()
 
 

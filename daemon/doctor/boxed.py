@@ -13,6 +13,7 @@ from typing import Any
 
 from contract.text import printable
 from daemon.doctor.finding import Finding, Level, fault
+from daemon.process.child import start_module
 
 FOLDERS_S, MODEL_S = 5.0, 60.0
 """A file system answers in milliseconds, or is dead; loading CUDA takes seconds."""
@@ -63,17 +64,14 @@ def _awaited(thread: threading.Thread, findings: list[Finding]) -> list[Finding]
 
 def look(wanted: Look) -> list[Finding]:
     """Start the child and return what it found, or that it gave no answer."""
-    words = [*wanted.inside, sys.executable, "-P", "-m", "daemon.doctor.probe"]
-    paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), *sys.path]))
+    pipe = subprocess.PIPE
     try:
-        child = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": paths}, cwd="/",
-        )  # fmt: skip
+        child = start_module("daemon.doctor.probe", stdin=pipe, stdout=pipe, stderr=pipe, inside=wanted.inside, cwd="/")
     except OSError as error:
-        return [fault(wanted.about, f"cannot be looked at ({error.strerror})", f"{words[0]} --version")]
+        command = (*wanted.inside, sys.executable)[0]
+        return [fault(wanted.about, f"cannot be looked at ({error.strerror})", f"{command} --version")]
     try:
-        out, errors = _answer(child, json.dumps(wanted.wish), wanted.limit_s)
+        out, errors = _answer(child, json.dumps(wanted.wish).encode(), wanted.limit_s)
     except subprocess.TimeoutExpired:
         _give_up(child)
         return [
@@ -86,13 +84,14 @@ def look(wanted: Look) -> list[Finding]:
     try:
         return [Finding(**(facts | {"level": Level(facts["level"])})) for facts in json.loads(out)]
     except (ValueError, TypeError, KeyError):
-        last = printable((errors.strip().splitlines() or [f"the process ended with {child.returncode}"])[-1])
+        lines = errors.decode(errors="replace").strip().splitlines()
+        last = printable((lines or [f"the process ended with {child.returncode}"])[-1])
         return [
             fault(wanted.about, f"it could not be looked at: {last}", wanted.cure or "report this, with the line above")
         ]
 
 
-def _answer(child: "subprocess.Popen[str]", wish: str | None, limit_s: float) -> tuple[str, str]:
+def _answer(child: "subprocess.Popen[bytes]", wish: bytes | None, limit_s: float) -> tuple[bytes, bytes]:
     """Wait for a child's answer; one that gets on, on a machine with other work, is waited for up to a minute.
 
     Raises:
@@ -120,7 +119,7 @@ def _processor_ticks(process: int) -> int:
         return 0
 
 
-def _give_up(child: "subprocess.Popen[str]") -> None:
+def _give_up(child: "subprocess.Popen[bytes]") -> None:
     """Kill a child and wait for a moment alone: what sleeps in the kernel for a dead server may not even die."""
     child.kill()
     with suppress(subprocess.TimeoutExpired):

@@ -20,6 +20,7 @@ from daemon.doctor.locks import holder_of
 from daemon.files.marker import MARKER
 from daemon.files.mounts import mount_of, mount_that_is_away
 from daemon.files.rename import rename_noreplace, renameat2
+from daemon.process.child import end_with_parent, limit_process
 
 LITTLE_MB, FEW_INODES = 1024, 10_000
 
@@ -192,6 +193,7 @@ def become(uid: int, gid: int, groups: list[int]) -> None:
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
+    end_with_parent()  # the kernel forgets that request with a change of user
 
 
 def answer(wish: dict[str, Any]) -> list[dict[str, Any]]:
@@ -211,4 +213,5 @@ def answer(wish: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    limit_process()
     json.dump(answer(json.load(sys.stdin)), sys.stdout)
