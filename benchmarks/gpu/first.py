@@ -36,7 +36,7 @@ if how == "warmed":
     from daemon.classify.buckets import Buckets
     from daemon.classify.classify import warm
     said = []
-    sizes = Buckets(say=said.append)
+    sizes = Buckets(say=lambda sentence, *_: said.append(sentence))
     warm(model, sizes)
     told["warm"] = lap()
     told["largest"], told["said"] = sizes.largest(), said

@@ -1,9 +1,8 @@
 """Batch sizes on CUDA, and how large a batch may be while the GPU's memory is short."""
 
-from collections.abc import Callable
-
 from contract.batches import CUDA_BATCHES
 from daemon.process.clock import Clock
+from daemon.process.log_level import Level, Say, unsaid
 
 BUCKETS = tuple(CUDA_BATCHES)
 """Batch sizes on CUDA, rising; each is made ready before the daemon is."""
@@ -19,7 +18,7 @@ class Buckets:
         say: takes one sentence when batches have to become smaller, and when they are as large as they were again.
     """
 
-    def __init__(self, clock: Clock | None = None, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, clock: Clock | None = None, say: Say = unsaid) -> None:
         self._clock = clock or Clock()
         self._say = say
         self._largest = BUCKETS[-1]
@@ -32,7 +31,7 @@ class Buckets:
             self._largest = BUCKETS[BUCKETS.index(self._largest) + 1]
             self._again_s = self._clock.monotonic_s() + GROW_AFTER_S[0]
             if self._largest == BUCKETS[-1]:
-                self._say(f"batches of {self._largest} photos are tried on the GPU again")
+                self._say(f"batches of {self._largest} photos are tried on the GPU again", Level.NOTICE)
         return self._largest
 
     def fitted(self, size: int) -> None:

@@ -1,7 +1,6 @@
 """The last stage: decide, commit the intents, move, sync, commit the outcomes. Each commit serves a whole batch."""
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from pathlib import Path
@@ -24,6 +23,7 @@ from daemon.ledger.ledger import Ledger
 from daemon.photo import Mode, Outcome, Photo, Rules
 from daemon.process.clock import Clock
 from daemon.process.heartbeat import Heartbeat
+from daemon.process.log_level import Say, unsaid
 
 __all__ = ["Filer", "Rules"]
 
@@ -53,7 +53,7 @@ class Filer:
         ledger: Ledger,
         rules: Rules,
         clock: Clock,
-        say: Callable[[str], None] = lambda _: None,
+        say: Say = unsaid,
         unresolved: UnresolvedMoves | None = None,
         options: FilingOptions | None = None,
     ) -> None:

@@ -3,7 +3,6 @@
 import errno
 import os
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from daemon.files.marker import MARKER
 from daemon.files.rename import rename_noreplace
 from daemon.photo import Mode, Photo
 from daemon.process.clock import Clock
+from daemon.process.log_level import Level, Say
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 LONGEST_S, LONGEST_OF_FAILING_S = 8.0, 60.0
@@ -33,7 +33,7 @@ class Pause:
         say: called with one sentence when the pause ends; its beginning is reported with the first photo.
     """
 
-    def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(self, clock: Clock, say: Say) -> None:
         self._clock = clock
         self._say = say
         self._tries = 0
@@ -56,7 +56,7 @@ class Pause:
     def end(self) -> None:
         """End the pause, because a photo was filed."""
         if self.reason:
-            self._say(f"filing goes on; it had been paused: {self.reason}")
+            self._say(f"filing goes on; it had been paused: {self.reason}", Level.NOTICE)
         self.reason, self._tries, self._again_s = "", 0, 0.0
 
     def room(self, room: int, under_way: int) -> int:

@@ -14,10 +14,11 @@ from daemon.intake.filters import PathFilter
 from daemon.intake.handout import Handout
 from daemon.intake.looks import FileState, Looks
 from daemon.intake.retry import Known, Retries
-from daemon.intake.scanner import Check, InboxScanner, Say, unchecked
+from daemon.intake.scanner import Check, InboxScanner, unchecked
 from daemon.intake.settle import Settler, Trigger
 from daemon.photo import Photo
 from daemon.process.clock import Clock
+from daemon.process.log_level import Say
 from daemon.queues import Waiting
 
 MAX_WAITING = 4096
@@ -68,9 +69,8 @@ class Intake:
             path_filter, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check
         )
         self.looks = Looks(clock, self._answered, self._notes.put)
-        self._woken, self.overflows = False, 0
+        self._woken, self.overflows, self.held_open = False, 0, self._settler.held_s
         self.troubles, self.blocked = self._scanner.troubles, self._retries.blocked
-        self.held_open = self._settler.held_s
 
     def wake(self) -> None:
         """Make a waiting `ready` return."""

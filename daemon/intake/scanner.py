@@ -16,6 +16,7 @@ from daemon.intake.staying import Staying
 from daemon.intake.walk import LeftOut, scan
 from daemon.intake.watcher import Report, Watcher, watch_fault
 from daemon.process.clock import Clock
+from daemon.process.log_level import Level, Say
 
 RESCAN_S = 2.0
 RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100
@@ -29,7 +30,6 @@ FAR_NAMES = 1024
 REWATCH_S = 10.0
 """Least time between two tries to get a watch while the kernel grants none."""
 
-Say = Callable[[str], None]
 Check = Callable[[], None]
 
 
@@ -180,7 +180,7 @@ class InboxScanner:
             if not self._watch:
                 raise
             self._stop_watching()
-            self._tell("root", f"paused: {away}", "")
+            self._tell("root", str(away), begin="paused: ")
             return False
         self._tell("root", "", "the inbox is back")
         return True
@@ -204,14 +204,12 @@ class InboxScanner:
         try:
             yield from look
             self._tell("scan", "", "the inbox can be read again")
-            self._tell("passed", left.stay, "")
-            self._tell("folders", left.unreadable, "")
+            self._tell("passed", left.stay)
+            self._tell("folders", left.unreadable)
             self._end_round()
         except OSError as error:
             inbox = printable(self._path_filter.inbox)
-            self._tell(
-                "scan", f"the inbox {inbox} cannot be read ({error.strerror}); retrying every {RESCAN_S:.0f} s", ""
-            )
+            self._tell("scan", f"the inbox {inbox} cannot be read ({error.strerror}); retrying every {RESCAN_S:.0f} s")
 
     def _tend_watcher(self) -> None:
         """Watch the folder that stands at the path now, before it is scanned, so that nothing falls between."""
@@ -229,7 +227,7 @@ class InboxScanner:
             return  # the scan says so
         except OSError as error:
             self._rewatch_s = now_s + REWATCH_S
-            self._tell("watch", watch_fault(error), "")
+            self._tell("watch", watch_fault(error))
 
     def _enter(self, folder: Path) -> None:
         self._seen += 1
@@ -241,9 +239,11 @@ class InboxScanner:
             self._watcher.end_round()
             self._tell("watch", self._watcher.fault(), "the inbox is watched again")
 
-    def _tell(self, topic: str, trouble: str, relief: str) -> None:
-        """Say a trouble when it begins, and its end once."""
+    def _tell(self, topic: str, trouble: str, relief: str = "", *, begin: str = "") -> None:
+        """Report a trouble once when it begins, and its relief once when it ends."""
         if self._troubles.get(topic, "") != trouble:
             self._troubles[topic] = trouble
-            if trouble or relief:
-                self._say(trouble or relief)
+            if trouble:
+                self._say(f"{begin}{trouble}")
+            elif relief:
+                self._say(relief, Level.NOTICE)

@@ -10,12 +10,12 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from enum import IntEnum
 from functools import lru_cache, partial
 from math import inf
 from typing import Any, Literal, NamedTuple
 
 from contract.text import printable
+from daemon.process.log_level import Level
 from daemon.status.log_queue import LogQueue, Text
 
 _QUOTED = re.compile(r'[ "=\\]')
@@ -26,15 +26,6 @@ END_S = 2.0
 """How long the end waits for a reader that is not worth more."""
 ERASE = b"\r\x1b[2K"
 """Makes the line free in which a picture stands."""
-
-
-class Level(IntEnum):
-    """How much a line matters; the numbers are syslog's."""
-
-    ERROR = 3
-    WARNING = 4
-    NOTICE = 5
-    INFO = 6
 
 
 class LogLine(NamedTuple):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from daemon.process.clock import Clock
+from daemon.process.log_level import Say
 from daemon.process.sd_notify import notify
 from daemon.status import metrics
 from daemon.status.monitor import Monitor
@@ -136,7 +137,7 @@ class StatusLoop:
 
 
 @contextmanager
-def kept(monitor: Monitor, clock: Clock, say: Callable[[str], None], metrics_file: Path | None) -> Iterator[StatusLoop]:
+def kept(monitor: Monitor, clock: Clock, say: Say, metrics_file: Path | None) -> Iterator[StatusLoop]:
     """Tell the supervisor and write the metrics file until the end of the block; yields who is asked to listen.
 
     Args:

@@ -115,7 +115,7 @@ class Monitor:
         troubles = self.troubles()
         paused = self.held or self.paused() or troubles.get("root", "") or troubles.get("scan", "")
         if self.phase in (State.STARTING, State.READY) and paused:
-            return State.PAUSED, paused.removeprefix("paused: ")
+            return State.PAUSED, paused
         if self.phase is not State.READY:
             return self.phase, ""
         reasons = [*([self._why_cpu()] if self._degraded() else []), *_why_blocked(self.blocked())]

@@ -18,8 +18,9 @@ from daemon.filing.companions import MAX_WAITING
 from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.photo import Outcome, Photo
+from daemon.process.log_level import Level
 from daemon.process.parallel import FAR_TOGETHER, each
-from daemon.status.log import Form, Level, Log, LogLine
+from daemon.status.log import Form, Log, LogLine
 from daemon.status.obstacles import Obstacles, is_its_own
 from daemon.status.progress import progress_bar
 
@@ -57,9 +58,9 @@ class Report:
         self._lonely: set[Path] = set()
         self.cut_short = False
 
-    def say(self, sentence: str) -> None:
-        """Say something about the whole on standard error."""
-        self._log.err(LogLine(_level(sentence), "note", sentence))
+    def say(self, sentence: str, level: Level = Level.WARNING, /) -> None:
+        """Report something about the whole on standard error."""
+        self._log.err(LogLine(level, "note", sentence))
 
     def last_word(self, sentence: str) -> None:
         """Say something before the process ends or is replaced, which waits for no thread."""
@@ -224,14 +225,6 @@ def counted(counts: Mapping[str, int]) -> str:
 def _repeated(obstacle: str, count: int) -> LogLine:
     sentence = f"it goes on; this was said once, and {count:,} times more it was so: {obstacle}"
     return LogLine(Level.NOTICE, "repeated", sentence, lambda: {"reason": obstacle, "times": count})
-
-
-def _level(sentence: str) -> Level:
-    """Return how much a sentence about the whole matters: what begins or goes on is a trouble, but for these."""
-    if sentence.startswith("stuck"):
-        return Level.ERROR
-    relief = sentence.startswith(("filing goes on", "it goes on")) or sentence.endswith((" is back", " again"))
-    return Level.NOTICE if relief else Level.WARNING
 
 
 def _facts(photo: Photo) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 
+from daemon.process.log_level import Level, Say
 from daemon.status.monitor import Monitor
 from daemon.status.status_line import status_line
 
@@ -10,8 +11,6 @@ STATUS_S = 5.0
 """The line is sent at most this often, and only when it has changed."""
 FEEDS = 2
 """How often the watchdog is fed within its time, as sd_watchdog_enabled(3) advises."""
-
-Say = Callable[[str], None]
 
 
 def watchdog_s(environ: Mapping[str, str], pid: int) -> float:
@@ -35,7 +34,7 @@ class SupervisorNotifier:
         feed_within_s: how often the watchdog must be fed; 0 for no watchdog.
     """
 
-    def __init__(self, monitor: Monitor, send: Say, say: Say, feed_within_s: float) -> None:
+    def __init__(self, monitor: Monitor, send: Callable[[str], None], say: Say, feed_within_s: float) -> None:
         self._monitor = monitor
         self._send = send
         self._say = say
@@ -69,14 +68,16 @@ class SupervisorNotifier:
         """Look whether a stage is stuck, and say so once."""
         stuck = self._monitor.stuck()
         if bool(stuck) != bool(self._stuck):
-            fed = " The watchdog is not fed until it goes on." if self._feed_s else ""
-            self._say(f"stuck: {stuck}.{fed}" if stuck else f"it goes on; before, {self._stuck}")
             if stuck:
+                fed = " The watchdog is not fed until that ends." if self._feed_s else ""
+                self._say(f"stuck: {stuck}.{fed}", Level.ERROR)
                 self._monitor.trouble(stuck)
+            else:
+                self._say(f"no longer stuck; before, {self._stuck}", Level.NOTICE)
         self._stuck = stuck
         return bool(stuck)
 
 
-def from_environment(monitor: Monitor, send: Say, say: Say) -> SupervisorNotifier:
+def from_environment(monitor: Monitor, send: Callable[[str], None], say: Say) -> SupervisorNotifier:
     """Make the notifier that this process's supervisor asks for."""
     return SupervisorNotifier(monitor, send, say, watchdog_s(os.environ, os.getpid()))

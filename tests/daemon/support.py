@@ -28,6 +28,7 @@ from daemon.filing.layout import FilingOptions
 from daemon.intake.walk import MARKER
 from daemon.ledger.ledger import Intent, Ledger
 from daemon.photo import Outcome, Photo
+from daemon.process.log_level import Level, Say
 from tests.colour_model import LABELS, colour_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +70,15 @@ class HandClock:
 
     def turn(self, seconds: float) -> None:
         self.now_s += seconds
+
+
+def saying(said: list[str]) -> Say:
+    """Return what adds each sentence to a list, whatever its level."""
+
+    def say(sentence: str, _: Level = Level.WARNING, /) -> None:
+        said.append(sentence)
+
+    return say
 
 
 def identity(inode: int = 1, size: int = 10, mtime_ns: int = 5, device: int = 1) -> Identity:

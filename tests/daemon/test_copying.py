@@ -34,6 +34,7 @@ from tests.daemon.support import (
     roots,
     rules,
     run,
+    saying,
     scored,
     tree,
     unique,
@@ -190,7 +191,7 @@ def others_may(path: Path) -> tuple[int, int]:
 
 
 def filer_of(output: Path, ledger: Ledger, said: list[str], clock: HandClock | None = None) -> Filer:
-    return Filer(output, ledger, rules(), clock or HandClock(), said.append)  # type: ignore[arg-type]
+    return Filer(output, ledger, rules(), clock or HandClock(), saying(said))  # type: ignore[arg-type]
 
 
 @pytest.mark.system("bindfs", "umount", root=True)

@@ -38,6 +38,7 @@ from tests.daemon.support import (
     plain,
     roots,
     rules,
+    saying,
     tree,
     unique,
     wait_until,
@@ -56,7 +57,7 @@ def labels(some: list[Photo]) -> list[str]:
 
 
 def buckets(said: list[str], clock: HandClock | None = None) -> Buckets:
-    return Buckets(clock or HandClock(), said.append)  # type: ignore[arg-type]
+    return Buckets(clock or HandClock(), saying(said))  # type: ignore[arg-type]
 
 
 SHORT = "Available memory of 64 is smaller than requested bytes of 256"
@@ -177,9 +178,9 @@ class House:
     def pipeline(self, *, watch: bool = False, cores: int = 2) -> Iterator[Pipeline]:
         clock = Clock()
         with opened_ledger(self._folder / "ledger") as ledger, opened_guard(self._folder / "decoding") as guard:
-            intake = Intake(PathFilter(self.inbox), clock, self.said.append, watch=watch)
+            intake = Intake(PathFilter(self.inbox), clock, saying(self.said), watch=watch)
             by = rules(provider="cuda")
-            filer = Filer(self.output, ledger, by, clock, self.said.append)
+            filer = Filer(self.output, ledger, by, clock, saying(self.said))
 
             def lost(error: GpuError, worked: bool) -> None:
                 self._lost.append((str(error), worked))
@@ -187,7 +188,7 @@ class House:
             serving = LoadedModel(ready(self._gpu) if self._gpu.fits else on_gpu(self._gpu), by)
             yield Pipeline(
                 intake, ActiveModel(serving), filer, guard, clock, cores=cores, done=self.done.extend,
-                buckets=Buckets(clock, self.said.append), gpu_lost=lost,
+                buckets=Buckets(clock, saying(self.said)), gpu_lost=lost,
             )  # fmt: skip
 
 

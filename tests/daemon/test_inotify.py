@@ -23,7 +23,7 @@ from tests.daemon.support import HandClock, descriptors
 limit = Path("/proc/sys/user/{limit}")
 limit.write_text("0")
 inbox, clock = Path({inbox!r}), HandClock()
-one = Intake(PathFilter(inbox), clock, print, watch=True)
+one = Intake(PathFilter(inbox), clock, lambda sentence, *_: print(sentence), watch=True)
 before = descriptors()
 for number in range(300):
     one.ready(9, 0.0)

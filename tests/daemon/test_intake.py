@@ -17,7 +17,7 @@ from daemon.intake.intake import MAX_WAITING, NAMES_AT_ONCE, Intake
 from daemon.intake.scanner import RESCAN_S
 from daemon.intake.settle import Trigger
 from daemon.photo import Outcome, Photo
-from tests.daemon.support import DEADLINE_S, HandClock, write
+from tests.daemon.support import DEADLINE_S, HandClock, saying, write
 
 
 class World:
@@ -25,7 +25,7 @@ class World:
 
     def __init__(self, inbox: Path, *, watch: bool) -> None:
         self.inbox, self.clock, self.said = inbox, HandClock(), list[str]()
-        self.intake = Intake(PathFilter(inbox), self.clock, self.said.append, watch=watch)  # type: ignore[arg-type]
+        self.intake = Intake(PathFilter(inbox), self.clock, saying(self.said), watch=watch)  # type: ignore[arg-type]
         self.watched = watch
 
     def ready(self, room: int = 1000, turns: int = 8, step_s: float = 0.3) -> list[Photo]:

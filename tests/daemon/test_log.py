@@ -13,6 +13,7 @@ import pytest
 
 from daemon.files.identity import Identity, photo_id
 from daemon.photo import Outcome, Photo
+from daemon.process.log_level import Level
 from daemon.status.log import is_journal, keyvalue
 from daemon.status.report import Report
 from tests.daemon.support import DEADLINE_S, command, environment, identity, model_file, plain, run, write
@@ -93,6 +94,18 @@ def test_lines_for_the_journal_begin_with_their_priority(tmp_path: Path) -> None
     assert [line[:3] for line in lines] == ["<4>", "<5>", "<5>", "<5>", "<6>"]
     assert lines[0].startswith("<4>b.jpg -> _failed: ")
     assert lines[-1].startswith("<6>a.jpg -> red 1.00 ")
+
+
+def test_a_sentence_has_the_level_that_its_reporter_passed_whatever_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("daemon.status.log.is_journal", lambda _: True)
+    with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
+        report.say("stuck and stopped")
+        report.say("the inbox is back", Level.NOTICE)
+        report.say("what arrives is announced", Level.NOTICE)
+        report.say("a stage hangs", Level.ERROR)
+    assert [line[:3] for line in capfd.readouterr().err.splitlines()] == ["<4>", "<5>", "<5>", "<3>"]
 
 
 def test_another_stream_is_not_taken_for_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from daemon.intake.inbox_mounts import survey
 from daemon.intake.intake import Intake
 from daemon.intake.watcher import Watcher
 from daemon.photo import Mode, Outcome, Photo
+from daemon.process.log_level import unsaid
 from daemon.status.monitor import Monitor
 from daemon.status.snapshot_parts import HeldFile, HeldFiles
 from daemon.status.table import table
@@ -150,7 +151,7 @@ def test_undo_leaves_a_filed_photo_that_an_editor_holds_open(tmp_path: Path) -> 
 
 @contextmanager
 def intake(inbox: Path, clock: HandClock) -> Iterator[Intake]:
-    one = Intake(PathFilter(inbox), clock, lambda _: None, watch=True)  # type: ignore[arg-type]
+    one = Intake(PathFilter(inbox), clock, unsaid, watch=True)  # type: ignore[arg-type]
     try:
         yield one
     finally:
@@ -231,7 +232,7 @@ def test_a_close_is_not_waited_for_longer_than_a_moment(tmp_path: Path) -> None:
 def test_one_pass_leaves_it_to_the_filer_and_ends(tmp_path: Path) -> None:
     inbox, clock = tmp_path / "inbox", HandClock()
     inbox.mkdir()
-    one = Intake(PathFilter(inbox), clock, lambda _: None, watch=False)  # type: ignore[arg-type]
+    one = Intake(PathFilter(inbox), clock, unsaid, watch=False)  # type: ignore[arg-type]
     with half_written(inbox / "a.jpg"):
         assert ready(one, clock) == ["a.jpg"]
 

@@ -29,6 +29,7 @@ from tests.daemon.support import (
     plain,
     roots,
     rules,
+    saying,
     scored,
     tree,
     unique,
@@ -39,7 +40,7 @@ from tests.daemon.support import (
 
 def test_tries_get_rarer_one_photo_at_a_time_and_the_end_is_said_once() -> None:
     clock, said = HandClock(0.0), list[str]()
-    pause = Pause(clock, said.append)  # type: ignore[arg-type]
+    pause = Pause(clock, saying(said))  # type: ignore[arg-type]
     assert (pause.room(72, 8), pause.left_s(5.0)) == (64, 5.0)
     waits = []
     for _ in range(6):
@@ -127,7 +128,7 @@ def test_photos_stay_while_it_lasts_and_are_filed_after_it(
         raise OSError(code, os.strerror(code))
 
     with opened_ledger(tmp_path / "l") as ledger:
-        filer = Filer(output, ledger, rules(), HandClock(), said.append)  # type: ignore[arg-type]
+        filer = Filer(output, ledger, rules(), HandClock(), saying(said))  # type: ignore[arg-type]
         with monkeypatch.context() as broken:
             broken.setattr(transfers_module, "transfer", failing)
             filer.file(photos)

@@ -33,6 +33,7 @@ from tests.daemon.support import (
     plain,
     roots,
     rules,
+    saying,
     tree,
     unique,
     wait_until,
@@ -51,7 +52,7 @@ class House:
         self.done: list[Photo] = []
         self.after: Callable[[Photo], None] = lambda _: None
         clock = Clock()
-        intake = Intake(PathFilter(self.inbox), clock, self.said.append, watch=watch)
+        intake = Intake(PathFilter(self.inbox), clock, saying(self.said), watch=watch)
         judged_by = rules(give_up_after_s=give_up_after_s)
         filer = Filer(self.output, ledger, judged_by, clock)
         self.models = ActiveModel(LoadedModel(model(), judged_by))

@@ -27,6 +27,7 @@ from tests.daemon.support import (
     model_file,
     plain,
     run,
+    saying,
     tree,
     unique,
     wait_until,
@@ -123,7 +124,7 @@ def test_that_folders_are_not_looked_into_is_said_once_and_not_of_junk_nor_of_an
         put(tmp_path / "in" / name / "a.jpg")
     said: list[str] = []
     path_filter = PathFilter(tmp_path / "in", left_out=[tmp_path / "in" / "out"])
-    one = Intake(path_filter, HandClock(), said.append, watch=False)  # type: ignore[arg-type]
+    one = Intake(path_filter, HandClock(), saying(said), watch=False)  # type: ignore[arg-type]
     for name, wanted in {"#recycle": [], "holiday": [FOLDERS_STAY], "wedding": [FOLDERS_STAY]}.items():
         put(tmp_path / "in" / name / "b.jpg")
         one.hints_lost()  # so that it scans at once
@@ -135,7 +136,7 @@ def test_that_folders_are_not_looked_into_is_said_once_and_not_of_junk_nor_of_an
 @contextmanager
 def intake(inbox: Path, said: list[str] | None = None) -> Iterator[Intake]:
     """Yield an intake over an inbox with folders; its clock stands still, so that only hints bring anything new."""
-    one = Intake(PathFilter(inbox, recursive=True), HandClock(), (said or []).append, watch=True)  # type: ignore[arg-type]
+    one = Intake(PathFilter(inbox, recursive=True), HandClock(), saying(said or []), watch=True)  # type: ignore[arg-type]
     one.ready(0, 0.0)  # the first scan
     try:
         yield one
@@ -222,7 +223,7 @@ limit.write_text("3")
 inbox = Path({str(tmp_path)!r})
 for number in range(6):
     (inbox / str(number)).mkdir()
-one = Intake(PathFilter(inbox, recursive=True), Clock(), print, watch=True)
+one = Intake(PathFilter(inbox, recursive=True), Clock(), lambda sentence, *_: print(sentence), watch=True)
 one.ready(0, 0.0)
 for number in range(6):
     (inbox / str(number) / "a.jpg").touch()

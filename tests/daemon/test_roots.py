@@ -15,6 +15,7 @@ from daemon.intake.walk import MARKER
 from daemon.ledger.recorded_roots import Root
 from daemon.ledger.state_folder import state_folder
 from daemon.process.clock import Clock
+from daemon.process.log_level import Level
 from daemon.process.signals import SignalHandler
 from daemon.roots import InboxLock, MountMissingError, RootError, check_folders, check_roots
 from daemon.status.monitor import Monitor
@@ -251,7 +252,7 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
     class Mounting(Report):
         """Mounts the output once it has heard that it is away."""
 
-        def say(self, sentence: str) -> None:
+        def say(self, sentence: str, level: Level = Level.WARNING, /) -> None:
             said.append(sentence)
             threading.Timer(0.05, (output / MARKER).write_text, ['{"id": "some id"}']).start()
 

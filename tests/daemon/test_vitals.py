@@ -100,7 +100,7 @@ def test_what_is_worst_is_the_state() -> None:
     one.held = "nothing is mounted"
     assert one.state() == ("paused", "nothing is mounted")
     one.held, one.phase = "", State.READY
-    one.troubles = lambda: {"root": "paused: its marker is gone", "watch": "no watch can be had"}
+    one.troubles = lambda: {"root": "its marker is gone", "watch": "no watch can be had"}
     assert one.state() == ("paused", "its marker is gone")
     assert one.snapshot().notes == ("no watch can be had",)
     one.stage("file").begin()

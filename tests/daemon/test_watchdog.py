@@ -16,6 +16,7 @@ import pytest
 from daemon.intake.walk import MARKER
 from daemon.process import heartbeat as beats_module
 from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Heartbeat, bytes_moved
+from daemon.process.log_level import Level
 from daemon.queues import Waiting
 from daemon.status.monitor import Monitor
 from daemon.status.snapshot_parts import State
@@ -179,7 +180,12 @@ class Told:
         self.moved = 0
         self.monitor = Monitor(self.clock, lambda _: self.moved)  # type: ignore[arg-type]
         self.monitor.phase = State.READY
-        self.notifier = SupervisorNotifier(self.monitor, self.sent.append, self.said.append, feed_within_s)
+        self.levels: list[Level] = []
+        self.notifier = SupervisorNotifier(self.monitor, self.sent.append, self.say, feed_within_s)
+
+    def say(self, sentence: str, level: Level = Level.WARNING, /) -> None:
+        self.said.append(sentence)
+        self.levels.append(level)
 
     def after(self, seconds: float) -> list[str]:
         """Run for so long, as the keeper does; returns what was sent."""
@@ -217,7 +223,8 @@ def test_a_call_that_lasts_and_moves_nothing_stops_the_feeding_until_it_ends() -
     assert told.said[0].startswith("stuck: the stage 'file' has been in one call for 2")
     told.monitor.stage("file").end()
     assert told.after(60.0).count("WATCHDOG=1") == 4
-    assert told.said[1].startswith("it goes on")
+    assert told.said[1].startswith("no longer stuck; before, the stage 'file'")
+    assert told.levels == [Level.ERROR, Level.NOTICE]
 
 
 def test_a_call_that_moves_bytes_is_slow_and_not_stuck() -> None:
