@@ -20,6 +20,7 @@ _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`]+`")
 _COMMAND = re.compile(r"^`?(?:\$ )?(?:sudo )?(?:[A-Z_]+=\S+ )?phototriage ([a-z][^`\n]*)", re.MULTILINE)
 _ENDS = {"|", ">", "&&", "#"}
+_NOT_OURS = ("status=", "Watchdog", "ReadWritePaths", "--", "_failed")
 
 
 def anchors(text: str) -> set[str]:
@@ -105,3 +106,15 @@ def test_what_is_wrong_on_a_page_is_noticed(tmp_path: Path) -> None:
     ]
     assert list(unknown_options("history --since 3d --sinse 2d | jq --any")) == ["--sinse"]
     assert list(unknown_options("histroy")) == ["histroy"]
+
+
+def test_messages_in_the_table_of_symptoms_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## By symptom")[2]
+    cells = [row.split("|")[1] for row in page.splitlines() if row.startswith("|")]
+    quoted = [quote for cell in cells for quote in re.findall(r"`([^`]+)`", cell) if not quote.startswith(_NOT_OURS)]
+    code = " ".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "daemon").rglob("*.py")))
+    code = re.sub(r'"\s+f?"', "", code)  # strings that go on in the next line
+    parts = [part for quote in quoted for part in re.split(r"NAME|\.\.\.|\d+|\(.*?\)|: |but ", quote)]
+    words = [part.strip(" ,") for part in parts]
+    assert len(words) > len(cells) / 2
+    assert [word for word in words if word not in code] == []
