@@ -1,4 +1,4 @@
-"""Inference: photos with pixels become photos with scores, or with a fault where the model's answer is no numbers."""
+"""Inference: photos with pixels get scores, or a fault if the model's output is not numeric."""
 
 import time
 
@@ -13,18 +13,20 @@ from daemon.photo import Photo
 
 
 def classify(model: Model, photos: list[Photo], buckets: Buckets | None = None) -> None:
-    """Fill in `scores` of those that have pixels, or a fault for want of an answer, and drop the pixels.
+    """Fill in the scores of photos that have pixels, or a fault if there are none, and drop the pixels.
 
-    On the CPU in one call; on CUDA in batches, each filled up to its bucket; in small ones while memory is short there.
+    The CPU takes all photos in one call. CUDA takes batches that are padded to a bucket, and smaller batches while GPU
+    memory is short.
 
     Args:
-        model: where it runs says how.
-        photos: not more than the largest bucket.
-        buckets: remembers what fitted into the GPU's memory.
+        model: its device decides how the photos are batched.
+        photos: at most as many as the largest bucket.
+        buckets: remembers which batch sizes fitted into GPU memory.
 
     Raises:
         GpuMemoryError: not even the smallest bucket fits; photos without scores keep their pixels.
-        GpuLostError: nothing runs on the GPU in this process any more. GpuError: nothing runs there, who knows why.
+        GpuLostError: this process cannot use the GPU any more.
+        GpuError: the GPU fails for an unknown reason.
     """
     ready = [photo for photo in photos if photo.pixels is not None]
     if model.batches is not None:
@@ -65,18 +67,20 @@ def _classify_together(model: Model, photos: list[Photo], size: int) -> None:
         if _are_probabilities(scores[row]):
             photo.scores = scores[row]
         else:
-            photo.fault = PhotoError(Reason.UNJUDGED, f"the model {model.sha256[:12]} gave no numbers for this picture")
+            photo.fault = PhotoError(
+                Reason.UNJUDGED, f"the model {model.sha256[:12]} gave no valid scores for this picture"
+            )
 
 
 def _are_probabilities(scores: NDArray[np.float32]) -> bool:
-    """Tell numbers from NaN, infinities and other nonsense; so written that NaN passes no comparison."""
+    """Return whether scores add up to about 1. NaN fails, because every comparison with NaN is false."""
     return 0.9 < np.add.reduce(scores) < 1.1 and bool(np.minimum.reduce(scores) > -0.1)
 
 
 def warm(model: Model, buckets: Buckets | None = None) -> None:
-    """Make every bucket ready on CUDA, so that the first photos do not pay for it; nothing to do on the CPU.
+    """Prepare every bucket on CUDA, so that the first photos are not slower; on the CPU there is nothing to do.
 
-    Buckets for which the GPU has no memory are left out, and `buckets` remembers it.
+    Buckets that do not fit into GPU memory are left out, and `buckets` remembers the limit.
 
     Raises:
         GpuMemoryError, GpuLostError: not even one photo can be classified.

@@ -1,4 +1,4 @@
-"""What is to become of a photo: pure functions of what is known about it."""
+"""Decide where a photo goes: pure functions of what is known about it."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,24 +10,24 @@ from contract.errors import PhotoError, Reason
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo, Rules
 
 CLOCKS_DIFFER_S = 86_400.0
-"""How far the clock of a share's server may be from ours: a day, for some take another zone for theirs."""
+"""How far the clock of a share's server may be off: a day, because some servers run with the wrong time zone."""
 
 STOPPED = "the daemon was stopped first"
 
 
 FOLDERS = (FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
-"""Folders of the output that are no class's."""
+"""Folders of the output that belong to no class."""
 
 
 class Verdict(NamedTuple):
     """Where a photo goes.
 
     Attributes:
-        outcome: filed, review, failed; or it stays: left, again.
-        folder: name of the folder in the output, empty if it stays.
-        label: the most probable class, empty if it could not be read.
+        outcome: filed, review or failed; left or again if the photo stays in the inbox.
+        folder: name of the folder in the output; empty if the photo stays.
+        label: the most probable class; empty if the photo could not be read.
         probability: of that class.
-        reason: why it was not filed under its class.
+        reason: why the photo was not filed under its class.
     """
 
     outcome: Outcome
@@ -38,10 +38,10 @@ class Verdict(NamedTuple):
 
 
 def review_thresholds(policy: str | float, labels: tuple[str, ...], stored: Mapping[str, float]) -> dict[str, float]:
-    """Return the probability per label below which a photo wants review.
+    """Return, per label, the probability below which a photo goes to review.
 
     Args:
-        policy: `off`, `auto` (those that the model carries, from its validation photos), or one probability for all.
+        policy: `off`, `auto` (the model's own thresholds, from its validation photos), or one probability for all.
         labels: the model's.
         stored: the thresholds of its contract.
     """
@@ -69,10 +69,10 @@ def decide(scores: NDArray[np.float32], labels: tuple[str, ...], thresholds: Map
 
 
 def decide_fault(fault: PhotoError, unchanged_s: float, give_up_after_s: float) -> Verdict:
-    """Choose what becomes of a photo that cannot be read.
+    """Choose what happens to a photo that cannot be read.
 
-    What is not the photo's own fault, or none of ours, stays in the inbox, as does a file that is too large to be read.
-    What may still be growing is tried again until it has not changed for `give_up_after_s`.
+    These files stay in the inbox: files that are no photos, photos whose fault lies elsewhere, and files that are too
+    large to read. A file that may still be growing is tried again until it has not changed for `give_up_after_s`.
     """
     match fault.reason:
         case Reason.CHANGED:
@@ -81,27 +81,26 @@ def decide_fault(fault: PhotoError, unchanged_s: float, give_up_after_s: float) 
             return Verdict(Outcome.LEFT, "", reason=fault.detail)
         case Reason.UNREADABLE:
             return Verdict(Outcome.AGAIN, "", reason=fault.detail)
-        case Reason.UNJUDGED:  # it was decoded whole, so it does not grow
+        case Reason.UNJUDGED:  # the whole file was decoded, so it is not growing
             return Verdict(Outcome.FAILED, FAILED_FOLDER, reason=str(fault))
     if unchanged_s < give_up_after_s:
-        return Verdict(
-            Outcome.AGAIN,
-            "",
-            reason=f"{fault.detail}; it may still be growing, and has {give_up_after_s:.0f} s to change",
-        )
+        until = f"tried again until it has not changed for {give_up_after_s:.0f} s"
+        return Verdict(Outcome.AGAIN, "", reason=f"{fault.detail}; it may still be growing: {until}")
     return Verdict(Outcome.FAILED, FAILED_FOLDER, reason=str(fault))
 
 
 def judge(photo: Photo, rules: Rules) -> None:
-    """Fill in what is to become of a photo: `outcome`, `folder`, `label`, `probability`, `reason`."""
+    """Decide about a photo: fill in `outcome`, `folder`, `label`, `probability` and `reason`."""
     if photo.scores is not None:
         verdict = decide(photo.scores, rules.labels, rules.thresholds)
     elif photo.fault is not None:
-        # By another machine's clock, only what is past doubt counts.
+        # Times on a share come from the server's clock, so only an age beyond any clock difference counts.
         unchanged_s = photo.unchanged_s - (CLOCKS_DIFFER_S if photo.on_share else 0.0)
         unchanged_s = max(unchanged_s, photo.waited_s)
         verdict = decide_fault(photo.fault, unchanged_s, rules.give_up_after_s)
-        if photo.fault.reason is not Reason.UNREADABLE:  # which no time mends: its tries just get rarer
+        if (
+            photo.fault.reason is not Reason.UNREADABLE
+        ):  # waiting does not help there, so `Retries` makes its tries rarer
             photo.again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)
     else:
         verdict = Verdict(Outcome.AGAIN, "", reason=photo.reason or STOPPED)

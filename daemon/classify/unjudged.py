@@ -1,7 +1,8 @@
-"""Whether a photo that got no numbers is one that the model cannot judge, or the model judges nothing any more.
+"""Photos without valid scores: find out whether the photo or the model is the cause.
 
-A model may answer with NaN: it divides by the brightness of a black picture, or its fp16 overflows. Such a photo fails
-alone. But a broken GPU answers all photos so, and a model may answer none of an owner's: then the photos must stay.
+A model may answer NaN for a single photo, because it divides by the brightness of a black picture or overflows in fp16.
+Then only this photo fails. But a broken GPU answers NaN for every photo, and so may an unsuitable model. Then the
+photos must stay in the inbox.
 """
 
 import threading
@@ -12,11 +13,11 @@ from contract.session import Model
 from daemon.photo import Photo
 
 IN_A_ROW = 8
-"""After so many photos without numbers, and none with numbers between, the model itself is looked at."""
+"""After this many photos in a row without valid scores, the model itself is checked."""
 
 
 class Answers:
-    """Remembers what the serving model answered; may be used by several threads."""
+    """Remembers whether the model in use gave valid scores; may be used by several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,14 +25,14 @@ class Answers:
         self._forget(self._model)
 
     def look(self, model: Model, photos: list[Photo]) -> str:
-        """Take note of what a model answered, and say what is the matter with it; nothing if it works.
+        """Record a model's answers; return what is wrong with the model, or an empty text if it works.
 
         Args:
-            model: that classified.
-            photos: in their order; those without numbers have the fault `Reason.UNJUDGED`.
+            model: the model that classified the photos.
+            photos: in order; those without valid scores have the fault `Reason.UNJUDGED`.
 
         Raises:
-            GpuMemoryError, GpuLostError: on CUDA alone, as `Model.run`.
+            GpuMemoryError, GpuLostError: only on CUDA, as from `Model.run`.
         """
         with self._lock:
             if model.sha256 != self._model:
@@ -44,22 +45,22 @@ class Answers:
             if self._row < self._look_at:
                 return ""
             if not self._answered:
-                return f"the model gave no numbers for any of the first {self._row} photos: put another model in place"
+                return f"the model gave no valid scores for any of the first {self._row} photos. Use another model"
             return self._proven(model)
 
     def _forget(self, model: str) -> None:
         self._model, self._answered, self._row, self._look_at = model, False, 0, IN_A_ROW
 
     def _proven(self, model: Model) -> str:
-        """Replay the golden sample; what passes is looked at again after twice as many photos."""
+        """Replay the golden sample; if it passes, the next check follows after twice as many photos."""
         try:
             replay(model.run, model.contract, model.provider)
         except ModelError as error:
-            return f"the model gives no numbers any more ({error})"
+            return f"the model gives no valid scores any more ({error})"
         self._look_at = 2 * self._row
         return ""
 
 
 def is_unjudged(photo: Photo) -> bool:
-    """Tell whether the model was asked about a photo and gave no numbers."""
+    """Return whether the model gave no valid scores for a photo."""
     return photo.fault is not None and photo.fault.reason is Reason.UNJUDGED

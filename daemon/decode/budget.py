@@ -1,6 +1,6 @@
-"""How many bytes of photos all readers together may hold in memory, however many there are.
+"""A limit on the bytes of photos that all readers together hold in memory.
 
-Without it a few sparse files, which cost their owner no disk, take half a gigabyte for each reader.
+Without the limit, a few sparse files, which need no disk space, would take half a gigabyte for each reader.
 """
 
 import threading
@@ -11,13 +11,13 @@ from daemon.decode.contents import MAX_FILE_BYTES
 from daemon.decode.isolated import ForAloneError, StoppedError
 
 SMALL_BYTES = 1 << 25
-"""Up to this size a file waits for room, which others give back within a moment; a larger one waits for nobody."""
+"""A file up to this size waits until others give room back, which is soon. A larger file never waits."""
 
 
 class Budget:
-    """Gives room to threads that read.
+    """Grants memory to threads that read photos.
 
-    Files of more than `SMALL_BYTES` share half of it, so that they never hold up the small ones.
+    Files larger than `SMALL_BYTES` share half of the budget, so that they never delay small files.
 
     Args:
         most: bytes in all.
@@ -31,15 +31,15 @@ class Budget:
         self._changed = threading.Condition()
 
     def take(self, size: int) -> None:
-        """Take room for a file's bytes; who has it waits for nobody else, so that it is given back.
+        """Take room for a file's bytes. A thread that holds room never waits for another, so no deadlock can occur.
 
         Raises:
-            ForAloneError: there is none now for so large a file.
+            ForAloneError: there is no room now for such a large file.
             StoppedError: `stop` was called.
         """
         with self._changed:
             if size > SMALL_BYTES and self._used + size > self._most // 2:
-                raise ForAloneError(f"{size >> 20} MiB are more than is read beside others")
+                raise ForAloneError(f"{size >> 20} MiB are too much to read beside other photos")
             while self._used + size > self._most and not self._stopped:
                 self._waiting += 1
                 self._changed.wait()
@@ -65,7 +65,7 @@ class Budget:
             self.give(size)
 
     def stop(self) -> None:
-        """Let nobody wait any more; from any thread or a signal handler."""
+        """End all waiting; may be called from any thread or a signal handler."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

@@ -1,6 +1,6 @@
-"""The bytes of a photo: of the very file that settled, in one buffer, and never more than it had when it settled.
+"""Read the bytes of a photo: only of the file that settled, into one buffer, and never more than its settled size.
 
-Whoever may write to the inbox may make a file larger while it is read, and a sparse file costs its owner nothing.
+A user who may write to the inbox can make a file larger while it is read, and a sparse file needs no disk space.
 """
 
 import errno
@@ -21,19 +21,19 @@ from daemon.photo import Photo
 
 MAX_FILE_BYTES = 1 << 29
 PART_BYTES = 1 << 24
-"""Larger files are read in parts: on a slow share, one call for all of it would look stuck."""
+"""Larger files are read in parts. On a slow share, one call for the whole file would look like a hang."""
 
 
 @contextmanager
 def opened(photo: Photo, wall_s: float) -> Iterator[int]:
-    """Yield a descriptor of the file that `identity` names: neither a link's target nor another file of that name.
+    """Yield a descriptor of the file with the photo's identity, never of a link's target or another file of that name.
 
     Args:
-        photo: its `path` is opened, and `unchanged_s` filled in.
-        wall_s: the time now, to tell how long ago the file changed.
+        photo: its `path` is opened and its `unchanged_s` filled in.
+        wall_s: the time now, in seconds since 1970.
 
     Raises:
-        PhotoError: it is not that file any more, is no photo, is too large, or cannot be read.
+        PhotoError: the file was replaced, is no photo, is too large, or cannot be read.
     """
     try:
         descriptor = open_photo(photo.path, photo.relpath)
@@ -56,16 +56,16 @@ def read_whole(descriptor: int, size: int) -> bytes:
     """Read a file from its beginning into one buffer.
 
     Raises:
-        PhotoError: it has more or fewer than `size` bytes.
+        PhotoError: the file has more or fewer than `size` bytes.
         OSError: it cannot be read.
     """
     if size < PART_BYTES:
-        data = os.read(descriptor, size + 1)  # the usual case in one call
+        data = os.read(descriptor, size + 1)  # the usual case takes one call
         if len(data) == size:
             return data
     buffer = io.BytesIO()
     buffer.seek(size)
-    buffer.write(b"\0")  # room for one byte more, which tells that the file grew
+    buffer.write(b"\0")  # one byte more than expected, to detect a file that grew
     with buffer.getbuffer() as room:
         count = _fill(descriptor, room)
     if count != size:
@@ -74,21 +74,21 @@ def read_whole(descriptor: int, size: int) -> bytes:
     return buffer.getvalue()  # the buffer itself, not a copy
 
 
-def hash_whole(descriptor: int, size: int, look: Callable[[], object]) -> str:
-    """Return the SHA-256 of a file, hexadecimal, with no more of it in memory than a part.
+def hash_whole(descriptor: int, size: int, check_stopped: Callable[[], object]) -> str:
+    """Return the SHA-256 of a file, hexadecimal, with at most one part of the file in memory.
 
     Args:
-        descriptor: of the file, which is left at its beginning.
-        size: that it must have.
-        look: called now and then; raises to end it.
+        descriptor: of the file; its offset stays at the beginning.
+        size: the size that the file must have.
+        check_stopped: called after each part; raises to end the reading.
 
     Raises:
-        PhotoError: it has more or fewer than `size` bytes.
+        PhotoError: the file has more or fewer than `size` bytes.
         OSError: it cannot be read.
     """
     digest, count, part = hashlib.sha256(), 0, bytearray(PART_BYTES >> 4)
     while count <= size and (read := os.preadv(descriptor, [part], count)):
-        look()
+        check_stopped()
         digest.update(memoryview(part)[:read])
         count += read
     if count != size:
@@ -97,7 +97,7 @@ def hash_whole(descriptor: int, size: int, look: Callable[[], object]) -> str:
 
 
 def check_unchanged(descriptor: int, photo: Photo) -> None:
-    """Raise PhotoError if the open file is not any more as it settled."""
+    """Raise PhotoError if the open file has changed after it settled."""
     if Identity.of(os.fstat(descriptor)) != photo.identity:
         raise _changed()
 
@@ -111,7 +111,7 @@ def _fill(descriptor: int, room: memoryview) -> int:
 
 def _check(descriptor: int, path: Path, size: int) -> None:
     head = os.pread(descriptor, SNIFF_BYTES, 0)
-    if is_companion(path):  # raw data too, which is a TIFF by its first bytes
+    if is_companion(path):  # includes raw files, whose first bytes are those of a TIFF
         raise PhotoError(Reason.FOREIGN, WAITS)
     if not has_photo_name(path) and sniff(head) is None:
         raise PhotoError(Reason.FOREIGN, "neither its name nor its content is that of a photo")

@@ -1,8 +1,9 @@
-"""Decode so that no photo can take the daemon with it twice.
+"""Decode photos so that no photo can crash the daemon twice.
 
-A photo that aborts, is killed with, or hangs the process was written down before (`daemon/decode/suspects.py`). The
-next process tries each of those in a child process with limits (`daemon/decode/isolated.py`); what kills that too is
-the photo's own fault. A photo that needs much memory goes there at once.
+Before a photo is decoded, its path is written to a journal (`daemon/decode/suspects.py`). If the photo crashes or hangs
+the process, the next process finds it there and decodes it in a child process with limits
+(`daemon/decode/isolated.py`). If the child dies too, the photo is at fault. A photo that needs much memory is decoded
+in a child at once.
 """
 
 import threading
@@ -21,26 +22,26 @@ from daemon.files.identity import Identity
 from daemon.photo import Photo
 
 HERE_PIXELS = 24_000_000
-"""Larger pictures are decoded alone: each takes 4 to 20 bytes a pixel, and here there is one for each core."""
+"""Larger pictures are decoded alone: each takes 4 to 20 bytes a pixel, and the daemon decodes one per core."""
 HANG_S = 120.0
-"""A decoder that takes longer hangs. The slowest format, JPEG 2000, takes seconds for `HERE_PIXELS`."""
+"""A decoder that takes longer hangs: even the slowest format, JPEG 2000, takes only seconds for `HERE_PIXELS`."""
 MAX_VERDICTS = 1024
 
 
 def pixels_here(photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
-    """Return the network's input, uint8 [size_px, size_px, 3], of a picture that is not large.
+    """Return the network's input, uint8 [size_px, size_px, 3], of a picture of normal size.
 
     Args:
-        photo: its `taken` is filled in if that is wanted.
+        photo: its `taken` is filled in if the layout needs the date.
         data: its bytes.
         geometry: the model's.
 
     Raises:
-        PhotoError: it cannot be read; ForAloneError where it may be alone.
+        PhotoError: it cannot be read; ForAloneError if a child process may be able to.
     """
     width, height = webp_size(data) or (0, 0)
     if width * height > HERE_PIXELS:
-        raise ForAloneError(f"{width} x {height} is more than is decoded beside others")
+        raise ForAloneError(f"{width} x {height} is too large to decode beside other photos")
     try:
         pixels = to_input(data, geometry, HERE_PIXELS)
     except PhotoError as fault:
@@ -51,19 +52,19 @@ def pixels_here(photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
 
 
 class Guard:
-    """Decodes photos for several threads.
+    """Decodes photos; may be used by several threads.
 
     Attributes:
-        notes: what is in the decoder.
-        budget: of memory for the bytes that are read.
-        decoded: whether any photo has left it.
+        journal: the photos that are in the decoder.
+        budget: limit on the bytes that are held in memory.
+        decoded: whether any photo was decoded in this process.
 
     Args:
-        notes: what is in the decoder.
+        journal: the photos that are in the decoder.
     """
 
-    def __init__(self, notes: CrashJournal) -> None:
-        self.notes = notes
+    def __init__(self, journal: CrashJournal) -> None:
+        self.journal = journal
         self.budget = Budget()
         self._alone = IsolatedDecoder()
         self._turn = threading.Lock()  # one child at a time, so that their memory does not add up
@@ -76,11 +77,11 @@ class Guard:
         """Take room in memory for a photo's bytes.
 
         Raises:
-            ForAloneError: it is a suspect, or there is no room for so large a file.
+            ForAloneError: the photo is a suspect, or there is no room for such a large file.
             StoppedError: the daemon ends.
         """
-        if self.notes.deaths(photo.path):
-            raise ForAloneError("a process has ended while it was decoded")
+        if self.journal.deaths(photo.path):
+            raise ForAloneError("an earlier process ended while it decoded this photo")
         self.budget.take(photo.identity.size)
 
     def give_room(self, photo: Photo) -> None:
@@ -91,30 +92,32 @@ class Guard:
         """Return the network's input, uint8 [size_px, size_px, 3], of a photo's bytes.
 
         Raises:
-            PhotoError: it cannot be read; ForAloneError where it may be alone.
+            PhotoError: it cannot be read; ForAloneError if a child process may be able to.
         """
-        self.notes.begin(photo.path, here=True)
+        self.journal.begin(photo.path, here=True)
         try:
             pixels = pixels_here(photo, data, geometry)
             self.decoded = True
             return pixels
         finally:
-            self.notes.end(photo.path, cleared=True)
+            self.journal.end(photo.path, cleared=True)
 
     def pixels_alone(self, photo: Photo, descriptor: int, geometry: Geometry) -> Pixels:
-        """Return the same of an open file, by way of a process with limits.
+        """Return the network's input for an open file, decoded in a child process with limits.
 
         Raises:
-            PhotoError: it cannot be read. What was found out is not found out anew while the file is the same.
+            PhotoError: it cannot be read. The error is remembered, and the same file is not decoded again.
             StoppedError: the daemon ends.
         """
-        told = self._verdicts.get(photo.path)
-        if told is not None and told[0] == photo.identity:
-            raise told[1]
+        known = self._verdicts.get(photo.path)
+        if known is not None and known[0] == photo.identity:
+            raise known[1]
         try:
             return self._pixels_alone(photo, descriptor, geometry)
         except OSError as error:
-            raise PhotoError(Reason.UNREADABLE, f"it must be decoded alone, and cannot be now ({error})") from error
+            raise PhotoError(
+                Reason.UNREADABLE, f"it must be decoded in a child process, which cannot start now ({error})"
+            ) from error
         except PhotoError as fault:
             self._verdicts[photo.path] = (photo.identity, fault)
             if len(self._verdicts) > MAX_VERDICTS:
@@ -126,12 +129,12 @@ class Guard:
         self._alone.check_stopped()
 
     def watch(self, hung: Callable[[Path], None]) -> None:
-        """Call `hung`, from a thread of its own, when a photo has been in the decoder for `HANG_S`."""
+        """Start a thread that calls `hung` when a photo has been in the decoder for `HANG_S`."""
         self._watch = threading.Thread(target=self._look, args=(hung,), name="guard", daemon=True)
         self._watch.start()
 
     def stop(self) -> None:
-        """End the decoding in child processes, and what waits for room: the photos stay in the inbox."""
+        """End child processes, and threads that wait for room. Their photos stay in the inbox."""
         self._alone.stop()
         self.budget.stop()
 
@@ -142,11 +145,12 @@ class Guard:
             self._watch.join()
 
     def _pixels_alone(self, photo: Photo, descriptor: int, geometry: Geometry) -> Pixels:
-        # If the process dies while its child decodes, as where one limit of memory holds for both, the next child gets
-        # half. A photo that was only near when somebody killed the process has enough with the least.
-        halved = max(0, self.notes.deaths(photo.path) - 1)
+        # A memory limit may hold for this process and its child together. Then a large photo kills both at every start.
+        # So after each such death the next child gets half the memory. The least is enough for an ordinary photo that
+        # was in the decoder by chance when the process was killed.
+        halved = max(0, self.journal.deaths(photo.path) - 1)
         with self._turn:
-            self.notes.begin(photo.path, here=False)
+            self.journal.begin(photo.path, here=False)
             cleared = False
             try:
                 memory_bytes = max(LEAST_MEMORY_BYTES, MEMORY_BYTES >> halved)
@@ -159,11 +163,11 @@ class Guard:
                 cleared = not isinstance(fault, DiedError)
                 raise
             finally:
-                self.notes.end(photo.path, cleared=cleared)
+                self.journal.end(photo.path, cleared=cleared)
 
     def _look(self, hung: Callable[[Path], None]) -> None:
         while not self._done.wait(HANG_S / 16):
-            longest = self.notes.longest()
+            longest = self.journal.longest()
             if longest is not None and longest[1] > HANG_S:
                 hung(longest[0])
                 return

@@ -1,8 +1,9 @@
-"""What is being decoded right now, written down before it begins: the memory of a process that a photo may kill.
+"""A journal of the photos in the decoder, so that a crash leaves behind which photo may have caused it.
 
-One record for each photo in a small file beside the ledger. A record is one `pwritev` into the page cache, about three
-microseconds and no sync: it outlives the process, and a power cut is not what a photo causes. After a crash, the names
-in it are suspects, and they stay written down until each has been tried (`daemon/decode/guard.py`).
+The journal is a small file beside the ledger, with one record per photo. Writing a record is one `pwritev` into the
+page cache, takes about three microseconds and needs no sync: the page cache outlives the process, and no photo causes a
+power cut. After a crash, the photos in the journal are suspects. They stay in it until each was tried
+(`daemon/decode/guard.py`).
 """
 
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 
 JOURNAL = "decoding"
 """Name of the file, beside the ledger."""
-_HEADER = struct.Struct("<IHH")  # length of the path, deaths, whether it is in the decoder now
+_HEADER = struct.Struct("<IHH")  # length of the path, deaths, whether the photo is in the decoder now
 _RECORD_BYTES = 8192  # more than the longest path
 _MAX_DEATHS = (1 << 16) - 1
 
@@ -27,10 +28,10 @@ class _Suspect:
 
 
 class CrashJournal:
-    """Opens the file of notes, made if need be; may be used by several threads.
+    """Opens or creates the journal; may be used by several threads.
 
     Args:
-        path: of the file; only one process at a time may have it open.
+        path: of the journal; only one process at a time may have it open.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,12 +45,12 @@ class CrashJournal:
         os.close(self._descriptor)
 
     def deaths(self, path: Path) -> int:
-        """How many processes have ended while they decoded the photo of that path; 0 if it is no suspect."""
+        """Return how many processes ended while they decoded this photo; 0 if it is no suspect."""
         suspect = self._suspects.get(path)
         return suspect.deaths if suspect else 0
 
     def begin(self, path: Path, *, here: bool) -> None:
-        """Note that a photo is in the decoder: of this process, or of a child that has limits of its own."""
+        """Record that a photo is in the decoder of this process (`here`) or of a child process."""
         with self._lock:
             suspect = self._suspects.get(path) or _Suspect(self._free_slot(), 0)
             self._suspects[path] = suspect
@@ -58,11 +59,11 @@ class CrashJournal:
         self._write(suspect, path, now=True)
 
     def end(self, path: Path, *, cleared: bool, died: bool = False) -> None:
-        """Note that it has left the decoder; unless it is cleared, it stays a suspect, of a death more if `died`."""
+        """Record that a photo left the decoder. Unless cleared, it stays a suspect; `died` adds one death."""
         suspect = self._suspects[path]
         suspect.deaths = min(suspect.deaths + died, _MAX_DEATHS)
         if cleared:
-            self._erase(suspect.slot)  # before another thread may have its place
+            self._erase(suspect.slot)  # before another thread can take the slot
         else:
             self._write(suspect, path, now=False)
         with self._lock:
@@ -71,7 +72,7 @@ class CrashJournal:
                 del self._suspects[path]
 
     def longest(self) -> tuple[Path, float] | None:
-        """Return the photo that is longest in this process's decoder, and for how many seconds; None if none is."""
+        """Return the photo that has been in this process's decoder longest, and its seconds there; None without one."""
         with self._lock:
             if not self._began_s:
                 return None
@@ -79,7 +80,7 @@ class CrashJournal:
         return path, time.monotonic() - began_s
 
     def _read(self) -> dict[Path, _Suspect]:
-        """Read what the last process left: who was in the decoder has one more death; who is gone is dropped."""
+        """Read the last process's journal: add a death to photos in the decoder, drop photos that are gone."""
         suspects = {}
         size = os.fstat(self._descriptor).st_size
         for slot in range(-(-size // _RECORD_BYTES)):
@@ -99,7 +100,9 @@ class CrashJournal:
 
     def _write(self, suspect: _Suspect, path: Path, *, now: bool) -> None:
         name = os.fsencode(path)
-        with suppress(OSError):  # a full disk: the photo goes without its note, as every photo would
+        with suppress(
+            OSError
+        ):  # on a full disk the photo is decoded without a record, because waiting would stop every photo
             os.pwritev(
                 self._descriptor,
                 [_HEADER.pack(len(name), suspect.deaths, now), name],

@@ -224,4 +224,4 @@ def decode_pool_for(
     """Return the children that so many reading threads should have; None where they decode themselves."""
     if decode_in == "threads" or (decode_in == "auto" and min(readers, usable_cores()) <= FEW_CORES):
         return None
-    return DecodePool(guard.notes, guard.budget, eager=decode_in == "processes", say=say)
+    return DecodePool(guard.journal, guard.budget, eager=decode_in == "processes", say=say)

@@ -54,7 +54,7 @@ def test_what_is_no_probabilities_is_a_fault_of_the_photo_that_names_the_model(a
             assert (one.scores, one.pixels) == (None, None)
             assert one.fault is not None
             assert one.fault.reason is Reason.UNJUDGED
-            assert one.fault.detail == f"the model {model().sha256[:12]} gave no numbers for this picture"
+            assert one.fault.detail == f"the model {model().sha256[:12]} gave no valid scores for this picture"
 
 
 def test_probabilities_that_lower_precision_has_rounded_are_numbers() -> None:
@@ -87,7 +87,7 @@ def test_a_model_that_answered_no_photo_yet_is_to_blame_for_the_eighth() -> None
     answers, silent = Answers(), answering(np.nan, 0, 0)
     *before, last = looked(answers, silent, IN_A_ROW)
     assert before == [""] * (IN_A_ROW - 1)
-    assert last == "the model gave no numbers for any of the first 8 photos: put another model in place"
+    assert last == "the model gave no valid scores for any of the first 8 photos. Use another model"
     assert looked(answers, silent, 1) == [last.replace("8", "9")]
     another = replace(silent, sha256="0" * 64)  # a swap
     assert looked(answers, another, 1) == [""]
@@ -109,7 +109,7 @@ def test_a_model_that_has_stopped_to_answer_is_to_blame_until_it_answers_again()
     looked(answers, answering(1, 0, 0), 1)
     assert looked(answers, broken, IN_A_ROW - 1) == [""] * (IN_A_ROW - 1)
     for said in looked(answers, broken, 3):
-        assert said.startswith("the model gives no numbers any more (The model does not compute what was verified")
+        assert said.startswith("the model gives no valid scores any more (The model does not compute what was verified")
     assert looked(answers, answering(1, 0, 0), 1) == [""]
     assert looked(answers, broken, 1) == [""]
 
@@ -132,7 +132,7 @@ def test_photos_without_numbers_fail_with_a_reason_and_the_others_are_filed(tmp_
     filed = tree(tmp_path / "out")
     whys = {name: filed.pop(name).decode() for name in list(filed) if name.endswith(".why.txt")}
     assert len(whys) == 12
-    assert all("gave no numbers for this picture" in why for why in whys.values())
+    assert all("gave no valid scores for this picture" in why for why in whys.values())
     assert sorted(filed) == sorted(
         [f"_failed/0{number}-black.jpg" for number in range(12)] + [f"green/{number:02}.jpg" for number in range(30)]
     )
@@ -145,7 +145,7 @@ def test_photos_of_a_model_that_answers_none_stay_until_it_answers_one(tmp_path:
         write(tmp_path / "in" / f"{number}.jpg", unique("red", number), mtime_s=1e9)
     with daemon(*arguments) as running:
         held = running.until(lambda event: event.get("outcome") == "again", "a photo that stays")
-        assert held["reason"].startswith("the model gave no numbers for any of the first")
+        assert held["reason"].startswith("the model gave no valid scores for any of the first")
         write(tmp_path / "b", plain("blue")).rename(tmp_path / "in" / "b.jpg")
         running.until(lambda event: event.get("label") == "blue", "the photo that it can judge")
         left = len(tree(tmp_path / "in"))

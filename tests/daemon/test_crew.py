@@ -76,7 +76,7 @@ def here(folder: Path, **options: Any) -> Iterator[Here]:
     before = descriptors()
     with opened_guard(folder / ".decoding") as guard:
         with closing(
-            DecodePool(guard.notes, guard.budget, **{"eager": True, "say": said.append, **options})
+            DecodePool(guard.journal, guard.budget, **{"eager": True, "say": said.append, **options})
         ) as decode_pool:
             yield Here(decode_pool, guard, said)
         assert children(os.getpid()) == []
@@ -139,8 +139,8 @@ def test_what_is_too_large_for_beside_others_and_what_is_suspected_goes_the_way_
         assert one.child(photo)
         assert is_for_alone(photo)
         assert one.thread(photo).pixels is not None
-        one.guard.notes.begin(large, here=False)
-        one.guard.notes.end(large, cleared=False, died=True)
+        one.guard.journal.begin(large, here=False)
+        one.guard.journal.end(large, cleared=False, died=True)
         one.decode_pool.close()
         assert not one.child(one.seen(large))
         assert one.decode_pool._hands == {}
@@ -155,14 +155,14 @@ def test_a_photo_that_kills_or_hangs_a_child_is_a_suspect_and_costs_no_other(
     with here(tmp_path, hang_s=hang_s) as one:
         assert one.child(one.seen(good))
         assert not one.child(one.seen(bad))
-        assert one.guard.notes.deaths(bad) == 1
+        assert one.guard.journal.deaths(bad) == 1
         assert one.child(one.seen(good))
         if words == "abort":
             fault = one.thread(one.seen(bad)).fault
             assert "its decoder, tried alone, died of SIGABRT" in str(fault)
         assert one.said == []
     with opened_guard(tmp_path / ".decoding") as next_start:
-        assert next_start.notes.deaths(bad) == 1
+        assert next_start.journal.deaths(bad) == 1
 
 
 def test_a_child_that_somebody_kills_in_the_middle_fails_no_photo(tmp_path: Path) -> None:
@@ -173,9 +173,9 @@ def test_a_child_that_somebody_kills_in_the_middle_fails_no_photo(tmp_path: Path
         threading.Timer(0.1, one.process.kill).start()
         photo = one.seen(path)
         assert not one.child(photo)
-        assert one.guard.notes.deaths(path) == 1
+        assert one.guard.journal.deaths(path) == 1
         assert one.thread(photo).pixels is not None
-        assert one.guard.notes.deaths(path) == 0
+        assert one.guard.journal.deaths(path) == 0
 
 
 @pytest.mark.usefixtures("poisoned")
@@ -188,7 +188,7 @@ def test_a_stop_does_not_wait_for_a_child_and_makes_no_suspect(tmp_path: Path) -
         one.decode_pool.stop()
         assert dealt_with.result()
         assert (photo.pixels, photo.fault) == (None, None)
-        assert one.guard.notes.deaths(path) == 0
+        assert one.guard.journal.deaths(path) == 0
         assert reader.submit(one.child, photo).result()  # and no other child is started
         assert one.decode_pool._hands == {}
 
@@ -204,7 +204,7 @@ def test_a_child_is_started_for_a_backlog_alone_and_ends_when_there_is_nothing_t
         one.decode_pool.look()
         assert process.returncode == 0
         assert not one.child(one.seen(path))
-        assert one.guard.notes.deaths(path) == 0
+        assert one.guard.journal.deaths(path) == 0
 
 
 def test_without_children_that_start_the_threads_decode_and_it_is_said_once(

@@ -61,7 +61,7 @@ def buckets(said: list[str], clock: HandClock | None = None) -> Buckets:
 
 
 SHORT = "Available memory of 64 is smaller than requested bytes of 256"
-TOO_MUCH = f"the GPU does not take 64 photos at once ({SHORT}): 8 at a time for now"
+TOO_MUCH = f"a batch of 64 photos does not fit on the GPU ({SHORT}); batches have 8 for now"
 
 
 @pytest.mark.parametrize(("count", "runs"), [(1, [8]), (8, [8]), (9, [64]), (64, [64])])
@@ -114,7 +114,7 @@ def test_batches_grow_back_when_there_is_memory_again() -> None:
     classify(model, photos(64), sizes)
     assert set(gpu.runs) == {64}
     assert len(gpu.opened) == 3  # it had been given back
-    assert said[-1] == "batches of 64 photos are tried on the GPU again"
+    assert said[-1] == "the GPU is given batches of 64 photos again"
 
 
 def test_while_the_gpu_answers_smaller_batches_are_tried_whatever_failed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ class House:
         filer = Filer(self.output, ledger, judged_by, clock)
         self.models = ActiveModel(LoadedModel(model(), judged_by))
         self.guard = guard
-        children = DecodePool(guard.notes, guard.budget, eager=True, say=self.said.append) if decode_pool else None
+        children = DecodePool(guard.journal, guard.budget, eager=True, say=self.said.append) if decode_pool else None
         self.pipeline = Pipeline(
             intake, self.models, filer, guard, clock, cores=2, done=self._note, decode_pool=children
         )
@@ -296,8 +296,8 @@ def test_what_is_decoded_alone_holds_up_no_other_photo_however_many_wait(
         for name in names:
             write(one.inbox / name, data + name.encode(), mtime_s=1e9)
             if kind == "suspect":
-                one.guard.notes.begin(one.inbox / name, here=False)
-                one.guard.notes.end(one.inbox / name, cleared=False, died=True)
+                one.guard.journal.begin(one.inbox / name, here=False)
+                one.guard.journal.end(one.inbox / name, cleared=False, died=True)
         with one.running():
             wait_until(lambda: one.pipeline._aside.count() == 8, "all to wait for their turn")
             for number in range(3):  # one after the other, announced

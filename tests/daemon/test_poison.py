@@ -241,7 +241,7 @@ def test_where_no_process_can_be_started_a_suspect_waits_and_stays_one(
     data = plain("red")
     photo = Photo(write(tmp_path / "a.jpg", data), identity_of(tmp_path / "a.jpg"), 0.0)
     with opened_guard(tmp_path / "decoding") as guard:
-        guard.notes.begin(photo.path, here=True)  # and then it died
+        guard.journal.begin(photo.path, here=True)  # and then it died
     monkeypatch.setattr("sys.executable", str(tmp_path / "no python"))
     with opened_guard(tmp_path / "decoding") as guard:
         for _ in range(2):
@@ -252,7 +252,7 @@ def test_where_no_process_can_be_started_a_suspect_waits_and_stays_one(
         decode(photo, SMALL, 0.0, guard)
         assert photo.pixels is not None
         assert (photo.pixels == to_input(data, SMALL)).all()
-        assert guard.notes.deaths(photo.path) == 0
+        assert guard.journal.deaths(photo.path) == 0
 
 
 def test_a_stop_ends_the_process_that_decodes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
