@@ -1,19 +1,19 @@
-"""Files of the inbox whose creation was announced and whose closing was not: somebody still writes to them.
+"""Files of the inbox that the kernel reported as created but not as closed: a program may still write to them.
 
-It is what can be known of other people's files, about which the kernel answers nobody else
-(daemon/files/open_writers.py). An announced creation need not come from a writer: a hard link is announced like that,
-and nobody closes it. Many servers rename by a link and an unlink, and programs link a finished file that had no name
-(O_TMPFILE). So a file is looked at, once it has settled, for traces of that:
-- it has two names;
-- the unnamed file of its inode was closed: its name in the announcement is `#` and the inode's number;
-- it was last written before its creation was announced, and its time of change is another: a link changes that alone.
+For files of other users, this is all that can be known: the kernel does not tell who holds them open
+(daemon/files/open_writers.py). A creation does not prove a writer, because a hard link causes the same event and nobody
+closes a link. Many servers rename by link and unlink, and some programs link a finished file that had no name
+(O_TMPFILE). Therefore a settled file is checked for signs of a link:
+- the file has two names;
+- the unnamed file with the same inode was closed (the event names it `#` and the inode number);
+- the last write is older than the creation event, and ctime differs from mtime: a link changes only ctime.
 
-A file that gets another name while it is written is followed: its two events have one number. The new name is a change
-too, so the third trace tells nothing of it.
+A file that is renamed while it is written is followed, because both events of a rename carry the same cookie. A rename
+changes ctime too, so the third sign is ignored for it.
 
-Where none of this is found, though it was last written before, its writer was quick, or its link was. That is left
-open for ten minutes, and then taken for a link: a file that is never closed can be waited for, but not every file of a
-program that links.
+If no sign is found but the last write is older than the creation, either the writer or the link was quick. The file
+then counts as open for ten minutes, and as a link afterwards: waiting for one file that is never closed is harmless,
+but waiting for every file of a program that links is not.
 """
 
 import os
@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 MAX_KNOWN = 16_384
-"""Creations remembered; of the oldest beyond, nothing is known."""
+"""Creations remembered; beyond that the oldest are forgotten."""
 MAX_MOVING = 64
-"""Files that are on their way from one name to another; those that leave the inbox never arrive."""
+"""Renames remembered whose second event has not come. For a file that leaves the inbox it never comes."""
 COARSE_S = 0.02
-"""By how much times of files lag behind the clock."""
+"""How far file times may lag behind the clock."""
 LINK_S = 600.0
-"""How long what may be a link counts as open."""
+"""How long a file that may be a link counts as open."""
 
 
 class _Made(NamedTuple):
@@ -38,7 +38,7 @@ class _Made(NamedTuple):
 
 
 class Creations:
-    """Remembers creations without an end. Noted by the watcher's thread, asked by another.
+    """Remembers created files that were not closed. The watcher's thread writes, another thread reads.
 
     Args:
         now_s: the clock of the files.
@@ -54,11 +54,11 @@ class Creations:
         return bool(self._made)
 
     def made(self, path: Path) -> None:
-        """A name was created."""
+        """Record that a name was created."""
         self._remember(path, _Made(self._now_s()))
 
     def moved_from(self, path: Path, cookie: int) -> None:
-        """A file goes to another name, or out of the inbox, as those do that are filed; its arrival follows at once."""
+        """Record that a file leaves its name: it is renamed (the second event follows at once) or leaves the inbox."""
         made = self._made.pop(path, None)
         if made is not None:
             self._moving[cookie] = made._replace(renamed=True)
@@ -66,7 +66,7 @@ class Creations:
                 del self._moving[next(iter(self._moving))]
 
     def moved_to(self, path: Path, cookie: int) -> None:
-        """A file was moved to a name, here or from elsewhere."""
+        """Record that a file got this name, from inside or outside the inbox."""
         made = self._moving.pop(cookie, None)
         if made is None:
             self.ended(path)
@@ -74,7 +74,7 @@ class Creations:
             self._remember(path, made)
 
     def ended(self, path: Path) -> None:
-        """A file was closed after writing, or another one was moved to its name."""
+        """Record that a file was closed after writing, or replaced by a rename."""
         self._made.pop(path, None)
         if path.name.startswith("#") and path.name[1:].isdecimal():
             self._unnamed[int(path.name[1:])] = None
@@ -82,17 +82,17 @@ class Creations:
                 self._unnamed.pop(next(iter(self._unnamed)), None)
 
     def forget(self) -> None:
-        """Announcements were lost: an end may be among them."""
+        """Forget everything: the kernel dropped events, and one of them may have reported a close."""
         self._made.clear()
         self._unnamed.clear()
         self._moving.clear()
 
     def is_open(self, path: Path, *, on_share: bool) -> bool:
-        """Tell whether a file was created and not closed, as far as is known.
+        """Tell whether a file was created and not closed, as far as the events show.
 
         Args:
             path: of the file.
-            on_share: its times are by another clock.
+            on_share: whether its times come from another machine's clock.
         """
         made = self._made.get(path)
         if made is None:

@@ -1,4 +1,4 @@
-"""Which names of the inbox are looked at: not what is unfinished, junk, ignored by the user, or ours."""
+"""Which names of the inbox are considered: all but unfinished files, junk, ignored names and our own folders."""
 
 import fnmatch
 import os
@@ -23,17 +23,17 @@ def _shape(patterns: Iterable[str]) -> re.Pattern[str]:
 
 
 _LEFT_ALONE = _shape((*UNFINISHED, *JUNK))
-"""Names of what is not finished, hidden, or somebody's junk."""
+"""Unfinished, hidden and junk names."""
 
 
 class PathFilter:
-    """Tells what in an inbox is looked at. Names count whatever their case.
+    """Tells which files and folders of an inbox are considered. Upper and lower case do not matter.
 
     Args:
         inbox: the folder.
-        recursive: whether folders in it are looked into.
-        ignore: shell patterns: without a slash, of names of files and folders; with one, of paths below the inbox.
-        left_out: folders that are not looked into, as the output.
+        recursive: whether folders inside the inbox are scanned.
+        ignore: shell patterns. Without a slash they match names of files and folders; with one, paths below the inbox.
+        left_out: folders that are never scanned, such as the output.
     """
 
     def __init__(
@@ -47,21 +47,21 @@ class PathFilter:
         self._left_out = frozenset(left_out)
 
     def takes(self, path: Path) -> bool:
-        """Tell whether a file is looked at, by its own name and its path; its folders are not asked about again."""
+        """Tell whether a file is considered, by its name and path. Its folders are not checked again."""
         name = path.name.lower()
         if _LEFT_ALONE.match(name) or self._names.match(name):
             return False
         return not self._has_paths or not self._paths.match(str(path.relative_to(self.inbox)).lower())
 
     def enters(self, folder: Path) -> bool:
-        """Tell whether a folder inside the inbox is looked into."""
+        """Tell whether a folder inside the inbox is scanned."""
         return self.recursive and self.would_enter(folder)
 
     def would_enter(self, folder: Path) -> bool:
-        """Tell whether a folder inside the inbox is looked into where any are.
+        """Tell whether a folder inside the inbox would be scanned with `--recursive`.
 
-        A folder with a marker is the root of another inbox or output, and `_failed` and its like are what an output
-        holds: what lies there has been dealt with.
+        A folder with a marker is another inbox or output. `_failed` and the like belong to an output, so the photos in
+        them were handled already.
         """
         if folder.name in _OURS or not self.takes(folder):
             return False

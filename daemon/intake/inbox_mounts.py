@@ -1,4 +1,4 @@
-"""On what mounts an inbox and its output lie: which files are far from where they are filed, or on a share."""
+"""The mounts of an inbox and its output: which files lie on a share, or on another mount than the output."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -11,42 +11,46 @@ from contract.text import printable
 from daemon.files.mounts import Mount, mount_of, mounts_in
 
 CLASS_FOLDERS = 256
-"""As many folders of an output are asked what device they are on: each may be a subvolume of its own."""
+"""Folders of an output whose device is checked at most: each may be a subvolume of its own."""
 
 
 class InboxMounts(NamedTuple):
-    """What was found at one look.
+    """The mounts as they were at one moment.
 
     Attributes:
         inbox: the folder.
-        here: what it lies on; None where that cannot be found out.
+        here: mount of the inbox; None if it is unknown.
         inner: mounts inside the inbox, by their folder.
-        there: the numbers of all mounts that the output has.
-        deaf: no event came for a file of ours.
-        devices: that the output has. Subvolumes of one btrfs lie on one mount, and no rename leads from one to another.
+        there: numbers of all mounts of the output.
+        events_unreliable: whether the kernel reported no event for our test file.
+        devices: devices of the output. Subvolumes of one btrfs share a mount, but no rename crosses between them.
     """
 
     inbox: Path
     here: Mount | None = None
     inner: Mapping[Path, Mount] = {}
     there: frozenset[int] = frozenset()
-    deaf: bool = False
+    events_unreliable: bool = False
     devices: frozenset[int] = frozenset()
 
     def is_far(self, folder: Path, device: int | None = None) -> bool:
-        """Tell whether what is found in a folder of the inbox, on a device if that is known, is waited for longer.
+        """Tell whether files found in a folder of the inbox must stay unchanged for longer.
 
-        That is where others change it unseen, and where it is copied and then removed: its writer would go on into
-        nothing.
+        This holds on a share, where other machines write unseen, and where files are copied to another mount and then
+        removed: a late writer would write into a removed file.
+
+        Args:
+            folder: of the inbox.
+            device: of the file, if it is known.
         """
         mount = self._mount(folder)
-        if mount is None or self.deaf:
-            return self.deaf
+        if mount is None or self.events_unreliable:
+            return self.events_unreliable
         apart = device is not None and bool(self.devices) and self.devices != {device}
         return mount.is_share or apart or (bool(self.there) and self.there != {mount.number})
 
     def lies(self, folder: Path) -> tuple[bool, Path | None]:
-        """Tell whether a folder of the inbox lies on a share, whose clock is another's; and on which inner mount."""
+        """Return whether a folder of the inbox lies on a share (with a clock of its own), and on which inner mount."""
         inner = self._inner(folder)
         mount = self.here if inner is None else self.inner[inner]
         return mount is not None and mount.is_share, inner
@@ -60,13 +64,13 @@ class InboxMounts(NamedTuple):
         return any(self.is_far(folder) for folder in (self.inbox, *self.inner))
 
     def why_polled(self) -> str:
-        """Say why events are not relied on; empty if they are."""
+        """Say why events are unreliable; empty if they are reliable."""
         for folder in (self.inbox, *self.inner):
             mount = self._mount(folder)
             if mount is not None and mount.is_share:
                 what = "the inbox" if folder == self.inbox else printable(folder)
                 return f"{what} lies on a share ({mount.kind}), and the kernel does not report what others do there"
-        if self.deaf and self.here is not None:
+        if self.events_unreliable and self.here is not None:
             return f"the kernel reports no events for the inbox (on {self.here.kind})"
         return ""
 
@@ -79,14 +83,14 @@ class InboxMounts(NamedTuple):
         return next((one for one in above if one in self.inner), None)
 
 
-def survey(inbox: Path, output: Path | None, *, recursive: bool, deaf: bool) -> InboxMounts:
-    """Look where an inbox and its output lie now, which may be elsewhere than before.
+def survey(inbox: Path, output: Path | None, *, recursive: bool, events_unreliable: bool) -> InboxMounts:
+    """Find the current mounts of an inbox and its output, which may have changed.
 
     Args:
         inbox: the folder.
-        output: where photos are filed; None where that does not matter.
-        recursive: whether what is mounted inside the inbox matters.
-        deaf: no event came for a file of ours.
+        output: where photos are filed; None if it does not matter.
+        recursive: whether mounts inside the inbox matter.
+        events_unreliable: whether the kernel reported no event for our test file.
     """
     there: set[int] = set()
     devices: frozenset[int] = frozenset()
@@ -94,7 +98,9 @@ def survey(inbox: Path, output: Path | None, *, recursive: bool, deaf: bool) -> 
         mounts = (mount_of(output), *mounts_in(output).values())
         there = {mount.number for mount in mounts if mount is not None}
         devices = frozenset(_devices(output))
-    return InboxMounts(inbox, mount_of(inbox), mounts_in(inbox) if recursive else {}, frozenset(there), deaf, devices)
+    return InboxMounts(
+        inbox, mount_of(inbox), mounts_in(inbox) if recursive else {}, frozenset(there), events_unreliable, devices
+    )
 
 
 def _devices(output: Path) -> Iterator[int]:

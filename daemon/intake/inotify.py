@@ -1,7 +1,7 @@
-"""The kernel's notices about folders, inotify(7): one instance, its watches, and its events as they come.
+"""The kernel's file events, inotify(7): one instance, its watches, and its events.
 
-Python has no such call of its own; ctypes reaches the three. An instance and what wakes its reader are files of this
-process, and few are granted to a user: `close` gives both back, whatever became of the instance before.
+Python has no inotify call of its own, so ctypes calls the three functions of libc. The instance and the eventfd that
+wakes its reader are open files of this process, and a user gets few instances: `close` always releases both.
 """
 
 import ctypes
@@ -33,8 +33,8 @@ class Event(NamedTuple):
 
     Attributes:
         watch: number of the watch; -1 for an overflow.
-        mask: what happened.
-        name: of the file in the watched folder; empty if it is about the folder.
+        mask: the kind of event.
+        name: of the file in the watched folder; empty for an event of the folder itself.
         cookie: the same in both events of one rename.
     """
 
@@ -45,7 +45,7 @@ class Event(NamedTuple):
 
 
 class Inotify:
-    """One instance. All but `wake` is for the owner of a lock, or for one thread; nothing may be called after `close`.
+    """One instance. Only `wake` may be called by any thread, the rest by one at a time, and nothing after `close`.
 
     Raises:
         OSError: the limit of instances or of open files is reached.
@@ -60,15 +60,15 @@ class Inotify:
             raise
 
     def add(self, folder: Path, mask: int) -> int:
-        """Watch a folder; returns the number of its watch, the same as before for one that is watched already."""
+        """Watch a folder. Returns the number of its watch; a folder that is already watched keeps its number."""
         return _checked(_libc().inotify_add_watch(self._descriptor, os.fsencode(folder), mask), str(folder))
 
     def remove(self, watch: int) -> None:
-        """Give a watch back, whose last event is IN_IGNORED; one that the kernel took away meanwhile is none."""
+        """Remove a watch; IN_IGNORED is its last event. Does nothing if the kernel has removed the watch already."""
         _libc().inotify_rm_watch(self._descriptor, watch)
 
     def hears_within(self, seconds: float) -> bool:
-        """Wait for events, and leave them for `events`; tells whether there are any."""
+        """Wait until there are events, and leave them for `events`. Returns whether there are any."""
         poller = select.poll()
         poller.register(self._descriptor, select.POLLIN)
         return bool(poller.poll(1e3 * seconds))
@@ -83,11 +83,11 @@ class Inotify:
                 yield from _parsed(os.read(self._descriptor, _READ_BYTES))
 
     def wake(self) -> None:
-        """Let `events` come to its end, now or when it is called."""
+        """End `events`, also if it has not been called yet."""
         os.eventfd_write(self._waker, 1)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Close the instance and the eventfd."""
         os.close(self._descriptor)
         os.close(self._waker)
 

@@ -22,29 +22,29 @@ from daemon.process.log_level import Say
 from daemon.queues import Waiting
 
 MAX_WAITING = 4096
-"""Files under observation or ready, and as many again that were announced: the rest is left to the scan."""
+"""Files that settle or are ready, and as many again that the kernel reported. The scan finds the rest later."""
 NAMES_AT_ONCE = 64
-"""After so many names a scan lets pass what was announced, which would else wait for all that stays in the inbox."""
+"""After this many names the scan yields to files reported by the kernel; they would wait for the whole listing."""
 
 Note = tuple[Path, Trigger] | FileState | list[Photo] | None
 
 
 class Intake:
-    """Finds photos and hands them out once they are ready, each file once.
+    """Finds photos and hands out each file once, when it is ready.
 
     Args:
         path_filter: of the inbox.
         clock: time.
         say: takes one sentence for the user, once for each lasting trouble.
-        watch: False for one pass over what is there, without hints.
-        known: tells of files that are not to be handed out, because an earlier run dealt with them.
-        output: where photos are filed: from another mount, what is found is waited for longer.
+        watch: False for one pass over the inbox, without events.
+        known: tells whether an earlier run has handled a file, so that it is not handed out again.
+        output: where photos are filed; on another mount, files found by scan must stay unchanged for longer.
         check: called before each scan; raises PhototriageError while the inbox must not be used.
 
     Attributes:
-        overflows: how often the kernel dropped hints.
-        troubles: returns what is the matter with the inbox now, by topic; any thread may call these three.
-        held_open: returns the files that programs hold open for writing, and since when that is known.
+        overflows: how often the kernel dropped events.
+        troubles: returns the current troubles of the inbox, by topic; any thread may call these three.
+        held_open: returns the files that programs hold open for writing, and since when this is known.
         blocked: returns the places that cannot be used, and how many photos wait for each.
     """
 
@@ -76,28 +76,28 @@ class Intake:
         """Make a waiting `ready` return."""
         self._notes.put(None)
 
-    def hint(self, path: Path, sign: Trigger) -> None:
-        """Take a hint from the watcher; when too many come at once, the scan finds the rest."""
+    def hint(self, path: Path, trigger: Trigger) -> None:
+        """Take a hint from the watcher. If too many come at once, the scan finds the rest."""
         if self._notes.qsize() < 4 * MAX_WAITING:
-            self._notes.put((path, sign))
+            self._notes.put((path, trigger))
         else:
             self._scanner.ask()
 
     def hints_lost(self) -> None:
-        """Take note that the kernel dropped hints: scan at once."""
+        """Scan at once because the kernel dropped events."""
         self.overflows += 1
         self._scanner.ask()
         self.wake()
 
     def give_back(self, photos: list[Photo]) -> None:
-        """Take photos back whose way is over, however it ended."""
+        """Take back photos that the pipeline is done with, whatever their outcome."""
         self._notes.put(photos)
 
     def waiting(self, under_way: list[float]) -> Waiting:
         """Return what waits in the inbox.
 
         Args:
-            under_way: when the photos were noticed that have been handed out and have not come back.
+            under_way: when each photo was noticed that is in the pipeline now.
         """
         again, since_s = self._retries.waiting(MAX_WAITING)
         settling = self._settler.since_s()
@@ -106,20 +106,20 @@ class Intake:
         more = self._scanner.under_way() or self._waiting() >= self._scanner.most_names(MAX_WAITING)
         return Waiting(len(paths), more, min(oldest_s, since_s) if paths else None)
 
-    # What is above may be called by any thread; the rest is for the pipeline's own.
+    # Any thread may call the methods above; only the pipeline's own thread may call those below.
 
     def finished_once(self) -> bool:
-        """Tell whether a whole scan is through, and all that it saw has been handed out and has come back."""
+        """Tell whether a whole scan is done and every photo that it found has passed the pipeline."""
         idle = not (self._under_way or self._waiting() or self._scanner.under_way())
         return idle and self._scanner.scans > 0 and not self._retries.pending()
 
     def ready(self, room: int, longest_s: float, spare: int = 0) -> list[Photo]:
-        """Return up to `room` photos that are ready, announced ones first; wait for one at most `longest_s` seconds.
+        """Return up to `room` ready photos, those that the kernel reported first; waits up to `longest_s` for one.
 
-        So many as `spare` more may be announced ones, for which a backlog that was found shall leave room.
+        Up to `spare` more photos are returned if the kernel reported them, so that they need not wait for a backlog.
         """
         self._look_around()
-        woken, self._woken = self._woken, False  # a wake that came before the wait must not be slept over
+        woken, self._woken = self._woken, False  # else a wake that comes before the wait is missed
         if not woken and not self._ready.has(room, spare):
             with suppress(queue.Empty):
                 self._take(self._notes.get(timeout=self._pause_s(longest_s, room)))
@@ -136,7 +136,7 @@ class Intake:
 
     def _pause_s(self, longest_s: float, room: int) -> float:
         if not self._watch and self.finished_once():
-            return 0.0  # nothing will come any more
+            return 0.0  # no more photos will come
         now_s = self._clock.monotonic_s()
         times_s = [now_s + longest_s]
         due_s = self._settler.next_due_s()
@@ -173,47 +173,47 @@ class Intake:
         else:
             self._notice(*note)
 
-    def _notice(self, path: Path, sign: Trigger) -> None:
-        if sign is not Trigger.FOUND and not self._path_filter.takes(path):
+    def _notice(self, path: Path, trigger: Trigger) -> None:
+        if trigger is not Trigger.FOUND and not self._path_filter.takes(path):
             return
         if path in self._under_way:
-            if sign is not Trigger.FOUND:
-                self._under_way[path] = sign  # another file may stand there once this one is filed
+            if trigger is not Trigger.FOUND:
+                self._under_way[path] = trigger  # a new file may have this name once this one is filed
             return
-        # What is announced has room of its own, or it would wait for a large backlog that was found.
-        most = self._scanner.most_names(MAX_WAITING) if sign is Trigger.FOUND else 2 * MAX_WAITING
+        # Reported files have room of their own; otherwise a large backlog found by scan would hold them up.
+        most = self._scanner.most_names(MAX_WAITING) if trigger is Trigger.FOUND else 2 * MAX_WAITING
         if self._waiting() >= most and path not in self._settler:
             self._scanner.ask()
             return
-        self.looks.look(path, sign, far=False, on_share=self._scanner.is_on_share(path))
+        self.looks.look(path, trigger, far=False, on_share=self._scanner.is_on_share(path))
 
     def _look_again(self, path: Path) -> None:
-        far = self._scanner.ground.is_far(path.parent)
+        far = self._scanner.mounts.is_far(path.parent)
         self.looks.look(path, None, far=far, on_share=self._scanner.is_on_share(path))
 
     def _answered(self, looked: FileState) -> None:
-        """Go on with a file that was looked at, which on a share was some time ago."""
-        path, sign, seen, began_s = looked
+        """Go on with a file after a look at it; on a share that look may be some time ago."""
+        path, trigger, seen, began_s = looked
         now_s = self._clock.monotonic_s()
         if seen is None:
             self._retries.forget(path, now_s)
-        if sign is None and self._settler.is_due(path, began_s):  # else it was noticed again, and is looked at again
+        if trigger is None and self._settler.is_due(path, began_s):  # else it was noticed again, and looked at again
             if seen is None:
                 self._settler.forget(path)
             else:
                 self._settle(path, seen[0], now_s)
-        elif sign is not None and path in self._under_way:
-            self._notice(path, sign)
-        elif sign is not None and seen is not None:
-            self._seen(path, sign, *seen, now_s)
+        elif trigger is not None and path in self._under_way:
+            self._notice(path, trigger)
+        elif trigger is not None and seen is not None:
+            self._seen(path, trigger, *seen, now_s)
 
-    def _seen(self, path: Path, sign: Trigger, identity: Identity, changed_s: float, now_s: float) -> None:
+    def _seen(self, path: Path, trigger: Trigger, identity: Identity, changed_s: float, now_s: float) -> None:
         may_try = self._retries.may_try(path, identity, now_s)
         self._scanner.staying.note(path, identity.inode, stays=not may_try and self._retries.rests(path))
         if not may_try:
             return
-        far = self._scanner.ground.is_far(path.parent, identity.device)
-        if self._settler.see(path, identity, sign, now_s, self._clock.wall_s() - changed_s, far=far):
+        far = self._scanner.mounts.is_far(path.parent, identity.device)
+        if self._settler.see(path, identity, trigger, now_s, self._clock.wall_s() - changed_s, far=far):
             self._settle(path, identity, now_s)
 
     def _settle(self, path: Path, identity: Identity, now_s: float) -> None:
@@ -223,17 +223,17 @@ class Intake:
             self._retries.let_pass(path, now_s)
             return
         self._under_way[path] = None
-        announced = settled.sign is not Trigger.FOUND
+        announced = settled.trigger is not Trigger.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
-        lies = self._scanner.ground.lies(path.parent)
+        lies = self._scanner.mounts.lies(path.parent)
         self._ready.add(Photo(path, identity, settled.since_s, announced, relpath, waited_s, *lies))
 
     def _take_back(self, photo: Photo) -> None:
-        sign = self._under_way.pop(photo.path, None)
+        trigger = self._under_way.pop(photo.path, None)
         self._retries.take_back(photo, self._clock.monotonic_s())
         self._scanner.staying.came_back(photo)
-        if sign is not None:
-            self._notice(photo.path, sign)
+        if trigger is not None:
+            self._notice(photo.path, trigger)
 
     def _take_names(self) -> None:
         if self._waiting() >= self._scanner.most_names(MAX_WAITING):
@@ -245,6 +245,6 @@ class Intake:
             if self._waiting() >= self._scanner.most_names(MAX_WAITING):
                 return
             if count % NAMES_AT_ONCE == 0 and (self._ready.announced() or not self._notes.empty()):
-                return  # goes on with the next call
+                return  # the next call goes on here
         if self._scanner.scans > scans:
             self._retries.look_at_overdue(self._clock.monotonic_s(), self._look_again)

@@ -1,7 +1,7 @@
-"""Looks at files of the inbox: at once where it is near, and many at a time, beside everything else, on a share.
+"""Reads the state of files: directly on a local disk, and by several threads in the background on a share.
 
-A look at a share is a round trip to its server. One after another, 4,096 of them would take minutes, and what is
-announced elsewhere in the inbox would wait behind them, as would the end of the daemon.
+On a share each look is a round trip to its server. One after another, 4,096 looks would take minutes; meanwhile new
+files elsewhere in the inbox, and the end of the daemon, would have to wait.
 """
 
 import queue
@@ -18,35 +18,35 @@ from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER
 
 _END, _ANNOUNCED, _SECOND, _FOUND = range(4)
-"""The order in which a share is asked: a second look brings a photo out, a first one only another name in."""
+"""Priority of looks at a share: a second look makes a photo ready, a first one only adds a name."""
 
 
 class FileState(NamedTuple):
-    """What one look saw.
+    """The result of one look.
 
     Attributes:
         path: of the file.
-        sign: by which it was noticed; None for the second look.
-        seen: what it looks like, and when it was last changed; None if it is gone.
+        trigger: how the file was noticed; None for the second look.
+        seen: identity of the file and the time of its last change; None if it is gone.
         began_s: when the look began, on the monotonic clock.
     """
 
     path: Path
-    sign: Trigger | None
+    trigger: Trigger | None
     seen: tuple[Identity, float] | None
     began_s: float
 
 
 class Looks:
-    """Looks; for one thread, which gets the answers.
+    """Looks at files for one thread, which gets the results.
 
     Args:
         clock: time.
-        answered: takes what was seen at once.
-        put: takes what was seen on a share, from other threads; it comes back through `came`.
+        answered: takes each result.
+        put: takes a result from a share, called by other threads; the result comes back through `came`.
 
     Attributes:
-        heartbeat: where it is noted that looks at a share come to an end.
+        heartbeat: records that looks at a share make progress.
     """
 
     def __init__(self, clock: Clock, answered: Callable[[FileState], None], put: Callable[[FileState], None]) -> None:
@@ -63,31 +63,31 @@ class Looks:
         """Return how many looks at a share have not come back."""
         return len(self._asked)
 
-    def look(self, path: Path, sign: Trigger | None, *, far: bool, on_share: bool) -> None:
+    def look(self, path: Path, trigger: Trigger | None, *, far: bool, on_share: bool) -> None:
         """Look at a file.
 
         Args:
             path: of the file.
-            sign: by which it was noticed; None for the second look.
-            far: what is merely looked up may be old, so the second look asks further.
-            on_share: each look is a round trip.
+            trigger: how the file was noticed; None for the second look.
+            far: whether cached attributes may be old, so that the second look must ask the file system again.
+            on_share: whether each look is a round trip.
         """
         if not on_share:
-            self._answered(self._look(path, sign, far=far))
-        elif (path, sign) not in self._asked:
-            self._asked.add((path, sign))
-            rank = _SECOND if sign is None else _FOUND if sign is Trigger.FOUND else _ANNOUNCED
-            self._queue.put((rank, next(self._count), path, sign))
+            self._answered(self._look(path, trigger, far=far))
+        elif (path, trigger) not in self._asked:
+            self._asked.add((path, trigger))
+            rank = _SECOND if trigger is None else _FOUND if trigger is Trigger.FOUND else _ANNOUNCED
+            self._queue.put((rank, next(self._count), path, trigger))
             if len(self._threads) < min(FAR_TOGETHER, len(self._asked)):
                 self._start()
 
     def came(self, looked: FileState) -> None:
-        """Take an answer from a share."""
-        self._asked.discard((looked.path, looked.sign))
+        """Take a result from a share."""
+        self._asked.discard((looked.path, looked.trigger))
         self._answered(looked)
 
     def close(self) -> None:
-        """End the threads, once each is through with the look that it is at."""
+        """End the threads after their current looks."""
         for _ in self._threads:
             self._queue.put((_END, next(self._count), Path(), None))
         for thread in self._threads:
@@ -100,16 +100,16 @@ class Looks:
 
     def _run(self) -> None:
         while True:
-            rank, _, path, sign = self._queue.get()
+            rank, _, path, trigger = self._queue.get()
             if rank == _END:
                 return
             self.heartbeat.begin()
-            self._put(self._look(path, sign, far=True))
+            self._put(self._look(path, trigger, far=True))
             self.heartbeat.end()
 
-    def _look(self, path: Path, sign: Trigger | None, *, far: bool) -> FileState:
+    def _look(self, path: Path, trigger: Trigger | None, *, far: bool) -> FileState:
         began_s = self._clock.monotonic_s()
-        if sign is not None:
-            return FileState(path, sign, look_closely_at(path), began_s)
+        if trigger is not None:
+            return FileState(path, trigger, look_closely_at(path), began_s)
         identity = (look_fresh if far else look_at)(path)
-        return FileState(path, sign, None if identity is None else (identity, 0.0), began_s)
+        return FileState(path, trigger, None if identity is None else (identity, 0.0), began_s)

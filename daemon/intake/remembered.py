@@ -1,4 +1,4 @@
-"""What is known of photos that only wait for their place, so that a retry neither reads nor decodes nor classifies."""
+"""Results of photos that only wait for their place: a retry neither reads nor decodes nor classifies again."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ from daemon.photo import Outcome, Photo
 from daemon.process.parallel import FAR_TOGETHER, each
 
 MAX_REMEMBERED = 4096
-"""Photos, of about a kilobyte each; beyond that the oldest are forgotten, and read again when they are tried."""
+"""Photos remembered, about 1 kB each; beyond that the oldest are forgotten and read again when retried."""
 _KNOWN = ("sha256", "unchanged_s", "taken", "fault", "scores")
 _STAGES = ("read", "decode", "infer")
 
@@ -24,7 +24,7 @@ class Remembered:
         self._photos: OrderedDict[Path, tuple[int, Photo]] = OrderedDict()
 
     def keep(self, photos: list[Photo]) -> None:
-        """Remember those that were judged, but could not be filed; at the end of the daemon none."""
+        """Remember photos that were classified but could not be filed; none while the daemon stops."""
         stay = [
             photo for photo in photos if photo.outcome is Outcome.AGAIN and photo.folder and photo.reason != STOPPED
         ]
@@ -35,14 +35,14 @@ class Remembered:
         if changed_ns := _changed_ns(photo):
             photo.companions = []
             if photo.scores is not None:
-                photo.scores = photo.scores.copy()  # of a batch, which goes
+                photo.scores = photo.scores.copy()  # else it keeps the whole batch in memory
             with self._lock:
                 self._photos[photo.path] = changed_ns, photo
                 if len(self._photos) > MAX_REMEMBERED:
                     self._photos.popitem(last=False)
 
     def recall(self, photo: Photo) -> bool:
-        """Fill in what is known of a photo if the file and the model are the same; tell whether it was filled in."""
+        """Fill in the results of a photo if file and model are unchanged. Returns whether they were filled in."""
         if not self._photos:
             return False
         with self._lock:
@@ -58,7 +58,7 @@ class Remembered:
 
 
 def _changed_ns(photo: Photo) -> int:
-    """Return when anything of a file was changed, which nobody can set; 0 if it is another one, or none."""
+    """Return the ctime of a file, which no program can set; 0 if the file is gone or is another one."""
     try:
         status = os.lstat(photo.path)
     except OSError:

@@ -1,4 +1,4 @@
-"""What could not be filed, and when it may be tried again: pure logic, time passed in."""
+"""Files that could not be filed, and when each may be retried: pure logic, time passed in."""
 
 import os
 from collections import OrderedDict
@@ -17,19 +17,19 @@ from daemon.queues import Blocked
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
 BACK_OFF_OF_PLACES_S = (*BACK_OFF_S, 15.0, 30.0, 60.0, 120.0, 300.0)
-"""For what waits for its place alone."""
+"""For photos that only wait for their place."""
 TRIES_OF_ONE_PASS = 3
 ASK_AGAIN_S = 60.0
-"""How long a file that was dealt with is left alone before the ledger is asked anew: `retry` may have released it."""
+"""How long a handled file is left alone before the ledger is asked again, because `retry` may have released it."""
 MAX_KNOWN = 200_000
-"""Files remembered; beyond that the oldest are forgotten and simply looked at again."""
+"""Files remembered; beyond that the oldest are forgotten and looked at again."""
 
 Known = Callable[[Path, Identity], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A file that stays; without tries it was dealt with, and the ledger says for how long it is left alone."""
+    """A file that stays in the inbox. With 0 tries it was handled already, and is left alone until `again_s`."""
 
     identity: Identity
     since_s: float
@@ -38,12 +38,12 @@ class _Known:
 
 
 class Retries:
-    """Remembers files that stayed in the inbox, so that they are neither tried in a hot loop nor forgotten.
+    """Remembers files that stayed in the inbox, so that they are neither retried in a hot loop nor forgotten.
 
     Args:
-        for_ever: whether an obstacle that is not the photo's fault is tried again until it goes away; without it,
-            as in one pass, `TRIES_OF_ONE_PASS` times.
-        known: tells of files that were dealt with by an earlier run: copied, linked, or taken back.
+        for_ever: whether an obstacle that is not the photo's fault is retried until it goes away. Otherwise, as in one
+            pass, a file gets `TRIES_OF_ONE_PASS` tries.
+        known: tells whether an earlier run has handled a file: copied it, linked it, or undone it.
     """
 
     def __init__(self, *, for_ever: bool, known: Known = lambda *_: False) -> None:
@@ -55,21 +55,21 @@ class Retries:
         self._blocked = BlockedPlaces()
 
     def blocked(self) -> list[Blocked]:
-        """Return the places that cannot be used, and how many photos wait for each; another thread may ask."""
+        """Return the unusable places, and how many photos wait for each. Any thread may call this."""
         return self._blocked.told()
 
     def pending(self) -> bool:
-        """Tell whether something is still to be tried again."""
+        """Tell whether any file is still to be retried."""
         return bool(self._pending)
 
     def rests(self, path: Path) -> bool:
-        """Tell whether a file that may not be tried now is to be left alone until it changes."""
+        """Tell whether a file that may not be tried now is left alone until it changes."""
         return path not in self._pending
 
     def waiting(self, most: int) -> tuple[set[Path], float]:
-        """Return what is to be tried again, and since when the oldest of `most` of them waits; another thread may ask.
+        """Return the files to retry, and since when the oldest of `most` of them waits. Any thread may call this.
 
-        Without any, the time is infinite.
+        If there is no such file, the time is infinite.
         """
         pending = self._pending.copy()
         known = (self._known.get(path) for path in islice(pending, most))
@@ -87,14 +87,15 @@ class Retries:
         return False
 
     def waited_s(self, path: Path, identity: Identity, now_s: float) -> float:
-        """Seconds since this very file first came back; zero for another one."""
+        """Return the seconds since this very file first came back; 0 for a new or changed file."""
         known = self._known.get(path)
         return now_s - known.since_s if known is not None and known.identity == identity else 0.0
 
     def take_back(self, photo: Photo, now_s: float) -> float | None:
-        """Take note of how a photo's way ended; return when to look at it again, or None for never.
+        """Record the outcome of a photo; return when to look at it again, or None for never.
 
-        Of those that wait for one place one is tried, ever more rarely; when a photo gets there, all are.
+        Of all photos that wait for one place only one is retried, with growing pauses. Once a photo is filed there, all
+        others are retried.
         """
         known = self._known.get(photo.path)
         self._note_place(photo, now_s)
@@ -119,11 +120,11 @@ class Retries:
         return again_s if again_s < inf else None
 
     def due_s(self) -> float:
-        """Return when the next file is to be tried again; infinite if none is."""
+        """Return when the next file is to be retried; infinite if there is none."""
         return self._due[0][0] if self._due else inf
 
     def due(self, now_s: float, most: int) -> Iterator[Path]:
-        """Yield up to `most` files whose time has come."""
+        """Yield up to `most` files that are due."""
         while most > 0 and self._due and self._due[0][0] <= now_s:
             at_s, path = heappop(self._due)
             known = self._known.get(path)
@@ -132,12 +133,12 @@ class Retries:
                 yield path
 
     def forget(self, path: Path, now_s: float) -> None:
-        """Drop a file that was taken away."""
+        """Forget a file that is gone."""
         self._forget(path)
         self._wake(self._blocked.drop(path), now_s)
 
     def let_pass(self, path: Path, now_s: float) -> None:
-        """Let another be tried for the place that a file waits for: this one changes, or is held open."""
+        """Let another photo be tried for the same place, because this one changes or is held open."""
         self._wake(self._blocked.drop(path), now_s)
 
     def _note_place(self, photo: Photo, now_s: float) -> None:
@@ -150,9 +151,9 @@ class Retries:
         self._wake(self._blocked.drop(photo.path), now_s)
 
     def _wake(self, paths: list[Path], now_s: float) -> None:
-        """Let files be tried whose place may be free: at once, or soon if they were just tried themselves.
+        """Retry files whose place may be usable now: at once, or soon if they were just tried.
 
-        What has a trouble of its own there is so not tried with each photo that gets there.
+        The delay keeps a photo with a trouble of its own from being retried with each photo that is filed there.
         """
         for path in paths:
             known = self._known.get(path)
@@ -167,7 +168,7 @@ class Retries:
             self._known[path] = replace(self._known[path], again_s=inf)
 
     def look_at_overdue(self, now_s: float, look: Callable[[Path], object]) -> None:
-        """Have a look taken at what should be tried by now: what was taken away is to be forgotten then."""
+        """Look at overdue files, so that files which are gone are forgotten."""
         for path in list(self._pending):
             if self._known[path].again_s <= now_s:
                 look(path)

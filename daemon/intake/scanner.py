@@ -1,7 +1,7 @@
-"""What keeps an eye on the inbox: one scan after another, and the watch that makes them prompt.
+"""Scans the inbox again and again, and keeps the watch that makes new photos known at once.
 
-The scan is the truth. It begins again some seconds after the last one ended, at once when hints were lost, and stops
-taking names while enough of them wait.
+The scan decides what is there; events only speed it up. A scan begins some seconds after the last one ended, or at once
+after lost events, and stops taking names while enough names wait.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,36 +20,36 @@ from daemon.process.log_level import Level, Say
 
 RESCAN_S = 2.0
 RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100
-"""Least time between two scans that look at all, as a multiple of the time that was spent in the last one on what the
-next one will meet again: without a watch, at most 5 % of a core. The time for which a scan stands still, because enough
-names wait, is not spent; nor is that for files which are about to be filed."""
+"""Least pause between two full scans, as a multiple of the time that the last scan spent on files that stay: without a
+watch, scans take at most 5 % of a core. Time in which a scan waits because enough names wait does not count, nor does
+time for files that are about to be filed."""
 RESCAN_MOST_S = 60.0
-"""Most time between two scans. Where the one above is longer, those between pass over what is known to stay."""
+"""Longest pause between two scans. If full scans are rarer, the scans between skip files that are known to stay."""
 FAR_NAMES = 1024
-"""Names of a share that wait at most: looks keep the moves in the same folder from getting on."""
+"""Names of a share that wait at most, because looks slow down moves in the same folder."""
 REWATCH_S = 10.0
-"""Least time between two tries to get a watch while the kernel grants none."""
+"""Least time between two tries to get a watch while the kernel refuses."""
 
 Check = Callable[[], None]
 
 
 def unchecked() -> None:
-    """Check nothing: for an inbox that is sure to be there."""
+    """Check nothing, for an inbox that certainly exists."""
 
 
 class InboxScanner:
-    """Scans an inbox over and over, and keeps it watched.
+    """Scans an inbox again and again, and keeps it watched.
 
     Args:
         path_filter: of the inbox.
         clock: time.
         say: takes one sentence for the user, once for each lasting trouble.
-        watch: False for scans alone.
+        watch: False to scan only.
         output: where photos are filed, to see whether it lies on the same mount.
-        check: called before each scan; raises PhototriageError while the inbox must not be used, as when its mount is
-            away. Without a watch, that ends the pass.
-        report: takes hints, from another thread.
-        lost: called when hints were lost, from another thread.
+        check: called before each scan; raises PhototriageError while the inbox must not be used, for example because
+            its mount is missing. Without a watch, this ends the pass.
+        report: takes hints, called by another thread.
+        lost: called by another thread when events were lost.
     """
 
     def __init__(
@@ -77,54 +77,54 @@ class InboxScanner:
         self._next_s = self._look_at_all_s = 0.0
         self._looks_at_all, self._seen, self._spent_s = True, 0, 0.0
         self._rewatch_s = 0.0
-        self._at_once = False  # set by other threads; taken down when a scan begins, which sees all from then on
+        self._at_once = False  # set by other threads, cleared when a scan begins
         self._troubles: dict[str, str] = {}
         self.staying = Staying()
         self.scans = 0
-        self.ground, self._has_share = InboxMounts(path_filter.inbox), False
+        self.mounts, self._has_share = InboxMounts(path_filter.inbox), False
 
     def troubles(self) -> dict[str, str]:
-        """Return what is the matter now, by topic; empty texts for what is over. Any thread may ask."""
+        """Return the current troubles by topic; a text is empty once its trouble is over. Any thread may call this."""
         return self._troubles.copy()
 
     def ask(self) -> None:
-        """Scan as soon as may be; any thread may call this."""
+        """Ask for a scan as soon as possible. Any thread may call this."""
         self._at_once = True
 
     def most_names(self, most: int) -> int:
-        """Return how many names may wait of `most`."""
+        """Return how many of `most` names may wait."""
         return min(most, FAR_NAMES) if self._has_share else most
 
     def is_on_share(self, path: Path) -> bool:
         """Tell whether a file of the inbox lies on a share, where each look is a round trip."""
-        return self._has_share and self.ground.lies(path.parent)[0]
+        return self._has_share and self.mounts.lies(path.parent)[0]
 
     def is_held(self, path: Path, relpath: Path) -> bool:
-        """Tell whether a program holds a file open for writing, as far as is known.
+        """Tell whether a program holds a file open for writing, as far as the kernel tells.
 
-        One pass leaves that to the filer, which asks too, and tries a few times.
+        In one pass the filer checks this instead, and tries a few times.
         """
         if not self._watch:
             return False
-        on_share, _ = self.ground.lies(path.parent)
+        on_share, _ = self.mounts.lies(path.parent)
         held = None if on_share else is_held_open(path, relpath)
         if held is None and self._watcher is not None:
             return self._watcher.creations.is_open(path, on_share=on_share)
         return bool(held)
 
     def under_way(self) -> bool:
-        """Tell whether a scan has begun and is not through."""
+        """Tell whether a scan has begun and not ended."""
         return self._scan is not None
 
     def due_s(self, now_s: float) -> float:
-        """When there are names to take: now, while a scan is under way."""
+        """Return when the next names can be taken: now, if a scan is running."""
         return now_s if self._scan is not None or self._at_once else self._next_s
 
     def paths(self, *, wanted: bool) -> Iterator[Path]:
-        """Yield names, going on where the last call was left; begins a new scan when one is due.
+        """Yield names from where the last call stopped; begins a new scan when one is due.
 
         Args:
-            wanted: whether a scan may begin because its time has come.
+            wanted: whether a scan may begin because it is due.
         """
         now_s = self._clock.monotonic_s()
         if self._scan is None:
@@ -163,9 +163,9 @@ class InboxScanner:
     def _plan_next(self) -> None:
         now_s = self._clock.monotonic_s()
         if self._troubles.get("root") or self._troubles.get("scan"):
-            self._next_s = now_s + RESCAN_S  # however long that took: a share whose server is away is waited for
+            self._next_s = now_s + RESCAN_S  # however long the last try took: the server of a share may be away
             return
-        heard = self._watcher is not None and not self.ground.any_far()
+        heard = self._watcher is not None and not self.mounts.any_far()
         stay = 1.0 - min(1.0, max(0, self.staying.others) / max(1, self._seen))
         pause_s = max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * self._spent_s * stay)
         self._next_s = now_s + min(pause_s, RESCAN_MOST_S)
@@ -173,7 +173,7 @@ class InboxScanner:
             self._look_at_all_s = now_s + pause_s
 
     def _may_scan(self) -> bool:
-        """Tell whether the inbox is itself; if not, nothing that arrives there is taken for a photo of the inbox."""
+        """Tell whether the inbox is the known one; otherwise files at its path are left alone."""
         try:
             self._check()
         except PhototriageError as away:
@@ -186,13 +186,14 @@ class InboxScanner:
         return True
 
     def _see_where(self) -> None:
-        """Find out what mounts the inbox is on, which may be others than before."""
-        deaf = self._watcher is not None and self._watcher.deaf
-        ground = survey(self._path_filter.inbox, self._output, recursive=self._path_filter.recursive, deaf=deaf)
-        if ground.here is None:
-            return  # it cannot be looked at now: the scan says so
-        self.ground, self._has_share = ground, ground.any_share()
-        why = self.ground.why_polled() if self._watch else ""
+        """Find the current mounts of the inbox, which may have changed."""
+        unreliable = self._watcher is not None and self._watcher.events_unreliable
+        where = self._path_filter
+        mounts = survey(where.inbox, self._output, recursive=where.recursive, events_unreliable=unreliable)
+        if mounts.here is None:
+            return  # it cannot be read now; the scan reports that
+        self.mounts, self._has_share = mounts, mounts.any_share()
+        why = self.mounts.why_polled() if self._watch else ""
         scans = f"{why}; phototriage scans the inbox every few seconds instead" if why else ""
         self._tell("share", scans, "the kernel reports new photos again")
 
@@ -212,7 +213,7 @@ class InboxScanner:
             self._tell("scan", f"the inbox {inbox} cannot be read ({error.strerror}); retrying every {RESCAN_S:.0f} s")
 
     def _tend_watcher(self) -> None:
-        """Watch the folder that stands at the path now, before it is scanned, so that nothing falls between."""
+        """Watch the folder that is at the path now, before the scan, so that no file is missed in between."""
         if not self._watch:
             return
         if self._watcher is not None and not self._watcher.is_well():
@@ -224,7 +225,7 @@ class InboxScanner:
             self._watcher = self._watcher or Watcher(self._path_filter, self._report, self._lost)
             self._watcher.begin_round()
         except FileNotFoundError:
-            return  # the scan says so
+            return  # the scan reports that
         except OSError as error:
             self._rewatch_s = now_s + REWATCH_S
             self._tell("watch", watch_fault(error))

@@ -1,8 +1,7 @@
-"""Names that stay in the inbox: originals that were copied, and what is no photo. A million of them is not looked at
-every minute.
+"""Files that stay in the inbox (originals that were copied, files that are not photos), so that scans can skip them.
 
-A name and the number of its file tell enough: whoever changes the file in place closes it, and that is announced; and
-what no event announces is seen by the next scan that looks at all.
+Name and inode number identify such a file. A program that changes it in place closes it, and the kernel reports that;
+the next full scan finds changes that no event reports.
 """
 
 import os
@@ -11,14 +10,14 @@ from pathlib import Path
 from daemon.photo import Outcome, Photo
 
 MAX_STAYING = 2_000_000
-"""Names remembered, at about 70 bytes each; what is beyond is looked at by each scan."""
+"""Files remembered, about 70 bytes each; every scan looks at the files beyond."""
 
 
 class Staying:
-    """Files that need no look, known by folder, name and number; used by one thread.
+    """Files that need no look, known by folder, name and inode number. For one thread.
 
     Attributes:
-        others: how many looks met a file that does not stay, since this was set to 0.
+        others: how many looks found a file that does not stay; the scanner resets it.
     """
 
     def __init__(self) -> None:
@@ -29,12 +28,12 @@ class Staying:
         return len(self._keys)
 
     def add(self, folder: str, name: str, inode: int) -> None:
-        """Take note that a file stays."""
+        """Record that a file stays."""
         if len(self._keys) < MAX_STAYING:
             self._keys.add(hash((name, inode, folder)))
 
     def note(self, path: Path, inode: int, *, stays: bool) -> None:
-        """Take note of what came of a look at a file: that it stays, or is to be seen by the next scan too."""
+        """Record after a look whether a file stays; if not, the next scan looks at it too."""
         folder, name = os.path.split(path)
         if stays:
             self.add(folder, name, inode)
@@ -43,16 +42,16 @@ class Staying:
             self._keys.discard(hash((name, inode, folder)))
 
     def came_back(self, photo: Photo) -> None:
-        """Take note of a photo whose way is over: the next scan meets it again, unless it was filed or is gone."""
+        """Record the outcome of a photo: the next scan finds it again unless it was filed or is gone."""
         if photo.stays or photo.outcome in (Outcome.LEFT, Outcome.AGAIN):
             self.others -= 1
         if photo.stays or photo.outcome is Outcome.LEFT:
             self.note(photo.path, photo.identity.inode, stays=True)
 
     def has(self, folder: str, name: str, inode: int) -> bool:
-        """Tell whether a name of a listing is known to stay."""
+        """Tell whether a listed file is known to stay."""
         return hash((name, inode, folder)) in self._keys
 
     def clear(self) -> None:
-        """Forget all, before a scan that looks at all."""
+        """Forget all files, before a full scan."""
         self._keys.clear()

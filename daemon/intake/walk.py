@@ -1,4 +1,4 @@
-"""The truth about the inbox: what lies in it now. Events only hint at it."""
+"""Lists the files that lie in the inbox now. The list decides; events are only hints."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ Enter = Callable[[Path], None]
 
 
 class LeftOut:
-    """Folders that one scan did not look into, and the sentences about them; `passed` and `unread` are for `scan`.
+    """Folders that one scan did not list, and the sentences about them; `scan` calls `passed` and `unread`.
 
     Attributes:
-        stay: what to say of folders that are not looked into because none is, or nothing.
+        stay: sentence about folders that are left alone without `--recursive`; empty if there are none.
     """
 
     def __init__(self, path_filter: PathFilter) -> None:
@@ -31,18 +31,18 @@ class LeftOut:
         self._unread: list[str] = []
 
     def passed(self, folder: Path) -> None:
-        """Note a folder that would hold photos if folders were looked into."""
+        """Record a folder that `--recursive` would include."""
         if not self.stay and self._path_filter.would_enter(folder):
             self.stay = FOLDERS_STAY
 
     def unread(self, folder: Path, error: OSError) -> None:
-        """Note a folder that cannot be listed; three of them are named."""
+        """Record a folder that cannot be listed; the sentence names three of them."""
         if not isinstance(error, FileNotFoundError) and len(self._unread) < 3:
             self._unread.append(f"{printable(folder)} ({error.strerror})")
 
     @property
     def unreadable(self) -> str:
-        """What to say of folders that cannot be listed, or nothing."""
+        """Sentence about folders that cannot be listed; empty if there are none."""
         return f"left out because they cannot be read: {', '.join(self._unread)}" if self._unread else ""
 
 
@@ -59,18 +59,18 @@ def scan(
     unread: Unread = _nothing,
     staying: Staying | None = None,
 ) -> Iterator[Path]:
-    """Yield what may be photos: regular files in the inbox, without links and what the filter leaves out.
+    """Yield files that may be photos: regular files in the inbox that are not links and pass the filter.
 
-    Read as it goes, so that a million files need no more memory than one. Of folders, only the names of those beside
-    the way down are held. Links are not followed; a folder that is its own ancestor, as by a mount, is not entered.
+    Folders are read step by step, so a million files need no more memory than one. Only the names of folders beside the
+    way down are held. Links are not followed; a folder that is its own ancestor, by a mount, is not entered.
 
     Args:
-        path_filter: of the inbox; it also says whether folders are entered.
+        path_filter: of the inbox; also decides which folders are entered.
         start: the inbox, or a folder in it.
         enter: called for each folder just before it is listed.
-        passed: called for each folder inside that is not looked into because none is.
-        unread: called for each folder inside that cannot be listed.
-        staying: names that are passed over; those that the filter leaves out are added.
+        passed: called for each inner folder that is left alone without `--recursive`.
+        unread: called for each inner folder that cannot be listed.
+        staying: files to skip; files that the filter leaves out are added.
 
     Raises:
         OSError: the folder to start with cannot be listed (gone, or not permitted).
@@ -105,7 +105,7 @@ def _files(
     with os.scandir(folder) as entries:
         for entry in entries:
             if staying is not None and staying.has(where, entry.name, entry.inode()):
-                continue  # before its path is made, which costs ten times as much
+                continue  # before the path is built, which costs ten times as much
             path = folder / entry.name
             if entry.is_file(follow_symlinks=False):
                 if path_filter.takes(path):

@@ -1,11 +1,11 @@
-"""Hints from the kernel that make the scan prompt: a file was closed after writing, or moved in.
+"""Events of the kernel that make new photos known at once: a file was closed after writing, or moved in.
 
-No event waits for another. The watchdog package lets each file that is moved away wait half a second for its arrival
-at the head of a queue: a daemon that moves files out of its own inbox delays itself (p50 258 ms instead of 0.2 ms;
-watchdog issues 390 and 649). Here one that is moved away is remembered, and only while somebody still writes to it.
+No event waits for another. The watchdog package holds each "moved from" event for half a second at the head of a queue,
+to pair it with a "moved to" event: a daemon that moves files out of its own inbox delays itself (p50 258 ms instead of
+0.2 ms; watchdog issues 390 and 649). Here a moved file is remembered only while a program still writes to it.
 
-Of folders inside the inbox, each scan brings the ones to watch (`enter`); one that is made or moved in between is
-watched at once, and what lies in it already is reported as found.
+Each scan names the folders inside the inbox to watch (`enter`). A folder that is made or moved in between two scans is
+watched at once, and the files in it are reported as found.
 """
 
 import errno
@@ -28,7 +28,7 @@ Report = Callable[[Path, Trigger], None]
 CANARY = f"{MARKER}.canary.tmp"
 CANARY_S = 1.0
 _CANARY_FLAGS = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""O_NONBLOCK: a FIFO that somebody put there is not waited for."""
+"""O_NONBLOCK: opening must not wait for a FIFO that has this name."""
 
 _ARRIVED = inotify.IN_CREATE | inotify.IN_CLOSE_WRITE | inotify.IN_MOVED_TO | inotify.IN_MOVED_FROM
 _FOLDER = inotify.IN_DELETE_SELF | inotify.IN_ONLYDIR | inotify.IN_DONT_FOLLOW
@@ -38,16 +38,16 @@ class Watcher:
     """Watches an inbox until closed.
 
     Args:
-        path_filter: of the inbox, which must exist; it also says whether folders in it are watched.
-        report: called from the watcher's own thread for each hint; must be quick and must not raise.
-        lost: called when the kernel dropped events, so that a scan has to find what was missed.
+        path_filter: of the inbox, which must exist; also decides which inner folders are watched.
+        report: called by the watcher's own thread for each hint; must be quick and must not raise.
+        lost: called when the kernel dropped events, so that a scan must find the missed files.
 
     Attributes:
-        deaf: no event came for a file of ours, so none can be relied on.
+        events_unreliable: whether the kernel reported no event for our test file.
         creations: files that were created and not closed since.
 
     Raises:
-        OSError: no watch can be had; `watch_fault` makes the sentence.
+        OSError: the kernel refuses a watch; `watch_fault` makes the sentence.
     """
 
     def __init__(self, path_filter: PathFilter, report: Report, lost: Callable[[], None]) -> None:
@@ -58,14 +58,14 @@ class Watcher:
         self.creations = self._descriptor.creations
         try:
             self._descriptor.add(self._inbox)
-            self.deaf = self._is_deaf()
+            self.events_unreliable = self._are_events_unreliable()
             self._descriptor.start()
         except BaseException:
             self.close()
             raise
 
     def is_well(self) -> bool:
-        """Tell whether hints still come for the folder that stands at the path today."""
+        """Tell whether events still come for the folder that is at the path now."""
         if self._descriptor.ended or not self._descriptor.is_alive():
             return False
         try:
@@ -75,38 +75,38 @@ class Watcher:
         return (status.st_dev, status.st_ino) == self._watched
 
     def enter(self, folder: Path) -> None:
-        """Watch a folder inside the inbox as well; nothing happens if it is watched already."""
+        """Watch a folder inside the inbox too; does nothing if it is watched already."""
         self._descriptor.enter(folder)
 
     def fault(self) -> str:
-        """Say why some folder inside has no watch; empty when all have."""
+        """Say why an inner folder has no watch; empty if all have one."""
         return self._descriptor.fault
 
     def begin_round(self) -> None:
-        """A scan begins: it will enter every folder that is still there."""
+        """Begin a scan, which enters every folder that still exists."""
         self._descriptor.begin_round()
 
     def end_round(self) -> None:
-        """A scan is through: the watches of folders that it did not enter, as moved away, are given back."""
+        """End a scan: remove the watches of folders that it did not enter, because they were moved away."""
         self._descriptor.end_round()
 
-    def _is_deaf(self) -> bool:
-        """Make and remove a hidden file; where events come, one is in the queue before the call returns."""
+    def _are_events_unreliable(self) -> bool:
+        """Create and remove a hidden file: reliable events are in the queue before the call returns."""
         canary = self._inbox / CANARY
         try:
             os.close(os.open(canary, _CANARY_FLAGS, 0o600))
             canary.unlink()
         except OSError:
-            return False  # nothing is known
+            return False  # the test proves nothing
         return not self._descriptor.hears_within(CANARY_S)
 
     def close(self) -> None:
-        """Stop the thread and give the watches and the descriptor back."""
+        """Stop the thread, and release the watches and the descriptor."""
         self._descriptor.close()
 
 
 def watch_fault(error: OSError) -> str:
-    """Say why no watch could be had and what to do; the scan goes on working without it."""
+    """Say why the kernel refused a watch and what to do; scans work without one."""
     if error.errno in (errno.ENOSPC, errno.EMFILE):
         return (
             "the kernel's limit of inotify watches is reached, so only scans find new photos; "
@@ -134,39 +134,39 @@ class _Descriptor:
         self._inotify = Inotify()
 
     def start(self) -> None:
-        """Begin to report; before, events wait in the kernel's queue."""
+        """Start to report; until then events wait in the kernel's queue."""
         self._thread.start()
 
     def is_alive(self) -> bool:
-        """Tell whether somebody reads the queue."""
+        """Tell whether the thread reads the queue."""
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """End the thread, if it was started, and give everything back."""
+        """End the thread if it was started, and release everything."""
         with self._lock:
             if self._closed:
                 return
-            self._closed = True  # from here on its thread adds no watch
+            self._closed = True  # from now on the thread adds no watch
         self._inotify.wake()
         if self._thread.is_alive():
             self._thread.join()
         self._inotify.close()
 
     def add(self, folder: Path) -> None:
-        """Watch a folder; OSError if that cannot be."""
+        """Watch a folder; raises OSError if the kernel refuses."""
         with self._lock:
             if self._closed:
                 return
             watch = self._inotify.add(folder, self._mask)
-            self._folders[watch] = folder  # also for one that is known: it may have got another name
+            self._folders[watch] = folder  # also for a known watch: the folder may have been renamed
             self._entered.add(watch)
 
     def hears_within(self, seconds: float) -> bool:
-        """Wait for the first event; to be called before the thread is started, which then takes it."""
+        """Wait for the first event. Call this before the thread is started, because the thread takes all events."""
         return self._inotify.hears_within(seconds)
 
     def enter(self, folder: Path) -> None:
-        """Watch a folder, or remember why not; the scan goes on without."""
+        """Watch a folder, or remember why that failed; the scan goes on without a watch."""
         try:
             self.add(folder)
         except (FileNotFoundError, NotADirectoryError):
@@ -197,7 +197,7 @@ class _Descriptor:
             self._lost()
             return
         if event.mask & inotify.IN_MOVED_FROM and not self.creations:
-            return  # as each photo that is filed
+            return  # a photo that was filed
         with self._lock:
             folder = self._folders.get(event.watch)
         if folder is None:
@@ -210,7 +210,7 @@ class _Descriptor:
     def _forget(self, watch: int, folder: Path) -> None:
         with self._lock:
             del self._folders[watch]
-        if folder == self._path_filter.inbox:  # it may be back already
+        if folder == self._path_filter.inbox:  # a new folder may be there already
             self.ended = True
             self._lost()
 
@@ -230,8 +230,8 @@ class _Descriptor:
             self._report(path, Trigger.CLOSED)
 
     def _look_into(self, folder: Path) -> None:
-        """Watch a folder that was made or moved in, with all in it; its files came before their watch."""
-        with suppress(OSError):  # it is gone again, or may not be listed: the scan says so
+        """Watch a folder that was made or moved in, with its inner folders, and report the files that are in it."""
+        with suppress(OSError):  # gone again, or not readable: the scan reports that
             for path in scan(self._path_filter, folder, enter=self.enter):
                 if self._closed:
                     return

@@ -407,7 +407,7 @@ def test_an_upload_that_stalls_is_filed_whole_and_status_names_it_meanwhile(
 def test_subvolumes_of_one_mount_are_far_from_each_other(tmp_path: Path) -> None:
     inbox, output = roots(tmp_path)
     (output / "red").mkdir()
-    here = survey(inbox, output, recursive=False, deaf=False)
+    here = survey(inbox, output, recursive=False, events_unreliable=False)
     device = inbox.stat().st_dev
     assert here.devices == {device}
     assert not here.is_far(inbox, device)

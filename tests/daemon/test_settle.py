@@ -132,7 +132,7 @@ def test_whatever_happens_each_state_is_handed_on_at_most_once_and_only_unchange
             settled = settler.look(due, files[due], now_s)
             if settled is None:
                 continue
-            wait_s = {Trigger.MOVED_IN: 0.0, Trigger.CLOSED: CLOSED_S, Trigger.FOUND: FOUND_S}[settled.sign]
+            wait_s = {Trigger.MOVED_IN: 0.0, Trigger.CLOSED: CLOSED_S, Trigger.FOUND: FOUND_S}[settled.trigger]
             assert now_s - changed_s[due] >= wait_s - 1e-6
             assert (due, files[due]) not in handed
             handed.add((due, files[due]))
