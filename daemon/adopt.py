@@ -1,16 +1,17 @@
-"""Whether a root is the folder that was adopted, or another one that stands at its path now: asked of its marker's id.
+"""Is a root the folder that the ledger knows, or another folder at the same path? The id in its marker decides.
 
-A mount point can carry a marker too, of a first start while its disk was away. Without the comparison it passes for the
-disk whenever that is away, and what is filed into it vanishes when the disk is back. The rules:
+A bare mount point may carry a marker too, if the first start came while its disk was missing. Without this check the
+bare folder would pass for the disk, and photos filed into it would vanish once the disk is back. The rules:
 
-1. The same id: it is the same root, whatever device it is on.
-2. Nothing is mounted where the known one lay: its mount is away, and nothing is filed before it is back.
-3. Something is mounted where nothing was: the first start was the mistake. The mounted one is taken, which is said.
-4. A folder without a marker: its owner made it. It is taken, which is said.
-5. Another id where no mount takes part, because it lies on the mount of the ledger itself or on that of "/": its owner
-   replaced or restored the folder. It is taken, which is said.
-6. Another id on the mount point of the known one: disks were swapped. An output waits for the known one; so does an
-   inbox, unless its id was adopted before, because cards may take turns. Without its marker it is taken by rule 4.
+1. Same id: the same root, on whatever device.
+2. Nothing is mounted where the known root lay: its mount is missing. No photo is filed until it is back.
+3. Something is mounted where nothing was mounted: the first start was a mistake. The mounted folder is used, with a
+   message.
+4. No marker: the owner made a new folder. It is used, with a message.
+5. Another id, and no mount is involved because the folder lies on the mount of the ledger or of "/": the owner replaced
+   or restored the folder. It is used, with a message.
+6. Another id on the mount point of the known root: disks were swapped. An output waits for the known disk. So does an
+   inbox, unless its id was used before, because cards may take turns. If the marker is removed, rule 4 applies.
 """
 
 from collections.abc import Callable
@@ -25,11 +26,11 @@ from daemon.ledger.recorded_roots import LedgerRoots, Root
 
 
 class Other(NamedTuple):
-    """Another folder than the known one, which may be taken.
+    """A folder that is not the known root but may be used instead.
 
     Attributes:
-        mounted: whether it is one that was mounted over the known one.
-        says: a sentence about it.
+        mounted: whether it was mounted over the known root.
+        says: the sentence for the user.
     """
 
     mounted: bool
@@ -37,10 +38,10 @@ class Other(NamedTuple):
 
 
 def check_mounts(ledger: Ledger, inbox: Path, output: Path) -> None:
-    """Hold both roots against what the ledger remembers of them; comes before anything is written into them.
+    """Compare both roots with what the ledger remembers, before anything is written into them.
 
     Raises:
-        MountMissingError: one of them is not the one that is known, and may not be taken for it.
+        MountMissingError: a root is not the known folder and must not be used instead.
         RootError: a marker cannot be read.
     """
     for role, path in (("inbox", inbox), ("output", output)):
@@ -48,11 +49,11 @@ def check_mounts(ledger: Ledger, inbox: Path, output: Path) -> None:
 
 
 def adopt(ledger: Ledger, role: str, path: Path, say: Callable[[str], None] = lambda _: None) -> None:
-    """Mark a root where that is not done yet, and remember it; where it is another one than before, that is said.
+    """Mark a root unless it is marked already, and record it. If it is another folder than before, tell the user.
 
     Raises:
-        MountMissingError: it is not the one that is known, and may not be taken for it.
-        RootError: it cannot be written.
+        MountMissingError: the root is not the known folder and must not be used instead.
+        RootError: the root cannot be written.
     """
     other = compare(role, path, ledger.roots.get(role), ledger.roots)
     ledger.roots.record(role, Root(mark(path, role), mount_point(path), path))
@@ -61,17 +62,17 @@ def adopt(ledger: Ledger, role: str, path: Path, say: Callable[[str], None] = la
 
 
 def compare(role: str, path: Path, known: Root | None, roots: LedgerRoots) -> Other | None:
-    """Return what stands at the path of a root where that is another folder than the known one; nothing is written.
+    """Return the folder at the path of a root if it differs from the known one but may be used; writes nothing.
 
     Args:
         role: `inbox` or `output`.
-        path: where it is looked for now.
-        known: as it was adopted; None if there was none yet.
-        roots: what was ever adopted.
+        path: of the root now.
+        known: the root as the ledger knows it; None before the first start.
+        roots: all roots that the ledger knows.
 
     Raises:
-        MountMissingError: it may not be taken.
-        RootError: its marker cannot be read.
+        MountMissingError: the folder must not be used.
+        RootError: the marker cannot be read.
     """
     if known is None or (path != known.path and not path.is_relative_to(known.mount)):
         return None  # another folder was configured

@@ -1,4 +1,4 @@
-"""The one thing that travels: a photo on its way from the inbox to its class."""
+"""The photo that travels through the pipeline, from the inbox to the folder of its class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Mode(StrEnum):
-    """How a photo is filed: moved, or left where it is while a copy or link of it is filed."""
+    """How a photo is filed: moved, or left in the inbox while a copy or link of it is filed."""
 
     MOVE = "move"
     COPY = "copy"
@@ -32,23 +32,23 @@ class Mode(StrEnum):
 
 
 class Outcome(StrEnum):
-    """Where a photo's way ended, this time."""
+    """The outcome of one pass of a photo through the pipeline."""
 
     FILED = "filed"
     REVIEW = "review"
     FAILED = "failed"
     LEFT = "left"
-    """It is none of ours to move (no photo, or not to be read by this installation) and stays in the inbox."""
+    """The file is not a photo, or this installation cannot read it; it stays in the inbox."""
     AGAIN = "again"
-    """Something other than the photo is in the way, or it may still be growing: it stays, and is tried again."""
+    """An obstacle outside the photo, or the photo may still be growing: it stays and is retried."""
     DUPLICATE = "duplicate"
-    """A photo of equal content is filed already: it is set aside."""
+    """A photo with equal content is filed already; this one is set aside."""
     GONE = "gone"
-    """Somebody took it away, or changed it, before it was filed."""
+    """Another program removed or changed the photo before it was filed."""
     UNDONE = "undone"
-    """It was taken back to the inbox, where it is left alone until it changes."""
+    """The photo was moved back to the inbox and is left alone until it changes."""
     RETRIED = "retried"
-    """It was taken back to the inbox to be judged again."""
+    """The photo was moved back to the inbox to be classified again."""
 
 
 STATES = (*(outcome.value for outcome in Outcome if outcome not in (Outcome.LEFT, Outcome.AGAIN)), "open")
@@ -60,37 +60,37 @@ class Photo:
     """One photo.
 
     Attributes:
-        path: where it lies in the inbox.
-        identity: of the file that was found ready.
+        path: in the inbox.
+        identity: of the file when it was found ready.
         noticed_s: when it was first seen, on the monotonic clock.
-        announced: whether an event announced it; otherwise a scan found it, and how long it lay there is not known.
-        relpath: its folder below the inbox, empty for the inbox itself.
-        waited_s: how long this very file has failed to decode so far, as the intake knows it.
-        on_share: whether the time of its last change is by another machine's clock.
-        mount: the folder at which what it lies on is mounted inside the inbox; None on the inbox's own mount.
+        announced: whether the kernel reported it; otherwise a scan found it, and its age in the inbox is unknown.
+        relpath: its folder below the inbox; empty for the inbox itself.
+        waited_s: how long this unchanged file has stayed in the inbox since its first try.
+        on_share: whether its file times come from another machine's clock.
+        mount: mount point inside the inbox below which it lies; None on the inbox's own mount.
         unchanged_s: age of its last change by the wall clock; negative if that lies in the future.
-        dated: whether the layout asks when it was taken.
+        dated: whether the layout needs the capture time.
         sha256: of its bytes, hexadecimal.
-        taken: the camera's local time, by the bytes that were decoded; None if they do not tell, or nobody asked.
-        pixels: its input to the network, uint8 [size, size, 3]; dropped once it is classified.
-        model: for whose geometry it is decoded; dropped with the pixels, so that no photo keeps an old one alive.
-        rules: by what it is judged: those of that model.
-        fault: why it cannot be read.
+        taken: capture time, local to the camera; None if the bytes do not tell or the layout does not need it.
+        pixels: input of the network, uint8 [size, size, 3]; dropped after classification.
+        model: decides the geometry; dropped with the pixels, so that no photo keeps an old model in memory.
+        rules: decision rules of that model.
+        fault: why the photo cannot be read.
         scores: float32 [classes].
         label: the class under which it is filed, or `_review`, `_failed`.
         probability: of the most probable class.
-        folder: of the output that it goes to, a class or one that begins with `_`; empty if it stays.
+        folder: of the output, a class or a name that begins with `_`; empty if the photo stays.
         destination: where it was moved to.
-        companions: files of the same name that travel with it.
-        follows: the photo whose companion this is, where it is filed now.
-        follows_row: of that photo in the ledger, if it was filed before.
-        outcome: how its way ended.
-        place: what of the output it waits for, as that cannot be used now; empty if it does not wait, or all do.
-        plainness: how plain its name has to be where it goes, as a plainer one was refused.
-        tries: how often a name was said to be taken that was found free.
-        stays: whether its original stays in the inbox though it is filed, as a copy or link.
-        again_within_s: latest time to the next try of a photo that stays.
-        reason: the rest of the sentence when it was not filed.
+        companions: files of the same name that are filed with it, such as a sidecar or a film.
+        follows: for a companion, where its photo is filed now.
+        follows_row: for a companion, its photo's row in the ledger if that was filed before.
+        outcome: of this pass.
+        place: unusable place of the output for which it waits; empty if it does not wait, or if all photos wait.
+        plainness: how far its name must be simplified, because the file system refused a less simple one.
+        tries: how often a name that looked free turned out to be taken.
+        stays: whether its original stays in the inbox, because it is filed as a copy or link.
+        again_within_s: longest time until the next try of a photo that stays.
+        reason: why it was not filed: the rest of the sentence.
         times_ms: how long each stage took.
     """
 
@@ -134,11 +134,11 @@ class Rules:
 
     Attributes:
         labels: the model's, in order.
-        thresholds: probability per label below which a photo wants review.
-        give_up_after_s: how long an unreadable photo must stay unchanged before it is failed.
+        thresholds: probability per label; a photo below goes to review.
+        give_up_after_s: how long an unreadable photo must stay unchanged before it goes to `_failed`.
         model: SHA-256 of the model file.
-        provider: where it runs.
-        dated: whether the layout asks when a photo was taken.
+        provider: where the model runs.
+        dated: whether the layout needs the capture time.
     """
 
     labels: tuple[str, ...]

@@ -2,13 +2,13 @@
 
     intake   (this thread)        what has settled in the inbox
     read     (a thread per core)  bytes, hash, pixels; on the CPU the network too, one photo at a time
-    alone    (one thread)         the same for what has to be decoded in a process of its own, which may take minutes
-    infer    (one thread, CUDA)   all that waits, up to the largest bucket; never waits for company
-    file     (one thread)         decide, intents, moves, syncs, outcomes: once for all that waits. Out of a backlog,
-                                  which keeps the readers busy anyway, it takes what they bring in a tenth of a second
+    alone    (one thread)         the same for photos that are decoded in a process of their own, maybe for minutes
+    infer    (one thread, CUDA)   all waiting photos, up to the largest bucket; never waits for more
+    file     (one thread)         decide, intents, moves, syncs, outcomes: once for all waiting photos. In a backlog,
+                                  which keeps the readers busy, it gathers photos for a tenth of a second
 
-Few photos are on their way at once, so memory does not grow with the backlog, and a slow stage holds up those before
-it. A photo is never anywhere but in the inbox or where the filer put it: stopping means letting the few finish.
+Few photos are in the pipeline at once, so memory does not grow with the backlog, and a slow stage holds up the stages
+before it. A photo is always either in the inbox or where the filer put it, so a stop only lets these few finish.
 """
 
 import threading
@@ -40,30 +40,30 @@ from daemon.status.monitor import Monitor
 FILE_TOGETHER = 128
 """Most photos that share one pair of commits and one sync of their folders."""
 GATHER_S = 0.1
-"""How long a photo out of a backlog waits, before it is filed, for those behind it. One round of the filer's costs ten
-syncs and as many turns of threads, however few photos take part (docs/performance.md)."""
+"""How long a photo of a backlog waits for more photos before it is filed. One batch of the filer costs ten syncs and as
+many thread switches, however few photos it holds (docs/performance.md)."""
 LOOK_UP_S = 5.0
-"""How long the intake may wait before the pipeline looks whether it should stop."""
+"""How long the intake may wait before the pipeline checks whether to stop."""
 
 
 class Pipeline:
-    """Runs the stages until it is stopped, or once over what is there.
+    """Runs the stages until `stop`, or once over all photos in the inbox.
 
     Args:
         intake: where photos come from.
-        models: which one serves.
-        filer: where they go.
+        models: the active model.
+        filer: files photos.
         guard: decodes.
         clock: time.
         cores: how many threads read.
-        done: called with photos whose way is over, from one thread.
-        look: called between batches, from one thread, every few seconds at least; must not take long.
-        monitor: where it is noted how things go.
-        buckets: batch sizes on CUDA, as far as they are known to fit.
-        gpu_lost: called when nothing runs on the GPU in this process any more, with whether it had worked before;
-            not while it stops, when the error ends it.
-        decode_pool: child processes in which the reading threads decode, if they do not themselves.
-        rests: tells in one pass, when all is filed, whether nothing is waited for; may wait until the event is set.
+        done: called by one thread with photos that have passed the pipeline.
+        look: called by one thread between batches, at least every few seconds; must be quick.
+        monitor: records the state of the daemon.
+        buckets: batch sizes on CUDA that are known to fit.
+        gpu_lost: called with the error, and with whether the GPU worked before, once this process cannot use the GPU
+            any more. Not called during a stop; the error then ends the pipeline.
+        decode_pool: child processes that decode for the reading threads, if these do not decode themselves.
+        rests: tells at the end of one pass whether nothing more is coming; may wait until the event is set.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Pipeline:
         self._gpu_lost, self._classified = gpu_lost, False
         self._decode_pool, self._rests = decode_pool, rests
         self._answers, self._remembered = Answers(), Remembered()
-        # Enough for the readers, while as many as are filed together are gathered, and others are filed.
+        # Enough to keep the readers busy while one batch is gathered and another one is filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
         self._unread = PriorityQueue(most=1)
         self._aside = IsolatedQueue(freed=intake.wake)
@@ -105,7 +105,7 @@ class Pipeline:
         self._monitor.blocked = lambda: merged(filer.blocked(), intake.blocked())
 
     def stop(self) -> None:
-        """Ask for the end, from any thread or a signal handler: what is under way finishes, the rest stays put."""
+        """Stop, from any thread or a signal handler: photos in the pipeline finish, all others stay in the inbox."""
         self._stopping.set()
         self._filer.stop()
         self._guard.stop()
@@ -114,17 +114,17 @@ class Pipeline:
         self._intake.wake()
 
     def wake(self) -> None:
-        """Make it look around at once; from any thread or a signal handler."""
+        """Make the intake return at once; from any thread or a signal handler."""
         self._intake.wake()
 
     def run(self, *, once: bool = False) -> None:
-        """Work until `stop` is called; with `once`, until all that lies in the inbox has been dealt with."""
+        """Run until `stop` is called; with `once`, until every photo in the inbox was handled."""
         with ExitStack() as stack:
             stack.callback(self._intake.close)
             if self._decode_pool is not None:
                 stack.callback(self._decode_pool.close)
-            line = BatchingQueue(FILE_TOGETHER, self._has_backlog, GATHER_S)
-            file = self._stage(stack, "file", self._filer.file, self._finish, line)
+            to_file = BatchingQueue(FILE_TOGETHER, self._has_backlog, GATHER_S)
+            file = self._stage(stack, "file", self._filer.file, self._finish, to_file)
             read = self._reading_stages(stack, file)
             heartbeat = self._monitor.stage("intake")
             through = self._intake.finished_once
@@ -140,7 +140,7 @@ class Pipeline:
                 read.put(photos)
             heartbeat.end()
         if self._crash is not None:
-            raise self._crash  # what it leaves unfinished, the next start finishes
+            raise self._crash  # the next start completes what was interrupted
         self._filer.flush()
 
     def _reading_stages(self, stack: ExitStack, file: Stage) -> Stage:
@@ -155,10 +155,17 @@ class Pipeline:
         )
 
     def _stage(
-        self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", line: PhotoQueue, *, threads: int = 1
+        self,
+        stack: ExitStack,
+        name: str,
+        work: "StageWork",
+        then: "StageWork",
+        waiting: PhotoQueue,
+        *,
+        threads: int = 1,
     ) -> Stage:
         heartbeat = self._monitor.stage(name)
-        stage = Stage(name, work, then, line, threads=threads, crashed=self._crashed, heartbeat=heartbeat)
+        stage = Stage(name, work, then, waiting, threads=threads, crashed=self._crashed, heartbeat=heartbeat)
         stack.callback(stage.close)
         return stage
 
@@ -196,7 +203,7 @@ class Pipeline:
             photo.model = None
 
     def _hold_up(self, photos: list[Photo], reason: str) -> None:
-        """Let those that were not classified stay in the inbox, and try again with one until they can be."""
+        """Keep photos that were not classified in the inbox, and retry with one photo until classifying works."""
         self._filer.pause.begin(reason)
         for photo in photos:
             if photo.pixels is not None or is_unjudged(photo):
@@ -209,13 +216,13 @@ class Pipeline:
         self._remembered.keep(photos)
         self._monitor.done(photos)
         self._done(photos)
-        self._leave(photos)  # before the note that wakes the intake: it would go back to sleep without room
+        self._leave(photos)  # before the note that wakes the intake; without room the intake would sleep again
         self._intake.give_back(photos)
 
     def _has_backlog(self, announced: bool = False) -> bool:
-        """Tell whether each reader has a next photo waiting, so that others are sure to follow.
+        """Tell whether a next photo waits for each reader, so that more photos are sure to follow.
 
-        One that was announced waits for such others alone, as in a burst: not for a backlog that a scan found.
+        A photo that the kernel reported waits only for other reported photos, as in a burst, and not for a backlog.
         """
         follow = self._unread.announced() if announced else len(self._unread)
         return follow >= self._cores and not self._stopping.is_set()
@@ -223,7 +230,7 @@ class Pipeline:
     def _free(self, *, once: bool) -> int:
         with self._lock:
             under_way = len(self._under_way)
-        if not self._filer.pause.reason:  # then each photo is a try that others wait for
+        if not self._filer.pause.reason:  # in a pause each photo is a probe for all others
             under_way -= self._aside.count()
         return self._room - under_way if once else self._filer.pause.room(self._room, under_way)
 

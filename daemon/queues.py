@@ -1,4 +1,4 @@
-"""Where photos wait for a stage: a plain line, and one whose taker waits for company while company is sure to come."""
+"""Queues of photos before a stage: one hands out at once, the other gathers a batch while more photos are coming."""
 
 import queue
 import threading
@@ -11,7 +11,7 @@ from daemon.files.companion_names import is_companion
 from daemon.photo import Photo
 
 LARGE_BYTES = 64 << 20
-"""A photo of more may take seconds to be copied to another file system."""
+"""Copying a larger photo to another file system may take seconds."""
 
 
 class PhotoQueue(Protocol):
@@ -21,29 +21,29 @@ class PhotoQueue(Protocol):
         """Queue photos, from any thread."""
 
     def take(self) -> list[Photo]:
-        """Wait for photos; none are the end."""
+        """Wait for photos; an empty list is the end."""
 
     def end(self, takers: int) -> None:
-        """Let each of so many takers come to the end, once all that waits has been taken."""
+        """End each of `takers` threads once all waiting photos are taken."""
 
 
 class PriorityQueue:
-    """A line without waiting: who takes gets what is there, at most `most` photos. What was announced goes first.
+    """A queue without gathering: `take` returns what is there, up to `most` photos; those the kernel reported go first.
 
-    It has no bound of its own, for the pipeline lets only so many photos be on their way at once.
+    The queue is unbounded, because the pipeline limits how many photos are in it at once.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._announced: deque[Photo] = deque()
         self._found: deque[Photo] = deque()
-        self._queue: queue.SimpleQueue[bool] = queue.SimpleQueue()  # one turn for each photo; False is the end
+        self._queue: queue.SimpleQueue[bool] = queue.SimpleQueue()  # one True for each photo; False is the end
 
     def __len__(self) -> int:
         return len(self._announced) + len(self._found)
 
     def announced(self) -> int:
-        """How many of those that wait were announced."""
+        """Return how many of the waiting photos the kernel reported."""
         return len(self._announced)
 
     def put(self, photos: Iterable[Photo]) -> None:
@@ -53,7 +53,7 @@ class PriorityQueue:
             self._queue.put(True)
 
     def take(self) -> list[Photo]:
-        """Wait for one photo and take all that wait with it, up to the most; an empty list is the end."""
+        """Wait for one photo and take all that are there, up to `most`; an empty list is the end."""
         photos: list[Photo] = []
         while len(photos) < self._most:
             try:
@@ -62,7 +62,7 @@ class PriorityQueue:
                 break
             if not turn:
                 if photos:
-                    self._queue.put(False)  # the end, for the next round
+                    self._queue.put(False)  # the end, for the next call
                 break
             photos.append(self._next())
         return photos
@@ -71,7 +71,7 @@ class PriorityQueue:
         try:
             return self._announced.popleft()
         except IndexError:
-            return self._found.popleft()  # there is one: each turn was put behind its photo
+            return self._found.popleft()  # there is one: each True is put after its photo
 
     def end(self, takers: int) -> None:
         """Queue the end behind all photos."""
@@ -80,23 +80,23 @@ class PriorityQueue:
 
 
 ROUND_S = 1.0
-"""How long a round of the taker's may take before the next one gets fewer photos."""
+"""If a batch takes longer than this, the next batch is smaller."""
 LEAST_TOGETHER = 16
-"""As many photos it gets all the same: so many are moved to or from a share at once."""
+"""Smallest limit of a batch: this many photos are moved to or from a share at once."""
 
 
 class BatchingQueue:
-    """A line for one taker, to whom each round costs much however few take part: commits, syncs, turns of threads.
+    """A queue for one thread that pays a fixed price per batch: commits, syncs, thread switches.
 
-    While more photos are sure to come soon, it waits until there are `most`, but never longer than `longest_s`. A photo
-    that comes alone is taken at once. What was announced goes before what was found: on a slow place, hundreds of those
-    take minutes. A large one is taken alone, and once no smaller one waits that it would hold up.
+    While more photos are sure to come soon, it waits until there are `most`, but never longer than `longest_s`. A
+    single photo is taken at once. Photos that the kernel reported go before photos found by scan, because on a slow
+    disk hundreds of those take minutes. A large photo is taken alone, once no smaller photo waits behind it.
 
     Args:
-        most: photos that are taken together, where a round of so many takes no more than a second.
-        more: tells whether others are about to come that are worth waiting for, in the eyes of one that was announced
-            or not; asked at each `put`, so it must be quick.
-        longest_s: the longest that a photo is kept waiting for others.
+        most: largest batch, as long as such a batch takes no more than a second.
+        more: tells whether more photos are sure to come; the argument says whether a waiting photo was reported by the
+            kernel. Called at each `put`, so it must be quick.
+        longest_s: longest time that a photo waits for others.
     """
 
     def __init__(self, most: int, more: Callable[[bool], bool], longest_s: float) -> None:
@@ -111,7 +111,7 @@ class BatchingQueue:
         self._ended = False
 
     def put(self, photos: list[Photo]) -> None:
-        """Queue photos; the taker is woken only if it has a reason to go now."""
+        """Queue photos; wakes the taker only if it has a reason to take them now."""
         with self._changed:
             self._photos += photos
             self._urgent = self._urgent or any(photo.announced for photo in photos)
@@ -119,14 +119,14 @@ class BatchingQueue:
                 self._changed.notify()
 
     def take(self) -> list[Photo]:
-        """Wait for photos, and for their company; an empty list is the end."""
+        """Wait for photos and gather a batch; an empty list is the end."""
         with self._changed:
             self._adapt()
             self._idle = True
             while not self._photos and not self._ended:
                 self._changed.wait()
             self._idle = False
-            self._wait_for_company()
+            self._gather()
             if self._urgent:
                 self._photos.sort(key=lambda photo: not photo.announced)
             taken = [photo for photo in self._photos if not _is_large(photo)][: self._most] or self._photos[:1]
@@ -137,7 +137,7 @@ class BatchingQueue:
         return taken
 
     def _adapt(self) -> None:
-        """Let the next round be as large as fits into a second: on a slow place 128 photos would take minutes."""
+        """Size the next batch to about a second: on a slow disk 128 photos would take minutes."""
         took_s = time.monotonic() - self._taken_s
         if self._taken and took_s > ROUND_S:
             self._most = min(self._limit, max(LEAST_TOGETHER, int(self._taken * ROUND_S / took_s)))
@@ -145,12 +145,12 @@ class BatchingQueue:
             self._most = min(self._limit, 2 * self._most)
 
     def end(self, _takers: int = 1) -> None:
-        """Let the taker come to the end."""
+        """End the taker once all waiting photos are taken."""
         with self._changed:
             self._ended = True
             self._changed.notify()
 
-    def _wait_for_company(self) -> None:
+    def _gather(self) -> None:
         end_s = time.monotonic() + self._longest_s
         while len(self._photos) < self._most and not self._ended and self._more(self._urgent):
             left_s = end_s - time.monotonic()
@@ -160,17 +160,17 @@ class BatchingQueue:
 
 
 def _is_large(photo: Photo) -> bool:
-    """Tell whether a photo may hold up others for long; a film that travels with one comes when that does."""
+    """Tell whether a photo may hold up others for long. A companion (such as a film) goes when its photo goes."""
     return photo.identity.size > LARGE_BYTES and not is_companion(photo.path)
 
 
 class Waiting(NamedTuple):
-    """What lies in the inbox and is not filed yet, without what is known to stay.
+    """Photos in the inbox that are not filed yet, without files that stay there.
 
     Attributes:
-        photos: how many are known of.
-        more: whether there may be more, for no more are looked at while so many wait.
-        since_s: when the oldest was noticed, on the monotonic clock; None if none waits.
+        photos: how many are known.
+        more: whether there may be more, because scans stop while many photos wait.
+        since_s: when the oldest was noticed, on the monotonic clock; None if no photo waits.
     """
 
     photos: int = 0
@@ -184,7 +184,7 @@ class Blocked(NamedTuple):
     Attributes:
         place: a folder of the output, or a path.
         photos: how many wait for it.
-        reason: why, as the first of them met it.
+        reason: why the first of them could not be filed there.
     """
 
     place: str

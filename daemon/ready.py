@@ -1,4 +1,4 @@
-"""The ready line: which classes are known and that every photo is filed under one of them, what runs it, and where."""
+"""The ready lines: the classes of the model, that every photo gets one of them, the processor, and the folders."""
 
 import time
 from pathlib import Path
@@ -25,7 +25,7 @@ def say_ready(
     inbox: Path,
     output: Path,
 ) -> None:
-    """Say to user, supervisor and board that photos are filed from now on, and which classes cannot be."""
+    """Tell user, supervisor and monitor that photos are filed from now on, and which class folders are unusable."""
     model = serving.model
     for name in (*model.contract.labels, *FOLDERS):
         try:

@@ -1,7 +1,7 @@
-"""The two folders, made sure of before anything moves: the inbox with its lock, and the output.
+"""Checks the two folders before any photo moves: the inbox with its lock, and the output.
 
-Both carry a marker file. The inbox's is also the lock: one process per inbox. Which folder is taken for the one that
-the ledger remembers, daemon/adopt.py says.
+Both carry a marker file. The inbox's marker is also the lock: one process per inbox. daemon/adopt.py decides whether a
+folder is the one that the ledger remembers.
 """
 
 import os
@@ -23,9 +23,12 @@ __all__ = ["InboxLock", "MountMissingError", "RootError", "check_folders", "chec
 
 
 def check_roots(inbox: Path, output: Path) -> tuple[Path, Path]:
-    """Return both as absolute paths without links, or refuse them: what came, why, and what to do.
+    """Return both folders as absolute paths without links.
 
-    The output is made when only its last folder is missing.
+    The output is created if only its last folder is missing.
+
+    Raises:
+        RootError: a folder cannot serve; the text says why and what to do.
     """
     inbox, output = inbox.resolve(), output.resolve()
     for role, path in (("inbox", inbox), ("output", output)):
@@ -61,12 +64,15 @@ def check_roots(inbox: Path, output: Path) -> tuple[Path, Path]:
 
 
 def check_folders(inbox: Path, output: Path, names: Iterable[str]) -> None:
-    """Refuse an inbox that is one of the folders to file into: what is filed there would be filed again for ever.
+    """Refuse an inbox that is a class folder of the output, because filed photos would be filed again for ever.
 
     Args:
-        inbox: as it came from `check_roots`.
-        output: the same.
+        inbox: from `check_roots`.
+        output: from `check_roots`.
         names: of all folders that the output may get.
+
+    Raises:
+        RootError: the inbox is such a folder.
     """
     for name in names:
         folder = output / name
@@ -78,16 +84,16 @@ def check_folders(inbox: Path, output: Path, names: Iterable[str]) -> None:
 
 
 class InboxLock:
-    """Holds the inbox's marker locked until closed.
+    """Holds a lock on the inbox's marker until closed.
 
     Args:
-        inbox: as it came from `check_roots`.
-        roots: what the ledger remembers.
-        say: takes one sentence when another inbox is taken than the last time.
+        inbox: from `check_roots`.
+        roots: folders that the ledger remembers.
+        say: takes one sentence if the inbox is another folder than last time.
 
     Raises:
-        MountMissingError: it is not the one that is known, and may not be taken for it.
-        RootError: another process has it, or the inbox cannot be written.
+        MountMissingError: the inbox is not the known folder and must not be used instead.
+        RootError: another process holds the lock, or the inbox cannot be written.
     """
 
     def __init__(self, inbox: Path, roots: LedgerRoots, say: Callable[[str], None] = lambda _: None) -> None:
@@ -98,23 +104,23 @@ class InboxLock:
         self.root, self._file = self._taken()
 
     def adopt(self) -> None:
-        """Let the ledger remember the inbox, once this process holds the lock of the ledger too."""
+        """Record the inbox in the ledger. Call this once the process holds the lock of the ledger too."""
         self._remember(self.root, self._other)
 
     def check(self) -> None:
-        """Make sure that the inbox is still the one that is locked; one that was made anew is taken and locked.
+        """Check that the inbox is still the locked folder. A folder that was made again at its path is locked and used.
 
         Raises:
-            MountMissingError: it is another one, because its mount is away or something was mounted over it.
-            RootError: another process has it, or it cannot be written or remembered.
+            MountMissingError: the folder differs because its mount is missing or something was mounted over it.
+            RootError: another process holds the lock, or the folder cannot be written or recorded.
         """
         try:
             status = (self._inbox / MARKER).lstat()
         except FileNotFoundError:
             if not self._inbox.is_dir():
-                return  # the scan says so
+                return  # the scan reports that
         except OSError:
-            return  # the scan says so
+            return  # the scan reports that
         else:
             if self._is_locked(status):
                 return
@@ -137,7 +143,7 @@ class InboxLock:
         self.root, self._file = root, file
 
     def close(self) -> None:
-        """Let go of the inbox."""
+        """Release the lock."""
         _let_go(self._file)
 
     def _taken(self) -> tuple[Root, IO[bytes]]:
@@ -153,10 +159,10 @@ class InboxLock:
     def _is_locked(self, marker: os.stat_result) -> bool:
         try:
             return os.path.samestat(marker, os.fstat(self._file.fileno()))
-        except OSError:  # its file system went away for good: what is there now is another
+        except OSError:  # its file system is gone for good, so this is another file
             return False
 
 
 def _let_go(file: IO[bytes]) -> None:
-    with suppress(OSError):  # a share may have an error to tell at this moment; the lock is gone with it
+    with suppress(OSError):  # a share may report an error here; the lock is released anyway
         file.close()

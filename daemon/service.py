@@ -1,4 +1,4 @@
-"""From settings to a running pipeline, and back: what is checked before a photo is touched, in order."""
+"""Builds a running pipeline from settings, and takes it down again; all checks come before a photo is touched."""
 
 import os
 import sqlite3
@@ -53,15 +53,15 @@ from daemon.status.status_line import status_line
 
 MOUNT_LOOK_S = 5.0
 SORT_PATIENCE_S = 10.0
-"""How long `sort` waits for a reader of its lines that has read nothing; as long as it reads on, it gets every line."""
+"""How long `sort` waits for a program that has read none of its lines; a program that keeps reading gets all lines."""
 Found = TypeVar("Found")
 
 
 def serve(settings: Settings, *, once: bool) -> Report:
-    """File photos until a signal comes (`watch`), or once over what is there (`sort`).
+    """File photos until a signal comes (`watch`), or all photos in the inbox once (`sort`).
 
     Raises:
-        PhototriageError: nothing can be filed, and why.
+        PhototriageError: no photo can be filed; the text says why and what to do.
     """
     report = Report(
         settings.output.resolve(), as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format,
@@ -80,7 +80,7 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
         stopped = stack.enter_context(signals(hang_up=not once))
         status_loop = stack.enter_context(kept(monitor, clock, report.say, settings.metrics_file))
         status_loop.listen(state)
-        roots = _once_mounted(lambda: _roots(settings), monitor, report, stopped, once=once)
+        roots = _wait_for_mounts(lambda: _roots(settings), monitor, report, stopped, once=once)
         if roots is None:
             return
         inbox, output = roots
@@ -89,8 +89,8 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
         model = fit_model(settings, inbox, output, seen.path)
         ledger = Ledger(state / LEDGER)
         stack.callback(ledger.close)
-        stack.enter_context(_said())
-        if not _mounted(ledger, inbox, output, monitor, report, stopped, once=once):
+        stack.enter_context(_errors_explained())
+        if not _roots_mounted(ledger, inbox, output, monitor, report, stopped, once=once):
             return
         lock = stack.enter_context(closing(InboxLock(inbox, ledger.roots, report.say)))
         stack.enter_context(lock_state(state))
@@ -107,18 +107,20 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
         warm(model, buckets)
         models = ActiveModel(LoadedModel(model, rules_for(settings, model), seen.path))
         guard = stack.enter_context(_guard(state, report, stopped))
-        anew = None
+        live_reload = None
         if not once:
             tell = teller(state / LEDGER, report, monitor, models)
-            anew = stack.enter_context(closing(reloader(settings, inbox, output, models, store, seen, clock, tell)))
+            live_reload = stack.enter_context(
+                closing(reloader(settings, inbox, output, models, store, seen, clock, tell))
+            )
         pipeline = _pipeline(
             settings, path_filter, output, models, buckets, ledger, unresolved, guard, lock, report,
-            monitor, clock, anew,
+            monitor, clock, live_reload,
         )  # fmt: skip
         stopped.then(pipeline.stop)
-        if anew is not None:
-            stopped.reload = partial(_load_anew, anew, pipeline)
-            anew.begin()
+        if live_reload is not None:
+            stopped.reload = partial(_reload, live_reload, pipeline)
+            live_reload.begin()
         say_ready(report, monitor, settings, models.current, store, inbox, output)
         with report.progress(path_filter) if once else nullcontext(), silenced():
             pipeline.run(once=once)
@@ -129,33 +131,33 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
 
 
 def _roots(settings: Settings) -> tuple[Path, Path]:
-    """Check both roots; one whose mount is away, as the ledger remembers it, is missing and not wrong."""
+    """Check both roots. If the ledger knows that a root lay on a mount, a missing mount is reported as such."""
     if settings.output.is_dir():
         with suppress(RootError):
             return check_roots(settings.inbox, settings.output)
     file = state_folder(settings.inbox.resolve()) / LEDGER
-    if file.exists():  # before a folder for the output is made on a bare mount point
+    if file.exists():  # else the output would be created on a bare mount point
         with closing(Ledger(file)) as ledger:
             check_mounts(ledger, settings.inbox.resolve(), settings.output.resolve())
     return check_roots(settings.inbox, settings.output)
 
 
-def _mounted(
+def _roots_mounted(
     ledger: Ledger, inbox: Path, output: Path, monitor: Monitor, report: Report, stopped: SignalHandler, *, once: bool
 ) -> bool:
-    """Make sure that both roots are there, waiting for a mount that is away; False when stopped meanwhile."""
+    """Wait until both roots are mounted; returns False after a signal to stop."""
 
     def look() -> bool:
         check_mounts(ledger, inbox, output)
         return True
 
-    return bool(_once_mounted(look, monitor, report, stopped, once=once))
+    return bool(_wait_for_mounts(look, monitor, report, stopped, once=once))
 
 
-def _once_mounted(
+def _wait_for_mounts(
     look: Callable[[], Found], monitor: Monitor, report: Report, stopped: SignalHandler, *, once: bool
 ) -> Found | None:
-    """Return what is found once no mount is away, saying once what is waited for; None when stopped meanwhile."""
+    """Call `look` until no mount is missing, and report each missing mount once; None after a signal to stop."""
     heartbeat = monitor.stage("start")
     while True:
         heartbeat.begin()
@@ -177,17 +179,17 @@ def _once_mounted(
 
 @contextmanager
 def _guard(state: Path, report: Report, stopped: SignalHandler) -> Iterator[Guard]:
-    """Yield what decodes; a photo that hangs it starts the process anew, or ends it when it should end anyway."""
+    """Yield the decoder. If a photo hangs in it, the process restarts, or ends if it is stopping anyway."""
 
-    def _hung(path: Path) -> None:
+    def hung(path: Path) -> None:
         why = f"{printable(path)} has been in the decoder for {HANG_S:.0f} s"
         if stopped.event.is_set():
             report.last_word(f"{why}, so phototriage ends without it; the next start tries this photo alone")
             os._exit(1)
         restart_process(report.last_word, why, worked=guard.decoded, then=" and tries this photo alone")
 
-    with closing(CrashJournal(state / JOURNAL)) as notes, closing(Guard(notes)) as guard:
-        guard.watch(_hung)
+    with closing(CrashJournal(state / JOURNAL)) as journal, closing(Guard(journal)) as guard:
+        guard.watch(hung)
         yield guard
 
 
@@ -204,9 +206,9 @@ def _pipeline(
     report: Report,
     monitor: Monitor,
     clock: Clock,
-    anew: Reloader | None,
+    live_reload: Reloader | None,
 ) -> Pipeline:
-    once = anew is None
+    once = live_reload is None
     intake = Intake(path_filter, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
     monitor.held_open = intake.held_open
     filer = Filer(output, ledger, models.current.rules, clock, report.say, unresolved, filing_options(settings))
@@ -215,8 +217,8 @@ def _pipeline(
 
     def look() -> None:
         departures.look()
-        if anew is not None:
-            anew.look()
+        if live_reload is not None:
+            live_reload.look()
 
     def gpu_lost(error: GpuError, worked: bool) -> None:
         restart_process(report.last_word, f"{error} No photo is lost", worked=worked)
@@ -228,13 +230,13 @@ def _pipeline(
     )  # fmt: skip
 
 
-def _load_anew(anew: Reloader, pipeline: Pipeline) -> None:
-    anew.ask()
+def _reload(live_reload: Reloader, pipeline: Pipeline) -> None:
+    live_reload.ask()
     pipeline.wake()
 
 
 @contextmanager
-def _said() -> Iterator[None]:
+def _errors_explained() -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:

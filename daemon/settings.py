@@ -1,6 +1,6 @@
 """The daemon's settings: flags win over environment, environment over file, file over defaults.
 
-They are validated once, here; the parts get plain arguments and never look at settings.
+The parts of the daemon get plain arguments and never read settings.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `watch` and `sort` were asked to do; the fields are the options' names.
+    """The options of `watch` and `sort`; a field has the name of its option.
 
     Attributes:
         review_below: `off`, `auto` or a probability.
-        ignore: shell patterns of what is left alone.
-        gpu_memory: MB of the GPU's memory that the model may take; 0 for all there is.
+        ignore: shell patterns of names that are left alone.
+        gpu_memory: MB of GPU memory that the model may use; 0 for all of it.
         give_up_after: seconds.
-        workers: threads that read photos; 0 for as many as there are usable cores.
-        decode_in: whether those decode themselves, or each in a child process of its own.
+        workers: threads that read photos; 0 for one per usable core.
+        decode_in: whether the threads decode themselves, or each in a child process of its own.
     """
 
     inbox: Path

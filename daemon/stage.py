@@ -1,4 +1,4 @@
-"""A stage of the pipeline: threads that take photos from a line, work on them, and hand them on."""
+"""A stage of the pipeline: threads that take photos from a queue, work on them, and pass them on."""
 
 import threading
 from collections.abc import Callable
@@ -11,16 +11,16 @@ Work = Callable[[list[Photo]], None]
 
 
 class Stage:
-    """Some threads with one line.
+    """Threads with one queue.
 
     Args:
         name: of the threads.
         work: does the stage's work on some photos, in place.
-        then: takes them on: the next stage, or the end of the way.
-        line: where photos wait; it says how many are worked on together.
+        then: takes the photos: the next stage, or the end of the pipeline.
+        waiting: queue of the stage; it decides how many photos are handled together.
         threads: how many.
-        crashed: called once when `work` or `then` raises, which no photo may cause.
-        heartbeat: where the threads note that they are at work.
+        crashed: called once if `work` or `then` raises. No photo may cause that.
+        heartbeat: records the progress of the threads.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Stage:
         name: str,
         work: Work,
         then: Work,
-        line: PhotoQueue,
+        waiting: PhotoQueue,
         *,
         threads: int,
         crashed: Callable[[BaseException], None],
@@ -36,26 +36,26 @@ class Stage:
     ) -> None:
         self._work = work
         self._then = then
-        self._line = line
+        self._waiting = waiting
         self._crashed = crashed
         self._heartbeat = heartbeat
-        self.put = line.put
+        self.put = waiting.put
         self._threads = [threading.Thread(target=self._run, name=f"{name}-{number}") for number in range(threads)]
         for thread in self._threads:
             thread.start()
 
     def close(self) -> None:
-        """Work off what is queued, then end the threads."""
-        self._line.end(len(self._threads))
+        """Finish what is queued, then end the threads."""
+        self._waiting.end(len(self._threads))
         for thread in self._threads:
             thread.join()
 
     def _run(self) -> None:
         try:
-            while photos := self._line.take():
+            while photos := self._waiting.take():
                 self._heartbeat.begin()
                 self._work(photos)
                 self._then(photos)
                 self._heartbeat.end()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the process must not live on with a dead stage
+        except BaseException as error:  # noqa: BLE001 - the process must not go on with a dead stage
             self._crashed(error)

@@ -1,4 +1,4 @@
-"""What the last run left: finished, forgotten, or left open where it cannot be seen. It never ends the start."""
+"""Completes or forgets what the last run left; what cannot be checked now stays open and never ends the start."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +12,13 @@ from daemon.undo.undo import finish_at_start
 
 
 def recover(ledger: Ledger, state: Path, now_s: float, unresolved: UnresolvedMoves, say: Callable[[str], None]) -> None:
-    """Settle what a crash interrupted.
+    """Resolve what a crash interrupted.
 
     Args:
         ledger: of the inbox.
         state: folder of the ledger.
         now_s: wall time for the outcomes.
-        unresolved: takes the intents whose places cannot be looked at now; their photos wait, all others are filed.
+        unresolved: takes intents whose places cannot be checked now; their photos wait, all others are filed.
         say: takes a sentence for the user.
     """
     stuck: list[str] = []

@@ -10,7 +10,7 @@ A file is ready when:
   late, and a file that is copied and then removed would take the rest of its writer's data with it.
 
 If a file changes between two looks, its wait restarts. A file that a program holds open for writing is never ready,
-even if nothing is written, because an upload may stall. It is checked with growing pauses, and at once when it is closed.
+even if nothing is written, because an upload may stall. It is checked with growing pauses, and at once when closed.
 """
 
 import heapq

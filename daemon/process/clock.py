@@ -1,18 +1,18 @@
-"""Time as it is passed to whoever would otherwise read it."""
+"""The clock, passed in so that tests need not wait."""
 
 import time
 from datetime import datetime
 
 
 class Clock:
-    """The real clock; tests pass one that they turn by hand."""
+    """The real clock; tests pass one that they set by hand."""
 
     def monotonic_s(self) -> float:
-        """Seconds that only ever grow."""
+        """Return seconds that never go back."""
         return time.monotonic()
 
     def wall_s(self) -> float:
-        """Seconds since 1970, which may jump."""
+        """Return seconds since 1970, which may jump."""
         return time.time()
 
 

@@ -1,4 +1,4 @@
-"""How many processors this process may really use."""
+"""How many cores this process may use."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from math import ceil, inf
 from pathlib import Path
 
 FAR_READERS = 8
-"""At least so many photos are read at once from a share, for each read there is some round trips."""
+"""Threads that read from a share, at least: each read takes several round trips."""
 _SELF = Path("/proc/self")
 
 
@@ -18,8 +18,8 @@ def readers(*, inbox_on_share: bool) -> int:
 def usable_cores(process: Path = _SELF) -> int:
     """Count cores by the process's affinity and by the limits of its control groups; at least one.
 
-    The tightest limit counts, of its own group and of each above that can be seen: a service's slice, a pod, a
-    container. Half a core is one core.
+    The tightest limit counts: of the process's group and of each visible group above it, such as a service's slice, a
+    pod or a container. Half a core counts as one core.
 
     Args:
         process: folder of a process in /proc, with `cgroup` and `mountinfo`.
@@ -50,15 +50,15 @@ def _groups(process: Path) -> Iterator[Path]:
 
 
 def _upwards(mounted: Path, root: str, path: str) -> Iterator[Path]:
-    """Yield a group's folder and those above it up to the mount, which shows the groups from `root` on."""
-    below = os.path.relpath(path, root) if path.startswith(root) else "."  # one that is not shown: its container's
+    """Yield the folders of a group and of the groups above it, up to the mount, which begins at the group `root`."""
+    below = os.path.relpath(path, root) if path.startswith(root) else "."  # not visible: use the container's group
     parts = [part for part in below.split("/") if part not in (".", "..")]
     for depth in range(len(parts), -1, -1):
         yield mounted.joinpath(*parts[:depth])
 
 
 def _shares(group: Path) -> Iterator[float]:
-    """Yield how many cores' time a group may use, where it has such a limit; `inf` is none."""
+    """Yield how many cores a group may use, if it sets a limit; `inf` is no limit."""
     for quota_file, period_file in (("cpu.max", None), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
         try:
             words = (group / quota_file).read_text(encoding="ascii").split()

@@ -1,8 +1,8 @@
-"""Who is at work on what, and since when: how a stuck part of the daemon is told from a slow or an idle one.
+"""Which thread works on what, and since when: tells a stuck stage from a slow or an idle one.
 
-A thread that rests is in no call, so an idle daemon beats for ever; so does one that is paused, for it comes round to
-look again. A call that takes long is not stuck while its stage ends others, nor while it moves bytes: a large photo
-on its way to a slow share takes minutes, and would only begin anew in the next process.
+An idle thread is in no call, so an idle daemon is never stuck. A paused daemon is not stuck either, because it looks
+again every few seconds. A long call is not stuck while its stage ends other calls or while it moves bytes: copying a
+large photo to a slow share takes minutes, and a restarted process would have to begin again.
 """
 
 import sys
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STUCK_S = 240.0
-"""A stage that ended no call and moved no byte for so long is stuck. Decoding one photo in a child may take 180 s."""
+"""A stage is stuck if it ended no call and moved no byte for this long. Decoding in a child may take 180 s."""
 HOPELESS_S = 900.0
-"""So is a single call that moved nothing for so long, though its stage gets on."""
+"""A single call is stuck if it moved no byte for this long, even if its stage makes progress."""
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class _Call:
 
 
 class Heartbeat:
-    """The calls that the threads of one stage are in; each thread notes its own.
+    """The calls in which the threads of one stage are; each thread records its own.
 
     Args:
         monotonic_s: time.
@@ -38,22 +38,22 @@ class Heartbeat:
         self._ended_s = monotonic_s()
 
     def begin(self) -> None:
-        """Note that the calling thread sets out on a call, also if it is in one: then that one has ended."""
+        """Record that the calling thread begins a call; a call that it was in has ended."""
         now_s = self._now_s()
         self._calls[threading.get_ident()] = _Call(now_s, moved_s=now_s)
         self._ended_s = now_s
 
     def end(self) -> None:
-        """Note that the calling thread rests."""
+        """Record that the calling thread is idle."""
         self._calls.pop(threading.get_ident(), None)
         self._ended_s = self._now_s()
 
     def stuck(self, now_s: float, moved: Callable[[int], int]) -> tuple[int, float] | None:
-        """Return the thread that is stuck, and for how long in seconds; None if none is.
+        """Return the stuck thread and the age of its call in seconds; None if no thread is stuck.
 
         Args:
             now_s: the time.
-            moved: tells how many bytes a thread has read and written so far; negative if nobody knows.
+            moved: returns how many bytes a thread has read and written so far; negative if that is unknown.
         """
         for thread, call in list(self._calls.items()):
             if now_s - call.began_s > STUCK_S / 8 and (total := moved(thread)) != call.moved:
@@ -65,7 +65,7 @@ class Heartbeat:
 
 
 def stuck_stage(heartbeat: Mapping[str, Heartbeat], now_s: float, moved: Callable[[int], int]) -> str:
-    """Say which stage is stuck, where in the code, and for how long; empty if none is."""
+    """Say which stage is stuck, where in the code, and for how long; empty if no stage is stuck."""
     for stage, beat in list(heartbeat.items()):
         found = beat.stuck(now_s, moved)
         if found is not None:
@@ -74,7 +74,7 @@ def stuck_stage(heartbeat: Mapping[str, Heartbeat], now_s: float, moved: Callabl
 
 
 def bytes_moved(thread: int) -> int:
-    """Return how many bytes a thread of this process has read and written; -1 where the kernel does not say."""
+    """Return how many bytes a thread of this process has read and written; -1 if the kernel does not tell."""
     number = next((one.native_id for one in threading.enumerate() if one.ident == thread), None)
     with suppress(OSError, ValueError, IndexError):
         lines = Path(f"/proc/self/task/{number}/io").read_text(encoding="ascii").splitlines()

@@ -1,4 +1,4 @@
-"""Several threads for work that waits for something far: one round trip after another would take its time times all."""
+"""Runs work on a share in several threads, because one round trip after another would take too long."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -8,21 +8,21 @@ from typing import TypeVar
 from daemon.process.heartbeat import Heartbeat
 
 FAR_TOGETHER = 16
-"""How many operations on a share are under way at once. A client passes on more than that one after another."""
+"""How many operations on a share run at once. A client sends more than that one after another."""
 Item = TypeVar("Item")
 
 
 def each(
     items: Iterable[Item], work: Callable[[Item], object], threads: int, name: str, heartbeat: Heartbeat | None
 ) -> None:
-    """Call `work` for each item, in their order, as many at once as there are threads; the caller's is one of them.
+    """Call `work` for each item in order, in several threads; the calling thread is one of them.
 
     Args:
-        items: what is to be done.
-        work: does one; of what it raises first, no other begins, and that is raised here once all have ended.
-        threads: how many; with one, everything happens in the calling thread.
+        items: what to work on.
+        work: handles one item. After its first error no new item begins; the error is raised once all threads end.
+        threads: how many; with 1, everything happens in the calling thread.
         name: of the threads.
-        heartbeat: where each thread notes that it gets on, with each item.
+        heartbeat: records the progress of each thread.
     """
     left = list(items)
     left.reverse()
@@ -32,13 +32,13 @@ def each(
         for number in range(1, min(threads, len(left)))
     ]
     started = []
-    with suppress(RuntimeError):  # no more threads for this process now: then with fewer
+    with suppress(RuntimeError):  # the process may start no more threads: go on with fewer
         for helper in helpers:
             helper.start()
             started.append(helper)
     _work_off(left, work, faults, heartbeat)
     if heartbeat is not None and started:
-        heartbeat.end()  # who waits for the others is in no call of its own
+        heartbeat.end()  # waiting for the other threads is no call of its own
     for helper in started:
         helper.join()
     if heartbeat is not None and started:
@@ -60,12 +60,12 @@ def _work_off(
 ) -> None:
     while left and not faults:
         try:
-            item = left.pop()  # one step for all threads
+            item = left.pop()  # atomic, so no two threads get one item
         except IndexError:
             return
         if heartbeat is not None:
             heartbeat.begin()
         try:
             work(item)
-        except BaseException as fault:  # noqa: BLE001 - whatever it is, the calling thread raises it
+        except BaseException as fault:  # noqa: BLE001 - the calling thread raises it, whatever it is
             faults.append(fault)

@@ -1,19 +1,19 @@
-"""Tell systemd how the service is, by the protocol of sd_notify(3): one datagram to the socket it names."""
+"""Tells systemd the state of the service by sd_notify(3): one datagram to the socket in NOTIFY_SOCKET."""
 
 import os
 import socket
 
 PATIENCE_S = 2.0
-"""How long a supervisor may take to take a message; what it does not take is not said again."""
+"""How long a supervisor may take to accept a message; a refused message is not repeated."""
 
 
 def is_supervised() -> bool:
-    """Tell whether a supervisor such as systemd runs this process, and is told how it is."""
+    """Tell whether a supervisor such as systemd runs this process and takes its messages."""
     return bool(os.environ.get("NOTIFY_SOCKET"))
 
 
 def notify(message: str) -> None:
-    """Send `READY=1`, `STOPPING=1` or `STATUS=...`; does nothing where no supervisor listens."""
+    """Send `READY=1`, `STOPPING=1` or `STATUS=...`; does nothing if no supervisor listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -25,4 +25,4 @@ def notify(message: str) -> None:
             out.connect(address)
             out.sendall(message.encode())
         except OSError:
-            return  # a supervisor that does not listen, or not now, must not stop the filing
+            return  # a supervisor that does not listen must not stop the filing

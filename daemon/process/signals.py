@@ -1,4 +1,4 @@
-"""The wishes that come as signals: to end, taken once, that the parts of the daemon can wait for; and to load anew."""
+"""Signals: SIGTERM and SIGINT stop the daemon, SIGHUP reloads the model."""
 
 import fcntl
 import os
@@ -10,15 +10,16 @@ from types import FrameType
 
 
 class SignalHandler:
-    """The wish to end, from a signal; calls the pipeline's `stop` once there is one.
+    """Handles signals; a signal to stop calls the pipeline's `stop` once there is a pipeline.
 
     Attributes:
-        reload: called for SIGHUP, unless it comes because the terminal was closed in which the daemon was started.
+        event: set by the first signal to stop.
+        reload: called for SIGHUP, unless SIGHUP comes because the daemon's terminal was closed.
     """
 
     def __init__(self) -> None:
         self.reload: Callable[[], None] = _nothing
-        # A copy, because what the number leads to changes while photos are decoded.
+        # A copy, because standard streams are redirected while photos are decoded.
         terminal = next((number for number in range(3) if os.isatty(number)), None)
         self._terminal = terminal if terminal is None else fcntl.fcntl(terminal, fcntl.F_DUPFD_CLOEXEC, 3)
         self.event = threading.Event()
@@ -26,7 +27,7 @@ class SignalHandler:
         self._action: Callable[[], None] = self.event.set
 
     def ask(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """Take the first signal; one that comes while this runs would wait for a lock that is held below it."""
+        """Handle the first signal to stop. A second one is ignored: it could wait for a lock that this call holds."""
         if self._asked:
             return
         self._asked = True
@@ -34,20 +35,20 @@ class SignalHandler:
         self._action()
 
     def hang_up(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """Take SIGHUP: the wish to load anew, or from a terminal that is no more, to end."""
+        """Handle SIGHUP: reload, or stop if the daemon's terminal is gone."""
         if self._terminal is not None and not os.isatty(self._terminal):
             self.ask()
         else:
             self.reload()
 
     def close(self) -> None:
-        """Let go of the terminal."""
+        """Close the copy of the terminal."""
         if self._terminal is not None:
             os.close(self._terminal)
             self._terminal = None
 
     def then(self, action: Callable[[], None]) -> None:
-        """Set what a signal does; at once if it came already."""
+        """Set what a signal to stop does, and do it at once if the signal has come already."""
         self._action = action
         if self.event.is_set():
             action()
@@ -55,7 +56,7 @@ class SignalHandler:
 
 @contextmanager
 def signals(*, hang_up: bool = False) -> Iterator[SignalHandler]:
-    """Yield what SIGTERM and SIGINT set, until the end of the block; on wish it takes SIGHUP too."""
+    """Yield the handler of SIGTERM and SIGINT, and with `hang_up` of SIGHUP, until the end of the block."""
     stop = SignalHandler()
     before = {number: signal.signal(number, stop.ask) for number in (signal.SIGTERM, signal.SIGINT)}
     if hang_up:

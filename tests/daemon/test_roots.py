@@ -262,13 +262,13 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
     report, stop = Mounting(output, as_json=False, quiet=False), SignalHandler()
     with opened_ledger(tmp_path / "l") as ledger:
         ledger.roots.record("output", Root("some id", tmp_path / "mnt", output))
-        assert service._mounted(ledger, inbox, output, monitor, report, stop, once=False)
+        assert service._roots_mounted(ledger, inbox, output, monitor, report, stop, once=False)
         assert len(said) == 1
         assert said[0].startswith("paused: The output ")
         assert monitor.held == ""
         (output / MARKER).unlink()
         stop.ask()
-        assert not service._mounted(ledger, inbox, output, monitor, report, stop, once=False)
+        assert not service._roots_mounted(ledger, inbox, output, monitor, report, stop, once=False)
 
 
 def test_state_lies_where_systemd_or_the_user_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
