@@ -155,17 +155,10 @@ class Pipeline:
         )
 
     def _stage(
-        self,
-        stack: ExitStack,
-        name: str,
-        work: "StageWork",
-        then: "StageWork",
-        waiting: PhotoQueue,
-        *,
-        threads: int = 1,
+        self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", todo: PhotoQueue, *, threads: int = 1
     ) -> Stage:
         heartbeat = self._monitor.stage(name)
-        stage = Stage(name, work, then, waiting, threads=threads, crashed=self._crashed, heartbeat=heartbeat)
+        stage = Stage(name, work, then, todo, threads=threads, crashed=self._crashed, heartbeat=heartbeat)
         stack.callback(stage.close)
         return stage
 

@@ -181,7 +181,7 @@ def _wait_for_mounts(
 def _guard(state: Path, report: Report, stopped: SignalHandler) -> Iterator[Guard]:
     """Yield the decoder. If a photo hangs in it, the process restarts, or ends if it is stopping anyway."""
 
-    def hung(path: Path) -> None:
+    def _hung(path: Path) -> None:
         why = f"{printable(path)} has been in the decoder for {HANG_S:.0f} s"
         if stopped.event.is_set():
             report.last_word(f"{why}, so phototriage ends without it; the next start tries this photo alone")
@@ -189,7 +189,7 @@ def _guard(state: Path, report: Report, stopped: SignalHandler) -> Iterator[Guar
         restart_process(report.last_word, why, worked=guard.decoded, then=" and tries this photo alone")
 
     with closing(CrashJournal(state / JOURNAL)) as journal, closing(Guard(journal)) as guard:
-        guard.watch(hung)
+        guard.watch(_hung)
         yield guard
 
 

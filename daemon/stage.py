@@ -17,7 +17,7 @@ class Stage:
         name: of the threads.
         work: does the stage's work on some photos, in place.
         then: takes the photos: the next stage, or the end of the pipeline.
-        waiting: queue of the stage; it decides how many photos are handled together.
+        todo: queue of the stage; it decides how many photos are handled together.
         threads: how many.
         crashed: called once if `work` or `then` raises. No photo may cause that.
         heartbeat: records the progress of the threads.
@@ -28,7 +28,7 @@ class Stage:
         name: str,
         work: Work,
         then: Work,
-        waiting: PhotoQueue,
+        todo: PhotoQueue,
         *,
         threads: int,
         crashed: Callable[[BaseException], None],
@@ -36,23 +36,23 @@ class Stage:
     ) -> None:
         self._work = work
         self._then = then
-        self._waiting = waiting
+        self._todo = todo
         self._crashed = crashed
         self._heartbeat = heartbeat
-        self.put = waiting.put
+        self.put = todo.put
         self._threads = [threading.Thread(target=self._run, name=f"{name}-{number}") for number in range(threads)]
         for thread in self._threads:
             thread.start()
 
     def close(self) -> None:
         """Finish what is queued, then end the threads."""
-        self._waiting.end(len(self._threads))
+        self._todo.end(len(self._threads))
         for thread in self._threads:
             thread.join()
 
     def _run(self) -> None:
         try:
-            while photos := self._waiting.take():
+            while photos := self._todo.take():
                 self._heartbeat.begin()
                 self._work(photos)
                 self._then(photos)
