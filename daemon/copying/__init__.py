@@ -1,1 +1,1 @@
-"""A file's copy on another file system: private while it grows, whole, and with all that belongs to it."""
+"""Copy a file to another file system: private until complete, and with all its metadata."""

@@ -1,6 +1,6 @@
-"""One file's copy on another file system: as private as the original while it grows, whole, and with its holes.
+"""Copy one file to another file system: complete, with its holes, and never more readable than the original.
 
-What does not fit is not begun. Data is copied where data lies, so that a file of holes does not become real bytes.
+A copy that does not fit is not begun. Only data is copied, so the holes of a sparse file take no space.
 """
 
 import errno
@@ -15,35 +15,40 @@ from daemon.files.identity import Identity
 
 MOST_SPARED_BYTES = 64 << 20
 SMALL_BYTES = 32 << 20
-"""Where less is free than this, photos in general find no room, and not only one that is large."""
+"""Below this much free space no photo fits, not only large ones."""
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""O_NONBLOCK: a FIFO that took the photo's place must not be waited for."""
+"""O_NONBLOCK: opening a FIFO in the photo's place must not block."""
 _TO_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class SourceChangedError(Exception):
-    """The file is not the one that was classified; it is where it was, or back there."""
+    """The file is not the one that was classified; it is still in its place, or was put back."""
 
 
 class NoRoomError(OSError):
-    """One large file does not fit into what is free; smaller ones do."""
+    """One large file does not fit into the free space; smaller ones do."""
 
     def __init__(self, needed: int) -> None:
-        super().__init__(errno.ENOSPC, f"its {max(1, needed >> 20)} MiB do not fit into what is free there")
+        super().__init__(errno.ENOSPC, f"its {max(1, needed >> 20)} MiB do not fit into the free space there")
 
 
 def copy_file(source: Path, identity: Identity, temporary: Path) -> tuple[Loss, ...]:
-    """Copy the very file that `identity` names to a name that is ours alone, durable but for that name.
+    """Copy the file that `identity` names, and no other, to a temporary name; the data is durable, the name is not.
 
-    Only its owner, who is this process at first, can read the copy until it is complete.
+    Until the copy is complete, only its owner can read it: at first this process.
+
+    Args:
+        source: path of the file.
+        identity: of the file.
+        temporary: path of the copy, which no other program uses.
 
     Returns:
-        What of the file's owner, mode, attributes and times could not be kept.
+        Owner, mode, attributes or times that could not be kept.
 
     Raises:
-        SourceChangedError: another file stands at `source`, or it changes.
-        NoRoomError: it does not fit; nothing was written.
-        OSError: it could not be copied. What is left at `temporary` is the caller's to remove.
+        SourceChangedError: the file changes, or another file lies at `source`.
+        NoRoomError: the file does not fit; nothing was written.
+        OSError: copying failed. The caller removes the rest at `temporary`.
     """
     reader = os.open(source, _TO_READ)
     try:
@@ -68,18 +73,18 @@ def copy_file(source: Path, identity: Identity, temporary: Path) -> tuple[Loss, 
 def _made(temporary: Path) -> int:
     try:
         return os.open(temporary, _TO_MAKE, 0o600)
-    except FileExistsError:  # the rest of a copy that was interrupted
+    except FileExistsError:  # the rest of an interrupted copy
         temporary.unlink(missing_ok=True)
         return os.open(temporary, _TO_MAKE, 0o600)
 
 
 def _check_room(reader: int, writer: int, size: int) -> None:
-    """Raise ENOSPC unless an eighth more is free than a copy takes, or one cannot tell.
+    """Raise ENOSPC unless the free space is an eighth larger than the copy, or unknown.
 
-    Otherwise a file that does not fit would fill the disk at each try, and take the space from all who write there.
+    Otherwise each retry of a file that does not fit would fill the disk, and other programs could not write there.
     """
     free = free_bytes(writer)
-    if free is None:  # should the disk be full, the first write fails
+    if free is None:  # if the disk is full, the first write fails
         return
     needed = sum(end - start for start, end in extents(reader, size))
     if needed < size and not _keeps_holes(writer):
@@ -92,7 +97,7 @@ def _check_room(reader: int, writer: int, size: int) -> None:
 
 
 def _keeps_holes(writer: int) -> bool:
-    """Try it on the empty copy: sticks and cards (FAT) write zeros."""
+    """Tell whether the file system keeps holes, tried on the empty copy: FAT (sticks, cards) writes zeros."""
     os.ftruncate(writer, CHUNK_BYTES)
     kept = os.fstat(writer).st_blocks * 512 < CHUNK_BYTES
     os.ftruncate(writer, 0)
@@ -100,14 +105,14 @@ def _keeps_holes(writer: int) -> bool:
 
 
 def _copy_data(reader: int, writer: int, size: int) -> None:
-    """Copy what lies in the first `size` bytes: a file that somebody goes on writing ends there."""
+    """Copy the data among the first `size` bytes, and no more if the file is still growing."""
     done = 0
     for start, end in extents(reader, size):
         done = start
         while done < end:
             part = os.pread(reader, min(CHUNK_BYTES, end - done), done)
             if not part:
-                raise SourceChangedError  # it was cut
+                raise SourceChangedError  # it was truncated
             done += os.pwrite(writer, part, done)
     if done < size:
         os.ftruncate(writer, size)

@@ -1,4 +1,4 @@
-"""Where in a file data lies: what is between is a hole, which takes no space and reads as zeros (lseek(2))."""
+"""Extents: where a file holds data. Between them are holes, which take no space and read as zeros (lseek(2))."""
 
 import errno
 import heapq
@@ -11,9 +11,9 @@ _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each piece of data among the first `size` bytes of an open file, in order.
+    """Yield start and end of each piece of data among the first `size` bytes of an open file, in order.
 
-    A file system that knows no holes answers that all is data.
+    On a file system without holes the whole file is one piece.
     """
     end = 0
     while end < size:
@@ -33,7 +33,7 @@ def extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def same_content(one: Path, other: Path) -> bool:
-    """Tell whether two files hold the same bytes; what is a hole in both is not read, however large it is.
+    """Tell whether two files hold the same bytes; parts that are holes in both are not read.
 
     Raises:
         OSError: one of them cannot be read.

@@ -1,4 +1,4 @@
-"""What a copy on another file system cannot have of its original, said once for each kind."""
+"""Losses: properties of an original that another file system cannot keep, reported once for each kind."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -8,11 +8,11 @@ from contract.text import printable
 
 
 class Loss(NamedTuple):
-    """One thing that a copy has not got.
+    """One property that a copy could not keep.
 
     Attributes:
         kind: owner, mode, access list, attributes or time.
-        what: what became of it, as the rest of a sentence about the copy.
+        what: the loss, as the rest of a sentence about the copy.
     """
 
     kind: str
@@ -20,11 +20,11 @@ class Loss(NamedTuple):
 
 
 class Losses:
-    """Says what is lost on one file system, each kind with the first photo that it happens to.
+    """Reports what is lost on one file system: each kind once, with the first photo.
 
     Args:
-        say: takes one sentence for the user.
-        done: what became of a photo.
+        say: called with one sentence for the user.
+        done: the verb of that sentence.
     """
 
     def __init__(self, say: Callable[[str], None], done: str = "is filed") -> None:
@@ -33,14 +33,14 @@ class Losses:
         self._said: set[str] = set()
 
     def note(self, target: Path, losses: Iterable[Loss]) -> None:
-        """Take note of what a photo that is at `target` now has lost."""
+        """Report the losses of a photo that is now at `target`."""
         for loss in losses:
             if loss.kind not in self._said:
                 self._said.add(loss.kind)
-                self._say(f"{printable(target)} {self._done}, but {loss.what}. So are others; this is said once")
+                self._say(f"{printable(target)} {self._done}, but {loss.what}. Others may be too; this is said once")
 
     def stays(self, part: Path, reason: str) -> None:
-        """Take note of a companion that stays though its photo is filed, whose line does not name it."""
+        """Report a companion that stays although its photo is filed: the photo's line does not name it."""
         if str(part) not in self._said:
             self._said.add(str(part))
             self._say(f"{printable(part.name)} stays in the inbox for now, without its photo: {reason}")

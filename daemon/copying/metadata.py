@@ -1,10 +1,10 @@
-"""What belongs to a file beside its bytes - owner, access, attributes, times - and how a copy gets it.
+"""Metadata of a copy: owner, access rights, extended attributes and times, taken from the original.
 
-A copy is complete, has the mode 0600 and belongs to this process when this begins. The owner comes first, because who
-may read it depends on that; then the attributes, then the mode, and the times at last, because all else changes them.
-What the target or the rights of this process do not allow is a loss and no error: a photo is filed all the same.
-The copy is never more readable than its original was: where the group cannot be kept, the group gets no more than
-everybody has. Setuid, setgid and sticky bits are no photo's, and are left out.
+At the beginning the copy's data is complete, its mode is 0600, and it belongs to this process. The owner is set first,
+because access depends on it, then the attributes, then the mode, and last the times, because every other step changes
+them. If the target or the rights of this process do not allow a step, that is a loss and not an error: the photo is
+filed anyway. The copy is never more readable than its original: if the group cannot be kept, the new group gets no more
+than everybody has. Setuid, setgid and sticky bits are left out: no photo needs them.
 """
 
 import errno
@@ -17,27 +17,27 @@ from daemon.copying.losses import Loss
 from daemon.copying.space import free_bytes
 
 SAME_TIME_NS = 2_000_000_000
-"""A copy's time may differ by so much from its original's: cards and sticks keep it to two seconds."""
+"""Tolerance between the times of a copy and its original: cards and sticks store times in steps of two seconds."""
 
 _SICK = (
     errno.EIO, errno.ENOMEM, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ENODEV, errno.EBADF,
 )  # fmt: skip
-"""What says that something is wrong with the file system, and not that it cannot hold what it is given."""
+"""Errors of a file system in trouble; other errors mean that it cannot keep the value."""
 _ACCESS_LIST = "system.posix_acl_access"
 _ENTRY = struct.Struct("<HHI")
 _GROUP, _MASK, _OTHER = 0x04, 0x10, 0x20
 _LARGEST_ATTRIBUTE = 1 << 16
 _NAMED = 3
-"""How many attributes that were lost are named."""
+"""How many lost attributes a message names."""
 
 
 def carry_over(source: int, copy: int, was: os.stat_result) -> tuple[Loss, ...]:
-    """Give a copy what its original has, as far as that can be.
+    """Give a copy the metadata of its original, as far as possible.
 
     Args:
         source: the original, open for reading.
-        copy: open for writing.
-        was: what `fstat` said of the original.
+        copy: the copy, open for writing.
+        was: `fstat` of the original.
 
     Returns:
         What could not be kept.
@@ -53,9 +53,9 @@ def carry_over(source: int, copy: int, was: os.stat_result) -> tuple[Loss, ...]:
 def _carry_owner(copy: int, was: os.stat_result) -> Iterator[Loss]:
     wanted = (was.st_uid, was.st_gid)
     if _owner(copy) != wanted and not _done(os.fchown, copy, *wanted):
-        _done(os.fchown, copy, -1, was.st_gid)  # which a member of the group may
+        _done(os.fchown, copy, -1, was.st_gid)  # a member of the group may do this
         _done(os.fchown, copy, was.st_uid, -1)
-    has = _owner(copy)  # some file systems say yes and do nothing
+    has = _owner(copy)  # some file systems report success and do nothing
     if has != wanted:
         why = "" if os.geteuid() == 0 else ", because only root can give files away"
         what = f"it belongs to user {has[0]}, group {has[1]}, and not to user {wanted[0]}, group {wanted[1]}{why}"
@@ -68,11 +68,11 @@ def _owner(copy: int) -> tuple[int, int]:
 
 
 def _carry_attributes(source: int, copy: int) -> Iterator[Loss]:
-    """Copy the extended attributes: the user's, and those of the system's security that can be set."""
+    """Copy the extended attributes: those of the user, and those of security that can be set."""
     lost = []
     for name in _attributes(source):
-        # The others are no user's: capabilities make a program of a file, and `system.` is how a file system shows
-        # its own rights; the access list is kept with the mode.
+        # Skip those that do not belong to the user: capabilities make a file a program, and a file system shows its own
+        # rights as `system.`; the access list is copied with the mode.
         if name == "security.capability" or name.startswith("system."):
             continue
         if not _carry_attribute(source, copy, name) and not name.startswith("security."):
@@ -88,7 +88,7 @@ def _attributes(source: int) -> list[str]:
     except OSError as error:
         if error.errno in _SICK:
             raise
-        # Where there are none, this is no loss; a list that is too long for the kernel is.
+        # A file system without attributes is no loss; a list that is too long for the kernel is one.
         return ["all that it had"] if error.errno in (errno.E2BIG, errno.ERANGE) else []
 
 
@@ -98,11 +98,11 @@ def _carry_attribute(source: int, copy: int, name: str) -> bool:
     except OSError as error:
         if error.errno in _SICK:
             raise
-        return error.errno == errno.ENODATA  # somebody took it away meanwhile
+        return error.errno == errno.ENODATA  # removed meanwhile
     try:
         os.setxattr(copy, name, value)
     except OSError as error:
-        # ext4 has one block for all attributes of a file, and says "no space left" of what is more than that.
+        # ext4 has one block for all attributes of a file, and answers "no space left" when that block is full.
         if error.errno in _SICK or (error.errno == errno.ENOSPC and _is_full(copy)):
             raise
         return False
@@ -114,18 +114,19 @@ def _is_full(copy: int) -> bool:
 
 
 def _carry_access(source: int, copy: int, was: os.stat_result) -> Iterator[Loss]:
-    """Give the copy the mode and the access list, or less where less can be kept."""
+    """Give the copy the mode and the access list, or less if they cannot be kept."""
     mode, same_group = was.st_mode & 0o777, _owner(copy)[1] == was.st_gid
     if _owner(copy)[0] != was.st_uid:
-        mode |= 0o400  # this process could read the original, and has to read the copy back
+        mode |= 0o400  # this process could read the original, and must read the copy to compare it
     acl = _access_list(source)
     if acl is not None and not same_group:
         acl = _narrowed_list(acl)
     kept = acl is not None and _done(os.setxattr, copy, _ACCESS_LIST, acl)
     if acl is not None and not kept:
         yield Loss("access list", "it has lost its access control list")
-        mode = mode & 0o707 | _group_of(acl) << 3  # in a mode beside a list, these bits are the most of all its entries
-    if not kept and _access_list(copy) is not None:  # the folder's default, which a file that is moved in does not get
+        # Beside a list, the group bits of the mode are only the upper limit of its entries, not the group's rights.
+        mode = mode & 0o707 | _group_of(acl) << 3
+    if not kept and _access_list(copy) is not None:  # the folder's default list: a moved file would not get it
         _done(os.removexattr, copy, _ACCESS_LIST)
     if not kept and (not same_group or _access_list(copy) is not None):
         mode &= 0o707 | (mode & 0o007) << 3
@@ -133,7 +134,7 @@ def _carry_access(source: int, copy: int, was: os.stat_result) -> Iterator[Loss]
         _done(os.fchmod, copy, mode)
     has = _mode(copy)
     if has != mode:
-        risk = ", so that others may read it than could before" if has & ~mode & 0o077 else ""
+        risk = ", so users who could not read it before may read it now" if has & ~mode & 0o077 else ""
         yield Loss("mode", f"its mode is {has:04o} and not {mode:04o}{risk}")
 
 
@@ -142,7 +143,7 @@ def _mode(copy: int) -> int:
 
 
 def _access_list(descriptor: int) -> bytes | None:
-    """Return the access control list that goes beyond the mode, if there is one."""
+    """Return the access control list, if there is one beyond the mode."""
     try:
         acl = os.getxattr(descriptor, _ACCESS_LIST)
     except OSError as error:
@@ -157,7 +158,7 @@ def _entries(acl: bytes) -> list[tuple[int, int, int]]:
 
 
 def _narrowed_list(acl: bytes) -> bytes:
-    """Let the owning group have no more than everybody: it is another group now."""
+    """Limit the owning group to the rights of everybody, because it is another group now."""
     entries = _entries(acl)
     other = next((may for tag, may, _ in entries if tag == _OTHER), 0)
     narrowed = (_ENTRY.pack(tag, may & other if tag == _GROUP else may, who) for tag, may, who in entries)
@@ -165,7 +166,7 @@ def _narrowed_list(acl: bytes) -> bytes:
 
 
 def _group_of(acl: bytes) -> int:
-    """Return what the owning group may do."""
+    """Return the rights of the owning group."""
     may = {tag: may for tag, may, _ in _entries(acl)}
     return may.get(_GROUP, 0) & may.get(_MASK, 0o7)
 
@@ -181,7 +182,7 @@ def _set_times(copy: int, times_ns: tuple[int, int]) -> None:
 
 
 def _done(call: Callable[..., None], *arguments: object) -> bool:
-    """Tell whether a call did what it should; one that says that the file system is in trouble is raised."""
+    """Tell whether a call succeeded; raise only the errors of a file system in trouble."""
     try:
         call(*arguments)
     except OSError as error:

@@ -1,12 +1,12 @@
-"""How much is free where a file lies."""
+"""Free space on the file system of a file."""
 
 import os
 
 
 def free_bytes(descriptor: int) -> int | None:
-    """Return what an ordinary user may still write to the file system of an open file; None where one cannot tell.
+    """Return how many bytes an ordinary user may still write to the file system of an open file; None if unknown.
 
-    Many a share answers zero, or not at all, because it does not know.
+    Some shares answer zero, or nothing, because they do not know.
     """
     try:
         space = os.fstatvfs(descriptor)

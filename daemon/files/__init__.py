@@ -1,1 +1,1 @@
-"""What may be done with a file: known again, named, renamed without overwriting, reached, made durable."""
+"""What may be done with a file: recognize it, name it, rename it without overwriting, open it safely, sync it."""

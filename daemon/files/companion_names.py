@@ -1,4 +1,4 @@
-"""Which names belong to a photo's companions: sidecars, films and raw data."""
+"""Names of companions, files that belong to a photo: sidecars, films and raw data."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _RAW = (
 
 COMPANION_EXTENSIONS = frozenset((".xmp", ".aae", ".json", ".mov", *_RAW))
 
-WAITS = "it waits for the photo whose name it shares"
+WAITS = "it waits for the photo of the same name"
 
 
 def is_companion(path: Path) -> bool:
@@ -21,6 +21,6 @@ def is_companion(path: Path) -> bool:
 
 
 def companion_name(companion: Path, photo: Path, destination: Path, most: int = MAX_NAME_BYTES) -> str:
-    """Return the name of a companion beside its photo, which may have got another stem there, in `most` bytes."""
-    whole = companion.stem == photo.name  # as of IMG_1.jpg.xmp
+    """Return a companion's name beside its filed photo, whose stem may have changed, in at most `most` bytes."""
+    whole = companion.stem == photo.name  # such as IMG_1.jpg.xmp
     return shortened(destination.name if whole else destination.stem, companion.suffix, most)

@@ -1,8 +1,8 @@
-"""Ways below a root that nobody can bend: whoever may write to a folder may swap one in it for a link, at any moment.
+"""Open files and folders below a root without following links, even if another user swaps a folder for a link.
 
-A folder of a recursive inbox belongs to whoever drops photos there. A path that was looked at would lead elsewhere in
-the next moment, to files that the daemon may read and move and that one may not. So the way from the inbox to a file is
-opened step by step, without links (openat(2) with O_NOFOLLOW), and what follows is done in the folder that was reached.
+Users who drop photos may own the subfolders of a recursive inbox. After a check they could replace a folder by a link
+to files that the daemon may read and move, but they may not. So each folder on the way from the inbox to a file is
+opened in turn, without links (openat(2) with O_NOFOLLOW), and all further steps use the opened folder.
 """
 
 import errno
@@ -17,24 +17,24 @@ from contract.publish import sync_directory
 from daemon.files.users import may_be_anybodys
 
 UNKNOWN_MAKER = (
-    "it is a link, and who made it cannot be told here, because the service sees no users but root and its own "
-    "(PrivateUsers=yes); put a folder or a bind mount there, or give the link to root: sudo chown -h root LINK"
+    "it is a link whose owner is unknown, because the service sees no users but root and its own (PrivateUsers=yes); "
+    "put a folder or a bind mount there, or give the link to root: sudo chown -h root LINK"
 )
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _TO_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""O_NONBLOCK: a FIFO that took a photo's place must not be waited for."""
+"""O_NONBLOCK: opening a FIFO in a photo's place must not block."""
 
 
 def open_photo(path: Path, relpath: Path) -> int:
-    """Open a file of the inbox for reading, no link on the way below the inbox; returns its descriptor.
+    """Open a file of the inbox for reading, without following links below the inbox; returns its descriptor.
 
     Args:
         path: of the file.
         relpath: its folder below the inbox.
 
     Raises:
-        OSError: it is not there, may not be read, or a link lies on the way.
+        OSError: the file does not exist, may not be read, or a link lies on the way.
     """
     if not relpath.parts:
         return os.open(path, _TO_READ)
@@ -47,18 +47,18 @@ def open_photo(path: Path, relpath: Path) -> int:
 
 @contextmanager
 def open_folder(root: Path, relpath: Path, *, make: bool = False) -> Iterator[Path]:
-    """Yield a path to a folder below a root which leads to that folder whatever takes its name meanwhile.
+    """Yield a path that leads to this folder below a root, even if the folder is renamed or replaced meanwhile.
 
-    The root itself is yielded as it is: who can replace that owns the folder above.
+    The root itself is yielded as given: only the owner of its parent can replace it.
 
     Args:
         root: absolute, without links.
-        relpath: of the folder below it.
-        make: what is missing on the way.
+        relpath: path of the folder below the root.
+        make: whether to create missing folders.
 
     Raises:
-        NotADirectoryError: a link, or something else that is no folder, lies on the way.
-        OSError: it is not there, or cannot be made.
+        NotADirectoryError: a link, or another file that is not a folder, lies on the way.
+        OSError: the folder does not exist, or cannot be created.
     """
     if not relpath.parts:
         yield root
@@ -71,11 +71,11 @@ def open_folder(root: Path, relpath: Path, *, make: bool = False) -> Iterator[Pa
 
 
 def is_folder(path: Path, root: Path) -> bool:
-    """Tell whether a folder below the output is there; a link to one counts if somebody who may decide that made it.
+    """Tell whether a folder below the output exists; a link to a folder counts if its owner is trusted.
 
     Raises:
-        PermissionError: it is a link, and neither root's, nor this user's, nor of the owner of the output; or it cannot
-            be told whose it is.
+        PermissionError: it is a link, and its owner is unknown, or is neither root, nor this user, nor the owner of the
+            output.
     """
     try:
         status = path.lstat()
@@ -91,7 +91,7 @@ def is_folder(path: Path, root: Path) -> bool:
 
 
 def leads_astray(folder: Path, root: Path) -> bool:
-    """Tell whether a folder of the output, or one on the way to it, is a link that somebody made who may not decide."""
+    """Tell whether a folder of the output, or a folder on the way to it, is a link whose owner is not trusted."""
     try:
         for step in (folder, *folder.parents):
             if step == root:
@@ -103,11 +103,11 @@ def leads_astray(folder: Path, root: Path) -> bool:
 
 
 def read_small(path: Path, most: int = 4096) -> bytes:
-    """Read the beginning of a file that others may have replaced by a link, a pipe or a flood.
+    """Read the beginning of a file that other users may have replaced by a link, a pipe or a huge file.
 
     Raises:
-        ValueError: it is no regular file.
-        OSError: it is not there, or may not be read.
+        ValueError: it is not a regular file.
+        OSError: it does not exist, or may not be read.
     """
     if path.is_symlink():
         raise ValueError("a link")
@@ -121,7 +121,7 @@ def read_small(path: Path, most: int = 4096) -> bytes:
 
 
 def open_to_lock(path: Path, mode: Literal["rb", "ab"]) -> IO[bytes]:
-    """Open a file that is locked then: no link, and a pipe that somebody put there is not waited for."""
+    """Open a file in order to lock it: links are refused, and a pipe in its place does not block."""
     flags = os.O_RDONLY if mode == "rb" else os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.fdopen(os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666), mode)
 
@@ -156,15 +156,15 @@ def _entered(folder: int, name: str, *, make: bool) -> int:
 
 
 def _give_like(above: int, made: int) -> None:
-    """Give a folder that root made to the owner of the one above, with its mode.
+    """Give a folder that root made the owner and the mode of its parent.
 
-    A service that works as that owner could take nothing out of root's. A folder that holds something was put in its
-    place by somebody else, and stays as it is.
+    A service that runs as that owner could remove nothing from a folder of root. A folder that is not empty was put
+    there by another program, and stays as it is.
     """
     if os.listdir(made):
         return
     wanted = os.fstat(above)
-    with suppress(OSError):  # a file system that knows no owners, or lets root change none
+    with suppress(OSError):  # a file system without owners, or where root may not change them
         os.fchown(made, wanted.st_uid, wanted.st_gid)
     with suppress(OSError):
         os.fchmod(made, stat.S_IMODE(wanted.st_mode))

@@ -1,4 +1,4 @@
-"""Whether a file is the one that was seen before, also where numbers of files do not last."""
+"""Identity of a file: whether it is the one that was seen before, even where inode numbers change."""
 
 import hashlib
 import os
@@ -12,11 +12,11 @@ from daemon.files.mounts import mount_of
 from daemon.files.statx import force_sync
 
 _MOST_NS = (1 << 62) - 1
-"""In the year 2116. Btrfs and tmpfs keep times that no 64 bits of nanoseconds hold, and anybody may set them."""
+"""In the year 2116. On Btrfs and tmpfs anybody may set times that do not fit into 64 bits of nanoseconds."""
 
 
 class Identity(NamedTuple):
-    """What makes a file this file: a new photo under an old name differs in one of these."""
+    """Facts that identify a file: a new photo under an old name differs in at least one."""
 
     device: int
     inode: int
@@ -25,7 +25,7 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> "Identity":
-        """Take it from what `stat` said."""
+        """Return the identity from a result of `stat`."""
         changed_ns = status.st_mtime_ns
         if not -_MOST_NS < changed_ns < _MOST_NS:
             changed_ns = _MOST_NS if changed_ns > 0 else -_MOST_NS
@@ -36,13 +36,13 @@ def is_same_file(path: Path, found: Identity | None, identity: Identity, sha256:
     """Tell whether what was found at a path is the file that `identity` names.
 
     Args:
-        path: where it was found.
-        found: what was found there.
-        identity: as it was before.
-        sha256: of its content; empty if that was never read.
+        path: of the file that was found.
+        found: its identity.
+        identity: of the file that was seen before.
+        sha256: of that file's content; empty if the content was never read.
 
     Raises:
-        OSError: it cannot be read now.
+        OSError: the file cannot be read now.
     """
     if is_same_inode(path, found, identity, sha256):
         return True
@@ -54,7 +54,7 @@ def is_same_file(path: Path, found: Identity | None, identity: Identity, sha256:
 
 
 def is_same_inode(path: Path, found: Identity | None, identity: Identity, sha256: str) -> bool:
-    """Tell as `is_same_file` does, but only where numbers of files last: their device alone may have another number."""
+    """As `is_same_file`, but only by inode number; the device may have another number since."""
     if found is None or found == identity:
         return found is not None
     remounted = found[1:] == identity[1:]
@@ -68,19 +68,19 @@ def is_on_share(folder: Path) -> bool:
 
 
 def numbers_last(folder: Path) -> bool:
-    """Tell whether the numbers of files in a folder prove which is which: on most shares and on FAT they do not."""
+    """Tell whether inode numbers in a folder are permanent: on most shares and on FAT they are not."""
     mount = mount_of(folder)
     return mount is None or mount.numbers_last
 
 
 def sha256_of(path: Path) -> str:
     """Hash a file in pieces."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # it may be a FIFO by now
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # may be a FIFO by now
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def look_at(path: Path) -> Identity | None:
-    """Look at one file: its identity, or None if there is no regular file of that name. Links are not followed."""
+    """Return a file's identity, or None if there is no regular file of that name. Links are not followed."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -89,7 +89,7 @@ def look_at(path: Path) -> Identity | None:
 
 
 def look_closely_at(path: Path) -> tuple[Identity, float] | None:
-    """Look at one file as `look_at` does; its identity, and when it was last changed, in seconds since 1970."""
+    """Return a file's identity like `look_at`, and the time of its last change in seconds since 1970."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -100,14 +100,14 @@ def look_closely_at(path: Path) -> tuple[Identity, float] | None:
 
 
 def look_fresh(path: Path) -> Identity | None:
-    """Look at one file as it is on its server: what is merely looked up may be 20 s old there (sshfs) or 60 (NFS).
+    """Return a file's identity as its server knows it: a plain look may be 20 s old on sshfs, and 60 s on NFS.
 
-    A file that is opened is asked for anew by the clients of shares, and the kernel passes that on if it is made to.
+    Opening a file makes the client of a share ask the server, and `force_sync` makes the kernel do so too.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return look_at(path)  # as of a photo that may not be read, which is not for the look to say
+        return look_at(path)  # a photo that may not be read: decoding reports that
     try:
         force_sync(descriptor)
         status = os.fstat(descriptor)
@@ -119,12 +119,12 @@ def look_fresh(path: Path) -> Identity | None:
 
 
 def close(descriptor: int) -> None:
-    """Close a file that was only read: that a share has an error to tell at this moment means nothing."""
+    """Close a file that was only read; an error that a share reports at this moment means nothing."""
     with suppress(OSError):
         os.close(descriptor)
 
 
 def photo_id(identity: Identity) -> str:
-    """Return the id of a photo in the log and in the ledger: the same as long as the file is, moved or not."""
+    """Return a photo's id for the log and the ledger: the same for the life of the file, moved or not."""
     words = f"{identity.device}:{identity.inode}:{identity.size}:{identity.mtime_ns}"
     return blake2s(words.encode(), digest_size=5).hexdigest()

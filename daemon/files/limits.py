@@ -1,7 +1,8 @@
-"""What a file system lets a name be: how long, and of which characters.
+"""Limits of names on a file system: their length and their characters.
 
-Encrypted folders take 143 bytes (eCryptfs), others 255; a path ends at 4,095. FAT, exFAT and NTFS refuse characters,
-and NTFS names that are no UTF-8. A name that is refused is no trouble of the disk: a plainer one helps.
+A name has at most 143 bytes in encrypted folders (eCryptfs) and 255 elsewhere, a path at most 4,095. FAT, exFAT and
+NTFS refuse some characters, and NTFS refuses names that are not UTF-8. A refused name is not an error of the disk: a
+plainer name helps.
 """
 
 import errno
@@ -13,31 +14,31 @@ from daemon.files.mounts import mount_of
 MAX_NAME_BYTES = 255
 MAX_PATH_BYTES = 4095
 SAFE_NAME_BYTES = 143
-"""The least that a file system in use takes: eCryptfs, and rclone's crypt. It is kept to once a name was refused."""
+"""Lowest limit of the file systems in use (eCryptfs, crypt of rclone); applied after a name was refused."""
 HIDDEN_BYTES = 50
-"""Of `names.hidden_name`, which must fit beside each destination."""
+"""Length of `names.hidden_name`, which must fit beside each destination."""
 REFUSED = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
-"""What the kernel answers for a name that the file system cannot hold; so no file has it."""
+"""Errors for a name that the file system cannot hold; so no file has that name."""
 MAX_PLAINNESS = 2
 MAX_FOLDERS = 4096
-"""Folders whose limits are remembered."""
+"""How many folders' limits are cached."""
 _STRICT = ("vfat", "msdos", "exfat")
 _ILLEGAL = str.maketrans(dict.fromkeys((*map(chr, range(32)), *'"*:<>?|\\\x7f'), "_"))
 
 
 def most_bytes(folder: Path) -> int:
-    """Return how long a name in a folder may be, by its file system's word and by the length of its path."""
+    """Return the longest name in a folder, in bytes: limited by its file system and by the length of the path."""
     room = MAX_PATH_BYTES - len(os.fsencode(folder)) - 1
     for there in (folder, *folder.parents):
         try:
             return min(room, MAX_NAME_BYTES, os.statvfs(there).f_namemax or MAX_NAME_BYTES)
         except OSError:
-            continue  # it is to be made yet
+            continue  # not made yet: ask its parent
     return min(room, MAX_NAME_BYTES)
 
 
 def is_taken(path: str | Path) -> bool:
-    """Tell whether something has a name.
+    """Tell whether a file of any kind exists at a path.
 
     Raises:
         OSError: the file system cannot hold such a name (`REFUSED`).
@@ -52,12 +53,12 @@ def is_taken(path: str | Path) -> bool:
 
 
 def plain(name: str, plainness: int) -> str:
-    """Return a name that more file systems take.
+    """Return a plainer name, which more file systems accept.
 
     Args:
         name: of a file or folder.
         plainness: 0 for the name itself; 1 without the characters that FAT, exFAT and NTFS refuse, and without bytes
-            that are no UTF-8; 2 in ASCII.
+            that are not UTF-8; 2 in ASCII.
     """
     if plainness == 0:
         return name
@@ -69,21 +70,21 @@ def plain(name: str, plainness: int) -> str:
 
 
 class Limits:
-    """Remembers what the file systems below an output take, so that each is asked once; used by one thread."""
+    """Caches the limits of the file systems below an output; used by one thread."""
 
     def __init__(self) -> None:
         self._devices: dict[int, tuple[int, int]] = {}
         self._folders: dict[str, tuple[int, int]] = {}
 
     def of(self, folder: Path) -> tuple[int, int]:
-        """Return how long a name in a folder may be, and how plain it must be at least."""
+        """Return the longest name in a folder, in bytes, and its least plainness."""
         key = str(folder)
         if key not in self._folders:
             if len(self._folders) >= MAX_FOLDERS:
                 self._folders.clear()
             try:
                 self._folders[key] = self._asked(folder)
-            except OSError:  # it is to be made yet, as in a dry run: its own limits are asked when it is there
+            except OSError:  # not made yet, as in a dry run: its limits are read once it exists
                 return most_bytes(folder), 0
         return self._folders[key]
 

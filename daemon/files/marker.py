@@ -1,4 +1,4 @@
-"""The marker file of a root: made whole or not at all, compared, and what a kill left of one taken away again."""
+"""The marker file of a root: created atomically, compared, and its leftovers removed after a kill."""
 
 import json
 import os
@@ -20,26 +20,26 @@ MARKER = ".phototriage"
 
 OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made a new folder"
 OUTPUT_OTHER = (
-    f"the output is another folder than the one that phototriage began with (the id in {MARKER} is another): mount "
-    "that one, or restart phototriage if this one is meant"
+    f"the output is not the folder that phototriage started with (the id in {MARKER} differs): mount that folder, or "
+    "restart phototriage to use this one"
 )
 STALE_S = 60.0
-"""A part that is younger may be another process's, which is making its marker now."""
+"""A younger part may belong to another process that is creating its marker now."""
 _PART = re.compile(re.escape(MARKER) + r"\.[0-9a-f]{32}\.part")
 _BEGINS = b'{"id": "'
 _MOST_BYTES = 200
 
 
 class RootError(PhototriageError):
-    """The inbox or the output cannot serve."""
+    """The inbox or the output cannot be used."""
 
 
 class MountMissingError(RootError):
-    """A root lies on a mount that is away, or another one is in its place."""
+    """The mount of a root is away, or another mount is in its place."""
 
 
 def mark(root: Path, role: str) -> str:
-    """Return the id in a root's marker file, making the file if need be."""
+    """Return the id in a root's marker file; create the file if it is missing."""
     marker = root / MARKER
     try:
         if not os.path.lexists(marker):
@@ -56,7 +56,7 @@ def read_marker(root: Path) -> str | None:
     """Return the id in a root's marker file; None if there is none.
 
     Raises:
-        RootError: it cannot be read, or is no marker.
+        RootError: it cannot be read, or is not a marker.
     """
     marker = root / MARKER
     try:
@@ -65,8 +65,8 @@ def read_marker(root: Path) -> str | None:
         return None
     except OSError as error:
         raise RootError(
-            f"{printable(marker)} cannot be read ({error.strerror}), so it is not known whether this is the right "
-            "folder. Give this user read permission to it."
+            f"{printable(marker)} cannot be read ({error.strerror}), so phototriage cannot tell whether this is the "
+            "right folder. Give this user read permission to it."
         ) from error
 
 
@@ -78,13 +78,13 @@ def _id_in(marker: Path) -> str:
 
 
 class OutputMarker:
-    """Tells whether the output still is the folder that was adopted; asked once a batch.
+    """Checks once per batch whether the output still is the folder that was adopted.
 
-    That costs one look: the marker is read only when it is another file than at the last time.
+    A check costs one `lstat`: the marker is read only if the file has changed since the last check.
 
     Args:
         output: root of the class folders.
-        known: the id that was adopted; None to adopt the first that is read.
+        known: the adopted id; None to adopt the first id that is read.
 
     Attributes:
         on_share: whether the output lay on a share when its marker was read.
@@ -98,7 +98,7 @@ class OutputMarker:
         self.on_share = False
 
     def obstacle(self) -> str:
-        """Say why nothing may be filed now: what is filed into a bare mount point vanishes under the next mount."""
+        """Return why nothing may be filed now, or an empty text: a mount would hide photos in its mount point."""
         try:
             status = self._marker.lstat()
         except FileNotFoundError:
@@ -120,14 +120,14 @@ class OutputMarker:
 
 
 def _make_marker(marker: Path) -> None:
-    """Publish a whole marker or none, never in place of another: a process killed here must not leave half of it."""
+    """Create a complete marker or none, never over another: a kill must not leave half of a marker."""
     temporary = marker.with_name(f"{MARKER}.{uuid.uuid4().hex}.part")
     try:
         with temporary.open("x", encoding="utf-8") as file:
             json.dump({"id": uuid.uuid4().hex, "what": "phototriage knows this folder by this file"}, file)
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another phototriage begins at the same moment
+        with suppress(FileExistsError):  # another phototriage starts at the same moment
             rename_noreplace(temporary, marker)
     finally:
         temporary.unlink(missing_ok=True)
@@ -135,11 +135,11 @@ def _make_marker(marker: Path) -> None:
 
 
 def tidy(root: Path, now_s: float) -> None:
-    """Remove what a kill left of a marker, or of a link that was made to try links; what cannot be removed stays.
+    """Remove what a kill left of a marker or of a trial link; a file that cannot be removed stays.
 
     Args:
         root: inbox or output.
-        now_s: wall time; what is not older than `STALE_S`, or not ours by name and content, is left alone.
+        now_s: wall time; files younger than `STALE_S`, and files that are not ours by name and content, stay.
     """
     with suppress(OSError, ValueError):
         parts = [entry for entry in os.scandir(root) if _PART.fullmatch(entry.name)]

@@ -1,8 +1,7 @@
-"""The mount point that a folder lies on, as its owner thinks of it: a disk, a share, a folder that is bound elsewhere.
+"""The mount point of a folder, as its owner sees it: a disk, a share, or a folder that is bound from elsewhere.
 
-`os.path.ismount` does not see a folder that is bound to another place of the same file system, so /proc tells. A
-sandbox (ReadWritePaths= of systemd) binds folders to where they are anyway: such a mount shows what would be there
-without it, and the one below it counts.
+`os.path.ismount` does not see a bind mount within one file system, so /proc is read. A sandbox (ReadWritePaths= of
+systemd) binds folders onto themselves: such a mount changes nothing, so the mount below it counts.
 """
 
 import os
@@ -14,7 +13,7 @@ from daemon.files.mounts import number_of_mount, unescaped
 
 
 class _Mounted(NamedTuple):
-    """A line of /proc/self/mountinfo: the mount below it, its device, and which folder of that is shown where."""
+    """A line of /proc/self/mountinfo: the mount below, the device, the folder of it that is shown, and where."""
 
     below: int
     device: bytes
@@ -23,20 +22,20 @@ class _Mounted(NamedTuple):
 
 
 def mount_point(path: Path) -> Path:
-    """Return the mount point of a folder, or of the nearest one above that is there."""
+    """Return the mount point of a folder, or of the nearest parent that exists."""
     with suppress(OSError, ValueError, IndexError, KeyError):
         mounts = _mounts()
         here = mounts[_number_at_or_above(path)]
         while (below := mounts.get(here.below)) is not None and below != here and _shows_the_same(here, below):
             here = below
         return here.point
-    while not os.path.ismount(path):  # where /proc tells nothing
+    while not os.path.ismount(path):  # if /proc cannot be read
         path = path.parent
     return path
 
 
 def is_mounted(point: Path) -> bool:
-    """Tell whether anything is mounted at a folder that once was a mount point, or the root of a subvolume."""
+    """Tell whether a former mount point, or root of a subvolume, is one now."""
     return os.path.ismount(point) or mount_point(point) == point
 
 
@@ -53,7 +52,7 @@ def _mounts() -> dict[int, _Mounted]:
 
 
 def _shows_the_same(mount: _Mounted, below: _Mounted) -> bool:
-    """Tell whether a mount shows at its place what the mount below it shows there."""
+    """Tell whether a mount shows the same folder as the mount below it shows there."""
     if mount.device != below.device or not mount.point.is_relative_to(below.point):
         return False
     return mount.root == below.root / mount.point.relative_to(below.point)

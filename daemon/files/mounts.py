@@ -1,4 +1,4 @@
-"""What kind of file system a folder lies on: on a share the kernel announces nothing that other machines do."""
+"""The kind of file system of a folder: on a share the kernel reports no change made by other machines."""
 
 import os
 import re
@@ -14,35 +14,35 @@ _SHARES = frozenset(
     )
 )
 _NUMBERED = frozenset(("nfs", "nfs4", "ceph", "lustre", "gfs2", "ocfs2"))
-"""Shares on which a file keeps its number."""
+"""Shares on which inode numbers are permanent."""
 _UNNUMBERED = frozenset(("vfat", "msdos", "exfat", "fuseblk"))
-"""Disks on which it does not: numbers are handed out as files are met."""
+"""Disks on which inode numbers change: the kernel assigns them when it meets a file."""
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 _FSTAB = Path("/etc/fstab")
 
 
 class Mount(NamedTuple):
-    """What is mounted where a folder lies: the kernel's number of the mount, and the type of its file system."""
+    """The mount of a folder: its number in the kernel, and the type of its file system."""
 
     number: int
     kind: str
 
     @property
     def is_share(self) -> bool:
-        """Whether others can change it unseen; of FUSE all but `fuseblk` (NTFS on a disk), for it may be anything."""
+        """Whether other machines can change it unseen; assumed of all FUSE, except `fuseblk` (NTFS on a disk)."""
         return self.kind in _SHARES or self.kind.startswith("fuse.")
 
     @property
     def numbers_last(self) -> bool:
-        """Whether a file keeps its number, which no other file has meanwhile."""
+        """Whether inode numbers are permanent and unique."""
         return self.kind in _NUMBERED if self.is_share else self.kind not in _UNNUMBERED
 
 
 def mount_of(folder: Path) -> Mount | None:
-    """Tell on what mount a folder lies; None if the folder or /proc cannot be looked at.
+    """Return the mount of a folder; None if the folder or /proc cannot be read.
 
-    The number comes from the opened folder itself (proc_pid_fdinfo(5)), so that no path has to be taken apart, and two
-    mounts of one file system, between which a rename fails, are two.
+    The number comes from the opened folder (proc_pid_fdinfo(5)), so no path must be parsed. Two mounts of one file
+    system are different, because a rename between them fails.
     """
     with suppress(OSError, ValueError, IndexError):
         number = number_of_mount(folder)
@@ -53,7 +53,7 @@ def mount_of(folder: Path) -> Mount | None:
 
 
 def number_of_mount(folder: Path) -> int:
-    """Return the kernel's number of the mount that a folder lies on; OSError or ValueError if it cannot be told."""
+    """Return the number of a folder's mount in the kernel; OSError or ValueError if it is unknown."""
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         facts = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()
@@ -63,12 +63,12 @@ def number_of_mount(folder: Path) -> int:
 
 
 def unescaped(field: bytes) -> Path:
-    """Return a path of /proc/self/mountinfo, where blanks and the like are written as octal numbers."""
+    """Decode a path of /proc/self/mountinfo, where blanks and similar characters are octal numbers."""
     return Path(os.fsdecode(_ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), field)))
 
 
 def mounts_in(folder: Path) -> dict[Path, Mount]:
-    """Return what is mounted inside a folder, by the folder that it is mounted at."""
+    """Return the mounts inside a folder, by mount point."""
     found = {}
     with suppress(OSError):
         for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
@@ -79,12 +79,12 @@ def mounts_in(folder: Path) -> dict[Path, Mount]:
 
 
 def is_mounted(folder: Path) -> bool:
-    """Tell whether something is mounted at a folder, also a part of the same file system."""
+    """Tell whether a folder is a mount point, also of a bind mount within one file system."""
     return folder in mounts_in(folder.parent)
 
 
 def mount_that_is_away(path: Path, fstab: Path = _FSTAB) -> Path | None:
-    """Return the folder at or above a path where the system's table wants a mount, and where none is now."""
+    """Return the folder at or above a path that is a mount point in /etc/fstab, but has no mount now."""
     for folder in _wanted(fstab):
         if path.is_relative_to(folder) and not os.path.ismount(folder):
             return folder

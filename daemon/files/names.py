@@ -1,4 +1,4 @@
-"""Names of files: numbered where one is taken, shortened where one is too long, hidden while a copy is made."""
+"""Names of files: numbered if taken, shortened if too long, hidden while a copy is made."""
 
 import hashlib
 import os
@@ -15,17 +15,17 @@ HIDDEN_ENDING = ".phototriage-part"
 def free_name(
     folder: Path, name: str, taken: Callable[[Path], bool] = lambda _: False, longest: int = MAX_NAME_BYTES
 ) -> Path:
-    """Return a free one of `name`, `name-1`, `name-2`... in a folder, no longer than its file system allows.
+    """Return a free path among `name`, `name-1`, `name-2`... in a folder, no longer than its file system allows.
 
-    It follows a taken one and, without gaps among these, is the first.
+    The free number follows a taken one; if the taken numbers have no gaps, it is the first free one.
 
     Args:
-        folder: where the file goes; need not exist.
-        name: the file's name, kept with its extension.
-        taken: tells of names that are promised to others.
-        longest: bytes of a name, where less is known to be taken than the file system says.
+        folder: the destination; need not exist.
+        name: the file's name; its extension is kept.
+        taken: tells whether a path is reserved.
+        longest: longest name in bytes, if the file system accepts less than it reports.
     """
-    # A numbered name is no longer than a long one that is taken: what a file system says of its limit may be untrue.
+    # A numbered name is no longer than the taken name: the limit that a file system reports may be wrong.
     most = min(longest, most_bytes(folder), max(SAFE_NAME_BYTES, len(os.fsencode(name))))
 
     def is_free(number: int) -> bool:
@@ -36,9 +36,10 @@ def free_name(
 
 
 def free_number(is_free: Callable[[int], bool]) -> int:
-    """Return a number that is free and follows a taken one, or 0; in twice as many looks as it has binary digits.
+    """Return 0 if it is free, otherwise a free number that follows a taken one.
 
-    One look a number would make the n-th photo of one name cost n looks, and n of them n squared.
+    A binary search needs twice as many checks as the number has binary digits. Checking number after number would cost
+    n checks for the n-th photo of a name, and n squared for n photos.
     """
     low, high = -1, 0
     while not is_free(high):
@@ -50,7 +51,7 @@ def free_number(is_free: Callable[[int], bool]) -> int:
 
 
 def candidates(name: str, most: int = MAX_NAME_BYTES) -> Iterator[str]:
-    """Yield a name, and the same with 1, 2, 3... before its extension."""
+    """Yield a name, then the name with 1, 2, 3... before its extension."""
     return (numbered(name, number, most) for number in count())
 
 
@@ -63,7 +64,7 @@ def numbered(name: str, number: int, most: int = MAX_NAME_BYTES) -> str:
 
 
 def parted(name: str) -> tuple[str, str]:
-    """Split a name into stem and extension; what is too long to be an extension belongs to the stem."""
+    """Split a name into stem and extension; an extension that is too long belongs to the stem."""
     stem, extension = Path(name).stem, Path(name).suffix
     return (name, "") if len(os.fsencode(extension)) > MAX_EXTENSION_BYTES else (stem, extension)
 
@@ -73,15 +74,15 @@ def shortened(stem: str, ending: str, most: int = MAX_NAME_BYTES) -> str:
     cut = os.fsencode(stem)[: max(1, most - len(os.fsencode(ending)))]
     try:
         stem.encode()
-    except UnicodeEncodeError:  # bytes that are no UTF-8, as Python carries them in names: any byte may be the last
+    except UnicodeEncodeError:  # the name is not UTF-8: cut at any byte
         return os.fsdecode(cut) + ending
     return cut.decode(errors="ignore") + ending
 
 
 def hidden_name(*facts: str | bytes, ending: str = HIDDEN_ENDING) -> str:
-    """Return the name of a copy that is being made, or the like: the same for the same facts, and always short enough.
+    """Return a hidden name, for example of an unfinished copy: the same for the same facts, and always short enough.
 
-    It holds nothing of the photo's own name, which may fill its folder's limit by itself.
+    It does not contain the photo's name, which alone may reach the limit of its folder.
     """
     token = hashlib.sha256(b"\0".join(os.fsencode(fact) for fact in facts)).hexdigest()[:32]
     return f".{token}{ending}"

@@ -1,8 +1,8 @@
-"""Whether a program holds a file open for writing: then it may still grow, and it is left alone until it is closed.
+"""Whether a program holds a file open for writing: such a file may still grow, so it is left alone until it is closed.
 
-The kernel knows. Asked for a read lease (F_SETLEASE, fcntl(2)) it answers EAGAIN while anybody has the file open for
-writing or has mapped it so. It answers the file's owner and processes with CAP_LEASE alone; others get EACCES whatever
-is so. On a share the answer says nothing of what other machines do.
+The kernel knows. It refuses a read lease (F_SETLEASE, fcntl(2)) with EAGAIN while any program has the file open for
+writing or mapped for writing. Only the file's owner and processes with CAP_LEASE get this answer; others always get
+EACCES. On a share the answer says nothing about other machines.
 """
 
 import fcntl
@@ -21,10 +21,10 @@ class OpenWriterError(Exception):
 
 
 def is_open_for_writing(descriptor: int) -> bool | None:
-    """Ask the kernel about a file of this machine that is opened for reading; None if it does not tell.
+    """Ask the kernel about a local file that is open for reading; None if the kernel does not tell.
 
-    The lease is given back at once: one that is kept holds up every writer. One that a writer breaks meanwhile sends a
-    signal, by default SIGIO, which ends the process. SIGURG, which does nothing by default, is asked for instead.
+    The lease is returned at once, because a lease delays every writer. A writer that breaks the lease meanwhile sends a
+    signal, by default SIGIO, which ends the process. So SIGURG is requested, which does nothing by default.
     """
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
@@ -38,11 +38,11 @@ def is_open_for_writing(descriptor: int) -> bool | None:
 
 
 def is_held_open(path: Path, relpath: Path = Path()) -> bool | None:
-    """Tell whether a program holds a file open for writing; None if that cannot be known.
+    """Tell whether a program holds a file open for writing; None if that is unknown.
 
     Args:
-        path: of the file, on this machine: on a share nothing can be known.
-        relpath: its folder below the inbox, on the way to which no link is followed.
+        path: of a local file: on a share the answer is meaningless.
+        relpath: its folder below the inbox; no link on the way to it is followed.
     """
     try:
         return is_open_now(path, relpath)
@@ -51,14 +51,14 @@ def is_held_open(path: Path, relpath: Path = Path()) -> bool | None:
 
 
 def is_open_now(path: Path, relpath: Path = Path()) -> bool | None:
-    """Tell what `is_held_open` tells, of a file that is surely there.
+    """As `is_held_open`, but raise an error if the file cannot be opened.
 
     Raises:
-        OSError: it is not, or may not be read.
+        OSError: the file does not exist, or may not be read.
     """
     try:
         descriptor = open_photo(path, relpath)
-    except BlockingIOError:  # somebody has a lease of his own, as Samba for what a client holds open
+    except BlockingIOError:  # another program has a lease, as Samba has for files that its clients hold open
         return True
     try:
         return is_open_for_writing(descriptor)
@@ -67,7 +67,7 @@ def is_open_now(path: Path, relpath: Path = Path()) -> bool | None:
 
 
 def refuse_if_held(path: Path) -> bool:
-    """Raise OpenWriterError if a program is known to hold a file open; returns whether it is sure that none does."""
+    """Raise OpenWriterError if a program holds a file open for writing; True if it is certain that none does."""
     held = is_held_open(path)
     if held and not is_on_share(path.parent):
         raise OpenWriterError

@@ -1,4 +1,4 @@
-"""What a file system can do, tried out in a folder: asked only where a crash left a file that may not be ours."""
+"""Probe what a file system can do, by trying it in a folder; needed only if a crash left a file that may be ours."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from daemon.files.rename import NO_LINKS, NOT_SUPPORTED, renameat2
 
 
 def has_links(folder: Path) -> bool:
-    """Tell whether a file in a folder can have two names: exFAT, FAT and some shares know no hard links.
+    """Tell whether a file in a folder can have two names: exFAT, FAT and some shares have no hard links.
 
     Raises:
         OSError: it cannot be tried out, as where the folder may not be written.

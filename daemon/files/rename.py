@@ -1,7 +1,7 @@
-"""Move a file to a name that is free, atomically: nothing is ever overwritten, whoever else writes there.
+"""Rename a file to a free name atomically: nothing is ever overwritten, even if other programs write there.
 
-The standard library's renames all overwrite. Linux has `renameat2(RENAME_NOREPLACE)`, which Python reaches through
-ctypes alone (31 us a call).
+All renames of the standard library overwrite. Linux has `renameat2(RENAME_NOREPLACE)`, which Python can only call
+through ctypes (31 us per call).
 """
 
 import ctypes
@@ -21,16 +21,15 @@ _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 NO_LINKS = (errno.EPERM, *NOT_SUPPORTED)
-"""What the kernel answers where a file cannot have two names: EPERM on FAT and exFAT."""
-
+"""Errors where a file cannot have two names: EPERM on FAT and exFAT."""
 
 _have_none: set[int] = set()
-"""Devices of shares that have no rename that does not overwrite."""
+"""Devices of shares without a rename that never overwrites."""
 
 
 @cache
 def _renameat2_of_libc() -> Any:
-    """Look it up once; None where the C library is older than it."""
+    """Look up the function once; None if the C library is too old."""
     function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if function is not None:
         function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
@@ -38,14 +37,14 @@ def _renameat2_of_libc() -> Any:
 
 
 def rename_noreplace(source: Path, target: Path) -> None:
-    """Rename within one file system, or raise.
+    """Rename within one file system without overwriting.
 
-    Where the kernel or the file system has no such rename (some FUSE and network ones), a hard link and an unlink take
-    its place; where there are no hard links either, the name is reserved by an empty file that the rename replaces.
+    If the kernel or the file system has no such rename (some FUSE and network file systems), a hard link and an unlink
+    replace it. Without hard links, an empty file reserves the name, and the rename replaces this file.
 
     Raises:
-        FileExistsError: the name is taken; both files are as they were.
-        OSError: anything else, with its errno (EXDEV between file systems); nothing was moved.
+        FileExistsError: the name is taken; both files are unchanged.
+        OSError: any other error, with its errno (EXDEV between file systems); nothing was moved.
     """
     if not _is_known_to_have_none(source):
         try:
@@ -60,33 +59,33 @@ def rename_noreplace(source: Path, target: Path) -> None:
 
 
 def _is_known_to_have_none(source: Path) -> bool:
-    """Tell whether its file system refused such a rename before: on a share, asking again costs round trips."""
+    """Tell whether this share refused such a rename before: trying again would cost round trips."""
     return bool(_have_none) and source.parent.stat().st_dev in _have_none
 
 
 def _remember(folder: Path) -> None:
-    if is_on_share(folder):  # a disk gives the same answer for a name that it cannot hold
+    if is_on_share(folder):  # a disk gives the same error for a name that it cannot hold, so it proves nothing there
         _have_none.add(folder.stat().st_dev)
 
 
 def publish(hidden: Path, target: Path) -> bool:
-    """Give a file that is complete under a hidden name of ours its own name too, or raise.
+    """Give a complete file with a hidden name its final name too.
 
-    Both names stay: while the hidden one is there, it proves whose file has the other. Where a file cannot have two
-    names, it is renamed.
+    Both names stay: the hidden name proves that the other one is our file. If a file cannot have two names, it is
+    renamed.
 
     Returns:
         Whether the hidden name is still there.
 
     Raises:
-        FileExistsError: the name is taken; the file has its hidden name alone.
-        OSError: anything else; on a share it may have been done.
+        FileExistsError: the name is taken; the file has only its hidden name.
+        OSError: any other error; on a share the file may have been published.
     """
     try:
         os.link(hidden, target, follow_symlinks=False)
     except OSError as error:
         if is_one_file(hidden, target):
-            return True  # a share repeated a request whose answer was lost, and met its own work
+            return True  # the share lost a reply, repeated the request and found its own result
         if error.errno not in NO_LINKS:
             raise
         rename_noreplace(hidden, target)
@@ -95,7 +94,7 @@ def publish(hidden: Path, target: Path) -> bool:
 
 
 def is_one_file(path: Path, other: Path) -> bool:
-    """Tell whether two names are surely those of one file."""
+    """Tell whether two names certainly belong to one file."""
     try:
         return os.path.samestat(path.lstat(), other.lstat())
     except OSError:
@@ -103,7 +102,7 @@ def is_one_file(path: Path, other: Path) -> bool:
 
 
 def renameat2(source: Path, target: Path) -> None:
-    """Call the kernel's own rename that does not overwrite; OSError where there is none, or the name is taken."""
+    """Call the kernel's rename that never overwrites; OSError if there is none, or the name is taken."""
     call = _renameat2_of_libc()
     if call is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
@@ -113,7 +112,7 @@ def renameat2(source: Path, target: Path) -> None:
 
 
 def rename_to_ours(source: Path, target: Path) -> None:
-    """Rename within one file system to a hidden name that nobody else uses; in one step also where others are not.
+    """Rename within one file system to a hidden name that no other program uses; always one step.
 
     Raises:
         OSError: nothing was renamed.
@@ -142,7 +141,7 @@ def _link_and_unlink(source: Path, target: Path) -> None:
         source.unlink()
     except OSError as error:
         if still_there(source, error):
-            target.unlink()  # a folder that lets nothing go: the file stays where it was, and there alone
+            target.unlink()  # the folder forbids the removal: the file stays where it was, and only there
         raise
 
 
@@ -151,13 +150,13 @@ def _reserve_and_rename(source: Path, target: Path) -> None:
     try:
         source.rename(target)
     except OSError:
-        if _is_empty(target):  # still what reserves the name
+        if _is_empty(target):  # still the file that reserves the name
             target.unlink()
         raise
 
 
 def _is_empty(path: Path) -> bool:
-    """Tell whether a file is surely empty, by its server's word."""
+    """Tell whether a file is certainly empty, also on its server."""
     try:
         descriptor = os.open(path, _TO_READ)
     except OSError:
@@ -173,10 +172,10 @@ def _is_empty(path: Path) -> bool:
 
 
 def still_there(source: Path, error: OSError) -> bool:
-    """Tell whether a file is surely where it was, after its removal or renaming failed.
+    """Tell whether a file is certainly still in its place after its removal or rename failed.
 
-    A share may have done what it then says has failed, as when its server dies before it answers; what a mere look
-    tells may be older than that. Only a file that can be opened is there; else what was put elsewhere must stay too.
+    A share may report a failure although it did the work, for example if its server died before the reply, and a plain
+    look may show an older state. Only a file that can be opened is certainly there. Otherwise the new file must stay.
     """
     if error.errno in _REFUSED:
         return True

@@ -1,4 +1,4 @@
-"""A call that the standard library of these Pythons lacks: what a share's server says now, and when a file was made."""
+"""statx(2), which the standard library lacks: the state on a share's server, and the birth time of a file."""
 
 import ctypes
 import os
@@ -17,11 +17,11 @@ _BYTES = 256
 """Size of the kernel's answer."""
 _TIME = struct.Struct("qI")
 _AT_MASK, _AT_BIRTH, _AT_CHANGE = 0x00, 0x50, 0x60
-"""Where the answer holds what (statx(2))."""
+"""Offsets in the answer (statx(2))."""
 
 
 class Times(NamedTuple):
-    """What nobody can set: when a file's inode was changed last, and when it was made, where that is kept."""
+    """Times that nobody can set: last inode change, and birth if the file system keeps it."""
 
     changed_ns: int
     born_ns: int | None
@@ -33,7 +33,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def force_sync(descriptor: int) -> None:
-    """Make the kernel's knowledge of an open file as fresh as its server's (statx(2)); does nothing where it cannot."""
+    """Refresh the kernel's state of an open file from its server (statx(2)); does nothing if that is not possible."""
     statx = getattr(_libc(), "statx", None)
     if statx is not None:
         flags = _AT_EMPTY_PATH | _AT_STATX_FORCE_SYNC
@@ -41,7 +41,7 @@ def force_sync(descriptor: int) -> None:
 
 
 def times_of(path: Path) -> Times | None:
-    """Return these times of a file; None if it cannot be looked at."""
+    """Return these times of a file; None if it cannot be read."""
     answer = ctypes.create_string_buffer(_BYTES)
     statx = getattr(_libc(), "statx", None)
     wanted = _BASIC_STATS | _BIRTH

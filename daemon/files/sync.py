@@ -1,4 +1,4 @@
-"""What must reach the disk before outcomes may be written: data of files and names in folders, each once a round."""
+"""Syncs that must succeed before outcomes are committed: data of files and names in folders, each once per flush."""
 
 import errno
 import os
@@ -10,36 +10,36 @@ from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER, each
 
 TOGETHER = 4
-"""How many syncs are under way at once in a round of many. Each waits for the disk to empty its cache, and those that
-come while it does share the next time: 55 took a disk 137 ms one after another, and 4 ms so."""
+"""How many syncs run at once in a large flush. Each waits until the disk has emptied its cache, and syncs that arrive
+meanwhile share the next time: 55 syncs took 137 ms one after another, and 4 ms in parallel."""
 FEW = 8
-"""A round of so few goes one after another, for starting threads costs a part of a millisecond."""
+"""Up to this many syncs run one after another, because starting threads costs a part of a millisecond."""
 
 
 class Syncs:
-    """Files and folders that are to be made durable. Owing is for one thread."""
+    """Pending syncs of files and folders; added by one thread."""
 
     def __init__(self) -> None:
         self._folders: dict[str, None] = {}  # in the order in which they came
         self._files: dict[str, None] = {}
 
     def add_file(self, path: str | Path) -> None:
-        """Take note of a file whose data must be made durable."""
+        """Add a file whose data must be synced."""
         self._files[str(path)] = None
 
     def add_folder(self, path: str | Path) -> None:
-        """Take note of a folder whose names must be."""
+        """Add a folder whose names must be synced."""
         self._folders[str(path)] = None
 
     def flush(self, *, far: bool = False, heartbeat: Heartbeat | None = None) -> None:
-        """Make all durable.
+        """Sync all pending files and folders.
 
         Args:
-            far: each sync is a round trip to a share: more of them go at once, also where there are few.
-            heartbeat: where it is noted with each sync that it gets on.
+            far: on a share each sync is a round trip, so more syncs run at once, even if there are few.
+            heartbeat: beats with each sync.
 
         Raises:
-            OSError, MemoryError: what could not be stays owed.
+            OSError, MemoryError: some syncs failed; they stay pending.
         """
         pending = [(path, True) for path in self._files] + [(path, False) for path in self._folders]
         threads = FAR_TOGETHER if far else TOGETHER if len(pending) > FEW else 1
@@ -47,24 +47,24 @@ class Syncs:
 
     def _flush_one(self, entry: tuple[str, bool]) -> None:
         path, is_file = entry
-        with suppress(FileNotFoundError, NotADirectoryError):  # its owner took it further: none of ours is left
+        with suppress(FileNotFoundError, NotADirectoryError):  # its owner moved it on: nothing to sync
             (sync_file if is_file else sync_folder)(path)
         del (self._files if is_file else self._folders)[path]
 
 
 def sync_file(path: str | Path) -> None:
-    """Make a file's own data durable; the file is only opened for reading. A link in its place means it was taken.
+    """Sync a file's data; the file is opened only for reading. A link in its place means that its owner moved it on.
 
     Raises:
-        OSError: it could not be, or it is not there.
+        OSError: the sync failed, or the file does not exist.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except PermissionError:
-        os.sync()  # its owner lets nobody read it since it was read: then all that the disks are owed
+        os.sync()  # its owner has forbidden reading since: sync everything
         return
     except OSError as error:
-        if error.errno != errno.ELOOP:  # as git-annex leaves one: its owner took it further, and none of ours is left
+        if error.errno != errno.ELOOP:  # ELOOP: git-annex moved the file and left a link, so there is nothing to sync
             raise
         return
     try:
@@ -74,7 +74,7 @@ def sync_file(path: str | Path) -> None:
 
 
 def sync_folder(path: str | Path) -> None:
-    """Make a folder's names durable, also if its owner lets nobody list it since."""
+    """Sync a folder's names, even if its owner has forbidden listing since."""
     try:
         sync_directory(path)
     except PermissionError:

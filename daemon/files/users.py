@@ -1,7 +1,7 @@
-"""Whose a file is, where this process does not see all users.
+"""Who owns a file, if this process does not see all users.
 
-In a user namespace (PrivateUsers=yes of the unit, a container) the kernel shows every user that is not mapped into it
-as one and the same number, 65534. Two strangers look alike there, and a stranger looks like the owner of a folder.
+In a user namespace (PrivateUsers=yes of the unit, a container) the kernel shows every unmapped user as the same number,
+65534. There two different users look alike, and one of them may look like the owner of a folder.
 """
 
 from functools import cache
@@ -13,7 +13,7 @@ _PROC = Path("/proc")
 
 
 def may_be_anybodys(uid: int, proc: Path = _PROC) -> bool:
-    """Tell whether a number of a user may stand for anybody: that of those who are not mapped, where some are not."""
+    """Tell whether a user number may stand for any user: it is that of unmapped users, and some users are unmapped."""
     return uid == _overflow_uid(proc) and not _sees_all(proc)
 
 
@@ -21,13 +21,13 @@ def may_be_anybodys(uid: int, proc: Path = _PROC) -> bool:
 def _overflow_uid(proc: Path) -> int:
     try:
         return int((proc / "sys/kernel/overflowuid").read_text(encoding="ascii"))
-    except (OSError, ValueError):  # as in a sandbox that hides /proc/sys
+    except (OSError, ValueError):  # for example in a sandbox that hides /proc/sys
         return _NOBODY
 
 
 @cache
 def _sees_all(proc: Path) -> bool:
-    """Tell whether every user is mapped into this process's namespace; not where that cannot be read."""
+    """Tell whether every user is mapped into this process's namespace; False if that cannot be read."""
     try:
         lines = (proc / "self/uid_map").read_text(encoding="ascii").splitlines()
         return sum(int(line.split()[2]) for line in lines) >= _ALL

@@ -1,1 +1,1 @@
-"""The way back to the inbox."""
+"""Undo: take photos back to the inbox."""

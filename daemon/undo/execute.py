@@ -1,9 +1,9 @@
-"""Take photos back to the inbox: what filing did, the other way round, by the same protocol.
+"""Take photos back to the inbox: filing in reverse, by the same protocol.
 
-Intents are committed before a file is touched, files and folders are synced, outcomes are committed: what a kill
-interrupts, the next start of the daemon or of `undo` finishes. Nothing is overwritten, and nothing is taken that is not
-what was filed. Where a copy or a link was filed, that is removed, and only while its original is still there: it is
-asked for again immediately before each removal, because the plan may be minutes old by then.
+Intents are committed before a file is touched, then files and folders are synced, then outcomes are committed. After a
+kill, the next start of the daemon or of `undo` finishes the work. Nothing is overwritten, and a file that is not the
+one that was filed stays. A filed copy or link is removed, but only while its original is still there: the original is
+checked immediately before each removal, because the plan may be minutes old by then.
 """
 
 import errno
@@ -28,30 +28,30 @@ from daemon.undo.remove_copy import original_is_there, remove_copy
 
 Unsynced = dict[Path, Callable[[Path], None]]
 TOGETHER = 64
-"""Photos that share one pair of commits and one sync of their folders."""
+"""How many photos share one pair of commits and one sync of their folders."""
 
 
 def nothing() -> str:
-    """Say that nothing is in the way."""
+    """Report no obstacle."""
     return ""
 
 
 def take_back(
     ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox: Path, obstacle: Callable[[], str] = nothing
 ) -> Iterator[list[Step]]:
-    """Carry out plans, some at a time; yields those that are through, with a reason where something stays after all.
+    """Carry out plans, some at a time; yields the finished ones, with a reason for each file that stays.
 
-    Nothing goes through a link below the inbox: root may call this, and anybody may have put it there.
+    No link below the inbox is followed: root may call this, and anybody may have made the link.
 
     Args:
         ledger: of the inbox.
         groups: the plans, each of a photo and its companions.
         now_s: wall time for the outcomes.
-        inbox: where they go.
-        obstacle: says why nothing can go there now, or nothing; asked before each file.
+        inbox: the destination.
+        obstacle: returns why no file can go there now, or an empty text; called before each file.
 
     Raises:
-        OSError, sqlite3.Error: it cannot be made safe now; `finish` does the rest later.
+        OSError, sqlite3.Error: syncs or commits are not possible now; `finish` does the rest later.
     """
     for first in range(0, len(groups), TOGETHER):
         some = groups[first : first + TOGETHER]
@@ -66,22 +66,22 @@ def take_back(
                         step, unsynced, inbox, "its photo stays" if group[0].reason else obstacle()
                     )
         for path, sync in unsynced.items():
-            with suppress(FileNotFoundError):  # its owner took it further
+            with suppress(FileNotFoundError):  # its owner moved it on
                 sync(path)
-        # Before the outcome, for it changes the file once more. The originals are gone for good by now, so that a kill
-        # between the two leaves nothing that needs a proof.
+        # Before the outcome, because the removal changes the file's inode once more and the outcome stores its times.
+        # The originals are removed and synced by now, so a kill between the two leaves nothing that needs a proof.
         remove_hidden_names(step.intent for group in some for step in group if step.intent and not step.reason)
         _conclude(ledger, outcomes, now_s)
         yield from some
 
 
 def finish(ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore) -> int:
-    """Finish or forget what a kill interrupted; the caller holds the lock. Returns how many files had been taken back.
+    """Finish or forget what a kill interrupted; the caller holds the lock. Returns how many files were taken back.
 
     Args:
         ledger: of the inbox.
         now_s: wall time for the outcomes.
-        on_unresolved: called with each whose places cannot be looked at or written now: it stays open.
+        on_unresolved: called with each intent whose places cannot be checked or written now; it stays open.
     """
     begun = ledger.open_undoes()
     originals = ledger.originals(begun)
@@ -93,7 +93,7 @@ def finish(ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore) -
             on_unresolved(row, intent, error)
     for row, was in originals.items():
         if row in outcomes and outcomes[row] is None:
-            _write_note(was)  # it had been taken away already
+            _write_note(was)  # it had been removed already
     remove_hidden_names(begun[row] for row, outcome in outcomes.items() if outcome is not None)
     if outcomes:
         _conclude(ledger, outcomes, now_s)
@@ -102,13 +102,13 @@ def finish(ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore) -
 
 
 def _resolve_one(intent: Intent, was: Intent | None) -> Outcome | None:
-    """Say what became of one file: None if it is where it was, or went without coming back.
+    """Return the outcome of one file: None if it is where it was, or is gone without being in the inbox.
 
-    A copy that is gone was removed by us only if its original is there. Else its owner took both, or the file system
-    that it lies on is away, and the row must not say that the photo is in the inbox.
+    A missing copy was removed by us only if its original is there. Otherwise the owner removed both, or their file
+    system is away, and the row must not say that the photo is in the inbox.
 
     Raises:
-        OSError: the places cannot be looked at or written now, or the mount that it goes back to is away.
+        OSError: the places cannot be checked or written now, or the mount that it goes back to is away.
     """
     if was is not None and mount_away(was):
         raise OSError(errno.ENXIO, "nothing is mounted there now", str(was.mount))
@@ -129,8 +129,8 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Ou
     intent, was = step.intent, step.record.intent
     assert intent is not None
     failed = was.becomes is Outcome.FAILED and was.part_of is None
-    if failed:  # before the photo goes: where a daemon is at work, it may fail again at once, and get another note
-        with suppress(OSError):  # a note too many does no harm
+    if failed:  # before the move: under a running daemon the photo may fail again at once, and get a new note
+        with suppress(OSError):  # a leftover note does no harm
             remove_failure_note(was.destination, was.source.name, was.reason)
     step.reason = obstacle or _do(step, intent, was, inbox)
     step.note = "" if step.reason else dangling(was)
@@ -145,7 +145,7 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Ou
 
 
 def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
-    """Move or remove one file; returns why it stays, or nothing."""
+    """Move or remove one file; returns why it stays, or an empty text."""
     home = intent.destination
     if not home.is_relative_to(inbox):
         return f"it came from {printable(home.parent)}, which is not in the inbox {printable(inbox)}"
@@ -169,5 +169,5 @@ def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
 
 def _write_note(was: Intent) -> None:
     if was.becomes is Outcome.FAILED and was.part_of is None:
-        with suppress(OSError):  # the reason stands in the ledger too
+        with suppress(OSError):  # the ledger holds the reason too
             write_failure_note(was.destination, was.source.name, was.reason)

@@ -1,4 +1,4 @@
-"""Which photos can go back to the inbox, under what name, and which have to stay: looked at, and nothing touched."""
+"""Plan an undo without touching anything: which photos can go back to the inbox, under which names, which stay."""
 
 import os
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from daemon.ledger.intent import Intent
 from daemon.ledger.queries import Record
 from daemon.photo import Mode, Outcome
 
-ORIGINAL_GONE = "its original is no longer in the inbox as it was, and this may be the only one left"
+ORIGINAL_GONE = "its original is no longer in the inbox unchanged, so this may be the only copy left"
 
 
 @dataclass(slots=True)
 class Step:
-    """What is to happen to one photo or companion.
+    """The planned undo of one photo or companion.
 
     Attributes:
         record: how it was filed.
-        intent: what is to happen; None if it stays where it is.
+        intent: the planned move; None if it stays where it is.
         reason: why it stays.
-        note: what else its owner should know, although it goes.
-        lost: what the inbox's file system could not keep of it.
+        note: a remark for its owner, although it goes back.
+        lost: what the inbox's file system could not keep.
     """
 
     record: Record
@@ -39,22 +39,22 @@ class Step:
 
 
 def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:
-    """Look at a photo and what travelled with it, and say what is to happen; nothing is touched.
+    """Plan the undo of a photo and its companions; nothing is touched.
 
-    A taken name in the inbox gets a number, the same for all of them.
+    If a name in the inbox is taken, photo and companions get the same number.
 
     Args:
         photo: as it was filed.
-        companions: that were filed with it; they go as they are now.
-        becomes: `undone`, after which the daemon leaves it alone, or `retried`.
-        promised: names in the inbox that earlier plans gave away; those of this one are added.
+        companions: filed with the photo; they go back as they are now.
+        becomes: `undone` (the daemon leaves the photo alone from then on) or `retried`.
+        promised: names in the inbox that earlier plans reserved; the names of this plan are added.
     """
     reason = mount_away(photo.intent) or _obstacle(photo.intent)
     if reason:
         return [Step(photo, None, reason)]
     try:
         return _group(photo, companions, becomes, promised)
-    except OSError as error:  # it was taken away between two looks
+    except OSError as error:  # it was removed between two checks
         return [Step(photo, None, f"it cannot be looked at ({error.strerror})")]
 
 
@@ -77,11 +77,11 @@ def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promis
 
 
 def _targets(group: Sequence[Record], number: int) -> list[Path]:
-    """Return where a photo and its companions go: home, all with the same number where a name is taken there."""
+    """Return the paths that a photo and its companions go back to, all with the same number."""
     home = group[0].intent.source
     sources = [record.intent.source for record in group[1:]]
     most = MAX_NAME_BYTES
-    if number:  # no longer than the names that were there: what a file system says of its limit may be untrue
+    if number:  # no longer than the former names: the limit that a file system reports may be wrong
         longest = max(len(os.fsencode(path.name)) for path in (home, *sources))
         most = min(most_bytes(home.parent), max(SAFE_NAME_BYTES, longest))
     photo = home.with_name(numbered(home.name, number, most))
@@ -89,21 +89,21 @@ def _targets(group: Sequence[Record], number: int) -> list[Path]:
 
 
 def dangling(was: Intent) -> str:
-    """Say of a link whose original is gone that removing the link brings no photo back."""
+    """Return a remark if a link's original is gone: removing the link brings no photo back."""
     if was.mode is not Mode.SYMLINK or look_at(was.source) is not None:
         return ""
     return "the link is removed, but its original is no longer in the inbox"
 
 
 def mount_away(was: Intent) -> str:
-    """Say that the mount inside the inbox that a photo came from is away: nobody would see the photo under it."""
+    """Return why a photo must stay if its mount inside the inbox is away: a later mount would hide the photo."""
     if was.mount is None or is_mounted(was.mount):
         return ""
     return f"it came from {printable(was.mount)}, where nothing is mounted now"
 
 
 def _obstacle(was: Intent) -> str:
-    """Say why a photo has to stay where it is, or nothing."""
+    """Return why a photo must stay where it is, or an empty text."""
     try:
         if was.mode is Mode.SYMLINK:
             ours = was.destination.is_symlink() and was.destination.readlink() == was.source
@@ -125,13 +125,13 @@ def _changed(path: Path, was: Intent) -> str:
     same = now.size == was.identity.size and (
         sha256_of(path) == was.sha256 if was.sha256 else now.mtime_ns == was.identity.mtime_ns
     )
-    return "" if same else "it was changed since, or another file lies there"
+    return "" if same else "it was changed since, or replaced by another file"
 
 
 def _why_left_behind(was: Intent) -> str | None:
-    """Say why a companion does not go with its photo: None if it goes, nothing if its owner took it away.
+    """Return why a companion does not go with its photo: None if it goes, an empty text if its owner removed it.
 
-    One that was moved goes as it is now, because it is there to be edited; a copy only if it is unchanged.
+    A moved companion goes back as it is now, because companions are meant to be edited; a copy only if unchanged.
     """
     if was.mode is Mode.MOVE:
         return None if look_at(was.destination) is not None else ""

@@ -1,8 +1,8 @@
-"""Remove a copy or link that was filed: only while its original is in the inbox, seen immediately before the removal.
+"""Remove a filed copy or link, but only while its original is in the inbox, checked immediately before the removal.
 
-The owner of the inbox may take originals away at any moment, also while photos are taken back. So each copy is removed
-by itself: its content is read, then that of its original, which is held open so that no other file can get its number,
-and at last both names are looked up once more, the original's last.
+The owner of the inbox may remove originals at any moment, also during an undo. So each copy is removed by itself. First
+its content is read, then the content of its original, which stays open so that no other file can get its inode number.
+Finally both names are checked once more, the original's last.
 """
 
 import errno
@@ -19,27 +19,27 @@ from daemon.photo import Mode
 from daemon.undo.plan import ORIGINAL_GONE
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-"""What opening an original answers that is not there, or has a link in its place or on the way to it."""
+"""Errors of opening an original that is gone, or was replaced by a link, or lies behind one."""
 
 
 def remove_copy(intent: Intent, was: Intent, relpath: Path) -> str:
-    """Remove the copy or link that `was` filed; returns why it stays, or nothing.
+    """Remove the copy or link that `was` filed; returns why it stays, or an empty text.
 
     Args:
-        intent: to take it back, with the copy's identity.
-        was: how it was filed.
-        relpath: the folder of its original below the inbox, on the way to which no link is followed.
+        intent: of the undo, with the copy's identity.
+        was: the intent that filed it.
+        relpath: the folder of its original below the inbox; no link on the way to it is followed.
 
     Raises:
-        SourceChangedError: it is not what was filed.
+        SourceChangedError: it is not the file that was filed.
         OpenWriterError: a program holds the copy open for writing.
-        OSError: it, or its original, cannot be looked at.
+        OSError: it or its original cannot be checked.
     """
     copy = intent.source
     if intent.mode is Mode.SYMLINK:
         if not copy.is_symlink() or copy.readlink() != was.source:
             raise SourceChangedError
-        copy.unlink()  # nothing else is lost by that
+        copy.unlink()  # a link holds no data
         return ""
     sha256 = _sha256_of_copy(intent, was)
     try:
@@ -53,7 +53,7 @@ def remove_copy(intent: Intent, was: Intent, relpath: Path) -> str:
         if not _holds_the_same(original, seen, intent, sha256):
             return ORIGINAL_GONE
         if intent.mode is Mode.COPY:
-            refuse_if_held(copy)  # what is written to it would be lost with it
+            refuse_if_held(copy)  # a program could write to the copy, and its data would be lost
         if look_at(copy) != intent.identity:
             raise SourceChangedError
         if not _still_leads_to(was.source, relpath, seen):
@@ -65,7 +65,7 @@ def remove_copy(intent: Intent, was: Intent, relpath: Path) -> str:
 
 
 def original_is_there(was: Intent) -> bool:
-    """Tell whether the original of a copy lies in the inbox, as far as a look tells; a link needs none."""
+    """Tell by name and size whether the original of a copy lies in the inbox; a link needs no original."""
     if was.mode is Mode.SYMLINK:
         return True
     found = look_at(was.source)
@@ -73,7 +73,7 @@ def original_is_there(was: Intent) -> bool:
 
 
 def _sha256_of_copy(intent: Intent, was: Intent) -> str:
-    """Hash the copy, which must be what was filed; it is closed then, because a share keeps open files under a name."""
+    """Hash the copy, which must be what was filed; closed at once, because a share keeps the names of open files."""
     if look_at(intent.source) != intent.identity:
         raise SourceChangedError
     sha256 = sha256_of(intent.source)
@@ -83,17 +83,17 @@ def _sha256_of_copy(intent: Intent, was: Intent) -> str:
 
 
 def _holds_the_same(original: int, seen: os.stat_result, intent: Intent, sha256: str) -> bool:
-    """Tell whether an opened original holds what the copy holds: it is the same file by a second name, or equal."""
+    """Tell whether an open original has the content of the copy: a second name of the same file, or an equal file."""
     copy = intent.identity
     if (seen.st_dev, seen.st_ino) == (copy.device, copy.inode):
-        return seen.st_nlink > 1  # with one name, inbox and output show the same folder, and there is no second one
+        return seen.st_nlink > 1  # one name only: inbox and output are views of one folder, and this is the only file
     if not stat.S_ISREG(seen.st_mode) or seen.st_size != copy.size:
         return False
     return sha256_of(Path(f"/proc/self/fd/{original}")) == sha256
 
 
 def _still_leads_to(path: Path, relpath: Path, seen: os.stat_result) -> bool:
-    """Tell whether a name of the inbox leads to the file that was read, unchanged since."""
+    """Tell whether a path in the inbox still leads to the file that was read, and the file is unchanged."""
     try:
         descriptor = open_photo(path, relpath)
     except OSError:

@@ -1,7 +1,7 @@
-"""The way back: which photos, and one process at a time that takes them.
+"""Undo: choose photos and take them back, in one process at a time.
 
-It works beside a daemon at work. A photo that is taken back is remembered before it moves, so the daemon, which sees it
-come, leaves it alone until it is changed or renamed, or released by `retry --undone`.
+A daemon may run at the same time. The ledger records each photo before it moves, so the daemon leaves the returning
+photo alone until it is changed, renamed, or released by `retry --undone`.
 """
 
 import fcntl
@@ -39,27 +39,27 @@ def undo(
     now_s: float,
     on_unresolved: OnUnresolved = ignore,
 ) -> list[list[Step]]:
-    """Take photos back to their inbox; returns for each photo what happened to it and its companions.
+    """Take photos back to their inbox; returns for each photo the steps of it and its companions.
 
     Args:
-        inbox: whose; None for the only ledger there is.
-        which: photos.
-        last: only so many, the youngest; negative for all.
+        inbox: whose photos; None if there is only one ledger.
+        which: selects photos.
+        last: how many of the selected photos, youngest first; negative for all.
         becomes: `undone` or `retried`.
         now_s: wall time for the outcomes.
-        on_unresolved: called with what an earlier one began and cannot be finished now.
+        on_unresolved: called with each intent of an earlier undo that cannot be finished now.
 
     Raises:
-        UndoError: another process is at it, or it was cut off.
-        RootError: a root lies on a mount that is away, or under one that nobody began with.
-        LedgerError: there is no ledger, or none that can be written.
+        UndoError: another process takes photos back, or the work was interrupted.
+        RootError: the mount of a root is away, or an unknown mount covers a root.
+        LedgerError: there is no ledger, or it cannot be written.
     """
     path = one_ledger(inbox)
     with _locked(path.parent) as free, _writing(path) as ledger:
         if not free:
-            raise UndoError("Another process takes photos back to this inbox right now. Try again when it is done.")
+            raise UndoError("Another process takes photos back to this inbox now. Try again when it has finished.")
         try:
-            _check_roots(ledger)  # first: what lies on a mount that is away looks as if it had been taken back
+            _check_roots(ledger)  # first: if a mount is away, its photos look as if they had been taken back
             finish(ledger, now_s, on_unresolved)
             with reading(path) as connection:
                 groups = plans(connection, which, last, becomes)
@@ -67,19 +67,19 @@ def undo(
             return list(take_back(ledger, groups, now_s, home, partial(_obstacle, ledger))) if home else []
         except (OSError, sqlite3.Error) as error:
             raise UndoError(
-                f"Taking photos back was cut off: {error}. None is lost: once that is mended, the same command goes on."
+                f"Taking photos back was interrupted: {error}. No photo is lost. Fix this and run the command again."
             ) from error
 
 
 def plans(connection: sqlite3.Connection, which: RecordFilter, last: int, becomes: Outcome) -> list[list[Step]]:
-    """Return what would happen to the photos that are meant, and touch nothing."""
+    """Plan the undo of the selected photos; nothing is touched."""
     promised: set[Path] = set()
     photos = list(select(connection, which, last))
     return [plan(photo, companions(connection, photo.row), becomes, promised) for photo in photos]
 
 
 def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool) -> list[Record]:
-    """Let the daemon take photos again that were taken back; returns those that it left alone until now."""
+    """Let the daemon file photos again that were taken back; returns the released ones."""
     path = one_ledger(inbox)
     with reading(path) as connection:
         held = list(select(connection, which, last))
@@ -90,13 +90,13 @@ def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool
 
 
 def finish_at_start(ledger: Ledger, state: Path, now_s: float, on_unresolved: OnUnresolved = ignore) -> None:
-    """Finish what a killed `undo` began, before a daemon files; one that is at work is left to it.
+    """Finish the work of a killed `undo` before a daemon files; a running `undo` is not disturbed.
 
     Args:
         ledger: of the inbox.
         state: folder of the ledger.
         now_s: wall time for the outcomes.
-        on_unresolved: called with each photo about which it cannot be finished now: it stays open.
+        on_unresolved: called with each intent that cannot be finished now; it stays open.
     """
     with _locked(state) as free:
         if free:
@@ -106,20 +106,20 @@ def finish_at_start(ledger: Ledger, state: Path, now_s: float, on_unresolved: On
 def _check_roots(ledger: Ledger) -> None:
     inbox, output = ledger.roots.get("inbox"), ledger.roots.get("output")
     if inbox is None or output is None:
-        return  # a daemon never got so far: there is nothing to take back
+        return  # no daemon ever adopted them: there is nothing to take back
     for role, root in (("inbox", inbox), ("output", output)):
         other = compare(role, root.path, root, ledger.roots)
         if other is not None and other.mounted:
             raise MountMissingError(
                 f"Something is mounted over the {role} {printable(root.path)} that phototriage knows, so nothing is "
-                "taken back. Unmount it; if it is meant, let `sort` or `watch` begin with it first."
+                "taken back. Unmount it; or, if you want to use it, start `sort` or `watch` with it first."
             )
     if not inbox.path.is_dir():
-        raise UndoError(f"The inbox {printable(inbox.path)} is not there, so nothing can go back to it. Make it first.")
+        raise UndoError(f"The inbox {printable(inbox.path)} does not exist, so nothing can go back. Make it first.")
 
 
 def _obstacle(ledger: Ledger) -> str:
-    """Say why nothing can go back now, or nothing: a mount may go or come while photos are taken back."""
+    """Return why nothing can go back now, or an empty text: mounts may change during an undo."""
     try:
         _check_roots(ledger)
     except PhototriageError as error:
@@ -129,7 +129,7 @@ def _obstacle(ledger: Ledger) -> str:
 
 @contextmanager
 def _locked(state: Path) -> Iterator[bool]:
-    """Hold the lock while the block lasts; False where another process has it."""
+    """Hold the lock for the block; yields False if another process holds it."""
     descriptor = _opened(state / LOCK)
     try:
         try:
@@ -143,10 +143,10 @@ def _locked(state: Path) -> Iterator[bool]:
 
 
 def _opened(lock: Path) -> int:
-    """Open the lock, made if need be; only for reading, because another user may have made it.
+    """Open the lock file, creating it if missing; read-only, because it may belong to another user.
 
-    Where root makes it, it goes to the owner of the state folder: under a strict umask the service could not open it,
-    and would not start again. Nothing else is given away, so a link in its place is refused.
+    If root creates it, root gives it to the owner of the state folder: under a strict umask the service could not open
+    it, and would not start again. A link in its place is refused, because root would give away its target.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -158,7 +158,7 @@ def _opened(lock: Path) -> int:
             return descriptor
         return os.open(lock, flags)
     except OSError as error:
-        raise UndoError(f"{printable(lock)} cannot be opened ({error.strerror}). Remove it, and try again.") from error
+        raise UndoError(f"{printable(lock)} cannot be opened ({error.strerror}). Remove it and try again.") from error
 
 
 @contextmanager

@@ -279,7 +279,7 @@ def test_one_pass_takes_all_of_them_along_and_a_raw_file_is_never_taken_for_a_ph
     assert done.returncode == 0, done.stderr
     assert "sorted 1 photo " in done.stderr
     assert "red 1, companion files 1, left in the inbox 1" in done.stderr
-    assert "lonely.NEF stays in the inbox: it waits for the photo whose name it shares" in done.stdout
+    assert "lonely.NEF stays in the inbox: it waits for the photo of the same name" in done.stdout
     assert names(output) == ["red/a.CR2", "red/a.jpg"]
     assert names(inbox) == ["lonely.NEF"]
 

@@ -232,7 +232,7 @@ def test_what_decides_on_owner_and_mode_itself_like_a_stick_takes_photos_and_the
         lost = copied(source, stick / "a.jpg")
         assert (stick / "a.jpg").read_bytes() == PHOTO
     assert set(lost) == {"owner", "mode", "attributes"}
-    assert lost["mode"] == "its mode is 0755 and not 0600, so that others may read it than could before"
+    assert lost["mode"] == "its mode is 0755 and not 0600, so users who could not read it before may read it now"
 
 
 @pytest.mark.system("mkfs.ext4", "mount", "umount", root=True)
@@ -422,7 +422,7 @@ def test_what_does_not_fit_is_not_begun_and_holds_up_no_smaller_photo(
         assert (large.outcome, bool(filer.pause.reason), begun) == (Outcome.AGAIN, all_wait, [])
         if not all_wait:
             place = output / "red" / "large.jpg"
-            said = f"it cannot be moved to {place} (its {size_mib} MiB do not fit into what is free there)"
+            said = f"it cannot be moved to {place} (its {size_mib} MiB do not fit into the free space there)"
             assert large.reason == said
         filer.file([small := scored(write(inbox / "small.jpg", PHOTO))])
         assert (small.outcome, filer.pause.reason) == (Outcome.FILED, "")
@@ -448,7 +448,7 @@ def test_a_film_that_does_not_fit_is_said_once_waits_without_its_photo_and_follo
         filer.file([photo := scored(write(inbox / "a.jpg", PHOTO))])
         assert (photo.outcome, filer.pause.reason) == (Outcome.FILED, "")
         place = output / "red" / "a.mov"
-        why = f"it cannot be moved to {place} (its 48 MiB do not fit into what is free there)"
+        why = f"it cannot be moved to {place} (its 48 MiB do not fit into the free space there)"
         assert said == [f"a.mov stays in the inbox for now, without its photo: {why}"]
         subprocess.run(["mount", "-o", "remount,size=200m", str(output)], check=True)
         filer.file([])

@@ -197,7 +197,7 @@ def test_a_damaged_ledger_is_said(house: House) -> None:
     house.path.write_bytes(b"this is a text of mine" * 300)
     result = ask("history")
     assert result.exit_code == 1
-    assert "is damaged: move it away" in result.stderr
+    assert "is damaged. Move it away" in result.stderr
 
 
 def test_wrong_usage_is_refused() -> None:

@@ -466,7 +466,7 @@ def test_an_inbox_that_is_away_gets_nothing(house: House) -> None:
     house.inbox.rename(house.inbox.with_name("away"))
     result = ask("undo", "--last", "1")
     assert result.exit_code == 1
-    assert "is not there, so nothing can go back to it" in result.stderr
+    assert "does not exist, so nothing can go back" in result.stderr
     assert (house.output / "sea" / "a.jpg").exists()
 
 
@@ -482,7 +482,7 @@ def test_one_process_at_a_time_takes_back_and_a_daemon_leaves_it_to_that(house: 
         fcntl.flock(lock, fcntl.LOCK_EX)
         result = ask("undo", "--last", "1")
         assert result.exit_code == 1
-        assert "Another process takes photos back to this inbox right now" in result.stderr
+        assert "Another process takes photos back to this inbox now" in result.stderr
         with opened_ledger(house.path) as ledger:
             begin(house, ledger)
             finish_at_start(ledger, house.path.parent, 2.0)
