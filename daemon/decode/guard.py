@@ -116,7 +116,7 @@ class Guard:
             return self._pixels_alone(photo, descriptor, geometry)
         except OSError as error:
             raise PhotoError(
-                Reason.UNREADABLE, f"it must be decoded in a child process, which cannot start now ({error})"
+                Reason.UNREADABLE, f"it must be decoded in a child process, which failed ({error})"
             ) from error
         except PhotoError as fault:
             self._verdicts[photo.path] = (photo.identity, fault)

@@ -1,10 +1,9 @@
 """Decode one photo in a process of its own, with limits: the daemon's end (the other: `isolated_child.py`).
 
-For photos that are suspected of having killed a process, and for those so large that their memory has to be bounded.
-The child is given the open file as its standard input, so that the bytes are in no memory but its own, and answers
-with the pixels or with the reason why there are none. It has had strangers' bytes in its decoders: what it says is
-taken for pixels and text, or for no answer, and never believed to be of any length. If it gives no answer, how it
-ended is the reason.
+For photos that may have killed a process, and for photos so large that their memory needs a limit.
+The child gets the open file as its standard input, so only the child holds the bytes. It answers with the pixels, or
+with the reason why there are none. Its decoders read strangers' bytes, so the daemon trusts no answer: it takes it as
+pixels and text of a fixed length, or as no answer. If there is no answer, the way the child ended is the reason.
 """
 
 import os
@@ -23,33 +22,33 @@ from daemon.decode.exif_date import PACKED_BYTES, unpack
 from daemon.process.child import signal_name, start_module
 
 MEMORY_BYTES = 3 << 29
-"""What decoding may take beyond the interpreter. 118 megapixels: 0.5 GB as PNG, 0.9 with transparency, 1.8 as WebP."""
+"""Memory for decoding, beyond the interpreter. 118 megapixels: 0.5 GB as PNG, 0.9 with transparency, 1.8 as WebP."""
 LEAST_MEMORY_BYTES = 96 << 20
 WALL_S = 180.0
 READY, PIXELS, FAULT = b"R", b"P", b"F"
-"""What an answer consists of: the child holds the bytes and is about to decode; then what came of it."""
+"""Parts of an answer: the child has read the bytes and begins to decode; then the pixels or the fault."""
 MAX_FAULT_BYTES = 4096
 MODULE = "daemon.decode.isolated_child"
-_NO_ANSWER = "its decoder, tried alone, gave no answer"
+_NO_ANSWER = "the child process that decoded it gave no answer"
 _OF_BYTES = (
     *(Reason.EMPTY, Reason.NOT_A_PHOTO, Reason.TRUNCATED, Reason.CORRUPT, Reason.TOO_LARGE, Reason.UNSUPPORTED),
 )
-"""The reasons that bytes can give."""
+"""Reasons that lie in the bytes. The child may give no others."""
 
 
 class StoppedError(Exception):
-    """The daemon ends; nothing is known about the photo."""
+    """The daemon stops; nothing is known about the photo."""
 
 
 class ForAloneError(PhotoError):
-    """The photo is to be decoded alone."""
+    """The photo has to be decoded in a separate process."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(Reason.TOO_LARGE, detail)
 
 
 class DiedError(PhotoError):
-    """The child's decoder did not live to say what is wrong, or did not end."""
+    """The child died before it could say what is wrong, or did not end."""
 
 
 class IsolatedDecoder:
@@ -76,9 +75,9 @@ class IsolatedDecoder:
             uint8 [size_px, size_px, 3], and when it was taken, if that is known.
 
         Raises:
-            PhotoError: it cannot be read; DiedError if that is all that is known.
+            PhotoError: it cannot be read; DiedError if the child did not say why.
             StoppedError: `stop` was called.
-            OSError: there can be no such process now.
+            OSError: the process cannot be started now.
         """
         words = [geometry.mode, *map(str, (geometry.size_px, memory_bytes, size, int(dated)))]
         end_s = time.monotonic() + WALL_S
@@ -86,7 +85,7 @@ class IsolatedDecoder:
             answer = _answer(child, _most_bytes(geometry), end_s)
         self.check_stopped()
         if answer is None:
-            raise DiedError(Reason.CORRUPT, f"its decoder, tried alone, did not end within {WALL_S:.0f} s")
+            raise DiedError(Reason.CORRUPT, f"the child process that decoded it did not end within {WALL_S:.0f} s")
         return _understood(answer, child.returncode, geometry)
 
     def check_stopped(self) -> None:
@@ -95,7 +94,7 @@ class IsolatedDecoder:
             raise StoppedError
 
     def stop(self) -> None:
-        """End the process that runs now, if any, and let no other begin."""
+        """Kill the process that runs now, if any, and start no other."""
         with self._lock:
             self._stopped = True
             if self._child is not None:
@@ -109,7 +108,7 @@ class IsolatedDecoder:
 
 
 def _answer(child: "subprocess.Popen[bytes]", most: int, end_s: float) -> bytes | None:
-    """Read what a child says, not much more than `most` bytes; None if it did not end in time. It has ended then."""
+    """Read a child's answer, at most little more than `most` bytes; None if it did not end in time. Kills it."""
     assert child.stdout is not None
     said = bytearray()
     try:
@@ -134,11 +133,11 @@ def _understood(answer: bytes, code: int, geometry: Geometry) -> tuple[Pixels, d
     if len(answer) > _most_bytes(geometry):
         raise DiedError(Reason.CORRUPT, _NO_ANSWER)
     if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        raise ChildProcessError("somebody ended the process for it")
+        raise ChildProcessError("a signal from outside ended that process")
     if code < 0:
-        raise DiedError(Reason.CORRUPT, f"its decoder, tried alone, died of {signal_name(-code)}")
+        raise DiedError(Reason.CORRUPT, f"the child process that decoded it died of {signal_name(-code)}")
     if answer[:1] != READY:
-        raise ChildProcessError(f"the process for it ended with {code}")
+        raise ChildProcessError(f"that process ended with code {code}")
     kind, rest = answer[1:2], answer[2:]
     if kind == FAULT and code == 0:
         raise _fault(rest)

@@ -17,14 +17,14 @@ from daemon.decode.webp import webp_size
 from daemon.process.child import limit_process
 
 MOST_BYTES_A_PIXEL = 20
-"""What a decoder takes at most, as measured: 4 to 8 for most formats, 15 for WebP, 18 for JPEG 2000, 20 for floats."""
+"""A decoder takes at most this, as measured: 4 to 8 for most formats, 15 for WebP, 18 for JPEG 2000, 20 for floats."""
 CPU_S = 120
 
 
 def _main() -> None:
     mode, size_px, memory_bytes, size, dated = sys.argv[1], *map(int, sys.argv[2:6])
     with os.fdopen(os.dup(1), "wb") as answer, Path(os.devnull).open("wb") as nothing:
-        os.dup2(nothing.fileno(), 1)  # what a decoder prints is no answer
+        os.dup2(nothing.fileno(), 1)  # keeps what a decoder prints out of the answer
         geometry = Geometry("letterbox" if mode == "letterbox" else "stretch", size_px)
         limit_process(memory_bytes + size, CPU_S)
         data = read_whole(0, size)
@@ -43,7 +43,7 @@ def _answer(data: bytes, geometry: Geometry, memory_bytes: int, *, dated: bool) 
 
 
 def _for_lack_of_memory(fault: PhotoError, data: bytes, memory_bytes: int) -> PhotoError:
-    """Call a picture too large whose decoder stopped with any words, where its size explains that."""
+    """Report a picture as too large if its decoder failed, in whatever words, and its size explains that."""
     if fault.reason is not Reason.CORRUPT:
         return fault
     try:
@@ -53,7 +53,7 @@ def _for_lack_of_memory(fault: PhotoError, data: bytes, memory_bytes: int) -> Ph
     if width * height * MOST_BYTES_A_PIXEL < memory_bytes:
         return fault
     return PhotoError(
-        Reason.TOO_LARGE, f"{width} x {height} did not go into {memory_bytes >> 20} MiB of memory ({fault.detail})"
+        Reason.TOO_LARGE, f"{width} x {height} does not fit into {memory_bytes >> 20} MiB of memory ({fault.detail})"
     )
 
 

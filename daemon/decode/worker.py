@@ -1,7 +1,7 @@
 """The child's end: reads, hashes and decodes one photo after the other, and answers.
 
-It imports what that takes and no more: neither onnxruntime nor SQLite. It ends when the daemon does, however that ends,
-and by itself when it has had nothing to do for some time.
+It imports only what that needs: neither onnxruntime nor SQLite. It ends when the daemon ends, however that happens, and
+by itself after some time without work.
 """
 
 import signal
@@ -19,7 +19,7 @@ from daemon.process.child import limit_process
 
 
 class _LocalDecoder:
-    """Decodes without notes and without asking for room: the daemon keeps both."""
+    """Decodes without the crash journal and the memory budget, because the daemon keeps both."""
 
     def take_room(self, photo: Photo) -> None:
         pass
@@ -42,7 +42,7 @@ def main() -> None:
         try:
             _serve(connection)
         except (BlockingIOError, ConnectionError):
-            return  # nothing to do any more, or nobody to do it for
+            return  # no work for some time, or no daemon
 
 
 def _serve(connection: socket.socket) -> None:

@@ -1,8 +1,8 @@
-"""The daemon's end: a child for each thread that reads, and what happens to a photo that a child did not survive.
+"""The daemon's end: a child for each reading thread, and what happens to a photo that kills a child.
 
-A thread that waits for its child does not hold Python's lock, so many cores can decode at once. What is dangerous
-(`daemon/decode/guard.py`) goes the same way as without children. A photo that kills or hangs a child becomes a suspect,
-as if it had killed the daemon: it is tried alone, and only what fails there too is its own fault.
+A thread that waits for its child does not hold Python's lock, so many cores can decode at once. Dangerous photos
+(`daemon/decode/guard.py`) go the same way as without children. A photo that kills or hangs a child becomes a suspect,
+as if it had killed the daemon: it is decoded in a separate process, and is at fault only if that fails too.
 """
 
 import socket
@@ -23,9 +23,9 @@ from daemon.process.child import start_module, wait_or_kill
 from daemon.process.cores import usable_cores
 
 FEW_CORES = 4
-"""Up to so many, threads of one process come to 0.95 and more of what the cores can do."""
+"""Up to this many cores, threads of one process reach 0.95 or more of the cores' throughput."""
 IDLE_S = 60.0
-"""A child that was started for a backlog ends after so long without work."""
+"""A child that was started for a backlog ends after this long without work."""
 _START_S = 60.0
 _END_S = 5.0
 
@@ -90,23 +90,23 @@ class DecodePool:
             return self._stopped
         if photo.fault is None or photo.fault.reason is not Reason.UNREADABLE:
             return True
-        photo.fault = None  # it may be for want of memory, which a child has less of
+        photo.fault = None  # memory may be the cause, and a child has less of it
         return False
 
     def look(self) -> None:
-        """Take leave of children that ended because there was nothing to do; quick."""
+        """Reap children that ended because they had no work; quick."""
         for hand in list(self._hands.values()):
             hand.process.poll()
 
     def stop(self) -> None:
-        """End all children, from any thread: what they were at stays in the inbox."""
+        """Kill all children, from any thread: the photos that they were decoding stay in the inbox."""
         with self._lock:
             self._stopped = True
             for hand in self._hands.values():
                 hand.process.kill()
 
     def close(self) -> None:
-        """End all children and wait for it; no thread may be decoding."""
+        """Kill all children and wait for their end; no thread may be decoding."""
         self.stop()
         for hand in self._hands.values():
             hand.end()
@@ -120,7 +120,7 @@ class DecodePool:
         return answered
 
     def _hand(self, busy: Callable[[], bool]) -> "_Worker | None":
-        """Return the calling thread's child if there is one and it is ready, or set out to have one."""
+        """Return the calling thread's child if it is ready; start one if there is none."""
         hand = self._hands.get(threading.get_ident())
         if hand is None:
             if self._broken or not (self._eager or busy()):
@@ -147,10 +147,10 @@ class DecodePool:
         return hand
 
     def _give_up(self, error: OSError) -> None:
-        """Go on without those children that are not there yet."""
+        """Continue with the children that run already."""
         if not (self._broken or self._stopped):
             self._broken = True
-            self._say(f"no more processes that decode can be started ({error}); the daemon's threads decode themselves")
+            self._say(f"cannot start another decoding process ({error}); the daemon's own threads decode instead")
 
     def _lost(self, hand: "_Worker") -> int:
         with self._lock:
@@ -181,7 +181,7 @@ class _Worker:
         """Tell whether the child has said that it is ready.
 
         Raises:
-            OSError: it ended before, or was waited for in vain.
+            OSError: it ended before that, or did not answer in time.
         """
         try:
             said = self._socket.recv(1, 0 if wait else socket.MSG_DONTWAIT)
@@ -190,7 +190,7 @@ class _Worker:
                 raise
             return False
         if said != READY:
-            raise ChildProcessError("it ended at once")
+            raise ChildProcessError("the new process ended at once")
         wait_at_most(self._socket, self._hang_s)
         return True
 
@@ -203,14 +203,14 @@ class _Worker:
             if self._socket.recv_into(answer, 0, socket.MSG_WAITALL) == len(answer):
                 fill(photo, self._number, answer, geometry)
                 return True
-        except (BlockingIOError, ValueError):  # it hangs, or is not itself any more
+        except (BlockingIOError, ValueError):  # it hangs, or answers nonsense
             self.process.kill()
         except OSError:
             pass
         return False
 
     def end(self) -> int:
-        """Close the socket, see to it that the child ends, and return its exit code; 0 if it had nothing to do."""
+        """Close the socket, make sure that the child ends, and return its exit code; 0 if it had no work."""
         self._socket.close()
         try:
             return wait_or_kill(self.process, _END_S)
@@ -221,7 +221,7 @@ class _Worker:
 def decode_pool_for(
     decode_in: Literal["auto", "threads", "processes"], readers: int, guard: Guard, say: Callable[[str], None]
 ) -> DecodePool | None:
-    """Return the children that so many reading threads should have; None where they decode themselves."""
+    """Return the children for this many reading threads; None if the threads decode themselves."""
     if decode_in == "threads" or (decode_in == "auto" and min(readers, usable_cores()) <= FEW_CORES):
         return None
     return DecodePool(guard.journal, guard.budget, eager=decode_in == "processes", say=say)

@@ -1,4 +1,4 @@
-"""Looks that may hang, each in a child process with a time limit: a dead mount holds up that one alone."""
+"""Checks that may hang, each in a child process with a time limit: a dead mount holds up only its own check."""
 
 import json
 import os
@@ -22,14 +22,14 @@ _DIES_WITHIN_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One thing to look at in a process of its own.
+    """One check in a process of its own.
 
     Attributes:
-        about: what it is, should it give no answer.
+        about: what is checked; names the finding if there is no answer.
         wish: for `daemon.doctor.probe`.
-        limit_s: time that it gets.
+        limit_s: its time limit.
         inside: words before the command, as `nsenter ... --`.
-        cure: what to do when it does not answer.
+        cure: what to do if there is no answer.
     """
 
     about: str
@@ -40,12 +40,12 @@ class Look:
 
 
 def path_in_wish(path: Path) -> list[int]:
-    """Return a path in a form that JSON holds, also one that is no UTF-8."""
+    """Return a path as JSON can carry it, even if it is not UTF-8."""
     return list(os.fsencode(path))
 
 
 def look_at_all(looks: Sequence[Look]) -> Iterator[list[Finding]]:
-    """Begin all looks, side by side; returns what yields the findings of each, in their order."""
+    """Start all checks side by side; return an iterator of their findings, in order."""
     answers: list[list[Finding]] = [[] for _ in looks]
 
     def fill(place: int) -> Callable[[], None]:
@@ -63,13 +63,13 @@ def _awaited(thread: threading.Thread, findings: list[Finding]) -> list[Finding]
 
 
 def look(wanted: Look) -> list[Finding]:
-    """Start the child and return what it found, or that it gave no answer."""
+    """Start the child and return its findings, or the finding that it gave no answer."""
     pipe = subprocess.PIPE
     try:
         child = start_module("daemon.doctor.probe", stdin=pipe, stdout=pipe, stderr=pipe, inside=wanted.inside, cwd="/")
     except OSError as error:
         command = (*wanted.inside, sys.executable)[0]
-        return [fault(wanted.about, f"cannot be looked at ({error.strerror})", f"{command} --version")]
+        return [fault(wanted.about, f"the check could not be started ({error.strerror})", f"{command} --version")]
     try:
         out, errors = _answer(child, json.dumps(wanted.wish).encode(), wanted.limit_s)
     except subprocess.TimeoutExpired:
@@ -77,7 +77,7 @@ def look(wanted: Look) -> list[Finding]:
         return [
             fault(
                 wanted.about,
-                f"no answer within {wanted.limit_s:.0f} s, as from a mount whose server is away",
+                f"no answer within {wanted.limit_s:.0f} s; the server of a mount may be away",
                 wanted.cure or "findmnt; sudo umount -l MOUNT",
             )
         ]
@@ -86,16 +86,14 @@ def look(wanted: Look) -> list[Finding]:
     except (ValueError, TypeError, KeyError):
         lines = errors.decode(errors="replace").strip().splitlines()
         last = printable((lines or [f"the process ended with {child.returncode}"])[-1])
-        return [
-            fault(wanted.about, f"it could not be looked at: {last}", wanted.cure or "report this, with the line above")
-        ]
+        return [fault(wanted.about, f"the check failed: {last}", wanted.cure or "report this, with the line above")]
 
 
 def _answer(child: "subprocess.Popen[bytes]", wish: bytes | None, limit_s: float) -> tuple[bytes, bytes]:
-    """Wait for a child's answer; one that gets on, on a machine with other work, is waited for up to a minute.
+    """Wait for a child's answer. On a busy machine a child that makes progress gets up to a minute.
 
     Raises:
-        TimeoutExpired: it used no processor time for so long, as one that waits for a mount, or took too long in all.
+        TimeoutExpired: it used no processor time for `limit_s`, as when it waits for a mount, or took too long in all.
     """
     window_s = limit_s / 10
     used, still, windows = -1, 0, 0
@@ -120,7 +118,7 @@ def _processor_ticks(process: int) -> int:
 
 
 def _give_up(child: "subprocess.Popen[bytes]") -> None:
-    """Kill a child and wait for a moment alone: what sleeps in the kernel for a dead server may not even die."""
+    """Kill a child and wait only a moment: a process that sleeps in the kernel for a dead server may not even die."""
     child.kill()
     with suppress(subprocess.TimeoutExpired):
         child.wait(_DIES_WITHIN_S)

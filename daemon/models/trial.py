@@ -1,6 +1,6 @@
-"""Try a model in a process of its own first: one that crashes onnxruntime, or never ends, must not do so in the daemon.
+"""Open a model in a trial process first, because a model can crash or hang onnxruntime, and the daemon with it.
 
-What is wrong with it in words, the daemon finds out by itself; here it only counts whether the process lived.
+Only the survival of the process counts here. The daemon finds every other fault itself when it opens the model.
 """
 
 import os
@@ -19,28 +19,26 @@ TRY_S = 60.0
 
 
 def try_apart(file: Path, longest_s: float = TRY_S) -> None:
-    """Open a model on the CPU in a process of its own, and replay its golden sample there.
+    """Open a model on the CPU in a trial process, and replay its golden sample there.
 
     Raises:
-        ModelError: the process died of it, or did not end.
-        OSError: there can be no such process now.
+        ModelError: the process died, or did not end.
+        OSError: the process cannot be started now.
     """
     child = start_module("daemon.models.trial", os.fspath(file))
     try:
         code = wait_or_kill(child, longest_s)
     except subprocess.TimeoutExpired as error:
         raise ModelError(
-            f"{printable(file.name)} did not end within {longest_s:.0f} s when it was tried alone."
+            f"The trial process that opened {printable(file.name)} did not end within {longest_s:.0f} s."
         ) from error
     if code < 0:
-        raise ModelError(
-            f"{printable(file.name)} ended the process in which it was tried alone ({signal_name(-code)})."
-        )
+        raise ModelError(f"The trial process that opened {printable(file.name)} died of {signal_name(-code)}.")
 
 
 def _main() -> None:
     limit_process()
-    with suppress(PhototriageError):  # a reason in words, which the daemon finds out by itself
+    with suppress(PhototriageError):  # the daemon meets that fault itself
         open_model(Path(sys.argv[1]), "cpu")
 
 

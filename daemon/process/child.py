@@ -39,7 +39,7 @@ def start_module(
         cwd: its working directory; None for this process's.
 
     Raises:
-        OSError: there can be no such process now.
+        OSError: the process cannot be started now.
     """
     return subprocess.Popen(
         [*inside, sys.executable, "-P", "-m", module, *words],

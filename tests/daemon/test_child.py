@@ -31,7 +31,7 @@ from tests.daemon.test_crew import here
 
 SMALL = Geometry(size_px=32)
 WHOLE = PIXELS + pack(None) + bytes(32 * 32 * 3)
-NO_ANSWER = "its decoder, tried alone, gave no answer"
+NO_ANSWER = "the child process that decoded it gave no answer"
 
 
 @pytest.fixture

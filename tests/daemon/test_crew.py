@@ -159,7 +159,7 @@ def test_a_photo_that_kills_or_hangs_a_child_is_a_suspect_and_costs_no_other(
         assert one.child(one.seen(good))
         if words == "abort":
             fault = one.thread(one.seen(bad)).fault
-            assert "its decoder, tried alone, died of SIGABRT" in str(fault)
+            assert "the child process that decoded it died of SIGABRT" in str(fault)
         assert one.said == []
     with opened_guard(tmp_path / ".decoding") as next_start:
         assert next_start.journal.deaths(bad) == 1
