@@ -25,7 +25,7 @@ from daemon.ledger.ledger import Ledger
 from daemon.ledger.recorded_roots import LedgerRoots, Root
 
 
-class Other(NamedTuple):
+class OtherFolder(NamedTuple):
     """A folder that is not the known root but may be used instead.
 
     Attributes:
@@ -61,7 +61,7 @@ def adopt(ledger: Ledger, role: str, path: Path, say: Callable[[str], None] = la
         say(other.says)
 
 
-def compare(role: str, path: Path, known: Root | None, roots: LedgerRoots) -> Other | None:
+def compare(role: str, path: Path, known: Root | None, roots: LedgerRoots) -> OtherFolder | None:
     """Return the folder at the path of a root if it differs from the known one but may be used; writes nothing.
 
     Args:
@@ -85,15 +85,15 @@ def compare(role: str, path: Path, known: Root | None, roots: LedgerRoots) -> Ot
     if path != known.path:
         return None
     if here != known.mount:
-        return Other(mounted=True, says=_mounted(role, path, here))
+        return OtherFolder(mounted=True, says=_mounted(role, path, here))
     if marker is None:
         says = f"the {role} {printable(path)} has no marker, so it is a new folder: phototriage uses it"
-        return Other(mounted=False, says=says)
+        return OtherFolder(mounted=False, says=says)
     if here in (Path("/"), roots.mount) or (role == "inbox" and roots.knows(role, marker)):
         says = (
             f"the {role} {printable(path)} is another folder than last time (its marker differs): phototriage uses it"
         )
-        return Other(mounted=False, says=says)
+        return OtherFolder(mounted=False, says=says)
     raise MountMissingError(_swapped(role, path, here))
 
 

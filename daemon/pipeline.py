@@ -27,7 +27,7 @@ from daemon.decode.guard import Guard
 from daemon.decode.isolated_queue import IsolatedQueue
 from daemon.decode.workers import DecodePool
 from daemon.filing.filer import Filer
-from daemon.intake.blocked import merged
+from daemon.intake.blocked import merge_blocked
 from daemon.intake.intake import Intake
 from daemon.intake.remembered import Remembered
 from daemon.models.active import ActiveModel, by_model, stamp
@@ -93,7 +93,7 @@ class Pipeline:
         # Enough to keep the readers busy while one batch is gathered and another one is filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
         self._unread = PriorityQueue(most=1)
-        self._aside = IsolatedQueue(freed=intake.wake)
+        self._isolated = IsolatedQueue(freed=intake.wake)
         self._under_way: dict[Path, float] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -102,7 +102,7 @@ class Pipeline:
         filer.heartbeat, intake.looks.heartbeat = self._monitor.stage("file"), self._monitor.stage("look")
         self._monitor.waiting, self._monitor.paused = self._waiting, lambda: filer.pause.reason
         self._monitor.troubles, self._monitor.overflows = intake.troubles, lambda: intake.overflows
-        self._monitor.blocked = lambda: merged(filer.blocked(), intake.blocked())
+        self._monitor.blocked = lambda: merge_blocked(filer.blocked(), intake.blocked())
 
     def stop(self) -> None:
         """Stop, from any thread or a signal handler: photos in the pipeline finish, all others stay in the inbox."""
@@ -147,9 +147,9 @@ class Pipeline:
         then = file.put
         if self._models.current.model.provider == "cuda":
             then = self._stage(stack, "infer", self._infer, file.put, PriorityQueue(most=BUCKETS[-1])).put
-        on = partial(self._aside.go_on, then)
+        on = partial(self._isolated.go_on, then)
         alone = self._stage(stack, "alone", partial(self._read, decode_alone), on, PriorityQueue(most=1))
-        apart = partial(self._aside.part, then, alone.put)
+        apart = partial(self._isolated.part, then, alone.put)
         return self._stage(
             stack, "read", partial(self._read, self._decode_here), apart, self._unread, threads=self._cores
         )
@@ -210,7 +210,7 @@ class Pipeline:
         self._monitor.done(photos)
         self._done(photos)
         self._leave(photos)  # before the note that wakes the intake; without room the intake would sleep again
-        self._intake.give_back(photos)
+        self._intake.done(photos)
 
     def _has_backlog(self, announced: bool = False) -> bool:
         """Tell whether a next photo waits for each reader, so that more photos are sure to follow.
@@ -224,7 +224,7 @@ class Pipeline:
         with self._lock:
             under_way = len(self._under_way)
         if not self._filer.pause.reason:  # in a pause each photo is a probe for all others
-            under_way -= self._aside.count()
+            under_way -= self._isolated.count()
         return self._room - under_way if once else self._filer.pause.room(self._room, under_way)
 
     def _enter(self, photos: list[Photo]) -> None:

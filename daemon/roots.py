@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from contract.text import printable
-from daemon.adopt import Other, compare
+from daemon.adopt import OtherFolder, compare
 from daemon.files.marker import MARKER, MountMissingError, RootError, mark
 from daemon.files.mount_points import mount_point
 from daemon.files.mounts import mount_that_is_away
@@ -101,7 +101,7 @@ class InboxLock:
         self._roots = roots
         self._say = say
         self._other = compare("inbox", inbox, roots.get("inbox"), roots)
-        self.root, self._file = self._taken()
+        self.root, self._file = self._locked_root()
 
     def adopt(self) -> None:
         """Record the inbox in the ledger. Call this once the process holds the lock of the ledger too."""
@@ -130,28 +130,28 @@ class InboxLock:
                 f"Something was mounted over the inbox {printable(self._inbox)} while phototriage was running. "
                 "Unmount it, or restart phototriage to use the new mount."
             )
-        root, file = self._taken()
+        root, file = self._locked_root()
         try:
             self._remember(root, other)
         except sqlite3.Error as error:
-            _let_go(file)
+            _release(file)
             raise RootError(
                 f"The inbox is a different folder now, and the ledger cannot record that ({error}). "
                 "Make sure that the ledger can be written."
             ) from error
-        _let_go(self._file)
+        _release(self._file)
         self.root, self._file = root, file
 
     def close(self) -> None:
         """Release the lock."""
-        _let_go(self._file)
+        _release(self._file)
 
-    def _taken(self) -> tuple[Root, IO[bytes]]:
+    def _locked_root(self) -> tuple[Root, IO[bytes]]:
         root = Root(mark(self._inbox, "inbox"), mount_point(self._inbox), self._inbox)
         busy = f"Another phototriage is already running on {printable(self._inbox)}. Stop it before you start this one."
         return root, _locked(self._inbox / MARKER, "rb", busy)
 
-    def _remember(self, root: Root, other: Other | None) -> None:
+    def _remember(self, root: Root, other: OtherFolder | None) -> None:
         self._roots.record("inbox", root)
         if other is not None:
             self._say(other.says)
@@ -163,6 +163,6 @@ class InboxLock:
             return False
 
 
-def _let_go(file: IO[bytes]) -> None:
+def _release(file: IO[bytes]) -> None:
     with suppress(OSError):  # a share may report an error here; the lock is released anyway
         file.close()

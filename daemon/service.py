@@ -117,7 +117,7 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
             settings, path_filter, output, models, buckets, ledger, unresolved, guard, lock, report,
             monitor, clock, live_reload,
         )  # fmt: skip
-        stopped.then(pipeline.stop)
+        stopped.on_stop(pipeline.stop)
         if live_reload is not None:
             stopped.reload = partial(_reload, live_reload, pipeline)
             live_reload.begin()

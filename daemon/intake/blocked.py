@@ -5,7 +5,7 @@ from pathlib import Path
 from daemon.queues import Blocked
 
 
-def merged(*told: list[Blocked]) -> list[Blocked]:
+def merge_blocked(*told: list[Blocked]) -> list[Blocked]:
     """Merge lists of places. Where two lists name the same place, the last one wins."""
     return list({one.place: one for some in told for one in some}.values())
 

@@ -32,7 +32,7 @@ LINK_S = 600.0
 """How long a file that may be a link counts as open."""
 
 
-class _Made(NamedTuple):
+class _Creation(NamedTuple):
     at_s: float
     renamed: bool = False
 
@@ -46,20 +46,20 @@ class Creations:
 
     def __init__(self, now_s: Callable[[], float] = time.time) -> None:
         self._now_s = now_s
-        self._made: dict[Path, _Made] = {}
+        self._created: dict[Path, _Creation] = {}
         self._unnamed: dict[int, None] = {}
-        self._moving: dict[int, _Made] = {}
+        self._moving: dict[int, _Creation] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._made)
+        return bool(self._created)
 
-    def made(self, path: Path) -> None:
+    def created(self, path: Path) -> None:
         """Record that a name was created."""
-        self._remember(path, _Made(self._now_s()))
+        self._remember(path, _Creation(self._now_s()))
 
     def moved_from(self, path: Path, cookie: int) -> None:
         """Record that a file leaves its name: it is renamed (the second event follows at once) or leaves the inbox."""
-        made = self._made.pop(path, None)
+        made = self._created.pop(path, None)
         if made is not None:
             self._moving[cookie] = made._replace(renamed=True)
             if len(self._moving) > MAX_MOVING:
@@ -69,13 +69,13 @@ class Creations:
         """Record that a file got this name, from inside or outside the inbox."""
         made = self._moving.pop(cookie, None)
         if made is None:
-            self.ended(path)
+            self.closed(path)
         else:
             self._remember(path, made)
 
-    def ended(self, path: Path) -> None:
+    def closed(self, path: Path) -> None:
         """Record that a file was closed after writing, or replaced by a rename."""
-        self._made.pop(path, None)
+        self._created.pop(path, None)
         if path.name.startswith("#") and path.name[1:].isdecimal():
             self._unnamed[int(path.name[1:])] = None
             if len(self._unnamed) > MAX_KNOWN:
@@ -83,7 +83,7 @@ class Creations:
 
     def forget(self) -> None:
         """Forget everything: the kernel dropped events, and one of them may have reported a close."""
-        self._made.clear()
+        self._created.clear()
         self._unnamed.clear()
         self._moving.clear()
 
@@ -94,7 +94,7 @@ class Creations:
             path: of the file.
             on_share: whether its times come from another machine's clock.
         """
-        made = self._made.get(path)
+        made = self._created.get(path)
         if made is None:
             return False
         try:
@@ -102,16 +102,16 @@ class Creations:
         except OSError:
             return False
         if not self._may_be_open(status, made, on_share=on_share):
-            self._made.pop(path, None)
+            self._created.pop(path, None)
             return False
         return True
 
-    def _remember(self, path: Path, made: _Made) -> None:
-        self._made[path] = made
-        if len(self._made) > MAX_KNOWN:
-            self._made.pop(next(iter(self._made)), None)
+    def _remember(self, path: Path, made: _Creation) -> None:
+        self._created[path] = made
+        if len(self._created) > MAX_KNOWN:
+            self._created.pop(next(iter(self._created)), None)
 
-    def _may_be_open(self, status: os.stat_result, made: _Made, *, on_share: bool) -> bool:
+    def _may_be_open(self, status: os.stat_result, made: _Creation, *, on_share: bool) -> bool:
         if status.st_nlink > 1 or status.st_ino in self._unnamed:
             return False
         if not on_share:

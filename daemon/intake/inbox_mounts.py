@@ -33,7 +33,7 @@ class InboxMounts(NamedTuple):
     events_unreliable: bool = False
     devices: frozenset[int] = frozenset()
 
-    def is_far(self, folder: Path, device: int | None = None) -> bool:
+    def slow_settle(self, folder: Path, device: int | None = None) -> bool:
         """Tell whether files found in a folder of the inbox must stay unchanged for longer.
 
         This holds on a share, where other machines write unseen, and where files are copied to another mount and then
@@ -49,7 +49,7 @@ class InboxMounts(NamedTuple):
         apart = device is not None and bool(self.devices) and self.devices != {device}
         return mount.is_share or apart or (bool(self.there) and self.there != {mount.number})
 
-    def lies(self, folder: Path) -> tuple[bool, Path | None]:
+    def share_and_mount(self, folder: Path) -> tuple[bool, Path | None]:
         """Return whether a folder of the inbox lies on a share (with a clock of its own), and on which inner mount."""
         inner = self._inner(folder)
         mount = self.here if inner is None else self.inner[inner]
@@ -57,11 +57,11 @@ class InboxMounts(NamedTuple):
 
     def any_share(self) -> bool:
         """Tell whether anything in the inbox lies on a share."""
-        return any(self.lies(folder)[0] for folder in (self.inbox, *self.inner))
+        return any(self.share_and_mount(folder)[0] for folder in (self.inbox, *self.inner))
 
-    def any_far(self) -> bool:
+    def any_slow_settle(self) -> bool:
         """Tell whether anything in the inbox is far."""
-        return any(self.is_far(folder) for folder in (self.inbox, *self.inner))
+        return any(self.slow_settle(folder) for folder in (self.inbox, *self.inner))
 
     def why_polled(self) -> str:
         """Say why events are unreliable; empty if they are reliable."""

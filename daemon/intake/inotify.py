@@ -67,7 +67,7 @@ class Inotify:
         """Remove a watch; IN_IGNORED is its last event. Does nothing if the kernel has removed the watch already."""
         _libc().inotify_rm_watch(self._descriptor, watch)
 
-    def hears_within(self, seconds: float) -> bool:
+    def wait_for_event(self, seconds: float) -> bool:
         """Wait until there are events, and leave them for `events`. Returns whether there are any."""
         poller = select.poll()
         poller.register(self._descriptor, select.POLLIN)

@@ -89,7 +89,7 @@ class Intake:
         self._scanner.ask()
         self.wake()
 
-    def give_back(self, photos: list[Photo]) -> None:
+    def done(self, photos: list[Photo]) -> None:
         """Take back photos that the pipeline is done with, whatever their outcome."""
         self._notes.put(photos)
 
@@ -165,7 +165,7 @@ class Intake:
     def _take(self, note: Note) -> None:
         if isinstance(note, list):
             for photo in note:
-                self._take_back(photo)
+                self._came_back(photo)
         elif isinstance(note, FileState):
             self.looks.came(note)
         elif note is None:
@@ -185,11 +185,11 @@ class Intake:
         if self._waiting() >= most and path not in self._settler:
             self._scanner.ask()
             return
-        self.looks.look(path, trigger, far=False, on_share=self._scanner.is_on_share(path))
+        self.looks.look(path, trigger, fresh=False, on_share=self._scanner.is_on_share(path))
 
     def _look_again(self, path: Path) -> None:
-        far = self._scanner.mounts.is_far(path.parent)
-        self.looks.look(path, None, far=far, on_share=self._scanner.is_on_share(path))
+        slow = self._scanner.mounts.slow_settle(path.parent)
+        self.looks.look(path, None, fresh=slow, on_share=self._scanner.is_on_share(path))
 
     def _answered(self, looked: FileState) -> None:
         """Go on with a file after a look at it; on a share that look may be some time ago."""
@@ -212,25 +212,25 @@ class Intake:
         self._scanner.staying.note(path, identity.inode, stays=not may_try and self._retries.rests(path))
         if not may_try:
             return
-        far = self._scanner.mounts.is_far(path.parent, identity.device)
-        if self._settler.see(path, identity, trigger, now_s, self._clock.wall_s() - changed_s, far=far):
+        slow = self._scanner.mounts.slow_settle(path.parent, identity.device)
+        if self._settler.see(path, identity, trigger, now_s, self._clock.wall_s() - changed_s, slow=slow):
             self._settle(path, identity, now_s)
 
     def _settle(self, path: Path, identity: Identity, now_s: float) -> None:
         relpath = self._relpath(os.path.split(path)[0])
         settled = self._settler.look(path, identity, now_s, lambda: self._scanner.is_held(path, relpath))
         if settled is None:
-            self._retries.let_pass(path, now_s)
+            self._retries.let_others_try(path, now_s)
             return
         self._under_way[path] = None
         announced = settled.trigger is not Trigger.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
-        lies = self._scanner.mounts.lies(path.parent)
+        lies = self._scanner.mounts.share_and_mount(path.parent)
         self._ready.add(Photo(path, identity, settled.since_s, announced, relpath, waited_s, *lies))
 
-    def _take_back(self, photo: Photo) -> None:
+    def _came_back(self, photo: Photo) -> None:
         trigger = self._under_way.pop(photo.path, None)
-        self._retries.take_back(photo, self._clock.monotonic_s())
+        self._retries.record(photo, self._clock.monotonic_s())
         self._scanner.staying.came_back(photo)
         if trigger is not None:
             self._notice(photo.path, trigger)

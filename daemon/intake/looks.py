@@ -63,17 +63,17 @@ class Looks:
         """Return how many looks at a share have not come back."""
         return len(self._asked)
 
-    def look(self, path: Path, trigger: Trigger | None, *, far: bool, on_share: bool) -> None:
+    def look(self, path: Path, trigger: Trigger | None, *, fresh: bool, on_share: bool) -> None:
         """Look at a file.
 
         Args:
             path: of the file.
             trigger: how the file was noticed; None for the second look.
-            far: whether cached attributes may be old, so that the second look must ask the file system again.
+            fresh: whether cached attributes may be old, so that the second look must ask the file system again.
             on_share: whether each look is a round trip.
         """
         if not on_share:
-            self._answered(self._look(path, trigger, far=far))
+            self._answered(self._look(path, trigger, fresh=fresh))
         elif (path, trigger) not in self._asked:
             self._asked.add((path, trigger))
             rank = _SECOND if trigger is None else _FOUND if trigger is Trigger.FOUND else _ANNOUNCED
@@ -104,12 +104,12 @@ class Looks:
             if rank == _END:
                 return
             self.heartbeat.begin()
-            self._put(self._look(path, trigger, far=True))
+            self._put(self._look(path, trigger, fresh=True))
             self.heartbeat.end()
 
-    def _look(self, path: Path, trigger: Trigger | None, *, far: bool) -> FileState:
+    def _look(self, path: Path, trigger: Trigger | None, *, fresh: bool) -> FileState:
         began_s = self._clock.monotonic_s()
         if trigger is not None:
             return FileState(path, trigger, look_closely_at(path), began_s)
-        identity = (look_fresh if far else look_at)(path)
+        identity = (look_fresh if fresh else look_at)(path)
         return FileState(path, trigger, None if identity is None else (identity, 0.0), began_s)

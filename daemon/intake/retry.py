@@ -91,7 +91,7 @@ class Retries:
         known = self._known.get(path)
         return now_s - known.since_s if known is not None and known.identity == identity else 0.0
 
-    def take_back(self, photo: Photo, now_s: float) -> float | None:
+    def record(self, photo: Photo, now_s: float) -> float | None:
         """Record the outcome of a photo; return when to look at it again, or None for never.
 
         Of all photos that wait for one place only one is retried, with growing pauses. Once a photo is filed there, all
@@ -137,7 +137,7 @@ class Retries:
         self._forget(path)
         self._wake(self._blocked.drop(path), now_s)
 
-    def let_pass(self, path: Path, now_s: float) -> None:
+    def let_others_try(self, path: Path, now_s: float) -> None:
         """Let another photo be tried for the same place, because this one changes or is held open."""
         self._wake(self._blocked.drop(path), now_s)
 

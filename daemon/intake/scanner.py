@@ -97,7 +97,7 @@ class InboxScanner:
 
     def is_on_share(self, path: Path) -> bool:
         """Tell whether a file of the inbox lies on a share, where each look is a round trip."""
-        return self._has_share and self.mounts.lies(path.parent)[0]
+        return self._has_share and self.mounts.share_and_mount(path.parent)[0]
 
     def is_held(self, path: Path, relpath: Path) -> bool:
         """Tell whether a program holds a file open for writing, as far as the kernel tells.
@@ -106,7 +106,7 @@ class InboxScanner:
         """
         if not self._watch:
             return False
-        on_share, _ = self.mounts.lies(path.parent)
+        on_share, _ = self.mounts.share_and_mount(path.parent)
         held = None if on_share else is_held_open(path, relpath)
         if held is None and self._watcher is not None:
             return self._watcher.creations.is_open(path, on_share=on_share)
@@ -165,7 +165,7 @@ class InboxScanner:
         if self._troubles.get("root") or self._troubles.get("scan"):
             self._next_s = now_s + RESCAN_S  # however long the last try took: the server of a share may be away
             return
-        heard = self._watcher is not None and not self.mounts.any_far()
+        heard = self._watcher is not None and not self.mounts.any_slow_settle()
         stay = 1.0 - min(1.0, max(0, self.staying.others) / max(1, self._seen))
         pause_s = max(RESCAN_S, (RESCAN_TIMES_WATCHED if heard else RESCAN_TIMES) * self._spent_s * stay)
         self._next_s = now_s + min(pause_s, RESCAN_MOST_S)

@@ -47,7 +47,7 @@ class Settled(NamedTuple):
 class _Waiting(NamedTuple):
     identity: Identity
     trigger: Trigger
-    far: bool
+    slow: bool
     since_s: float
     due_s: float
 
@@ -63,12 +63,12 @@ class Settler:
     Args:
         closed_s: how long a file must stay unchanged after it was closed.
         found_s: time between the two looks at a file found by scan.
-        far_s: the same on a share, or if the file goes to another file system.
+        slow_s: the same on a share, or if the file goes to another file system.
     """
 
-    def __init__(self, closed_s: float = 0.05, found_s: float = 0.25, far_s: float = 2.0) -> None:
+    def __init__(self, closed_s: float = 0.05, found_s: float = 0.25, slow_s: float = 2.0) -> None:
         near_s = {Trigger.MOVED_IN: 0.0, Trigger.CLOSED: closed_s, Trigger.FOUND: found_s}
-        self._wait_s = {False: near_s, True: {**near_s, Trigger.FOUND: far_s}}
+        self._wait_s = {False: near_s, True: {**near_s, Trigger.FOUND: slow_s}}
         self._waiting: dict[Path, _Waiting] = {}
         self._held: dict[Path, _Held] = {}
         self._due: list[tuple[float, int, Path]] = []
@@ -97,7 +97,7 @@ class Settler:
         now_s: float,
         unchanged_s: float = 0.0,
         *,
-        far: bool = False,
+        slow: bool = False,
     ) -> bool:
         """Record that a file was noticed. A trigger with a shorter wait than the known one shortens the wait.
 
@@ -107,12 +107,12 @@ class Settler:
             trigger: how the file was noticed.
             now_s: the time.
             unchanged_s: age of its last change, by the clock of the file system; negative if that lies in the future.
-            far: whether the file lies on a share (with a clock of its own) or goes to another file system.
+            slow: whether the file lies on a share (with a clock of its own) or goes to another file system.
 
         Returns:
             Whether the file need not wait, so that this look counts as the second one too.
         """
-        known, waits_s = self._waiting.get(path), self._wait_s[far]
+        known, waits_s = self._waiting.get(path), self._wait_s[slow]
         if (
             known is not None
             and known.identity == identity
@@ -120,9 +120,9 @@ class Settler:
         ):
             return False
         since_s = now_s if known is None else known.since_s
-        rests = trigger is Trigger.FOUND and not far and unchanged_s >= waits_s[trigger] + COARSE_S
+        rests = trigger is Trigger.FOUND and not slow and unchanged_s >= waits_s[trigger] + COARSE_S
         wait_s = 0.0 if rests else waits_s[trigger]
-        self._wait(path, _Waiting(identity, trigger, far, since_s, now_s + wait_s))
+        self._wait(path, _Waiting(identity, trigger, slow, since_s, now_s + wait_s))
         return wait_s == 0.0
 
     def next_due_s(self) -> float | None:
@@ -165,7 +165,8 @@ class Settler:
         if known.identity != identity:
             trigger = Trigger.CLOSED if known.trigger is Trigger.MOVED_IN else known.trigger
             self._wait(
-                path, known._replace(identity=identity, trigger=trigger, due_s=now_s + self._wait_s[known.far][trigger])
+                path,
+                known._replace(identity=identity, trigger=trigger, due_s=now_s + self._wait_s[known.slow][trigger]),
             )
         elif is_held():
             since_s, looks = self._held.get(path, (now_s, 0))

@@ -98,7 +98,7 @@ class Watcher:
             canary.unlink()
         except OSError:
             return False  # the test proves nothing
-        return not self._descriptor.hears_within(CANARY_S)
+        return not self._descriptor.wait_for_event(CANARY_S)
 
     def close(self) -> None:
         """Stop the thread, and release the watches and the descriptor."""
@@ -161,9 +161,9 @@ class _Descriptor:
             self._folders[watch] = folder  # also for a known watch: the folder may have been renamed
             self._entered.add(watch)
 
-    def hears_within(self, seconds: float) -> bool:
+    def wait_for_event(self, seconds: float) -> bool:
         """Wait for the first event. Call this before the thread is started, because the thread takes all events."""
-        return self._inotify.hears_within(seconds)
+        return self._inotify.wait_for_event(seconds)
 
     def enter(self, folder: Path) -> None:
         """Watch a folder, or remember why that failed; the scan goes on without a watch."""
@@ -219,14 +219,14 @@ class _Descriptor:
             if not mask & inotify.IN_MOVED_FROM and self._path_filter.enters(path):
                 self._look_into(path)
         elif mask & inotify.IN_CREATE:  # cheap: there is one for every file, and nothing to look at yet
-            self.creations.made(path)
+            self.creations.created(path)
         elif mask & inotify.IN_MOVED_FROM:
             self.creations.moved_from(path, cookie)
         elif mask & inotify.IN_MOVED_TO:
             self.creations.moved_to(path, cookie)
             self._report(path, Trigger.MOVED_IN)
         elif mask & inotify.IN_CLOSE_WRITE:
-            self.creations.ended(path)
+            self.creations.closed(path)
             self._report(path, Trigger.CLOSED)
 
     def _look_into(self, folder: Path) -> None:

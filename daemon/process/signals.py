@@ -26,7 +26,7 @@ class SignalHandler:
         self._asked = False
         self._action: Callable[[], None] = self.event.set
 
-    def ask(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+    def request_stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """Handle the first signal to stop. A second one is ignored: it could wait for a lock that this call holds."""
         if self._asked:
             return
@@ -34,10 +34,10 @@ class SignalHandler:
         self.event.set()
         self._action()
 
-    def hang_up(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+    def on_hangup(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """Handle SIGHUP: reload, or stop if the daemon's terminal is gone."""
         if self._terminal is not None and not os.isatty(self._terminal):
-            self.ask()
+            self.request_stop()
         else:
             self.reload()
 
@@ -47,7 +47,7 @@ class SignalHandler:
             os.close(self._terminal)
             self._terminal = None
 
-    def then(self, action: Callable[[], None]) -> None:
+    def on_stop(self, action: Callable[[], None]) -> None:
         """Set what a signal to stop does, and do it at once if the signal has come already."""
         self._action = action
         if self.event.is_set():
@@ -58,9 +58,9 @@ class SignalHandler:
 def signals(*, hang_up: bool = False) -> Iterator[SignalHandler]:
     """Yield the handler of SIGTERM and SIGINT, and with `hang_up` of SIGHUP, until the end of the block."""
     stop = SignalHandler()
-    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, stop.request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
     if hang_up:
-        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, stop.hang_up)
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, stop.on_hangup)
     try:
         yield stop
     finally:

@@ -14,7 +14,7 @@ from contract.errors import PhotoError, Reason
 from daemon.files.identity import Identity
 from daemon.filing import move as filing
 from daemon.intake import remembered
-from daemon.intake.blocked import BlockedPlaces, merged
+from daemon.intake.blocked import BlockedPlaces, merge_blocked
 from daemon.intake.remembered import Remembered
 from daemon.intake.retry import BACK_OFF_OF_PLACES_S, TRIES_OF_ONE_PASS, Retries
 from daemon.photo import Outcome, Photo
@@ -56,7 +56,7 @@ def due(retries: Retries, now_s: float) -> list[Path]:
 def test_of_all_that_wait_for_one_place_one_is_tried_ever_more_rarely_and_then_all() -> None:
     retries = Retries(for_ever=True)
     for path in (A, B, C):
-        retries.take_back(waits(path), 0.0)
+        retries.record(waits(path), 0.0)
     assert retries.blocked() == [Blocked("sea", 3, "sea!")]
     now_s, pauses = 0.0, []
     for _ in range(len(BACK_OFF_OF_PLACES_S) + 1):
@@ -66,25 +66,25 @@ def test_of_all_that_wait_for_one_place_one_is_tried_ever_more_rarely_and_then_a
         assert tried == [A]
         assert not retries.may_try(B, identity(), now_s)
         pauses.append(now_s - began_s)
-        retries.take_back(waits(A), now_s)
+        retries.record(waits(A), now_s)
     assert pauses == [*BACK_OFF_OF_PLACES_S, BACK_OFF_OF_PLACES_S[-1]]
     assert due(retries, now_s + 299.0) == []
-    retries.take_back(filed(A), now_s + 300.0)
+    retries.record(filed(A), now_s + 300.0)
     assert due(retries, now_s + 300.0) == [B, C]
     assert retries.blocked() == []
     for path in (B, C):
-        retries.take_back(filed(path), now_s + 301.0)
+        retries.record(filed(path), now_s + 301.0)
     assert (retries.pending(), due(retries, inf)) == (False, [])
 
 
 def test_another_photo_that_gets_there_frees_the_place_and_one_with_a_trouble_of_its_own_keeps_its_pause() -> None:
     retries = Retries(for_ever=True)
     for now_s in (0.0, 1.0, 3.0, 7.0, 15.0, 30.0):
-        retries.take_back(waits(A), now_s)
-    retries.take_back(waits(B), 30.0)
-    retries.take_back(waits(C), 33.0)
+        retries.record(waits(A), now_s)
+    retries.record(waits(B), 30.0)
+    retries.record(waits(C), 33.0)
     for now_s in (33.5, 33.6, 33.7):
-        retries.take_back(filed(Path("/inbox/other.jpg")), now_s)
+        retries.record(filed(Path("/inbox/other.jpg")), now_s)
     assert due(retries, 33.7) == [B]
     assert due(retries, 34.0) == [C]
     assert due(retries, 41.4) == []
@@ -95,27 +95,27 @@ def test_another_photo_that_gets_there_frees_the_place_and_one_with_a_trouble_of
 def test_when_the_one_that_is_tried_goes_or_changes_another_takes_its_turn() -> None:
     retries = Retries(for_ever=True)
     for path in (A, B, C):
-        retries.take_back(waits(path), 0.0)
+        retries.record(waits(path), 0.0)
     assert due(retries, 1.0) == [A]
     retries.forget(A, 1.0)
     assert due(retries, 1.0) == [B]
-    retries.take_back(waits(B, "street"), 2.0)
+    retries.record(waits(B, "street"), 2.0)
     assert due(retries, 2.0) == [C]
     assert {one.place: one.photos for one in retries.blocked()} == {"sea": 1, "street": 1}
     assert retries.may_try(C, identity(size=11), 2.0)  # another file by now
-    retries.take_back(Photo(C, identity(), 0.0, outcome=Outcome.GONE), 3.0)
+    retries.record(Photo(C, identity(), 0.0, outcome=Outcome.GONE), 3.0)
     assert [one.place for one in retries.blocked()] == ["street"]
 
 
 def test_one_pass_gives_up_all_that_wait_for_a_place_with_the_one_that_is_tried() -> None:
     retries, now_s = Retries(for_ever=False), 0.0
-    retries.take_back(waits(B), 0.0)
-    retries.take_back(waits(A), 0.0)
+    retries.record(waits(B), 0.0)
+    retries.record(waits(A), 0.0)
     for _ in range(TRIES_OF_ONE_PASS - 1):
         assert retries.pending()
         now_s = retries.due_s()
         for path in due(retries, now_s):
-            retries.take_back(waits(path), now_s)
+            retries.record(waits(path), now_s)
     assert not retries.pending()
     assert not retries.may_try(A, identity(), 1e9)
 
@@ -125,7 +125,7 @@ def test_one_pass_gives_up_a_failed_photo_whose_folder_cannot_be_used() -> None:
     for _ in range(TRIES_OF_ONE_PASS):
         photo = waits(A, "_failed")
         photo.fault = PhotoError(Reason.CORRUPT, "torn")
-        retries.take_back(photo, 0.0)
+        retries.record(photo, 0.0)
     assert not retries.pending()
 
 
@@ -265,9 +265,9 @@ def test_photos_of_a_folder_that_lets_nothing_go_wait_for_it_and_not_for_their_c
 def test_a_photo_that_leaves_its_folder_frees_those_that_wait_for_the_folder() -> None:
     retries = Retries(for_ever=True)
     for path in (A, B):
-        retries.take_back(waits(path, str(A.parent)), 0.0)
-    retries.take_back(waits(C), 0.0)
-    retries.take_back(Photo(A, identity(), 0.0, outcome=Outcome.FILED, folder="red", destination=Path("/out/red/a")), 1)
+        retries.record(waits(path, str(A.parent)), 0.0)
+    retries.record(waits(C), 0.0)
+    retries.record(Photo(A, identity(), 0.0, outcome=Outcome.FILED, folder="red", destination=Path("/out/red/a")), 1)
     assert due(retries, 1.0) == [B, C]
     assert retries.blocked() == [Blocked("sea", 1, "sea!")]
 
@@ -323,4 +323,4 @@ def test_what_waits_for_its_place_is_not_read_again_is_told_about_and_all_are_fi
 
 def test_a_photo_that_waits_for_its_own_doubt_is_counted_once() -> None:
     doubt, waiting = Blocked("/out/a.jpg", 1, "cannot be seen"), Blocked("/out/a.jpg", 1, "as above")
-    assert merged([doubt], [Blocked("sea", 2, "x"), waiting]) == [waiting, Blocked("sea", 2, "x")]
+    assert merge_blocked([doubt], [Blocked("sea", 2, "x"), waiting]) == [waiting, Blocked("sea", 2, "x")]

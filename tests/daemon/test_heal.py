@@ -81,7 +81,7 @@ def test_what_is_found_far_away_must_look_the_same_for_two_seconds_and_what_is_a
         (True, Trigger.FOUND, 2.0), (False, Trigger.FOUND, 0.25), (True, Trigger.CLOSED, 0.05),
         (True, Trigger.MOVED_IN, 0.0),
     ):  # fmt: skip
-        settler.see(path, identity(), sign, 10.0, far=far)
+        settler.see(path, identity(), sign, 10.0, slow=far)
         assert settler.next_due_s() == pytest.approx(10.0 + wait_s)
         assert settler.look(path, identity(), 10.0 + wait_s) is not None
 

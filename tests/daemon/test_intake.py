@@ -39,12 +39,12 @@ class World:
     def names(self, **how: float) -> list[str]:
         return [photo.path.name for photo in self.ready(**how)]  # type: ignore[arg-type]
 
-    def give_back(self, photo: Photo, outcome: Outcome = Outcome.FILED, reason: Reason | None = None) -> None:
+    def done(self, photo: Photo, outcome: Outcome = Outcome.FILED, reason: Reason | None = None) -> None:
         photo.outcome = outcome
         photo.fault = PhotoError(reason, "") if reason else None
         if outcome is Outcome.FILED:
             photo.path.unlink(missing_ok=True)
-        self.intake.give_back([photo])
+        self.intake.done([photo])
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def test_what_is_there_at_the_start_is_handed_out_once_and_then_the_pass_is_over
         assert one.ready() == []
         assert not one.intake.finished_once()
         for photo in photos:
-            one.give_back(photo)
+            one.done(photo)
         assert one.ready() == []
         assert one.intake.finished_once()
 
@@ -184,7 +184,7 @@ def test_never_more_names_are_held_than_the_limit_and_each_of_ten_thousand_comes
             assert one.intake._waiting() <= (2 if announced else 1) * MAX_WAITING
             got += [photo.path.name for photo in photos]
             for photo in photos:
-                one.give_back(photo)
+                one.done(photo)
             if not photos:
                 one.clock.turn(0.3)
             if len(got) >= len(names) and not photos:
@@ -207,7 +207,7 @@ def test_hints_beyond_what_the_queue_holds_are_made_good_by_a_scan_at_once(
             photos = one.intake.ready(4, 0.0)
             got += [photo.path.name for photo in photos]
             for photo in photos:
-                one.give_back(photo)
+                one.done(photo)
             one.clock.turn(0.0 if photos else 0.06)
         assert sorted(got) == sorted(names)
 
@@ -248,7 +248,7 @@ def test_a_new_file_under_the_name_of_one_under_way_is_handed_out_when_that_is_d
         one.intake.hint(inbox / "a.jpg", Trigger.MOVED_IN)
         assert one.ready() == []
         first.outcome = Outcome.FILED
-        one.intake.give_back([first])
+        one.intake.done([first])
         (second,) = one.ready(turns=1)
         assert (second.path, second.identity.size, second.announced) == (first.path, 6, True)
 
@@ -261,7 +261,7 @@ def test_a_scan_does_not_wipe_out_the_hint_of_a_file_under_way(inbox: Path) -> N
         write(inbox / "a.jpg", b"another")
         one.intake.hint(inbox / "a.jpg", Trigger.CLOSED)
         one.ready(turns=2, step_s=RESCAN_S + 0.1)
-        one.give_back(first, Outcome.GONE)
+        one.done(first, Outcome.GONE)
         assert one.ready(turns=1) == []
         one.clock.turn(0.06)
         (second,) = one.ready(turns=1)
@@ -272,7 +272,7 @@ def test_what_stays_is_handed_out_again_when_its_time_has_come_and_not_before(in
     write(inbox / "a.jpg", b"x")
     with world(inbox, watch=True) as one:
         (photo,) = one.ready()
-        one.give_back(photo, Outcome.AGAIN, Reason.TRUNCATED)
+        one.done(photo, Outcome.AGAIN, Reason.TRUNCATED)
         assert one.ready(turns=3, step_s=0.3) == []
         (again,) = one.ready(turns=20, step_s=0.3)
         assert again.waited_s >= 1.0
@@ -283,7 +283,7 @@ def test_what_is_left_is_handed_out_again_only_when_it_changes(inbox: Path) -> N
     path = write(inbox / "notes.txt", b"x")
     with world(inbox, watch=True) as one:
         (photo,) = one.ready()
-        one.give_back(photo, Outcome.LEFT, Reason.FOREIGN)
+        one.done(photo, Outcome.LEFT, Reason.FOREIGN)
         assert one.ready(turns=30, step_s=1.0) == []
         write(path, b"now a photo")
         assert [photo.path for photo in one.ready(turns=30, step_s=1.0)] == [path]
@@ -297,7 +297,7 @@ def test_one_pass_ends_though_something_is_in_the_way(inbox: Path, reason: Reaso
         while not one.intake.finished_once():
             for photo in one.ready(turns=4):
                 tries += 1
-                one.give_back(photo, Outcome.AGAIN, reason)
+                one.done(photo, Outcome.AGAIN, reason)
             assert tries <= 3
         assert tries == 3
 
@@ -306,7 +306,7 @@ def test_one_pass_does_not_wait_for_a_photo_that_was_taken_away(inbox: Path) -> 
     path = write(inbox / "a.jpg", b"x")
     with world(inbox) as one:
         (photo,) = one.ready()
-        one.give_back(photo, Outcome.AGAIN, Reason.TRUNCATED)
+        one.done(photo, Outcome.AGAIN, Reason.TRUNCATED)
         path.unlink()
         assert one.ready(turns=20, step_s=0.5) == []
         assert one.intake.finished_once()
@@ -356,7 +356,7 @@ def test_a_retry_looks_at_its_file_and_not_through_the_inbox(inbox: Path) -> Non
         (photo,) = one.ready()
         scans = one.intake._scanner.scans
         photo.folder = photo.place = "sea"
-        one.give_back(photo, Outcome.AGAIN)
+        one.done(photo, Outcome.AGAIN)
         again = one.intake.ready(10, 0.0)
         one.clock.turn(1.0)
         for _ in range(3):
@@ -365,6 +365,6 @@ def test_a_retry_looks_at_its_file_and_not_through_the_inbox(inbox: Path) -> Non
         assert [retried.path for retried in again] == [photo.path]
         assert one.intake._scanner.scans == scans
         photo.path.unlink()
-        one.give_back(again[0], Outcome.AGAIN)
+        one.done(again[0], Outcome.AGAIN)
         assert one.ready(turns=12) == []
         assert one.intake.blocked() == []

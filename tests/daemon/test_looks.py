@@ -46,8 +46,8 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     (tmp_path / "inbox" / "far").mkdir(parents=True)
-    monkeypatch.setattr(InboxMounts, "lies", lambda _, folder: (folder.name == "far", None))
-    monkeypatch.setattr(InboxMounts, "is_far", lambda _, folder, *more: folder.name == "far")
+    monkeypatch.setattr(InboxMounts, "share_and_mount", lambda _, folder: (folder.name == "far", None))
+    monkeypatch.setattr(InboxMounts, "slow_settle", lambda _, folder, *more: folder.name == "far")
     monkeypatch.setattr(InboxMounts, "any_share", lambda _: True)
     one = World(tmp_path / "inbox")
     yield one
@@ -146,7 +146,7 @@ def test_what_was_taken_away_from_a_share_is_forgotten(world: World) -> None:
     path = write(world.far / "a.jpg", b"x")
     (photo,) = world.ready()
     photo.outcome = Outcome.AGAIN
-    world.intake.give_back([photo])
+    world.intake.done([photo])
     world.intake.ready(0, 0.0)
     assert world.intake._retries.pending()
     path.unlink()
@@ -173,7 +173,7 @@ def test_fewer_names_of_a_share_wait_and_each_comes_once(world: World) -> None:
         for photo in photos:
             photo.path.unlink()
             photo.outcome = Outcome.FILED
-        world.intake.give_back(photos)
+        world.intake.done(photos)
     assert len(got) == len(names)
     assert set(got) == names
 

@@ -50,16 +50,18 @@ def test_each_folder_is_far_or_near_by_its_own_mount(tmp_path: Path, inbox: Path
     (tmp_path / "out").mkdir()
     assert sorted(mounts_in(inbox)) == [inbox / "bound", inbox / "memory", inbox / "memory" / "in ner\\x"]
     ground = survey(inbox, tmp_path / "out", recursive=True, events_unreliable=False)
-    far = {path: ground.is_far(inbox / path) for path in (".", "plain", "bound", "memory", "memory/in ner\\x/deep")}
+    far = {
+        path: ground.slow_settle(inbox / path) for path in (".", "plain", "bound", "memory", "memory/in ner\\x/deep")
+    }
     assert far == {".": False, "plain": False, "bound": True, "memory": True, "memory/in ner\\x/deep": True}
-    assert ground.any_far()
+    assert ground.any_slow_settle()
     assert ground.why_polled() == ""  # the kernel announces what happens on these
-    assert not survey(inbox, tmp_path / "out", recursive=False, events_unreliable=False).any_far()
+    assert not survey(inbox, tmp_path / "out", recursive=False, events_unreliable=False).any_slow_settle()
 
 
 def test_an_output_with_a_mount_in_it_is_far_from_all(tmp_path: Path, inbox: Path) -> None:
     ground = survey(tmp_path / "same disk", inbox, recursive=True, events_unreliable=False)
-    assert ground.is_far(tmp_path / "same disk")
+    assert ground.slow_settle(tmp_path / "same disk")
 
 
 def test_photos_of_all_mounts_are_filed_each_after_the_wait_that_its_mount_needs(tmp_path: Path, inbox: Path) -> None:

@@ -183,7 +183,7 @@ def test_the_intake_hands_out_what_was_held_open_once_it_is_closed_and_names_it_
         with half_written(inbox / "a.jpg") as writer:
             watcher = one._scanner._watcher
             assert watcher is not None
-            wait_until(lambda: inbox / "a.jpg" in watcher.creations._made, "its creation to be announced")
+            wait_until(lambda: inbox / "a.jpg" in watcher.creations._created, "its creation to be announced")
             assert ready(one, clock) == []
             assert list(one.held_open()) == [inbox / "a.jpg"]
             assert one.waiting([]).photos == 1
@@ -207,7 +207,7 @@ def test_of_photos_that_wait_for_one_place_another_is_tried_while_the_first_is_h
             clock.turn(0.3)
         for photo in photos:
             photo.outcome, photo.folder, photo.place = Outcome.AGAIN, "sea", "sea"
-        one.give_back(photos)
+        one.done(photos)
         first, second, _ = (photo.path.name for photo in photos)
         with (inbox / first).open("r+b"):
             assert ready(one, clock) == [second]
@@ -297,7 +297,7 @@ def test_what_was_renamed_while_it_was_written_is_open_for_ever_only_if_it_was_w
     for name, made_later_s in (("a.jpg", 0.0), ("b.jpg", -1.0)):
         write(tmp_path / name, RED)
         clock.now_s = (tmp_path / name).stat().st_mtime + made_later_s
-        creations.made(tmp_path / "first")
+        creations.created(tmp_path / "first")
         creations.moved_from(tmp_path / "first", 7)
         creations.moved_to(tmp_path / name, 7)
         (tmp_path / name).chmod(0o600)  # like the new name, this changes the time of change alone
@@ -356,7 +356,7 @@ def test_what_may_be_a_link_is_let_go_after_ten_minutes_and_what_was_written_lat
     for name, made_later_s in (("a.jpg", 0.0), ("b.jpg", -1.0)):
         write(tmp_path / name, RED)
         clock.now_s = (tmp_path / name).stat().st_mtime + made_later_s
-        creations.made(tmp_path / name)
+        creations.created(tmp_path / name)
 
     def known() -> list[bool]:
         return [creations.is_open(tmp_path / name, on_share=False) for name in ("a.jpg", "b.jpg")]
@@ -410,6 +410,6 @@ def test_subvolumes_of_one_mount_are_far_from_each_other(tmp_path: Path) -> None
     here = survey(inbox, output, recursive=False, events_unreliable=False)
     device = inbox.stat().st_dev
     assert here.devices == {device}
-    assert not here.is_far(inbox, device)
-    assert here.is_far(inbox, device + 1)
-    assert here._replace(devices=frozenset((device, device + 1))).is_far(inbox, device)
+    assert not here.slow_settle(inbox, device)
+    assert here.slow_settle(inbox, device + 1)
+    assert here._replace(devices=frozenset((device, device + 1))).slow_settle(inbox, device)

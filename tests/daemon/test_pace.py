@@ -56,12 +56,12 @@ class Paced:
         self.clock.turn(0.3)
         return self.intake.ready(1000, 0.0)
 
-    def give_back(self, photos: list[Photo], outcome: Outcome, fault: Reason | None = None) -> None:
+    def done(self, photos: list[Photo], outcome: Outcome, fault: Reason | None = None) -> None:
         for photo in photos:
             photo.outcome, photo.fault = outcome, PhotoError(fault, "") if fault else None
             if outcome is Outcome.FILED:
                 photo.path.unlink()
-        self.intake.give_back(photos)
+        self.intake.done(photos)
         self.intake.ready(0, 0.0)
 
     def add_unseen(self, name: str) -> Path:
@@ -102,7 +102,7 @@ def test_a_scan_that_stood_still_for_hours_while_a_backlog_was_filed_is_followed
         while filed < 40:
             photos = one.ready()
             one.clock.turn(600.0)  # each handful takes ten minutes
-            one.give_back(photos, Outcome.FILED)
+            one.done(photos, Outcome.FILED)
             filed += len(photos)
         assert not one.intake._scanner.under_way()
         one.add_unseen("new.jpg")
@@ -115,7 +115,7 @@ def test_what_a_scan_spent_on_photos_that_were_filed_since_does_not_put_off_the_
     with paced(inbox) as one:
         one.look_s = 0.01
         one.scan()
-        one.give_back(one.ready(), Outcome.FILED)
+        one.done(one.ready(), Outcome.FILED)
         one.add_unseen("new.jpg")
         assert one.turn_until_scan(1000.0) < RESCAN_S + 0.5
         assert one.looked == ["new.jpg"]
@@ -129,13 +129,13 @@ def test_more_files_that_stay_than_are_remembered_are_not_read_over_and_over(
     with paced(inbox) as one:
         one.look_s = 1.0
         one.scan()
-        one.give_back(one.ready(), Outcome.LEFT, Reason.FOREIGN)
+        one.done(one.ready(), Outcome.LEFT, Reason.FOREIGN)
         for _ in range(5):
             one.turn_until_scan(1000.0)
             assert one.looked == []
         one.intake.hints_lost()
         assert len(one.scan()) > 10
-        one.give_back(one.ready(), Outcome.LEFT, Reason.FOREIGN)
+        one.done(one.ready(), Outcome.LEFT, Reason.FOREIGN)
         for _ in range(5):
             one.turn_until_scan(1000.0)
             assert one.looked == []
@@ -176,7 +176,7 @@ def test_what_stayed_and_was_changed_is_tried_again_as_often_as_any_other(inbox:
     with paced(inbox) as one:
         one.look_s = 1.0
         one.scan()
-        one.give_back(one.ready(), Outcome.LEFT, Reason.FOREIGN)
+        one.done(one.ready(), Outcome.LEFT, Reason.FOREIGN)
         one.clock.turn(ASK_AGAIN_S)
         one.intake.hints_lost()
         one.scan()
@@ -185,6 +185,6 @@ def test_what_stayed_and_was_changed_is_tried_again_as_often_as_any_other(inbox:
         one.intake.hint(path, Trigger.CLOSED)
         photos = one.ready()
         assert [photo.path for photo in photos] == [path]
-        one.give_back(photos, Outcome.AGAIN, Reason.TRUNCATED)
+        one.done(photos, Outcome.AGAIN, Reason.TRUNCATED)
         one.clock.turn(3.0)
         assert [photo.path for photo in one.ready()] == [path]

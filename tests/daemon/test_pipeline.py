@@ -299,7 +299,7 @@ def test_what_is_decoded_alone_holds_up_no_other_photo_however_many_wait(
                 one.guard.journal.begin(one.inbox / name, here=False)
                 one.guard.journal.end(one.inbox / name, cleared=False, died=True)
         with one.running():
-            wait_until(lambda: one.pipeline._aside.count() == 8, "all to wait for their turn")
+            wait_until(lambda: one.pipeline._isolated.count() == 8, "all to wait for their turn")
             for number in range(3):  # one after the other, announced
                 write(tmp_path / "new", unique("blue", number)).rename(one.inbox / f"small {number}.jpg")
                 wait_until((one.output / "blue" / f"small {number}.jpg").exists, "the small one")
@@ -312,7 +312,7 @@ def test_what_is_decoded_alone_holds_up_no_other_photo_however_many_wait(
         assert sorted(held.asked) == names
         filed = [photo.path.name for photo in one.done if photo.path.suffix == ".png"]
         assert filed == held.asked
-        assert one.pipeline._aside.count() == 0
+        assert one.pipeline._isolated.count() == 0
 
 
 def test_a_stop_leaves_all_that_wait_to_be_decoded_alone_and_fails_none(
@@ -325,7 +325,7 @@ def test_a_stop_leaves_all_that_wait_to_be_decoded_alone_and_fails_none(
         for name, data in photos.items():
             write(one.inbox / name, data, mtime_s=1e9)
         with one.running():
-            wait_until(lambda: one.pipeline._aside.count() == 4 and bool(held.asked), "all to wait")
+            wait_until(lambda: one.pipeline._isolated.count() == 4 and bool(held.asked), "all to wait")
         assert (len(held.asked), one.error) == (1, None)
         assert tree(one.inbox) == photos
         assert tree(one.output) == {}

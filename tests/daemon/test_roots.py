@@ -267,7 +267,7 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
         assert said[0].startswith("paused: The output ")
         assert monitor.held == ""
         (output / MARKER).unlink()
-        stop.ask()
+        stop.request_stop()
         assert not service._roots_mounted(ledger, inbox, output, monitor, report, stop, once=False)
 
 

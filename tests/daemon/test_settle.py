@@ -97,7 +97,7 @@ def test_what_was_found_and_left_alone_for_long_need_not_wait_but_on_a_share_who
     far: bool, sign: Trigger, unchanged_s: float, wait_s: float
 ) -> None:
     settler = Settler()
-    assert settler.see(PATH, A, sign, 10.0, unchanged_s, far=far) == (wait_s == 0.0)
+    assert settler.see(PATH, A, sign, 10.0, unchanged_s, slow=far) == (wait_s == 0.0)
     assert settler.next_due_s() == pytest.approx(10.0 + wait_s)
 
 

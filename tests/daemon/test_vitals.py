@@ -132,9 +132,9 @@ def test_a_time_is_told_in_one_unit(seconds: float, words: str) -> None:
 def test_a_photo_that_is_tried_again_waits_since_it_was_first_seen(tmp_path: Path) -> None:
     retries = Retries(for_ever=True)
     one = Photo(tmp_path / "a.jpg", identity(), 5.0, outcome=Outcome.AGAIN)
-    retries.take_back(one, 10.0)
-    retries.take_back(one, 20.0)
-    retries.take_back(Photo(tmp_path / "b.txt", identity(), 5.0, outcome=Outcome.LEFT), 1.0)
+    retries.record(one, 10.0)
+    retries.record(one, 20.0)
+    retries.record(Photo(tmp_path / "b.txt", identity(), 5.0, outcome=Outcome.LEFT), 1.0)
     assert retries.waiting(10) == ({one.path}, 10.0)
 
 
