@@ -47,5 +47,5 @@ class Buckets:
             self._largest = BUCKETS[0]
             return False
         self._largest = BUCKETS[BUCKETS.index(tried) - 1]
-        self._say(f"a batch of {tried} photos does not fit on the GPU ({why}); batches have {self._largest} for now")
+        self._say(f"a batch of {tried} photos does not fit on the GPU ({why}); batches hold {self._largest} for now")
         return True

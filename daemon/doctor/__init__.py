@@ -1,1 +1,1 @@
-"""What will bite, found before it does: `phototriage doctor` looks at machine, folders, ledger and model."""
+"""Find problems before they occur: `phototriage doctor` checks machine, folders, ledger and model."""

@@ -1,4 +1,4 @@
-"""The order of the looks: the machine first, then each inbox, and the model once for each that serves."""
+"""The order of the checks: first the machine, then each inbox, then each model in use once."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -17,15 +17,15 @@ Chapter = tuple[str, list[Finding]]
 
 
 def examine(subjects: Sequence[Subject], models: Sequence[Look], device: str) -> Iterator[Chapter]:
-    """Yield headings and what was found under each.
+    """Yield headings and the findings under each.
 
     Args:
-        subjects: inboxes.
-        models: looks at the models that serve.
+        subjects: the inboxes to check.
+        models: looks at the models in use.
         device: `auto`, `cpu` or `cuda`.
     """
     looks = [list(subject.looks()) for subject in subjects]
-    answers = look_at_all([*chain.from_iterable(looks), *models])  # they run meanwhile
+    answers = look_at_all([*chain.from_iterable(looks), *models])  # they run beside the checks below
     machine = [look_at_python(), *look_at_packages(), *look_at_machine(time.time()), *look_at_gpu(device)]
     yield "machine", machine
     for subject, wanted in zip(subjects, looks, strict=True):
@@ -39,7 +39,7 @@ def examine(subjects: Sequence[Subject], models: Sequence[Look], device: str) ->
 
 
 def _named(finding: Finding, look: Look) -> Finding:
-    """Say of what was seen in the service's sandbox that it was seen there."""
+    """Mark a finding that was made in the service's sandbox."""
     if not look.inside or finding.about == look.about:
         return finding
     return Finding(f"{finding.about} ({look.about})", Level(finding.level), finding.says, finding.cure)

@@ -1,4 +1,4 @@
-"""What the doctor says: one line about one thing, and the cure where something is wrong."""
+"""What the doctor reports: one line about one thing, with a cure if something is wrong."""
 
 import shlex
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from contract.text import printable
 
 
 class Level(StrEnum):
-    """How bad it is: a fault keeps photos from being filed, a warning may, or makes it slow."""
+    """Severity: a fault prevents filing; a warning may prevent it or slows it down."""
 
     OK = "ok"
     WARNING = "warning"
@@ -22,10 +22,10 @@ class Finding:
     """One line.
 
     Attributes:
-        about: what was looked at, in a word or two.
-        level: how bad it is.
+        about: what was checked, in a word or two.
+        level: the severity.
         says: what was found; names in it are printable.
-        cure: what to do, a command where there is one; empty where nothing is wrong.
+        cure: what to do, as a command if possible; empty if nothing is wrong.
     """
 
     about: str
@@ -34,25 +34,25 @@ class Finding:
     cure: str = ""
 
     def facts(self) -> dict[str, Any]:
-        """Return it for scripts, and for the pipe from a child process."""
+        """Return the finding as a dictionary, for scripts and for the pipe from a child process."""
         return asdict(self)
 
 
 def ok(about: str, says: str) -> Finding:
-    """Nothing is wrong."""
+    """Return a finding that all is well."""
     return Finding(about, Level.OK, says)
 
 
 def warning(about: str, says: str, cure: str) -> Finding:
-    """It may go wrong, or is slower than it could be."""
+    """Return a warning: filing may fail, or is slower than possible."""
     return Finding(about, Level.WARNING, says, cure)
 
 
 def fault(about: str, says: str, cure: str) -> Finding:
-    """Photos are not filed, or not as was asked, until this is mended."""
+    """Return a fault: photos are not filed as requested until it is fixed."""
     return Finding(about, Level.FAULT, says, cure)
 
 
 def word(path: Path | str) -> str:
-    """Return a path as one word of a command that is shown to be copied: nothing in a name is run."""
+    """Return a path as one quoted word of a command for users to copy, so that no part of a name is executed."""
     return shlex.quote(printable(path))

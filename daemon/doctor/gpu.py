@@ -1,4 +1,4 @@
-"""The way to the GPU: driver, kernel module, devices, libraries, free memory. Nothing of CUDA is loaded here."""
+"""Check for the GPU: driver, kernel module, devices, libraries, free memory. CUDA itself is not loaded here."""
 
 import os
 import re
@@ -12,25 +12,25 @@ from daemon.doctor.finding import Finding, fault, ok, warning
 from daemon.doctor.packages import PIP
 
 DRIVER_MIN = 580
-"""What CUDA 13 asks of the driver."""
+"""The oldest driver that CUDA 13 supports."""
 LIBRARIES = (
     *("cu13/lib/libcublasLt.so.13", "cu13/lib/libcublas.so.13", "cu13/lib/libnvrtc.so.13", "cu13/lib/libcurand.so.10"),
     *("cu13/lib/libcufft.so.12", "cu13/lib/libcudart.so.13", "cudnn/lib/libcudnn.so.9"),
 )
-"""What onnxruntime-gpu 1.31 loads, below the folder `nvidia` of the environment (its `preload_dlls`)."""
+"""Libraries that onnxruntime-gpu 1.31 loads (`preload_dlls`), below the environment's folder `nvidia`."""
 LITTLE_MEMORY_MB = 1024
 _NVIDIA_SMI_S = 5.0
 
 
 def look_at_gpu(device: str, root: Path = Path("/")) -> Iterator[Finding]:
-    """Check all that CUDA needs.
+    """Check everything that CUDA needs.
 
     Args:
-        device: `auto`, `cpu` or `cuda`, as asked for: without a GPU only the last is a fault.
-        root: of the machine.
+        device: `auto`, `cpu` or `cuda`; only with `cuda` is a missing GPU a fault.
+        root: the root folder of the machine.
     """
     if device == "cpu":
-        yield ok("gpu", "not wanted: device = cpu")
+        yield ok("gpu", "not used, because device = cpu")
         return
     driver = root / "proc/driver/nvidia/version"
     if not driver.exists():
@@ -50,13 +50,13 @@ def _none(root: Path, device: str) -> Finding:
         for path in root.glob("sys/bus/pci/devices/*/vendor")
     )
     if device == "cuda":
-        return fault("gpu", "device = cuda, and no NVIDIA driver is loaded", "sudo apt install nvidia-driver")
+        return fault("gpu", "device = cuda, but no NVIDIA driver is loaded", "sudo apt install nvidia-driver")
     if seen:
         return warning(
-            "gpu", "an NVIDIA card is in this machine, and its driver is not loaded: the CPU does the work",
-            f"install the driver {DRIVER_MIN} or newer of your distribution, then: sudo modprobe nvidia",
+            "gpu", "this machine has an NVIDIA card, but its driver is not loaded, so the daemon uses the CPU",
+            f"install your distribution's driver, {DRIVER_MIN} or newer, then: sudo modprobe nvidia",
         )  # fmt: skip
-    return ok("gpu", "no NVIDIA card: the CPU does the work")
+    return ok("gpu", "no NVIDIA card, so the daemon uses the CPU")
 
 
 def _driver(text: str) -> Finding:
@@ -65,15 +65,15 @@ def _driver(text: str) -> Finding:
     if version >= DRIVER_MIN:
         return ok("driver", f"NVIDIA driver {match[0] if match else version}")
     return fault(
-        "driver", f"the NVIDIA driver is {match[0] if match else 'of an unknown version'}; CUDA 13 needs {DRIVER_MIN}",
-        f"install the driver {DRIVER_MIN} or newer of your distribution, and start the machine anew",
+        "driver", f"NVIDIA driver {match[0] if match else 'of unknown version'}; CUDA 13 needs {DRIVER_MIN} or newer",
+        f"install your distribution's driver, {DRIVER_MIN} or newer, and restart the machine",
     )  # fmt: skip
 
 
 def _devices(root: Path) -> Iterator[Finding]:
     cards = [path for path in sorted(root.glob("dev/nvidia[0-9]*")) if path.name[6:].isdigit()]
     if not cards:
-        yield fault("devices", "the driver is loaded, and there is no /dev/nvidia0", "sudo nvidia-modprobe -c0")
+        yield fault("devices", "the driver is loaded, but /dev/nvidia0 is missing", "sudo nvidia-modprobe -c0")
     shut = [f"/dev/{path.name}" for path in cards if not os.access(path, os.R_OK | os.W_OK)]
     if shut:
         yield fault("devices", f"{', '.join(shut)} cannot be opened by this user", "sudo chmod a+rw /dev/nvidia*")
@@ -99,7 +99,7 @@ def _libraries(folder: Path | None) -> Finding:
     if not elsewhere:
         return ok("cuda", "CUDA 13 and cuDNN 9 are among the system's libraries")
     return fault(
-        "cuda", f"not found, so the CPU does the work: {', '.join(elsewhere)}",
+        "cuda", f"libraries not found, so the daemon uses the CPU: {', '.join(elsewhere)}",
         f"{PIP} install 'onnxruntime-gpu[cuda,cudnn]>=1.31,<2'",
     )  # fmt: skip
 
@@ -115,14 +115,14 @@ def _memory() -> Finding | None:
         return None
     ask = [tool, "--query-gpu=name,memory.free,memory.total", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(ask, capture_output=True, text=True, timeout=_NVIDIA_SMI_S)
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=_NVIDIA_SMI_S)
     except (OSError, subprocess.TimeoutExpired):
-        return fault("gpu memory", "nvidia-smi does not answer: the driver hangs", "start the machine anew")
-    rows = [[cell.strip() for cell in line.split(",")] for line in told.stdout.splitlines()]
+        return fault("gpu memory", "nvidia-smi does not answer: the driver hangs", "restart the machine")
+    rows = [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines()]
     cards = [row for row in rows if len(row) == 3 and row[1].isdigit()]
     if not cards:
         return None
     says = "; ".join(f"{name}: {free} of {total} MiB free" for name, free, total in cards)
     if max(int(free) for _, free, _ in cards) < LITTLE_MEMORY_MB:
-        return warning("gpu memory", f"{says}: little is left", "nvidia-smi   (shows who has it)")
+        return warning("gpu memory", f"{says}, which is little", "nvidia-smi   (lists the programs that use it)")
     return ok("gpu memory", says)

@@ -1,4 +1,4 @@
-"""The ledger of an inbox: whether it is whole, of this version, and what it says is unfinished. It is only read."""
+"""Check the ledger of an inbox, read-only: is it undamaged, of this version, and is any photo unfinished?"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +13,12 @@ from daemon.ledger.schema import MIGRATIONS
 
 
 def look_at_ledger(path: Path) -> Iterator[Finding]:
-    """Check a ledger and the folder that it lies in.
+    """Check a ledger and its folder.
 
     Args:
-        path: of ledger.sqlite, which may not be there yet.
+        path: of the ledger, which may not exist yet.
     """
-    folder = next(folder for folder in path.parents if folder.is_dir())  # the nearest that is there
+    folder = next(folder for folder in path.parents if folder.is_dir())  # the nearest one that exists
     mount = mount_of(folder)
     if mount and mount.is_share:
         yield fault(
@@ -26,7 +26,7 @@ def look_at_ledger(path: Path) -> Iterator[Finding]:
             "set XDG_STATE_HOME (or STATE_DIRECTORY) to a folder on a local disk",
         )  # fmt: skip
     if not path.exists():
-        yield ok("ledger", f"none yet; the first start begins one in {printable(path.parent)}")
+        yield ok("ledger", f"none yet; the first start creates one in {printable(path.parent)}")
         return
     size = path.stat().st_size
     try:
@@ -37,7 +37,7 @@ def look_at_ledger(path: Path) -> Iterator[Finding]:
             (rows,) = connection.execute("SELECT count(*) FROM photos").fetchone()
             (open_,) = connection.execute("SELECT count(*) FROM photos WHERE state = 'intent'").fetchone()
     except PhototriageError as error:
-        yield fault("ledger", str(error), "what to do stands in the sentence before")
+        yield fault("ledger", str(error), "see the line above")
         return
     if found != "ok":
         yield fault(
@@ -47,11 +47,11 @@ def look_at_ledger(path: Path) -> Iterator[Finding]:
         )
         return
     checked = (
-        "whole" if size <= CHECKED_BYTES else f"not looked through, for it is larger than {CHECKED_BYTES >> 20} MiB"
+        "undamaged" if size <= CHECKED_BYTES else f"not checked, because it is larger than {CHECKED_BYTES >> 20} MiB"
     )
     yield ok("ledger", f"{printable(path)}: {checked}, version {len(MIGRATIONS)}, {rows:,} rows, {size / 1e6:.1f} MB")
     if open_:
         yield warning(
-            "ledger", f"{open_} photos are on their way, or were when the last run was cut off",
-            "start the daemon, which finishes them; beside one at work this is normal",
+            "ledger", f"{open_} photos are being filed, or were when the last run was interrupted",
+            "start the daemon, which finishes them; if it is running, this is normal",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Who holds a lock on a file, asked without touching it: a daemon that starts in that moment would find it taken."""
+"""Find the process that locks a file, without a lock of our own, which would stop a daemon that starts just then."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,11 @@ _LOCKS, _MOUNTS = Path("/proc/locks"), Path("/proc/self/mountinfo")
 
 
 def holder_of(path: Path) -> str | None:
-    """Return the number of the process that holds a lock on a file, or None (proc_locks(5)).
+    """Return the id of the process that holds a lock on a file, or None (proc_locks(5)).
 
     Raises:
-        FileNotFoundError: there is no such file.
-        OSError, ValueError: the kernel does not tell.
+        FileNotFoundError: the file does not exist.
+        OSError, ValueError: the kernel does not report it.
     """
     wanted = _number(path).encode()
     lines = map(bytes.split, _LOCKS.read_bytes().splitlines())
@@ -19,7 +19,7 @@ def holder_of(path: Path) -> str | None:
 
 
 def _number(path: Path) -> str:
-    """Return the device and inode by which the kernel knows a file; stat(2) makes others up on overlay and Btrfs."""
+    """Return a file's device and inode as /proc/locks shows them; on overlay and Btrfs, stat(2) gives other numbers."""
     descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         words = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()

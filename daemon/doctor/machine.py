@@ -1,4 +1,4 @@
-"""The machine: what the kernel grants to a daemon that watches folders, and whether its clock can be believed."""
+"""Check the machine: the kernel's limits for a daemon that watches folders, memory, cores and clock."""
 
 import os
 import resource
@@ -13,12 +13,12 @@ from daemon.doctor.finding import Finding, ok, warning
 from daemon.process.cores import usable_cores
 
 LITTLE_INOTIFY = 0.9
-"""Part of the kernel's limit from which on little is left."""
+"""Share of the kernel's limit above which the doctor warns."""
 FEW_WATCHES = 8192
-"""Each folder of an inbox that is looked into takes one."""
+"""Each watched folder takes one inotify watch."""
 FEW_FILES = 1024
 LITTLE_MEMORY_MB = 512
-"""The daemon takes about 100 MB, a picture of 24 megapixels and more up to 1.5 GB for a moment."""
+"""The daemon needs about 100 MB, and up to 1.5 GB for a moment to decode a picture of 24 megapixels or more."""
 LEAST_YEAR, MOST_YEAR = 2025, 2100
 _TIMEDATECTL_S = 2.0
 
@@ -27,9 +27,9 @@ def look_at_machine(now_s: float, proc: Path = Path("/proc"), sys: Path = Path("
     """Check the machine.
 
     Args:
-        now_s: wall time.
-        proc: where the kernel shows processes and settings.
-        sys: where it shows control groups.
+        now_s: wall time, in seconds since 1970.
+        proc: the folder where the kernel shows processes and settings.
+        sys: the folder where the kernel shows control groups.
     """
     yield _watches(proc)
     yield _instances(proc)
@@ -41,7 +41,7 @@ def look_at_machine(now_s: float, proc: Path = Path("/proc"), sys: Path = Path("
 
 
 def inotify_in_use(proc: Path = Path("/proc")) -> tuple[int, int]:
-    """Count this user's inotify instances and watches, as far as their processes may be looked at."""
+    """Count this user's inotify instances and watches, in all processes that may be read."""
     instances = watches = 0
     for process in proc.glob("[0-9]*"):
         with suppress(OSError):
@@ -64,13 +64,13 @@ def _number(path: Path) -> int | None:
 
 def _watches(proc: Path) -> Finding:
     most, used = _number(proc / "sys/fs/inotify/max_user_watches"), inotify_in_use(proc)[1]
-    says = f"{used:,} of {most or 0:,} inotify watches of this user are taken"
+    says = f"{used:,} of {most or 0:,} inotify watches of this user are in use"
     if most is None:
-        return warning("inotify", "the kernel does not tell its limits", "ls /proc/sys/fs/inotify")
+        return warning("inotify", "the kernel does not report its limits", "ls /proc/sys/fs/inotify")
     if used > LITTLE_INOTIFY * most or most < FEW_WATCHES:
         return warning(
             "inotify",
-            f"{says}; what has no watch is found by scan alone",
+            f"{says}; photos in folders without a watch are found only by scans",
             _sysctl("fs.inotify.max_user_watches=524288"),
         )
     return ok("inotify", says)
@@ -78,7 +78,7 @@ def _watches(proc: Path) -> Finding:
 
 def _instances(proc: Path) -> Finding:
     most, used = _number(proc / "sys/fs/inotify/max_user_instances"), inotify_in_use(proc)[0]
-    says = f"{used} of {most or 0} inotify instances of this user are taken; each daemon needs one"
+    says = f"{used} of {most or 0} inotify instances of this user are in use; each daemon needs one"
     if most is not None and used >= LITTLE_INOTIFY * most:
         return warning("inotify", says, _sysctl("fs.inotify.max_user_instances=1024"))
     return ok("inotify", says)
@@ -90,7 +90,7 @@ def _links(proc: Path) -> Finding:
     if off:
         return warning(
             "links",
-            "whoever may write to the inbox could put links to other people's files there",
+            "users who may write to the inbox can put links to other people's files there",
             _sysctl(" ".join(off)),
         )
     return ok("links", "nobody can put hard links to other people's files into an inbox (fs.protected_hardlinks)")
@@ -103,7 +103,7 @@ def _sysctl(settings: str) -> str:
 
 def _files() -> Finding:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    says = f"{soft} files may be open in a process (at most {hard})"
+    says = f"{soft} files may be open in a process (hard limit {hard})"
     return ok("limits", says) if soft >= FEW_FILES else warning("limits", says, f"ulimit -n {FEW_FILES}")
 
 
@@ -113,12 +113,14 @@ def _memory(proc: Path, sys: Path) -> Finding:
     limit = _memory_limit(proc, sys)
     says = f"{free_mb:,} MiB of memory are free" + (f", of which this control group may use {limit:,}" if limit else "")
     if min(free_mb, limit or free_mb) < LITTLE_MEMORY_MB:
-        return warning("memory", f"{says}: large photos may fail", "ps aux --sort=-rss | head   (shows who has it)")
+        return warning(
+            "memory", f"{says}: large photos may fail", "ps aux --sort=-rss | head   (lists the programs that use most)"
+        )
     return ok("memory", says)
 
 
 def _memory_limit(proc: Path, sys: Path) -> int | None:
-    """Return the smallest limit of this process's control group and those above, in MiB."""
+    """Return the smallest limit of this process's control group and its parents, in MiB."""
     limits = []
     with suppress(OSError, ValueError):
         group = (proc / "self/cgroup").read_text(encoding="utf-8").splitlines()[-1].partition("::")[2].strip("/")
@@ -141,22 +143,22 @@ def _clock(now_s: float) -> Finding:
     cure = "sudo timedatectl set-ntp true"
     if not LEAST_YEAR <= year <= MOST_YEAR:
         return warning(
-            "clock", f"it says the year {year}: the ledger's times, and when a photo is given up, will be wrong", cure
+            "clock", f"it shows the year {year}, so times in the ledger and --give-up-after will be wrong", cure
         )
     synchronised = _synchronised()
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now_s))
     if synchronised is False:
-        return warning("clock", f"{stamp}; nothing keeps it right", cure)
-    return ok("clock", f"{stamp}, {'kept right by NTP' if synchronised else 'and nobody here says who keeps it right'}")
+        return warning("clock", f"{stamp}; it is not synchronised", cure)
+    return ok("clock", f"{stamp}, {'synchronised by NTP' if synchronised else 'synchronisation unknown'}")
 
 
 def _synchronised() -> bool | None:
-    """Ask systemd whether the kernel's clock is kept right; None where nobody knows."""
+    """Ask systemd whether the clock is synchronised; None if it does not know."""
     if not Path("/run/systemd/system").exists() or shutil.which("timedatectl") is None:
         return None
     ask = ["timedatectl", "show", "--property=NTPSynchronized", "--value"]
     try:
-        told = subprocess.run(ask, capture_output=True, text=True, timeout=_TIMEDATECTL_S).stdout.strip()
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=_TIMEDATECTL_S).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return {"yes": True, "no": False}.get(told)
+    return {"yes": True, "no": False}.get(answer)

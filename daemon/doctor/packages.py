@@ -1,4 +1,4 @@
-"""Python and its packages: versions, and those that overwrite each other's files without a word."""
+"""Check Python and its packages: versions, and packages that silently overwrite each other's files."""
 
 import re
 import sys
@@ -11,7 +11,7 @@ Version = Callable[[str], str | None]
 """The version of an installed package, or None."""
 
 PYTHON = ((3, 11), (3, 13))
-"""The oldest and the newest that onnxruntime-gpu and the tests know."""
+"""The oldest and the newest version that onnxruntime-gpu and the tests support."""
 NEEDED = ("click", "numpy", "pillow", "rich")
 _RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 PIP = f"{sys.executable} -m pip"
@@ -19,7 +19,7 @@ _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)[^;]*?>=([0-9.]+),<([0-9.]+)|([A-Za
 
 
 def installed(name: str) -> str | None:
-    """Return the version of a package of this environment, or None."""
+    """Return the version of a package in this environment, or None."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -32,11 +32,11 @@ def look_at_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
     if PYTHON[0] <= version <= PYTHON[1]:
         return ok("python", says)
     least, most = (".".join(map(str, bound)) for bound in PYTHON)
-    return fault("python", f"{says} is none of {least} to {most}", f"python{most} -m venv /opt/phototriage")
+    return fault("python", f"{says} is not supported; use {least} to {most}", f"python{most} -m venv /opt/phototriage")
 
 
 def look_at_packages(version: Version = installed) -> Iterator[Finding]:
-    """Check that what the daemon needs is there in versions that it was made for, and that nothing is there twice."""
+    """Check that the daemon's packages are installed, in supported versions, and without conflicts."""
     runtimes = [name for name in _RUNTIMES if version(name)]
     needed = [*NEEDED, *(runtimes or _RUNTIMES[-1:])]
     missing = [name for name in needed if version(name) is None]
@@ -47,11 +47,11 @@ def look_at_packages(version: Version = installed) -> Iterator[Finding]:
         yield fault("packages", f"not installed: {', '.join(missing)}", f"{PIP} install {' '.join(missing)}")
     if odd:
         yield warning(
-            "packages", f"not the versions that phototriage is made for: {', '.join(odd)}",
+            "packages", f"versions that phototriage does not support: {', '.join(odd)}",
             f"{PIP} install --require-hashes -r requirements/run.txt",
         )  # fmt: skip
     if not missing and not odd:
-        own = version("phototriage") or "not installed, run from its folder"
+        own = version("phototriage") or "not installed, run from a clone"
         yield ok("packages", f"phototriage {own}, " + ", ".join(f"{name} {version(name)}" for name in needed))
     yield from _clashes(version)
     yield _heic(version("pillow-heif"))
@@ -60,33 +60,33 @@ def look_at_packages(version: Version = installed) -> Iterator[Finding]:
 def _clashes(version: Version) -> Iterator[Finding]:
     if all(map(version, _RUNTIMES)):
         yield fault(
-            "packages", "onnxruntime and onnxruntime-gpu are both installed, and own the same files: one is broken",
+            "packages", "onnxruntime and onnxruntime-gpu are both installed, and share files, so one is broken",
             f"{PIP} uninstall -y onnxruntime onnxruntime-gpu && {PIP} install 'onnxruntime-gpu>=1.31,<2'",
         )  # fmt: skip
     if version("nvidia-cudnn-cu12") and version("nvidia-cudnn-cu13"):
         yield fault(
             "packages", "nvidia-cudnn-cu12 and nvidia-cudnn-cu13 are both installed, and the last one has overwritten "
-            "the other's libcudnn: training on CUDA 12 and the daemon on CUDA 13 need an environment each",
+            "the other's libcudnn. Training on CUDA 12 and the daemon on CUDA 13 need separate environments",
             f"{PIP} uninstall -y nvidia-cudnn-cu12 nvidia-cudnn-cu13 && {PIP} install nvidia-cudnn-cu13",
         )  # fmt: skip
     if version("python-daemon"):
         yield fault(
-            "packages", "python-daemon is installed too, and its module is called `daemon` like a room of phototriage: "
+            "packages", "python-daemon is installed too, and its module `daemon` has the name of one of phototriage's: "
             "one has overwritten the other", "python3 -m venv /opt/phototriage and install phototriage there, alone",
         )  # fmt: skip
 
 
 def _heic(version: str | None) -> Finding:
     if version:
-        return ok("heic", f"HEIC photos, as from iPhones, are read (pillow-heif {version})")
+        return ok("heic", f"HEIC photos, as from iPhones, can be read (pillow-heif {version})")
     return warning(
-        "heic", "HEIC photos, as from iPhones, are not read here: they stay in the inbox",
+        "heic", "HEIC photos, as from iPhones, cannot be read here and stay in the inbox",
         f"{PIP} install 'pillow-heif>=1.1,<2'",
     )  # fmt: skip
 
 
 def _bounds() -> dict[str, tuple[str, str]]:
-    """Return by name the bounds that phototriage's own metadata asks of those that are installed."""
+    """Return the version bounds, by name, that phototriage's metadata sets for installed packages."""
     try:
         lines = metadata.requires("phototriage") or []
     except metadata.PackageNotFoundError:

@@ -1,8 +1,8 @@
-"""A look at an inbox and its output by somebody else: a child process, which may hang on a dead mount, and alone does.
+"""Check an inbox and its output in a child process: on a dead mount only this child hangs, not the doctor.
 
-It can be given the service's user and be started in the service's mount namespace, so that it sees and may do what the
-service does. It reads a wish from its standard input and answers with findings, as JSON. What it makes are hidden files
-that a daemon at work leaves alone, and it removes them.
+The child can take on the service's user and run in the service's mount namespace. Then it sees what the service sees
+and has the same rights. It reads a request from standard input and answers with findings, as JSON. It makes hidden
+files, which a running daemon ignores, and removes them.
 """
 
 import json
@@ -26,13 +26,13 @@ LITTLE_MB, FEW_INODES = 1024, 10_000
 
 
 def look_at_folders(inbox: Path, output: Path, mode: str, trusted: Sequence[int] | None = None) -> Iterator[Finding]:
-    """Check both folders, and that a photo can go from one to the other.
+    """Check both folders, and that a photo can be moved from one to the other.
 
     Args:
-        inbox: to take photos from.
-        output: of the class folders; may be missing where it can be made.
+        inbox: the folder to take photos from.
+        output: the folder of the class folders; may be missing if it can be made.
         mode: how photos are filed; only `move` needs to write to the inbox.
-        trusted: users whose links to folders in the output are followed; None for root, this one and its owner.
+        trusted: ids of users whose links in the output are followed; None for root, this user and the output's owner.
     """
     there = True
     for role, folder in (("inbox", inbox), ("output", output)):
@@ -53,12 +53,10 @@ def _look_at(role: str, folder: Path, *, write: bool) -> Iterator[Finding]:
         return
     mount = mount_of(folder)
     if mount and mount.is_share:
-        says = (
-            f"{name} is on a share ({mount.kind}): what other machines put there is found by scans, every few seconds"
-        )
+        says = f"{name} is on a share ({mount.kind}): photos from other machines are found by scans, every few seconds"
         yield ok(role, says) if role == "inbox" else ok(role, f"{name} is on a share ({mount.kind})")
     else:
-        yield ok(role, f"{name} is on {mount.kind if mount else 'a file system that does not tell its kind'}")
+        yield ok(role, f"{name} is on {mount.kind if mount else 'a file system of unknown type'}")
     yield _rights(role, folder, write=write)
     yield from _room(role, folder)
 
@@ -67,12 +65,12 @@ def _missing(role: str, folder: Path) -> Finding:
     name, away = printable(folder), mount_that_is_away(folder)
     if away:
         return fault(
-            role, f"{name} is not there, for nothing is mounted at {printable(away)}", f"sudo mount {word(away)}"
+            role, f"{name} does not exist, because nothing is mounted at {printable(away)}", f"sudo mount {word(away)}"
         )
     if os.path.lexists(folder):
-        return fault(role, f"{name} is no folder that this user can see", f"ls -ld {word(folder)}")
+        return fault(role, f"{name} is not a folder, or this user cannot see it", f"ls -ld {word(folder)}")
     if role == "output" and folder.parent.is_dir() and os.access(folder.parent, os.W_OK | os.X_OK):
-        return ok(role, f"{name} will be made at the start")
+        return ok(role, f"{name} will be made at the first start")
     return fault(role, f"{name} does not exist", f"mkdir -p {word(folder)}")
 
 
@@ -93,7 +91,7 @@ def _rights(role: str, folder: Path, *, write: bool) -> Finding:
         )  # fmt: skip
     if write and status.st_mode & 0o002 and not status.st_mode & 0o1000:
         return warning(
-            role, f"everybody on this machine may write to {printable(folder)}", f"sudo chmod o-w {word(folder)}"
+            role, f"every user of this machine may write to {printable(folder)}", f"sudo chmod o-w {word(folder)}"
         )
     return ok(role, f"{who} can {'read and write' if write else 'read'} it")
 
@@ -109,15 +107,15 @@ def _room(role: str, folder: Path) -> Iterator[Finding]:
     free_mb = room.f_bavail * room.f_frsize >> 20
     says = f"{free_mb:,} MiB are free"
     if role == "output" and free_mb < LITTLE_MB:
-        yield warning(role, f"{says}: a full disk pauses the filing", f"df -h {word(folder)}")
+        yield warning(role, f"{says}; a full disk pauses filing", f"df -h {word(folder)}")
     elif role == "output":
         yield ok(role, says)
     if room.f_files and room.f_favail < FEW_INODES:
-        yield warning(role, f"only {room.f_favail:,} files can still be made", f"df -i {word(folder)}")
+        yield warning(role, f"only {room.f_favail:,} more files can be made", f"df -i {word(folder)}")
 
 
 def _look_at_rename(inbox: Path, output: Path) -> Finding:
-    """Move a real file from one to the other by the kernel's own rename, and see that it does not overwrite."""
+    """Move a real file from inbox to output with the kernel's rename, and check that it does not overwrite."""
     source = _probe_in(inbox)
     target = output / source.name
     try:
@@ -126,10 +124,12 @@ def _look_at_rename(inbox: Path, output: Path) -> Finding:
         try:
             rename_noreplace(again, target)
         except FileExistsError:
-            return ok("rename", "a photo goes from inbox to output by one rename, which overwrites nothing")
+            return ok("rename", "one rename moves a photo from inbox to output and overwrites nothing")
         finally:
             again.unlink(missing_ok=True)
-        return fault("rename", "the kernel's rename overwrites in spite of RENAME_NOREPLACE", "use another file system")
+        return fault(
+            "rename", "the kernel's rename overwrites files despite RENAME_NOREPLACE", "use another file system"
+        )
     except OSError as error:
         return _no_rename(inbox, output, error)
     finally:
@@ -144,19 +144,17 @@ def _no_rename(inbox: Path, output: Path, error: OSError) -> Finding:
     if error.strerror and "ross-device" in error.strerror:
         if same:
             says = (
-                "inbox and output are on one file system, but on two mounts of it, as two ReadWritePaths of a unit are"
+                "inbox and output are on one file system, but on two mounts of it, as with two ReadWritePaths of a unit"
             )
-            cure = f"name their common parent alone: ReadWritePaths={word(os.path.commonpath([inbox, output]))}"
+            cure = f"name only their common parent: ReadWritePaths={word(os.path.commonpath([inbox, output]))}"
             return warning("rename", f"{says}: every photo is copied, synced and compared instead of renamed", cure)
         kinds = f"{here.kind if here else '?'} and {there.kind if there else '?'}"
         says = f"inbox and output are on two file systems ({kinds}): every photo is copied, synced and compared"
-        return warning(
-            "rename", says, "put both on one file system, or live with it: nothing is lost, it is only slower"
-        )
+        return warning("rename", says, "put both on one file system, or accept slower filing: no photo is lost")
     if error.errno in (22, 38, 95):
         return warning(
-            "rename", "this file system has no rename that cannot overwrite; a hard link takes its place (slower)",
-            "use a local file system for the output, or live with it: nothing is overwritten",
+            "rename", "this file system has no rename without overwriting; hard links are used instead (slower)",
+            "use a local file system for the output, or accept slower filing: nothing is overwritten",
         )  # fmt: skip
     return fault(
         "rename",
@@ -166,50 +164,52 @@ def _no_rename(inbox: Path, output: Path, error: OSError) -> Finding:
 
 
 def _look_at_links(output: Path, trusted: Sequence[int] | None) -> Iterator[Finding]:
-    """Name the links in the output into which nothing is filed, because of who made them."""
+    """Report links in the output that are not followed, because an untrusted user made them."""
     makers = trusted or (0, os.geteuid(), output.stat().st_uid)
     with suppress(OSError), os.scandir(output) as entries:
         for entry in entries:
             if entry.is_symlink() and entry.is_dir():
                 maker, path = entry.stat(follow_symlinks=False).st_uid, output / entry.name
                 if maker not in makers:
-                    says = f"{printable(path)} is a link that user {maker} made: nothing is filed into it"
+                    says = f"{printable(path)} is a link made by user {maker}, so nothing is filed into it"
                     yield warning("links", says, f"sudo chown -h root {word(path)}")
 
 
 def _look_at_daemon(inbox: Path) -> Finding:
-    """Say whether a daemon holds the inbox, without touching its lock."""
+    """Report whether a daemon holds the inbox, without touching its lock."""
     try:
         holder = holder_of(inbox / MARKER)
     except FileNotFoundError:
         holder = None
     except (OSError, ValueError) as error:
-        return warning("daemon", f"it cannot be told whether one is at work on it ({error})", "phototriage status")
-    return ok("daemon", f"process {holder} is at work on it" if holder else "none is at work on it now")
+        return warning("daemon", f"whether a daemon uses this inbox is unknown ({error})", "phototriage status")
+    return ok("daemon", f"process {holder} uses this inbox" if holder else "no daemon uses this inbox now")
 
 
 def become(uid: int, gid: int, groups: list[int]) -> None:
-    """Give the rights of root up for those of a service's user."""
+    """Give up root's rights and take those of a service's user."""
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     end_with_parent()  # the kernel forgets that request with a change of user
 
 
-def answer(wish: dict[str, Any]) -> list[dict[str, Any]]:
-    """Look at what is wished, and return the findings."""
-    if wish.get("user") is not None:
-        become(*wish["user"])
-    if wish["what"] == "model":
+def answer(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Check what the request names, and return the findings."""
+    if request.get("user") is not None:
+        become(*request["user"])
+    if request["what"] == "model":
         from daemon.doctor.model import look_at_model
 
-        return [finding.facts() for finding in look_at_model(Path(os.fsdecode(bytes(wish["model"]))), wish["device"])]
-    if wish["what"] == "ledger":
+        return [
+            finding.facts() for finding in look_at_model(Path(os.fsdecode(bytes(request["model"]))), request["device"])
+        ]
+    if request["what"] == "ledger":
         from daemon.doctor.ledger import look_at_ledger
 
-        return [finding.facts() for finding in look_at_ledger(Path(os.fsdecode(bytes(wish["ledger"]))))]
-    inbox, output = (Path(os.fsdecode(bytes(wish[role]))) for role in ("inbox", "output"))
-    return [finding.facts() for finding in look_at_folders(inbox, output, wish["mode"], wish.get("trusted"))]
+        return [finding.facts() for finding in look_at_ledger(Path(os.fsdecode(bytes(request["ledger"]))))]
+    inbox, output = (Path(os.fsdecode(bytes(request[role]))) for role in ("inbox", "output"))
+    return [finding.facts() for finding in look_at_folders(inbox, output, request["mode"], request.get("trusted"))]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the doctor is to look at: the inbox that is named, or every one that a ledger knows."""
+"""What the doctor checks: an inbox with its output, model, service and ledger."""
 
 import os
 import pwd
@@ -18,16 +18,18 @@ from daemon.ledger.state_folder import LEDGER, state_folder
 
 
 class DoctorError(PhototriageError):
-    """It cannot be found out what to look at."""
+    """The configuration to check cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One inbox with what belongs to it.
+    """One inbox and what belongs to it.
 
     Attributes:
+        mode: how photos are filed.
+        device: `auto`, `cpu` or `cuda`.
         unit: the service, if one was named.
-        ledger: where it lies, or would.
+        ledger: its path; it may not exist yet.
     """
 
     inbox: Path
@@ -39,7 +41,7 @@ class Subject:
     ledger: Path | None = None
 
     def looks(self) -> Iterator[Look]:
-        """Yield what is to be looked at in processes of their own."""
+        """Yield the looks that run in processes of their own."""
         folders: dict[str, Any] = {
             "what": "folders",
             "inbox": path_in_wish(self.inbox),
@@ -47,9 +49,11 @@ class Subject:
             "mode": self.mode,
         }
         user = self.user()
-        if self.unit and user and self.unit.facts.get("PrivateUsers") == "yes":  # it cannot tell the others apart
+        if (
+            self.unit and user and self.unit.facts.get("PrivateUsers") == "yes"
+        ):  # with PrivateUsers, the service sees all other users as one
             folders["trusted"] = [0, user[0]]
-        # Into a home that is closed to it, the service is led by its sandbox alone.
+        # BindPaths give the service a folder in a home that is closed to it, so only a look in the sandbox is valid.
         outside = None if self.unit and self.unit.facts.get("BindPaths") else user
         yield Look(
             "folders",
@@ -63,12 +67,12 @@ class Subject:
             yield Look("ledger", {"what": "ledger", "ledger": path_in_wish(self.ledger)})
 
     def model_look(self) -> Look:
-        """Return how the model is looked at."""
+        """Return the look at the model."""
         wish = {"what": "model", "model": path_in_wish(self.model.absolute()), "device": self.device}
         return Look("model", wish, limit_s=MODEL_S, cure=f"phototriage inspect {word(self.model)}")
 
     def user(self) -> tuple[int, int, list[int]] | None:
-        """Return ids of the service's user, for root to look as that one; None to look as oneself."""
+        """Return the ids of the service's user if root can look as that user; None to look as the present user."""
         if self.unit is None or not self.unit.facts or os.geteuid() != 0:
             return None
         with suppress(KeyError):
@@ -78,6 +82,6 @@ class Subject:
 
 
 def from_folders(inbox: Path, output: Path) -> Subject:
-    """Return the subject that is named by its folders."""
+    """Return the subject of two folders."""
     inbox, output = inbox.absolute(), output.absolute()
     return Subject(inbox, output, ledger=state_folder(inbox) / LEDGER)

@@ -1,4 +1,4 @@
-"""The service as systemd sees it: whether it runs, who runs it, and what its sandbox lets it write."""
+"""Check a service in systemd: does it run, as which user, and where may its sandbox write?"""
 
 import shutil
 import subprocess
@@ -23,8 +23,8 @@ class Unit:
     """One service.
 
     Attributes:
-        name: of the unit.
-        facts: its properties, as `systemctl show` tells them; empty where systemd does not.
+        name: the unit's name.
+        facts: its properties from `systemctl show`; empty if systemd does not answer.
     """
 
     name: str
@@ -32,45 +32,49 @@ class Unit:
 
     @property
     def process(self) -> int:
-        """Its main process; 0 when it does not run."""
+        """The id of its main process; 0 if it does not run."""
         number = self.facts.get("MainPID", "0")
         return int(number) if number.isdigit() else 0
 
     @property
     def user(self) -> str:
-        """Who runs it."""
+        """The user that it runs as."""
         return self.facts.get("User", "") or "root"
 
     def writable(self) -> list[Path]:
-        """Return the folders that its sandbox lets it write, each a mount of its own."""
+        """Return the folders that its sandbox may write to. Each is a separate mount."""
         words = f"{self.facts.get('ReadWritePaths', '')} {self.facts.get('BindPaths', '')}".split()
         return sorted({Path(word.lstrip("-+").split(":")[0]) for word in words})
 
 
 def unit_of(service: str) -> Unit:
-    """Ask systemd about the service of a name; without facts where it does not run or does not answer."""
+    """Ask systemd about a service; the unit has no facts if systemd does not run or does not answer."""
     name = f"phototriage@{service}.service"
     if not BOOTED.exists() or shutil.which("systemctl") is None:
         return Unit(name)
     ask = ["systemctl", "show", name, f"--property={','.join(_PROPERTIES)}"]
     try:
-        told = subprocess.run(ask, capture_output=True, text=True, timeout=_SYSTEMCTL_S)
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=_SYSTEMCTL_S)
     except (OSError, subprocess.TimeoutExpired):
         return Unit(name)
-    return Unit(name, dict(line.split("=", 1) for line in told.stdout.splitlines() if "=" in line))
+    return Unit(name, dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line))
 
 
 def look_at_unit(unit: Unit) -> Iterator[Finding]:
-    """Say how the service is."""
+    """Report the state of the service."""
     facts = unit.facts
     if not facts:
-        why = "systemd is not at work on this machine" if not BOOTED.exists() else "systemd does not answer"
-        yield warning("service", f"nothing is known of {unit.name}: {why}", "phototriage watch --config FILE")
+        why = "systemd does not run on this machine" if not BOOTED.exists() else "systemd does not answer"
+        yield warning(
+            "service", f"the state of {unit.name} is unknown, because {why}", "phototriage watch --config FILE"
+        )
         return
     if facts.get("LoadState") != "loaded":
         short = unit.name.partition("@")[2].removesuffix(".service")
         yield fault(
-            "service", f"there is no {unit.name}", f"sudo phototriage service install {short} --inbox IN --output OUT"
+            "service",
+            f"{unit.name} does not exist",
+            f"sudo phototriage service install {short} --inbox IN --output OUT",
         )
         return
     state = f"{facts.get('ActiveState')} ({facts.get('SubState')}), as {unit.user}"
@@ -87,33 +91,33 @@ def look_at_unit(unit: Unit) -> Iterator[Finding]:
         yield warning("service", "it will not start with the machine", f"sudo systemctl enable {unit.name}")
     restarts = int(facts.get("NRestarts", "0") or 0)
     if restarts >= MANY_RESTARTS:
-        yield warning("service", f"it was started anew {restarts} times", f"journalctl -u {unit.name} -p warning")
+        yield warning("service", f"it was restarted {restarts} times", f"journalctl -u {unit.name} -p warning")
 
 
 def look_at_sandbox(unit: Unit, inbox: Path, output: Path) -> Iterator[Finding]:
-    """Say by the unit's lines alone whether it may write to both folders, and rename between them."""
+    """Report from the unit's settings whether it may write to both folders and rename between them."""
     if unit.facts.get("ProtectSystem") != "strict":
         return
     covers = [_cover(unit.writable(), folder) for folder in (inbox, output)]
     for role, folder, cover in zip(("inbox", "output"), (inbox, output), covers, strict=True):
         if cover is None:
             yield fault(
-                "sandbox", f"the {role} {printable(folder)} is read-only to {unit.name}: no ReadWritePaths holds it",
+                "sandbox", f"the {role} {printable(folder)} is read-only for {unit.name}: it is in no ReadWritePaths=",
                 f"sudo systemctl edit {unit.name}   (ReadWritePaths= the common parent of inbox and output)",
             )  # fmt: skip
     if None in covers:
         return
     if covers[0] != covers[1]:
         yield warning(
-            "sandbox", f"inbox and output are two ReadWritePaths of {unit.name}: each is a mount of its own, and every "
-            "photo is copied instead of renamed",
+            "sandbox", f"inbox and output are in two ReadWritePaths= of {unit.name}. Each is a separate mount, so "
+            "every photo is copied instead of renamed",
             f"sudo systemctl edit {unit.name}   (one ReadWritePaths=, their common parent)",
         )  # fmt: skip
     else:
-        yield ok("sandbox", f"{unit.name} may write to {printable(covers[0] or '')}, which holds inbox and output")
+        yield ok("sandbox", f"{unit.name} may write to {printable(covers[0] or '')}, which contains inbox and output")
 
 
 def _cover(writable: list[Path], folder: Path) -> Path | None:
-    """Return the innermost writable path that holds a folder: its mount in the sandbox."""
+    """Return the innermost writable path that contains a folder, which is its mount in the sandbox."""
     holding = [path for path in writable if folder.is_relative_to(path)]
     return max(holding, key=lambda path: len(path.parts), default=None)

@@ -138,7 +138,7 @@ def test_a_daemon_at_work_is_named_and_not_disturbed(tmp_path: Path) -> None:
     with daemon(*words, "--model", model_file(tmp_path)) as process:
         process.ready()
         found = told(*words, "--model", model_file(tmp_path))
-        assert f"process {process.process.pid} is at work on it" in [finding["says"] for finding in found]
+        assert f"process {process.process.pid} uses this inbox" in [finding["says"] for finding in found]
         write(inbox / "a.jpg", plain("red"))
         process.photos({"a.jpg"})
         assert process.stop() == 0
@@ -249,7 +249,7 @@ def test_who_is_at_work_is_known_on_an_overlay_whose_files_have_made_up_numbers(
     )  # fmt: skip
     if done.returncode == 77:
         pytest.skip("this kernel mounts no overlay of these")
-    assert done.stdout.splitlines() == ["none is at work on it now", "process I is at work on it"], done.stderr
+    assert done.stdout.splitlines() == ["no daemon uses this inbox now", "process I uses this inbox"], done.stderr
 
 
 @pytest.mark.system("unshare", "mount", root=True)
@@ -265,7 +265,7 @@ def test_two_mounts_of_one_file_system_are_noticed_with_the_cure(tmp_path: Path)
     )  # fmt: skip
     (rename,) = [line for line in map(json.loads, done.stdout.splitlines()) if line["about"] == "rename"]
     assert rename["level"] == "warning"
-    assert rename["cure"] == f"name their common parent alone: ReadWritePaths={tmp_path}"
+    assert rename["cure"] == f"name only their common parent: ReadWritePaths={tmp_path}"
 
 
 def version(*names: str) -> "dict[str, str]":
@@ -276,7 +276,7 @@ def version(*names: str) -> "dict[str, str]":
 @pytest.mark.parametrize(
     ("names", "word"),
     [
-        (("onnxruntime", "onnxruntime-gpu"), "own the same files"),
+        (("onnxruntime", "onnxruntime-gpu"), "share files, so one is broken"),
         (("onnxruntime-gpu", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13"), "libcudnn"),
         (("onnxruntime", "python-daemon"), "python-daemon"),
         ((), "not installed: onnxruntime"),

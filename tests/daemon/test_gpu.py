@@ -61,7 +61,7 @@ def buckets(said: list[str], clock: HandClock | None = None) -> Buckets:
 
 
 SHORT = "Available memory of 64 is smaller than requested bytes of 256"
-TOO_MUCH = f"a batch of 64 photos does not fit on the GPU ({SHORT}); batches have 8 for now"
+TOO_MUCH = f"a batch of 64 photos does not fit on the GPU ({SHORT}); batches hold 8 for now"
 
 
 @pytest.mark.parametrize(("count", "runs"), [(1, [8]), (8, [8]), (9, [64]), (64, [64])])

@@ -39,7 +39,7 @@ def test_a_rename_is_tried_inside_the_sandbox_and_what_breaks_it_is_named_with_t
     assert two["rename"][0]["level"] == "ok"  # outside of the sandbox nothing is wrong
     (inside,) = two["rename (in the sandbox)"]
     assert inside["level"] == "warning"
-    assert inside["cure"] == f"name their common parent alone: ReadWritePaths={folder}"
+    assert inside["cure"] == f"name only their common parent: ReadWritePaths={folder}"
     assert [finding["level"] for finding in two["sandbox"]] == ["warning"]
 
     booted.run("systemctl", "stop", unit)
