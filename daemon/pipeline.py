@@ -35,7 +35,7 @@ from daemon.photo import Photo
 from daemon.process.clock import Clock
 from daemon.queues import BatchingQueue, PhotoQueue, PriorityQueue, Waiting
 from daemon.stage import Stage
-from daemon.status.monitor import Monitor
+from daemon.status.monitor import Monitor, Sources
 
 FILE_TOGETHER = 128
 """Most photos that share one pair of commits and one sync of their folders."""
@@ -95,14 +95,14 @@ class Pipeline:
         self._unread = PriorityQueue(most=1)
         self._isolated = IsolatedQueue(freed=intake.wake)
         self._under_way: dict[Path, float] = {}
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
+        self._lock, self._stopping = threading.Lock(), threading.Event()
         self._crash: BaseException | None = None
         self._monitor = monitor or Monitor(clock)
         filer.heartbeat, intake.looks.heartbeat = self._monitor.stage("file"), self._monitor.stage("look")
-        self._monitor.waiting, self._monitor.paused = self._waiting, lambda: filer.pause.reason
-        self._monitor.troubles, self._monitor.overflows = intake.troubles, lambda: intake.overflows
-        self._monitor.blocked = lambda: merge_blocked(filer.blocked(), intake.blocked())
+        self._monitor.sources = Sources(
+            self._waiting, intake.held_open, lambda: merge_blocked(filer.blocked(), intake.blocked()),
+            lambda: filer.pause.reason, intake.troubles, lambda: intake.overflows,
+        )  # fmt: skip
 
     def stop(self) -> None:
         """Stop, from any thread or a signal handler: photos in the pipeline finish, all others stay in the inbox."""

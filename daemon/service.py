@@ -210,7 +210,6 @@ def _pipeline(
 ) -> Pipeline:
     once = live_reload is None
     intake = Intake(path_filter, clock, report.say, watch=not once, known=ledger.known, output=output, check=lock.check)
-    monitor.held_open = intake.held_open
     filer = Filer(output, ledger, models.current.rules, clock, report.say, unresolved, filing_options(settings))
     departures = Departures(ledger.path, clock, lambda path: intake.hint(path, Trigger.FOUND), report.say)
     cores = settings.workers or readers(inbox_on_share=is_on_share(path_filter.inbox))

@@ -7,6 +7,7 @@ of the oldest waiting photo, is looked up when somebody asks, by functions that 
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.photo import Photo
@@ -34,6 +35,27 @@ NAMED_PLACES = 20
 DRIVER = Path("/proc/driver/nvidia/version")
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the monitor asks the pipeline for, when somebody asks the monitor. Any thread may call these functions.
+
+    Attributes:
+        waiting: photos that are not filed yet.
+        held_open: files that programs hold open for writing, and since when, on the monotonic clock.
+        blocked: places that cannot be used.
+        paused: why no photo can be filed; empty if photos can.
+        troubles: problems with the inbox, by topic; `root` and `scan` stop the intake.
+        overflows: how often the kernel dropped events.
+    """
+
+    waiting: Callable[[], Waiting] = Waiting
+    held_open: Callable[[], dict[Path, float]] = dict
+    blocked: Callable[[], list[Blocked]] = list
+    paused: Callable[[], str] = str
+    troubles: Callable[[], dict[str, str]] = dict
+    overflows: Callable[[], int] = int
+
+
 class Monitor:
     """How the daemon is. Any thread may write its part, and any may ask.
 
@@ -51,6 +73,7 @@ class Monitor:
         provider: that ran the last batch.
         fallbacks: how often the provider changed while it ran.
         heartbeat: of each stage.
+        sources: what the pipeline knows; set once the pipeline is made.
     """
 
     def __init__(
@@ -73,12 +96,7 @@ class Monitor:
         self.fallbacks = 0
         self.heartbeat: dict[str, Heartbeat] = {}
         self.tally = Counters(clock.monotonic_s())
-        self.waiting: Callable[[], Waiting] = Waiting
-        self.paused: Callable[[], str] = str
-        self.blocked: Callable[[], list[Blocked]] = list
-        self.troubles: Callable[[], dict[str, str]] = dict
-        self.held_open: Callable[[], dict[Path, float]] = dict
-        self.overflows: Callable[[], int] = int
+        self.sources = Sources()
 
     def stage(self, name: str) -> Heartbeat:
         """Return where the threads of a stage note that they are at work."""
@@ -112,13 +130,13 @@ class Monitor:
         stuck = self.stuck()
         if stuck:
             return State.STUCK, stuck
-        troubles = self.troubles()
-        paused = self.held or self.paused() or troubles.get("root", "") or troubles.get("scan", "")
+        troubles = self.sources.troubles()
+        paused = self.held or self.sources.paused() or troubles.get("root", "") or troubles.get("scan", "")
         if self.phase in (State.STARTING, State.READY) and paused:
             return State.PAUSED, paused
         if self.phase is not State.READY:
             return self.phase, ""
-        reasons = [*([self._why_cpu()] if self._degraded() else []), *_why_blocked(self.blocked())]
+        reasons = [*([self._why_cpu()] if self._degraded() else []), *_why_blocked(self.sources.blocked())]
         return (State.DEGRADED, "; ".join(reasons)) if reasons else (State.READY, "")
 
     def snapshot(self) -> StatusSnapshot:
@@ -126,6 +144,7 @@ class Monitor:
         state, why = self.state()
         now_s = self._clock.monotonic_s()
         counts = self.tally.counts(now_s)
+        troubles = self.sources.troubles().items()
         return StatusSnapshot(
             state=state,
             why=why,
@@ -137,9 +156,9 @@ class Monitor:
             device=self.device,
             provider=self.provider or None,
             model=self.model,
-            waiting=_waiting(self.waiting(), now_s),
-            held_open=_held_open(self.held_open(), now_s),
-            blocked=_blocked(self.blocked()),
+            waiting=_waiting(self.sources.waiting(), now_s),
+            held_open=_held_open(self.sources.held_open(), now_s),
+            blocked=_blocked(self.sources.blocked()),
             filed=self.tally.filed(),
             classes=counts.classes,
             outcomes=counts.outcomes,
@@ -148,8 +167,8 @@ class Monitor:
             stages=counts.stages,
             last_filed_at_s=counts.last_filed_at_s,
             last_error=counts.last_error,
-            notes=tuple(said for topic, said in self.troubles().items() if said and topic not in ("root", "scan")),
-            overflows=self.overflows(),
+            notes=tuple(said for topic, said in troubles if said and topic not in ("root", "scan")),
+            overflows=self.sources.overflows(),
             fallbacks=self.fallbacks,
             starts_anew=restart_count(),
             supervised=is_supervised(),

@@ -22,7 +22,7 @@ from daemon.intake.intake import Intake
 from daemon.intake.watcher import Watcher
 from daemon.photo import Mode, Outcome, Photo
 from daemon.process.log_level import unsaid
-from daemon.status.monitor import Monitor
+from daemon.status.monitor import Monitor, Sources
 from daemon.status.snapshot_parts import HeldFile, HeldFiles
 from daemon.status.table import table
 from tests.daemon.house import House, ask, told
@@ -371,7 +371,8 @@ def test_status_names_what_is_held_open_longest() -> None:
     monitor = Monitor(clock)  # type: ignore[arg-type]
     assert monitor.snapshot().held_open == HeldFiles()
     assert "held open" not in table(monitor.snapshot())
-    monitor.held_open = lambda: {Path(f"/in/{number}.jpg"): clock.now_s - 60.0 * number for number in range(7)}
+    held = {Path(f"/in/{number}.jpg"): clock.now_s - 60.0 * number for number in range(7)}
+    monitor.sources = Sources(held_open=lambda: held)
     assert monitor.snapshot().held_open.files == 7
     assert monitor.snapshot().held_open.longest[0] == HeldFile("/in/6.jpg", 360.0)
     (line,) = [line for line in table(monitor.snapshot()).splitlines() if "held open" in line]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.queues import Blocked, Waiting
-from daemon.status.monitor import Monitor
+from daemon.status.monitor import Monitor, Sources
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
 from daemon.status.snapshot_parts import LastError, ModelStatus, State
 from tests.daemon.support import HandClock
@@ -23,10 +23,12 @@ def full() -> StatusSnapshot:
     monitor = Monitor(clock, inbox=Path("/in"), output=Path("/out"))  # type: ignore[arg-type]
     monitor.device, monitor.phase = "auto", State.READY
     monitor.serves(Path("/m.onnx"), "ab", ("sea", "street"), "cpu", "no driver")
-    monitor.waiting = lambda: Waiting(3, more=True, since_s=90.0)
-    monitor.held_open = lambda: {Path("/in/a.jpg"): 40.0}
-    monitor.blocked = lambda: [Blocked("/out/sea", 2, "full")]
-    monitor.troubles = lambda: {"watch": "no watch"}
+    monitor.sources = Sources(
+        waiting=lambda: Waiting(3, more=True, since_s=90.0),
+        held_open=lambda: {Path("/in/a.jpg"): 40.0},
+        blocked=lambda: [Blocked("/out/sea", 2, "full")],
+        troubles=lambda: {"watch": "no watch"},
+    )
     monitor.trouble("a.jpg: truncated")
     return monitor.snapshot()
 

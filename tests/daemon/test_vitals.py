@@ -12,7 +12,7 @@ from daemon.photo import Outcome, Photo
 from daemon.queues import Waiting
 from daemon.status import monitor as board_module
 from daemon.status.counters import BOUNDS_S, Counters
-from daemon.status.monitor import Monitor
+from daemon.status.monitor import Monitor, Sources
 from daemon.status.snapshot_parts import LastError, State
 from daemon.status.status_line import lasting, status_line
 from tests.daemon.support import HandClock, identity, write
@@ -100,7 +100,7 @@ def test_what_is_worst_is_the_state() -> None:
     one.held = "nothing is mounted"
     assert one.state() == ("paused", "nothing is mounted")
     one.held, one.phase = "", State.READY
-    one.troubles = lambda: {"root": "its marker is gone", "watch": "no watch can be had"}
+    one.sources = Sources(troubles=lambda: {"root": "its marker is gone", "watch": "no watch can be had"})
     assert one.state() == ("paused", "its marker is gone")
     assert one.snapshot().notes == ("no watch can be had",)
     one.stage("file").begin()
@@ -114,8 +114,10 @@ def test_what_is_worst_is_the_state() -> None:
 def test_the_line_says_what_waits_and_holds_nothing_unprintable() -> None:
     clock = HandClock()
     one = monitor(clock)
-    one.waiting = lambda: Waiting(4096, more=True, since_s=clock.now_s - 90_000.0)
-    one.paused = lambda: "the output \x1b[2J is full"
+    one.sources = Sources(
+        waiting=lambda: Waiting(4096, more=True, since_s=clock.now_s - 90_000.0),
+        paused=lambda: "the output \x1b[2J is full",
+    )
     assert status_line(one.snapshot()) == (
         r"paused: the output \x1b[2J is full; 0 filed, 4,096 or more waiting, oldest 25.0 h"
     )

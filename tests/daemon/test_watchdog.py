@@ -18,7 +18,7 @@ from daemon.process import heartbeat as beats_module
 from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Heartbeat, bytes_moved
 from daemon.process.log_level import Level
 from daemon.queues import Waiting
-from daemon.status.monitor import Monitor
+from daemon.status.monitor import Monitor, Sources
 from daemon.status.snapshot_parts import State
 from daemon.status.supervisor import STATUS_S, SupervisorNotifier, watchdog_s
 from tests.daemon.support import (
@@ -201,7 +201,7 @@ def test_the_line_is_sent_when_it_has_changed_and_not_often() -> None:
     told = Told(feed_within_s=0.0)
     assert told.after(0.0) == ["STATUS=ready; 0 filed, 0 waiting"]
     assert told.after(3600.0) == []
-    told.monitor.waiting = lambda: Waiting(3, more=True, since_s=3600.0)
+    told.monitor.sources = Sources(waiting=lambda: Waiting(3, more=True, since_s=3600.0))
     assert len(told.after(60.0)) == 60 / STATUS_S
     assert told.sent[-1] == "STATUS=ready; 0 filed, 3 or more waiting, oldest 60 s"
 
