@@ -66,7 +66,7 @@ def install(
     """
     from daemon.install.places import places
     from daemon.install.plan import carry_out, steps
-    from daemon.install.service_spec import wish
+    from daemon.install.service_spec import requested
 
     if user and service_user:
         raise click.UsageError(
@@ -77,14 +77,14 @@ def install(
     if not no_start and not dry_run:
         _check_systemd(where.systemctl, user=user)
     try:
-        wanted = wish(where, inbox, output, model, service_user)
+        wanted = requested(where, inbox, output, model, service_user)
         todo = steps(wanted, start=not no_start)
     except OSError as error:  # a share that refuses root, or a home that refuses others
         raise ServiceError(f"{printable(error.filename or inbox)} cannot be read ({error.strerror}).") from error
     if not todo:
         click.echo(f"{where.unit} is installed like this already. Nothing was changed.")
         return
-    if not _agreed([step.tell() for step in todo], dry_run=dry_run, yes=yes):
+    if not _agreed([step.describe() for step in todo], dry_run=dry_run, yes=yes):
         return
     carry_out(wanted, todo)
     click.echo(_next_commands(where.unit, user=user, started=not no_start))
@@ -115,7 +115,7 @@ def uninstall(name: str, user: bool, purge_state: bool, dry_run: bool, yes: bool
     record = installed(where)
     found = removals(where, record, purge=purge_state)
     stays = list(leftovers(where, record, purge=purge_state))
-    if not _agreed([removal.tell for removal in found], dry_run=dry_run, yes=yes):
+    if not _agreed([removal.description for removal in found], dry_run=dry_run, yes=yes):
         return
     for removal in found:
         removal.do()

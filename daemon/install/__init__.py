@@ -1,1 +1,1 @@
-"""From a command to a service: what `phototriage service` writes for systemd, shows first, and takes back."""
+"""Install a service: what `phototriage service` shows, writes for systemd, and removes again."""

@@ -1,7 +1,7 @@
-"""The one error of this room."""
+"""The error of this package."""
 
 from contract.errors import PhototriageError
 
 
 class ServiceError(PhototriageError):
-    """A service cannot be installed or taken back as it was asked for."""
+    """A service cannot be installed or uninstalled as requested."""

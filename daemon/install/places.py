@@ -1,4 +1,4 @@
-"""Where the files of a service lie: in the system's folders, or in those of the user who runs it without root."""
+"""Paths of a service's files: in the system's folders, or in the user's own for a user service."""
 
 import os
 import re
@@ -8,9 +8,9 @@ from pathlib import Path
 import contract
 from daemon.install.errors import ServiceError
 
-HOUSE = Path(contract.__file__).resolve().parents[1]
-"""Where the rooms lie, in a clone or among an environment's packages."""
-SHIPPED = HOUSE / "systemd"
+CODE_FOLDER = Path(contract.__file__).resolve().parents[1]
+"""The folder that holds phototriage's packages: a clone, or an environment's site-packages."""
+SHIPPED = CODE_FOLDER / "systemd"
 TEMPLATE = "phototriage@.service"
 NODES = "phototriage-nvidia.service"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -21,11 +21,11 @@ class Places:
     """Folders and names for one service.
 
     Attributes:
-        name: of the instance.
-        user: whether it is a user's own service.
-        units: folder of unit files.
-        configurations: folder of NAME.toml.
-        records: folder of what was installed, so that exactly that can be taken back.
+        name: the instance's name.
+        user: whether it is a user service.
+        units: the folder of unit files.
+        configurations: the folder of NAME.toml.
+        records: the folder of records of what was installed, so that exactly that can be removed.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Places:
 
     @property
     def unit(self) -> str:
-        """Name of the instance's unit."""
+        """The name of the instance's unit."""
         return f"phototriage@{self.name}.service"
 
     @property
@@ -45,7 +45,7 @@ class Places:
 
     @property
     def shared(self) -> tuple[Path, ...]:
-        """Units that all services here need."""
+        """Unit files that all services here share."""
         return (self.template,) if self.user else (self.template, self.units / NODES)
 
     @property
@@ -66,14 +66,14 @@ class Places:
 
 
 def places(name: str, *, user: bool) -> Places:
-    """Return where a service's files lie.
+    """Return the paths of a service's files.
 
     Raises:
-        ServiceError: the name cannot be one of a unit and a file alike.
+        ServiceError: the name is not valid for both a unit and a file.
     """
     if not _NAME.fullmatch(name):
         raise ServiceError(
-            f"{name!r} cannot name a service: take letters, digits, - and _, beginning with a letter or a digit."
+            f"{name!r} cannot name a service. Use letters, digits, - and _, beginning with a letter or a digit."
         )
     if not user:
         records = Path("/var/lib/phototriage/.installed")

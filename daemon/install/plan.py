@@ -1,4 +1,4 @@
-"""The steps that make a service, in order; what is done already is left out, so a second time there are none."""
+"""The steps that install a service, in order. Steps that are done already are left out, so a second call has none."""
 
 import grp
 import os
@@ -18,73 +18,75 @@ from daemon.ledger.state_folder import state_folder
 _SYSUSERS = Path("/etc/sysusers.d/phototriage.conf")
 
 
-def steps(wish: ServiceSpec, *, start: bool) -> list[Step]:
-    """Return what is still to be done for a service.
+def steps(spec: ServiceSpec, *, start: bool) -> list[Step]:
+    """Return the steps that are still needed for a service.
 
     Args:
-        start: whether it is started too, or only whenever the machine is.
+        start: whether to start the service now; otherwise it starts with the machine.
     """
-    places = wish.places
+    places = spec.places
     files = [
         *(File(path, texts.shipped(path.name, user=places.user), as_shipped=True) for path in places.shared),
-        File(places.drop_in, texts.drop_in(wish)),
-        File(places.configuration, texts.configuration(wish)),
+        File(places.drop_in, texts.drop_in(spec)),
+        File(places.configuration, texts.configuration(spec)),
     ]
-    wanted: list[Step] = [*_people(wish), *_folders(wish), *files, *_commands(places, files, start=start)]
+    wanted: list[Step] = [*_accounts(spec), *_folders(spec), *files, *_commands(places, files, start=start)]
     return [step for step in wanted if not step.is_done()]
 
 
-def carry_out(wish: ServiceSpec, todo: list[Step]) -> None:
-    """Do the steps; what was done is recorded after each, so that also half an installation can be taken back.
+def carry_out(spec: ServiceSpec, todo: list[Step]) -> None:
+    """Do the steps. Each is recorded at once, so that an interrupted installation can be removed too.
 
     Raises:
-        ServiceError: one of them failed, and which.
+        ServiceError: a step failed.
     """
-    record = load(wish.places) or Record()
-    record.state = os.fspath(state_folder(wish.inbox) if wish.places.user else SERVICES / wish.places.name)
+    record = load(spec.places) or Record()
+    record.state = os.fspath(state_folder(spec.inbox) if spec.places.user else SERVICES / spec.places.name)
     for step in todo:
         try:
             step.do(record)
         except OSError as error:
-            raise ServiceError(f"Could not {step.tell().splitlines()[0].rstrip(':')} ({error.strerror}).") from error
+            raise ServiceError(
+                f"Could not {step.describe().splitlines()[0].rstrip(':')} ({error.strerror})."
+            ) from error
         finally:
-            save(wish.places, record)
+            save(spec.places, record)
 
 
-def _people(wish: ServiceSpec) -> list[Step]:
-    """The service's user, if it is phototriage's own, and its group for the owner of the photos."""
-    if not wish.is_shared:
+def _accounts(spec: ServiceSpec) -> list[Step]:
+    """Return the steps that make the service's user and let the owner of the photos join its group."""
+    if not spec.is_shared:
         return []
-    group, owner = wish.runs_as.group, wish.owner
+    group, owner = spec.runs_as.group, spec.owner
     made: list[Step] = []
-    if wish.runs_as.name == MADE_BY_SYSUSERS:
+    if spec.runs_as.name == MADE_BY_SYSUSERS:
         text = (SHIPPED / "sysusers.d" / "phototriage.conf").read_text(encoding="utf-8")
-        left = f"the user {MADE_BY_SYSUSERS} stays, for it owns folders in the output (userdel {MADE_BY_SYSUSERS})"
-        if wish.runs_as.uid is None:
+        left = f"the user {MADE_BY_SYSUSERS} stays, because it owns folders in the output (userdel {MADE_BY_SYSUSERS})"
+        if spec.runs_as.uid is None:
             made = [*map(Folder, _missing(_SYSUSERS.parent)), File(_SYSUSERS, text, as_shipped=True)]
         make = ("systemd-sysusers", os.fspath(_SYSUSERS))
         made += [Command(make, lambda: _gid(group) is not None, left)]
     if owner.uid != 0:
         join = ("usermod", "--append", "--groups", group, owner.name)
         leave = f"gpasswd -d {owner.name} {group}"
-        left = f"{owner.name} stays in the group {group}, by which the filed photos are reached ({leave})"
+        left = f"{owner.name} stays in the group {group}, which gives access to the filed photos ({leave})"
         made.append(Command(join, lambda: _is_member(owner.name, group), left))
     return made
 
 
-def _folders(wish: ServiceSpec) -> list[Step]:
-    places, group = wish.places, wish.runs_as.group
+def _folders(spec: ServiceSpec) -> list[Step]:
+    places, group = spec.places, spec.runs_as.group
     homes = [places.units, places.drop_in.parent, places.configurations]
     made: list[Step] = [Folder(path) for home in homes for path in _missing(home)]
-    made.append(Output(wish.output, wish.owner))
-    if wish.is_shared:
-        whose = frozenset({wish.owner.uid, wish.runs_as.uid})
-        made += [Share(path, group, lambda: _gid(group), whose) for path in (wish.inbox, wish.output)]
+    made.append(Output(spec.output, spec.owner))
+    if spec.is_shared:
+        owners = frozenset({spec.owner.uid, spec.runs_as.uid})
+        made += [Share(path, group, lambda: _gid(group), owners) for path in (spec.inbox, spec.output)]
     return list(dict.fromkeys(made))
 
 
 def _missing(folder: Path) -> list[Path]:
-    """Return a folder and those above it that are not there, outermost first."""
+    """Return a folder and its parents, as far as they do not exist, outermost first."""
     return [path for path in (*reversed(folder.parents), folder) if not path.is_dir()]
 
 
@@ -104,10 +106,10 @@ def _commands(places: Places, files: list[File], *, start: bool) -> list[Step]:
     if not start:
         return [enable]
     reload = Command((*places.systemctl, "daemon-reload"), reloaded)
-    return [reload, enable, Command((*places.systemctl, "restart", places.unit), running, why=_last_words(places))]
+    return [reload, enable, Command((*places.systemctl, "restart", places.unit), running, why=_recent_log(places))]
 
 
-def _last_words(places: Places) -> tuple[str, ...]:
+def _recent_log(places: Places) -> tuple[str, ...]:
     whose = ("--user",) if places.user else ()
     return ("journalctl", *whose, "--no-pager", "--output=cat", "--lines=5", "--unit", places.unit)
 

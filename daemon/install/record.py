@@ -1,4 +1,4 @@
-"""What an installation wrote: read again when it is taken back, so that exactly that goes and nothing of others."""
+"""What an installation wrote, so that an uninstallation removes exactly that."""
 
 import json
 import os
@@ -19,10 +19,10 @@ class Record:
     """What was made for one service.
 
     Attributes:
-        files: SHA-256 of what was written, by path.
-        folders: made, in this order.
-        state: folder of the ledger.
-        left: sentences about what an uninstallation leaves, and how to take that back by hand.
+        files: SHA-256 of each file that was written, by path.
+        folders: the folders that were made, in order.
+        state: the folder of the ledger.
+        left: sentences about what an uninstallation leaves, and how to remove that by hand.
     """
 
     files: dict[str, str] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Record:
         self.files[os.fspath(path)] = sha256(text.encode()).hexdigest()
 
     def is_unchanged(self, path: str) -> bool:
-        """Whether a file still holds what was written."""
+        """Return whether a file still holds what was written."""
         try:
             return sha256(Path(path).read_bytes()).hexdigest() == self.files[path]
         except OSError:
@@ -45,7 +45,7 @@ def load(places: Places) -> Record | None:
     """Return the record of a service, or None if there is none.
 
     Raises:
-        ServiceError: it cannot be read.
+        ServiceError: the record cannot be read.
     """
     try:
         return Record(**json.loads(places.record.read_text(encoding="utf-8")))
@@ -56,14 +56,14 @@ def load(places: Places) -> Record | None:
 
 
 def save(places: Places, record: Record) -> None:
-    """Write the record; only its owner reads it."""
+    """Write the record."""
     places.records.mkdir(mode=0o755, parents=True, exist_ok=True)
     fields = {"files": record.files, "folders": record.folders, "state": record.state, "left": record.left}
     publish_bytes(places.record, json.dumps(fields, indent=1).encode() + b"\n")
 
 
 def forget(places: Places) -> None:
-    """Remove the record, and with the last one the folders that it lies in, if nothing else does."""
+    """Remove the record, and after the last one its folders, if they are empty."""
     places.record.unlink(missing_ok=True)
     with suppress(OSError):
         places.records.rmdir()
@@ -71,6 +71,6 @@ def forget(places: Places) -> None:
 
 
 def others(places: Places) -> Iterator[str]:
-    """Yield the names of the other services that were installed here."""
+    """Yield the names of other services that were installed here."""
     with suppress(OSError):
         yield from sorted(path.stem for path in places.records.glob("*.json") if path.stem != places.name)

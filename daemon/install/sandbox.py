@@ -1,4 +1,4 @@
-"""Lines of a unit: what the service may see and write. Everything else is closed by the unit that ships."""
+"""Lines of a unit that allow the service to see and write its folders. The shipped unit closes everything else."""
 
 import os
 import sys
@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from daemon.install.errors import ServiceError
-from daemon.install.places import HOUSE
+from daemon.install.places import CODE_FOLDER
 from daemon.install.service_spec import ServiceSpec, common_parent, homes
 
 _HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
-"""What ProtectHome= hides."""
+"""Folders that ProtectHome= hides."""
 
 
-def paths(wish: ServiceSpec) -> list[str]:
-    """Return the lines that open the service's folders, and what it is made of where that lies in a home."""
-    parent = common_parent(wish.inbox, wish.output)
-    writable = outermost([parent] if parent else [wish.inbox, wish.output])
-    readable = outermost(_hidden([*program_folders(), *([_folder_of(wish.model)] if wish.model else [])]))
+def paths(spec: ServiceSpec) -> list[str]:
+    """Return the lines that open the service's folders, and its program and model if they are in a home."""
+    parent = common_parent(spec.inbox, spec.output)
+    writable = outermost([parent] if parent else [spec.inbox, spec.output])
+    readable = outermost(_hidden([*program_folders(), *([_folder_of(spec.model)] if spec.model else [])]))
     lines = [f"ReadWritePaths={quoted(path)}" for path in writable]
     if not _hidden(writable) and not readable:
         return lines
@@ -30,17 +30,17 @@ def paths(wish: ServiceSpec) -> list[str]:
     ]
 
 
-def mounts(wish: ServiceSpec) -> list[str]:
-    """Return the lines that start the service after the mounts of its folders, also after such as nobody waits for."""
-    points = sorted({_mount_point(path) for path in (wish.inbox, wish.output)} - {Path("/")})
+def mounts(spec: ServiceSpec) -> list[str]:
+    """Return the lines that start the service after the mounts of its folders, even nofail mounts."""
+    points = sorted({_mount_point(path) for path in (spec.inbox, spec.output)} - {Path("/")})
     units = " ".join(mount_unit(point) for point in points)
     return [f"Wants={units}", f"After={units}"] if units else []
 
 
 def program_folders() -> list[Path]:
-    """Return the folders that this phototriage runs from: its environment, the Python below it, and the rooms."""
+    """Return the folders that phototriage runs from: its environment, the base Python, and its packages."""
     prefixes = [Path(sys.prefix), Path(sys.base_prefix)]
-    return [*prefixes, *(path.resolve() for path in prefixes), HOUSE]
+    return [*prefixes, *(path.resolve() for path in prefixes), CODE_FOLDER]
 
 
 def mount_unit(point: Path) -> str:
@@ -51,12 +51,12 @@ def mount_unit(point: Path) -> str:
 
 
 def quoted(path: Path) -> str:
-    """Return a path as one word of a unit file; between the quotes blanks and colons are nothing special."""
+    """Return a path as one word of a unit file; between quotes, blanks and colons have no special meaning."""
     return '"' + os.fspath(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
 
 
 def outermost(paths: Iterable[Path]) -> list[Path]:
-    """Return the paths that lie in no other of them, each once."""
+    """Return the paths that are inside no other path of the list, each once."""
     ordered = sorted(set(paths))
     return [path for path in ordered if not any(other != path and path.is_relative_to(other) for other in ordered)]
 
@@ -75,10 +75,11 @@ def _hidden(paths: Iterable[Path]) -> list[Path]:
 
 
 def _folder_of(model: Path) -> Path:
-    """Return what must be seen of a model: its folder, for a new one takes its place by a rename."""
+    """Return the model's folder: a new model replaces the old one by a rename, so the service must see the folder."""
     if model.parent in set(homes()):
         raise ServiceError(
-            f"The service would see all of {model.parent}, where the model lies. Put it into a folder of its own."
+            f"The model is in the home folder {model.parent}, and the service would see all of it. Put the model into "
+            "a folder of its own."
         )
     return model.parent
 

@@ -1,4 +1,4 @@
-"""The steps of an installation: each can say what it will do, whether that is done already, and do it."""
+"""The steps of an installation: each can describe what it will do, tell whether that is done already, and do it."""
 
 import difflib
 import os
@@ -16,30 +16,30 @@ from daemon.install.record import Record
 from daemon.install.service_spec import Account
 
 SHARED = 0o2070
-"""What a shared folder's mode must hold: the group may do all, and what is made in it belongs to the group."""
+"""Mode bits of a shared folder: the group has all rights, and new files belong to the group."""
 
 
 class Step(Protocol):
-    """One thing to do."""
+    """One step of an installation."""
 
     def is_done(self) -> bool: ...
 
-    def tell(self) -> str:
-        """Return what will be done, in lines."""
+    def describe(self) -> str:
+        """Return what the step will do, in lines."""
 
     def do(self, record: Record) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Make a folder of the system's, or of one's own where that is who installs."""
+    """Make a folder that belongs to the user who installs."""
 
     path: Path
 
     def is_done(self) -> bool:
         return self.path.is_dir()
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         return f"make the folder {printable(self.path)}"
 
     def do(self, record: Record) -> None:
@@ -51,8 +51,8 @@ class Folder:
 class Output:
     """Make the output for the owner of the inbox.
 
-    Where others may rename folders on the way to it, root must not: what it makes, or gives away, could meanwhile be
-    another folder. There the owner makes it, with the owner's rights.
+    If other users can rename a parent folder, root must not make or give away the output, because the path may lead to
+    another folder by then. In that case a process with the owner's rights makes it.
     """
 
     path: Path
@@ -61,15 +61,15 @@ class Output:
     def is_done(self) -> bool:
         return self.path.is_dir()
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         return f"make the folder {printable(self.path)} for {self.owner.name}"
 
     def do(self, record: Record) -> None:
-        """Make it; it is not recorded, for photos may lie in it soon."""
+        """Make the folder. It is not recorded, because photos may be in it soon."""
         uid, gid = self.owner.uid, self.owner.gid
         if os.geteuid() != 0 or uid is None or gid is None:
             self.path.mkdir(mode=0o755)
-        elif is_roots_way(self.path):
+        elif only_root_can_redirect(self.path):
             self.path.mkdir(mode=0o755)
             os.chown(self.path, uid, gid, follow_symlinks=False)
         else:
@@ -82,7 +82,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Write a file that everybody may read."""
+    """Write a file that every user may read."""
 
     path: Path
     text: str
@@ -91,14 +91,14 @@ class File:
     def is_done(self) -> bool:
         return self._before() == self.text
 
-    def tell(self) -> str:
-        """Return what will stand in the file, or what will change in it."""
+    def describe(self) -> str:
+        """Return the new content of the file, or its changes."""
         before = self._before()
         if before is None and self.as_shipped:
-            return f"write {printable(self.path)}, as it ships"
+            return f"write {printable(self.path)}, as shipped"
         if before is None:
             lines = [f"    {line}" for line in self.text.splitlines() if line.strip() and not line.startswith("#")]
-            return "\n".join([f"write {printable(self.path)}, comments aside:", *lines])
+            return "\n".join([f"write {printable(self.path)}, without its comments:", *lines])
         changes = list(difflib.unified_diff(before.splitlines(), self.text.splitlines(), lineterm="", n=1))[2:]
         return "\n".join([f"change {printable(self.path)}:", *(f"    {printable(line)}" for line in changes)])
 
@@ -118,39 +118,39 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Open a folder, and the folders in it, to a group.
+    """Share a folder, and the folders in it, with a group.
 
     Attributes:
-        whose: user ids; a folder of anybody else is left as it is, whatever its name has become meanwhile.
+        owners: user ids. Folders of other users are left as they are, even if a name was replaced meanwhile.
     """
 
     path: Path
     group: str
     gid: Callable[[], int | None]
-    whose: frozenset[int | None]
+    owners: frozenset[int | None]
 
     def is_done(self) -> bool:
         return self.path.is_dir() and not any(True for _ in self._to_change())
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         return f"share {printable(self.path)} and the folders in it with the group {self.group} (chgrp, chmod g+rwxs)"
 
     def do(self, record: Record) -> None:
-        """Change what is not shared yet, each folder by its descriptor and never through a link."""
+        """Share the remaining folders, each by its descriptor and never through a link."""
         gid = self.gid()
         if gid is None:
-            raise ServiceError(f"The group {self.group} is still not there.")
+            raise ServiceError(f"The group {self.group} does not exist.")
         for descriptor in self._to_change():
             os.fchown(descriptor, -1, gid)
             os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | SHARED)
         record.left.append(f"{printable(self.path)} and folders in it stay shared with the group {self.group}")
 
     def _to_change(self) -> Iterator[int]:
-        """Yield a descriptor of each folder that is not shared yet, open until the next."""
+        """Yield a descriptor of each folder that is not shared yet; it is open until the next one is asked for."""
         gid = self.gid()
         for _, _, _, descriptor in os.fwalk(self.path):
             status = os.fstat(descriptor)
-            may = status.st_uid in self.whose and (status.st_uid != 0 or is_roots_way(self.path))
+            may = status.st_uid in self.owners and (status.st_uid != 0 or only_root_can_redirect(self.path))
             if may and not _is_shared(status, gid):
                 yield descriptor
 
@@ -160,9 +160,9 @@ class Command:
     """Run a command of the system.
 
     Attributes:
-        done: tells whether there is nothing to do; None, where it only makes sense after another step.
-        left: what an uninstallation does not take back, in words.
-        why: a command that tells why this one failed.
+        done: returns whether there is nothing to do.
+        left: what an uninstallation leaves, in words.
+        why: a command that shows why this one failed.
     """
 
     words: tuple[str, ...]
@@ -173,14 +173,14 @@ class Command:
     def is_done(self) -> bool:
         return self.done()
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         return f"run: {printable(' '.join(self.words))}"
 
     def do(self, record: Record) -> None:
-        """Run it; one that fails ends the installation."""
+        """Run the command; a failure ends the installation."""
         done = output(*self.words)
         if done.returncode != 0:
-            said = " ".join((done.stderr or done.stdout).split()) or f"it ended with {done.returncode}"
+            said = " ".join((done.stderr or done.stdout).split()) or f"exit code {done.returncode}"
             why = (
                 "".join(f"\n  {printable(line)}" for line in output(*self.why).stdout.splitlines()) if self.why else ""
             )
@@ -190,15 +190,15 @@ class Command:
 
 
 def output(*words: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end and return what it said; a program that is missing counts as failed."""
+    """Run a command and return its result; a missing program counts as failed."""
     try:
         return subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     except FileNotFoundError:
         return subprocess.CompletedProcess(words, 127, "", f"{words[0]} is not installed")
 
 
-def is_roots_way(path: Path) -> bool:
-    """Whether nobody but root can change which folder a path leads to."""
+def only_root_can_redirect(path: Path) -> bool:
+    """Return whether only root can change which folder a path leads to."""
     return all(
         status.st_uid == 0 and not status.st_mode & 0o022 for status in (folder.lstat() for folder in path.parents)
     )

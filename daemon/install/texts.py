@@ -1,4 +1,4 @@
-"""The texts of a service: its configuration, and the drop-in that says what is particular to it."""
+"""The texts of a service: its configuration, and the drop-in with its own settings."""
 
 import json
 import re
@@ -10,26 +10,26 @@ from pathlib import Path
 from contract.text import printable
 from daemon.install import sandbox
 from daemon.install.errors import ServiceError
-from daemon.install.places import HOUSE, SHIPPED
+from daemon.install.places import CODE_FOLDER, SHIPPED
 from daemon.install.service_spec import ServiceSpec, check_reach
 
 _HEAD = "# Written by `phototriage service install`. Changes of yours belong beside it: systemctl{} edit {}\n"
 
 
 def shipped(unit: str, *, user: bool) -> str:
-    """Return a unit that all services share, as it ships."""
+    """Return a shipped unit that all services share."""
     return (SHIPPED / "user" / unit if user else SHIPPED / unit).read_text(encoding="utf-8")
 
 
-def drop_in(wish: ServiceSpec) -> str:
-    """Return what is particular to one service: who runs it, what it may write, and which phototriage it is."""
-    places = wish.places
+def drop_in(spec: ServiceSpec) -> str:
+    """Return the settings of one service: its user, its writable folders, and its phototriage."""
+    places = spec.places
     head = _HEAD.format(" --user" if places.user else "", places.unit)
-    lines = ["[Unit]", *sandbox.mounts(wish), "", "[Service]"]
+    lines = ["[Unit]", *sandbox.mounts(spec), "", "[Service]"]
     if not places.user:
-        lines += [f"User={wish.runs_as.name}", f"Group={wish.runs_as.group}"]
-        lines += [] if wish.is_shared else ["# As its owner makes folders.", "UMask=0022"]
-        lines += sandbox.paths(wish)
+        lines += [f"User={spec.runs_as.name}", f"Group={spec.runs_as.group}"]
+        lines += [] if spec.is_shared else ["# As its owner makes folders.", "UMask=0022"]
+        lines += sandbox.paths(spec)
     lines += [
         "ExecStart=",
         f"ExecStart={_program(user=places.user)} watch --config {sandbox.quoted(places.configuration)}",
@@ -38,36 +38,36 @@ def drop_in(wish: ServiceSpec) -> str:
     return text.replace("[Unit]\n\n", "")
 
 
-def configuration(wish: ServiceSpec) -> str:
-    """Return the service's TOML file: the one that is there, or else the example, with these folders and this model.
+def configuration(spec: ServiceSpec) -> str:
+    """Return the service's TOML file: the existing one, or else the example, with these folders and this model.
 
     Raises:
-        ServiceError: the file that is there cannot be changed line by line.
+        ServiceError: the existing file cannot be read or changed line by line.
     """
-    path = wish.places.configuration
+    path = spec.places.configuration
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        text = (SHIPPED / "example.toml").read_text(encoding="utf-8").replace("NAME", wish.places.name)
+        text = (SHIPPED / "example.toml").read_text(encoding="utf-8").replace("NAME", spec.places.name)
     except (OSError, UnicodeDecodeError) as error:
-        raise ServiceError(f"{printable(path)} cannot be read: {error}. Mend it or move it away.") from error
-    wanted = {"inbox": str(wish.inbox), "output": str(wish.output)}
-    if wish.model is not None:
-        wanted["model"] = str(wish.model)
+        raise ServiceError(f"{printable(path)} cannot be read: {error}. Fix it or move it away.") from error
+    wanted = {"inbox": str(spec.inbox), "output": str(spec.output)}
+    if spec.model is not None:
+        wanted["model"] = str(spec.model)
     changed = _with(text, wanted)
     try:
         values = tomllib.loads(changed)
     except tomllib.TOMLDecodeError as error:
-        raise ServiceError(f"{printable(path)} is no valid TOML: {error}. Mend it or move it away.") from error
+        raise ServiceError(f"{printable(path)} is not valid TOML: {error}. Fix it or move it away.") from error
     if any(values.get(key) != value for key, value in wanted.items()):
         raise ServiceError(
-            f"In {printable(path)} inbox, output and model must each be one line. Mend it or move it away."
+            f"In {printable(path)} inbox, output and model must each be one line. Fix it or move it away."
         )
     return changed
 
 
 def _with(text: str, values: Mapping[str, str]) -> str:
-    """Set keys in a TOML text, in their line, where they stand or where they are commented out."""
+    """Set keys in a TOML text, in the line where they are, or where they are commented out."""
     for key, value in values.items():
         line = f"{key} = {json.dumps(value, ensure_ascii=False)}"  # a JSON string is a TOML string
         for pattern in (rf"^{key}\s*=.*$", rf"^#\s*{key}\s*=.*$"):
@@ -80,16 +80,16 @@ def _with(text: str, values: Mapping[str, str]) -> str:
 
 
 def _program(*, user: bool) -> str:
-    """Return the command of the phototriage that runs now, as words of a unit file.
+    """Return the command of the running phototriage, as a word of a unit file.
 
     Raises:
-        ServiceError: it was not installed, only called, or lies where a service sees nothing.
+        ServiceError: it is not installed, or it is in a folder that a service does not see.
     """
     path = Path(sys.prefix) / "bin" / "phototriage"
     if not path.is_file():
         raise ServiceError(
-            f"There is no {path}: this phototriage was called from {HOUSE} without being installed into an "
-            "environment. Install it (see the README), and call that one."
+            f"{path} does not exist, because this phototriage runs from {CODE_FOLDER} without being installed into an "
+            "environment. Install it (see the README), and run the installed one."
         )
     if not user:
         check_reach(path)

@@ -1,4 +1,4 @@
-"""The way back: what an installation wrote is removed, as long as it is still what was written; photos stay."""
+"""Uninstall a service: remove what the installation wrote, unless it was changed afterwards. Photos stay."""
 
 import os
 import shutil
@@ -15,27 +15,27 @@ from daemon.install.steps import output
 
 
 class Removal(NamedTuple):
-    """One thing to take back, in words and as a deed."""
+    """One step of an uninstallation."""
 
-    tell: str
+    description: str
     do: Callable[[], None]
 
 
 def installed(places: Places) -> Record:
-    """Return what was installed.
+    """Return the record of what was installed.
 
     Raises:
-        ServiceError: nothing, under this name.
+        ServiceError: nothing was installed under this name.
     """
     record = load(places)
     if record is None:
         names = ", ".join(others(places)) or "none"
-        raise ServiceError(f"`service install` has made no service {places.name} here. It has made: {names}.")
+        raise ServiceError(f"`service install` has not installed a service {places.name} here. Installed: {names}.")
     return record
 
 
 def removals(places: Places, record: Record, *, purge: bool) -> list[Removal]:
-    """Return what will be taken back, in order; files that another service here needs too are left."""
+    """Return the removals in order. Files that another service here needs are left."""
     kept = {path for path in record.files if path in _needed_by_others(places)}
     files = [path for path in record.files if path not in kept and record.is_unchanged(path)]
     found = [_command(*places.systemctl, "disable", "--now", places.unit)]
@@ -43,19 +43,19 @@ def removals(places: Places, record: Record, *, purge: bool) -> list[Removal]:
     found += [Removal(f"remove {printable(path)}, if it is empty", _remover(path)) for path in reversed(record.folders)]
     found.append(_command(*places.systemctl, "daemon-reload"))
     if purge:
-        tell = f"remove {printable(record.state)}: the ledger, by which photos could be taken back"
-        found.append(Removal(tell, lambda: shutil.rmtree(record.state, ignore_errors=True)))
-    return [*found, Removal("forget that it was installed", lambda: forget(places))]
+        description = f"remove {printable(record.state)}: the ledger; no photo can be undone after that"
+        found.append(Removal(description, lambda: shutil.rmtree(record.state, ignore_errors=True)))
+    return [*found, Removal("remove the record of the installation", lambda: forget(places))]
 
 
 def leftovers(places: Places, record: Record, *, purge: bool) -> Iterator[str]:
-    """Yield in words what stays, and why."""
+    """Yield sentences about what stays, and why."""
     shared = _needed_by_others(places)
     for path in record.files:
         if path in shared:
-            yield f"{printable(path)} stays, for another service needs it"
+            yield f"{printable(path)} stays, because another service needs it"
         elif os.path.lexists(path) and not record.is_unchanged(path):
-            yield f"{printable(path)} stays, for it was changed since"
+            yield f"{printable(path)} stays, because it was changed after the installation"
     if not purge and os.path.isdir(record.state):  # noqa: PTH112
         yield f"the ledger in {printable(record.state)} stays (--purge-state removes it)"
     yield from dict.fromkeys(record.left)
@@ -72,7 +72,7 @@ def _needed_by_others(places: Places) -> set[str]:
 
 def _command(*words: str) -> Removal:
     def run() -> None:
-        output(*words)  # a service that is gone, or a system without systemd, is taken back all the same
+        output(*words)  # failures are ignored: the service may be gone, or systemd may not run
 
     return Removal(f"run: {' '.join(words)}", run)
 

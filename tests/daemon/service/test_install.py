@@ -13,7 +13,7 @@ from daemon.install import sandbox, texts
 from daemon.install.errors import ServiceError
 from daemon.install.places import places
 from daemon.install.record import Record
-from daemon.install.service_spec import Account, ServiceSpec, check_reach, common_parent, wish
+from daemon.install.service_spec import Account, ServiceSpec, check_reach, common_parent, requested
 from daemon.install.steps import File, Output, Share
 from tests.daemon.house import ask
 
@@ -43,12 +43,12 @@ def test_a_name_that_is_none_of_a_unit_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("inbox", "output", "sentence"),
     [
-        ("nowhere", "sorted", "does not exist. Make it first: mkdir"),
-        ("file", "sorted", "is no folder"),
+        ("nowhere", "sorted", "does not exist. Create it first: mkdir"),
+        ("file", "sorted", "is not a folder"),
         ("inbox", "inbox", "the same folder"),
-        ("inbox", "far/away/sorted", "Make it first: mkdir -p"),
-        ("/", "sorted", "is no inbox: everything in it would be sorted"),
-        ("in\nbox", "sorted", "holds a line break"),
+        ("inbox", "far/away/sorted", "Create it first: mkdir -p"),
+        ("/", "sorted", "cannot be the inbox, because all of it would be sorted"),
+        ("in\nbox", "sorted", "contains a line break"),
     ],
 )
 def test_folders_that_cannot_serve_are_refused(
@@ -56,17 +56,17 @@ def test_folders_that_cannot_serve_are_refused(
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ServiceError, match=sentence):
-        wish(places("scenes", user=True), tmp_path / inbox, tmp_path / output, None, None)
+        requested(places("scenes", user=True), tmp_path / inbox, tmp_path / output, None, None)
 
 
 def test_a_model_that_is_not_there_is_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match=r"none\.onnx does not exist"):
-        wish(places("scenes", user=True), *folders, tmp_path / "none.onnx", None)
+        requested(places("scenes", user=True), *folders, tmp_path / "none.onnx", None)
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "/var/tmp"])
 def test_the_systems_service_gets_no_folder_that_is_private_to_each_service(folder: str) -> None:
-    with pytest.raises(ServiceError, match="of its own and would not see"):
+    with pytest.raises(ServiceError, match="and would not see"):
         check_reach(Path(folder) / "photos")
 
 
@@ -130,7 +130,7 @@ def test_a_configuration_that_somebody_changed_keeps_all_but_what_is_asked_for(f
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("layout = '''\n# inbox = x\n'''\n", "must each be one line"), ("inbox = =\n[", "no valid TOML")],
+    [("layout = '''\n# inbox = x\n'''\n", "must each be one line"), ("inbox = =\n[", "not valid TOML")],
 )
 def test_a_configuration_that_cannot_be_changed_line_by_line_is_left_alone(
     folders: tuple[Path, Path], text: str, sentence: str
@@ -145,13 +145,13 @@ def test_a_configuration_that_cannot_be_changed_line_by_line_is_left_alone(
 
 def test_a_change_of_a_file_is_shown_as_one(tmp_path: Path) -> None:
     file = File(tmp_path / "a.conf", "one\ntwo\n")
-    assert file.tell().splitlines()[1:] == ["    one", "    two"]
+    assert file.describe().splitlines()[1:] == ["    one", "    two"]
     file.do(record := Record())
     assert file.is_done()
     assert record.is_unchanged(str(tmp_path / "a.conf"))
     changed = File(tmp_path / "a.conf", "one\nthree\n")
-    assert "    -two" in changed.tell().splitlines()
-    assert "    +three" in changed.tell().splitlines()
+    assert "    -two" in changed.describe().splitlines()
+    assert "    +three" in changed.describe().splitlines()
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_where_others_could_move_folders_about_the_output_is_made_with_their_rig
 def test_root_is_asked_to_call_for_a_users_service_without_sudo(folders: tuple[Path, Path]) -> None:
     result = ask("service", "install", "scenes", "--inbox", folders[0], "--output", folders[1], "--user")
     assert result.exit_code == 1
-    assert "Call it without sudo" in str(result.output)
+    assert "Run it without sudo" in str(result.output)
 
 
 def test_a_user_of_the_service_needs_root(folders: tuple[Path, Path]) -> None:
@@ -204,4 +204,4 @@ def test_a_user_of_the_service_needs_root(folders: tuple[Path, Path]) -> None:
 def test_what_was_never_installed_cannot_be_taken_back() -> None:
     result = ask("service", "uninstall", "no-such-service", "--dry-run")
     assert result.exit_code == 1
-    assert "has made no service no-such-service here" in result.output
+    assert "has not installed a service no-such-service here" in result.output

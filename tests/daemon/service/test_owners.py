@@ -48,7 +48,7 @@ def test_a_wrong_setting_is_said_once_and_not_tried_again(booted: Machine, alice
     assert booted.show(service.unit, "ActiveState") == "failed"
     assert "unknown key 'no_such_key'" in booted.journal(service.unit)
     left = booted.phototriage("service", "uninstall", alice, "--yes").stdout
-    assert f"/etc/phototriage/{alice}.toml stays, for it was changed since" in left
+    assert f"/etc/phototriage/{alice}.toml stays, because it was changed after the installation" in left
     assert configuration.exists()
     configuration.unlink()
 
@@ -58,7 +58,7 @@ def test_a_second_time_nothing_is_changed_and_uninstalled_nothing_of_it_is_left(
     service = Service(booted, alice, f"/srv/{alice}")
     started = booted.show(service.unit, "ExecMainStartTimestampMonotonic")
     again = booted.phototriage("service", "install", alice, *service.words, "--yes").stdout
-    assert again == f"{service.unit} is installed like this already: nothing is changed.\n"
+    assert again == f"{service.unit} is installed like this already. Nothing was changed.\n"
     assert booted.show(service.unit, "ExecMainStartTimestampMonotonic") == started
     service.drop("mine.jpg", 1)
     filed = service.filed("mine.jpg")
@@ -100,7 +100,7 @@ def test_in_a_home_that_nobody_else_may_enter_it_sees_that_one_folder(booted: Ma
     seen = booted.run("nsenter", f"--target={main}", "--mount", "--root", "ls", "-A", home).stdout
     assert seen == "photos\n"
     told = booted.phototriage("doctor", "--service", alice).stdout
-    assert "rename (in the sandbox): a photo goes from inbox to output by one rename" in told
+    assert "rename (in the sandbox): one rename moves a photo from inbox to output" in told
 
 
 def test_without_root_it_is_a_service_of_ones_own(booted: Machine, alice: str) -> None:
@@ -121,11 +121,11 @@ def test_without_root_it_is_a_service_of_ones_own(booted: Machine, alice: str) -
     booted.run("install", "-d", "-m", "700", f"/srv/closed-{alice}", f"/srv/closed-{alice}/in")
     closed = ("--inbox", f"/srv/closed-{alice}/in", "--output", f"/srv/{alice}/sorted", "--user", "--dry-run")
     refused = booted.run(command, "service", "install", "mine", *closed, user=alice, check=False)
-    assert refused.stderr == f"phototriage: /srv/closed-{alice}/in cannot be looked at (Permission denied).\n"
+    assert refused.stderr == f"phototriage: /srv/closed-{alice}/in cannot be read (Permission denied).\n"
     phototriage(*words)
     inode = drop(booted, alice, f"/srv/{alice}", "mine.jpg", 1)
     assert filed(booted, f"/srv/{alice}", "mine.jpg").stat().st_ino == inode
-    assert phototriage(*words) == "phototriage@mine.service is installed like this already: nothing is changed.\n"
+    assert phototriage(*words) == "phototriage@mine.service is installed like this already. Nothing was changed.\n"
     phototriage("uninstall", "mine", "--purge-state")
     assert booted.run("find", f"/home/{alice}", "-name", "*phototriage*").stdout == ""
     booted.run("systemctl", "stop", f"manager-{alice}")
