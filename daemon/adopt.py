@@ -78,23 +78,24 @@ def compare(role: str, path: Path, known: Root | None, roots: LedgerRoots) -> Ot
         return None  # another folder was configured
     marker = read_marker(path)
     if marker == known.marker:
-        return None
+        return None  # rule 1
     if not is_mounted(known.mount):
-        raise MountMissingError(_away(role, path, known, marker))
+        raise MountMissingError(_away(role, path, known, marker))  # rule 2
     here = mount_point(path)
     if path != known.path:
-        return None
+        return None  # another folder on the same mount was configured
     if here != known.mount:
-        return OtherFolder(mounted=True, says=_mounted(role, path, here))
-    if marker is None:
+        return OtherFolder(mounted=True, says=_mounted(role, path, here))  # rule 3
+    if marker is None:  # rule 4
         says = f"the {role} {printable(path)} has no marker, so it is a new folder: phototriage uses it"
         return OtherFolder(mounted=False, says=says)
+    # Rule 5, and the cards of rule 6: without this, a restored backup or a second card would pause the daemon for ever.
     if here in (Path("/"), roots.mount) or (role == "inbox" and roots.knows(role, marker)):
         says = (
             f"the {role} {printable(path)} is another folder than last time (its marker differs): phototriage uses it"
         )
         return OtherFolder(mounted=False, says=says)
-    raise MountMissingError(_swapped(role, path, here))
+    raise MountMissingError(_swapped(role, path, here))  # rule 6
 
 
 def _away(role: str, path: Path, known: Root, marker: str | None) -> str:

@@ -129,6 +129,7 @@ class BatchingQueue:
             self._gather()
             if self._urgent:
                 self._photos.sort(key=lambda photo: not photo.announced)
+            # Small photos first: one large copy would hold up a whole batch. If only large ones wait, one is taken.
             taken = [photo for photo in self._photos if not _is_large(photo)][: self._most] or self._photos[:1]
             chosen = set(map(id, taken))
             self._photos = [photo for photo in self._photos if id(photo) not in chosen]

@@ -125,6 +125,7 @@ class InboxLock:
             if self._is_locked(status):
                 return
         other = compare("inbox", self._inbox, self.root, self._roots)
+        # At the start a new mount is used (rule 3). While the daemon runs it may be a mistake: the user decides.
         if other is not None and other.mounted:
             raise MountMissingError(
                 f"Something was mounted over the inbox {printable(self._inbox)} while phototriage was running. "

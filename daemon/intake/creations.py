@@ -114,6 +114,7 @@ class Creations:
     def _may_be_open(self, status: os.stat_result, made: _Creation, *, on_share: bool) -> bool:
         if status.st_nlink > 1 or status.st_ino in self._unnamed:
             return False
+        # On a share the file times come from the server's clock, so they cannot be compared with the event.
         if not on_share:
             written_since = status.st_mtime > made.at_s + COARSE_S
             written_last = made.renamed or status.st_mtime_ns == status.st_ctime_ns or not status.st_size

@@ -110,6 +110,7 @@ class Retries:
             known = _Known(photo.identity, now_s, 0, 0.0)
         back_off_s = BACK_OFF_OF_PLACES_S if photo.place else BACK_OFF_S
         again_s = now_s + min(back_off_s[min(known.tries, len(back_off_s) - 1)], photo.again_within_s)
+        # UNREADABLE is an obstacle too. Without a limit of tries, one pass over such a file would never end.
         obstacle = bool(photo.folder) or photo.fault is None or photo.fault.reason is Reason.UNREADABLE
         spent = obstacle and not self._for_ever and known.tries + 1 >= TRIES_OF_ONE_PASS
         if photo.outcome is Outcome.LEFT or spent:
@@ -128,6 +129,7 @@ class Retries:
         while most > 0 and self._due and self._due[0][0] <= now_s:
             at_s, path = heappop(self._due)
             known = self._known.get(path)
+            # A file that was rescheduled leaves its old entry in the heap; without this check it would be tried twice.
             if known is not None and known.again_s == at_s and not self._blocked.holds(path):
                 most -= 1
                 yield path

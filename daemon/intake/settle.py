@@ -130,6 +130,7 @@ class Settler:
         while self._due:
             due_s, _, path = self._due[0]
             known = self._waiting.get(path)
+            # A file whose wait restarted leaves its old entry in the heap: it is stale, and dropped here.
             if known is not None and known.due_s == due_s:
                 return due_s
             heapq.heappop(self._due)
@@ -163,6 +164,7 @@ class Settler:
         """
         known = self._waiting[path]
         if known.identity != identity:
+            # A file that changes after it was moved in has a writer. Without the wait of CLOSED it is read too early.
             trigger = Trigger.CLOSED if known.trigger is Trigger.MOVED_IN else known.trigger
             self._wait(
                 path,

@@ -87,7 +87,7 @@ def scan(
             status = folder.lstat()
             itself = (status.st_dev, status.st_ino)
             if any(itself == above for above, _ in way):
-                continue
+                continue  # a bind mount of a folder above: the scan would never end
             enter(folder)
             yield from _files(path_filter, folder, inner, passed, staying)
         except OSError as error:
