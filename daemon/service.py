@@ -240,6 +240,6 @@ def _errors_explained() -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         raise PhototriageError(
-            f"The daemon stopped because of {error!r}. No photo is lost: photos that were not filed are in the inbox, and "
-            "the next start completes what was interrupted."
+            f"The daemon stopped because of {error!r}. No photo is lost: photos that were not filed are in the "
+            "inbox, and the next start completes what was interrupted."
         ) from error
