@@ -111,7 +111,7 @@ def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules, optio
             continue
         if photo.outcome is Outcome.LEFT and is_companion(photo.path):
             photo.reason = WAITS
-            companions.wait(photo)
+            companions.add(photo)
     leaving = [photo for photo in photos if photo.folder]
     planned, later, obstacles = _Paper(output, ledger, options.layout, set_aside=options.set_aside, made=_nothing).plan(
         leaving, companions

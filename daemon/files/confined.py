@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO, Literal
 
 from contract.publish import sync_directory
-from daemon.files.users import may_be_anybodys
+from daemon.files.users import may_be_any_user
 
-UNKNOWN_MAKER = (
+UNKNOWN_OWNER = (
     "it is a link whose owner is unknown, because the service sees no users but root and its own (PrivateUsers=yes); "
     "put a folder or a bind mount there, or give the link to root: sudo chown -h root LINK"
 )
@@ -83,8 +83,8 @@ def is_folder(path: Path, root: Path) -> bool:
         return False
     if not stat.S_ISLNK(status.st_mode):
         return stat.S_ISDIR(status.st_mode)
-    if may_be_anybodys(status.st_uid):
-        raise PermissionError(errno.EPERM, UNKNOWN_MAKER, str(path))
+    if may_be_any_user(status.st_uid):
+        raise PermissionError(errno.EPERM, UNKNOWN_OWNER, str(path))
     if status.st_uid not in (0, os.geteuid(), root.stat().st_uid):
         raise PermissionError(errno.EPERM, f"it is a link that user {status.st_uid} put there", str(path))
     return path.is_dir()

@@ -12,7 +12,7 @@ _NOBODY = 65534
 _PROC = Path("/proc")
 
 
-def may_be_anybodys(uid: int, proc: Path = _PROC) -> bool:
+def may_be_any_user(uid: int, proc: Path = _PROC) -> bool:
     """Tell whether a user number may stand for any user: it is that of unmapped users, and some users are unmapped."""
     return uid == _overflow_uid(proc) and not _sees_all(proc)
 

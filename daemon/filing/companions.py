@@ -34,13 +34,13 @@ class Companions:
     def __init__(self) -> None:
         self._waiting: OrderedDict[_Key, dict[Path, Photo]] = OrderedDict()
 
-    def wait(self, companion: Photo) -> None:
+    def add(self, companion: Photo) -> None:
         """Add a companion."""
         self._waiting.setdefault((companion.path.parent, companion.path.stem), {})[companion.path] = companion
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popitem(last=False)
 
-    def leave(self, companion: Photo) -> None:
+    def remove(self, companion: Photo) -> None:
         """Forget a companion."""
         key = (companion.path.parent, companion.path.stem)
         parts = self._waiting.get(key, {})

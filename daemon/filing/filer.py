@@ -28,7 +28,7 @@ from daemon.process.log_level import Say, unsaid
 __all__ = ["Filer", "Rules"]
 
 STOP_S = 1.0
-"""How long the filer goes on with waiting photos after a request to stop."""
+"""How long the filer continues with waiting photos after a request to stop."""
 
 
 class Filer:
@@ -91,11 +91,11 @@ class Filer:
         parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
         parts = self._without_held([part for part in parts if not self._is_unresolved(part)])
         for part in parts:
-            self._companions.wait(part)
+            self._companions.add(part)
         waiting = [photo for photo in photos if photo.folder]
         while waiting:  # a photo is planned again if its name was taken meanwhile, or refused
             waiting = self._attempt(waiting)
-        self._follow([part for part in parts if part.follows is None])
+        self._file_late_companions([part for part in parts if part.follows is None])
         took_ms = 1e3 * (self._clock.monotonic_s() - started_s)
         for photo in photos:
             photo.times_ms["file"] = took_ms
@@ -138,10 +138,10 @@ class Filer:
         for photo in photos:
             if id(photo) in obstacles:
                 self._transfers.postpone(photo, *obstacles[id(photo)])
-                self._look_after_parts(photo)
+                self._keep_unfiled_companions(photo)
         self._carry_out(planned)
         for photo in planned:
-            self._look_after_parts(photo)
+            self._keep_unfiled_companions(photo)
         taken = [photo for photo in planned if photo.destination is None]
         return later + [photo for photo in taken if photo.outcome not in (Outcome.AGAIN, Outcome.GONE)]
 
@@ -163,7 +163,7 @@ class Filer:
         """Return the photos without those whose earlier move is unresolved; these wait."""
         return [photo for photo in photos if not self._is_unresolved(photo)]
 
-    def _follow(self, parts: list[Photo]) -> None:
+    def _file_late_companions(self, parts: list[Photo]) -> None:
         """File companions that arrive after their photo. A companion whose photo has not arrived waits for it."""
         late, now_s = [], self._clock.wall_s()
         if self._is_over():
@@ -177,7 +177,7 @@ class Filer:
             ]
         self._carry_out(late)
         for part in late:
-            self._companions.leave(part)
+            self._companions.remove(part)
         self._late.tried(late)
 
     def _is_expected(self, part: Photo) -> bool:
@@ -206,13 +206,13 @@ class Filer:
             for photo in planned:
                 photo.reason = photo.reason or f"filed, but a power cut may still lose it ({error})"
 
-    def _look_after_parts(self, photo: Photo) -> None:
+    def _keep_unfiled_companions(self, photo: Photo) -> None:
         """Keep the companions that were not filed: they wait for their photo, or follow it to its new folder."""
         left = [part for part in photo.companions if photo.destination is None or part.destination is None]
         for part in left:
             if part.outcome is not Outcome.GONE:
                 stay(part)
-                (self._companions.wait if photo.destination is None else self._late.add)(part)
+                (self._companions.add if photo.destination is None else self._late.add)(part)
         photo.companions = [part for part in photo.companions if part not in left]
 
     def _hold_up(self, photos: list[Photo], reason: str) -> None:

@@ -41,7 +41,7 @@ class Pause:
         self.reason = ""
 
     def begin(self, reason: str, longest_s: float = LONGEST_S) -> None:
-        """Begin a pause, or go on with it after a retry failed.
+        """Begin a pause, or continue it after a retry failed.
 
         Args:
             reason: for people.
@@ -56,7 +56,7 @@ class Pause:
     def end(self) -> None:
         """End the pause, because a photo was filed."""
         if self.reason:
-            self._say(f"filing goes on; it had been paused: {self.reason}", Level.NOTICE)
+            self._say(f"filing resumed; it had been paused: {self.reason}", Level.NOTICE)
         self.reason, self._tries, self._again_s = "", 0, 0.0
 
     def room(self, room: int, under_way: int) -> int:

@@ -65,10 +65,10 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """
     with ExitStack() as stack:
         try:
-            connection = _at_work(path)
+            connection = _opened_in_place(path)
             if connection is None:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))
-                connection = _copied(path, folder)
+                connection = _opened_copy(path, folder)
             stack.callback(connection.close)
             connection.row_factory = sqlite3.Row
             yield connection
@@ -109,7 +109,7 @@ def _inbox_of(path: Path) -> Path | None:
         return root_of(connection, "inbox")
 
 
-def _at_work(path: Path) -> sqlite3.Connection | None:
+def _opened_in_place(path: Path) -> sqlite3.Connection | None:
     """Open the ledger in place if a daemon has it open; None if it must be copied."""
     if not os.path.lexists(f"{path}-shm"):
         return None
@@ -124,7 +124,7 @@ def _at_work(path: Path) -> sqlite3.Connection | None:
     return None
 
 
-def _copied(path: Path, folder: Path) -> sqlite3.Connection:
+def _opened_copy(path: Path, folder: Path) -> sqlite3.Connection:
     copy = folder / LEDGER
     for _ in range(COPIES):
         before = _stamps(path)

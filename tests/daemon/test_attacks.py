@@ -14,9 +14,9 @@ import pytest
 
 from contract.errors import PhotoError, Reason
 from daemon.decode.decode import decode
-from daemon.files.confined import UNKNOWN_MAKER, is_folder
+from daemon.files.confined import UNKNOWN_OWNER, is_folder
 from daemon.files.identity import look_at
-from daemon.files.users import may_be_anybodys
+from daemon.files.users import may_be_any_user
 from daemon.filing import move as filing
 from daemon.filing import recovery
 from daemon.filing.failure_note import write_failure_note
@@ -283,7 +283,7 @@ def test_where_all_strangers_look_alike_a_link_is_followed_only_if_its_maker_is_
         answers[owner] = seen_in_a_namespace("0 0 1\n4000 4000 1\n", lambda: is_folder(link, output))
     assert answers.pop(0) == "True"
     assert answers.pop(4000) == "it is a link that user 4000 put there"
-    assert set(answers.values()) == {UNKNOWN_MAKER}
+    assert set(answers.values()) == {UNKNOWN_OWNER}
 
 
 def test_the_number_for_unknown_users_proves_nothing_unless_all_are_known(tmp_path: Path) -> None:
@@ -294,12 +294,12 @@ def test_the_number_for_unknown_users_proves_nothing_unless_all_are_known(tmp_pa
                 (tmp_path / name / path).write_text(text)
         return tmp_path / name
 
-    assert not may_be_anybodys(65534, proc("host", "         0          0 4294967295\n"))
-    assert may_be_anybodys(65534, proc("unit", "0 0 1\n4000 4000 1\n"))
-    assert may_be_anybodys(65534, proc("container", "0 100000 65536\n"))  # 65534 is mapped, and stands for all others
-    assert not may_be_anybodys(4000, proc("own", "0 0 1\n4000 4000 1\n"))
-    assert may_be_anybodys(60000, proc("other number", "0 0 1\n", "60000\n"))
-    assert may_be_anybodys(65534, proc("hidden", None, None))
+    assert not may_be_any_user(65534, proc("host", "         0          0 4294967295\n"))
+    assert may_be_any_user(65534, proc("unit", "0 0 1\n4000 4000 1\n"))
+    assert may_be_any_user(65534, proc("container", "0 100000 65536\n"))  # 65534 is mapped, and stands for all others
+    assert not may_be_any_user(4000, proc("own", "0 0 1\n4000 4000 1\n"))
+    assert may_be_any_user(60000, proc("other number", "0 0 1\n", "60000\n"))
+    assert may_be_any_user(65534, proc("hidden", None, None))
 
 
 @pytest.mark.parametrize("trap", ["pipe", "link", "flood"])

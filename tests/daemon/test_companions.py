@@ -263,7 +263,7 @@ def test_the_memory_of_companions_has_an_end(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr("daemon.filing.companions.MAX_WAITING", 2)
     waiting = Companions()
     for name in "abc":
-        waiting.wait(part(tmp_path / f"{name}.xmp"))
+        waiting.add(part(tmp_path / f"{name}.xmp"))
     assert waiting.claim(tmp_path / "a.jpg") == []
     assert [one.path.name for one in waiting.claim(tmp_path / "c.jpg")] == ["c.xmp"]
 

@@ -154,7 +154,7 @@ def test_a_companion_goes_after_its_photo_by_the_same_thread(tmp_path: Path, pla
         part.outcome = Outcome.LEFT
     with opened_filer(output, tmp_path / "l") as filer:
         for part in parts:
-            filer._companions.wait(part)
+            filer._companions.add(part)
         filer.file(one)
     for photo in one:
         names = [name for name in places.names if name.startswith(f"{photo.path.stem}.")]

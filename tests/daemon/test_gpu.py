@@ -209,7 +209,7 @@ def test_while_not_one_photo_fits_the_daemon_pauses_and_goes_on_by_itself(tmp_pa
             thread.join()
     assert house.done[0].outcome is Outcome.AGAIN
     assert house.done[0].reason.startswith("The GPU's memory is short: ")
-    assert any(line.startswith("filing goes on; it had been paused: The GPU's memory") for line in house.said)
+    assert any(line.startswith("filing resumed; it had been paused: The GPU's memory") for line in house.said)
     assert tree(house.inbox) == {}
 
 

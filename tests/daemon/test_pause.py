@@ -53,7 +53,7 @@ def test_tries_get_rarer_one_photo_at_a_time_and_the_end_is_said_once() -> None:
     assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
     pause.end()
     pause.end()
-    assert said == ["filing goes on; it had been paused: full"]
+    assert said == ["filing resumed; it had been paused: full"]
     assert pause.room(72, 8) == 64
 
 
@@ -162,7 +162,7 @@ def test_a_daemon_without_its_output_reads_few_photos_says_it_once_and_goes_on_b
         assert one.stop() == 0
     held_up = [event for event in one.events if event["event"] == "photo" and event["outcome"] == "again"]
     assert len(held_up) <= MOST_UNDER_WAY + 10  # who was on the way, and one at a time since
-    assert sum("filing goes on" in line for line in one.errors) == 1
+    assert sum("filing resumed" in line for line in one.errors) == 1
     assert {Path(name).name: data for name, data in tree(output).items()} == photos
 
 
@@ -206,7 +206,7 @@ def test_a_daemon_whose_output_is_full_or_read_only_waits_and_files_all_when_it_
                 Path(one.until(lambda event: event.get("outcome") == "filed", f"the filing of {left}")["path"]).name
             )
         assert one.stop() == 0
-    assert sum("filing goes on" in line for line in one.errors) == 1
+    assert sum("filing resumed" in line for line in one.errors) == 1
     assert sorted(path.name for path in (output / "red").iterdir()) == ["0.jpg", "1.jpg", "2.jpg"]
     assert tree(inbox) == {}
 
