@@ -21,6 +21,13 @@ def is_companion(path: Path) -> bool:
 
 
 def companion_name(companion: Path, photo: Path, destination: Path, most: int = MAX_NAME_BYTES) -> str:
-    """Return a companion's name beside its filed photo, whose stem may have changed, in at most `most` bytes."""
+    """Return a companion's name beside its filed photo, whose stem may have changed.
+
+    Args:
+        companion: its path in the inbox.
+        photo: the photo's path in the inbox.
+        destination: the photo's path in the output.
+        most: longest name in bytes.
+    """
     whole = companion.stem == photo.name  # such as IMG_1.jpg.xmp
     return shortened(destination.name if whole else destination.stem, companion.suffix, most)

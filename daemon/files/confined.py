@@ -73,6 +73,10 @@ def open_folder(root: Path, relpath: Path, *, make: bool = False) -> Iterator[Pa
 def is_folder(path: Path, root: Path) -> bool:
     """Tell whether a folder below the output exists; a link to a folder counts if its owner is trusted.
 
+    Args:
+        path: of the folder.
+        root: the output.
+
     Raises:
         PermissionError: it is a link, and its owner is unknown, or is neither root, nor this user, nor the owner of the
             output.

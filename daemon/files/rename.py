@@ -42,6 +42,10 @@ def rename_noreplace(source: Path, target: Path) -> None:
     If the kernel or the file system has no such rename (some FUSE and network file systems), a hard link and an unlink
     replace it. Without hard links, an empty file reserves the name, and the rename replaces this file.
 
+    Args:
+        source: path of the file.
+        target: its new path.
+
     Raises:
         FileExistsError: the name is taken; both files are unchanged.
         OSError: any other error, with its errno (EXDEV between file systems); nothing was moved.
@@ -73,6 +77,10 @@ def publish(hidden: Path, target: Path) -> bool:
 
     Both names stay: the hidden name proves that the other one is our file. If a file cannot have two names, it is
     renamed.
+
+    Args:
+        hidden: its hidden name.
+        target: its final name, in the same folder.
 
     Returns:
         Whether the hidden name is still there.

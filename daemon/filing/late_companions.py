@@ -68,11 +68,11 @@ def find_photo(part: Photo, ledger: Ledger, output: Path, rules: Rules, now_s: f
         rules: the current decision rules; the companion gets those of its photo.
         now_s: wall time.
 
-    Raises:
-        sqlite3.Error: the ledger cannot be read.
-
     Returns:
         Whether there is such a photo.
+
+    Raises:
+        sqlite3.Error: the ledger cannot be read.
     """
     for row, was in reversed(ledger.of_name(part.path.parent, part.path.stem, now_s - LATE_S).items()):
         if os.path.lexists(was.destination) and not leads_astray(was.destination.parent, output):

@@ -96,7 +96,13 @@ def _transfer(mode: Mode, source: Path, known_as: Path, identity: Identity, sha2
 
 
 def why_not(mode: Mode, target: Path, error: OSError) -> str:
-    """Return the rest of the sentence about a photo that could not be filed."""
+    """Return why a photo could not be filed, as the rest of a sentence.
+
+    Args:
+        mode: move, copy or link.
+        target: the destination.
+        error: of the kernel.
+    """
     hint = f"; --mode {_instead(mode, error)} would work" if mode in _LINKS and error.errno in _NEVER else ""
     return f"it cannot be {_DONE[mode]} to {printable(target)} ({_cause(mode, error)}){hint}"
 

@@ -72,7 +72,14 @@ class Pause:
 
 
 def trouble_of_all(error: OSError, photo: Photo, output: Path, mode: Mode) -> str:
-    """Return the problem that stops all photos; empty if it concerns only this photo or its folder."""
+    """Return the problem that stops all photos; empty if it concerns only this photo or its folder.
+
+    Args:
+        error: of the kernel.
+        photo: the photo that it met.
+        output: root of the class folders.
+        mode: how photos are filed.
+    """
     if error.errno in (*_FULL, *_AWAY) and is_disk_of_its_own(photo, output):
         return ""  # a class folder may be another disk, or a link to one: other classes still have room
     if error.errno in _FULL and not isinstance(error, NoRoomError):  # then smaller photos still fit

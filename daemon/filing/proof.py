@@ -44,7 +44,15 @@ def look_for(path: Path) -> Identity | None:
 
 
 def is_equal(source: Path, intent: Intent) -> bool:
-    """Tell whether a file has the content that was filed: an edit may keep inode, size and time."""
+    """Tell whether a file has the content that was filed: an edit may keep inode, size and time.
+
+    Args:
+        source: path of the file.
+        intent: the intent that filed it.
+
+    Raises:
+        OSError: the file, or the copy of a companion, cannot be read now.
+    """
     if intent.sha256:
         return sha256_of(source) == intent.sha256
     return same_content(source, intent.destination)

@@ -54,6 +54,9 @@ class UnresolvedMoves:
         """Return the open intent of a photo: of this very file, or of a file of equal size and time at its path.
 
         The second case exists because a share gives a file another inode number at each mount.
+
+        Args:
+            photo: found in the inbox.
         """
         intent = self._waiting.get(photo.path)
         if intent is not None and intent.identity[2:] == photo.identity[2:]:
@@ -68,6 +71,11 @@ class UnresolvedMoves:
 
         Such a photo may have been moved from a mount that went away. If it reappears, even under another name, its
         intent is finished, so that it is not filed twice.
+
+        Args:
+            photo: found in the inbox; its outcome is set if it must not be filed.
+            outcomes: gets the outcome of an intent that is finished.
+            copied: gets that intent, whose copy may have a hidden name.
         """
         intent = self.find(photo)
         if intent is None:
@@ -88,6 +96,12 @@ class UnresolvedMoves:
 
         On a disk "the name is taken" proves that nothing was done, whatever lies there: another inbox may have filed
         the same photo under this name.
+
+        Args:
+            row: of the intent.
+            intent: the planned move.
+            error: its failure.
+            outcomes: gets the outcome.
         """
         if isinstance(error, FileExistsError) and not is_on_share(intent.destination.parent):
             outcomes[row] = None

@@ -113,7 +113,13 @@ def intent_of(row: sqlite3.Row) -> Intent:
 
 
 def intent_for(photo: Photo, rules: Rules, mode: Mode) -> Intent:
-    """Return the intent to file a photo or companion, with the intents of its companions."""
+    """Return the intent to file a photo or companion, with the intents of its companions.
+
+    Args:
+        photo: has a destination.
+        rules: decision rules that judged the photo.
+        mode: move, copy or link.
+    """
     assert photo.destination is not None
     top = {}
     if photo.scores is not None:

@@ -48,7 +48,7 @@ def hidden_original(source: Path, identity: Identity, known_as: Path | None = No
 
 
 def leaving_original(hidden: Path, copy: Path) -> LeavingOriginal:
-    """Return what to remember of an original that got its hidden name; OSError if it cannot be looked at."""
+    """Return what to remember of an original that got its hidden name; OSError if it cannot be read."""
     copy_device, copy_inode = 0, 0
     with suppress(FileNotFoundError):
         status = copy.lstat()

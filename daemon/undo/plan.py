@@ -55,7 +55,7 @@ def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised
     try:
         return _group(photo, companions, becomes, promised)
     except OSError as error:  # it was removed between two checks
-        return [Step(photo, None, f"it cannot be looked at ({error.strerror})")]
+        return [Step(photo, None, f"it cannot be checked ({error.strerror})")]
 
 
 def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:
@@ -114,7 +114,7 @@ def _obstacle(was: Intent) -> str:
         if _changed(was.source, was):
             return ORIGINAL_GONE
     except OSError as error:
-        return f"it cannot be looked at ({error.strerror})"
+        return f"it cannot be checked ({error.strerror})"
     return ""
 
 

@@ -72,14 +72,28 @@ def undo(
 
 
 def plans(connection: sqlite3.Connection, which: RecordFilter, last: int, becomes: Outcome) -> list[list[Step]]:
-    """Plan the undo of the selected photos; nothing is touched."""
+    """Plan the undo of the selected photos; nothing is touched.
+
+    Args:
+        connection: to the ledger.
+        which: selects photos.
+        last: how many of the selected photos, youngest first; negative for all.
+        becomes: `undone` or `retried`.
+    """
     promised: set[Path] = set()
     photos = list(select(connection, which, last))
     return [plan(photo, companions(connection, photo.row), becomes, promised) for photo in photos]
 
 
 def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool) -> list[Record]:
-    """Let the daemon file photos again that were taken back; returns the released ones."""
+    """Let the daemon file photos again that were taken back; returns the released ones.
+
+    Args:
+        inbox: whose photos; None if there is only one ledger.
+        which: selects photos.
+        last: how many of the selected photos, youngest first; negative for all.
+        dry_run: only return them.
+    """
     path = one_ledger(inbox)
     with reading(path) as connection:
         held = list(select(connection, which, last))
