@@ -45,7 +45,7 @@ from daemon.ready import say_ready
 from daemon.roots import InboxLock, MountMissingError, RootError, check_roots
 from daemon.settings import Settings
 from daemon.startup_recovery import recover
-from daemon.status.loop import kept
+from daemon.status.loop import status_thread
 from daemon.status.monitor import Monitor
 from daemon.status.report import Report
 from daemon.status.snapshot_parts import State
@@ -78,7 +78,7 @@ def _serve(settings: Settings, report: Report, *, once: bool) -> None:
     state = state_folder(settings.inbox.resolve())
     with ExitStack() as stack:
         stopped = stack.enter_context(signals(hang_up=not once))
-        status_loop = stack.enter_context(kept(monitor, clock, report.say, settings.metrics_file))
+        status_loop = stack.enter_context(status_thread(monitor, clock, report.say, settings.metrics_file))
         status_loop.listen(state)
         roots = _wait_for_mounts(lambda: _roots(settings), monitor, report, stopped, once=once)
         if roots is None:
@@ -166,14 +166,14 @@ def _wait_for_mounts(
         except MountMissingError as missing:
             if once:
                 raise
-            if monitor.held != str(missing):
-                monitor.held = str(missing)
+            if monitor.missing_mount != str(missing):
+                monitor.missing_mount = str(missing)
                 report.say(f"paused: {missing}")
                 notify(f"READY=1\nSTATUS={status_line(monitor.snapshot())}")
             if stopped.event.wait(MOUNT_LOOK_S):
                 return None
         else:
-            monitor.held = ""
+            monitor.missing_mount = ""
             return found
 
 

@@ -1,1 +1,1 @@
-"""How the daemon is: what it counts while it works, whether a part of it is stuck, and who is told."""
+"""How is the daemon? Counts, stuck stages, the log, and the status for people, scripts and systemd."""

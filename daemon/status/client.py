@@ -1,4 +1,4 @@
-"""Asks how a daemon is: the process by its socket, or its ledger when there is none."""
+"""Finds out how a daemon is: from the process by its socket, or from the ledger when no process answers."""
 
 import json
 from collections import Counter
@@ -10,39 +10,39 @@ from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.ledger.reading import find_ledgers, reading, root_of
 from daemon.photo import Outcome
-from daemon.status.loop import LAST_WORD
+from daemon.status.loop import LAST_STATUS
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
 from daemon.status.snapshot_parts import State
-from daemon.status.unix_socket import NAME, connect
+from daemon.status.unix_socket import SOCKET_NAME, connect
 
 TIMEOUT_S = 3.0
 
 
 def ask_all(inbox: Path | None) -> list[StatusSnapshot | LedgerStatus]:
-    """Return how each daemon is that is found.
+    """Return the status of each daemon.
 
     Args:
-        inbox: whose; None for all of this user's and the services'.
+        inbox: of the one daemon; None for all daemons of this user and of the services.
 
     Raises:
-        LedgerError: there is none.
+        LedgerError: there is no daemon.
     """
     return [ask_one(ledger) for ledger in find_ledgers(inbox)]
 
 
 def ask_one(ledger: Path) -> StatusSnapshot | LedgerStatus:
-    """Return how the daemon is whose ledger this is."""
+    """Return the status of the daemon with this ledger."""
     try:
         return fetch(ledger.parent)
     except TimeoutError:
-        state, why = State.SILENT, f"it was asked, and did not answer within {TIMEOUT_S:.0f} s"
+        state, why = State.SILENT, f"the process did not answer within {TIMEOUT_S:.0f} s"
     except (FileNotFoundError, ConnectionRefusedError) as error:
         killed = isinstance(error, ConnectionRefusedError)
-        state, why = State.DOWN, "it was killed: its socket is left" if killed else ""
+        state, why = State.DOWN, "the process was killed: its socket is left over" if killed else ""
     except (OSError, ValueError) as error:
-        state, why = State.SILENT, f"{ledger.parent / NAME} cannot be asked ({error})"
+        state, why = State.SILENT, f"{ledger.parent / SOCKET_NAME} gives no status ({error})"
     status = replace(from_ledger(ledger), state=state, why=why)
-    last = _last_word(ledger.parent)
+    last = _last_status(ledger.parent)
     if last is None:
         return status
     # What somebody ran by hand and ended is not missed; a service that ended is.
@@ -57,11 +57,11 @@ def ask_one(ledger: Path) -> StatusSnapshot | LedgerStatus:
 
 
 def fetch(state: Path) -> StatusSnapshot:
-    """Return what the process says of itself.
+    """Return the status that the process gives.
 
     Raises:
-        OSError: it cannot be asked; TimeoutError when it does not answer.
-        ValueError: what it says is no status.
+        OSError: the socket cannot be used; TimeoutError when the process does not answer.
+        ValueError: the answer is no status.
     """
     with connect(state, TIMEOUT_S) as caller:
         caller.sendall(b"GET /status HTTP/1.0\r\n\r\n")
@@ -72,10 +72,10 @@ def fetch(state: Path) -> StatusSnapshot:
 
 
 def from_ledger(ledger: Path) -> LedgerStatus:
-    """Return what the ledger knows: counts since it began, and when a photo was filed last.
+    """Return what the ledger knows: counts since its beginning, and when a photo was filed last.
 
     Raises:
-        LedgerError: it cannot be read.
+        LedgerError: the ledger cannot be read.
     """
     classes: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
@@ -105,8 +105,8 @@ def _files(inbox: Path | None, output: Path | None) -> int | None:
     return None
 
 
-def _last_word(state: Path) -> StatusSnapshot | None:
-    """Return the status that the daemon left at its last orderly end, or None if there is none that can be used."""
+def _last_status(state: Path) -> StatusSnapshot | None:
+    """Return the status that the daemon wrote at its last orderly end; None if that file is missing or damaged."""
     with suppress(OSError, ValueError):
-        return StatusSnapshot.from_json(json.loads((state / LAST_WORD).read_text(encoding="utf-8")))
+        return StatusSnapshot.from_json(json.loads((state / LAST_STATUS).read_text(encoding="utf-8")))
     return None

@@ -1,6 +1,6 @@
-"""What is counted of photos whose way is over: by outcome, class and reason, stage times, and how many a second.
+"""Counts of finished photos: by outcome, class and reason, with stage times and photos a second.
 
-Everything is added once per batch, under one lock. Nothing here knows of who asks.
+Each batch is added once, under one lock.
 """
 
 import threading
@@ -11,24 +11,24 @@ from daemon.photo import Outcome, Photo
 from daemon.status.snapshot_parts import Counts, LastError, StageTimes
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Upper ends of the histograms' buckets."""
+"""Upper ends of the buckets of a histogram."""
 STAGES = ("wait", "read", "decode", "infer", "file", "total")
 RATES_S = (60, 600)
-"""Rates are told over so many seconds."""
+"""Rates are averages over this many seconds."""
 STEP_S = 5
-"""Rates are as fine as this."""
+"""Resolution of the rates."""
 MOVED = frozenset({Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE})
 
 
 class Histogram:
-    """How often a time fell into each bucket, and the sum of all."""
+    """How many times fell into each bucket, and their sum."""
 
     def __init__(self) -> None:
         self.counts = [0] * (len(BOUNDS_S) + 1)
         self.sum_s = 0.0
 
     def add(self, seconds: float) -> None:
-        """Count one."""
+        """Count one time."""
         self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
 
@@ -60,7 +60,7 @@ class Counters:
         self._last_error: LastError | None = None
 
     def add(self, photos: list[Photo], now_s: float, wall_s: float) -> None:
-        """Count photos whose way is over; companions that follow a photo are counted as such, and not as photos."""
+        """Count finished photos; companions are counted as companions and not as photos."""
         with self._lock:
             moved = 0
             for photo in photos:
@@ -74,7 +74,7 @@ class Counters:
                 self._step(now_s, moved)
 
     def trouble(self, sentence: str, wall_s: float) -> None:
-        """Remember the last thing that went wrong."""
+        """Remember the last error."""
         self._last_error = LastError(round(wall_s, 3), sentence)
 
     def counts(self, now_s: float) -> Counts:

@@ -1,7 +1,7 @@
 """The log: one line for each event that matters, as text, as key=value, or as JSON, with priorities for the journal.
 
 Where the stream is the journal's, each line begins with its priority, as in `<4>`, and `journalctl -p warning` shows
-what went wrong; source: sd-daemon(3) and systemd.exec(5) on JOURNAL_STREAM. Nothing of a name reaches a terminal raw.
+the problems; source: sd-daemon(3) and systemd.exec(5) on JOURNAL_STREAM. Names are escaped before a terminal gets them.
 """
 
 import json
@@ -23,13 +23,13 @@ _NO_KEY = re.compile(r"[^\w.-]")
 Form = Literal["text", "keyvalue", "json"]
 
 END_S = 2.0
-"""How long the end waits for a reader that is not worth more."""
+"""How long the end of the process waits for a stalled reader."""
 ERASE = b"\r\x1b[2K"
-"""Makes the line free in which a picture stands."""
+"""Erases the line that shows a progress bar."""
 
 
 class LogLine(NamedTuple):
-    """One event: as a sentence for people, and as facts for whoever reads structured lines."""
+    """One event: a sentence for people, and facts for structured lines."""
 
     level: Level
     event: str
@@ -38,13 +38,13 @@ class LogLine(NamedTuple):
 
 
 class Log:
-    """Lines for standard output and standard error; its methods may be called from any thread, and wait for no reader.
+    """Lines for standard output and standard error; any thread may call its methods, which wait for no reader.
 
     Args:
         form: of the lines.
-        as_json: whether standard output is for a script, which gets the bare facts of each event as JSON.
-        patience_s: how long a reader of standard output is waited for that has read nothing; 0 for not at all, while
-            photos come.
+        as_json: whether standard output carries the facts of each event as JSON, for a script.
+        patience_s: how long to wait for a reader of standard output that reads nothing; 0 for a daemon, which drops
+            lines instead.
         streams: the descriptors of the two.
     """
 
@@ -59,12 +59,12 @@ class Log:
         self._erase = b""
         gaps = [partial(self._gap, shape) for shape in (self._bare if as_json else self._for_out, self._for_err)]
         out = LogQueue(streams[0], gaps[0], patience_s=max(patience_s, END_S))
-        # One outlet for one file, or the order of its lines would be lost. The reader of the other may have stalled.
+        # Two queues for one file would mix up its lines. Two files need two queues, because one reader may stall.
         err = out if _same(*streams) else LogQueue(streams[1], gaps[1], patience_s=END_S)
         self._out, self._err = out, err
 
     def out(self, lines: list[LogLine]) -> None:
-        """Write lines to standard output, one behind the other."""
+        """Write lines to standard output, in order."""
         shape = self._bare if self._as_json else self._for_out
         self._out.put([self._text(line, shape) for line in lines], wait=self._patience_s > 0)
 
@@ -73,21 +73,21 @@ class Log:
         self._err.put([self._text(line, self._for_err)])
 
     def show(self, picture: str) -> None:
-        """Draw on the terminal that is standard error, below the lines; what comes next is written over it."""
+        """Draw on the terminal below the lines of standard error; the next line replaces the picture."""
         self._erase = ERASE
         self._err.show(self._encoded(picture))
 
     def clear(self) -> None:
-        """Draw no more."""
+        """Stop drawing."""
         self._erase = b""
 
     def flush(self) -> None:
-        """Wait until all is written, but for a stalled reader not long: the process is about to end."""
+        """Wait until all lines are written, for a stalled reader only briefly: the process is about to end."""
         self._out.flush(END_S)
         self._err.flush(END_S)
 
     def close(self) -> None:
-        """Write what waits, as long as somebody reads it, and end."""
+        """Write the waiting lines as long as the reader reads, then end."""
         left = self._out.close(inf if self._patience_s else END_S)
         if self._err is not self._out:
             if left:
@@ -101,7 +101,7 @@ class Log:
         return erase + self._encoded(shape(line) + "\n"), line.level < Level.INFO
 
     def _encoded(self, text: str) -> bytes:
-        """Return the bytes; what the terminal's or log's encoding does not know is escaped: no name ends the daemon."""
+        """Return the bytes; characters that the encoding lacks are escaped, so that no name ends the daemon."""
         return text.encode(self._encoding, "backslashreplace")
 
     def _gap(self, shape: Callable[[LogLine], str], missing: int) -> bytes:
@@ -131,7 +131,7 @@ class Log:
 
 def _missing(lines: int, where: str) -> str:
     are = "line is" if lines == 1 else "lines are"
-    return f"{lines:,} {are} missing{where}, because nobody read on; `phototriage history` tells of every photo"
+    return f"{lines:,} {are} missing{where}, because the reader stalled; `phototriage history` lists every photo"
 
 
 def _same(one: int, other: int) -> bool:
@@ -140,7 +140,7 @@ def _same(one: int, other: int) -> bool:
 
 
 def keyvalue(facts: Mapping[str, Any], prefix: str = "") -> str:
-    """Return `key=value` pairs, in quotes where a value needs them; what is empty is left out."""
+    """Return `key=value` pairs, with quotes where a value needs them and without empty values."""
     pairs = []
     for name, value in facts.items():
         key = _key(name)

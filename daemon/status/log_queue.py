@@ -1,9 +1,9 @@
-"""Lines on their way to a reader that may be slow, stalled or gone: they wait in memory, and the filing does not.
+"""Log lines wait in memory for a slow, stalled or closed reader, so that filing does not wait.
 
-A thread of its own writes them, because a write to a full pipe, a stopped terminal or a stalled journal blocks. What
-waits is bounded. When there is no room, lines of little weight are left out and counted, and those that matter push out
-the oldest. A line with the count stands where lines are missing. What cannot be written at all (nobody reads any more,
-the disk is full) is counted in the same way, and each new line is another attempt.
+A separate thread writes the lines, because a write to a full pipe, a stopped terminal or a stalled journal blocks. The
+memory is bounded. When it is full, unimportant lines are dropped and counted, and important ones replace the oldest. A
+line with the count stands where lines are missing. Lines that cannot be written (closed pipe, full disk) are counted
+in the same way, and each new line is another attempt.
 """
 
 import fcntl
@@ -20,26 +20,26 @@ from functools import partial
 from math import inf
 
 MOST_BYTES = 16 << 20
-"""What waits for a reader at most: 25,000 JSON lines, or 200,000 sentences."""
+"""Bytes that wait for a reader at most: 25,000 JSON lines, or 200,000 sentences."""
 SPARE_BYTES = MOST_BYTES // 16
-"""Of that, what is kept free for lines that matter."""
+"""The part of `MOST_BYTES` that is reserved for important lines."""
 SHOWN_BYTES = 64 << 10
-"""A picture, such as a progress bar's, is not shown while more than this waits: it would be old."""
+"""A progress bar is not drawn while more than this waits, because it would be out of date."""
 PIECE_BYTES = select.PIPE_BUF
-"""What is written in one call: the kernel writes so much to a pipe whole, and it shows how far the reader is."""
+"""Bytes of one write: a pipe takes up to this many at once, and small writes show the progress of the reader."""
 LOOK_S = 0.1
 
 Text = tuple[bytes, bool]
-"""A line with its end, and whether it matters."""
+"""A line with its line end, and whether it is important."""
 
 
 class LogQueue:
-    """Writes lines to a descriptor; its methods may be called from any thread.
+    """Writes lines to a descriptor; any thread may call its methods.
 
     Args:
-        descriptor: is written to, from a copy of it.
-        gap: makes the line that says how many are missing.
-        patience_s: how long a reader is waited for that has read nothing, by those who wait.
+        descriptor: the queue writes to a copy of it.
+        gap: makes the line with the number of missing lines.
+        patience_s: how long `put` with `wait`, `flush` and `close` wait for a reader that reads nothing.
     """
 
     def __init__(self, descriptor: int, gap: Callable[[int], bytes], *, patience_s: float) -> None:
@@ -50,7 +50,7 @@ class LogQueue:
         self._poller.register(self._descriptor, select.POLLOUT)
         lock = threading.Lock()
         self._filled, self._drained = threading.Condition(lock), threading.Condition(lock)
-        self._waiting: deque[bytes | int] = deque()  # lines, and the numbers of those that are missing in between
+        self._waiting: deque[bytes | int] = deque()  # lines, and between them numbers of missing lines
         self._bytes = 0
         self._crowded = self._resting = self._ended = False
         self._in_hand = 0
@@ -60,7 +60,7 @@ class LogQueue:
         self._thread: threading.Thread | None = None
 
     def put(self, lines: Iterable[Text], *, wait: bool = False) -> None:
-        """Queue lines; with `wait`, wait for room as long as the reader reads on."""
+        """Queue lines; with `wait`, wait for room as long as the reader reads."""
         with self._filled:
             for line, matters in lines:
                 if wait:
@@ -73,19 +73,19 @@ class LogQueue:
                 self._append(line)
 
     def show(self, picture: bytes) -> None:
-        """Queue what is of use only at once; nobody misses it."""
+        """Queue a picture that is useful only now; it may be dropped without being counted."""
         with self._filled:
             if self._bytes < SHOWN_BYTES:
                 self._append(picture)
 
     def flush(self, most_s: float = inf) -> int:
-        """Wait until all is written, as long as the reader reads on; returns how many lines it has not taken."""
+        """Wait until all lines are written, as long as the reader reads; returns how many it has not taken."""
         with self._filled:
             self._wait_until(lambda: not self._waiting and not self._in_hand, most_s)
             return self._in_hand + sum(line if isinstance(line, int) else 1 for line in self._waiting)
 
     def close(self, most_s: float = inf) -> int:
-        """Do the same, and end; the thread of a stalled reader ends with the process, or when it is read on."""
+        """Flush and end; the thread of a stalled reader ends with the process, or when the reader reads again."""
         left = self.flush(most_s)
         with self._filled:
             self._ended = True
@@ -108,7 +108,7 @@ class LogQueue:
             self._filled.notify()
 
     def _has_room(self, line: bytes) -> bool:
-        """Tell whether a line of little weight fits; once one did not, half must be free, or gaps would be many."""
+        """Tell whether an unimportant line fits. After a drop half must be free; otherwise gaps are many."""
         most = MOST_BYTES // 2 if self._crowded else MOST_BYTES - SPARE_BYTES
         return self._bytes + len(line) <= most
 
@@ -138,26 +138,26 @@ class LogQueue:
             self._drained.wait(LOOK_S)
 
     def _reads_on(self, now_s: float) -> bool:
-        """Tell whether the reader took a byte within the time of patience."""
+        """Tell whether the reader took a byte within its patience."""
         taken = self._written - unread(self._descriptor)
         if taken != self._progress[0]:
             self._progress = (taken, now_s)
         return now_s - self._progress[1] < self._patience_s
 
     def _run(self) -> None:
-        """Write until the end; the lock is free meanwhile."""
+        """Write until the end, without the lock during a write."""
         try:
             while piece := self._next():
                 missing, count, text = piece
                 try:
                     self._write(self._gap(missing) + text if missing else text)
-                except OSError:  # nobody reads any more, a terminal is gone, a log's disk is full
+                except OSError:  # a closed pipe, a vanished terminal, a full disk
                     self._missed = missing + count
         finally:
             os.close(self._descriptor)
 
     def _next(self) -> tuple[int, int, bytes] | None:
-        """Wait for lines and take some; returns how many are missing before them, how many they are, and their text."""
+        """Wait for lines and take some; returns the number missing before them, their number, and their text."""
         with self._filled:
             self._in_hand = 0
             self._drained.notify_all()
@@ -187,7 +187,7 @@ class LogQueue:
         while rest:
             try:
                 written = os.write(self._descriptor, rest[:PIECE_BYTES])
-            except BlockingIOError:  # whoever shares the stream made it so
+            except BlockingIOError:  # another process that shares the stream made it non-blocking
                 self._poller.poll()
                 continue
             self._written += written

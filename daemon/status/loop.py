@@ -1,4 +1,4 @@
-"""The one thread that looks after the vitals: it tells the supervisor, answers questions, and sleeps in between."""
+"""The status thread: it feeds the watchdog, answers requests for the status, and sleeps in between."""
 
 import json
 import os
@@ -16,47 +16,47 @@ from daemon.status import metrics
 from daemon.status.monitor import Monitor
 from daemon.status.server import JSON, TEXT, Answer, StatusServer
 from daemon.status.supervisor import from_environment
-from daemon.status.textfile import TextFile
-from daemon.status.unix_socket import BusyError, Place, SocketError
+from daemon.status.textfile import MetricsFile
+from daemon.status.unix_socket import BusyError, ListeningSocket, SocketError
 
-LAST_WORD = "stopped.json"
-"""What was known at the last orderly end; gone while the daemon runs, and after one that was killed."""
+LAST_STATUS = "stopped.json"
+"""The status at the last orderly end. The file is missing while the daemon runs, and after a kill."""
 
 AFTER_ERROR_S = 1.0
 
 
 class PeriodicTask(Protocol):
-    """Something that is done from time to time."""
+    """Something that the status thread does from time to time."""
 
     def due_s(self) -> float:
-        """Return when it is to be done next, on the monotonic clock."""
+        """Return when to call `tick` next, on the monotonic clock."""
 
     def tick(self, now_s: float) -> None:
         """Do what is due."""
 
 
 class StatusLoop:
-    """Runs from the start of its block to the end, whatever the rest of the daemon is stuck in.
+    """Runs during its block in a separate thread, so that a stuck stage does not stop it.
 
     Args:
-        monitor: what there is to tell.
-        duties: what to do from time to time; must not wait for anything.
+        monitor: gives the status.
+        tasks: done from time to time; they must not block.
         clock: time.
         say: takes a sentence for the user.
     """
 
     def __init__(
-        self, monitor: Monitor, duties: Sequence[PeriodicTask], clock: Clock, say: Callable[[str], None]
+        self, monitor: Monitor, tasks: Sequence[PeriodicTask], clock: Clock, say: Callable[[str], None]
     ) -> None:
         self.monitor = monitor
-        self._duties = duties
+        self._tasks = tasks
         self._clock = clock
         self._say = say
         self._wake = -1
         self._ending = False
         self._state: Path | None = None
-        self._listener: StatusServer | None = None
-        self._thread = threading.Thread(target=self._run, name="vitals", daemon=True)
+        self._server: StatusServer | None = None
+        self._thread = threading.Thread(target=self._run, name="status", daemon=True)
 
     def __enter__(self) -> Self:
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -68,51 +68,52 @@ class StatusLoop:
         os.eventfd_write(self._wake, 1)
         self._thread.join()
         os.close(self._wake)
-        if self._listener is not None:
-            self._leave_word()
-            self._listener.close()
+        if self._server is not None:
+            self._write_last_status()
+            self._server.close()
 
     def listen(self, state: Path) -> None:
-        """Answer questions from now on, if the state folder is there; nothing happens if that is so already.
+        """Answer requests from now on, if the state folder exists; once it listens, a call does nothing.
 
-        To be called while no other thread makes files, and by whoever must listen with its folder locked.
+        Call it while no other thread creates files, because the umask of the process changes for a moment. A daemon
+        that must listen calls it again after it has locked the state folder: before that, another one may hold it.
         """
-        if self._listener is not None or not state.is_dir():
+        if self._server is not None or not state.is_dir():
             return
         try:
-            self._listener = StatusServer(Place(state), self._answer)
+            self._server = StatusServer(ListeningSocket(state), self._answer)
         except SocketError as error:
-            if not isinstance(error, BusyError):  # then this process is about to hear that the inbox is locked
+            if not isinstance(error, BusyError):  # the check of the lock reports another daemon
                 self._say(str(error))
             return
         self._state = state
         with suppress(OSError):
-            (state / LAST_WORD).unlink()
+            (state / LAST_STATUS).unlink()
         os.eventfd_write(self._wake, 1)
 
     def _run(self) -> None:
         while not self._ending:
             try:
                 self._round()
-            except Exception as error:  # noqa: BLE001 - a question that fails must not stop the feeding of the watchdog
-                self._say(f"something is wrong in how the daemon says how it is: {error!r}")
+            except Exception as error:  # noqa: BLE001 - a failed request must not stop the watchdog feed
+                self._say(f"an internal error in the status of the daemon: {error!r}")
                 self._ready(None, AFTER_ERROR_S)
 
     def _round(self) -> None:
         now_s = self._clock.monotonic_s()
-        listener = self._listener
-        duties = [*self._duties, *([listener] if listener else [])]
-        for duty in duties:
-            duty.tick(now_s)
-        wait_s = min((duty.due_s() for duty in duties), default=float("inf")) - self._clock.monotonic_s()
-        for number in self._ready(listener, wait_s):
-            if listener is not None and number != self._wake:
-                listener.serve(number, self._clock.monotonic_s())
+        server = self._server
+        tasks = [*self._tasks, *([server] if server else [])]
+        for task in tasks:
+            task.tick(now_s)
+        wait_s = min((task.due_s() for task in tasks), default=float("inf")) - self._clock.monotonic_s()
+        for number in self._ready(server, wait_s):
+            if server is not None and number != self._wake:
+                server.serve(number, self._clock.monotonic_s())
 
-    def _ready(self, listener: StatusServer | None, wait_s: float) -> list[int]:
+    def _ready(self, server: StatusServer | None, wait_s: float) -> list[int]:
         poller = select.poll()
         poller.register(self._wake, select.POLLIN)
-        for number, event in listener.interests() if listener else ():
+        for number, event in server.interests() if server else ():
             poller.register(number, event)
         ready = [number for number, _ in poller.poll(None if wait_s == float("inf") else max(0.0, 1e3 * wait_s))]
         if self._wake in ready:
@@ -129,29 +130,29 @@ class StatusLoop:
                 return Answer("501 Not Implemented", TEXT, f"{error}\n".encode())
         return None
 
-    def _leave_word(self) -> None:
-        """Write down how it was at the end, for whoever asks a daemon that is down."""
+    def _write_last_status(self) -> None:
+        """Write the last status, which `phototriage status` shows of a daemon that is down."""
         assert self._state is not None
-        with suppress(OSError):  # nobody misses it but a curious user
-            (self._state / LAST_WORD).write_text(json.dumps(self.monitor.snapshot().to_json()), encoding="utf-8")
+        with suppress(OSError):  # then `status` shows the ledger alone
+            (self._state / LAST_STATUS).write_text(json.dumps(self.monitor.snapshot().to_json()), encoding="utf-8")
 
 
 @contextmanager
-def kept(monitor: Monitor, clock: Clock, say: Say, metrics_file: Path | None) -> Iterator[StatusLoop]:
-    """Tell the supervisor and write the metrics file until the end of the block; yields who is asked to listen.
+def status_thread(monitor: Monitor, clock: Clock, say: Say, metrics_file: Path | None) -> Iterator[StatusLoop]:
+    """Feed the watchdog and write the metrics file until the end of the block; yields the loop, which can listen.
 
     Args:
-        monitor: what there is to tell.
+        monitor: gives the status.
         clock: time.
         say: takes a sentence for the user.
-        metrics_file: where metrics are written, if they are.
+        metrics_file: where to write metrics; None for nowhere.
 
     Raises:
-        MetricsError: they cannot be.
+        MetricsError: metrics cannot be written there.
     """
-    duties: list[PeriodicTask] = [from_environment(monitor, notify, say)]
+    tasks: list[PeriodicTask] = [from_environment(monitor, notify, say)]
     with ExitStack() as stack:
         if metrics_file is not None:
-            text_file = stack.enter_context(closing(TextFile(metrics_file, monitor, say, clock.monotonic_s())))
-            duties.append(text_file)
-        yield stack.enter_context(StatusLoop(monitor, duties, clock, say))
+            text_file = stack.enter_context(closing(MetricsFile(metrics_file, monitor, say, clock.monotonic_s())))
+            tasks.append(text_file)
+        yield stack.enter_context(StatusLoop(monitor, tasks, clock, say))

@@ -1,6 +1,6 @@
-"""The vitals as Prometheus reads them: on the socket, and as a text file for node_exporter.
+"""The status as Prometheus reads it: on the socket, and as a text file for node_exporter.
 
-The names and numbers come from the monitor's facts, when somebody asks: filing a photo knows nothing of Prometheus.
+The metrics are made of a status when somebody asks, so that filing a photo costs nothing for Prometheus.
 Source of the conventions: https://prometheus.io/docs/practices/naming/.
 """
 
@@ -29,7 +29,7 @@ OUTCOMES = (*(outcome.value for outcome in Outcome if outcome not in (Outcome.UN
 
 
 class MetricsError(PhototriageError):
-    """Metrics were asked for and cannot be had."""
+    """Metrics were requested, but cannot be made."""
 
 
 def available() -> bool:
@@ -60,7 +60,7 @@ class _StatusCollector:
         self._inbox = status.inbox or ""
 
     def collect(self) -> Iterator["Metric"]:
-        """Yield every metric; those of the daemon's parts that are not there yet are zero."""
+        """Yield every metric; parts of the daemon that have not started count zero."""
         status = self._status
         yield from self._states(status)
         yield from self._counters(status)

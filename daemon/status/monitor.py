@@ -1,7 +1,7 @@
-"""The board on which the daemon's parts note how they are, and from which whoever asks reads one whole answer.
+"""The parts of the daemon report to the monitor, and the monitor makes one status of it.
 
-The parts write what costs nothing to write: an attribute, or one call per batch. What would cost more, such as the age
-of the oldest waiting photo, is looked up when somebody asks, by functions that the parts lend.
+The parts report what is cheap: an attribute, or one call per batch. What costs more, such as the age of the oldest
+waiting photo, the monitor looks up when somebody asks, through `Sources`.
 """
 
 import os
@@ -29,9 +29,9 @@ from daemon.status.snapshot_parts import (
 )
 
 NAMED = 5
-"""So many of the files that are held open are named."""
+"""At most this many of the files that are held open are named."""
 NAMED_PLACES = 20
-"""So many of the places that cannot be used are named."""
+"""At most this many of the places that cannot be used are named."""
 DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -57,7 +57,7 @@ class Sources:
 
 
 class Monitor:
-    """How the daemon is. Any thread may write its part, and any may ask.
+    """How the daemon is. Any thread may report, and any thread may ask.
 
     Args:
         clock: time.
@@ -67,7 +67,7 @@ class Monitor:
 
     Attributes:
         phase: `starting`, `ready`, `stopping` or `stopped`, as the service goes through them.
-        held: what the start waits for, such as a mount.
+        missing_mount: why the start waits; empty if it does not.
         device: that was asked for; None before the model is loaded.
         model: that classifies; None before one is loaded.
         provider: that ran the last batch.
@@ -88,22 +88,22 @@ class Monitor:
         self._moved = moved
         self._began_s = clock.wall_s()
         self.phase = State.STARTING
-        self.held = ""
+        self.missing_mount = ""
         self._roots = (str(inbox) if inbox else None, str(output) if output else None)
         self.device: str | None = None
         self.model: ModelStatus | None = None
         self.provider = ""
         self.fallbacks = 0
         self.heartbeat: dict[str, Heartbeat] = {}
-        self.tally = Counters(clock.monotonic_s())
+        self.counters = Counters(clock.monotonic_s())
         self.sources = Sources()
 
     def stage(self, name: str) -> Heartbeat:
-        """Return where the threads of a stage note that they are at work."""
+        """Return where the threads of a stage note that a call begins or ends."""
         return self.heartbeat.setdefault(name, Heartbeat(self._clock.monotonic_s))
 
     def serves(self, file: Path, sha256: str, labels: tuple[str, ...], provider: str, note: str) -> None:
-        """Note the model that serves from now on, where it runs, and why not elsewhere."""
+        """Note the model that classifies from now on, where it runs, and why not on the GPU."""
         self.model = ModelStatus(str(file), sha256, labels, note)
         self.provider = provider
 
@@ -114,24 +114,24 @@ class Monitor:
             self.provider = provider
 
     def done(self, photos: list[Photo]) -> None:
-        """Count photos whose way is over."""
-        self.tally.add(photos, self._clock.monotonic_s(), self._clock.wall_s())
+        """Count finished photos."""
+        self.counters.add(photos, self._clock.monotonic_s(), self._clock.wall_s())
 
     def trouble(self, sentence: str) -> None:
-        """Note what went wrong last."""
-        self.tally.trouble(sentence, self._clock.wall_s())
+        """Note the last error."""
+        self.counters.trouble(sentence, self._clock.wall_s())
 
     def stuck(self) -> str:
-        """Say which stage is stuck; empty if none is."""
+        """Return which stage is stuck; empty if none is."""
         return stuck_stage(self.heartbeat, self._clock.monotonic_s(), self._moved)
 
     def state(self) -> tuple[State, str]:
-        """Return the state, and why it is no better."""
+        """Return the state, and why it is not `ready`."""
         stuck = self.stuck()
         if stuck:
             return State.STUCK, stuck
         troubles = self.sources.troubles()
-        paused = self.held or self.sources.paused() or troubles.get("root", "") or troubles.get("scan", "")
+        paused = self.missing_mount or self.sources.paused() or troubles.get("root", "") or troubles.get("scan", "")
         if self.phase in (State.STARTING, State.READY) and paused:
             return State.PAUSED, paused
         if self.phase is not State.READY:
@@ -143,7 +143,7 @@ class Monitor:
         """Return everything that is known."""
         state, why = self.state()
         now_s = self._clock.monotonic_s()
-        counts = self.tally.counts(now_s)
+        counts = self.counters.counts(now_s)
         troubles = self.sources.troubles().items()
         return StatusSnapshot(
             state=state,
@@ -159,7 +159,7 @@ class Monitor:
             waiting=_waiting(self.sources.waiting(), now_s),
             held_open=_held_open(self.sources.held_open(), now_s),
             blocked=_blocked(self.sources.blocked()),
-            filed=self.tally.filed(),
+            filed=self.counters.filed(),
             classes=counts.classes,
             outcomes=counts.outcomes,
             failures=counts.failures,
@@ -177,12 +177,12 @@ class Monitor:
         )
 
     def _degraded(self) -> bool:
-        """Tell whether it runs on the CPU though a GPU was hoped for: where its driver is there, or it ran before."""
+        """Tell whether the model runs on the CPU although a GPU was expected: its driver exists, or it ran before."""
         hoped = self.device != "cpu" and (DRIVER.exists() or self.fallbacks > 0)
         return hoped and self.provider == "cpu"
 
     def _why_cpu(self) -> str:
-        return (self.model.note if self.model else "") or "it ran on CUDA before, and runs on the CPU now"
+        return (self.model.note if self.model else "") or "the model ran on CUDA before and now runs on the CPU"
 
 
 def _waiting(waiting: Waiting, now_s: float) -> WaitingPhotos:
@@ -198,7 +198,7 @@ def _held_open(held_open: dict[Path, float], now_s: float) -> HeldFiles:
 
 
 def _why_blocked(blocked: list[Blocked]) -> list[str]:
-    """Say how many photos cannot be filed, and why the first of them."""
+    """Return how many photos cannot be filed, and why the first of them cannot."""
     count = sum(one.photos for one in blocked)
     more = f", and {len(blocked) - 1:,} more place{'s' * (len(blocked) > 2)}" if len(blocked) > 1 else ""
     return [f"{count:,} photo{'s' * (count > 1)} cannot be filed now: {blocked[0].reason}{more}"] if count else []

@@ -1,4 +1,4 @@
-"""What is in the way of photos: said with the first, counted with the others, and summed up when it is over."""
+"""Problems that concern many photos: reported with the first photo, counted with the others, summed up at the end."""
 
 import threading
 from collections import Counter
@@ -8,13 +8,13 @@ from daemon.files.open_writers import HELD
 from daemon.photo import Photo
 
 
-def is_its_own(photo: Photo) -> bool:
-    """Tell whether a photo stays for what is the matter with itself; one on its way to `_failed` has that behind it."""
+def is_own_problem(photo: Photo) -> bool:
+    """Tell whether a photo stays because of itself; on its way to `_failed`, something else is the problem."""
     return photo.reason == HELD or (photo.fault is not None and not photo.folder)
 
 
 class Obstacles:
-    """Remembers what was said of obstacles that are not a photo's own; any thread may use it."""
+    """Remembers which problems were reported; any thread may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,9 +22,9 @@ class Obstacles:
         self._of_places: dict[str, str] = {}
 
     def is_new(self, photo: Photo) -> bool:
-        """Tell whether what is in a photo's way has not been said yet; it is counted from then on.
+        """Tell whether the problem of a photo was not reported yet; repetitions are counted.
 
-        What blocks one place is said once, whatever is filed elsewhere meanwhile.
+        A problem of one place is reported once, even if photos are filed elsewhere meanwhile.
         """
         obstacle = photo.reason.replace(printable(photo.path.name), "")
         with self._lock:
@@ -34,8 +34,8 @@ class Obstacles:
             self._counts[obstacle] += 1
             return self._counts[obstacle] == 1
 
-    def over(self, photo: Photo) -> list[tuple[str, int]]:
-        """Take note of a photo that was filed; returns what is over with it, and how often it was met unsaid."""
+    def resolved(self, photo: Photo) -> list[tuple[str, int]]:
+        """Note a filed photo; returns the problems that ended with it, and how often each was not reported."""
         if not self._counts and not self._of_places:
             return []
         with self._lock:

@@ -1,4 +1,4 @@
-"""A bar on a terminal for one pass over an inbox: how many of all, how fast, and how long still."""
+"""A progress bar on a terminal for one pass over an inbox: photos, rate and time left."""
 
 import io
 import sys
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress_bar(show: Callable[[str], None], total: int) -> Iterator[Callable[[], None]]:
-    """Show a bar of one line until the end of the block; yields what is called for each photo that is through.
+    """Show a bar of one line until the end of the block; yields a function to call for each finished photo.
 
     Args:
-        show: takes what is drawn on the terminal, and does not wait for it.
-        total: photos.
+        show: draws on the terminal without waiting.
+        total: how many photos there are.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

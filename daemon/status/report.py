@@ -1,4 +1,4 @@
-"""What the user sees: one line per photo, trouble said once, and the sum at the end."""
+"""What the user sees: one line per photo, each problem once, and a summary at the end."""
 
 import os
 import resource
@@ -21,24 +21,24 @@ from daemon.photo import Outcome, Photo
 from daemon.process.log_level import Level
 from daemon.process.parallel import FAR_TOGETHER, each
 from daemon.status.log import Form, Log, LogLine
-from daemon.status.obstacles import Obstacles, is_its_own
+from daemon.status.obstacles import Obstacles, is_own_problem
 from daemon.status.progress import progress_bar
 
 LOOK_S = 1.0
-"""How long the sum may take to see what is still in the inbox."""
+"""How long the summary may check what is still in the inbox."""
 MAX_PLACES = 4096
 """Folders whose path below the output is remembered."""
 
 
 class Report:
-    """Prints what happens; its methods may be called from any thread.
+    """Prints what happens; any thread may call its methods.
 
     Args:
         output: root of the class folders; destinations are shown below it.
         as_json: one JSON object a line on standard output, for scripts.
         quiet: no line per photo.
         form: of the other lines.
-        patience_s: how long a reader of standard output is waited for that has read nothing; 0 for not at all.
+        patience_s: how long to wait for a reader of standard output that reads nothing; 0 for not at all.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class Report:
         self._log.err(LogLine(level, "note", sentence))
 
     def last_word(self, sentence: str) -> None:
-        """Say something before the process ends or is replaced, which waits for no thread."""
+        """Report something before the process ends or is replaced, and wait until it is written."""
         self.say(sentence)
         self._log.flush()
 
     def event(self, name: str, sentence: str, **facts: Any) -> None:
-        """Say something that scripts want to know too."""
+        """Report something that scripts read too."""
         line = LogLine(Level.NOTICE, name, sentence, lambda: facts)
         if self._as_json:
             self._log.out([line])
@@ -76,15 +76,15 @@ class Report:
             self._log.err(line)
 
     def photos(self, photos: list[Photo]) -> None:
-        """Report photos whose way is over, in one piece."""
+        """Report finished photos, in one piece."""
         lines: list[LogLine] = []
         for photo in photos:
             with self._lock:
                 self._count(photo)
-                if photo.outcome is not Outcome.AGAIN:  # that one will come by once more
+                if photo.outcome is not Outcome.AGAIN:  # this photo will be tried again
                     self._advance()
             if photo.outcome in _MOVED and photo.follows is None:
-                over = self._obstacles.over(photo)
+                over = self._obstacles.resolved(photo)
                 lines += [] if self._as_json else [_repeated(obstacle, count) for obstacle, count in over]
             if self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW):
                 continue
@@ -95,9 +95,9 @@ class Report:
         self._log.out(lines)
 
     def summary(self, *, once: bool) -> None:
-        """Say the sum of all since the beginning: with the rate, after one pass."""
+        """Report the counts since the beginning; after one pass, with the rate."""
         seconds = time.monotonic() - self._started_s
-        self.waiting = _there(self.waiting)  # its owner may have taken one away
+        self.waiting = _there(self.waiting)  # the user may have removed some
         with self._lock:
             self.counts[_LEFT] += len(_there(self._lonely))  # whose photo never came
             self._lonely.clear()
@@ -113,7 +113,7 @@ class Report:
 
     @contextmanager
     def progress(self, path_filter: PathFilter) -> Iterator[None]:
-        """Show a bar on a terminal, with rate and time left, for one pass over an inbox, which is counted for it."""
+        """Show a progress bar on a terminal for one pass; the photos of the inbox are counted first."""
         if self._as_json or not os.isatty(2):
             yield
             return
@@ -122,7 +122,7 @@ class Report:
         self._log.clear()
 
     def close(self) -> None:
-        """Write what nobody has read yet, as long as somebody reads on."""
+        """Write the waiting lines as long as the reader reads."""
         self._log.close()
 
     def _count(self, photo: Photo) -> None:
@@ -134,7 +134,7 @@ class Report:
         if photo.outcome is Outcome.LEFT and is_companion(photo.path) and len(self._lonely) < MAX_WAITING:
             self._lonely.add(photo.path)
         elif photo.outcome is Outcome.AGAIN:
-            if len(self.waiting) < MAX_WAITING:  # nobody says so when its owner takes one away
+            if len(self.waiting) < MAX_WAITING:  # bounded, because a photo that the user removes is not reported
                 self.waiting.add(photo.path)
         elif photo.outcome is Outcome.FILED:
             self.counts[photo.label] += 1
@@ -144,16 +144,16 @@ class Report:
     def _sentence(self, photo: Photo) -> str:
         name = printable(photo.relpath / photo.path.name if photo.relpath.parts else photo.path.name)
         if photo.follows is not None:  # its photo's line names it, unless that was said before
-            return f"{name} -> {self._place(photo)}, it follows its photo" if photo.follows_row else ""
+            return f"{name} -> {self._place(photo)}, because it belongs to its photo" if photo.follows_row else ""
         match photo.outcome:
             case Outcome.FILED | Outcome.REVIEW | Outcome.FAILED | Outcome.DUPLICATE:
                 return f"{name} -> {self._where(photo)}"
             case Outcome.LEFT:
                 return f"{name} stays in the inbox: {photo.reason}"
-            case Outcome.AGAIN if photo.waited_s == 0.0 and is_its_own(photo):
+            case Outcome.AGAIN if photo.waited_s == 0.0 and is_own_problem(photo):
                 return f"{name} stays in the inbox for now: {photo.reason}"
-            case Outcome.AGAIN if not is_its_own(photo) and self._obstacles.is_new(photo):
-                return f"{name} stays in the inbox for now, as will others: {photo.reason}"
+            case Outcome.AGAIN if not is_own_problem(photo) and self._obstacles.is_new(photo):
+                return f"{name} stays in the inbox for now, like others with this problem: {photo.reason}"
         return ""
 
     def _where(self, photo: Photo) -> str:
@@ -178,14 +178,14 @@ class Report:
 
 
 def _took_ms(photo: Photo) -> float:
-    """From the drop to the class folder; for a photo that a scan found, whose drop nobody saw, its own stages."""
+    """Time from the drop to the class folder. A scan does not know the drop: then the sum of the stages."""
     if photo.announced:
         return photo.times_ms["total"]
     return sum(photo.times_ms.get(stage, 0.0) for stage in ("read", "decode", "infer", "file"))
 
 
 def _there(paths: set[Path]) -> set[Path]:
-    """Return those that are still there; on a share they are not all asked about, for the end would wait for it."""
+    """Return those that still exist, asking for at most `LOOK_S` because a share may be slow at the end."""
     end_s = time.monotonic() + LOOK_S
     gone: list[Path] = []
 
@@ -213,17 +213,17 @@ _COUNTED_AS = {
 }
 
 _NOT_MOVED = (_LEFT, _COUNTED_AS[Outcome.GONE], _COMPANIONS)
-"""Counts of what is no photo that was moved."""
+"""Counts of everything that is not a moved photo."""
 
 
 def counted(counts: Mapping[str, int]) -> str:
-    """Say how many went where: the classes, then `_review` and its like, then what did not move; `-` for nothing."""
+    """Return the counts as text: classes, then `_review` and the like, then what did not move; `-` for nothing."""
     order = sorted(counts, key=lambda name: (name in _NOT_MOVED, name.startswith("_"), name))
     return ", ".join(f"{printable(name)} {counts[name]}" for name in order if counts[name]) or "-"
 
 
 def _repeated(obstacle: str, count: int) -> LogLine:
-    sentence = f"it goes on; this was said once, and {count:,} times more it was so: {obstacle}"
+    sentence = f"resolved; repeated {count:,} more times: {obstacle}"
     return LogLine(Level.NOTICE, "repeated", sentence, lambda: {"reason": obstacle, "times": count})
 
 

@@ -1,7 +1,7 @@
-"""Answers questions on the socket, in HTTP/1.0, without ever waiting for who asks.
+"""Answers requests on the socket in HTTP/1.0, without ever waiting for a caller.
 
-One thread serves all, and the watchdog hangs on that thread. So no call here blocks; what a caller may send and how
-long it may take are bounded, callers are few at a time, and an answer is made at most a few times a second.
+The same thread feeds the watchdog, so no call here may block. Size and time of a request are bounded, few callers are
+served at once, and an answer is made at most a few times a second.
 """
 
 import errno
@@ -11,23 +11,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from daemon.status.unix_socket import Place
+from daemon.status.unix_socket import ListeningSocket
 
-CALLERS = 8
-"""How many are served at once; with one more, the oldest is dropped: whoever asks properly is served at once."""
+MAX_CALLERS = 8
+"""Callers served at once. One more drops the oldest, because a caller that sends its request is served at once."""
 REQUEST_BYTES = 4096
 PATIENCE_S = 2.0
-"""How long a caller may take to ask and to read."""
-FRESH_S = 0.25
-"""An answer is given again for so long."""
-DEAF_S = 1.0
-"""Nobody is heard for so long once a caller could not be taken, who stays at the door and would be tried on and on."""
+"""How long a caller may take to send its request and to read the answer."""
+CACHE_S = 0.25
+"""How long an answer is reused."""
+ACCEPT_PAUSE_S = 1.0
+"""Pause after no descriptor was free for a caller. The waiting caller would otherwise wake the loop all the time."""
 _NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 
 
 class Answer(NamedTuple):
-    """What a question is answered with."""
+    """The answer to a request."""
 
     status: str
     kind: str
@@ -51,63 +51,63 @@ class StatusServer:
     """Serves callers; used by one thread.
 
     Args:
-        place: the socket.
-        answer: answers a path such as `/status`; None for one that there is not.
+        listening: the socket.
+        answer: makes the answer for a path such as `/status`; None for an unknown path.
     """
 
-    def __init__(self, place: Place, answer: Callable[[str], Answer | None]) -> None:
-        self._place = place
+    def __init__(self, listening: ListeningSocket, answer: Callable[[str], Answer | None]) -> None:
+        self._listening = listening
         self._answer = answer
         self._callers: dict[int, _Caller] = {}
-        self._fresh: dict[str, tuple[float, bytes]] = {}
-        self._hears_at_s = 0.0
+        self._cached: dict[str, tuple[float, bytes]] = {}
+        self._accepts_at_s = 0.0
 
     def interests(self) -> Iterator[tuple[int, int]]:
-        """Yield the descriptors to wait for, and for what."""
-        if not self._hears_at_s:
-            yield self._place.socket.fileno(), select.POLLIN
+        """Yield the descriptors to poll, and the events."""
+        if not self._accepts_at_s:
+            yield self._listening.socket.fileno(), select.POLLIN
         for number, caller in self._callers.items():
             yield number, select.POLLOUT if caller.answer else select.POLLIN
 
     def due_s(self) -> float:
         """Return when to call `tick`, on the monotonic clock."""
         ends = [caller.until_s for caller in self._callers.values()]
-        return min([*ends, self._hears_at_s or float("inf")])
+        return min([*ends, self._accepts_at_s or float("inf")])
 
     def tick(self, now_s: float) -> None:
-        """Drop those whose time is over, and hear others again."""
-        if self._hears_at_s <= now_s:
-            self._hears_at_s = 0.0
+        """Drop callers whose time is over, and accept new ones again."""
+        if self._accepts_at_s <= now_s:
+            self._accepts_at_s = 0.0
         for number in [number for number, caller in self._callers.items() if caller.until_s <= now_s]:
             self._drop(number)
 
     def serve(self, number: int, now_s: float) -> None:
-        """Do what can be done at once for a descriptor that is ready."""
-        if number == self._place.socket.fileno():
+        """Serve a ready descriptor without blocking."""
+        if number == self._listening.socket.fileno():
             self._accept(now_s)
-        elif number in self._callers and not self._get_on(self._callers[number], now_s):
+        elif number in self._callers and not self._advance(self._callers[number], now_s):
             self._drop(number)
 
     def close(self) -> None:
-        """Hang up on everybody, and remove the socket."""
+        """Drop all callers, and remove the socket."""
         for number in list(self._callers):
             self._drop(number)
-        self._place.close()
+        self._listening.close()
 
     def _accept(self, now_s: float) -> None:
         try:
-            caller, _ = self._place.socket.accept()
-        except OSError as error:  # gone again, or no descriptor is free
+            caller, _ = self._listening.socket.accept()
+        except OSError as error:  # the caller hung up, or no descriptor is free
             if error.errno in _NO_ROOM:
-                self._hears_at_s = now_s + DEAF_S
+                self._accepts_at_s = now_s + ACCEPT_PAUSE_S
             return
         caller.setblocking(False)
-        if len(self._callers) >= CALLERS:
+        if len(self._callers) >= MAX_CALLERS:
             self._drop(next(iter(self._callers)))
         self._callers[caller.fileno()] = _Caller(caller, now_s + PATIENCE_S)
 
-    def _get_on(self, caller: _Caller, now_s: float) -> bool:
-        """Read or write what goes at once; False when the call is over."""
+    def _advance(self, caller: _Caller, now_s: float) -> bool:
+        """Read or write without blocking; False when the call is over."""
         try:
             if not caller.answer:
                 received = caller.socket.recv(REQUEST_BYTES)
@@ -128,13 +128,13 @@ class StatusServer:
         if len(words) != 3 or words[0] != "GET":
             return Answer("400 Bad Request", TEXT, b"Ask: GET /status HTTP/1.0, or /metrics.\n").whole()
         path = words[1].partition("?")[0]
-        at_s, answer = self._fresh.get(path, (-float("inf"), b""))
-        if now_s - at_s > FRESH_S:
+        at_s, answer = self._cached.get(path, (-float("inf"), b""))
+        if now_s - at_s > CACHE_S:
             made = self._answer(path)
             if made is None:
                 return Answer("404 Not Found", TEXT, b"There are /status and /metrics.\n").whole()
             answer = made.whole()
-            self._fresh[path] = (now_s, answer)
+            self._cached[path] = (now_s, answer)
         return answer
 
     def _drop(self, number: int) -> None:

@@ -84,12 +84,12 @@ class StatusSnapshot:
     cpu_s: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that JSON carries; roots and device are left out while nobody knows them."""
+        """Return the object that JSON carries; roots and device are left out while they are unknown."""
         return _without_none(self, ("inbox", "output", "device"))
 
     @classmethod
     def from_json(cls, facts: object) -> Self:
-        """Return the status that a process wrote; keys that are not known are passed over.
+        """Return the status that a process wrote; unknown keys are ignored.
 
         Raises:
             ValueError: it is no status.
@@ -97,12 +97,12 @@ class StatusSnapshot:
         try:
             return cls(**_typed(facts))
         except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"it is no status: {error}") from error
+            raise ValueError(f"the answer is no status: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerStatus:
-    """What is known of a daemon that no process answers for: its ledger, and its last word if it left one.
+    """What is known of a daemon that no process answers for: its ledger, and its last status if it wrote one.
 
     Attributes:
         state: `not running`, `ended` or `does not answer`.
@@ -114,9 +114,9 @@ class LedgerStatus:
         outcomes: photos, by outcome.
         last_filed_at_s: when a photo was concluded last.
         in_inbox: files in the inbox now; None if it cannot be listed.
-        stopped_at_s: when the daemon ended; None if it left no last word, and then the next two are None as well.
-        last_error: as the last word says.
-        model: as the last word says.
+        stopped_at_s: when the daemon ended; None without a last status; then the next two are None as well.
+        last_error: of the last status.
+        model: of the last status.
     """
 
     state: State = State.DOWN
@@ -133,7 +133,7 @@ class LedgerStatus:
     model: ModelStatus | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that JSON carries; a last word that is missing is left out."""
+        """Return the object that JSON carries; without a last status its keys are left out."""
         absent = ("stopped_at_s", "last_error", "model") if self.stopped_at_s is None else ()
         return _without_none(self, absent)
 

@@ -5,9 +5,9 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """What a daemon does; the last three are concluded by whoever gets no answer from a process.
+    """What a daemon does; the client concludes the last three when no process answers.
 
-    `ended` is a daemon that somebody ran by hand and ended, or a `sort` that is through. Nobody misses it.
+    `ended` is a daemon that somebody ran by hand and ended, or a `sort` that finished. It does not count as missing.
     """
 
     STARTING = "starting"
@@ -73,7 +73,7 @@ class HeldFile:
 
     Attributes:
         path: of the file.
-        for_s: how long it has been so.
+        for_s: how long phototriage has known that.
     """
 
     path: str
@@ -142,7 +142,7 @@ class Counts:
 
     Attributes:
         classes: photos filed, by class.
-        outcomes: photos whose way ended, by outcome, and companions.
+        outcomes: finished photos, by outcome, and companions.
         failures: photos that could not be read, by reason.
         rates: photos a second moved into the output, over the last `60s` and `600s`.
         stages: times, by stage.

@@ -1,4 +1,4 @@
-"""How the daemon is, in words: one line for systemd, and for whoever looks."""
+"""The status in one line, for `systemctl status`."""
 
 from contract.text import printable
 from daemon.status.snapshot import StatusSnapshot
@@ -20,14 +20,14 @@ def where(status: StatusSnapshot) -> str:
 
 
 def waiting_words(waiting: WaitingPhotos) -> str:
-    """Return how many wait, and since when: `3 waiting, oldest 0.2 s`."""
+    """Return how many photos wait, and how long the oldest: `3 waiting, oldest 0.2 s`."""
     more = " or more" if waiting.more and waiting.photos else ""
     oldest = f", oldest {lasting(waiting.oldest_s)}" if waiting.oldest_s is not None else ""
     return f"{waiting.photos:,}{more} waiting{oldest}"
 
 
 def lasting(seconds: float) -> str:
-    """Return a length of time in one unit: `0.2 s`, `45 s`, `12 min`, `3.5 h`, `4.1 days`."""
+    """Return a duration in one unit: `0.2 s`, `45 s`, `12 min`, `3.5 h`, `4.1 days`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 120:

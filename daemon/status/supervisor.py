@@ -1,4 +1,4 @@
-"""What the supervisor is told, and when: the state in one line, and that no stage is stuck. Time is passed in."""
+"""Tells systemd the status line, and feeds its watchdog while no stage is stuck. Time is passed in."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -8,13 +8,13 @@ from daemon.status.monitor import Monitor
 from daemon.status.status_line import status_line
 
 STATUS_S = 5.0
-"""The line is sent at most this often, and only when it has changed."""
+"""The status line is sent at most this often, and only after a change."""
 FEEDS = 2
-"""How often the watchdog is fed within its time, as sd_watchdog_enabled(3) advises."""
+"""Feeds within the watchdog's time, as sd_watchdog_enabled(3) advises."""
 
 
 def watchdog_s(environ: Mapping[str, str], pid: int) -> float:
-    """Return within how many seconds the supervisor wants to hear of this process again; 0 if it does not.
+    """Return the watchdog's time in seconds; 0 if this process has no watchdog.
 
     Source: sd_watchdog_enabled(3).
     """
@@ -25,11 +25,11 @@ def watchdog_s(environ: Mapping[str, str], pid: int) -> float:
 
 
 class SupervisorNotifier:
-    """Tells the supervisor; used by one thread.
+    """Notifies the supervisor; used by one thread.
 
     Args:
-        monitor: what there is to tell.
-        send: takes a message to the supervisor.
+        monitor: gives the status.
+        send: sends a message to the supervisor.
         say: takes a sentence for the user.
         feed_within_s: how often the watchdog must be fed; 0 for no watchdog.
     """
@@ -39,33 +39,33 @@ class SupervisorNotifier:
         self._send = send
         self._say = say
         self._feed_s = feed_within_s / FEEDS
-        self._fed_s = self._told_s = -float("inf")
+        self._fed_s = self._status_sent_s = -float("inf")
         self._line = ""
         self._stuck = ""
 
     def due_s(self) -> float:
         """Return when to call `tick` again, on the monotonic clock."""
-        times_s = [self._told_s + STATUS_S]
+        times_s = [self._status_sent_s + STATUS_S]
         if self._feed_s:
             times_s.append(self._fed_s + self._feed_s)
         return min(times_s)
 
     def tick(self, now_s: float) -> None:
-        """Tell what is due."""
+        """Send what is due."""
         if self._feed_s and now_s >= self._fed_s + self._feed_s:
             self._fed_s = now_s
-            if not self._look():
+            if not self._check_stuck():
                 self._send("WATCHDOG=1")
-        if now_s >= self._told_s + STATUS_S:
-            self._told_s = now_s
-            self._look()
+        if now_s >= self._status_sent_s + STATUS_S:
+            self._status_sent_s = now_s
+            self._check_stuck()
             line = status_line(self._monitor.snapshot())
             if line != self._line:
                 self._line = line
                 self._send(f"STATUS={line}")
 
-    def _look(self) -> bool:
-        """Look whether a stage is stuck, and say so once."""
+    def _check_stuck(self) -> bool:
+        """Tell whether a stage is stuck; its beginning and its end are reported once."""
         stuck = self._monitor.stuck()
         if bool(stuck) != bool(self._stuck):
             if stuck:
@@ -79,5 +79,5 @@ class SupervisorNotifier:
 
 
 def from_environment(monitor: Monitor, send: Callable[[str], None], say: Say) -> SupervisorNotifier:
-    """Make the notifier that this process's supervisor asks for."""
+    """Make the notifier that the environment of this process asks for."""
     return SupervisorNotifier(monitor, send, say, watchdog_s(os.environ, os.getpid()))

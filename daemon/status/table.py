@@ -1,4 +1,4 @@
-"""How a daemon is, as a small table: one line for each thing that somebody may want to know."""
+"""The status of a daemon as a small table for people."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ def table(status: StatusSnapshot | LedgerStatus) -> str:
     """Return the lines about one inbox."""
     rows = _of_process(status) if isinstance(status, StatusSnapshot) else _of_ledger(status)
     lines = [f"  {name:<{_MARGIN}}{printable(value)}" for name, value in rows if value]
-    return "\n".join([printable(status.inbox or "an inbox that is not known yet"), *lines])
+    return "\n".join([printable(status.inbox or "unknown inbox"), *lines])
 
 
 def _of_process(status: StatusSnapshot) -> Iterator[tuple[str, str]]:
@@ -37,14 +37,14 @@ def _of_process(status: StatusSnapshot) -> Iterator[tuple[str, str]]:
     for note in status.notes:
         yield "note", note
     yield "since", f"{_when(status.began_at_s)}, process {status.pid}"
-    yield "uses", f"{status.memory_bytes >> 20} MiB of memory, {status.cpu_s:,.1f} s of processor time so far"
+    yield "uses", f"{status.memory_bytes >> 20} MiB of memory, {status.cpu_s:,.1f} s of CPU time so far"
 
 
 def _of_ledger(status: LedgerStatus) -> Iterator[tuple[str, str]]:
     preposition = "" if status.state is State.ENDED else " since"
     since = f"{preposition} {_when(status.stopped_at_s)}" if status.stopped_at_s is not None else ""
     yield "state", f"{status.state}{since}{_why(status)}"
-    whence = " in all, says the ledger"
+    whence = " in total, from the ledger"
     yield "filed", _sum(status.filed, status.classes, whence) or f"0{whence}"
     files = status.in_inbox
     yield "waiting", "" if files is None else f"{files:,} file{'s' * (files != 1)} in the inbox"
@@ -74,7 +74,7 @@ def _held_open(held: HeldFiles) -> str:
         return ""
     named = ", ".join(f"{one.path} for {lasting(one.for_s)}" for one in held.longest)
     more = f" and {held.files - len(held.longest):,} more" if held.files > len(held.longest) else ""
-    return f"by programs that write, and left alone until they close it: {named}{more}"
+    return f"left alone until the writing programs close them: {named}{more}"
 
 
 def _sum(count: int, parts: Mapping[str, int], whence: str = "") -> str:
@@ -96,9 +96,9 @@ def _model(model: ModelStatus | None) -> str:
 
 def _trouble(status: StatusSnapshot) -> str:
     said = (
-        (status.overflows, "{} times the kernel dropped hints, and a scan found the rest"),
-        (status.fallbacks, "{} times the network changed the processor it runs on"),
-        (status.starts_anew, "started anew {} times in a row, for a part of it hung"),
+        (status.overflows, "the kernel dropped events {} times, and a scan found the rest"),
+        (status.fallbacks, "the model changed between CPU and GPU {} times"),
+        (status.starts_anew, "restarted {} times in a row because a part hung"),
     )
     return "; ".join(words.format(count) for count, words in said if count)
 

@@ -1,4 +1,4 @@
-"""The metrics as a text file, for the textfile collector of node_exporter: whole at every moment, and never stale."""
+"""The metrics as a text file for the textfile collector of node_exporter; a reader always sees a whole file."""
 
 import os
 from collections.abc import Callable
@@ -11,18 +11,18 @@ from daemon.status.snapshot_parts import State
 
 EVERY_S = 15.0
 FIRST_S = 2.0
-"""The first time, so that loading the package does not hold up the start."""
+"""Delay of the first write, so that loading the package does not delay the start."""
 READABLE = 0o644
-"""node_exporter is another user."""
+"""Mode of the file, because node_exporter runs as another user."""
 
 
-class TextFile:
+class MetricsFile:
     """Writes the metrics to a file from time to time; used by one thread.
 
     Args:
         path: of the file.
-        monitor: what there is to tell.
-        say: takes a sentence for the user, once for each lasting trouble.
+        monitor: gives the status.
+        say: takes a sentence for the user, once for each lasting problem.
         now_s: the time, on the monotonic clock.
 
     Raises:
@@ -33,7 +33,9 @@ class TextFile:
         if not available():
             raise MetricsError(MISSING)
         if not path.parent.is_dir():
-            raise MetricsError(f"There is no folder for the metrics file {printable(path)}. Make it, or name another.")
+            raise MetricsError(
+                f"The folder of the metrics file {printable(path)} does not exist. Create it, or name another file."
+            )
         self._path = path
         self._part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         self._monitor = monitor
@@ -52,7 +54,7 @@ class TextFile:
             self._write()
 
     def close(self) -> None:
-        """Write it for the last time: that the daemon has stopped."""
+        """Write the file for the last time, with the state `stopped`."""
         self._monitor.phase = State.STOPPED
         self._write()
 
@@ -65,7 +67,7 @@ class TextFile:
             self._tell("")
 
     def _replace(self, text: bytes) -> None:
-        """Let the file change at once, without a moment in which it is half there; a link in its place is replaced."""
+        """Replace the file atomically; a link in its place is replaced and not followed."""
         self._part.unlink(missing_ok=True)
         try:
             descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -473,7 +473,7 @@ def test_that_a_large_photo_finds_no_room_is_said_once_though_others_are_filed(t
             filer.file([photo := scored(large), small := scored(write(inbox / f"{number}.jpg", unique("red", number)))])
             assert (photo.outcome, small.outcome) == (Outcome.AGAIN, Outcome.FILED)
             said.append(obstacles.is_new(photo))
-            assert obstacles.over(small) == []
+            assert obstacles.resolved(small) == []
     assert said == [True, False]
 
 

@@ -133,9 +133,9 @@ def test_repeated_trouble_is_said_once_and_counted(tmp_path: Path, capfd: pytest
         report.photos([again(tmp_path / "in", "a.jpg")])
         report.photos([filed(tmp_path)])
     assert capfd.readouterr().out.splitlines() == [
-        "0.jpg stays in the inbox for now, as will others: no room for 0.jpg",
-        "it goes on; this was said once, and 412 times more it was so: no room for ",
-        "a.jpg stays in the inbox for now, as will others: no room for a.jpg",
+        "0.jpg stays in the inbox for now, like others with this problem: no room for 0.jpg",
+        "resolved; repeated 412 more times: no room for ",
+        "a.jpg stays in the inbox for now, like others with this problem: no room for a.jpg",
     ]
 
 
@@ -166,6 +166,6 @@ def test_what_blocks_one_place_is_said_once_while_others_are_filed_and_again_whe
         there.folder = "sea"
         report.photos([there, blocked])
     assert capfd.readouterr().out.splitlines() == [
-        "0.jpg stays in the inbox for now, as will others: no room for 0.jpg",
-        "2.jpg stays in the inbox for now, as will others: no room for 2.jpg",
+        "0.jpg stays in the inbox for now, like others with this problem: no room for 0.jpg",
+        "2.jpg stays in the inbox for now, like others with this problem: no room for 2.jpg",
     ]

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.status.monitor import Monitor
 from daemon.status.snapshot_parts import State
-from daemon.status.textfile import EVERY_S, FIRST_S, TextFile
+from daemon.status.textfile import EVERY_S, FIRST_S, MetricsFile
 from daemon.status.unix_socket import connect
 from tests.colour_model import LABELS
 from tests.daemon.support import ROOT, HandClock, daemon, environment, model_file, plain, run, wait_until, write
@@ -193,7 +193,7 @@ def test_the_file_is_written_from_time_to_time_whole_and_for_others_to_read(tmp_
     monitor = Monitor(clock)  # type: ignore[arg-type]
     path = tmp_path / "a.prom"
     path.symlink_to(write(tmp_path / "precious", b"data"))
-    one = TextFile(path, monitor, said.append, 0.0)
+    one = MetricsFile(path, monitor, said.append, 0.0)
     one.tick(0.0)
     assert path.is_symlink()
     one.tick(FIRST_S)
@@ -214,7 +214,7 @@ def test_a_file_that_cannot_be_written_is_said_once_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, said = HandClock(0.0), list[str]()
-    one = TextFile(tmp_path / "a.prom", Monitor(clock), said.append, 0.0)  # type: ignore[arg-type]
+    one = MetricsFile(tmp_path / "a.prom", Monitor(clock), said.append, 0.0)  # type: ignore[arg-type]
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -227,7 +227,7 @@ def test_a_pause_that_begins_with_a_damaged_photo_is_said_too(tmp_path: Path, sm
         while "broken.jpg" not in said or "growing" in said:
             said = running.stdout.readline()
             assert said, "it ended"
-        assert said.startswith("broken.jpg stays in the inbox for now, as will others: the output ")
+        assert said.startswith("broken.jpg stays in the inbox for now, like others with this problem: the output ")
     finally:
         running.kill()
         running.communicate()

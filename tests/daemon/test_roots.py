@@ -105,7 +105,7 @@ def test_a_class_folder_that_may_not_be_written_leaves_its_photos_and_files_the_
     (output / "red").chmod(0o555)
     done = stranger.phototriage("sort", "--inbox", inbox, "--output", output, "--model", model_file(stranger.folder))
     assert done.returncode == 1
-    assert "a.jpg stays in the inbox for now, as will others" in done.stdout
+    assert "a.jpg stays in the inbox for now, like others with this problem" in done.stdout
     assert "1 could not be filed yet and stay in the inbox" in done.stderr
     assert (tree(inbox), tree(output)) == ({"a.jpg": plain("red")}, {"blue/b.jpg": plain("blue")})
 
@@ -265,7 +265,7 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
         assert service._roots_mounted(ledger, inbox, output, monitor, report, stop, once=False)
         assert len(said) == 1
         assert said[0].startswith("paused: The output ")
-        assert monitor.held == ""
+        assert monitor.missing_mount == ""
         (output / MARKER).unlink()
         stop.request_stop()
         assert not service._roots_mounted(ledger, inbox, output, monitor, report, stop, once=False)

@@ -15,10 +15,10 @@ import pytest
 
 from daemon.process.clock import Clock
 from daemon.status import server as listener_module
-from daemon.status.loop import LAST_WORD, StatusLoop
+from daemon.status.loop import LAST_STATUS, StatusLoop
 from daemon.status.monitor import Monitor
-from daemon.status.server import CALLERS, DEAF_S, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, StatusServer
-from daemon.status.unix_socket import NAME, BusyError, Place, SocketError, connect
+from daemon.status.server import ACCEPT_PAUSE_S, MAX_CALLERS, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, StatusServer
+from daemon.status.unix_socket import SOCKET_NAME, BusyError, ListeningSocket, SocketError, connect
 from tests.daemon.house import House, ask
 from tests.daemon.support import daemon, model_file, plain, run, wait_until, write
 
@@ -65,13 +65,13 @@ def test_a_daemon_at_work_says_how_it_is_and_one_that_is_down_leaves_it_to_its_l
         assert facts["last_error"]["error"].startswith("bad.jpg: ")
         assert facts["stages"]["infer"]["count"] == facts["stages"]["total"]["up_to_s"]["+Inf"] == 2
         assert facts["model"]["file"] == str(tmp_path / "colours.onnx")
-        assert stat.S_IMODE((state / NAME).stat().st_mode) == 0o660
+        assert stat.S_IMODE((state / SOCKET_NAME).stat().st_mode) == 0o660
         shown = run("status", "--inbox", tmp_path / "in", env=deep)
         assert shown.returncode == 0
         assert "state       ready on cpu\n" in shown.stdout
         assert "waiting     1, oldest " in shown.stdout
         assert running.stop() == 0
-    assert not (state / NAME).exists()
+    assert not (state / SOCKET_NAME).exists()
     facts = told(deep, code=1)
     assert (facts["state"], facts["why"], facts["filed"], facts["in_inbox"]) == ("ended", "", 2, 1)
     assert facts["stopped_at_s"] > facts["last_filed_at_s"]
@@ -86,7 +86,7 @@ def test_a_service_that_ended_is_missed_and_so_is_one_that_an_error_ended(tmp_pa
         assert service.stop() == 0
     assert told(deep, code=1)["state"] == "not running"
     assert "state       not running since 2" in run("status", env=deep).stdout
-    last_word = Path(deep["STATE_DIRECTORY"]) / LAST_WORD
+    last_word = Path(deep["STATE_DIRECTORY"]) / LAST_STATUS
     facts = json.loads(last_word.read_text())
     for end, state in (({"supervised": False}, "ended"), ({"supervised": False, "state": "ready"}, "not running")):
         last_word.write_text(json.dumps(facts | end))
@@ -100,9 +100,9 @@ def test_a_daemon_that_was_killed_is_down_and_the_next_takes_its_place(tmp_path:
         killed.process.kill()
         killed.process.wait()
     facts = told(deep, code=1)
-    assert (facts["state"], facts["why"]) == ("not running", "it was killed: its socket is left")
+    assert (facts["state"], facts["why"]) == ("not running", "the process was killed: its socket is left over")
     stale = {"at_s": 1.0, "last_error": None, "model": None, "state": "stopping", "supervised": False}
-    write(Path(deep["STATE_DIRECTORY"]) / LAST_WORD, json.dumps(stale).encode())  # of the run before, not removed
+    write(Path(deep["STATE_DIRECTORY"]) / LAST_STATUS, json.dumps(stale).encode())  # of the run before, not removed
     assert told(deep, code=1)["state"] == "not running"
     with daemon(*words, env=deep) as running:
         running.ready()
@@ -142,11 +142,11 @@ def test_a_process_that_does_not_answer_is_not_taken_for_one_that_does(
     monkeypatch.setattr("daemon.status.client.TIMEOUT_S", 0.05)
     house = House(tmp_path / "house")
     house.file("a.jpg")
-    with closing(Place(house.path.parent)):  # nobody accepts
+    with closing(ListeningSocket(house.path.parent)):  # nobody accepts
         result = ask("status")
     assert result.exit_code == 1
-    assert "state       does not answer: it was asked, and did not answer within 0 s\n" in result.stdout
-    assert "filed       1 in all, says the ledger: sea 1\n" in result.stdout
+    assert "state       does not answer: the process did not answer within 0 s\n" in result.stdout
+    assert "filed       1 in total, from the ledger: sea 1\n" in result.stdout
 
 
 def test_names_are_printed_without_what_a_terminal_would_obey(tmp_path: Path, deep: dict[str, str]) -> None:
@@ -170,33 +170,33 @@ def test_what_is_no_socket_is_not_touched_nor_followed(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     target = write(tmp_path / "precious", b"data")
-    for make in (lambda: (state / NAME).symlink_to(target), lambda: write(state / NAME, b"data")):
+    for make in (lambda: (state / SOCKET_NAME).symlink_to(target), lambda: write(state / SOCKET_NAME, b"data")):
         make()
         with pytest.raises(SocketError, match="is no socket of phototriage"):
-            Place(state)
-        assert (state / NAME).read_bytes() == target.read_bytes() == b"data"
-        (state / NAME).unlink()
+            ListeningSocket(state)
+        assert (state / SOCKET_NAME).read_bytes() == target.read_bytes() == b"data"
+        (state / SOCKET_NAME).unlink()
 
 
 def test_a_link_to_a_socket_is_not_asked(tmp_path: Path) -> None:
     with closing(socket.socket(socket.AF_UNIX)) as other:
         other.bind(str(tmp_path / "other"))
         other.listen()
-        (tmp_path / NAME).symlink_to(tmp_path / "other")
+        (tmp_path / SOCKET_NAME).symlink_to(tmp_path / "other")
         with pytest.raises(FileNotFoundError):
             connect(tmp_path, 1.0)
 
 
 def test_the_socket_of_a_daemon_that_lives_is_left_to_it(tmp_path: Path) -> None:
-    with closing(Place(tmp_path)):
+    with closing(ListeningSocket(tmp_path)):
         with pytest.raises(BusyError, match="Another phototriage listens"):
-            Place(tmp_path)
-        assert (tmp_path / NAME).is_socket()
-    assert not (tmp_path / NAME).exists()
-    with closing(Place(tmp_path)):
-        (tmp_path / NAME).unlink()
-        write(tmp_path / NAME, b"somebody else's")
-    assert (tmp_path / NAME).exists()
+            ListeningSocket(tmp_path)
+        assert (tmp_path / SOCKET_NAME).is_socket()
+    assert not (tmp_path / SOCKET_NAME).exists()
+    with closing(ListeningSocket(tmp_path)):
+        (tmp_path / SOCKET_NAME).unlink()
+        write(tmp_path / SOCKET_NAME, b"somebody else's")
+    assert (tmp_path / SOCKET_NAME).exists()
 
 
 class Desk:
@@ -205,7 +205,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.answers = 0
-        self.listener = StatusServer(Place(folder), self._answer)
+        self.listener = StatusServer(ListeningSocket(folder), self._answer)
 
     def _answer(self, path: str) -> Answer | None:
         self.answers += 1
@@ -270,18 +270,18 @@ def test_a_caller_who_cannot_be_taken_keeps_nobody_busy_and_is_answered_later(de
             for number, _ in list(desk.listener.interests()):
                 desk.listener.serve(number, 0.0)
             assert list(desk.listener.interests()) == []
-            assert desk.listener.due_s() == DEAF_S
+            assert desk.listener.due_s() == ACCEPT_PAUSE_S
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        desk.work(DEAF_S)
+        desk.work(ACCEPT_PAUSE_S)
         caller.settimeout(5.0)
         assert caller.recv(10) == b"HTTP/1.0 2"
 
 
 def test_whoever_calls_too_much_crowds_out_himself(desk: Desk) -> None:
-    crowd = [desk.call() for _ in range(CALLERS + 3)]
+    crowd = [desk.call() for _ in range(MAX_CALLERS + 3)]
     desk.work()
-    assert [hung_up(caller) for caller in crowd] == [True] * 3 + [False] * CALLERS
+    assert [hung_up(caller) for caller in crowd] == [True] * 3 + [False] * MAX_CALLERS
     with closing(desk.call(b"GET /nothing HTTP/1.0\r\n\r\n")) as proper:
         desk.work()
         assert proper.recv(100).startswith(b"HTTP/1.0 404 ")
@@ -316,7 +316,7 @@ def test_many_questions_cost_few_answers(desk: Desk) -> None:
             desk.work(0.1)
     assert desk.answers == 1
     with closing(desk.call(b"GET /status HTTP/1.0\r\n\r\n")):
-        desk.work(0.2 + listener_module.FRESH_S)
+        desk.work(0.2 + listener_module.CACHE_S)
     assert desk.answers == 2
 
 
@@ -332,14 +332,14 @@ def test_a_keeper_ends_with_callers_on_the_line_and_removes_its_socket(tmp_path:
             assert proper.recv(8) == b"HTTP/1.0"
             silent.sendall(b"GET")
     assert said == []
-    assert not (tmp_path / NAME).exists()
+    assert not (tmp_path / SOCKET_NAME).exists()
     assert json.loads((tmp_path / "stopped.json").read_text())["state"] == "starting"
 
 
 def test_a_daemon_with_many_silent_callers_files_and_answers(tmp_path: Path, deep: dict[str, str]) -> None:
     with daemon(*options(tmp_path), env=deep) as running:
         running.ready()
-        callers = [connect(Path(deep["STATE_DIRECTORY"]), 5.0) for _ in range(3 * CALLERS)]
+        callers = [connect(Path(deep["STATE_DIRECTORY"]), 5.0) for _ in range(3 * MAX_CALLERS)]
         drop(tmp_path, a=plain("red"))
         running.photos({"a.jpg"})
         assert told(deep)["filed"] == 1

@@ -89,7 +89,7 @@ def test_it_is_degraded_where_a_gpu_was_hoped_for_and_the_cpu_runs(
     assert one.state() == ("ready", "")
     (tmp_path / "driver").unlink()
     one.ran("cpu")
-    assert one.state() == ("degraded", "it ran on CUDA before, and runs on the CPU now")
+    assert one.state() == ("degraded", "the model ran on CUDA before and now runs on the CPU")
     assert one.snapshot().fallbacks == 1
 
 
@@ -97,9 +97,9 @@ def test_what_is_worst_is_the_state() -> None:
     clock = HandClock()
     one = monitor(clock, "starting")
     assert one.state() == ("starting", "")
-    one.held = "nothing is mounted"
+    one.missing_mount = "nothing is mounted"
     assert one.state() == ("paused", "nothing is mounted")
-    one.held, one.phase = "", State.READY
+    one.missing_mount, one.phase = "", State.READY
     one.sources = Sources(troubles=lambda: {"root": "its marker is gone", "watch": "no watch can be had"})
     assert one.state() == ("paused", "its marker is gone")
     assert one.snapshot().notes == ("no watch can be had",)
