@@ -121,6 +121,7 @@ class Filer:
             for photo in photos:
                 photo.outcome, photo.reason = Outcome.AGAIN, STOPPED
             return []
+        # A photo filed into a bare mount point would vanish under the next mount: check the marker before each batch.
         obstacle = self._marker.obstacle()
         if obstacle:
             self._hold_up(photos, obstacle)
@@ -142,6 +143,7 @@ class Filer:
         self._carry_out(planned)
         for photo in planned:
             self._keep_unfiled_companions(photo)
+        # Another program took the name, or the file system refused it: these photos are planned again with another.
         taken = [photo for photo in planned if photo.destination is None]
         return later + [photo for photo in taken if photo.outcome not in (Outcome.AGAIN, Outcome.GONE)]
 

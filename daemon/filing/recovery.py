@@ -82,6 +82,8 @@ def resolve(intent: Intent, find: Find = nowhere) -> Outcome | None:
     stays = is_same_file(original, source, intent.identity, intent.sha256)
     hidden = hidden_of(intent)
     published = is_published(replace(intent, source=original), hidden, stays=stays)
+    # Killed between the copy and the removal of its original: both exist, and a program may still write to the
+    # original. Removing the original would lose that data, so the copy is withdrawn.
     if original != intent.source or (published and stays and may_still_grow(intent)):
         withdraw_copy(intent, original, hidden, published=published)
         return None
@@ -89,9 +91,12 @@ def resolve(intent: Intent, find: Find = nowhere) -> Outcome | None:
     if not published:
         if look_for(hidden) is not None:
             hidden.unlink()  # no other program uses this name
+        # Under a mount that is away nothing proves that the photo is gone: forget the intent, the scan finds it again.
         return None if source is not None or away else Outcome.GONE
     found = None if stays or intent.mode is not Mode.MOVE else _renamed(intent, hidden, find)
-    if found is None and away and intent.mode is Mode.MOVE:  # or the mount returns, and the photo is filed twice
+    # The copy is filed and the mount of its original is away. If this counted as filed, the original would return with
+    # the mount and be filed twice, so the intent stays open until then.
+    if found is None and away and intent.mode is Mode.MOVE:
         raise OSError(errno.ENXIO, "nothing is mounted there now", str(intent.mount))
     if intent.mode is not Mode.SYMLINK:
         sync_file(intent.destination)

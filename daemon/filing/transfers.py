@@ -153,6 +153,7 @@ class Transfers:
             self._leave(photo, row, Outcome.GONE, "it changed before it was filed")
             return
         except OSError as error:
+            # A share may report a failure although it moved the photo: check both places before planning it again.
             if not self._unresolved.was_done(row, intent, error, self._pending.outcomes):
                 self._not_transferred(photo, target, error)
                 return
