@@ -156,22 +156,22 @@ def missing_training(command: str | None, module: str) -> str:
     )
 
 
-class AnswerError(Exception):
+class StdoutError(Exception):
     """Standard output cannot be written. Not an OSError, because click and rich handle those in their own way."""
 
 
-class Answer(io.FileIO):
+class Stdout(io.FileIO):
     """Standard output. A command that prints an answer ends when nobody reads it any more."""
 
     def write(self, data: Any) -> int:
-        """Write, or raise AnswerError from the reason."""
+        """Write, or raise StdoutError from the reason."""
         try:
             return super().write(data) or 0
         except OSError as error:
-            raise AnswerError from error
+            raise StdoutError from error
 
 
-class Remarks(io.FileIO):
+class Stderr(io.FileIO):
     """Standard error. No command fails because nobody reads it."""
 
     def write(self, data: Any) -> int:
@@ -182,7 +182,7 @@ class Remarks(io.FileIO):
             return len(data)
 
 
-def hold_standard_streams() -> None:
+def make_streams_safe() -> None:
     """Make the standard streams safe to use, even if the caller closed one or its reader has gone.
 
     A closed stream becomes /dev/null. Otherwise the next file that is opened, such as the ledger or a photo, would get
@@ -194,11 +194,11 @@ def hold_standard_streams() -> None:
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest free number, which is this one
     sys.stdin = sys.stdin or io.TextIOWrapper(io.FileIO(0, closefd=False))
-    sys.stdout = _held(Answer(1, "w", closefd=False), sys.stdout)
-    sys.stderr = _held(Remarks(2, "w", closefd=False), sys.stderr)
+    sys.stdout = _wrapped(Stdout(1, "w", closefd=False), sys.stdout)
+    sys.stderr = _wrapped(Stderr(2, "w", closefd=False), sys.stderr)
 
 
-def _held(raw: io.FileIO, was: TextIO | None) -> TextIO:
+def _wrapped(raw: io.FileIO, was: TextIO | None) -> TextIO:
     encoding, errors = (was.encoding, was.errors) if was else (None, None)
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, line_buffering=True)
 
@@ -230,10 +230,10 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    hold_standard_streams()
+    make_streams_safe()
     try:
         cli(prog_name="phototriage")
-    except AnswerError as error:
+    except StdoutError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes the rest here when it exits
         if isinstance(error.__cause__, BrokenPipeError):  # as with `history | head`
             sys.exit(128 + signal.SIGPIPE)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from daemon.ledger.queries import RecordFilter
     from daemon.undo.plan import Step
 
-last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N newest of them.")
+last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N newest photos.")
 
 
 @click.command()

@@ -15,7 +15,7 @@ def watch(settings: Settings) -> None:
 
     Photos already there are filed too. An unreadable photo goes to OUTPUT/_failed, with the reason beside it. Other
     files are left alone. Nothing is ever overwritten: if a name is taken, the photo gets a number. Stop with Ctrl-C or
-    SIGTERM: photos under way are filed, the rest stay in the inbox. A slow reader of the output does not delay filing:
+    SIGTERM: photos under way are filed, the rest stay in the inbox. A slow reader of these lines does not delay filing:
     16 MB of lines are kept, then lines of filed photos are left out and counted. Every option is also an environment
     variable (PHOTOTRIAGE_INBOX) and a key of the --config file (inbox). Flags win over variables, variables over the
     file.
@@ -39,7 +39,7 @@ def sort(settings: Settings) -> None:
 
     Files photos as `watch` does, but once. Exits with 1 if it was stopped early, or if some photos could not be filed
     and stay in the inbox, as when the output cannot be written. `sort` waits for an unreadable photo until it has not
-    changed for --give-up-after. A slow reader of the output gets every line; `sort` stops waiting for a reader that has
+    changed for --give-up-after. A slow reader of its lines gets every line; `sort` stops waiting for a reader that has
     read nothing for 10 s.
 
     \b

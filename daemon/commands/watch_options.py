@@ -31,7 +31,7 @@ _OPTIONS = (
     click.option("--recursive", is_flag=True, help="Also take photos from folders inside the inbox; see --layout."),
     click.option(
         "--ignore", type=Pattern(), multiple=True, default=[], metavar="GLOB",
-        help="Leave files with this name alone, or, with a slash, this path below the inbox. May be repeated.",
+        help="Leave files with this name alone; with a slash, this path below the inbox. May be repeated.",
     ),
     click.option(
         "--model", type=FolderOrFile(), default=SHIPPED_MODEL, show_default="the shipped scenes.onnx",
@@ -47,7 +47,7 @@ _OPTIONS = (
     ),
     click.option(
         "--duplicates", type=click.Choice(["keep", "set-aside"]), default="keep", show_default=True,
-        help="File a photo whose content is filed already, or put it into _duplicates.",
+        help="File a photo whose content is filed already (keep), or put it into _duplicates (set-aside).",
     ),
     device_option,
     click.option(

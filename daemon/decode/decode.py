@@ -69,7 +69,7 @@ def decode_alone(photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) 
         read_s = time.perf_counter()
         photo.times_ms["read"] = 1e3 * (read_s - started_s)
         try:
-            photo.pixels = guard.pixels_alone(photo, descriptor, geometry)
+            photo.pixels = guard.decode_isolated(photo, descriptor, geometry)
         finally:
             check_unchanged(descriptor, photo)  # or other bytes were judged than were hashed
         photo.times_ms["decode"] = 1e3 * (time.perf_counter() - read_s)

@@ -28,8 +28,8 @@ HANG_S = 120.0
 MAX_VERDICTS = 1024
 
 
-def pixels_here(photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
-    """Return the network's input, uint8 [size_px, size_px, 3], of a picture of normal size.
+def decode_pixels(photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
+    """Decode a picture of normal size to the network's input, uint8 [size_px, size_px, 3].
 
     Args:
         photo: its `taken` is filled in if the layout needs the date.
@@ -96,13 +96,13 @@ class Guard:
         """
         self.journal.begin(photo.path, here=True)
         try:
-            pixels = pixels_here(photo, data, geometry)
+            pixels = decode_pixels(photo, data, geometry)
             self.decoded = True
             return pixels
         finally:
             self.journal.end(photo.path, cleared=True)
 
-    def pixels_alone(self, photo: Photo, descriptor: int, geometry: Geometry) -> Pixels:
+    def decode_isolated(self, photo: Photo, descriptor: int, geometry: Geometry) -> Pixels:
         """Return the network's input for an open file, decoded in a child process with limits.
 
         Raises:
@@ -113,7 +113,7 @@ class Guard:
         if known is not None and known[0] == photo.identity:
             raise known[1]
         try:
-            return self._pixels_alone(photo, descriptor, geometry)
+            return self._decode_isolated(photo, descriptor, geometry)
         except OSError as error:
             raise PhotoError(
                 Reason.UNREADABLE, f"it must be decoded in a child process, which failed ({error})"
@@ -144,7 +144,7 @@ class Guard:
         if self._watch is not None:
             self._watch.join()
 
-    def _pixels_alone(self, photo: Photo, descriptor: int, geometry: Geometry) -> Pixels:
+    def _decode_isolated(self, photo: Photo, descriptor: int, geometry: Geometry) -> Pixels:
         # A memory limit may hold for this process and its child together. Then a large photo kills both at every start.
         # So after each such death the next child gets half the memory. The least is enough for an ordinary photo that
         # was in the decoder by chance when the process was killed.

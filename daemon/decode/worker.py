@@ -11,7 +11,7 @@ import sys
 from contract.formats import readable_formats
 from contract.geometry import Geometry, Pixels
 from daemon.decode.decode import decode_here
-from daemon.decode.guard import pixels_here
+from daemon.decode.guard import decode_pixels
 from daemon.decode.isolated import MEMORY_BYTES
 from daemon.decode.protocol import QUESTION, READY, answer, asked, path_bytes, wait_at_most
 from daemon.photo import Photo
@@ -28,7 +28,7 @@ class _LocalDecoder:
         pass
 
     def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
-        return pixels_here(photo, data, geometry)
+        return decode_pixels(photo, data, geometry)
 
 
 def main() -> None:

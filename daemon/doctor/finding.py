@@ -53,6 +53,6 @@ def fault(about: str, says: str, cure: str) -> Finding:
     return Finding(about, Level.FAULT, says, cure)
 
 
-def word(path: Path | str) -> str:
+def quoted(path: Path | str) -> str:
     """Return a path as one quoted word of a command for users to copy, so that no part of a name is executed."""
     return shlex.quote(printable(path))

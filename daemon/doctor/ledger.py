@@ -5,7 +5,7 @@ from pathlib import Path
 
 from contract.errors import PhototriageError
 from contract.text import printable
-from daemon.doctor.finding import Finding, fault, ok, warning, word
+from daemon.doctor.finding import Finding, fault, ok, quoted, warning
 from daemon.files.mounts import mount_of
 from daemon.ledger.ledger import CHECKED_BYTES
 from daemon.ledger.reading import reading
@@ -43,7 +43,7 @@ def look_at_ledger(path: Path) -> Iterator[Finding]:
         yield fault(
             "ledger",
             f"{printable(path)} is damaged: {printable(found)}",
-            f"mv {word(path)} {word(f'{path}.damaged')}",
+            f"mv {quoted(path)} {quoted(f'{path}.damaged')}",
         )
         return
     checked = (

@@ -10,7 +10,7 @@ import numpy as np
 from contract.errors import DeviceError, PhototriageError
 from contract.session import Device, open_model
 from contract.text import printable
-from daemon.doctor.finding import Finding, fault, ok, warning, word
+from daemon.doctor.finding import Finding, fault, ok, quoted, warning
 
 BATCH = 8
 
@@ -28,7 +28,7 @@ def look_at_model(path: Path, device: str) -> Iterator[Finding]:
         yield fault("model", str(error), "phototriage doctor --device auto   (the cause is reported above)")
         return
     except PhototriageError as error:
-        yield fault("model", str(error), f"phototriage inspect {word(path)}")
+        yield fault("model", str(error), f"phototriage inspect {quoted(path)}")
         return
     side = model.contract.geometry.size_px
     labels = ", ".join(map(printable, model.contract.labels))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.text import printable
-from daemon.doctor.finding import Finding, fault, ok, warning, word
+from daemon.doctor.finding import Finding, fault, ok, quoted, warning
 from daemon.doctor.locks import holder_of
 from daemon.files.marker import MARKER
 from daemon.files.mounts import mount_of, mount_that_is_away
@@ -65,19 +65,21 @@ def _missing(role: str, folder: Path) -> Finding:
     name, away = printable(folder), mount_that_is_away(folder)
     if away:
         return fault(
-            role, f"{name} does not exist, because nothing is mounted at {printable(away)}", f"sudo mount {word(away)}"
+            role,
+            f"{name} does not exist, because nothing is mounted at {printable(away)}",
+            f"sudo mount {quoted(away)}",
         )
     if os.path.lexists(folder):
-        return fault(role, f"{name} is not a folder, or this user cannot see it", f"ls -ld {word(folder)}")
+        return fault(role, f"{name} is not a folder, or this user cannot see it", f"ls -ld {quoted(folder)}")
     if role == "output" and folder.parent.is_dir() and os.access(folder.parent, os.W_OK | os.X_OK):
         return ok(role, f"{name} will be made at the first start")
-    return fault(role, f"{name} does not exist", f"mkdir -p {word(folder)}")
+    return fault(role, f"{name} does not exist", f"mkdir -p {quoted(folder)}")
 
 
 def _rights(role: str, folder: Path, *, write: bool) -> Finding:
     status, user = folder.stat(), os.geteuid()
     who = f"the user {user}"
-    share = f"sudo chgrp {os.getegid()} {word(folder)} && sudo chmod g+rwxs {word(folder)}"
+    share = f"sudo chgrp {os.getegid()} {quoted(folder)} && sudo chmod g+rwxs {quoted(folder)}"
     cure = f"run it as the user {status.st_uid}, or share the folder: {share}"
     try:
         os.scandir(folder).close()
@@ -91,7 +93,7 @@ def _rights(role: str, folder: Path, *, write: bool) -> Finding:
         )  # fmt: skip
     if write and status.st_mode & 0o002 and not status.st_mode & 0o1000:
         return warning(
-            role, f"every user of this machine may write to {printable(folder)}", f"sudo chmod o-w {word(folder)}"
+            role, f"every user of this machine may write to {printable(folder)}", f"sudo chmod o-w {quoted(folder)}"
         )
     return ok(role, f"{who} can {'read and write' if write else 'read'} it")
 
@@ -107,11 +109,11 @@ def _room(role: str, folder: Path) -> Iterator[Finding]:
     free_mb = room.f_bavail * room.f_frsize >> 20
     says = f"{free_mb:,} MiB are free"
     if role == "output" and free_mb < LITTLE_MB:
-        yield warning(role, f"{says}; a full disk pauses filing", f"df -h {word(folder)}")
+        yield warning(role, f"{says}; a full disk pauses filing", f"df -h {quoted(folder)}")
     elif role == "output":
         yield ok(role, says)
     if room.f_files and room.f_favail < FEW_INODES:
-        yield warning(role, f"only {room.f_favail:,} more files can be made", f"df -i {word(folder)}")
+        yield warning(role, f"only {room.f_favail:,} more files can be made", f"df -i {quoted(folder)}")
 
 
 def _look_at_rename(inbox: Path, output: Path) -> Finding:
@@ -146,7 +148,7 @@ def _no_rename(inbox: Path, output: Path, error: OSError) -> Finding:
             says = (
                 "inbox and output are on one file system, but on two mounts of it, as with two ReadWritePaths of a unit"
             )
-            cure = f"name only their common parent: ReadWritePaths={word(os.path.commonpath([inbox, output]))}"
+            cure = f"name only their common parent: ReadWritePaths={quoted(os.path.commonpath([inbox, output]))}"
             return warning("rename", f"{says}: every photo is copied, synced and compared instead of renamed", cure)
         kinds = f"{here.kind if here else '?'} and {there.kind if there else '?'}"
         says = f"inbox and output are on two file systems ({kinds}): every photo is copied, synced and compared"
@@ -159,7 +161,7 @@ def _no_rename(inbox: Path, output: Path, error: OSError) -> Finding:
     return fault(
         "rename",
         f"a file cannot be moved from inbox to output ({error.strerror})",
-        f"ls -ld {word(inbox)} {word(output)}",
+        f"ls -ld {quoted(inbox)} {quoted(output)}",
     )
 
 
@@ -172,7 +174,7 @@ def _look_at_links(output: Path, trusted: Sequence[int] | None) -> Iterator[Find
                 maker, path = entry.stat(follow_symlinks=False).st_uid, output / entry.name
                 if maker not in makers:
                     says = f"{printable(path)} is a link made by user {maker}, so nothing is filed into it"
-                    yield warning("links", says, f"sudo chown -h root {word(path)}")
+                    yield warning("links", says, f"sudo chown -h root {quoted(path)}")
 
 
 def _look_at_daemon(inbox: Path) -> Finding:

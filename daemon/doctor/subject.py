@@ -12,7 +12,7 @@ from typing import Any
 from contract.errors import PhototriageError
 from contract.shipped import SHIPPED_MODEL
 from daemon.doctor.boxed import MODEL_S, Look, path_in_wish
-from daemon.doctor.finding import word
+from daemon.doctor.finding import quoted
 from daemon.doctor.unit import Unit
 from daemon.ledger.state_folder import LEDGER, state_folder
 
@@ -58,7 +58,7 @@ class Subject:
         yield Look(
             "folders",
             folders | {"user": outside},
-            cure=f"findmnt -T {word(self.inbox)}; findmnt -T {word(self.output)}",
+            cure=f"findmnt -T {quoted(self.inbox)}; findmnt -T {quoted(self.output)}",
         )
         if self.unit and self.unit.process and os.geteuid() == 0 and shutil.which("nsenter"):
             enter = ("nsenter", f"--target={self.unit.process}", "--mount", "--wd=/", "--")
@@ -68,8 +68,8 @@ class Subject:
 
     def model_look(self) -> Look:
         """Return the look at the model."""
-        wish = {"what": "model", "model": path_in_wish(self.model.absolute()), "device": self.device}
-        return Look("model", wish, limit_s=MODEL_S, cure=f"phototriage inspect {word(self.model)}")
+        request = {"what": "model", "model": path_in_wish(self.model.absolute()), "device": self.device}
+        return Look("model", request, limit_s=MODEL_S, cure=f"phototriage inspect {quoted(self.model)}")
 
     def user(self) -> tuple[int, int, list[int]] | None:
         """Return the ids of the service's user if root can look as that user; None to look as the present user."""

@@ -103,7 +103,7 @@ def test_a_file_that_changes_while_it_is_decoded_alone_has_changed(
             os.truncate(photo.path, 2000)
             return np.zeros((32, 32, 3), np.uint8)
 
-        monkeypatch.setattr(guard, "pixels_alone", meddling)
+        monkeypatch.setattr(guard, "decode_isolated", meddling)
         decode_alone(photo, SMALL, 0.0, guard)
     assert photo.pixels is None
     assert photo.fault is not None

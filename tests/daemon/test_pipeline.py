@@ -268,7 +268,7 @@ class Held:
         self.asked: list[str] = []
         self._guard = guard
 
-    def pixels_alone(self, photo: Photo, _descriptor: int, geometry: Geometry) -> Pixels:
+    def decode_isolated(self, photo: Photo, _descriptor: int, geometry: Geometry) -> Pixels:
         self.asked.append(photo.path.name)
         while not self.go.wait(0.01):
             self._guard.check_stopped()
@@ -289,7 +289,7 @@ def test_what_is_decoded_alone_holds_up_no_other_photo_however_many_wait(
     data = plain("red") if kind == "suspect" else large()
     with house(tmp_path, watch=True, decode_pool=kind.endswith("children")) as one:
         held = Held(one.guard)
-        monkeypatch.setattr(one.guard, "pixels_alone", held.pixels_alone)
+        monkeypatch.setattr(one.guard, "decode_isolated", held.decode_isolated)
         monkeypatch.setattr(one.pipeline, "_room", 4)  # which they would fill
         monkeypatch.setattr("daemon.pipeline.LOOK_UP_S", 3600.0)
         names = [f"{number}.png" for number in range(8)]
@@ -320,7 +320,7 @@ def test_a_stop_leaves_all_that_wait_to_be_decoded_alone_and_fails_none(
 ) -> None:
     with house(tmp_path, watch=True, give_up_after_s=0.0) as one:
         held = Held(one.guard)
-        monkeypatch.setattr(one.guard, "pixels_alone", held.pixels_alone)
+        monkeypatch.setattr(one.guard, "decode_isolated", held.decode_isolated)
         photos = {f"{number}.png": large() + bytes([number]) for number in range(4)}
         for name, data in photos.items():
             write(one.inbox / name, data, mtime_s=1e9)
@@ -337,7 +337,7 @@ def test_more_than_may_wait_aside_take_the_room_of_the_others(tmp_path: Path, mo
     with house(tmp_path) as one:
         held = Held(one.guard)
         held.go.set()
-        monkeypatch.setattr(one.guard, "pixels_alone", held.pixels_alone)
+        monkeypatch.setattr(one.guard, "decode_isolated", held.decode_isolated)
         monkeypatch.setattr(one.pipeline, "_room", 4)
         for number in range(8):
             write(one.inbox / f"{number}.png", large() + bytes([number]), mtime_s=1e9)
