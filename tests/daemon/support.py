@@ -72,11 +72,13 @@ class HandClock:
         self.now_s += seconds
 
 
-def saying(said: list[str]) -> Say:
-    """Return what adds each sentence to a list, whatever its level."""
+def saying(said: list[str], levels: list[Level] | None = None) -> Say:
+    """Return a function that adds each sentence to a list, and its level to another one."""
 
-    def say(sentence: str, _: Level = Level.WARNING, /) -> None:
+    def say(sentence: str, level: Level = Level.WARNING, /) -> None:
         said.append(sentence)
+        if levels is not None:
+            levels.append(level)
 
     return say
 

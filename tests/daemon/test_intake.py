@@ -17,6 +17,7 @@ from daemon.intake.intake import MAX_WAITING, NAMES_AT_ONCE, Intake
 from daemon.intake.scanner import RESCAN_S
 from daemon.intake.settle import Trigger
 from daemon.photo import Outcome, Photo
+from daemon.process.log_level import Level
 from tests.daemon.support import DEADLINE_S, HandClock, saying, write
 
 
@@ -24,8 +25,8 @@ class World:
     """An intake, its clock and what it said."""
 
     def __init__(self, inbox: Path, *, watch: bool) -> None:
-        self.inbox, self.clock, self.said = inbox, HandClock(), list[str]()
-        self.intake = Intake(PathFilter(inbox), self.clock, saying(self.said), watch=watch)  # type: ignore[arg-type]
+        self.inbox, self.clock, self.said, self.levels = inbox, HandClock(), list[str](), list[Level]()
+        self.intake = Intake(PathFilter(inbox), self.clock, saying(self.said, self.levels), watch=watch)  # type: ignore[arg-type]
         self.watched = watch
 
     def ready(self, room: int = 1000, turns: int = 8, step_s: float = 0.3) -> list[Photo]:
@@ -334,6 +335,7 @@ def test_an_inbox_that_vanishes_and_returns_is_said_once_each_and_healed(inbox: 
         one.clock.turn(RESCAN_S)
         assert one.names() == ["after.jpg"]
         assert one.said[1:] == ["the inbox can be read again"]
+        assert one.levels == [Level.WARNING, Level.NOTICE]
         assert one.intake._scanner._watcher is not None
         assert one.intake._scanner._watcher.is_well()
 

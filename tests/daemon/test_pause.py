@@ -16,6 +16,7 @@ from daemon.intake.walk import MARKER
 from daemon.photo import Mode, Outcome, Photo
 from daemon.pipeline import FILE_TOGETHER
 from daemon.process.cores import usable_cores
+from daemon.process.log_level import Level
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import (
     HandClock,
@@ -39,8 +40,8 @@ from tests.daemon.support import (
 
 
 def test_tries_get_rarer_one_photo_at_a_time_and_the_end_is_said_once() -> None:
-    clock, said = HandClock(0.0), list[str]()
-    pause = Pause(clock, saying(said))  # type: ignore[arg-type]
+    clock, said, levels = HandClock(0.0), list[str](), list[Level]()
+    pause = Pause(clock, saying(said, levels))  # type: ignore[arg-type]
     assert (pause.room(72, 8), pause.left_s(5.0)) == (64, 5.0)
     waits = []
     for _ in range(6):
