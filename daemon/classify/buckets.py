@@ -41,6 +41,8 @@ class Buckets:
 
     def shrink(self, tried: int, why: str) -> bool:
         """Record that a bucket did not fit, and why in the library's words; return False if there is no smaller one."""
+        # Other programs may hold GPU memory for long, and each try of a larger bucket costs a failed batch. So each
+        # failure in a row doubles the time until the next try.
         self._again_s = self._clock.monotonic_s() + GROW_AFTER_S[min(self._tries, len(GROW_AFTER_S) - 1)]
         self._tries += 1
         if tried == BUCKETS[0]:

@@ -5,6 +5,7 @@ and has the same rights. It reads a request from standard input and answers with
 files, which a running daemon ignores, and removes them.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -143,7 +144,7 @@ def _look_at_rename(inbox: Path, output: Path) -> Finding:
 def _no_rename(inbox: Path, output: Path, error: OSError) -> Finding:
     here, there = mount_of(inbox), mount_of(output)
     same = inbox.stat().st_dev == output.stat().st_dev
-    if error.strerror and "ross-device" in error.strerror:
+    if error.errno == errno.EXDEV:  # two mounts, even of one file system: the daemon copies instead
         if same:
             says = (
                 "inbox and output are on one file system, but on two mounts of it, as with two ReadWritePaths of a unit"
@@ -153,7 +154,7 @@ def _no_rename(inbox: Path, output: Path, error: OSError) -> Finding:
         kinds = f"{here.kind if here else '?'} and {there.kind if there else '?'}"
         says = f"inbox and output are on two file systems ({kinds}): every photo is copied, synced and compared"
         return warning("rename", says, "put both on one file system, or accept slower filing: no photo is lost")
-    if error.errno in (22, 38, 95):
+    if error.errno in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):  # RENAME_NOREPLACE is not supported
         return warning(
             "rename", "this file system has no rename without overwriting; hard links are used instead (slower)",
             "use a local file system for the output, or accept slower filing: nothing is overwritten",
