@@ -192,7 +192,7 @@ def test_a_run_after_the_crash_and_one_with_the_card_back_file_the_photo_once(tm
     card.go()
     first = run(*words, env=env)
     assert first.returncode == 0, first.stderr
-    assert f"{card.folder}: nothing is mounted there now. Mount what is away" in first.stderr
+    assert f"{card.folder}: nothing is mounted there now. Mount what is missing" in first.stderr
     card.come(card.folder)
     second = run(*words, env=env)
     assert second.returncode == 0, second.stderr
