@@ -18,7 +18,8 @@ def inspect(model: Path, as_json: bool) -> None:
     """Show the contract inside a model: labels, geometry, thresholds, metrics.
 
     MODEL is an .onnx file; the default is the model that ships with phototriage. The command checks every line of the
-    contract and replays the golden sample on the CPU.
+    contract and replays the golden sample (pictures with the answers that the model gave when it was made) on the CPU.
+    The table shows what a reader asks first; --json prints all of it.
 
     \b
     Examples:
@@ -33,25 +34,42 @@ def inspect(model: Path, as_json: bool) -> None:
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     contract = opened.contract
-    rows = {
-        "model": str(model),
-        "sha256": opened.sha256,
-        "labels": ", ".join(contract.labels),
-        "input": f"{contract.geometry.size_px} x {contract.geometry.size_px}, {contract.geometry.id}",
-        "precision": contract.precision,
-        "temperature": f"{contract.temperature:.4g}",
-        "review below": _pairs(contract.thresholds),
-        "metrics": _pairs(contract.metrics),
-        "data": _pairs(contract.data),
-        "recipe": _pairs(contract.recipe),
-        "made by": _pairs(contract.made_by),
-        "golden sample": f"{len(contract.golden)} pictures replayed, max difference {opened.golden_difference:.1e}",
-        "tolerance": _pairs(contract.tolerance),
-    }
-    _print_table(rows)
-    for split, figures in contract.metrics.items():
-        if isinstance(figures, Mapping) and isinstance(figures.get("classes"), list):
-            _print_classes(split, figures["classes"])
+    _print_table(
+        {
+            "model": str(model),
+            "sha256": opened.sha256,
+            "labels": ", ".join(contract.labels),
+            "input": f"{contract.geometry.size_px} x {contract.geometry.size_px}, {contract.geometry.id}",
+            "precision": contract.precision,
+            "accuracy": "; ".join(_accuracies(contract.metrics)) or "-",
+            "review below": _pairs({label: least for label, least in contract.thresholds.items() if least}),
+            "trained on": _pairs({name: value for name, value in contract.data.items() if name != "sha256"}),
+            "golden sample": f"{len(contract.golden)} pictures replayed, max difference {opened.golden_difference:.1e}",
+        }
+    )
+    split = next((name for name in ("test", "validation") if _classes(contract.metrics.get(name))), None)
+    if split is not None:
+        _print_classes(split, _classes(contract.metrics[split]))
+    click.echo("More (recipe, versions, all metrics, tolerances): --json")
+
+
+def _accuracies(metrics: Mapping[str, object]) -> Iterator[str]:
+    """Yield the accuracy of each set of photos that was measured, the test photos first."""
+    for name, figures in sorted({"": metrics, **metrics}.items(), key=lambda item: item[0] != "test"):
+        if isinstance(figures, Mapping) and "accuracy" in figures:
+            interval = figures.get("interval")
+            between = " to ".join(map(_short, interval)) if isinstance(interval, list) else ""
+            yield " ".join(filter(None, (_short(figures["accuracy"]), name, between and f"({between})")))
+
+
+def _short(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else _figure(value)
+
+
+def _classes(figures: object) -> list[Mapping[str, object]]:
+    """Return the metrics of each class of one set of photos; none where they were not measured."""
+    classes = figures.get("classes") if isinstance(figures, Mapping) else None
+    return classes if isinstance(classes, list) else []
 
 
 def _pairs(mapping: Mapping[str, object]) -> str:
