@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -190,12 +190,16 @@ def intent(source: Path, destination: Path, **changes: Any) -> Intent:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Return what lies below a folder, by path; without links, special files and our markers."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and not path.name.startswith(MARKER)
-    }
+    """Return what lies below a folder, by path; without links, special files and our markers.
+
+    A file that a daemon moves between the listing and the reading is left out, because it is gone.
+    """
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink() and not path.name.startswith(MARKER):
+            with suppress(FileNotFoundError):
+                found[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return found
 
 
 def descriptors() -> int:

@@ -110,8 +110,8 @@ def test_what_a_decoder_prints_is_no_part_of_the_answer_of_the_process_that_deco
 SAYS = """
 import ctypes, os, sys, threading, time, warnings
 from contract.silence import restore, silenced
-from phototriage import hold_standard_streams
-hold_standard_streams()
+from phototriage import make_streams_safe
+make_streams_safe()
 c = ctypes.CDLL(None)
 
 def fails():
