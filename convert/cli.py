@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,17 @@ def _check(model: Path, as_json: bool) -> None:
 
 
 def _line(step: str, found: str) -> None:
-    click.echo(f"{step:<9}{found}")
+    """Print what a step found, within 80 columns; a path stays whole."""
+    click.echo(
+        textwrap.fill(
+            found,
+            80,
+            initial_indent=f"{step:<9}",
+            subsequent_indent=" " * 9,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def _silent(step: str, found: str) -> None:
