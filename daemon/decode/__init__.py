@@ -1,1 +1,1 @@
-"""Reading, hashing and decoding in child processes: Python's lock is held by one thread of a process at a time."""
+"""From a file to pixels: one read, its hash, and decoding that no photo can take the daemon down with."""

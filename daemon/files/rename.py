@@ -50,16 +50,26 @@ def rename_noreplace(source: Path, target: Path) -> None:
         FileExistsError: the name is taken; both files are unchanged.
         OSError: any other error, with its errno (EXDEV between file systems); nothing was moved.
     """
-    if not _is_known_to_have_none(source):
-        try:
-            renameat2(source, target)
-        except OSError as error:
-            if error.errno not in NOT_SUPPORTED:
-                raise
-            _remember(source.parent)
-        else:
-            return
-    _link_and_unlink(source, target)
+    if not _renamed_by_kernel(source, target):
+        _link_and_unlink(source, target)
+
+
+def _renamed_by_kernel(source: Path, target: Path) -> bool:
+    """Rename without overwriting, in one step; False where the file system has no such rename.
+
+    Raises:
+        OSError: nothing was renamed.
+    """
+    if _is_known_to_have_none(source):
+        return False
+    try:
+        renameat2(source, target)
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+        _remember(source.parent)
+        return False
+    return True
 
 
 def _is_known_to_have_none(source: Path) -> bool:
@@ -125,16 +135,8 @@ def rename_to_ours(source: Path, target: Path) -> None:
     Raises:
         OSError: nothing was renamed.
     """
-    if not _is_known_to_have_none(source):
-        try:
-            renameat2(source, target)
-        except OSError as error:
-            if error.errno not in NOT_SUPPORTED:
-                raise
-            _remember(source.parent)
-        else:
-            return
-    source.rename(target)
+    if not _renamed_by_kernel(source, target):
+        source.rename(target)
 
 
 def _link_and_unlink(source: Path, target: Path) -> None:

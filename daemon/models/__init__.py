@@ -1,1 +1,1 @@
-"""Models at work: which one serves, how a new one takes over without a stop, and the way back."""
+"""Models: which one serves, how a new one takes over without a stop, and the way back."""
