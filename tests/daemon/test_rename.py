@@ -139,3 +139,23 @@ def test_a_folder_that_lets_nothing_go_keeps_its_photo_and_the_other_gets_no_cop
     )
     assert "PermissionError" in stranger.python(script).stderr
     assert tree(stranger.folder) == {"inbox/a": b"photo"}
+
+
+@pytest.mark.parametrize(("share", "asked"), [(True, 1), (False, 3)])
+def test_a_share_without_such_a_rename_is_asked_for_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: bool, asked: int
+) -> None:
+    tries = []
+
+    def refused(source: Path, target: Path) -> None:
+        tries.append(source)
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(rename, "renameat2", refused)
+    monkeypatch.setattr(rename, "_have_none", set())
+    monkeypatch.setattr(rename, "is_on_share", lambda _: share)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_bytes(name.encode())
+        rename_noreplace(tmp_path / name, tmp_path / f"{name}.jpg")
+    assert len(tries) == asked
+    assert tree(tmp_path) == {"a.jpg": b"a", "b.jpg": b"b", "c.jpg": b"c"}
