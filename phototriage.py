@@ -132,7 +132,7 @@ class FrontDoor(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand; an error that a user can cause or fix becomes one sentence on stderr."""
-        from contract.errors import PhototriageError
+        from common.errors import PhototriageError
 
         try:
             return super().invoke(ctx)

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.common import finish, parser, tell
 from benchmarks.told import Row, Told
-from contract.drawing import KINDS, draw_scene
+from common.drawing import KINDS, draw_scene
 from contract.geometry import Geometry, to_input
 from convert import export, gate
 from convert.clean import clean, node_counts

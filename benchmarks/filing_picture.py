@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from contract.drawing import KINDS, draw_scene
+from common.drawing import KINDS, draw_scene
 from daemon.commands.demo import filed_pictures
 
 WIDTH, HEIGHT = 760, 330

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.common import ROOT, tell
-from contract.drawing import KINDS, draw_scene
+from common.drawing import KINDS, draw_scene
 
 SCENES = ROOT.parent / "shared" / "scenes" / "test"
 DISTINCT = {"small": 1000, "2mp": 32, "12mp": 24, "progressive": 24, "png": 12, "webp": 24}

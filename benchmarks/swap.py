@@ -20,7 +20,7 @@ from benchmarks.common import add_model, finish, parser, tell, workplace
 from benchmarks.photos import made
 from benchmarks.told import Row, Told
 from benchmarks.watched import Watched, phototriage
-from contract.publish import publish_bytes
+from common.publish import publish_bytes
 from contract.session import open_model
 from tests.colour_model import contract_text, with_changes
 

@@ -1,6 +1,6 @@
 """The contract of a model file: input geometry, labels, thresholds, golden sample, and the session that checks them.
 
-This is the ground floor: it imports no other room.
+It imports common ground, and no other room.
 """
 
 import os

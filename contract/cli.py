@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from common.tables import show
+from common.text import printable
 from contract.shipped import SHIPPED_MODEL
-from contract.tables import show
-from contract.text import printable
 
 
 @click.command()

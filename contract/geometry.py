@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from contract.errors import ContractError, PhotoError, Reason
+from common.errors import ContractError, PhotoError, Reason
+from common.strict_json import short_repr
+from common.text import printable
 from contract.formats import SNIFF_BYTES, readable_formats, sniff
-from contract.strict_json import short_repr
-from contract.text import printable
 
 Mode = Literal["stretch", "letterbox"]
 Pixels = NDArray[np.uint8]

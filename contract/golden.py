@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import ExifTags, Image
 
-from contract.drawing import KINDS, draw_scene
-from contract.errors import ContractError, ModelError, PhotoError
+from common.drawing import KINDS, draw_scene
+from common.errors import ContractError, ModelError, PhotoError
 from contract.geometry import Geometry, Pixels, to_input
 from contract.metadata import Contract, GoldenCase
 

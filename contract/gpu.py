@@ -11,8 +11,8 @@ from textwrap import shorten
 
 import onnxruntime as ort
 
-from contract.errors import GpuError, GpuLostError, GpuMemoryError
-from contract.text import printable
+from common.errors import GpuError, GpuLostError, GpuMemoryError
+from common.text import printable
 
 _FULL = (
     "failed to allocate memory",  # onnxruntime's arena: the limit, or what the driver gives

@@ -8,8 +8,8 @@ length, so a model of 9 MB takes 2 ms.
 
 from collections.abc import Iterator
 
-from contract.errors import ModelError
-from contract.text import printable
+from common.errors import ModelError
+from common.text import printable
 
 _MODEL_GRAPH, _MODEL_FUNCTIONS, _GRAPH_NODE, _NODE_TYPE, _NODE_ATTRIBUTE = 7, 25, 1, 4, 5
 _ATTRIBUTE_GRAPHS = (6, 11)

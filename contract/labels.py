@@ -3,8 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
-from contract.errors import ContractError
-from contract.strict_json import short_repr
+from common.errors import ContractError
+from common.strict_json import short_repr
 
 MAX_LABEL_BYTES = 100
 _FORBIDDEN = frozenset('/\\:*?"<>|')

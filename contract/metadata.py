@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
-from contract.errors import ContractError
+from common.errors import ContractError
+from common.strict_json import check_mapping, check_number, read_object, short_repr
 from contract.geometry import Geometry
 from contract.labels import check_labels
-from contract.strict_json import check_mapping, check_number, read_object, short_repr
 
 METADATA_KEY = "phototriage"
 """Key of the contract among the ONNX metadata properties."""

@@ -16,16 +16,16 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from common.errors import ContractError, DeviceError, GpuError, ModelError, PhototriageError
+from common.strict_json import short_repr
+from common.text import printable
 from contract.batches import CUDA_BATCHES, Batches
-from contract.errors import ContractError, DeviceError, GpuError, ModelError, PhototriageError
 from contract.geometry import Pixels
 from contract.golden import replay
 from contract.gpu import cuda_obstacle, first_line, gpu_error, preload_cuda
 from contract.graph import check_graph
 from contract.limits import memory_limit, time_limit
 from contract.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, Contract
-from contract.strict_json import short_repr
-from contract.text import printable
 
 Device = Literal["auto", "cpu", "cuda"]
 Provider = Literal["cpu", "cuda"]

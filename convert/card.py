@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from common.text import printable
 from contract.metadata import Contract
-from contract.text import printable
 from convert.gate import Parity
 from convert.precision import PrecisionResult
 from convert.stamp import versions

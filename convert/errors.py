@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 
 UNCHANGED = "Nothing was written."
 

@@ -12,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 import contract.geometry
-from contract.errors import PhotoError
+from common.errors import PhotoError
 from contract.session import run_session
 from convert.errors import UNCHANGED, AccuracyDropError, TooFewPhotosError
 from convert.gate import onnx_probabilities

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.drawing import KINDS, draw_scene
-from contract.errors import PhotoError
+from common.drawing import KINDS, draw_scene
+from common.errors import PhotoError
 from contract.geometry import Geometry, Pixels, to_input
 
 WANTED = 256

@@ -9,8 +9,8 @@ from typing import Any
 
 import onnx
 
+from common.publish import publish_bytes
 from contract.metadata import Precision
-from contract.publish import publish_bytes
 from convert import export, gate, precision
 from convert.card import card
 from convert.clean import clean, node_counts

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.marker import MARKER, MountMissingError, mark, read_marker
 from daemon.files.mount_points import is_mounted, mount_point
 from daemon.ledger.ledger import Ledger

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.errors import PhotoError
+from common.errors import PhotoError
 from contract.geometry import Pixels
 from daemon.files.identity import Identity
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from contract.errors import GpuError, GpuMemoryError
+from common.errors import GpuError, GpuMemoryError
 from contract.geometry import Geometry
 from daemon.classify.buckets import BUCKETS, Buckets
 from daemon.classify.classify import classify

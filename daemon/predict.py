@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from common.silence import silenced
 from contract.session import Model
-from contract.silence import silenced
 from daemon.classify.buckets import BUCKETS
 from daemon.classify.classify import classify
 from daemon.decode.decode import decode

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.classify.decide import FOLDERS
 from daemon.files.confined import is_folder
 from daemon.models.active import LoadedModel

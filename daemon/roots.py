@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from contract.text import printable
+from common.text import printable
 from daemon.adopt import OtherFolder, compare
 from daemon.files.marker import MARKER, MountMissingError, RootError, mark
 from daemon.files.mount_points import mount_point

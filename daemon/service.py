@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from contract.errors import GpuError, PhototriageError
-from contract.silence import silenced
-from contract.text import printable
+from common.errors import GpuError, PhototriageError
+from common.silence import silenced
+from common.text import printable
 from daemon.adopt import adopt, check_mounts
 from daemon.classify.buckets import Buckets
 from daemon.classify.classify import warm

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.filing.recovery import reconcile
 from daemon.filing.unresolved import UnresolvedMoves, unfinished
 from daemon.ledger.intent import Intent

@@ -1,6 +1,6 @@
 """Errors of the training room. The text of each error is the whole sentence that the user reads."""
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 
 
 class DatasetError(PhototriageError):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from training.dataset.prepare import PreparedData
 from training.measure.results import RunMeasurement
 from training.measure.sorted_photos import discard_sorted, sort_test_photos

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contract.publish import sync_directory
+from common.publish import sync_directory
 from training.errors import TrainingError
 
 

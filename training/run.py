@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contract.errors import ContractError
+from common.errors import ContractError
+from common.publish import publish_bytes
+from common.text import cell
 from contract.geometry import Geometry
 from contract.labels import check_labels
-from contract.publish import publish_bytes
-from contract.text import cell
 from training.errors import RunError
 
 FORMAT = 1

@@ -79,7 +79,7 @@ def cases(opening: str) -> dict[str, Case]:
 def clone(bench: Bench) -> Path:
     """A copy of what the daemon needs where everybody may read it: the clone itself may lie in root's home."""
     place = bench.folder / "clone"
-    for room in ("contract", "daemon"):
+    for room in ("common", "contract", "daemon"):
         shutil.copytree(ROOT / room, place / room)
     shutil.copy(ROOT / "phototriage.py", place)
     shutil.copy(Path(__file__).with_name("sandbox.py"), place)

@@ -5,8 +5,8 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import DeviceError, GpuLostError, PhotoError, Reason
 from contract.batches import Batches, size_for
-from contract.errors import DeviceError, GpuLostError, PhotoError, Reason
 from contract.session import Model
 from daemon.classify.buckets import BUCKETS, Buckets
 from daemon.photo import Photo

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo, Rules
 
 CLOCKS_DIFFER_S = 86_400.0

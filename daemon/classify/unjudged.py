@@ -7,7 +7,7 @@ photos must stay in the inbox.
 
 import threading
 
-from contract.errors import ModelError, Reason
+from common.errors import ModelError, Reason
 from contract.golden import replay
 from contract.session import Model
 from daemon.photo import Photo

@@ -6,9 +6,9 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from contract.errors import PhototriageError
-from contract.publish import sync_directory
-from contract.text import printable
+from common.errors import PhototriageError
+from common.publish import sync_directory
+from common.text import printable
 from daemon.files.rename import rename_noreplace
 from daemon.ledger.reading import one_ledger, reading
 

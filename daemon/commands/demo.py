@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import click
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 
 PICTURES_EACH = 2
 PATIENCE_S = 60.0
@@ -48,7 +48,7 @@ def filed_pictures(folder: Path, say: Callable[[str], None] = lambda _: None) ->
         folder: an empty folder, in which inbox, output and ledger are made.
         say: prints a sentence of progress.
     """
-    from contract.drawing import KINDS, draw_scene
+    from common.drawing import KINDS, draw_scene
 
     for part in ("inbox", "outside", "state"):
         (folder / part).mkdir()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from daemon.commands.watch import watch
 from daemon.doctor.subject import DoctorError, Subject
 from daemon.doctor.unit import unit_of

@@ -10,8 +10,8 @@ from contextlib import ExitStack, closing
 from math import inf
 from pathlib import Path
 
+from common.text import printable
 from contract.session import open_model
-from contract.text import printable
 from daemon.classify.decide import judge
 from daemon.files.companion_names import WAITS, is_companion
 from daemon.files.identity import look_at

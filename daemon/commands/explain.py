@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from contract.errors import PhototriageError
-from contract.tables import show
-from contract.text import printable
+from common.errors import PhototriageError
+from common.tables import show
+from common.text import printable
 from daemon.commands.history import LedgerRow, facts
 from daemon.files.identity import Identity, photo_id, sha256_of
 from daemon.ledger.queries import MOVED, Record, about, of_id

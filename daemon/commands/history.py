@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from contract.tables import show
-from contract.text import printable
+from common.tables import show
+from common.text import printable
 from daemon.files.identity import photo_id
 from daemon.ledger.queries import MOVED, Record, RecordFilter, select
 from daemon.ledger.reading import find_ledgers, reading, root_of

@@ -90,7 +90,7 @@ def list_(inbox: Path | None, service: str | None, limit: int, as_json: bool) ->
 
 def state_of(inbox: Path | None, service: str | None) -> Path:
     """Return the state folder of an inbox or a service."""
-    from contract.text import printable
+    from common.text import printable
     from daemon.ledger.ledger import LedgerError
     from daemon.ledger.reading import SERVICES, one_ledger
     from daemon.ledger.state_folder import LEDGER

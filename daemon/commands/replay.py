@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import click
 
-from contract.tables import show
-from contract.text import printable
+from common.tables import show
+from common.text import printable
 from daemon.commands.model import state_of
 from daemon.commands.option_types import FolderOrFile, ReviewBelow
 from daemon.commands.shared_options import device_option, json_option, one_inbox_option, service_option, since_option

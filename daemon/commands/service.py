@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from contract.text import printable
+from common.text import printable
 from daemon.commands.option_types import FolderOrFile
 from daemon.commands.shared_options import preview_option
 from daemon.install.errors import ServiceError

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contract.tables import show
-from contract.text import printable
+from common.tables import show
+from common.text import printable
 from daemon.commands.shared_options import json_option, label_option, one_inbox_option, preview_option, since_option
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from common.text import printable
 from contract.shipped import SHIPPED_MODEL
-from contract.text import printable
 from daemon.commands.option_types import FolderOrFile, Pattern, ReviewBelow, Seconds, Template
 from daemon.commands.shared_options import device_option, json_option
 from daemon.filing.layout import DEFAULT_LAYOUT

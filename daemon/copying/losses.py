@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from contract.text import printable
+from common.text import printable
 
 
 class Loss(NamedTuple):

@@ -12,7 +12,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 
-from contract.text import printable
+from common.text import printable
 from daemon.copying.losses import Loss
 from daemon.copying.space import free_bytes
 

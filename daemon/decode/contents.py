@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
 from daemon.files.companion_names import WAITS, is_companion
 from daemon.files.confined import open_photo

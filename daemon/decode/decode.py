@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels
 from daemon.decode.contents import check_unchanged, hash_whole, opened, read_whole
 from daemon.decode.guard import Guard

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels, to_input
 from daemon.decode.budget import Budget
 from daemon.decode.exif_date import taken_in

@@ -16,7 +16,7 @@ from datetime import datetime
 
 import numpy as np
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels
 from daemon.decode.exif_date import PACKED_BYTES, unpack
 from daemon.process.child import signal_name, start_module

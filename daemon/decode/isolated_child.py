@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from contract.formats import readable_formats
 from contract.geometry import Geometry, to_input
 from daemon.decode.contents import read_whole

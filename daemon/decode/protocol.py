@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from contract.geometry import Geometry
 from daemon.decode.exif_date import pack, unpack
 from daemon.decode.isolated import ForAloneError

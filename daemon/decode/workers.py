@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from contract.errors import Reason
+from common.errors import Reason
 from contract.geometry import Geometry
 from daemon.decode.budget import SMALL_BYTES, Budget
 from daemon.decode.guard import HANG_S, Guard

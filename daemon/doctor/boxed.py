@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contract.text import printable
+from common.text import printable
 from daemon.doctor.finding import Finding, Level, fault
 from daemon.process.child import start_module
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from contract.text import printable
+from common.text import printable
 from daemon.doctor.boxed import Look, look_at_all
 from daemon.doctor.finding import Finding, Level
 from daemon.doctor.gpu import look_at_gpu

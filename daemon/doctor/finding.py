@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from contract.text import printable
+from common.text import printable
 
 
 class Level(StrEnum):

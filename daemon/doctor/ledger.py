@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from contract.errors import PhototriageError
-from contract.text import printable
+from common.errors import PhototriageError
+from common.text import printable
 from daemon.doctor.finding import Finding, fault, ok, quoted, warning
 from daemon.files.mounts import mount_of
 from daemon.ledger.ledger import CHECKED_BYTES

@@ -7,9 +7,9 @@ from typing import cast
 
 import numpy as np
 
-from contract.errors import DeviceError, PhototriageError
+from common.errors import DeviceError, PhototriageError
+from common.text import printable
 from contract.session import Device, open_model
-from contract.text import printable
 from daemon.doctor.finding import Finding, fault, ok, quoted, warning
 
 BATCH = 8

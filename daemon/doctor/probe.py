@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from contract.text import printable
+from common.text import printable
 from daemon.doctor.finding import Finding, fault, ok, quoted, warning
 from daemon.doctor.locks import holder_of
 from daemon.files.marker import MARKER

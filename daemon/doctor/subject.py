@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from contract.shipped import SHIPPED_MODEL
 from daemon.doctor.boxed import MODEL_S, Look, path_in_wish
 from daemon.doctor.finding import quoted

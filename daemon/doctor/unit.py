@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.doctor.finding import Finding, fault, ok, warning
 
 BOOTED = Path("/run/systemd/system")

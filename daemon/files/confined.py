@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
-from contract.publish import sync_directory
+from common.publish import sync_directory
 from daemon.files.users import may_be_any_user
 
 UNKNOWN_OWNER = (

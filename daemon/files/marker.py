@@ -8,9 +8,9 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from contract.errors import PhototriageError
-from contract.publish import sync_directory
-from contract.text import printable
+from common.errors import PhototriageError
+from common.publish import sync_directory
+from common.text import printable
 from daemon.files.confined import read_small
 from daemon.files.identity import is_on_share
 from daemon.files.rename import rename_noreplace

@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from contract.publish import sync_directory
+from common.publish import sync_directory
 from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER, each
 

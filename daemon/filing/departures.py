@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.confined import open_folder
 from daemon.files.identity import is_on_share, look_at, sha256_of
 from daemon.files.names import free_name

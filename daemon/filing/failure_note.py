@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.limits import most_bytes
 from daemon.files.names import candidates, hidden_name, shortened
 from daemon.files.rename import rename_noreplace

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.companion_names import WAITS, companion_name
 from daemon.files.confined import leads_astray
 from daemon.files.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from string import Formatter
 
-from contract.errors import PhototriageError
-from contract.text import printable
+from common.errors import PhototriageError
+from common.text import printable
 from daemon.photo import Mode
 from daemon.settings import Settings
 

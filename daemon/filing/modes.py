@@ -6,8 +6,8 @@ import uuid
 from contextlib import ExitStack
 from pathlib import Path
 
-from contract.errors import PhototriageError
-from contract.text import printable
+from common.errors import PhototriageError
+from common.text import printable
 from daemon.files.confined import open_folder
 from daemon.files.identity import Identity, look_at
 from daemon.files.marker import MARKER

@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from contract.publish import sync_directory
+from common.publish import sync_directory
 from daemon.copying.copy_file import SourceChangedError, copy_file
 from daemon.copying.extents import same_content
 from daemon.copying.losses import Loss

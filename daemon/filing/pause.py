@@ -6,8 +6,8 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from contract.publish import sync_directory
-from contract.text import printable
+from common.publish import sync_directory
+from common.text import printable
 from daemon.copying.copy_file import NoRoomError
 from daemon.files.marker import MARKER
 from daemon.files.rename import rename_noreplace

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.decode.exif_date import taken_at
 from daemon.files.confined import is_folder
 from daemon.files.identity import sha256_of

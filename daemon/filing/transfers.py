@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from contract.text import printable
+from common.text import printable
 from daemon.classify.decide import STOPPED
 from daemon.copying.copy_file import NoRoomError
 from daemon.copying.losses import Losses

@@ -7,7 +7,7 @@ of its places could be checked. Its photo waits; all others are filed.
 
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.identity import is_on_share
 from daemon.files.mounts import is_mounted
 from daemon.filing.originals import Originals, Paths, nowhere

@@ -1,6 +1,6 @@
 """The error of this package."""
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 
 
 class ServiceError(PhototriageError):

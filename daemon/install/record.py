@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from contract.publish import publish_bytes
-from contract.text import printable
+from common.publish import publish_bytes
+from common.text import printable
 from daemon.install.errors import ServiceError
 from daemon.install.places import Places
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.install.errors import ServiceError
 from daemon.install.places import Places
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from contract.publish import publish_bytes
-from contract.text import printable
+from common.publish import publish_bytes
+from common.text import printable
 from daemon.install.errors import ServiceError
 from daemon.install.record import Record
 from daemon.install.service_spec import Account

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.install import sandbox
 from daemon.install.errors import ServiceError
 from daemon.install.places import CODE_FOLDER, SHIPPED

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from contract.text import printable
+from common.text import printable
 from daemon.install.errors import ServiceError
 from daemon.install.places import Places
 from daemon.install.record import Record, forget, load, others

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.mounts import Mount, mount_of, mounts_in
 
 CLASS_FOLDERS = 256

@@ -9,7 +9,7 @@ from itertools import islice
 from math import inf
 from pathlib import Path
 
-from contract.errors import Reason
+from common.errors import Reason
 from daemon.files.identity import Identity
 from daemon.intake.blocked import BlockedPlaces
 from daemon.photo import Outcome, Photo

@@ -7,8 +7,8 @@ after lost events, and stops taking names while enough names wait.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from contract.errors import PhototriageError
-from contract.text import printable
+from common.errors import PhototriageError
+from common.text import printable
 from daemon.files.open_writers import is_held_open
 from daemon.intake.filters import PathFilter
 from daemon.intake.inbox_mounts import InboxMounts, survey

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.identity import close, look_at, look_closely_at, look_fresh
 from daemon.files.marker import MARKER
 from daemon.intake.filters import PathFilter

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from contract.errors import PhototriageError
-from contract.text import printable
+from common.errors import PhototriageError
+from common.text import printable
 from daemon.files.identity import Identity
 from daemon.ledger.held_files import holds_any, is_held, note_times, unchanged
 from daemon.ledger.intent import COLUMNS, Intent, intent_of

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.marker import RootError
 from daemon.ledger.ledger import LedgerError, migrate, unusable
 from daemon.ledger.schema import MIGRATIONS

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Literal
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.confined import open_to_lock
 from daemon.files.marker import RootError
 

@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
+from common.text import printable
 from contract.session import Model, naming, open_model, read_model
-from contract.text import printable
 from daemon.ledger.ledger import migrate
 from daemon.ledger.reading import reading, root_of
 from daemon.ledger.state_folder import LEDGER, lock_state

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 
 
 class ModelEvent(StrEnum):

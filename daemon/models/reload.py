@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from contract.errors import DeviceError, ModelError, PhototriageError
-from contract.text import printable
+from common.errors import DeviceError, ModelError, PhototriageError
+from common.text import printable
 from daemon.models.active import ActiveModel, LoadedModel
 from daemon.models.history import Entry, ModelEvent
 from daemon.models.store import ChangeRequest, FileState, ModelStore

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from contract.errors import Reason
+from common.errors import Reason
 from contract.session import Model
 from daemon.classify.decide import decide
 from daemon.files.identity import look_at

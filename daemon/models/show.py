@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from contract.tables import show
-from contract.text import printable
+from common.tables import show
+from common.text import printable
 from daemon.models.history import Entry
 from daemon.process.clock import local
 

@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from contract.errors import PhototriageError
-from contract.publish import publish_bytes, sync_directory
+from common.errors import PhototriageError
+from common.publish import publish_bytes, sync_directory
+from common.text import printable
 from contract.shipped import SHIPPED_MODEL
-from contract.text import printable
 from daemon.files.identity import Identity
 
 SHIPPED = "the shipped model"

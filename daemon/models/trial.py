@@ -9,9 +9,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from contract.errors import ModelError, PhototriageError
+from common.errors import ModelError, PhototriageError
+from common.text import printable
 from contract.session import open_model
-from contract.text import printable
 from daemon.process.child import limit_process, signal_name, start_module, wait_or_kill
 
 TRY_S = 60.0

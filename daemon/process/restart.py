@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from contract.silence import restore
+from common.silence import restore
 
 MAX_RESTARTS = 3
 """Restarts in a row without a handled photo in between; then the process ends, and the supervisor takes over."""

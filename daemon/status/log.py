@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from math import inf
 from typing import Any, Literal, NamedTuple
 
-from contract.text import printable
+from common.text import printable
 from daemon.process.log_level import Level
 from daemon.status.log_queue import LogQueue, Text
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from contract.errors import PhototriageError, Reason
+from common.errors import PhototriageError, Reason
 from daemon.photo import Outcome
 from daemon.status.counters import STAGES
 from daemon.status.snapshot import StatusSnapshot

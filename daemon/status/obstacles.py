@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.open_writers import HELD
 from daemon.photo import Photo
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from contract.text import printable
+from common.text import printable
 from daemon.files.companion_names import is_companion
 from daemon.files.identity import photo_id
 from daemon.filing.companions import MAX_WAITING

@@ -1,6 +1,6 @@
 """The status in one line, for `systemctl status`."""
 
-from contract.text import printable
+from common.text import printable
 from daemon.status.snapshot import StatusSnapshot
 from daemon.status.snapshot_parts import State, WaitingPhotos
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 
-from contract.text import printable
+from common.text import printable
 from daemon.process.clock import local
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
 from daemon.status.snapshot_parts import HeldFiles, ModelStatus, StageTimes, State

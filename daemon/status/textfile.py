@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.status.metrics import MISSING, MetricsError, available, exposition
 from daemon.status.monitor import Monitor
 from daemon.status.snapshot_parts import State

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from contract.publish import sync_directory
-from contract.text import printable
+from common.publish import sync_directory
+from common.text import printable
 from daemon.files.confined import open_folder
 from daemon.files.open_writers import HELD, OpenWriterError
 from daemon.files.sync import sync_file

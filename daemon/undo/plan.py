@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from daemon.copying.losses import Loss
 from daemon.files.companion_names import companion_name
 from daemon.files.identity import Identity, look_at, sha256_of

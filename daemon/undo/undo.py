@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from contract.errors import PhototriageError
-from contract.text import printable
+from common.errors import PhototriageError
+from common.text import printable
 from daemon.adopt import compare
 from daemon.files.marker import MountMissingError
 from daemon.filing.recovery import OnUnresolved, ignore

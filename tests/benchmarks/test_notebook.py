@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.drawing import KINDS, draw_scene
+from common.drawing import KINDS, draw_scene
 
 pytestmark = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed here")
 

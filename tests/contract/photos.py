@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from PIL import ExifTags, Image
 
-from contract.drawing import draw_scene
+from common.drawing import draw_scene
 from contract.geometry import Geometry
 
 SMALL = Geometry(size_px=32)

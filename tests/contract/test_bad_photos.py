@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, readable_formats, sniff
 from contract.geometry import Geometry, to_input
 from tests.contract.photos import FORMATS, SMALL, encoded, example, scene
@@ -133,7 +133,7 @@ def test_a_200_megapixel_jpeg_takes_little_memory_and_damaged_files_make_no_nois
         (tmp_path / f"damaged{number}").write_bytes(damaged)
     program = (
         "import resource, sys; from pathlib import Path\n"
-        "from contract.errors import PhotoError; from contract.geometry import Geometry, to_input\n"
+        "from common.errors import PhotoError; from contract.geometry import Geometry, to_input\n"
         "base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "to_input(Path(sys.argv[1], 'huge'), Geometry())\n"
         "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) >> 10)\n"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.errors import PhotoError
+from common.errors import PhotoError
 from contract.geometry import to_input
 from tests.contract.photos import FORMATS, QUICK, SMALL, encoded, scene
 

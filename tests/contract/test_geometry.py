@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from contract.errors import ContractError
+from common.errors import ContractError
 from contract.geometry import Geometry, Pixels, to_input
 from tests.contract.photos import LOSSLESS, encoded, scene, turned_exif
 

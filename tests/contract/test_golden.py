@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contract.drawing import KINDS, draw_scene
-from contract.errors import ContractError, ModelError
+from common.drawing import KINDS, draw_scene
+from common.errors import ContractError, ModelError
 from contract.geometry import Geometry, Pixels, to_input
 from contract.golden import MINIMUM_MARGIN, make_golden, pattern, replay
 from contract.metadata import Contract

@@ -7,8 +7,8 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
+from common.errors import DeviceError, GpuError, GpuLostError, GpuMemoryError
 from contract.batches import CUDA_BATCHES
-from contract.errors import DeviceError, GpuError, GpuLostError, GpuMemoryError
 from contract.gpu import cuda_obstacle, first_line, gpu_error, preload_cuda
 from contract.session import _create, _open_on_cuda, open_model
 from tests.colour_model import colour_model

@@ -12,8 +12,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from common.errors import ContractError, ModelError, PhototriageError
 from contract import limits
-from contract.errors import ContractError, ModelError, PhototriageError
 from contract.session import MAX_MODEL_BYTES, open_model
 from contract.shipped import SHIPPED_MODEL
 from tests.colour_model import colour_graph, colour_model, contract_text, with_changes, with_metadata

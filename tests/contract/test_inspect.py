@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from common.errors import ContractError, ModelError
 from contract.cli import inspect
-from contract.errors import ContractError, ModelError
 from tests.colour_model import colour_model, contract_text, with_changes
 
 

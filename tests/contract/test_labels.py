@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.errors import ContractError
+from common.errors import ContractError
 from contract.labels import MAX_LABEL_BYTES, check_labels
 from tests.contract.photos import QUICK
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.errors import ContractError
+from common.errors import ContractError
 from contract.geometry import Geometry
 from contract.metadata import MAX_CASES, Contract, GoldenCase
 from tests.contract.photos import QUICK

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.publish import publish_bytes
+from common.publish import publish_bytes
 
 
 def names(folder: Path) -> list[str]:
@@ -99,7 +99,7 @@ def test_a_read_only_folder_is_an_error_and_keeps_the_old_file(tmp_path: Path, m
 def test_what_a_killed_process_left_is_neither_in_the_way_nor_seen_under_the_name(tmp_path: Path, root: Path) -> None:
     """The writer is stopped at its first fsync, as the kernel would see it, and never ends its work."""
     program = (
-        "import os, sys; from pathlib import Path; import contract.publish as publish\n"
+        "import os, sys; from pathlib import Path; import common.publish as publish\n"
         "os.fsync = lambda descriptor: os.kill(os.getpid(), 9)\n"
         "publish.publish_bytes(Path(sys.argv[1]), b'half')\n"
     )
@@ -118,7 +118,7 @@ def test_content_is_synced_before_the_rename_and_the_folder_after_it(
     tmp_path: Path, root: Path, require: Callable[[str], str]
 ) -> None:
     """Only the order of system calls shows this: whatever is killed, the page cache survives."""
-    program = "import sys; from pathlib import Path; from contract.publish import publish_bytes as publish\n"
+    program = "import sys; from pathlib import Path; from common.publish import publish_bytes as publish\n"
     program += "publish(Path(sys.argv[1]), b'x')"
     trace = tmp_path / "trace"
     folder = tmp_path / "folder"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract.errors import DeviceError, ModelError
+from common.errors import DeviceError, ModelError
 from contract.geometry import Geometry, to_input
 from contract.gpu import cuda_obstacle
 from contract.session import Model, open_model, read_contract

@@ -16,7 +16,7 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from contract.drawing import KINDS, draw_scene
+from common.drawing import KINDS, draw_scene
 from contract.geometry import Geometry, Pixels, to_input
 from training.dataset.layout import Photo
 

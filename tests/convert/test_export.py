@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from contract.drawing import KINDS, draw_scene
+from common.drawing import KINDS, draw_scene
 from contract.geometry import Geometry, Pixels, to_input
 from convert import export, gate
 from convert.clean import clean, node_counts

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from onnx import parser
 
-from contract.drawing import draw_scene
+from common.drawing import draw_scene
 from contract.geometry import Geometry, to_input
 from convert import gate
 from convert.errors import (

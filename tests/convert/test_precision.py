@@ -8,7 +8,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from contract.drawing import draw_scene
+from common.drawing import draw_scene
 from contract.geometry import Geometry
 from contract.session import open_model, run_session
 from convert.card import card

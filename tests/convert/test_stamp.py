@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from contract.errors import ContractError, ModelError
+from common.errors import ContractError, ModelError
 from contract.metadata import METADATA_KEY, Contract
 from contract.session import read_contract
 from convert import stamp

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contract.publish import publish_bytes
+from common.publish import publish_bytes
 from daemon.ledger.reading import reading
 from daemon.ledger.state_folder import state_folder
 from daemon.models.history import Entry, entries

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from contract.errors import Reason
+from common.errors import Reason
 from contract.session import Model
 from daemon.classify import unjudged as answers_module
 from daemon.classify.classify import classify

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.decode.decode import decode
 from daemon.files.confined import UNKNOWN_OWNER, is_folder
 from daemon.files.identity import look_at

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels
 from daemon.decode import contents
 from daemon.decode.budget import SMALL_BYTES, Budget

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.files.companion_names import COMPANION_EXTENSIONS, WAITS, companion_name, is_companion
 from daemon.filing import transfers as transfers_module
 from daemon.filing.companions import LATE_S, MAX_WAITING, Companions, photo_is_coming

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.copying import copy_file as copying
 from daemon.copying import metadata
 from daemon.copying.copy_file import SourceChangedError, copy_file

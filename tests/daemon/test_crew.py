@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract.errors import Reason
+from common.errors import Reason
 from contract.geometry import Geometry
 from daemon.decode.decode import decode, is_for_alone
 from daemon.decode.guard import Guard

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.classify.decide import decide, decide_fault, review_thresholds
 from daemon.photo import Outcome
 

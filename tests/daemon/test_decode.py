@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract.errors import Reason
+from common.errors import Reason
 from contract.geometry import Geometry, to_input
 from daemon.classify.decide import decide_fault
 from daemon.decode.contents import MAX_FILE_BYTES

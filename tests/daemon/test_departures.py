@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.files.companion_names import WAITS
 from daemon.filing.departures import GREW, LOOK_S, Departures
 from daemon.filing.move import temporary_beside

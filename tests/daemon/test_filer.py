@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.files.marker import OUTPUT_AWAY
 from daemon.filing import failure_note as why
 from daemon.filing import move as filing

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.publish import sync_directory
+from common.publish import sync_directory
 from daemon.files.identity import Identity, look_at
 from daemon.files.rename import publish, rename_noreplace
 from daemon.filing import move as filing

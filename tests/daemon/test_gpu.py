@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import GpuError, GpuLostError, GpuMemoryError, ModelError
 from contract.batches import CUDA_BATCHES
-from contract.errors import GpuError, GpuLostError, GpuMemoryError, ModelError
 from contract.geometry import to_input
 from daemon.classify.buckets import BUCKETS, GROW_AFTER_S, Buckets
 from daemon.classify.classify import classify, warm

@@ -194,7 +194,7 @@ def test_a_copied_companion_follows_the_same_rule(tmp_path: Path, clock: HandClo
 
 def companion(path: Path) -> Photo:
     """Return a companion as it comes from the readers: without a hash."""
-    from contract.errors import PhotoError, Reason
+    from common.errors import PhotoError, Reason
 
     return Photo(path, identity_of(path), NOW_S, fault=PhotoError(Reason.FOREIGN, "a companion"))
 

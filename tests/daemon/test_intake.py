@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.intake import intake as intake_module
 from daemon.intake import scanner as lookout_module
 from daemon.intake.filters import PathFilter

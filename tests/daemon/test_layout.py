@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageFile
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.decode.exif_date import taken_at, taken_in
 from daemon.filing.layout import DEFAULT_LAYOUT, Layout, LayoutError, check_layout
 from daemon.photo import Photo

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.files.companion_names import WAITS, is_companion
 from daemon.files.limits import MAX_PATH_BYTES, Limits
 from daemon.files.names import free_name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import ModelError
+from common.errors import ModelError
 from daemon.models.trial import try_apart
 from tests.daemon.support import ROOT, daemon, model_file, plain, roots, write
 from tests.daemon.swap import NEW, OLD, replace_model

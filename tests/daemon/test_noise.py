@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.silence import silenced
+from common.silence import silenced
 from daemon.decode.decode import decode_alone
 from daemon.photo import Photo
 from tests.daemon.support import (
@@ -109,7 +109,7 @@ def test_what_a_decoder_prints_is_no_part_of_the_answer_of_the_process_that_deco
 
 SAYS = """
 import ctypes, os, sys, threading, time, warnings
-from contract.silence import restore, silenced
+from common.silence import restore, silenced
 from phototriage import make_streams_safe
 make_streams_safe()
 c = ctypes.CDLL(None)

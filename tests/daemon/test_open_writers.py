@@ -11,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.files.open_writers import HELD, OpenWriterError, is_held_open, is_open_for_writing
 from daemon.filing import move as filing
 from daemon.filing.move import move

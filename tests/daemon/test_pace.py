@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.files.identity import Identity
 from daemon.intake import intake as intake_module
 from daemon.intake import retry as retry_module

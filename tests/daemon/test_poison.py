@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels, to_input
 from daemon.decode import guard as guard_module
 from daemon.decode import isolated as alone_module

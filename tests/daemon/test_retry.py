@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.files.identity import Identity
 from daemon.intake.retry import BACK_OFF_S, MAX_KNOWN, TRIES_OF_ONE_PASS, Retries
 from daemon.photo import Outcome, Photo

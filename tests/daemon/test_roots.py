@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from daemon import service
 from daemon.adopt import adopt, check_mounts
 from daemon.intake.walk import MARKER

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from daemon.commands.status import exit_code
 from daemon.intake.retry import Retries
 from daemon.intake.settle import Settler, Trigger

@@ -81,7 +81,7 @@ def test_commands_take_the_options_that_the_page_shows(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_and_benchmarks_that_the_page_names_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    files = re.findall(r"`((?:contract|training|convert|daemon|benchmarks|tests)/[\w/.]*)`", text)
+    files = re.findall(r"`((?:common|contract|training|convert|daemon|benchmarks|tests)/[\w/.]*)`", text)
     assert [file for file in files if not (ROOT / file).exists()] == []
     modules = re.findall(r"python -m (benchmarks[\w.]*\w)", text)
     assert [module for module in modules if find_spec(module) is None] == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("contract", "training", "convert", "daemon")
+ROOMS = ("common", "contract", "training", "convert", "daemon")
 # What the daemon's process must never hold; numpy, Pillow and ONNX Runtime are its own.
 FOREIGN = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "matplotlib", "training", "convert"}
 
@@ -41,6 +41,7 @@ def test_imports_run_downhill(copy: Path) -> None:
         ("daemon", "import tensorflow"),
         ("contract", "import onnx"),
         ("contract", "import daemon"),
+        ("common", "import contract"),
         ("training", "import convert"),
         ("convert", "import daemon"),
         ("daemon", "import phototriage"),
@@ -54,7 +55,7 @@ def test_a_hole_in_a_fence_is_noticed(copy: Path, room: str, line: str) -> None:
 
 
 def test_the_daemon_at_work_holds_nothing_of_training(tmp_path: Path, root: Path) -> None:
-    from contract.drawing import KINDS, draw_scene
+    from common.drawing import KINDS, draw_scene
 
     inbox, output = tmp_path / "in", tmp_path / "out"
     inbox.mkdir()

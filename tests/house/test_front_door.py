@@ -55,7 +55,7 @@ def test_help_lists_every_command_and_imports_none(root: Path) -> None:
         assert f"{name} {entry.line}" in " ".join(done.stdout.split())
     names = imported(done.stderr)
     assert "click" in names
-    assert not names & (HEAVY | {"contract", "training", "convert", "daemon"})
+    assert not names & (HEAVY | {"common", "contract", "training", "convert", "daemon"})
 
 
 @pytest.mark.parametrize("name", list(phototriage.COMMANDS))
@@ -111,7 +111,7 @@ def test_version_is_the_one_that_the_package_carries() -> None:
 
 
 def test_a_users_error_is_one_sentence_and_exit_1(add_command: AddCommand) -> None:
-    done = run(add_command("from contract.errors import ModelError\nraise ModelError('x.onnx is no model. Make one.')"))
+    done = run(add_command("from common.errors import ModelError\nraise ModelError('x.onnx is no model. Make one.')"))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "phototriage: x.onnx is no model. Make one.\n"
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from contract.drawing import KINDS, draw_scene
+from common.drawing import KINDS, draw_scene
 from tests.house.readme_commands import LISTED, RUN, WATCHED
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from contract import formats, geometry, limits, metadata, session, strict_json
+from common import strict_json
+from contract import formats, geometry, limits, metadata, session
 from daemon.decode import budget, contents, guard
 from daemon.decode import isolated as alone
 from daemon.decode import isolated_child as child

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-ROOMS = ("contract", "training", "convert", "daemon")
+ROOMS = ("common", "contract", "training", "convert", "daemon")
 FILE_LINES_MAX = 250
 FUNCTION_LINES_MAX = 60
 MODULES_MAX = 20

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from tests.colour_model import colour_model
 from training.measure.evaluate import evaluate_model
 from training.measure.show import show

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from contract.strict_json import MAX_JSON_BYTES
+from common.strict_json import MAX_JSON_BYTES
 from training.fit.schedule import averaging_decay, learning_rate
 from training.measure.calibrate import find_temperature, find_thresholds
 from training.measure.metrics import auc, compute_metrics, log_loss, softmax, wilson

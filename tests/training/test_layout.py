@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import ContractError
+from common.errors import ContractError
 from training.dataset.layout import find_dataset
 from training.errors import DatasetError
 

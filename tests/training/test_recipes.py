@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from training.commands.train import train
 from training.errors import RecipeError
 from training.recipe.recipe import Recipe

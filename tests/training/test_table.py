@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract.text import cell
+from common.text import cell
 from training.dataset.layout import Photo
 from training.measure.predictions import Predictions, write_predictions
 from training.run import read_photos

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from training.errors import DatasetError, TrainingError
 from training.pipeline import train_run
 from training.progress import Reporter

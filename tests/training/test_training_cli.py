@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from training.commands.train import evaluate, train
 from training.recipe.recipe import Recipe
 from training.recipe.recipe_file import load_recipe

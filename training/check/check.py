@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.publish import publish_bytes
+from common.publish import publish_bytes
 from training.check.findings import find_problems
 from training.check.kinds import Kind
 from training.check.quarantine import MovedFile, check_quarantine, quarantine

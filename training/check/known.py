@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.text import path_cell, printable
+from common.text import path_cell, printable
 from training.check.balance import balance
 from training.check.copies import conflicts_and_leaks, duplicates
 from training.check.findings import BLANK_SPREAD

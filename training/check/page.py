@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from contract.text import printable
+from common.html import Html, document, h
+from common.text import printable
 from training.check.kinds import KIND_TEXTS, Finding, Kind
 from training.check.report import Report
-from training.html.markup import Html, document, h
 from training.html.thumbnails import Thumbnails, picture
 
 FINDINGS = 24  # of a kind

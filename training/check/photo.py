@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, readable_formats, sniff
 from contract.geometry import Geometry, to_input
 from training.dataset.cache import difference_hash

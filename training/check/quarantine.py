@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.errors import PhotoError, Reason
-from contract.publish import sync_directory
+from common.errors import PhotoError, Reason
+from common.publish import sync_directory
 from training.check.kinds import Finding, Kind
 from training.check.photo import read_photo
 from training.check.report import Report, to_json

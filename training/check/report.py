@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from contract.text import printable
+from common.text import printable
 from training.check.kinds import KIND_TEXTS, Finding, Kind
 from training.dataset.layout import SPLIT_NAMES, Dataset
 

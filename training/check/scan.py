@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.errors import PhotoError
+from common.errors import PhotoError
 from contract.geometry import Geometry
 from training.check.photo import THUMBNAIL_PX, PhotoInspection, inspect_photo
 from training.errors import TrainingError

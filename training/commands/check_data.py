@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from contract.text import printable
+from common.text import printable
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -40,7 +40,7 @@ def check_data(
     """
     from rich.console import Console
 
-    from contract.silence import silenced
+    from common.silence import silenced
     from training.check.check import PAGE, check_dataset
     from training.check.quarantine import UNDO_SCRIPT
     from training.check.report import to_json

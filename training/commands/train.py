@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from training.errors import RecipeError
 from training.recipe.recipe import Backbone, FineTune, Recipe
 from training.recipe.recipe_file import Grid, load_recipe_or_grid, shipped_recipes
@@ -211,7 +211,7 @@ def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> 
     """
     from rich.console import Console
 
-    from contract.silence import silenced
+    from common.silence import silenced
     from training.measure.evaluate import evaluate_model
     from training.measure.show import show
     from training.progress import Reporter

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from itertools import chain
 
+from common.html import Child, Html, document, h
 from training.compare.comparison import Comparison
 from training.compare.pairs import ChangedPhoto, RunPair
 from training.compare.runs import ComparedRun
 from training.compare.show import COLUMNS, row
-from training.html.markup import Child, Html, document, h
 from training.html.svg import Frame, chart, tick_names, ticks
 from training.html.thumbnails import Thumbnails, picture
 from training.report.charts import curves, learning_chart

@@ -7,7 +7,7 @@ from os.path import relpath
 from pathlib import Path
 from typing import Any
 
-from contract.text import printable
+from common.text import printable
 from training.compare.runs import ComparedRun
 
 _Z = 1.959964  # 95 %, both sides

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contract.text import printable
+from common.text import printable
 from training.errors import RunError
 from training.report.adapters import report_of_run
 from training.report.content import SPLIT_WORDS, ReportInput, SplitPart

@@ -5,8 +5,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract.publish import publish_bytes
-from contract.text import cell, path_cell
+from common.publish import publish_bytes
+from common.text import cell, path_cell
 from training.compare.comparison import Comparison
 from training.compare.page import page
 from training.errors import TrainingError

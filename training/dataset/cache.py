@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from contract.errors import PhotoError
+from common.errors import PhotoError
 from contract.geometry import Geometry, to_input
 from training.dataset.cache_index import CacheIndex, IndexedPhoto
 from training.dataset.digests import SIZE, Digests

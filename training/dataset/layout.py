@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.text import printable
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
 from contract.labels import check_labels
-from contract.text import printable
 from training.errors import DatasetError
 
 SPLIT_NAMES = {

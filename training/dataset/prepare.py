@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from common.text import printable
 from contract.geometry import Geometry
-from contract.text import printable
 from training.dataset.cache import DecodeResult, cache_folder, decode_all
 from training.dataset.layout import Dataset, Photo, find_dataset
 from training.dataset.near_duplicates import find_near_duplicates

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from contract.errors import PhotoError, Reason
+from common.errors import PhotoError, Reason
 
 
 def regular_file_status(path: Path) -> os.stat_result:

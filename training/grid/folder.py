@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from contract.publish import publish_bytes
+from common.publish import publish_bytes
 from training.errors import RunError, TrainingError
 from training.grid.plan import Cell
 from training.output import check_output

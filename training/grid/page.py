@@ -4,14 +4,14 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from contract.text import printable
+from common.html import Html, document, h
+from common.text import printable
 from training.grid.charts import ROWS, Cost, cells_chart, cost_chart, costs, front, legend, strip_chart, validation
 from training.grid.names import shown
 from training.grid.outcome import CellOutcome
 from training.grid.results import GridResults
 from training.grid.show import size
 from training.grid.tables import cell_table, class_tables, name_of, scroll, side_table, sides
-from training.html.markup import Html, document, h
 from training.progress import duration
 from training.report.charts import best_epoch, curves, learning_chart
 from training.report.content import NextStep, count, percent

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from contract.publish import publish_bytes
+from common.html import Html, h
+from common.publish import publish_bytes
 from training.grid.charts import ROWS, cells_chart, clipped, colour, colour_axis, setting, validation
 from training.grid.page import page_style
 from training.grid.results import GridResults
-from training.html.markup import Html, h
 from training.report.pictures import BLUE, GREEN, ORANGE, PURPLE, png, tidy, title
 from training.report.write import PICTURES
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Column, Table
 from rich.text import Text
 
-from contract.text import cell
+from common.text import cell
 from training.grid.names import shown
 from training.grid.outcome import AVERAGES, CellOutcome, SplitFigures
 from training.grid.results import GridResults

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from common.html import Child, Html, h
 from training.grid.outcome import AVERAGES, CellOutcome, CellState, SplitFigures
 from training.grid.results import GridResults
 from training.grid.show import DASH, columns, row
-from training.html.markup import Child, Html, h
 from training.report.sections import note
 from training.report.write import REPORT
 

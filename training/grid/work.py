@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from contract.errors import PhototriageError
-from contract.text import printable
+from common.errors import PhototriageError
+from common.text import printable
 from training.dataset.prepare import prepare
 from training.errors import TrainingError
 from training.grid.child import run_child

@@ -2,7 +2,7 @@
 
 import json
 
-from contract.publish import publish_bytes
+from common.publish import publish_bytes
 from training.grid.folder import GRID
 from training.grid.page import page
 from training.grid.results import GridResults

@@ -1,1 +1,1 @@
-"""HTML building blocks of reports and checks: markup, charts and thumbnails."""
+"""What the pages of reports and checks are built from: charts and thumbnails."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, log10
 
-from training.html.markup import Child, Html, h
+from common.html import Child, Html, h
 
 Point = tuple[float, float]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from contract.errors import PhotoError
+from common.errors import PhotoError
+from common.html import Html, h
 from contract.geometry import Geometry, to_input
-from training.html.markup import Html, h
 
 SIDE_PX = 128
 QUALITY = 72

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.errors import PhotoError
+from common.errors import PhotoError
+from common.publish import publish_bytes
+from common.text import printable
 from contract.geometry import Geometry, to_input
-from contract.publish import publish_bytes
-from contract.text import printable
 from training.dataset.layout import Dataset, Photo, find_dataset
 from training.dataset.regular_file import regular_file_status
 from training.errors import DatasetError

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.publish import publish_bytes
-from contract.text import cell, path_cell
+from common.publish import publish_bytes
+from common.text import cell, path_cell
 from training.dataset.layout import Photo
 from training.measure.metrics import Floats
 

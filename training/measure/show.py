@@ -4,7 +4,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from contract.text import printable
+from common.text import printable
 from training.measure.evaluate import Evaluation
 from training.measure.metrics import Metrics
 from training.progress import Reporter

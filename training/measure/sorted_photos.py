@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from training.measure.predictions import Predictions
 from training.progress import Reporter
 from training.second_name import free_names, link_or_copy

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 
+from common.publish import publish_bytes
 from contract.geometry import Geometry
-from contract.publish import publish_bytes
 from training.errors import WeightsError
 from training.recipe.backbones import BACKBONES
 from training.recipe.recipe import Recipe

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.text import printable
 from contract.metadata import Contract
 from contract.session import open_model
-from contract.text import printable
 from training.progress import duration
 from training.report.content import percent
 from training.run import MODEL, Run, load_run

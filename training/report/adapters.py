@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from contract.text import printable
+from common.text import printable
 from training.measure.evaluate import Evaluation
 from training.report.about import About, about_run
 from training.report.content import NextStep, ReportFinding, ReportInput, count

@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any
 
-from training.html.markup import Html, h
+from common.html import Html, h
 from training.html.svg import Frame, Point, axes, band, chart, dot, line, whisker
 from training.measure.metrics import Bin
 from training.report.content import SplitPart, percent

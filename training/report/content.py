@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.text import printable
+from common.text import printable
 from training.measure.predictions import Predictions
 from training.report.scores import Scores, score, sent_to_review
 

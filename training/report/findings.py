@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from contract.text import printable
+from common.text import printable
 from training.check.held_out import describe_suspect, suspect_labels
 from training.check.kinds import KIND_TEXTS, Kind
 from training.check.known import KINDS, SHOWN, DataFindings, FindingExample

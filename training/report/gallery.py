@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.html.markup import Html, h
+from common.html import Html, h
 from training.html.thumbnails import Thumbnails, picture
 from training.report.content import ReportInput, SplitPart, percent
 

@@ -6,7 +6,7 @@ from math import ceil, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from training.html.markup import Html, h
+from common.html import Html, h
 from training.html.thumbnails import Thumbnails
 from training.report.content import ReportInput, SplitPart, count
 from training.report.gallery import gallery

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.html.markup import Html, document, h
+from common.html import Html, document, h
 from training.html.thumbnails import Thumbnails
 from training.measure.metrics import Bin
 from training.report.charts import best_epoch, curves, learning_chart, reliability_chart, review_chart, stage_starts

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.errors import PhotoError
+from common.errors import PhotoError
+from common.publish import publish_bytes
 from contract.geometry import Geometry, to_input
-from contract.publish import publish_bytes
 from training.measure.predictions import Predictions
 from training.report.pictures import GREEN, ORANGE, clipped, png
 

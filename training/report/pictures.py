@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from contract.publish import publish_bytes
+from common.publish import publish_bytes
 from training.report.charts import at_thresholds, best_epoch, curves, stage_starts
 from training.report.content import ReportInput, SplitPart, percent
 from training.report.matrix import shown_classes

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.text import cell
+from common.text import cell
 from training.dataset.layout import Photo
 from training.errors import RunError
 from training.measure.predictions import Predictions

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from training.html.markup import Child, Html, h
+from common.html import Child, Html, h
 from training.html.thumbnails import Thumbnails, picture
 from training.measure.metrics import ClassMetrics
 from training.report.content import NextStep, ReportFinding, ReportInput, SplitPart, count, percent

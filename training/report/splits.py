@@ -1,6 +1,6 @@
 """Metrics of training, validation and test photos side by side."""
 
-from training.html.markup import Html, h
+from common.html import Html, h
 from training.report.content import ReportInput, percent
 from training.report.sections import note, scrolling
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from contract.publish import publish_bytes
-from contract.text import printable
+from common.publish import publish_bytes
+from common.text import printable
 from training.errors import TrainingError
 from training.report.content import ReportInput
 from training.report.page import page

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract.publish import publish_bytes
+from common.publish import publish_bytes
 from training.fit.epoch import Epoch, TrainingState
 from training.output import publishing
 from training.recipe.recipe import Recipe

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from contract.drawing import draw_scene
+from common.drawing import draw_scene
 from tests.colour_model import colour_model
 from tests.daemon.service.machine import TOOLS, Machine
 from tests.daemon.support import encoded, wait_until

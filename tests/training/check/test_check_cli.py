@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from tests.fax import fax
 from training.check.show import SHOWN
 from training.commands.check_data import check_data

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from training.check.labels import FOLDS, fold_of
 from training.commands.check_data import check_data
 from training.run import MODEL, write_manifest

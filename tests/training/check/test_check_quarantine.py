@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from contract.errors import PhototriageError
+from common.errors import PhototriageError
 from training.check.check import DataCheckResult, check_dataset
 from training.check.quarantine import MOVES_LIST, UNDO_SCRIPT
 from training.progress import Reporter

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.drawing import draw_scene
+from common.drawing import draw_scene
 from training.dataset.layout import Photo
 
 LABELS = ("forest", "sea", "street")

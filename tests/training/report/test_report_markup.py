@@ -1,7 +1,7 @@
 """Nothing that is not markup by construction gets into a page unescaped."""
 
+from common.html import Html, document, h
 from tests.training.report.support import Page
-from training.html.markup import Html, document, h
 
 EVIL = """<script>alert("1")</script>&'"""
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract.drawing import draw_scene
+from common.drawing import draw_scene
 from tests.training.report.conftest import MakeRun
 from tests.training.report.support import LABELS, TAKEN, TRUE, Page, probabilities
 from training.dataset.layout import Photo

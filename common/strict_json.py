@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-from contract.errors import ContractError
+from common.errors import ContractError
 
 MAX_JSON_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 16
