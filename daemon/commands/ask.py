@@ -54,13 +54,13 @@ def history(
       phototriage history --inbox ~/inbox --csv --all > history.csv
       phototriage history --backup ledger-2026-11-20.sqlite
     """
-    from daemon.commands.history import ask, print_csv, print_json, print_table
+    from daemon.commands.questions.history import ask, print_csv, print_json, print_table
     from daemon.ledger.queries import RecordFilter
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv cannot be combined.")
     if backup is not None:
-        from daemon.commands.backup import back_up
+        from daemon.commands.questions.backup import back_up
 
         click.echo(back_up(inbox, backup))
         return
@@ -91,7 +91,7 @@ def explain(ctx: click.Context, inbox: Path | None, file: Path, as_json: bool) -
       phototriage explain ~/inbox/IMG_1.jpg --json | jq .top
       phototriage explain 3f0c1b9a7e
     """
-    from daemon.commands.explain import print_story, print_story_json, stories
+    from daemon.commands.questions.explain import print_story, print_story_json, stories
 
     found = stories(file, inbox)
     if as_json:

@@ -12,7 +12,7 @@ import click
 from common.errors import PhototriageError
 from common.tables import show
 from common.text import printable
-from daemon.commands.history import LedgerRow, facts
+from daemon.commands.questions.history import LedgerRow, facts
 from daemon.files.identity import Identity, photo_id, sha256_of
 from daemon.ledger.queries import MOVED, Record, about, of_id
 from daemon.ledger.reading import find_ledgers, reading, root_of
