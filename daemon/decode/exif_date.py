@@ -1,12 +1,20 @@
-"""When a photo was taken: by its EXIF data, else the time of its last change."""
+"""When a photo was taken: by its metadata, else the time of its last change.
+
+The tags are asked in the order of exiftool and Immich: the moment of taking, of digitizing, then the satellite's
+clock and the last change. Each is read by itself, so that a damaged one never hides a good one.
+"""
 
 import io
+import re
 import struct
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from PIL import ExifTags, Image
 
 from contract.formats import readable_formats
+from daemon.decode.date_text import parse_date
 from daemon.photo import Photo
 
 _DAMAGED = (
@@ -15,27 +23,111 @@ _DAMAGED = (
 )
 """What Pillow's readers raise on damaged headers: 12,000 mutated photos of five formats raised no other."""
 PACKED_BYTES = 19
-_EXIF = "%Y:%m:%d %H:%M:%S"
+_SAME_PHOTO = timedelta(hours=26)
+"""The farthest that two zones' clocks are apart: a GPS date, in UTC, and a local time so near are of one moment."""
+MAX_XMP_BYTES = 1 << 20
+_XMP_TAKEN = ("exif:DateTimeOriginal", "photoshop:DateCreated")
+_XMP_MADE = ("exif:DateTimeDigitized", "xmp:CreateDate")
+_Ask = Callable[[str], datetime | None]
 
 
-def taken_in(data: bytes) -> datetime | None:
-    """Return the camera's local time as a photo's bytes tell it; None if they do not, or the metadata is damaged."""
+def taken_in(data: bytes, mtime_s: float, now_s: float) -> datetime | None:
+    """Return the camera's local time as a photo's metadata tell it; None if they do not, or are damaged.
+
+    Args:
+        data: the bytes of the file.
+        mtime_s: when the file last changed, in seconds since 1970.
+        now_s: the time now. A date later than this and than `mtime_s` was written by a wrong clock; `mtime_s` counts
+            for machines whose own clock is late.
+    """
     try:
+        parse = partial(parse_date, latest=datetime.fromtimestamp(max(mtime_s, now_s), tz=UTC))
         with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
-            if image.format == "PNG" and "exif" not in image.info:
-                return None  # Pillow would decode all of it to look for EXIF data behind the picture
-            exif = image.getexif()
-            details = exif.get_ifd(ExifTags.IFD.Exif)
-            for text in (
-                details.get(ExifTags.Base.DateTimeOriginal),
-                details.get(ExifTags.Base.DateTimeDigitized),
-                exif.get(ExifTags.Base.DateTime),
-            ):
-                if text:
-                    return datetime.strptime(str(text).strip("\0 ")[:19], _EXIF).replace(tzinfo=UTC)
+            return next(filter(None, _dates(image, parse)), None)
     except _DAMAGED:
-        pass
-    return None
+        return None
+
+
+def _dates(image: Image.Image, parse: _Ask) -> Iterator[datetime | None]:
+    exif = _exif(image)
+    details, xmp = _ifd(exif, ExifTags.IFD.Exif), _xmp(image)
+    yield parse(_text(details, ExifTags.Base.DateTimeOriginal))
+    yield from (parse(text) for text in _in_xmp(xmp, _XMP_TAKEN))
+    yield parse(_text(details, ExifTags.Base.DateTimeDigitized))
+    yield from (parse(text) for text in _in_xmp(xmp, _XMP_MADE))
+    yield _creation_time(image, parse)
+    yield _by_gps_or_change(parse(_gps(exif)), parse(_text(exif, ExifTags.Base.DateTime)))
+
+
+def _by_gps_or_change(gps: datetime | None, changed: datetime | None) -> datetime | None:
+    """Choose the local time of the last change, unless the GPS date, which is in UTC, tells that it is of an edit."""
+    if gps and changed and abs(gps - changed) > _SAME_PHOTO:
+        return gps
+    return changed or gps
+
+
+def _exif(image: Image.Image) -> Image.Exif:
+    if image.format == "PNG" and not {"exif", "Raw profile type exif"} & image.info.keys():
+        return Image.Exif()  # Pillow would decode all of it to look for EXIF data behind the picture
+    try:
+        return Image.Image.getexif(image)  # PNG's own would decode the picture as well
+    except _DAMAGED:
+        return Image.Exif()
+
+
+def _ifd(exif: Image.Exif, tag: int) -> dict[int, object]:
+    try:
+        return exif.get_ifd(tag)
+    except _DAMAGED:
+        return {}
+
+
+def _text(tags: Image.Exif | dict[int, object], tag: int) -> str:
+    try:
+        value = tags.get(tag, "")
+    except _DAMAGED:
+        return ""
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _gps(exif: Image.Exif) -> str:
+    """Return the date of the GPS data with its time, if that is whole, as EXIF writes dates."""
+    tags = _ifd(exif, ExifTags.IFD.GPSInfo)
+    day = _text(tags, ExifTags.GPS.GPSDateStamp).strip("\0 ")
+    try:
+        hour, minute, second = (int(part) for part in tags[ExifTags.GPS.GPSTimeStamp])  # type: ignore[attr-defined]
+    except _DAMAGED:
+        return day
+    return f"{day[:10]} {hour:02}:{minute:02}:{second:02}"
+
+
+def _xmp(image: Image.Image) -> bytes:
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    if image.format == "TIFF" and not xmp:
+        xmp = getattr(image, "tag_v2", {}).get(ExifTags.Base.XMLPacket, b"")
+    if isinstance(xmp, str):
+        xmp = xmp[:MAX_XMP_BYTES].encode(errors="replace")
+    return xmp[:MAX_XMP_BYTES] if isinstance(xmp, bytes) else b""
+
+
+def _in_xmp(xmp: bytes, names: tuple[str, ...]) -> Iterator[str]:
+    """Yield what XMP says, as an attribute or as an element; a parser would reject what is damaged elsewhere."""
+    for name in names:
+        for match in re.finditer(rb"<?%s\s*(?:=\s*[\"']|>)\s*([^<\"']{4,40})" % name.encode(), xmp):
+            yield match[1].decode("latin-1")
+
+
+def _creation_time(image: Image.Image, parse: _Ask) -> datetime | None:
+    """Read the text that PNG keeps for it. The standard recommends dates as in mail: `14 Jul 2019 10:11:12 +0200`."""
+    text = str(image.info.get("Creation Time", "")) if image.format == "PNG" else ""
+    if not text:
+        return None
+    from email.utils import parsedate_to_datetime  # it would load sockets and more into each child
+
+    try:
+        return parse(text) or parse(parsedate_to_datetime(text).isoformat())
+    except _DAMAGED:
+        return None
 
 
 def pack(taken: datetime | None) -> bytes:

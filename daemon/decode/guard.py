@@ -7,6 +7,7 @@ in a child at once.
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,7 @@ def decode_pixels(photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
     except PhotoError as fault:
         raise (ForAloneError(fault.detail) if fault.reason is Reason.TOO_LARGE else fault) from fault
     if photo.dated:
-        photo.taken = taken_in(data)
+        photo.taken = taken_in(data, photo.identity.mtime_ns / 1e9, time.time())
     return pixels
 
 

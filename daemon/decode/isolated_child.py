@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import time
 from pathlib import Path
 
 from PIL import Image
@@ -39,7 +40,8 @@ def _answer(data: bytes, geometry: Geometry, memory_bytes: int, *, dated: bool) 
     except PhotoError as fault:
         fault = _for_lack_of_memory(fault, data, memory_bytes)
         return FAULT + f"{fault.reason}\n{fault.detail}".encode(errors="replace")[:MAX_FAULT_BYTES]
-    return PIXELS + pack(taken_in(data) if dated else None) + pixels
+    taken = taken_in(data, os.fstat(0).st_mtime, time.time()) if dated else None
+    return PIXELS + pack(taken) + pixels
 
 
 def _for_lack_of_memory(fault: PhotoError, data: bytes, memory_bytes: int) -> PhotoError:

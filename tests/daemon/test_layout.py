@@ -1,32 +1,16 @@
 """A layout says where photos go, never out of the output; a wrong one is refused at the start."""
 
 import os
-import random
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ExifTags, Image, ImageFile
 
 from common.errors import PhotoError, Reason
-from daemon.decode.exif_date import taken_at, taken_in
 from daemon.filing.layout import DEFAULT_LAYOUT, Layout, LayoutError, check_layout
-from daemon.photo import Photo
-from tests.daemon.support import (
-    QUICK,
-    encoded,
-    identity,
-    identity_of,
-    opened_filer,
-    plain,
-    roots,
-    run,
-    scored,
-    tree,
-    write,
-)
+from tests.daemon.support import QUICK, opened_filer, plain, roots, run, scored, tree, write
 
 TAKEN = datetime(2024, 7, 3, 12, 0, 0, tzinfo=UTC)
 
@@ -90,60 +74,6 @@ def test_an_inbox_in_the_output_needs_the_default_layout(tmp_path: Path) -> None
     check_layout(Layout("{name}"), tmp_path, tmp_path / "out")
     with pytest.raises(LayoutError, match="Pass an inbox outside the output"):
         check_layout(Layout("{name}"), tmp_path / "in", tmp_path)
-
-
-def photo_with(path: Path, pillow_format: str = "JPEG", **tags: str) -> Photo:
-    image = Image.new("RGB", (8, 8))
-    exif = image.getexif()
-    for name, text in tags.items():
-        tag = ExifTags.Base[name]
-        (exif if name == "DateTime" else exif.get_ifd(ExifTags.IFD.Exif))[tag] = text
-    write(path, encoded(image, pillow_format, exif=exif), mtime_s=1_500_000_000)
-    return Photo(path, identity_of(path), 0.0)
-
-
-@pytest.mark.parametrize(
-    ("tags", "year"),
-    [
-        ({"DateTimeOriginal": "2019:05:06 07:08:09", "DateTime": "2022:01:01 00:00:00"}, 2019),
-        ({"DateTimeDigitized": "2020:05:06 07:08:09"}, 2020),
-        ({"DateTime": "2021:05:06 07:08:09"}, 2021),
-        ({}, 2017), ({"DateTimeOriginal": "0000:00:00 00:00:00"}, 2017), ({"DateTimeOriginal": "yesterday"}, 2017),
-    ],
-)  # fmt: skip
-def test_the_date_of_taking_is_the_cameras_else_that_of_the_last_change(
-    tmp_path: Path, tags: dict[str, str], year: int
-) -> None:
-    photo = photo_with(tmp_path / "a.jpg", **tags)
-    photo.taken = taken_in(photo.path.read_bytes())
-    assert taken_at(photo).year == year
-
-
-def test_a_file_that_cannot_be_read_was_taken_when_it_changed(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.jpg", b"no photo", mtime_s=1_500_000_000)
-    assert taken_in(path.read_bytes()) is None
-    assert taken_at(Photo(path, identity_of(path), 0.0)).year == 2017
-
-
-@pytest.mark.parametrize("pillow_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
-def test_damaged_headers_still_give_a_date(tmp_path: Path, pillow_format: str) -> None:
-    chance = random.Random(pillow_format)
-    whole = photo_with(tmp_path / "a.jpg", pillow_format, DateTimeOriginal="2019:05:06 07:08:09").path.read_bytes()
-    for _ in range(60):
-        data = bytearray(whole)
-        for _ in range(chance.choice((1, 3, 20))):
-            data[chance.randrange(min(len(data), 400))] = chance.choice((0, 255, chance.randrange(256)))
-        taken_in(bytes(data))
-
-
-def test_a_picture_without_a_date_is_not_decoded_to_find_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
-    assert taken_in(encoded(Image.new("RGB", (8, 8)), "PNG")) is None
-
-
-def test_a_time_that_no_calendar_has_is_the_beginning_of_time(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.jpg", b"no photo")
-    assert taken_at(Photo(path, identity(mtime_ns=10**21), 0.0)).year == 1970
 
 
 def test_photos_lie_by_the_layout_and_what_is_not_filed_lies_by_the_default_one(tmp_path: Path) -> None:
