@@ -91,10 +91,10 @@ def explain(ctx: click.Context, inbox: Path | None, file: Path, as_json: bool) -
       phototriage explain ~/inbox/IMG_1.jpg --json | jq .top
       phototriage explain 3f0c1b9a7e
     """
-    from daemon.commands.questions.explain import print_story, print_story_json, stories
+    from daemon.commands.questions.explain import print_story, print_story_json, story_of
 
-    found = stories(file, inbox)
+    story = story_of(file, inbox)
     if as_json:
-        print_story_json(found)
+        print_story_json(story)
     else:
-        print_story(found)
+        print_story(story)

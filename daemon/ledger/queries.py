@@ -117,6 +117,28 @@ def of_id(connection: sqlite3.Connection, wanted: str) -> list[Record]:
     return _and_the_same_content(connection, "photo_id(device, inode, size, mtime_ns) = ?", (wanted,), "")
 
 
+def of_unread(connection: sqlite3.Connection, identity: Identity) -> list[Record]:
+    """Return the rows of a file whose content was never hashed (a companion, a file too large), oldest first.
+
+    Such a file is known by inode, size and time, wherever it lies by now.
+    """
+    _, inode, size, mtime_ns = identity
+    condition = "sha256 = '' AND inode = ? AND size = ? AND mtime_ns = ? ORDER BY id"
+    return [_record(row) for row in connection.execute(f"{_COLUMNS} WHERE {condition}", (str(inode), size, mtime_ns))]
+
+
+def of_name(connection: sqlite3.Connection, name: str) -> list[Record]:
+    """Return the newest row of a file of this name, in whatever folder; empty if there is none.
+
+    No index holds names, so all rows are read if there is none: this takes seconds for a million rows.
+    """
+    ending = b"/" + os.fsencode(name)
+    named = "substr({0}, -{1}) = :ending".format
+    condition = f"({named('source', len(ending))} OR {named('destination', len(ending))})"
+    rows = connection.execute(f"{_COLUMNS} WHERE {condition} ORDER BY id DESC LIMIT 1", {"ending": ending})
+    return [_record(row) for row in rows]
+
+
 def _and_the_same_content(
     connection: sqlite3.Connection, condition: str, values: tuple[str | bytes, ...], sha256: str
 ) -> list[Record]:

@@ -18,7 +18,7 @@ from daemon.ledger.schema import MIGRATIONS
 from daemon.photo import STATES, Mode, Outcome
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import House, ask, told
-from tests.daemon.support import digest, identity_of, opened_ledger, write
+from tests.daemon.support import digest, identity_of, opened_ledger, plain, write
 
 DAY_S = 86_400.0
 HOSTILE = "=cmd|' C calc'!A0\x1b[2J\n.jpg"
@@ -82,9 +82,18 @@ def test_history_asks_all_ledgers_or_that_of_one_inbox(full: House, tmp_path: Pa
     assert f"There is no ledger of {tmp_path} that this user can read" in result.stderr
 
 
-def test_a_table_shows_names_and_last_folders_and_says_when_there_is_nothing(full: House) -> None:
-    result = ask("history", "--state", "review")
-    assert "b.jpg  review street 0.75  _review/b.jpg" in result.output
+def test_a_table_shows_the_whole_path_below_the_output_and_says_when_there_is_nothing(full: House) -> None:
+    deep = full.output / "_review" / "trip" / "2023"
+    deep.mkdir(parents=True)
+    full.file("d.jpg", 1.0, outcome=Outcome.REVIEW, destination=deep / "d.jpg")
+    full.file("e.jpg", 1.0, "mountain", destination=full.output / "sea" / "mountain" / "e-1.jpg")
+    full.file("f.jpg", 1.0, destination=full.inbox.parent / "earlier" / "sea" / "f.jpg")
+    rows = [line.rpartition("  ")[2].strip() for line in ask("history").stdout.splitlines()[2:]]
+    assert rows == [
+        f"{full.inbox.parent}/earlier/sea/f.jpg", "sea/mountain/e-1.jpg, was e.jpg", "_review/trip/2023/d.jpg",
+        "_failed/c.jpg", "_review/b.jpg", "sea/a.jpg",
+    ]  # fmt: skip
+    assert "review street 0.75  _review/b.jpg" in ask("history", "--state", "review").output
     assert "No photo in the ledger matches" in ask("history", "--state", "gone").stderr
 
 
@@ -263,6 +272,106 @@ def test_what_happened_since_is_told(full: House, happened: object, since: str) 
     happened(full.output / "sea" / "a.jpg")  # type: ignore[operator]
     (row,) = told("explain", full.inbox / "a.jpg")
     assert str(row["now"]).startswith(since)
+
+
+MOVES = {
+    "mountain/a.jpg": "it is now in mountain/ (moved by somebody since)",
+    "sea/mine.jpg": "it is now called mine.jpg (renamed by somebody since)",
+    "mountain/2023/mine.jpg": "it is now in mountain/2023/ as mine.jpg (moved and renamed by somebody since)",
+    "a.jpg": "it is now in the output itself (moved by somebody since)",
+    "../inbox/a.jpg": "it is now in the inbox (moved by somebody since)",
+    "../desk/a.jpg": "it is now in {0}/desk/ (moved by somebody since)",
+}
+
+
+@pytest.mark.parametrize("place", MOVES)
+@pytest.mark.parametrize("asked", ["itself", "relative", "by a link"])
+def test_the_file_that_was_asked_about_is_never_told_to_be_gone(
+    full: House, place: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = (full.output / place).resolve()
+    now.parent.mkdir(parents=True, exist_ok=True)
+    (full.output / "sea" / "a.jpg").rename(now)
+    link = full.output / "link.jpg"
+    link.symlink_to(now)
+    monkeypatch.chdir(now.parent)
+    question = {"itself": now, "relative": Path("..") / now.parent.name / now.name, "by a link": link}[asked]
+    found = MOVES[place].format(full.output.parent)
+    assert [row["now"] for row in told("explain", question)] == [found]
+    said = ask("explain", question).output.splitlines()[0]
+    name = "link.jpg" if asked == "by a link" else now.name
+    assert said == f"{name} was filed as sea by the model mmmmmmmmmmmm on 2026-11-18 at 12:00:00; {found}."
+
+
+def test_the_first_line_tells_a_copy_an_edited_file_and_a_new_one_of_the_same_name_apart(
+    full: House, tmp_path: Path
+) -> None:
+    here, once = full.output / "sea" / "a.jpg", full.inbox / "a.jpg"
+    when = "filed as sea by the model mmmmmmmmmmmm on 2026-11-18 at 12:00:00"
+
+    def first(path: Path) -> str:
+        result = ask("explain", path)
+        return (result.stdout or result.stderr).splitlines()[0]
+
+    copy = write(tmp_path / "copy.jpg", here.read_bytes())
+    assert first(here) == f"a.jpg was {when}; it is there, unchanged."
+    assert (
+        first(copy) == f"copy.jpg is a copy of sea/a.jpg, which was {when}; of the filed one: it is there, unchanged."
+    )
+    assert first(once) == f"{once}: no file can be read there now. A file at this path was {when}."
+    write(once, b"the next IMG_0001")
+    another = "is not known by its content: it is another file, or it was changed. A file at this path was"
+    assert first(once) == f"a.jpg {another} {when}."
+    write(here, b"edited" * 9)
+    assert first(here) == f"a.jpg {another} {when}."
+    edited = here.rename(full.output / "a.jpg")
+    assert f"A file of this name was {when}, to sea/a.jpg; its content is another." in first(edited)
+    dangling = tmp_path / "dangling.jpg"
+    dangling.symlink_to(tmp_path / "nothing")
+    assert "by path only, because it is a link to a file that is gone" in first(dangling)
+    fresh = write(full.inbox / "new.jpg", b"new")
+    assert f"It lies in the inbox {full.inbox} and was not filed from there yet" in first(fresh)
+
+
+def test_of_two_equal_photos_each_is_explained_by_its_own_row(full: House) -> None:
+    here = full.output / "sea" / "a.jpg"
+    second = write(full.output / "sea" / "twin.jpg", here.read_bytes())
+    full.file("twin.jpg", 9.0, destination=second, identity=identity_of(second), sha256=digest(here.read_bytes()))
+    here.unlink()
+    second.write_bytes(plain("red"))  # which `file` wrote over
+    write(second, b"a.jpg" + plain("red"))
+    assert [row["now"].partition(",")[0] for row in told("explain", second)] == [
+        "it is no longer there: someone else moved", "it is there"
+    ]  # fmt: skip
+
+
+def test_a_folder_is_not_explained_but_its_history_is_offered(full: House, tmp_path: Path) -> None:
+    ask_for = f"phototriage history --inbox {full.inbox}"
+    for folder, offered in (
+        (full.output / "sea", f"What was filed there: {ask_for} --label sea"),
+        (full.output, f"What was filed there: {ask_for}"),
+        (full.inbox, f"What was filed from there: {ask_for}"),
+        (tmp_path, ""),
+    ):
+        result = ask("explain", folder)
+        assert result.exit_code == 1
+        said = f"{folder} is a folder, and `explain` takes one photo. {offered}".rstrip()
+        assert result.stderr == f"phototriage: {said}\n"
+
+
+def test_a_photo_that_undo_took_back_is_explained_where_it_lies(full: House) -> None:
+    ask("undo", "--label", "sea")
+    said = ask("explain", full.inbox / "a.jpg").output.splitlines()[0]
+    assert said.startswith("a.jpg was moved back to the inbox by `undo` on ")
+    assert said.endswith(
+        "; it is there, unchanged; the daemon leaves it alone until it changes, or until `phototriage retry --undone`."
+    )
+
+
+def test_a_file_that_was_never_hashed_is_known_by_its_inode(full: House) -> None:
+    huge = full.file("huge.tif", 1.0, "", Outcome.FAILED, sha256="", reason="too large", top=None)
+    now = huge.rename(full.output / "sea" / "huge.tif")
+    assert [row["now"] for row in told("explain", now)] == ["it is now in sea/ (moved by somebody since)"]
 
 
 def test_a_link_is_explained_by_its_original(house: House) -> None:

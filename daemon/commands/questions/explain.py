@@ -3,18 +3,23 @@
 import json
 import os
 import re
-import stat
+import shlex
+import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from common.errors import PhototriageError
 from common.tables import show
 from common.text import printable
-from daemon.commands.questions.history import LedgerRow, facts
-from daemon.files.identity import Identity, photo_id, sha256_of
-from daemon.ledger.queries import MOVED, Record, about, of_id
+from daemon.commands.questions.asked import AskedFile
+from daemon.commands.questions.history import facts
+from daemon.commands.questions.row import LedgerRow
+from daemon.commands.questions.since import answer, outcome_words, since
+from daemon.files.identity import photo_id
+from daemon.ledger.queries import Record, about, of_id, of_name, of_unread
 from daemon.ledger.reading import find_ledgers, reading, root_of
 from daemon.photo import Mode
 from daemon.process.clock import local
@@ -26,60 +31,130 @@ class UnknownPhotoError(PhototriageError):
     """The photo is in no ledger."""
 
 
-def stories(file: Path, inbox: Path | None) -> list[LedgerRow]:
-    """Return all rows of a photo, ledger by ledger, oldest first.
+class Story(NamedTuple):
+    """Everything that the ledgers know of one photo.
+
+    Attributes:
+        asked: the file that was asked about; None if an id was given.
+        rows: ledger by ledger, oldest first.
+    """
+
+    asked: AskedFile | None
+    rows: list[LedgerRow]
+
+
+def story_of(file: Path, inbox: Path | None) -> Story:
+    """Return all rows of a photo.
 
     Args:
         file: a present or earlier path; or a photo's id in the log, if no file of that name is here.
         inbox: the inbox whose ledger is read; None to read every ledger.
 
     Raises:
-        UnknownPhotoError: there are none.
+        UnknownPhotoError: there are none; the text says what is known instead.
     """
-    place = file.parent.resolve() / file.name
     is_id = _ID.fullmatch(str(file)) is not None and not os.path.lexists(file)
-    sha256 = _content(place)
+    asked = None if is_id else AskedFile.at(file)
+    if asked is not None and asked.place.is_dir():
+        raise UnknownPhotoError(_about_folder(asked.place, inbox))
     rows: list[LedgerRow] = []
+    alike: list[LedgerRow] = []
     ledgers = find_ledgers(inbox)
     for ledger in ledgers:
         with reading(ledger) as connection:
-            root = root_of(connection, "inbox")
-            found = of_id(connection, str(file)) if is_id else about(connection, place, sha256)
-            rows += [(root, record) for record in found]
+            roots = root_of(connection, "inbox"), root_of(connection, "output")
+            found = of_id(connection, str(file)) if asked is None else _known(connection, asked)
+            rows += [LedgerRow(*roots, record) for record in found]
+            if not found and asked is not None and asked.identity is not None:
+                alike += [LedgerRow(*roots, record) for record in of_name(connection, asked.place.name)]
     if not rows:
-        looked = "by path and content" if sha256 else "by path only, because no file can be read there"
-        looked = "as an id of the log, because no file of that name is here" if is_id else looked
-        where = ", ".join(map(printable, ledgers))
-        raise UnknownPhotoError(f"No ledger knows {printable(file)}. It was looked for {looked}, in {where}.")
-    return rows
+        raise UnknownPhotoError(_unknown(file, asked, ledgers, alike))
+    return Story(asked, rows)
 
 
-def print_story_json(rows: list[LedgerRow]) -> None:
+def _known(connection: sqlite3.Connection, asked: AskedFile) -> list[Record]:
+    found = {record.row: record for place in asked.places() for record in about(connection, place, asked.sha256)}
+    if not found and asked.identity is not None:
+        return of_unread(connection, asked.identity)
+    return [found[row] for row in sorted(found)]
+
+
+def _unknown(file: Path, asked: AskedFile | None, ledgers: list[Path], alike: list[LedgerRow]) -> str:
+    where = ", ".join(map(printable, ledgers))
+    if asked is None:
+        looked = "as an id of the log, because no file of that name is here"
+    else:
+        looked = "by path and content" if asked.sha256 else f"by path only, because {asked.unread}"
+    said = f"No ledger knows {printable(file)}. It was looked for {looked}, in {where}."
+    if alike:
+        row = max(alike, key=lambda row: row.record.at_s)
+        place = row.shown(row.record.intent.destination)
+        said += f" A file of this name was {outcome_words(row.record)}, to {place}; its content is another."
+    return f"{said}{_waits(asked, ledgers)}" if asked is not None and asked.identity is not None else said
+
+
+def _waits(asked: AskedFile, ledgers: list[Path]) -> str:
+    """Return a sentence if the file lies in an inbox, where it waits to be filed."""
+    for ledger in ledgers:
+        with reading(ledger) as connection:
+            inbox = root_of(connection, "inbox")
+        if inbox is not None and asked.place.is_relative_to(inbox):
+            return (
+                f" It lies in the inbox {printable(inbox)} and was not filed from there yet. What waits there: "
+                f"phototriage status --inbox {shlex.quote(printable(inbox))}"
+            )
+    return ""
+
+
+def _about_folder(folder: Path, inbox: Path | None) -> str:
+    said = f"{printable(folder)} is a folder, and `explain` takes one photo."
+    for ledger in find_ledgers(inbox):
+        with reading(ledger) as connection:
+            root, output = root_of(connection, "inbox"), root_of(connection, "output")
+        if root is None or output is None:
+            continue
+        ask = f"phototriage history --inbox {shlex.quote(printable(root))}"
+        if folder in (root, output):
+            return f"{said} What was filed {'from ' if folder == root else ''}there: {ask}"
+        if folder.parent == output:
+            return f"{said} What was filed there: {ask} --label {shlex.quote(printable(folder.name))}"
+    return said
+
+
+def print_story_json(story: Story) -> None:
     """Print one object per line: the row, and what is at its destination now."""
-    for inbox, record in rows:
-        click.echo(json.dumps(facts(inbox, record) | {"now": since(record)}))
+    places = _places(story)
+    for row in story.rows:
+        click.echo(json.dumps(facts(row) | {"now": since(row, story.asked, places)}))
 
 
-def print_story(rows: list[LedgerRow]) -> None:
-    """Print a block per row, oldest first."""
+def print_story(story: Story) -> None:
+    """Print a sentence about the file, then a block per row, oldest first."""
     from rich.table import Table
     from rich.text import Text
 
-    for inbox, record in rows:
-        table = Table(title=_title(record), title_justify="left", box=None, show_header=False, pad_edge=False)
+    if story.asked is not None:
+        click.echo(answer(story.asked, story.rows))
+    places = _places(story)
+    for row in story.rows:
+        table = Table(title=_title(row.record), title_justify="left", box=None, show_header=False, pad_edge=False)
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
-        for name, value in _lines(inbox, record):
+        for name, value in (*_lines(row), ("since", since(row, story.asked, places))):
             table.add_row(name, Text(printable(value)))
         show(table)
+
+
+def _places(story: Story) -> list[Path]:
+    return [row.record.intent.destination for row in story.rows]
 
 
 def _title(record: Record) -> str:
     return f"{local(record.at_s):%Y-%m-%d %H:%M:%S} {record.state}"
 
 
-def _lines(inbox: Path | None, record: Record) -> Iterator[tuple[str, str]]:
-    intent = record.intent
+def _lines(row: LedgerRow) -> Iterator[tuple[str, str]]:
+    record, intent = row.record, row.record.intent
     yield "from", str(intent.source)
     yield "to", str(intent.destination)
     if intent.mode is not Mode.MOVE:
@@ -98,41 +173,8 @@ def _lines(inbox: Path | None, record: Record) -> Iterator[tuple[str, str]]:
         "content",
         f"SHA-256 {intent.sha256 or 'unknown, because it is too large to read'}, {intent.identity.size:,} bytes",
     )
-    yield "recorded", f"batch {record.batch} of {inbox or '?'}, as {photo_id(intent.identity)} in the log"
-    yield "since", since(record)
+    yield "recorded", f"batch {record.batch} of {row.inbox or '?'}, as {photo_id(intent.identity)} in the log"
 
 
 def _times(times_ms: Mapping[str, float]) -> str:
     return ", ".join(f"{stage} {value:.1f} ms" for stage, value in times_ms.items())
-
-
-def since(record: Record) -> str:
-    """Return what is at a row's destination now, in words."""
-    if record.state == "open":
-        return "filing has begun and is not finished"
-    if record.state not in MOVED and record.intent.undoes is None:
-        return "nothing was moved"
-    if record.taken_back:
-        return "it was moved back to the inbox; see the later row"
-    try:
-        status = record.intent.destination.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return "something else than a file is there now"
-        if Identity.of(status) == record.intent.identity:
-            return "it is there, unchanged"
-        same = status.st_size == record.intent.identity.size and _content(record.intent.destination)
-    except (FileNotFoundError, NotADirectoryError):
-        return "it is no longer there: someone else moved, renamed or removed it"
-    except OSError as error:
-        return f"its place cannot be read now ({error.strerror})"
-    if same and same == record.intent.sha256:
-        return "it is there, with the same content"
-    return "another file is there now, or it was changed"
-
-
-def _content(path: Path) -> str:
-    """Return the SHA-256 of a file, or an empty text if no file can be read."""
-    try:
-        return sha256_of(path) if path.is_file() else ""
-    except OSError:
-        return ""

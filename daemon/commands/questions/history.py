@@ -12,6 +12,7 @@ import click
 
 from common.tables import show
 from common.text import printable
+from daemon.commands.questions.row import LedgerRow
 from daemon.files.identity import photo_id
 from daemon.ledger.queries import MOVED, Record, RecordFilter, select
 from daemon.ledger.reading import find_ledgers, reading, root_of
@@ -20,10 +21,6 @@ from daemon.process.clock import local
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet runs a cell that begins with one of these as a formula."""
-
-
-LedgerRow = tuple[Path | None, Record]
-"""The inbox that a row belongs to, and the row."""
 
 
 def ask(inbox: Path | None, which: RecordFilter, limit: int) -> Iterator[LedgerRow]:
@@ -36,14 +33,14 @@ def ask(inbox: Path | None, which: RecordFilter, limit: int) -> Iterator[LedgerR
     """
     for path in find_ledgers(inbox):
         with reading(path) as connection:
-            root = root_of(connection, "inbox")
+            roots = root_of(connection, "inbox"), root_of(connection, "output")
             for record in select(connection, which, limit):
-                yield root, record
+                yield LedgerRow(*roots, record)
 
 
-def facts(inbox: Path | None, record: Record) -> dict[str, Any]:
+def facts(row: LedgerRow) -> dict[str, Any]:
     """Return a row for scripts. Paths are as in the file system; bytes that are not UTF-8 are escaped."""
-    intent = record.intent
+    inbox, record, intent = row.inbox, row.record, row.record.intent
     return {
         "inbox": str(inbox) if inbox else None,
         "at": local(record.at_s).isoformat(timespec="milliseconds"),
@@ -68,15 +65,15 @@ def facts(inbox: Path | None, record: Record) -> dict[str, Any]:
 
 def print_json(rows: Iterable[LedgerRow]) -> None:
     """Print one object per line."""
-    for inbox, record in rows:
-        click.echo(json.dumps(facts(inbox, record)))
+    for row in rows:
+        click.echo(json.dumps(facts(row)))
 
 
 def print_csv(rows: Iterable[LedgerRow]) -> None:
     """Print a header and one line per row, without nested values. No cell can be run as a formula."""
     headed = False
-    for inbox, record in rows:
-        cells = {name: value for name, value in facts(inbox, record).items() if not isinstance(value, dict)}
+    for row in rows:
+        cells = {name: value for name, value in facts(row).items() if not isinstance(value, dict)}
         if not headed:
             click.echo(_line(cells), nl=False)
             headed = True
@@ -97,31 +94,36 @@ def _cell(value: Any) -> Any:
 
 
 def print_table(rows: Iterable[LedgerRow]) -> None:
-    """Print a table per inbox, newest first. Only the last folder of a path is shown; `explain` shows whole paths."""
+    """Print a table per inbox, newest first.
+
+    A path is whole below the output. The photo's own name stands beside it only if it was filed under another one:
+    a column of names would leave no room for the paths on a terminal of 80 columns.
+    """
     from rich.table import Table
     from rich.text import Text
 
     shown = False
-    for inbox, group in groupby(rows, key=lambda row: row[0]):
+    for inbox, group in groupby(rows, key=lambda row: row.inbox):
         shown = True
         table = Table(title=printable(inbox or "?"), title_justify="left", box=None, pad_edge=False)
         table.add_column("when", no_wrap=True)
         table.add_column("batch", justify="right")
-        for heading in ("photo", "what", "where"):
+        for heading in ("what", "where"):
             table.add_column(heading, overflow="fold")
-        for _, record in group:
-            table.add_row(*map(Text, _cells(record)))
+        for row in group:
+            table.add_row(*map(Text, _cells(row)))
         show(table)
     if not shown:
         click.echo("No photo in the ledger matches.", err=True)
 
 
-def _cells(record: Record) -> Iterator[str]:
+def _cells(row: LedgerRow) -> Iterator[str]:
+    record, intent = row.record, row.record.intent
     yield f"{local(record.at_s):%Y-%m-%d %H:%M:%S}"
     yield str(record.batch)
-    yield printable(record.intent.source.name)
     yield what(record)
-    yield printable(Path(record.intent.destination.parent.name, record.intent.destination.name))
+    renamed = intent.source.name != intent.destination.name
+    yield row.shown(intent.destination) + (f", was {printable(intent.source.name)}" if renamed else "")
 
 
 def what(record: Record) -> str:

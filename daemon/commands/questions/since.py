@@ -1,0 +1,123 @@
+"""What became of a photo since its row was written: where it lies now, in words."""
+
+import stat
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from common.text import printable
+from daemon.commands.questions.asked import AskedFile
+from daemon.commands.questions.row import LedgerRow
+from daemon.files.identity import Identity, sha256_of
+from daemon.ledger.queries import MOVED, TAKEN_BACK, Record
+from daemon.photo import Mode, Outcome
+from daemon.process.clock import local
+
+GONE = "it is no longer there: someone else moved, renamed or removed it"
+MOVED_SINCE = "it is now "
+
+
+def answer(asked: AskedFile, rows: Sequence[LedgerRow]) -> str:
+    """Return one sentence about the file that was asked about, before its rows are shown.
+
+    Args:
+        asked: the file.
+        rows: all that is known of it, oldest first; at least one.
+    """
+    name = printable(asked.named.name)
+    own = [row for row in rows if asked.is_of(row.record)]
+    if own:
+        return _about_own(name, asked, min(own, key=lambda row: _order(asked, row)), rows)
+    last = outcome_words(rows[-1].record)
+    if asked.identity is None:
+        return f"{printable(asked.named)}: {asked.unread} now. A file at this path was {last}."
+    if not asked.sha256:
+        return f"{name}: {asked.unread}, so only its path is compared. A file at this path was {last}."
+    return f"{name} is not known by its content: it is another file, or it was changed. A file at this path was {last}."
+
+
+def _order(asked: AskedFile, row: LedgerRow) -> tuple[bool, bool, float]:
+    """Return the order in which rows describe a file best: its place, then its inode, then the newest."""
+    was = row.record.intent
+    return was.destination not in (asked.named, asked.place), not asked.is_inode_of(row.record), -row.record.at_s
+
+
+def _about_own(name: str, asked: AskedFile, row: LedgerRow, rows: Sequence[LedgerRow]) -> str:
+    was, outcome = row.record.intent, outcome_words(row.record)
+    found = since(row, asked, [one.record.intent.destination for one in rows])
+    if was.mode is not Mode.MOVE and asked.place == was.source and asked.named != was.destination:
+        return f"{name} is the original of a {was.mode.value} that was {outcome}; of the {was.mode.value}: {found}."
+    is_it = was.destination in (asked.named, asked.place) or found.startswith(MOVED_SINCE)
+    if is_it or row.record.taken_back or row.record.state == Outcome.GONE:
+        return f"{name} was {outcome}; {found}."
+    return f"{name} is a copy of {row.shown(was.destination)}, which was {outcome}; of the filed one: {found}."
+
+
+def outcome_words(record: Record) -> str:
+    """Return the outcome of a photo, and when, as the end of the sentence `it was ...`."""
+    intent, at = record.intent, f"on {local(record.at_s):%Y-%m-%d at %H:%M:%S}"
+    by = f" by the model {intent.model[:12]}" if intent.model else ""
+    words = {
+        "filed": f"filed as {printable(intent.label)}{by} {at}" if intent.label else f"filed {at}",
+        "review": f"put into _review{by} {at}",
+        "failed": f"put into _failed {at}",
+        "duplicate": f"set aside as a duplicate {at}",
+        "undone": f"moved back to the inbox by `undo` {at}",
+        "retried": f"moved back to the inbox by `retry` {at}",
+        "gone": f"taken by another program before it could be filed {at}",
+    }
+    return words.get(record.state, f"about to be filed {at}")
+
+
+def since(row: LedgerRow, asked: AskedFile | None = None, places: Collection[Path] = ()) -> str:
+    """Return what is at a row's destination now, in words.
+
+    Args:
+        row: of the photo.
+        asked: the file that the question was about; it may be the photo, at another place.
+        places: destinations of all rows of the photo: a file that lies at one of them belongs to that row.
+    """
+    record = row.record
+    if record.state == "open":
+        return "filing has begun and is not finished"
+    if record.state not in MOVED and record.intent.undoes is None:
+        return "nothing was moved"
+    if record.taken_back:
+        return "it was moved back to the inbox; see the later row"
+    try:
+        return _at_its_place(record)
+    except (FileNotFoundError, NotADirectoryError):
+        if asked is not None and asked.is_of(record) and asked.place not in places:
+            return _moved(asked.place, row)
+        return GONE
+    except OSError as error:
+        return f"its place cannot be read now ({error.strerror})"
+
+
+def _at_its_place(record: Record) -> str:
+    was = record.intent
+    status = was.destination.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return "something else than a file is there now"
+    now = Identity.of(status)
+    if now == was.identity:
+        return f"it is there, unchanged{_left_alone(record)}"
+    if now.size == was.identity.size and was.sha256 and sha256_of(was.destination) == was.sha256:
+        return f"it is there, with the same content{_left_alone(record)}"
+    return "another file is there now, or it was changed"
+
+
+def _left_alone(record: Record) -> str:
+    if record.state not in TAKEN_BACK or record.intent.held is None:
+        return ""
+    return "; the daemon leaves it alone until it changes, or until `phototriage retry --undone`"
+
+
+def _moved(place: Path, row: LedgerRow) -> str:
+    was = row.record.intent.destination
+    folder, name = row.shown_folder(place.parent), printable(place.name)
+    if place.parent == was.parent:
+        return f"{MOVED_SINCE}called {name} (renamed by somebody since)"
+    lies = f"{MOVED_SINCE}in {folder}"
+    if place.name == was.name:
+        return f"{lies} (moved by somebody since)"
+    return f"{lies} as {name} (moved and renamed by somebody since)"
