@@ -1,46 +1,34 @@
 """The ready lines: the classes of the model, that every photo gets one of them, the processor, and the folders."""
 
 import time
-from pathlib import Path
 
 from common.text import printable
 from daemon.classify.decide import FOLDERS
 from daemon.files.confined import is_folder
-from daemon.models.active import LoadedModel
-from daemon.models.store import ModelStore
+from daemon.parts import Parts
 from daemon.process.sd_notify import notify
-from daemon.settings import Settings
-from daemon.status.monitor import Monitor
-from daemon.status.report import Report
 from daemon.status.snapshot_parts import State
 from daemon.status.status_line import status_line
 
 
-def say_ready(
-    report: Report,
-    monitor: Monitor,
-    settings: Settings,
-    serving: LoadedModel,
-    store: ModelStore,
-    inbox: Path,
-    output: Path,
-) -> None:
+def say_ready(parts: Parts) -> None:
     """Tell user, supervisor and monitor that photos are filed from now on, and which class folders are unusable."""
+    report, monitor, inbox, output = parts.report, parts.monitor, parts.inbox, parts.output
+    serving = parts.models.current
     model = serving.model
     for name in (*model.contract.labels, *FOLDERS):
         try:
             is_folder(output / name, output)
         except OSError as error:
             report.say(f"{printable(output / name)} cannot be used ({error.strerror}), so its photos stay in the inbox")
-    monitor.device = settings.device
     monitor.serves(serving.file, model.sha256, model.contract.labels, model.provider, model.note)
-    monitor.phase = State.READY
+    monitor.enter(State.READY)
     monitor.stage("start").end()
     file, labels = printable(serving.file.name), ", ".join(model.contract.labels)
     why = f" ({model.note})" if model.note else ""
     report.event(
         "ready",
-        f"ready: {file}{store.remark()} knows {labels}; every photo is filed under one of them.\n"
+        f"ready: {file}{parts.store.remark()} knows {labels}; every photo is filed under one of them.\n"
         f"ready: runs on the {model.provider.upper()}{why}; {printable(inbox)} -> {printable(output)}",
         model=str(serving.file),
         sha256=model.sha256,

@@ -43,7 +43,7 @@ class Intake:
 
     Attributes:
         overflows: how often the kernel dropped events.
-        troubles: returns the current troubles of the inbox, by topic; any thread may call these three.
+        troubles: returns the current troubles of the inbox; any thread may call these three.
         held_open: returns the files that programs hold open for writing, and since when this is known.
         blocked: returns the places that cannot be used, and how many photos wait for each.
     """
@@ -70,7 +70,7 @@ class Intake:
         )
         self.looks = Looks(clock, self._answered, self._notes.put)
         self._woken, self.overflows, self.held_open = False, 0, self._settler.held_s
-        self.troubles, self.blocked = self._scanner.troubles, self._retries.blocked
+        self.troubles, self.blocked = self._scanner.troubles.now, self._retries.blocked
 
     def wake(self) -> None:
         """Make a waiting `ready` return."""

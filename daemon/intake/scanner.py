@@ -13,10 +13,11 @@ from daemon.files.open_writers import is_held_open
 from daemon.intake.filters import PathFilter
 from daemon.intake.inbox_mounts import InboxMounts, survey
 from daemon.intake.staying import Staying
+from daemon.intake.troubles import Topic, Troubles
 from daemon.intake.walk import LeftOut, scan
 from daemon.intake.watcher import Report, Watcher, watch_fault
 from daemon.process.clock import Clock
-from daemon.process.log_level import Level, Say
+from daemon.process.log_level import Say
 
 RESCAN_S = 2.0
 RESCAN_TIMES, RESCAN_TIMES_WATCHED = 20, 100
@@ -50,6 +51,9 @@ class InboxScanner:
             its mount is missing. Without a watch, this ends the pass.
         report: takes hints, called by another thread.
         lost: called by another thread when events were lost.
+
+    Attributes:
+        troubles: what keeps the inbox from being scanned or watched now.
     """
 
     def __init__(
@@ -66,7 +70,6 @@ class InboxScanner:
     ) -> None:
         self._path_filter = path_filter
         self._clock = clock
-        self._say = say
         self._report = report
         self._lost = lost
         self._watch = watch
@@ -78,14 +81,10 @@ class InboxScanner:
         self._looks_at_all, self._seen, self._spent_s = True, 0, 0.0
         self._rewatch_s = 0.0
         self._at_once = False  # set by other threads, cleared when a scan begins
-        self._troubles: dict[str, str] = {}
+        self.troubles = Troubles(say)
         self.staying = Staying()
         self.scans = 0
         self.mounts, self._has_share = InboxMounts(path_filter.inbox), False
-
-    def troubles(self) -> dict[str, str]:
-        """Return the current troubles by topic; a text is empty once its trouble is over. Any thread may call this."""
-        return self._troubles.copy()
 
     def ask(self) -> None:
         """Ask for a scan as soon as possible. Any thread may call this."""
@@ -162,7 +161,7 @@ class InboxScanner:
 
     def _plan_next(self) -> None:
         now_s = self._clock.monotonic_s()
-        if self._troubles.get("root") or self._troubles.get("scan"):
+        if self.troubles.now().stops:
             self._next_s = now_s + RESCAN_S  # however long the last try took: the server of a share may be away
             return
         heard = self._watcher is not None and not self.mounts.any_slow_settle()
@@ -180,9 +179,9 @@ class InboxScanner:
             if not self._watch:
                 raise
             self._stop_watching()
-            self._tell("root", str(away), begin="paused: ")
+            self.troubles.tell(Topic.ROOT, str(away), begin="paused: ")
             return False
-        self._tell("root", "", "the inbox is back")
+        self.troubles.tell(Topic.ROOT, "", "the inbox is back")
         return True
 
     def _see_where(self) -> None:
@@ -195,7 +194,7 @@ class InboxScanner:
         self.mounts, self._has_share = mounts, mounts.any_share()
         why = self.mounts.why_polled() if self._watch else ""
         scans = f"{why}; phototriage scans the inbox every few seconds instead" if why else ""
-        self._tell("share", scans, "the kernel reports new photos again")
+        self.troubles.tell(Topic.SHARE, scans, "the kernel reports new photos again")
 
     def _names(self) -> Iterator[Path]:
         left = LeftOut(self._path_filter)
@@ -204,13 +203,14 @@ class InboxScanner:
         look = scan(self._path_filter, enter=self._enter, passed=left.passed, unread=left.unread, staying=self.staying)
         try:
             yield from look
-            self._tell("scan", "", "the inbox can be read again")
-            self._tell("passed", left.stay)
-            self._tell("folders", left.unreadable)
+            self.troubles.tell(Topic.SCAN, "", "the inbox can be read again")
+            self.troubles.tell(Topic.PASSED, left.stay)
+            self.troubles.tell(Topic.FOLDERS, left.unreadable)
             self._end_round()
         except OSError as error:
             inbox = printable(self._path_filter.inbox)
-            self._tell("scan", f"the inbox {inbox} cannot be read ({error.strerror}); retrying every {RESCAN_S:.0f} s")
+            unread = f"the inbox {inbox} cannot be read ({error.strerror}); retrying every {RESCAN_S:.0f} s"
+            self.troubles.tell(Topic.SCAN, unread)
 
     def _tend_watcher(self) -> None:
         """Watch the folder that is at the path now, before the scan, so that no file is missed in between."""
@@ -228,7 +228,7 @@ class InboxScanner:
             return  # the scan reports that
         except OSError as error:
             self._rewatch_s = now_s + REWATCH_S
-            self._tell("watch", watch_fault(error))
+            self.troubles.tell(Topic.WATCH, watch_fault(error))
 
     def _enter(self, folder: Path) -> None:
         self._seen += 1
@@ -238,13 +238,4 @@ class InboxScanner:
     def _end_round(self) -> None:
         if self._watcher is not None:
             self._watcher.end_round()
-            self._tell("watch", self._watcher.fault(), "the inbox is watched again")
-
-    def _tell(self, topic: str, trouble: str, relief: str = "", *, begin: str = "") -> None:
-        """Report a trouble once when it begins, and its relief once when it ends."""
-        if self._troubles.get(topic, "") != trouble:
-            self._troubles[topic] = trouble
-            if trouble:
-                self._say(f"{begin}{trouble}")
-            elif relief:
-                self._say(relief, Level.NOTICE)
+            self.troubles.tell(Topic.WATCH, self._watcher.fault(), "the inbox is watched again")

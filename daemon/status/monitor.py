@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.intake.troubles import InboxTroubles
 from daemon.photo import Photo
 from daemon.process.clock import Clock
 from daemon.process.heartbeat import Heartbeat, bytes_moved, stuck_stage
@@ -44,7 +45,7 @@ class Sources:
         held_open: files that programs hold open for writing, and since when, on the monotonic clock.
         blocked: places that cannot be used.
         paused: why no photo can be filed; empty if photos can.
-        troubles: problems with the inbox, by topic; `root` and `scan` stop the intake.
+        troubles: problems with the inbox.
         overflows: how often the kernel dropped events.
     """
 
@@ -52,7 +53,7 @@ class Sources:
     held_open: Callable[[], dict[Path, float]] = dict
     blocked: Callable[[], list[Blocked]] = list
     paused: Callable[[], str] = str
-    troubles: Callable[[], dict[str, str]] = dict
+    troubles: Callable[[], InboxTroubles] = InboxTroubles
     overflows: Callable[[], int] = int
 
 
@@ -64,14 +65,9 @@ class Monitor:
         moved: tells how many bytes a thread has read and written.
         inbox: its path, for the status.
         output: its path, for the status.
+        device: that the settings ask for: auto, cpu or cuda.
 
     Attributes:
-        phase: `starting`, `ready`, `stopping` or `stopped`, as the service goes through them.
-        missing_mount: why the start waits; empty if it does not.
-        device: that was asked for; None before the model is loaded.
-        model: that classifies; None before one is loaded.
-        provider: that ran the last batch.
-        fallbacks: how often the provider changed while it ran.
         heartbeat: of each stage.
         sources: what the pipeline knows; set once the pipeline is made.
     """
@@ -83,17 +79,18 @@ class Monitor:
         *,
         inbox: Path | None = None,
         output: Path | None = None,
+        device: str = "auto",
     ) -> None:
         self._clock = clock
         self._moved = moved
         self._began_s = clock.wall_s()
-        self.phase = State.STARTING
-        self.missing_mount = ""
+        self._phase = State.STARTING
+        self._missing_mount = ""
         self._roots = (str(inbox) if inbox else None, str(output) if output else None)
-        self.device: str | None = None
-        self.model: ModelStatus | None = None
-        self.provider = ""
-        self.fallbacks = 0
+        self._device = device
+        self._model: ModelStatus | None = None
+        self._provider = ""
+        self._fallbacks = 0
         self.heartbeat: dict[str, Heartbeat] = {}
         self.counters = Counters(clock.monotonic_s())
         self.sources = Sources()
@@ -102,16 +99,25 @@ class Monitor:
         """Return where the threads of a stage note that a call begins or ends."""
         return self.heartbeat.setdefault(name, Heartbeat(self._clock.monotonic_s))
 
+    def enter(self, phase: State) -> None:
+        """Note that the process is starting, ready, stopping or stopped from now on."""
+        self._phase = phase
+
+    def waits_for_mount(self, why: str) -> bool:
+        """Note why the start waits; empty if it does not. Tells whether that is another reason than before."""
+        is_new, self._missing_mount = why != self._missing_mount, why
+        return is_new
+
     def serves(self, file: Path, sha256: str, labels: tuple[str, ...], provider: str, note: str) -> None:
         """Note the model that classifies from now on, where it runs, and why not on the GPU."""
-        self.model = ModelStatus(str(file), sha256, labels, note)
-        self.provider = provider
+        self._model = ModelStatus(str(file), sha256, labels, note)
+        self._provider = provider
 
     def ran(self, provider: str) -> None:
         """Note where a batch ran."""
-        if provider != self.provider:
-            self.fallbacks += bool(self.provider)
-            self.provider = provider
+        if provider != self._provider:
+            self._fallbacks += bool(self._provider)
+            self._provider = provider
 
     def done(self, photos: list[Photo]) -> None:
         """Count finished photos."""
@@ -130,12 +136,11 @@ class Monitor:
         stuck = self.stuck()
         if stuck:
             return State.STUCK, stuck
-        troubles = self.sources.troubles()
-        paused = self.missing_mount or self.sources.paused() or troubles.get("root", "") or troubles.get("scan", "")
-        if self.phase in (State.STARTING, State.READY) and paused:
+        paused = self._missing_mount or self.sources.paused() or self.sources.troubles().stops
+        if self._phase in (State.STARTING, State.READY) and paused:
             return State.PAUSED, paused
-        if self.phase is not State.READY:
-            return self.phase, ""
+        if self._phase is not State.READY:
+            return self._phase, ""
         reasons = [*([self._why_cpu()] if self._degraded() else []), *_why_blocked(self.sources.blocked())]
         return (State.DEGRADED, "; ".join(reasons)) if reasons else (State.READY, "")
 
@@ -144,7 +149,6 @@ class Monitor:
         state, why = self.state()
         now_s = self._clock.monotonic_s()
         counts = self.counters.counts(now_s)
-        troubles = self.sources.troubles().items()
         return StatusSnapshot(
             state=state,
             why=why,
@@ -153,9 +157,9 @@ class Monitor:
             began_at_s=round(self._began_s, 3),
             inbox=self._roots[0],
             output=self._roots[1],
-            device=self.device,
-            provider=self.provider or None,
-            model=self.model,
+            device=self._device if self._model else None,
+            provider=self._provider or None,
+            model=self._model,
             waiting=_waiting(self.sources.waiting(), now_s),
             held_open=_held_open(self.sources.held_open(), now_s),
             blocked=_blocked(self.sources.blocked()),
@@ -167,9 +171,9 @@ class Monitor:
             stages=counts.stages,
             last_filed_at_s=counts.last_filed_at_s,
             last_error=counts.last_error,
-            notes=tuple(said for topic, said in troubles if said and topic not in ("root", "scan")),
+            notes=self.sources.troubles().notes,
             overflows=self.sources.overflows(),
-            fallbacks=self.fallbacks,
+            fallbacks=self._fallbacks,
             starts_anew=restart_count(),
             supervised=is_supervised(),
             memory_bytes=_memory_bytes(),
@@ -178,11 +182,11 @@ class Monitor:
 
     def _degraded(self) -> bool:
         """Tell whether the model runs on the CPU although a GPU was expected: its driver exists, or it ran before."""
-        hoped = self.device != "cpu" and (DRIVER.exists() or self.fallbacks > 0)
-        return hoped and self.provider == "cpu"
+        hoped = self._device != "cpu" and (DRIVER.exists() or self._fallbacks > 0)
+        return hoped and self._provider == "cpu"
 
     def _why_cpu(self) -> str:
-        return (self.model.note if self.model else "") or "the model ran on CUDA before and now runs on the CPU"
+        return (self._model.note if self._model else "") or "the model ran on CUDA before and now runs on the CPU"
 
 
 def _waiting(waiting: Waiting, now_s: float) -> WaitingPhotos:

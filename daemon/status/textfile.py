@@ -55,7 +55,7 @@ class MetricsFile:
 
     def close(self) -> None:
         """Write the file for the last time, with the state `stopped`."""
-        self._monitor.phase = State.STOPPED
+        self._monitor.enter(State.STOPPED)
         self._write()
 
     def _write(self) -> None:

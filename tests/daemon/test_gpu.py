@@ -277,7 +277,7 @@ def test_the_next_photos_are_decoded_while_a_batch_runs(tmp_path: Path) -> None:
 BROKEN_ONCE = """
 import os, sys
 from tests.daemon.gpu import ILLEGAL, Gpu, on_gpu
-import daemon.models.wiring
+import daemon.models.fit
 import daemon.service
 import phototriage
 
@@ -289,7 +289,7 @@ def break_(size):
         gpu.fault = ILLEGAL
 
 daemon.service.warm = lambda model, buckets: setattr(gpu, "before", break_)
-daemon.models.wiring.open_model = lambda *_, **__: on_gpu(gpu)
+daemon.models.fit.open_model = lambda *_, **__: on_gpu(gpu)
 sys.argv = ["phototriage", *sys.argv[1:]]
 phototriage.main()
 """

@@ -200,7 +200,7 @@ def test_the_file_is_written_from_time_to_time_whole_and_for_others_to_read(tmp_
     assert not path.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert value(parsed(path.read_text()), "phototriage_state", state="starting") == 1
-    monitor.phase = State.READY
+    monitor.enter(State.READY)
     one.tick(FIRST_S + EVERY_S - 0.1)
     assert value(parsed(path.read_text()), "phototriage_state", state="ready") == 0
     one.tick(one.due_s())

@@ -231,7 +231,7 @@ found = set()
 while len(found) < 6:
     found |= {{photo.path for photo in one.ready(9, 0.5)}}
 limit.write_text("100")
-while one._scanner._troubles["watch"]:
+while one.troubles().notes:
     one.ready(9, 0.5)
 one.close()
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import PhototriageError
-from daemon import service
+from daemon import mount_wait
 from daemon.adopt import adopt, check_mounts
 from daemon.intake.walk import MARKER
 from daemon.ledger.recorded_roots import Root
@@ -20,6 +20,7 @@ from daemon.process.signals import SignalHandler
 from daemon.roots import InboxLock, MountMissingError, RootError, check_folders, check_roots
 from daemon.status.monitor import Monitor
 from daemon.status.report import Report
+from daemon.status.snapshot_parts import State
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import daemon, model_file, opened_ledger, plain, run, tree, write
 
@@ -246,7 +247,7 @@ def test_a_mount_that_is_away_is_no_folder_to_use_and_is_not_marked(tmp_path: Pa
 def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "MOUNT_LOOK_S", 0.001)
+    monkeypatch.setattr(mount_wait, "MOUNT_LOOK_S", 0.001)
     inbox, output, said = tmp_path / "in", tmp_path / "out", list[str]()
 
     class Mounting(Report):
@@ -260,15 +261,21 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
         path.mkdir()
     monitor = Monitor(Clock())
     report, stop = Mounting(output, as_json=False, quiet=False), SignalHandler()
+    wait = mount_wait.MountWait(monitor, report, stop, once=False)
     with opened_ledger(tmp_path / "l") as ledger:
         ledger.roots.record("output", Root("some id", tmp_path / "mnt", output))
-        assert service._roots_mounted(ledger, inbox, output, monitor, report, stop, once=False)
+
+        def look() -> bool:
+            check_mounts(ledger, inbox, output)
+            return True
+
+        assert wait.until(look)
         assert len(said) == 1
         assert said[0].startswith("paused: The output ")
-        assert monitor.missing_mount == ""
+        assert monitor.state() == (State.STARTING, "")
         (output / MARKER).unlink()
         stop.request_stop()
-        assert not service._roots_mounted(ledger, inbox, output, monitor, report, stop, once=False)
+        assert wait.until(look) is None
 
 
 def test_state_lies_where_systemd_or_the_user_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.intake.troubles import InboxTroubles
 from daemon.queues import Blocked, Waiting
 from daemon.status.monitor import Monitor, Sources
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
@@ -21,13 +22,13 @@ KEYS = (
 def full() -> StatusSnapshot:
     clock = HandClock(100.0)
     monitor = Monitor(clock, inbox=Path("/in"), output=Path("/out"))  # type: ignore[arg-type]
-    monitor.device, monitor.phase = "auto", State.READY
+    monitor.enter(State.READY)
     monitor.serves(Path("/m.onnx"), "ab", ("sea", "street"), "cpu", "no driver")
     monitor.sources = Sources(
         waiting=lambda: Waiting(3, more=True, since_s=90.0),
         held_open=lambda: {Path("/in/a.jpg"): 40.0},
         blocked=lambda: [Blocked("/out/sea", 2, "full")],
-        troubles=lambda: {"watch": "no watch"},
+        troubles=lambda: InboxTroubles(notes=("no watch",)),
     )
     monitor.trouble("a.jpg: truncated")
     return monitor.snapshot()

@@ -8,6 +8,7 @@ from common.errors import PhotoError, Reason
 from daemon.commands.status import exit_code
 from daemon.intake.retry import Retries
 from daemon.intake.settle import Settler, Trigger
+from daemon.intake.troubles import InboxTroubles
 from daemon.photo import Outcome, Photo
 from daemon.queues import Waiting
 from daemon.status import monitor as board_module
@@ -24,9 +25,9 @@ def photo(outcome: Outcome = Outcome.FILED, label: str = "sea", **times_ms: floa
     return one
 
 
-def monitor(clock: HandClock, phase: str = "ready") -> Monitor:
-    one = Monitor(clock, lambda _: -1)  # type: ignore[arg-type]
-    one.phase = State(phase)
+def monitor(clock: HandClock, phase: str = "ready", device: str = "auto") -> Monitor:
+    one = Monitor(clock, lambda _: -1, device=device)  # type: ignore[arg-type]
+    one.enter(State(phase))
     return one
 
 
@@ -75,16 +76,14 @@ def test_it_is_degraded_where_a_gpu_was_hoped_for_and_the_cpu_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(board_module, "DRIVER", tmp_path / "driver")
-    one = monitor(HandClock())
-    one.device = "auto"
-    one.serves(Path("m"), "0", ("sea",), "cpu", "onnxruntime could not use it")
-    assert one.state() == ("ready", "")
+    one, asked_for_cpu = monitor(HandClock()), monitor(HandClock(), device="cpu")
+    for each in (one, asked_for_cpu):
+        each.serves(Path("m"), "0", ("sea",), "cpu", "onnxruntime could not use it")
+        assert each.state() == ("ready", "")
     write(tmp_path / "driver", b"")
     assert one.state() == ("degraded", "onnxruntime could not use it")
-    one.device = "cpu"
-    assert one.state() == ("ready", "")
+    assert asked_for_cpu.state() == ("ready", "")
     one.serves(Path("m"), "0", ("sea",), "cuda", "")
-    one.device = "auto"
     one.ran("cuda")
     assert one.state() == ("ready", "")
     (tmp_path / "driver").unlink()
@@ -97,17 +96,19 @@ def test_what_is_worst_is_the_state() -> None:
     clock = HandClock()
     one = monitor(clock, "starting")
     assert one.state() == ("starting", "")
-    one.missing_mount = "nothing is mounted"
+    assert one.waits_for_mount("nothing is mounted")
+    assert not one.waits_for_mount("nothing is mounted")
     assert one.state() == ("paused", "nothing is mounted")
-    one.missing_mount, one.phase = "", State.READY
-    one.sources = Sources(troubles=lambda: {"root": "its marker is gone", "watch": "no watch can be had"})
+    one.waits_for_mount("")
+    one.enter(State.READY)
+    one.sources = Sources(troubles=lambda: InboxTroubles("its marker is gone", ("no watch can be had",)))
     assert one.state() == ("paused", "its marker is gone")
     assert one.snapshot().notes == ("no watch can be had",)
     one.stage("file").begin()
     clock.turn(1000.0)
     assert one.state()[0] == "stuck"
     one.stage("file").end()
-    one.phase = State.STOPPING
+    one.enter(State.STOPPING)
     assert one.state() == ("stopping", "")
 
 

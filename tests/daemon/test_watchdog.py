@@ -179,7 +179,7 @@ class Told:
         self.said: list[str] = []
         self.moved = 0
         self.monitor = Monitor(self.clock, lambda _: self.moved)  # type: ignore[arg-type]
-        self.monitor.phase = State.READY
+        self.monitor.enter(State.READY)
         self.levels: list[Level] = []
         self.notifier = SupervisorNotifier(self.monitor, self.sent.append, self.say, feed_within_s)
 

@@ -1,0 +1,46 @@
+"""Lets a new model take over while photos are filed, and brings news of it to the ledger, the log and the status."""
+
+import sqlite3
+from pathlib import Path
+
+from contract.session import read_model
+from daemon.classify.classify import warm
+from daemon.models.active import LoadedModel, rules_for
+from daemon.models.fit import fit_model
+from daemon.models.history import Entry, ModelEvent, note
+from daemon.models.reload import Reloader
+from daemon.models.trial import try_apart
+from daemon.parts import Parts
+
+
+def live_reload(parts: Parts) -> Reloader:
+    """Return what lets a new model take over. What `model use` chose is bound to what --model names now."""
+    parts.store.pin()
+
+    def opened(file: Path) -> LoadedModel:
+        try_apart(file)
+        model = fit_model(parts.settings, parts.inbox, parts.output, read_model(file))  # a refusal names the file
+        warm(model)
+        return LoadedModel(model, rules_for(parts.settings, model), file)
+
+    def tell(entry: Entry) -> None:
+        _tell(parts, entry)
+
+    return Reloader(parts.models, parts.store, parts.model_file, parts.clock, opened, tell)
+
+
+def _tell(parts: Parts, entry: Entry) -> None:
+    try:
+        note(parts.ledger.path, entry)
+    except sqlite3.Error as error:
+        parts.report.say(f"the ledger cannot be written, and misses this of a model: {error}")
+    if entry.what is ModelEvent.STARTED:
+        return  # the ready line says it
+    sentence = f"model: {entry.sentence()}"
+    facts = {"what": entry.what.value, "file": str(entry.file), "sha256": entry.sha256, "labels": entry.labels}
+    parts.report.event("model", sentence, **facts, reason=entry.reason)
+    if entry.what is ModelEvent.REFUSED:
+        parts.monitor.trouble(sentence)
+        return
+    model = parts.models.current.model
+    parts.monitor.serves(entry.file, model.sha256, model.contract.labels, model.provider, model.note)
