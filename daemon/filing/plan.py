@@ -62,6 +62,7 @@ class Planner:
         self._folders: dict[tuple[str, Path], tuple[Path, bool]] = {}
         self._limits = Limits()
         self._looked: dict[str, bool] = {}
+        self._equal: dict[tuple[Path, str], bool] = {}
 
     def look_ahead(self, photos: list[Photo], heartbeat: Heartbeat) -> None:
         """Check for many photos in parallel whether their names are taken: on a share each check is a round trip."""
@@ -85,8 +86,8 @@ class Planner:
             taken: paths that a rename found taken, although a look may find them free.
 
         Returns:
-            Photos that have a destination; photos to be planned after these are filed, because they may be their
-            duplicates; and by `id` of the others, why their folder cannot be used.
+            Photos that have a destination; photos to be planned after these are filed, because they equal one of them;
+            and by `id` of the others, why their folder cannot be used.
         """
         planned: list[Photo] = []
         later: list[Photo] = []
@@ -94,11 +95,11 @@ class Planner:
         promised: set[str] = set(taken)
         contents: set[str] = set()
         self._there.clear()  # a folder may have been removed since the last batch
+        self._equal.clear()
         for photo in photos:
             if self._set_aside and photo.sha256 in contents:
                 later.append(photo)
                 continue
-            contents.add(photo.sha256)
             self._set_duplicate_aside(photo)
             photo.companions = companions.claim(photo.path)
             try:
@@ -108,6 +109,8 @@ class Planner:
                 obstacles[id(photo)] = error, f"{printable(place)} cannot be used ({error.strerror})"
             else:
                 planned.append(photo)
+                if photo.sha256 and photo.outcome in (Outcome.FILED, Outcome.REVIEW):
+                    contents.add(photo.sha256)
         return planned, later, obstacles
 
     def _choose_names(self, photo: Photo, promised: set[str]) -> None:
@@ -137,11 +140,17 @@ class Planner:
         if not self._set_aside or photo.outcome not in (Outcome.FILED, Outcome.REVIEW):
             return
         for same in self._ledger.of_content(photo.sha256):
-            if _still_there(same.destination, photo):
+            if self._is_there(same.destination, photo):
                 where = printable(os.path.relpath(same.destination, self._output))
                 photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
                 photo.reason = f"the same photo is filed as {where}"
                 return
+
+    def _is_there(self, place: Path, photo: Photo) -> bool:
+        key = (place, photo.sha256)  # read once for a batch: a thousand equal photos would read it a thousand times
+        if key not in self._equal:
+            self._equal[key] = _still_there(place, photo)
+        return self._equal[key]
 
     def _destination_of(self, photo: Photo) -> Path:
         layout = self._layout if photo.outcome is Outcome.FILED else self._default_layout

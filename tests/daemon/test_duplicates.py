@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import PhotoError, Reason
+from daemon.filing.filer import Filer
 from daemon.photo import Mode, Outcome, Photo
 from tests.daemon.support import opened_filer, plain, roots, scored, tree, write
 
@@ -62,3 +64,26 @@ def test_copies_are_set_aside_too_and_their_originals_stay(tmp_path: Path) -> No
     assert [photo.outcome for photo in photos] == [Outcome.FILED, Outcome.DUPLICATE]
     assert sorted(tree(tmp_path / "output")) == ["_duplicates/b.jpg", "red/a.jpg"]
     assert sorted(tree(tmp_path / "inbox")) == ["a.jpg", "b.jpg"]
+
+
+def test_all_duplicates_of_a_batch_take_two_rounds_and_photos_that_failed_or_wait_take_one(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(20)]
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l", set_aside=True) as filer:
+        photos = [scored(write(inbox / name, plain("red"))) for name in names]
+        filer.file(photos)
+        outcomes = [photo.outcome for photo in photos]
+        assert sorted(outcomes) == [*(19 * [Outcome.DUPLICATE]), Outcome.FILED]
+        assert _commits(filer) == 2
+        broken = [scored(write(inbox / name, b"no picture")) for name in names]
+        for photo in broken:
+            photo.scores, photo.fault = None, PhotoError(Reason.CORRUPT, "not readable")
+            photo.unchanged_s = photo.waited_s = 1e9
+        filer.file(broken)
+        assert {photo.outcome for photo in broken} == {Outcome.FAILED}
+        assert _commits(filer) == 3
+
+
+def _commits(filer: Filer) -> int:
+    (last,) = filer._ledger._connection.execute("SELECT max(batch) FROM photos").fetchone()
+    return int(last)
