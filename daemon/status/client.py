@@ -1,15 +1,16 @@
 """Finds out how a daemon is: from the process by its socket, or from the ledger when no process answers."""
 
 import json
-from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
+from daemon.ledger.ledger import LedgerError
 from daemon.ledger.reading import find_ledgers, reading, root_of
-from daemon.photo import Outcome
+from daemon.ledger.totals import Totals, totals
 from daemon.status.loop import LAST_STATUS
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
 from daemon.status.snapshot_parts import State
@@ -33,7 +34,7 @@ def ask_all(inbox: Path | None) -> list[StatusSnapshot | LedgerStatus]:
 def ask_one(ledger: Path) -> StatusSnapshot | LedgerStatus:
     """Return the status of the daemon with this ledger."""
     try:
-        return fetch(ledger.parent)
+        return replace(fetch(ledger.parent), in_all=_in_all(ledger))
     except TimeoutError:
         state, why = State.SILENT, f"the process did not answer within {TIMEOUT_S:.0f} s"
     except (FileNotFoundError, ConnectionRefusedError) as error:
@@ -77,32 +78,50 @@ def from_ledger(ledger: Path) -> LedgerStatus:
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    classes: Counter[str] = Counter()
-    outcomes: Counter[str] = Counter()
     with reading(ledger) as connection:
         inbox, output = (root_of(connection, role) for role in ("inbox", "output"))
-        counts = "SELECT state, label, count(*) FROM photos WHERE part_of IS NULL AND undoes IS NULL GROUP BY 1, 2"
-        for state, label, count in connection.execute(counts):
-            outcomes[state] += count
-            if state == Outcome.FILED:
-                classes[label] += count
-        (last_s,) = connection.execute("SELECT concluded_at FROM photos ORDER BY id DESC LIMIT 1").fetchone() or (None,)
+        known = totals(connection, _midnight_s())
+    itself, inside = _files(inbox, output)
     return LedgerStatus(
         inbox=str(inbox) if inbox else None,
         output=str(output) if output else None,
-        filed=outcomes[Outcome.FILED.value],
-        classes=dict(classes),
-        outcomes=dict(outcomes),
-        last_filed_at_s=last_s,
-        in_inbox=_files(inbox, output),
+        filed=known.filed,
+        today=known.today,
+        classes=known.classes,
+        outcomes=known.outcomes,
+        held=known.held,
+        last_filed_at_s=known.last_filed_at_s,
+        in_inbox=itself,
+        in_folders=inside,
     )
 
 
-def _files(inbox: Path | None, output: Path | None) -> int | None:
-    if inbox is not None:
-        with suppress(OSError):
-            return sum(1 for _ in scan(PathFilter(inbox, left_out=[output] if output else [])))
+def _in_all(ledger: Path) -> Totals | None:
+    """Return what the ledger of a running daemon counts; None if this user may ask the process but not read it."""
+    with suppress(LedgerError), reading(ledger) as connection:
+        return totals(connection, _midnight_s())
     return None
+
+
+def _midnight_s() -> float:
+    return datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
+def _files(inbox: Path | None, output: Path | None) -> tuple[int | None, int | None]:
+    """Count the files in the inbox itself and in folders inside it; None where it cannot be listed.
+
+    Both are counted, because nobody knows whether the next daemon gets `--recursive`.
+    """
+    if inbox is None:
+        return None, None
+    itself = inside = 0
+    try:
+        for path in scan(PathFilter(inbox, recursive=True, left_out=[output] if output else [])):
+            itself += path.parent == inbox
+            inside += path.parent != inbox
+    except OSError:
+        return None, None
+    return itself, inside
 
 
 def _last_status(state: Path) -> StatusSnapshot | None:

@@ -70,7 +70,6 @@ class Counters:
                 if photo.follows is None:
                     moved += self._count(photo, wall_s)
             if moved:
-                self._last_filed_s = wall_s
                 self._step(now_s, moved)
 
     def trouble(self, sentence: str, wall_s: float) -> None:
@@ -102,6 +101,8 @@ class Counters:
             self._reasons[photo.fault.reason.value if photo.fault else "unknown"] += 1
         if photo.outcome in (Outcome.FAILED, Outcome.AGAIN) and photo.reason:
             self.trouble(f"{photo.path.name}: {photo.reason}", wall_s)
+        if photo.outcome in (Outcome.FILED, Outcome.REVIEW):
+            self._last_filed_s = wall_s
         if photo.outcome not in MOVED:
             return False
         for stage, milliseconds in photo.times_ms.items():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self, TypeVar
 
+from daemon.ledger.totals import Totals
 from daemon.status.snapshot_parts import (
     BlockedPhotos,
     BlockedPlace,
@@ -52,6 +53,7 @@ class StatusSnapshot:
         supervised: whether systemd or its like started the process.
         memory_bytes: resident memory.
         cpu_s: processor time.
+        in_all: what the ledger counts over all runs; None in the process's own answer, or without a readable ledger.
     """
 
     state: State
@@ -82,10 +84,11 @@ class StatusSnapshot:
     supervised: bool = True
     memory_bytes: int
     cpu_s: float
+    in_all: Totals | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that JSON carries; roots and device are left out while they are unknown."""
-        return _without_none(self, ("inbox", "output", "device"))
+        """Return the object that JSON carries; roots, device and totals are left out while they are unknown."""
+        return _without_none(self, ("inbox", "output", "device", "in_all"))
 
     @classmethod
     def from_json(cls, facts: object) -> Self:
@@ -109,11 +112,9 @@ class LedgerStatus:
         why: how that is known; empty if there is no more to say.
         inbox: as the ledger remembers it.
         output: as the ledger remembers it.
-        filed: photos filed under a class since the ledger began.
-        classes: the same, by class.
-        outcomes: photos, by outcome.
-        last_filed_at_s: when a photo was concluded last.
-        in_inbox: files in the inbox now; None if it cannot be listed.
+        filed, today, classes, outcomes, held, last_filed_at_s: as in `Totals`.
+        in_inbox: files in the inbox itself now; None if it cannot be listed.
+        in_folders: files in folders inside the inbox, which only a daemon with `--recursive` takes; None likewise.
         stopped_at_s: when the daemon ended; None without a last status; then the next two are None as well.
         last_error: of the last status.
         model: of the last status.
@@ -124,10 +125,13 @@ class LedgerStatus:
     inbox: str | None
     output: str | None
     filed: int
+    today: int
     classes: dict[str, int]
     outcomes: dict[str, int]
+    held: int
     last_filed_at_s: float | None
     in_inbox: int | None
+    in_folders: int | None
     stopped_at_s: float | None = None
     last_error: LastError | None = None
     model: ModelStatus | None = None
@@ -151,6 +155,8 @@ def _typed(facts: Any) -> dict[str, Any]:
     if known["model"]:
         known["model"] = _filled(ModelStatus, facts["model"] | {"labels": tuple(facts["model"]["labels"])})
     known["stages"] = {name: _filled(StageTimes, times) for name, times in known["stages"].items()}
+    if known.get("in_all"):
+        known["in_all"] = _filled(Totals, known["in_all"])
     known["notes"] = tuple(known.get("notes", ()))
     if held := known.get("held_open"):
         known["held_open"] = HeldFiles(held["files"], tuple(_filled(HeldFile, one) for one in held["longest"]))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from common.text import printable
+from daemon.ledger.totals import Totals
 from daemon.process.clock import local
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
 from daemon.status.snapshot_parts import HeldFiles, ModelStatus, StageTimes, State
@@ -21,7 +22,9 @@ def table(status: StatusSnapshot | LedgerStatus) -> str:
 
 def _of_process(status: StatusSnapshot) -> Iterator[tuple[str, str]]:
     yield "state", f"{status.state}{where(status)}{_why(status)}"
-    yield "filed", _sum(status.filed, status.classes) or "0"
+    yield "filed", _sum(status.filed, status.classes, " since the start") or "0 since the start"
+    if status.in_all is not None:
+        yield "in all", _in_all(status.in_all, "")
     yield "waiting", waiting_words(status.waiting).replace(" waiting", "")
     yield "held open", _held_open(status.held_open)
     for one in status.blocked.places:
@@ -31,6 +34,7 @@ def _of_process(status: StatusSnapshot) -> Iterator[tuple[str, str]]:
         f"{status.rates['60s']:,.1f} photos/s in the last minute, {status.rates['600s']:,.1f} in the last ten",
     )
     yield from _outcomes(status.outcomes, status.failures)
+    yield "taken back", _taken_back(status.in_all.held if status.in_all else 0)
     yield "took", _took(status.stages)
     yield from _last(status)
     yield "trouble", _trouble(status)
@@ -44,11 +48,10 @@ def _of_ledger(status: LedgerStatus) -> Iterator[tuple[str, str]]:
     preposition = "" if status.state is State.ENDED else " since"
     since = f"{preposition} {_when(status.stopped_at_s)}" if status.stopped_at_s is not None else ""
     yield "state", f"{status.state}{since}{_why(status)}"
-    whence = " in total, from the ledger"
-    yield "filed", _sum(status.filed, status.classes, whence) or f"0{whence}"
-    files = status.in_inbox
-    yield "waiting", "" if files is None else f"{files:,} file{'s' * (files != 1)} in the inbox"
+    yield "filed", _in_all(status, " in all")
+    yield "in inbox", _in_inbox(status)
     yield from _outcomes(status.outcomes, {})
+    yield "taken back", _taken_back(status.held)
     yield from _last(status)
 
 
@@ -58,9 +61,25 @@ def _outcomes(outcomes: Mapping[str, int], failures: Mapping[str, int]) -> Itera
         yield name, f"{outcomes[outcome]:,}" if outcomes.get(outcome) else ""
 
 
+def _in_all(known: Totals | LedgerStatus, whence: str) -> str:
+    return _sum(known.filed, known.classes, f"{whence}, {known.today:,} of them today") or f"0{whence}"
+
+
+def _taken_back(held: int) -> str:
+    return f"{held:,}, left alone in the inbox until they change, or until `phototriage retry --undone`" if held else ""
+
+
+def _in_inbox(status: LedgerStatus) -> str:
+    if status.in_inbox is None:
+        return ""
+    files = f"{status.in_inbox:,} file{'s' * (status.in_inbox != 1)}"
+    return f"{files}, and {status.in_folders:,} in folders inside it" if status.in_folders else files
+
+
 def _last(status: StatusSnapshot | LedgerStatus) -> Iterator[tuple[str, str]]:
     yield "model", _model(status.model)
-    yield "last filed", _when(status.last_filed_at_s)
+    earlier_s = status.in_all.last_filed_at_s if isinstance(status, StatusSnapshot) and status.in_all else None
+    yield "last filed", _when(status.last_filed_at_s or earlier_s)
     error = status.last_error
     yield "last error", f"{_when(error.at_s)}: {error.error}" if error else ""
 

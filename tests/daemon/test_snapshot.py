@@ -1,11 +1,13 @@
 """The status as JSON: its keys and their order are what scripts read, and a client reads what a process wrote."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from daemon.intake.troubles import InboxTroubles
+from daemon.ledger.totals import Totals
 from daemon.queues import Blocked, Waiting
 from daemon.status.monitor import Monitor, Sources
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
@@ -55,7 +57,7 @@ def test_what_nobody_knows_yet_is_left_out() -> None:
 
 
 def test_a_client_reads_what_a_process_wrote_and_passes_over_keys_of_a_newer_one() -> None:
-    status = full()
+    status = replace(full(), in_all=Totals(3, 1, {"sea": 3}, {"filed": 3}, 0, 5.0))
     written = json.loads(json.dumps(status.to_json()))
     assert StatusSnapshot.from_json(written) == status
     written["model"]["newer"] = written["newer"] = 1
@@ -69,7 +71,10 @@ def test_anything_else_is_no_status(written: object) -> None:
 
 
 def test_the_status_of_a_ledger_has_a_last_word_or_no_keys_for_it() -> None:
-    counts = {"filed": 1, "classes": {"sea": 1}, "outcomes": {"filed": 1}, "last_filed_at_s": 5.0, "in_inbox": None}
+    counts = {
+        "filed": 1, "today": 0, "classes": {"sea": 1}, "outcomes": {"filed": 1}, "held": 0, "last_filed_at_s": 5.0,
+        "in_inbox": None, "in_folders": None,
+    }  # fmt: skip
     known = LedgerStatus(inbox="/in", output=None, **counts)  # type: ignore[arg-type]
     assert known.to_json() == {"state": "not running", "why": "", "inbox": "/in", "output": None} | counts
     model = ModelStatus("/m.onnx", "ab", ("sea",), "")

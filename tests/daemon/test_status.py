@@ -6,21 +6,28 @@ import resource
 import select
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daemon.process.clock import Clock
+from daemon.ledger import ledger as ledger_module
+from daemon.ledger.intent import Intent
+from daemon.ledger.schema import MIGRATIONS
+from daemon.ledger.totals import totals
+from daemon.photo import Outcome
+from daemon.process.clock import Clock, local
 from daemon.status import server as listener_module
 from daemon.status.loop import LAST_STATUS, StatusLoop
 from daemon.status.monitor import Monitor
 from daemon.status.server import ACCEPT_PAUSE_S, MAX_CALLERS, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, StatusServer
 from daemon.status.unix_socket import SOCKET_NAME, BusyError, ListeningSocket, SocketError, connect
 from tests.daemon.house import House, ask
-from tests.daemon.support import daemon, model_file, plain, run, wait_until, write
+from tests.daemon.support import daemon, identity, model_file, opened_ledger, plain, run, wait_until, write
 
 
 def options(folder: Path) -> tuple[str | Path, ...]:
@@ -69,6 +76,8 @@ def test_a_daemon_at_work_says_how_it_is_and_one_that_is_down_leaves_it_to_its_l
         shown = run("status", "--inbox", tmp_path / "in", env=deep)
         assert shown.returncode == 0
         assert "state       ready on cpu\n" in shown.stdout
+        assert "filed       2 since the start: " in shown.stdout
+        assert "in all      2, 2 of them today: " in shown.stdout
         assert "waiting     1, oldest " in shown.stdout
         assert running.stop() == 0
     assert not (state / SOCKET_NAME).exists()
@@ -146,7 +155,88 @@ def test_a_process_that_does_not_answer_is_not_taken_for_one_that_does(
         result = ask("status")
     assert result.exit_code == 1
     assert "state       does not answer: the process did not answer within 0 s\n" in result.stdout
-    assert "filed       1 in total, from the ledger: sea 1\n" in result.stdout
+    assert "filed       1 in all, 0 of them today: sea 1\n" in result.stdout
+
+
+def test_what_undo_took_back_is_counted_as_taken_back_and_no_failure_as_filed_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    house, now_s = House(tmp_path / "house"), time.time()
+    for name, at_s, label, outcome in (
+        ("a.jpg", now_s - 3 * 86_400, "sea", Outcome.FILED),
+        ("b.jpg", now_s - 2 * 86_400, "sea", Outcome.FILED),
+        ("c.jpg", now_s, "street", Outcome.FILED),
+        ("d.jpg", now_s, "street", Outcome.REVIEW),
+        ("e.jpg", now_s + 1, "", Outcome.FAILED),
+    ):
+        house.file(name, at_s, label, outcome, **({"reason": "truncated"} if outcome is Outcome.FAILED else {}))
+
+    def known() -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(ask("status", "--json").stdout)
+        return {key: facts[key] for key in ("filed", "today", "classes", "outcomes", "held", "in_inbox")}
+
+    at_first = {"filed": 3, "today": 1, "classes": {"sea": 2, "street": 1}, "held": 0, "in_inbox": 0}
+    assert known() == at_first | {"outcomes": {"filed": 3, "review": 1, "failed": 1}}
+    shown = ask("status").stdout
+    assert f"last filed  {local(now_s):%Y-%m-%d %H:%M:%S}," in shown
+    ask("undo", "--label", "sea")
+    ask("undo", "--last", "1")  # a failure
+    outcomes = {"filed": 1, "review": 1, "undone": 3}
+    after = {"filed": 1, "today": 1, "classes": {"street": 1}, "held": 3, "in_inbox": 3}
+    assert known() == after | {"outcomes": outcomes}
+    shown = ask("status").stdout
+    assert "filed       1 in all, 1 of them today: street 1\n" in shown
+    assert "taken back  3, left alone in the inbox until they change, or until `phototriage retry --undone`\n" in shown
+    assert "failed" not in shown
+    ask("retry", "--undone")
+    assert known() == after | {"outcomes": outcomes, "held": 0}
+    for folder in ("trip", "trip/day 2", ".hidden"):
+        (house.inbox / folder).mkdir()
+        write(house.inbox / folder / "f.jpg", b"f")
+    assert "in inbox    3 files, and 2 in folders inside it\n" in ask("status").stdout
+
+
+def test_a_million_rows_are_counted_without_being_read(tmp_path: Path) -> None:
+    with opened_ledger(tmp_path / "ledger.sqlite") as ledger:
+        connection = ledger._connection
+        (row,) = ledger.intend([Intent(Outcome.FILED, Path("/in/a"), Path("/out/a"), identity(), "00", "sea")], 100.0)
+        ledger.conclude({row: Outcome.FILED}, 100.0)
+        columns = [column[1] for column in connection.execute("PRAGMA table_info(photos)")]
+        values = ", ".join({"id": "n", "intended_at": "n", "concluded_at": "n"}.get(name, name) for name in columns)
+        connection.execute(
+            "WITH RECURSIVE count(n) AS (SELECT 101 UNION ALL SELECT n + 1 FROM count WHERE n < 30000) "
+            f"INSERT INTO photos ({', '.join(columns)}) SELECT {values} FROM photos, count WHERE id = 1"
+        )
+        steps = [0]
+
+        def stepped() -> None:
+            steps[0] += 1
+
+        connection.set_progress_handler(stepped, 1000)
+        assert totals(connection, 29_901.0).today == 100
+        assert steps[0] < 20  # thousands of steps of SQLite; 29,900 rows take hundreds
+
+
+def test_an_old_ledger_is_counted_once_when_it_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, before = (
+        tmp_path / "ledger.sqlite",
+        next(number for number, script in enumerate(MIGRATIONS) if "CREATE TABLE totals" in script),
+    )
+    with monkeypatch.context() as old:
+        old.setattr(ledger_module, "MIGRATIONS", MIGRATIONS[:before])
+        with opened_ledger(path) as ledger:
+            was = Intent(Outcome.FILED, Path("/in/a"), Path("/out/a"), identity(), "00", "sea")
+            rows = ledger.intend([was, was, replace(was, becomes=Outcome.FAILED, label=""), was], 1.0)
+            ledger.conclude({rows[0]: Outcome.FILED, rows[1]: Outcome.FILED, rows[2]: Outcome.FAILED}, 1.0)
+            (undo,) = ledger.intend([replace(was, becomes=Outcome.UNDONE, undoes=rows[0])], 2.0)
+            ledger.conclude({undo: Outcome.UNDONE}, 2.0)
+    with opened_ledger(path) as ledger:
+        assert totals(ledger._connection, 0.0).outcomes == {"filed": 1, "failed": 1, "undone": 1}
+        ledger.conclude({rows[3]: Outcome.FILED}, 3.0)
+        assert totals(ledger._connection, 0.0).outcomes == {"filed": 2, "failed": 1, "undone": 1}
 
 
 def test_names_are_printed_without_what_a_terminal_would_obey(tmp_path: Path, deep: dict[str, str]) -> None:

@@ -59,6 +59,8 @@ def test_each_photo_is_counted_once_under_its_outcome_and_companions_beside_it()
     assert counts.failures == {"truncated": 1}
     assert counts.last_error == LastError(77.0, "a.jpg: truncated: half")
     assert (counts.last_filed_at_s, tally.filed()) == (77.0, 2)
+    tally.add([bad, photo(Outcome.LEFT), photo(Outcome.DUPLICATE)], 2.0, 88.0)
+    assert tally.counts(2.0).last_filed_at_s == 77.0
 
 
 def test_a_time_falls_into_the_bucket_that_ends_at_it_and_into_all_longer_ones() -> None:
