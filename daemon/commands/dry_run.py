@@ -12,13 +12,14 @@ from pathlib import Path
 
 from common.text import printable
 from contract.session import open_model
-from daemon.classify.decide import judge
+from daemon.classify.decide import CLOCKS_DIFFER_S, judge
 from daemon.files.companion_names import WAITS, is_companion
-from daemon.files.identity import look_at
+from daemon.files.identity import is_on_share, look_closely_at
 from daemon.filing.companions import Companions
 from daemon.filing.layout import FilingOptions, Layout, check_layout, filing_options
 from daemon.filing.plan import Planner
 from daemon.intake.filters import PathFilter
+from daemon.intake.unfinished import Unfinished
 from daemon.intake.walk import LeftOut, scan
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.ledger import Ledger
@@ -61,8 +62,11 @@ def rehearse(settings: Settings) -> Report:
         guard = stack.enter_context(trial_guard(state_folder(inbox)))
         found = PathFilter(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         left_out = LeftOut(found)
-        photos = [photo for photo in _found(found, left_out) if not ledger.known(photo.path, photo.identity)]
-        for sentence in filter(None, (left_out.stay, left_out.unreadable)):
+        unfinished = Unfinished()
+        photos = [
+            photo for photo in _found(found, left_out, unfinished) if not ledger.known(photo.path, photo.identity)
+        ]
+        for sentence in filter(None, (left_out.stay, left_out.unreadable, unfinished.told())):
             report.say(sentence)
         rules = rules_for(settings, model)
         for photo in photos:
@@ -91,11 +95,12 @@ def _copied(state: Path, folder: Path) -> Ledger:
     return Ledger(folder / LEDGER)
 
 
-def _found(path_filter: PathFilter, left_out: LeftOut) -> Iterator[Photo]:
+def _found(path_filter: PathFilter, left_out: LeftOut, unfinished: Unfinished) -> Iterator[Photo]:
+    now_s = Clock().wall_s() - (CLOCKS_DIFFER_S if is_on_share(path_filter.inbox) else 0.0)
     for path in scan(path_filter, passed=left_out.passed, unread=left_out.unread):
-        identity = look_at(path)
-        if identity is not None:
-            yield Photo(path, identity, 0.0, relpath=path.parent.relative_to(path_filter.inbox))
+        seen = look_closely_at(path)
+        if seen is not None and not unfinished.rests(path, seen[0], 0.0, now_s - seen[1]):
+            yield Photo(path, seen[0], 0.0, relpath=path.parent.relative_to(path_filter.inbox))
 
 
 def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules, options: FilingOptions) -> None:

@@ -4,18 +4,20 @@ Only the pipeline's thread runs this code; other threads put notes into a queue.
 """
 
 import os
-import queue
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from daemon.classify.decide import CLOCKS_DIFFER_S
 from daemon.files.identity import Identity
 from daemon.intake.filters import PathFilter
 from daemon.intake.handout import Handout
 from daemon.intake.looks import FileState, Looks
+from daemon.intake.names.junk import CLOSED_BY
+from daemon.intake.notes import Notes
 from daemon.intake.retry import Known, Retries
 from daemon.intake.scanner import Check, InboxScanner, unchecked
 from daemon.intake.settle import Settler, Trigger
+from daemon.intake.troubles import InboxTroubles
 from daemon.photo import Photo
 from daemon.process.clock import Clock
 from daemon.process.log_level import Say
@@ -25,8 +27,6 @@ MAX_WAITING = 4096
 """Files that settle or are ready, and as many again that the kernel reported. The scan finds the rest later."""
 NAMES_AT_ONCE = 64
 """After this many names the scan yields to files reported by the kernel; they would wait for the whole listing."""
-
-Note = tuple[Path, Trigger] | FileState | list[Photo] | None
 
 
 class Intake:
@@ -43,8 +43,7 @@ class Intake:
 
     Attributes:
         overflows: how often the kernel dropped events.
-        troubles: returns the current troubles of the inbox; any thread may call these three.
-        held_open: returns the files that programs hold open for writing, and since when this is known.
+        held_open: returns the files that programs hold open for writing, and since when; any thread may call these two.
         blocked: returns the places that cannot be used, and how many photos wait for each.
     """
 
@@ -60,26 +59,28 @@ class Intake:
         check: Check = unchecked,
     ) -> None:
         self._path_filter, self._clock, self._watch = path_filter, clock, watch
-        self._retries = Retries(for_ever=watch, known=known)
-        self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
-        self._settler, self._ready = Settler(), Handout()
+        self._retries = Retries(for_ever=watch, known=known, say=say)
+        self._notes, self._settler, self._ready = Notes(), Settler(), Handout()
         self._under_way: dict[Path, Trigger | None] = {}
         self._relpath = lru_cache(MAX_WAITING)(lambda folder: Path(folder).relative_to(path_filter.inbox))
         self._scanner = InboxScanner(
             path_filter, clock, say, self.hint, self.hints_lost, watch=watch, output=output, check=check
         )
-        self.looks = Looks(clock, self._answered, self._notes.put)
-        self._woken, self.overflows, self.held_open = False, 0, self._settler.held_s
-        self.troubles, self.blocked = self._scanner.troubles.now, self._retries.blocked
+        self.looks = Looks(clock, self._answered, lambda looked: self._notes.put(self.looks.came, looked))
+        self.overflows, self.held_open, self.blocked = 0, self._settler.held_s, self._retries.blocked
+
+    def troubles(self) -> InboxTroubles:
+        """Return the current troubles of the inbox. Any thread may call this."""
+        return self._scanner.troubles.now().with_note(self._retries.unfinished.told())
 
     def wake(self) -> None:
         """Make a waiting `ready` return."""
-        self._notes.put(None)
+        self._notes.wake()
 
     def hint(self, path: Path, trigger: Trigger) -> None:
         """Take a hint from the watcher. If too many come at once, the scan finds the rest."""
-        if self._notes.qsize() < 4 * MAX_WAITING:
-            self._notes.put((path, trigger))
+        if len(self._notes) < 4 * MAX_WAITING:
+            self._notes.put(self._notice, path, trigger)
         else:
             self._scanner.ask()
 
@@ -91,7 +92,7 @@ class Intake:
 
     def done(self, photos: list[Photo]) -> None:
         """Take back photos that the pipeline is done with, whatever their outcome."""
-        self._notes.put(photos)
+        self._notes.put(self._came_back, photos)
 
     def waiting(self, under_way: list[float]) -> Waiting:
         """Return what waits in the inbox.
@@ -119,10 +120,8 @@ class Intake:
         Up to `spare` more photos are returned if the kernel reported them, so that they need not wait for a backlog.
         """
         self._look_around()
-        woken, self._woken = self._woken, False  # else a wake that comes before the wait is missed
-        if not woken and not self._ready.has(room, spare):
-            with suppress(queue.Empty):
-                self._take(self._notes.get(timeout=self._pause_s(longest_s, room)))
+        if not self._notes.was_woken() and not self._ready.has(room, spare):
+            self._notes.wait(self._pause_s(longest_s, room))
             self._look_around()
         return self._ready.take(room, spare)
 
@@ -130,6 +129,7 @@ class Intake:
         """Stop watching."""
         self._scanner.close()
         self.looks.close()
+        self._retries.unfinished.tell(self._clock.monotonic_s())
 
     def _waiting(self) -> int:
         return len(self._settler) + len(self._ready) + len(self.looks)
@@ -153,8 +153,7 @@ class Intake:
         return self._watch or self._scanner.scans == 0
 
     def _look_around(self) -> None:
-        while not self._notes.empty():
-            self._take(self._notes.get())
+        self._notes.make()
         self._take_names()
         now_s = self._clock.monotonic_s()
         for path in self._retries.due(now_s, self._scanner.most_names(MAX_WAITING) - self._waiting()):
@@ -162,19 +161,10 @@ class Intake:
         for path in self._settler.due(now_s):
             self._look_again(path)
 
-    def _take(self, note: Note) -> None:
-        if isinstance(note, list):
-            for photo in note:
-                self._came_back(photo)
-        elif isinstance(note, FileState):
-            self.looks.came(note)
-        elif note is None:
-            self._woken = True
-        else:
-            self._notice(*note)
-
     def _notice(self, path: Path, trigger: Trigger) -> None:
         if trigger is not Trigger.FOUND and not self._path_filter.takes(path):
+            if path.name in CLOSED_BY:
+                self._scanner.ask()  # its folder is no longer watched then
             return
         if path in self._under_way:
             if trigger is not Trigger.FOUND:
@@ -208,12 +198,14 @@ class Intake:
             self._seen(path, trigger, *seen, now_s)
 
     def _seen(self, path: Path, trigger: Trigger, identity: Identity, changed_s: float, now_s: float) -> None:
-        may_try = self._retries.may_try(path, identity, now_s)
+        unchanged_s = self._clock.wall_s() - changed_s
+        trusted_s = unchanged_s - (CLOCKS_DIFFER_S if self._scanner.is_on_share(path) else 0.0)
+        may_try = self._retries.may_try(path, identity, now_s, trusted_s)
         self._scanner.staying.note(path, identity.inode, stays=not may_try and self._retries.rests(path))
         if not may_try:
             return
         slow = self._scanner.mounts.slow_settle(path.parent, identity.device)
-        if self._settler.see(path, identity, trigger, now_s, self._clock.wall_s() - changed_s, slow=slow):
+        if self._settler.see(path, identity, trigger, now_s, unchanged_s, slow=slow):
             self._settle(path, identity, now_s)
 
     def _settle(self, path: Path, identity: Identity, now_s: float) -> None:
@@ -222,18 +214,21 @@ class Intake:
         if settled is None:
             self._retries.let_others_try(path, now_s)
             return
+        if relpath.parts and not self._scanner.is_on_share(path) and self._path_filter.is_closed(path.parent):
+            return  # it was noticed before its folder was closed
         self._under_way[path] = None
         announced = settled.trigger is not Trigger.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
         lies = self._scanner.mounts.share_and_mount(path.parent)
         self._ready.add(Photo(path, identity, settled.since_s, announced, relpath, waited_s, *lies))
 
-    def _came_back(self, photo: Photo) -> None:
-        trigger = self._under_way.pop(photo.path, None)
-        self._retries.record(photo, self._clock.monotonic_s())
-        self._scanner.staying.came_back(photo)
-        if trigger is not None:
-            self._notice(photo.path, trigger)
+    def _came_back(self, photos: list[Photo]) -> None:
+        for photo in photos:
+            trigger = self._under_way.pop(photo.path, None)
+            self._retries.record(photo, self._clock.monotonic_s())
+            self._scanner.staying.came_back(photo)
+            if trigger is not None:
+                self._notice(photo.path, trigger)
 
     def _take_names(self) -> None:
         if self._waiting() >= self._scanner.most_names(MAX_WAITING):
@@ -244,7 +239,8 @@ class Intake:
                 self._notice(path, Trigger.FOUND)
             if self._waiting() >= self._scanner.most_names(MAX_WAITING):
                 return
-            if count % NAMES_AT_ONCE == 0 and (self._ready.announced() or not self._notes.empty()):
+            if count % NAMES_AT_ONCE == 0 and (self._ready.announced() or len(self._notes)):
                 return  # the next call goes on here
         if self._scanner.scans > scans:
             self._retries.look_at_overdue(self._clock.monotonic_s(), self._look_again)
+            self._retries.unfinished.tell(self._clock.monotonic_s())

@@ -12,7 +12,9 @@ from pathlib import Path
 from common.errors import Reason
 from daemon.files.identity import Identity
 from daemon.intake.blocked import BlockedPlaces
+from daemon.intake.unfinished import SAY_AFTER_S, Unfinished
 from daemon.photo import Outcome, Photo
+from daemon.process.log_level import Say
 from daemon.queues import Blocked
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
@@ -44,15 +46,20 @@ class Retries:
         for_ever: whether an obstacle that is not the photo's fault is retried until it goes away. Otherwise, as in one
             pass, a file gets `TRIES_OF_ONE_PASS` tries.
         known: tells whether an earlier run has handled a file: copied it, linked it, or undone it.
+        say: takes a sentence about files that are left alone because of their names.
+
+    Attributes:
+        unfinished: files that are left alone because of their names.
     """
 
-    def __init__(self, *, for_ever: bool, known: Known = lambda *_: False) -> None:
+    def __init__(self, *, for_ever: bool, known: Known = lambda *_: False, say: Say = lambda *_: None) -> None:
         self._for_ever = for_ever
         self._known_before = known
         self._known: OrderedDict[Path, _Known] = OrderedDict()
         self._pending: set[Path] = set()
         self._due: list[tuple[float, Path]] = []
         self._blocked = BlockedPlaces()
+        self.unfinished = Unfinished(say, SAY_AFTER_S if for_ever else 0.0)
 
     def blocked(self) -> list[Blocked]:
         """Return the unusable places, and how many photos wait for each. Any thread may call this."""
@@ -75,8 +82,17 @@ class Retries:
         known = (self._known.get(path) for path in islice(pending, most))
         return pending, min((one.since_s for one in known if one is not None), default=inf)
 
-    def may_try(self, path: Path, identity: Identity, now_s: float) -> bool:
-        """Tell whether a file is new, has changed, or has waited long enough."""
+    def may_try(self, path: Path, identity: Identity, now_s: float, unchanged_s: float = 0.0) -> bool:
+        """Tell whether a file is new, has changed, or has waited long enough.
+
+        Args:
+            path: of the file.
+            identity: of the file now.
+            now_s: the time.
+            unchanged_s: age of its last change, as far as its clock can be trusted.
+        """
+        if self.unfinished.rests(path, identity, now_s, unchanged_s):
+            return False
         known = self._known.get(path)
         if known is not None and known.identity == identity and (known.tries or now_s < known.again_s):
             return now_s >= known.again_s and not self._blocked.holds(path)
@@ -122,10 +138,11 @@ class Retries:
 
     def due_s(self) -> float:
         """Return when the next file is to be retried; infinite if there is none."""
-        return self._due[0][0] if self._due else inf
+        return min(self._due[0][0] if self._due else inf, self.unfinished.due_s())
 
     def due(self, now_s: float, most: int) -> Iterator[Path]:
-        """Yield up to `most` files that are due."""
+        """Yield up to `most` files that are due, and those whose names no longer matter."""
+        yield from self.unfinished.due(now_s)
         while most > 0 and self._due and self._due[0][0] <= now_s:
             at_s, path = heappop(self._due)
             known = self._known.get(path)
@@ -174,6 +191,7 @@ class Retries:
         for path in list(self._pending):
             if self._known[path].again_s <= now_s:
                 look(path)
+        self.unfinished.look_at_some(look)
 
     def _remember(self, path: Path, known: _Known) -> None:
         self._known[path] = known
@@ -185,5 +203,6 @@ class Retries:
             self.forget(next(iter(self._known)), known.since_s)
 
     def _forget(self, path: Path) -> _Known | None:
+        self.unfinished.forget(path)
         self._pending.discard(path)
         return self._known.pop(path, None)

@@ -34,6 +34,10 @@ class InboxTroubles(NamedTuple):
     stops: str = ""
     notes: tuple[str, ...] = ()
 
+    def with_note(self, note: str) -> "InboxTroubles":
+        """Return these troubles and another one, if it is not empty."""
+        return self._replace(notes=(*self.notes, note)) if note else self
+
 
 class Troubles:
     """Remembers the current troubles of an inbox, and reports what begins and ends.

@@ -14,6 +14,7 @@ from daemon.intake import intake as intake_module
 from daemon.intake import scanner as lookout_module
 from daemon.intake.filters import PathFilter
 from daemon.intake.intake import MAX_WAITING, NAMES_AT_ONCE, Intake
+from daemon.intake.names.uploads import REST_S, STALE_S
 from daemon.intake.scanner import RESCAN_S
 from daemon.intake.settle import Trigger
 from daemon.photo import Outcome, Photo
@@ -370,3 +371,59 @@ def test_a_retry_looks_at_its_file_and_not_through_the_inbox(inbox: Path) -> Non
         one.done(again[0], Outcome.AGAIN)
         assert one.ready(turns=12) == []
         assert one.intake.blocked() == []
+
+
+@pytest.mark.parametrize(("name", "wait_s"), [("a.jpg.aB3dE9", REST_S), ("a.jpg.tacitpart", STALE_S)])
+def test_an_upload_is_left_alone_under_its_temporary_name_and_its_photo_is_handed_out_once_it_is_renamed(
+    inbox: Path, name: str, wait_s: float
+) -> None:
+    with world(inbox, watch=True) as one:
+        write(inbox / name, b"x")
+        one.intake.hint(inbox / name, Trigger.CLOSED)
+        assert one.names(turns=4) == []
+        assert one.intake.troubles().notes[0].endswith(f"unfinished uploads: {name}")
+        assert one.said == []
+        assert one.names(turns=30, step_s=3.0) == []
+        assert [said.endswith(name) for said in one.said] == [True]  # once
+        one.clock.turn(RESCAN_S)
+        one.names(turns=2, step_s=0.0)
+        assert one.intake._pause_s(wait_s, 100) == RESCAN_S  # the file itself asks for no look
+        (inbox / name).rename(inbox / "a.jpg")
+        assert one.names(turns=30, step_s=3.0) == ["a.jpg"]
+        assert one.intake.troubles().notes == ()
+        assert len(one.said) == 1
+
+
+@pytest.mark.parametrize(("name", "wait_s"), [("a.jpg.1", REST_S), ("a.jpg.part", STALE_S)])
+def test_what_keeps_the_name_of_an_upload_is_handed_out_when_it_has_not_changed_for_long(
+    inbox: Path, name: str, wait_s: float
+) -> None:
+    path = write(inbox / name, b"x", mtime_s=1.0)  # many programs give an unfinished file the time of the photo
+    with world(inbox, watch=True) as one:
+        one.clock.now_s = path.stat().st_ctime
+        assert one.names() == []
+        one.clock.turn(wait_s - 10.0)
+        assert one.names() == []
+        one.intake.hint(write(path, b"more", mtime_s=one.clock.now_s), Trigger.CLOSED)
+        assert one.names() == []
+        one.clock.turn(20.0)
+        assert one.names() == []
+        one.clock.turn(wait_s)
+        assert one.names() == [name]
+        assert one.intake.troubles().notes == ()
+
+
+def test_one_pass_says_which_files_it_left_alone_as_uploads_and_takes_old_ones(inbox: Path) -> None:
+    for number in range(5):
+        path = write(inbox / f"{number}.jpg.Xy12", b"x")
+    with world(inbox) as one:
+        one.clock.now_s = path.stat().st_ctime
+        assert one.names() == []
+        assert one.intake.finished_once()
+        (said,) = one.said
+        assert said.count(".jpg.Xy12") == 3
+        assert said.endswith(" and 2 more")
+    with world(inbox) as one:
+        one.clock.now_s = path.stat().st_ctime + REST_S
+        assert len(one.names()) == 5
+        assert one.said == []

@@ -221,7 +221,7 @@ def test_a_close_is_not_waited_for_longer_than_a_moment(tmp_path: Path) -> None:
         with half_written(inbox / "a.jpg"):
             ready(one, clock, 100)
             before_s = clock.now_s
-        wait_until(lambda: not one._notes.empty(), "the close to be announced")
+        wait_until(lambda: len(one._notes) > 0, "the close to be announced")
         assert one.ready(10, 0.0) == []
         clock.turn(0.06)
         (photo,) = one.ready(10, 0.0)

@@ -425,6 +425,30 @@ def test_an_unknown_photo_is_said(full: House, tmp_path: Path) -> None:
         assert how in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("a.jpg.aB3dE9", "alone until it has not changed for 15 minutes: its name is that of an unfinished upload."),
+        (
+            "a.jpg.tacitpart",
+            "alone until it has not changed for 30 days: its name is that of an unfinished upload.",
+        ),
+        (".trashed-1-a.jpg", "is left alone: its name begins with a dot, so it is hidden."),
+        (
+            "b/@Recycle/a.jpg",
+            "b/@Recycle is not searched: it belongs to another program, to a device or to the system.",
+        ),
+        ("closed/b/a.jpg", "the folder closed is not searched: it holds .nomedia."),
+    ],
+)
+def test_of_a_file_that_is_left_alone_explain_says_why(full: House, name: str, why: str) -> None:
+    path = full.inbox / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (full.inbox / "closed").mkdir(exist_ok=True)
+    write(full.inbox / "closed" / ".nomedia", b"")
+    assert ask("explain", write(path, b"x")).stderr.strip().endswith(why)
+
+
 @pytest.fixture
 def backup(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "backup.sqlite"

@@ -86,6 +86,60 @@ def test_what_the_user_ignores_is_not_seen(inbox: Path, ignore: list[str], left:
     assert found(PathFilter(inbox, recursive=True, ignore=ignore)) == left
 
 
+JUNK = (
+    *("@eaDir", "@tmp", "@SynoResource", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "@Transcode"),
+    *(".@__thumb", ".zfs", ".recycle", ".Trash-1000", ".stversions", ".sync", ".dropbox.cache", ".dtrash", ".~tmp~"),
+    *("$RECYCLE.BIN", "RECYCLER", "Recycled", "System Volume Information", "found.000", "FOUND.013", "lost+found"),
+    *("LOST.DIR", "__MACOSX", "Network Trash Folder", "_gsdata_", "_SYNCAPP", "CaptureOne", "iPod Photo Cache"),
+    *("Photos Library.photoslibrary", "iPhoto Library.photolibrary", "Aperture.aplibrary", "A Previews.lrdata"),
+    *("Photo.lrlibrary", "A.lrcat-data", "A.cocatalog", "files_trashbin", "appdata_oc1a2b", "half.part", "a.download"),
+    *("a.jpg.sb-1a2b3c4d-AbCdEf", "(A Document Being Saved By Preview)"),
+)
+PEOPLES = (
+    "Originals",
+    "darktable_exported",
+    "theater",
+    "photoslibrary",
+    "found.photos",
+    "@home",
+    "2024.jpg",
+    "aplibrary",
+)
+
+
+def test_folders_of_other_programs_and_devices_are_left_alone_and_those_of_people_are_not(inbox: Path) -> None:
+    for name in (*JUNK, *map(str.swapcase, JUNK), *PEOPLES):
+        put(inbox / name / "deep" / "a.jpg")
+    assert found(PathFilter(inbox, recursive=True)) == {f"{name}/deep/a.jpg" for name in PEOPLES}
+
+
+@pytest.mark.parametrize("name", [".nomedia", ".noimage"])
+def test_a_folder_that_holds_nothing_to_be_shown_is_left_alone_as_long_as_it_says_so(inbox: Path, name: str) -> None:
+    put(inbox / name)  # the inbox itself was chosen by its owner
+    put(inbox / "open" / "a.jpg")
+    put(inbox / "closed" / name)
+    put(inbox / "closed" / "inner" / "b.jpg")
+    path_filter = PathFilter(inbox, recursive=True)
+    assert found(path_filter) == {"open/a.jpg"}
+    with intake(inbox) as one:
+        one._clock.turn(5.0)  # type: ignore[attr-defined]
+        until(one, "a.jpg")
+        watcher = one._scanner._watcher
+        assert watcher is not None
+        assert {folder.name for folder in watcher._descriptor._folders.values()} == {"inbox", "open"}
+        put(inbox / "open" / name)
+        put(inbox / "open" / "c.jpg")  # at once: neither the watch nor a scan may hand it out
+        wait_until(lambda: one.ready(9, 0.1) == [] and len(watcher._descriptor._folders) == 1, "the watch to be gone")
+        one._clock.turn(5.0)  # type: ignore[attr-defined]
+        assert one.ready(9, 0.0) == []
+        for folder in ("open", "closed"):
+            (inbox / folder / name).unlink()
+        one.hints_lost()
+        one.ready(0, 0.0)
+        one._clock.turn(5.0)  # type: ignore[attr-defined]
+        assert {photo.path.name for photo in one.ready(9, 0.0)} == {"b.jpg", "c.jpg"}
+
+
 def test_a_tree_of_any_depth_and_breadth_is_read_with_few_open_files(inbox: Path) -> None:
     deep = inbox
     for _ in range(400):

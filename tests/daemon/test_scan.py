@@ -8,6 +8,7 @@ import pytest
 
 from daemon.files.identity import Identity, look_at
 from daemon.intake.filters import PathFilter
+from daemon.intake.names.uploads import REST_S, STALE_S, rest_s
 from daemon.intake.walk import MARKER, scan
 
 
@@ -16,19 +17,54 @@ from daemon.intake.walk import MARKER, scan
     [
         ("IMG_1.jpg", False), ("IMG_1.JPG", False), ("no extension", False), ("a.partial.jpg", False),
         ("a.tmp.jpg", False), (MARKER, True), (".DS_Store", True), ("._IMG_1.jpg", True),
-        (".syncthing.a.jpg.tmp", True),
-        (".a.jpg.x9Y2", True),
-        ("a.jpg.part", True), ("a.jpg.PART", True), ("a.jpg.crdownload", True), ("a.jpg.filepart", True),
-        ("a.jpg.partial", True), ("a.tmp", True), ("a.download", True), ("~a.jpg", True), ("~$a.jpg", True),
-        ("a.jpg~", True), ("a[1].jpg", False), ("a.jpg.part1", False), ("part", False),
+        (".syncthing.a.jpg.tmp", True), (".a.jpg.x9Y2", True), (".trashed-1700000000-a.jpg", True),
+        (".pending-1700000000-a.jpg", True), ("~syncthing~a.jpg.tmp", True), ("SYNOFILE_THUMB_M.jpg", True),
+        ("a.part", True), ("a.PART", True), ("a.crdownload", True), ("a.tmp", True), ("a.download", True),
+        ("~a.jpg", True), ("~$a.jpg", True), ("a.jpg~", True), ("a[1].jpg", False), ("part", False), ("tmp", False),
     ],
 )  # fmt: skip
 def test_unfinished_and_hidden_names_are_known(name: str, temporary: bool) -> None:
     assert PathFilter(Path("/in")).takes(Path("/in") / name) is not temporary
 
 
+@pytest.mark.parametrize(
+    ("names", "wait_s"),
+    [
+        # Endings of browsers, sync programs and the like, and what stands before them.
+        (
+            [
+                *("a.jpg.part", "a.JPG.PART", "a.jpg.crdownload", "a.jpg.filepart", "a.jpg.1a2b3c4d.partial"),
+                *("a.jpg.tacitpart", "a.jpg.!sync", "a.jpg.bts", "a.jpg.uploading", "a.jpg.upload", "a.jpg.opdownload"),
+                *("a.jpg.temp", "a.jpg.incomplete", "a.jpg.inprogress", "a.jpg.unfinished", "a.jpg.!ut", "a.jpg.!qB"),
+                *("a.jpg.crswap", "a.jpg_exiftool_tmp", "a.jpg.photosync", "a.jpg.ocTransferId12.part", "a.jpg.lock"),
+                *("a.jpg.tmp-upload", "a.xmp.tacitpart", "a.CR3.tacitpart", "a.jpg.xmp.part", "a.heic.tmp"),
+            ],
+            STALE_S,
+        ),
+        # Whatever else follows a photo's extension.
+        (
+            [
+                *("a.jpg.aB3dE9", "a.jpg.download.1", "a.jpg (partial)", "a.jpg.1", "a.jpg12345", "a.jpg-6f1c"),
+                *("a.jpg_original", "a.tiff#2", "a.jpg.sb-1a2b3c4d-AbCdEf", "a.JPG.Xy", "a.jpg.\n", "a.jpg.part1"),
+            ],
+            REST_S,
+        ),
+        (
+            [
+                *("a.jpg", "a.jpg.jpg", "a.b.jpg", "a.HEIC.jpg", "a.jpg.xmp", "a.jpg.json", "a.part.jpg", "a.1.jpg"),
+                *("a", "a.jpgx", "jpg.a", "a.tmp", "notes.txt", "a.jpeg", "a.jpg.MOV", "a.download"),
+            ],
+            0.0,
+        ),
+    ],
+    ids=["known endings", "the rule", "finished"],
+)  # fmt: skip
+def test_a_name_that_goes_on_after_a_photos_extension_is_that_of_an_upload(names: list[str], wait_s: float) -> None:
+    assert {name: rest_s(name) for name in names} == dict.fromkeys(names, wait_s)
+
+
 def test_a_scan_yields_regular_files_alone(tmp_path: Path) -> None:
-    for name in ("a.jpg", "notes.txt", os.fsdecode(b"caf\xe9.jpg"), "x" * 255, MARKER, ".hidden.jpg", "half.jpg.part"):
+    for name in ("a.jpg", "notes.txt", os.fsdecode(b"caf\xe9.jpg"), "x" * 255, MARKER, ".hidden.jpg", "half.part"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "folder.jpg" / "inside.jpg").write_bytes(b"x")

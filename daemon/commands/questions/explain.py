@@ -19,6 +19,7 @@ from daemon.commands.questions.history import facts
 from daemon.commands.questions.row import LedgerRow
 from daemon.commands.questions.since import answer, outcome_words, since
 from daemon.files.identity import photo_id
+from daemon.intake.filters import why_left
 from daemon.ledger.queries import Record, about, of_id, of_name, of_unread
 from daemon.ledger.reading import find_ledgers, reading, root_of
 from daemon.photo import Mode
@@ -99,6 +100,8 @@ def _waits(asked: AskedFile, ledgers: list[Path]) -> str:
         with reading(ledger) as connection:
             inbox = root_of(connection, "inbox")
         if inbox is not None and asked.place.is_relative_to(inbox):
+            if left := why_left(asked.place, inbox):
+                return f" It lies in the inbox {printable(inbox)} and is left alone{left}."
             return (
                 f" It lies in the inbox {printable(inbox)} and was not filed from there yet. What waits there: "
                 f"phototriage status --inbox {shlex.quote(printable(inbox))}"

@@ -1,0 +1,1 @@
+"""Which names are left alone: junk of other programs, and unfinished uploads."""
