@@ -12,6 +12,16 @@ PHOTO_EXTENSIONS = frozenset(
 )
 """Lower-case extensions of photos."""
 
+TAKEN_FOR_PHOTOS = frozenset(
+    (
+        *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mos"),
+        *(".mrw", ".nef", ".nrw", ".orf", ".pef", ".ptx", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw"),
+        *(".x3f", ".thm"),
+    )
+)
+"""Lower-case extensions of raw data, and of thumbnails of films. Many begin as a TIFF or a JPEG does and are none: they
+lie beside the photo that they belong to."""
+
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM")
 """Formats that Pillow may open. It is an allow-list, because some formats start other programs (EPS) or hide archives.
 The JPEG reader opens MPO, which has no opener of its own."""

@@ -7,6 +7,10 @@ from common.errors import ContractError
 from common.strict_json import short_repr
 
 MAX_LABEL_BYTES = 100
+FOLDERS_BESIDE_CLASSES = ("_failed", "_review", "_duplicates")
+"""Folders of a sorted output that are no classes: unreadable photos, unsure ones, second copies."""
+MARKER = ".phototriage"
+"""Name of the file by which phototriage knows an inbox or an output again."""
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 _RESERVED = frozenset(
     ("con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in "123456789"))

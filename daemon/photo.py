@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from common.errors import PhotoError
 from contract.geometry import Pixels
+from contract.labels import FOLDERS_BESIDE_CLASSES
 from daemon.files.identity import Identity
 
-FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER = "_failed", "_review", "_duplicates"
+FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER = FOLDERS_BESIDE_CLASSES
 
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ from pathlib import Path
 from common.errors import PhototriageError
 from common.publish import sync_directory
 from common.text import printable
+from contract import labels
 from daemon.files.confined import read_small
 from daemon.files.identity import is_on_share
 from daemon.files.rename import rename_noreplace
 
-MARKER = ".phototriage"
+MARKER = labels.MARKER
 
 
 OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made a new folder"

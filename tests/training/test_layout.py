@@ -110,8 +110,45 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_class_name_that_cannot_be_a_folder_of_the_output_is_refused(tmp_path: Path, make_dataset: Make) -> None:
-    with pytest.raises(ContractError, match="_failed"):
-        find_dataset(make_dataset(tmp_path, ("_failed", "a"), count=1))
+    with pytest.raises(ContractError, match=r"_mine.*it begins with a dot or an underscore\. Rename the class"):
+        find_dataset(make_dataset(tmp_path, ("_mine", "a"), count=1))
+
+
+def test_a_sorted_output_is_a_dataset_without_what_is_no_class(tmp_path: Path, make_dataset: Make) -> None:
+    output = make_dataset(tmp_path, ("sea/2023", "sea/2024", "street/trip/day 1"), count=2)
+    make_dataset(output, ("_failed", "_review/trip", "_duplicates", "inbox"), count=3)
+    (output / ".phototriage").write_text("{}")
+    (output / "inbox" / ".phototriage").write_text("{}")
+    (output / "_failed" / "000.jpg.why.txt").write_text("truncated")
+    photo = (output / "sea" / "2023" / "000.jpg").read_bytes()
+    for name in ("a.jpg.xmp", "a.json", "a.mov", "a.mp4", "a.aae", "a.wav"):
+        (output / "sea" / name).write_bytes(b"\0\0\0\x14ftypqt  ")
+    for name in ("a.dng", "a.NEF", "a.cr2"):
+        (output / "sea" / name).write_bytes(b"II*\0" + bytes(40))
+    (output / "sea" / "MVI_1.THM").write_bytes(photo)
+    found = find_dataset(output)
+    assert found.labels == ("sea", "street")
+    assert [photo.label for photo in found.photos] == [0, 0, 0, 0, 1, 1]
+    assert found.sentence() == (
+        "Found 6 photos of 2 classes in class folders; 10 other files ignored. _duplicates left out: 3 photos. "
+        "_failed left out: 3 photos. _review left out: 3 photos. inbox left out: 3 photos."
+    )
+    assert find_dataset(output, ("sea", "street", "forest")).photos
+
+
+def test_a_class_folder_that_was_once_an_inbox_is_a_class(tmp_path: Path, make_dataset: Make) -> None:
+    (make_dataset(tmp_path, ("a", "b"), count=2) / "a" / ".phototriage").write_text("{}")
+    assert find_dataset(tmp_path).labels == ("a", "b")
+
+
+def test_an_output_whose_first_folders_are_dates_has_no_class_folders(tmp_path: Path, make_dataset: Make) -> None:
+    make_dataset(tmp_path, ("2023/sea", "2024-07/street"), count=2)
+    assert find_dataset(tmp_path).labels == ("2023", "2024-07")
+    (tmp_path / ".phototriage").write_text("{}")
+    with pytest.raises(
+        DatasetError, match=r"first folders are dates \(2023, 2024-07\).*layout that begins with \{label"
+    ):
+        find_dataset(tmp_path)
 
 
 def test_with_known_labels_a_class_may_be_absent_and_a_stranger_may_not(tmp_path: Path, make_dataset: Make) -> None:

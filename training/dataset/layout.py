@@ -2,18 +2,22 @@
 
 These are `DATASET/<class>/`, `DATASET/{train,val,test}/<class>/`, and the doubled `seg_train/seg_train/<class>/` of a
 well-known scene set. A class folder may hold subfolders; their photos belong to the class.
+
+The output of `sort` and `watch` is such a dataset, too: its `_review`, `_failed` and `_duplicates`, and an inbox that
+lies in it, are no classes, and are left out with a sentence.
 """
 
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.text import printable
-from contract.formats import SNIFF_BYTES, has_photo_name, sniff
 from contract.labels import check_labels
+from training.dataset.folders import files_below, is_beside_classes, is_photo, is_sorted_by_date, visible_folders
 from training.errors import DatasetError
 
 SPLIT_NAMES = {
@@ -23,7 +27,6 @@ SPLIT_NAMES = {
 }
 NO_PHOTOS = "holds class folders but no photos. Put at least two photos into each class folder."
 SHOWN = 3  # folders that cannot be listed named one by one
-_NOT_CLASSES = frozenset(("__MACOSX", "@eaDir", "lost+found"))
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -73,6 +76,7 @@ class Dataset:
         kind: the layout in words.
         ignored: number of files in class folders that are not photos.
         unlisted: folders inside class folders that cannot be listed, each with the reason.
+        beside: folders beside the class folders that are no classes, as phototriage makes them, with their photos.
     """
 
     root: Path
@@ -81,6 +85,7 @@ class Dataset:
     kind: str
     ignored: int = 0
     unlisted: tuple[tuple[Path, str], ...] = ()
+    beside: tuple[tuple[str, int], ...] = ()
 
     def of(self, split: str) -> tuple[Photo, ...]:
         """Photos of one split."""
@@ -95,12 +100,15 @@ class Dataset:
         return f"{found}{self.left_out()}"
 
     def left_out(self) -> str:
-        """The folders that cannot be listed: a few by name, the rest counted."""
+        """The folders that are left out: those that are no classes, and some of those that cannot be listed."""
+        said = "".join(
+            f" {printable(name)} left out: {count} photo{'s' * (count != 1)}." for name, count in self.beside
+        )
         if not self.unlisted:
-            return ""
+            return said
         named = "; ".join(f"{printable(folder)} ({reason})" for folder, reason in self.unlisted[:SHOWN])
         more = f"; and {len(self.unlisted) - SHOWN} more" if len(self.unlisted) > SHOWN else ""
-        return f" Folders that cannot be listed are left out: {named}{more}."
+        return f"{said} Folders that cannot be listed are left out: {named}{more}."
 
 
 def find_dataset(root: Path, labels: Sequence[str] | None = None) -> Dataset:
@@ -118,6 +126,11 @@ def find_dataset(root: Path, labels: Sequence[str] | None = None) -> Dataset:
         raise DatasetError(f"{root} is not a folder. Pass a folder that holds one folder of photos per class.")
     roots, kind = _split_roots(root)
     names = sorted({folder.name for split in roots.values() for folder in _subfolders(split)})
+    if is_sorted_by_date(root, names):
+        raise DatasetError(
+            f"{root} is an output of phototriage whose first folders are dates ({', '.join(names[:SHOWN])}), not "
+            "classes. Sort with a layout that begins with {label}, or pass a folder that holds the class folders."
+        )
     if labels is None and len(names) < 2:
         raise DatasetError(_too_few_classes(root, names))
     strangers = sorted(set(names) - set(labels)) if labels is not None else []
@@ -134,17 +147,31 @@ def _collect(root: Path, roots: dict[str, Path], kind: str, labels: tuple[str, .
     ignored = 0
     for split, folder in roots.items():
         for index, label in enumerate(labels):
-            for path in _files(folder / label, unlisted.append):
-                if _is_photo(path):
+            for path in files_below(folder / label, unlisted.append):
+                if is_photo(path):
                     photos.append(Photo(path, index, split))
                 else:
                     ignored += 1
     # A class may be missing in a split.
     missed = tuple((Path(error.filename), str(error.strerror)) for error in unlisted if error.errno != errno.ENOENT)
-    dataset = Dataset(root, labels, tuple(photos), kind, ignored, missed)
+    dataset = Dataset(root, labels, tuple(photos), kind, ignored, missed, _beside(roots.values()))
     if not photos:
         raise DatasetError(f"{root} {NO_PHOTOS}{dataset.left_out()}")
     return dataset
+
+
+def _beside(roots: Iterable[Path]) -> tuple[tuple[str, int], ...]:
+    """Return the folders beside the class folders that are no classes, each with its number of photos."""
+    counts: Counter[str] = Counter()
+    for root in roots:
+        for folder in visible_folders(root):
+            if is_beside_classes(folder):
+                counts[folder.name] += sum(map(is_photo, files_below(folder, _ignore)))
+    return tuple(sorted(counts.items()))
+
+
+def _ignore(_: OSError) -> None:
+    pass
 
 
 def _too_few_classes(root: Path, names: list[str]) -> str:
@@ -179,27 +206,4 @@ def _without_doubling(folder: Path) -> Path:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    try:
-        inner = [entry for entry in folder.iterdir() if entry.is_dir()]
-    except OSError as error:
-        raise DatasetError(f"{folder} cannot be listed ({error.strerror}). Check its permissions.") from error
-    return sorted(entry for entry in inner if not entry.name.startswith(".") and entry.name not in _NOT_CLASSES)
-
-
-def _files(folder: Path, miss: Callable[[OSError], None]) -> Iterator[Path]:
-    """Every visible file below a class folder, in a stable order."""
-    for current, folders, names in os.walk(folder, onerror=miss):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_CLASSES)
-        yield from (Path(current, name) for name in sorted(names) if not name.startswith("."))
-
-
-def _is_photo(path: Path) -> bool:
-    if has_photo_name(path):
-        return True
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return sniff(file.read(SNIFF_BYTES)) is not None
-    except OSError:
-        return False
+    return [entry for entry in visible_folders(folder) if not is_beside_classes(entry)]
