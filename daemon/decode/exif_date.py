@@ -4,7 +4,6 @@ The tags are asked in the order of exiftool and Immich: the moment of taking, of
 clock and the last change. Each is read by itself, so that a damaged one never hides a good one.
 """
 
-import io
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from functools import partial
 
 from PIL import ExifTags, Image
 
-from contract.formats import readable_formats
+from contract.geometry import open_photo
 from daemon.decode.date_text import parse_date
 from daemon.photo import Photo
 
@@ -42,7 +41,7 @@ def taken_in(data: bytes, mtime_s: float, now_s: float) -> datetime | None:
     """
     try:
         parse = partial(parse_date, latest=datetime.fromtimestamp(max(mtime_s, now_s), tz=UTC))
-        with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
+        with open_photo(data) as image:
             return next(filter(None, _dates(image, parse)), None)
     except _DAMAGED:
         return None

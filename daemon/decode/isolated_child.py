@@ -1,16 +1,12 @@
 """Decode one photo in a process of its own, with limits: the child's end. The other is `daemon/decode/isolated.py`."""
 
-import io
 import os
 import sys
 import time
 from pathlib import Path
 
-from PIL import Image
-
 from common.errors import PhotoError, Reason
-from contract.formats import readable_formats
-from contract.geometry import Geometry, to_input
+from contract.geometry import Geometry, open_photo, to_input
 from daemon.decode.contents import read_whole
 from daemon.decode.exif_date import pack, taken_in
 from daemon.decode.isolated import FAULT, MAX_FAULT_BYTES, PIXELS, READY
@@ -60,7 +56,7 @@ def _for_lack_of_memory(fault: PhotoError, data: bytes, memory_bytes: int) -> Ph
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
+    with open_photo(data) as image:
         return image.size
 
 

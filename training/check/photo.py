@@ -1,7 +1,6 @@
 """Inspect one file: one read gives its hash, type and size, and whether it decodes to a picture that is not blank."""
 
 import hashlib
-import io
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import PhotoError, Reason
-from contract.formats import SNIFF_BYTES, readable_formats, sniff
-from contract.geometry import Geometry, to_input
+from contract.formats import SNIFF_BYTES, sniff
+from contract.geometry import Geometry, open_photo, to_input
 from training.dataset.cache import difference_hash
 
 THUMBNAIL_PX = 16
@@ -67,9 +66,7 @@ def inspect_photo(path: Path, geometry: Geometry) -> PhotoInspection:
         pixels = to_input(data, geometry)
     except PhotoError as error:
         return PhotoInspection(digest, error, mistyped if error.reason is not Reason.NOT_A_PHOTO else "")
-    with Image.open(
-        io.BytesIO(data), formats=readable_formats()
-    ) as image:  # reads only the header of a file that has just been decoded
+    with open_photo(data) as image:  # reads only the header of a file that has just been decoded
         width, height = image.size
     small = Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     spread = max(float(pixels[..., channel].std(dtype=np.float32)) for channel in range(3))
