@@ -22,6 +22,7 @@ from benchmarks.told import Row, Told
 from benchmarks.watched import Watched, phototriage
 from common.publish import publish_bytes
 from contract.session import open_model
+from daemon.ledger.state_folder import LEDGER
 from tests.colour_model import contract_text, with_changes
 
 WAITING = 100
@@ -82,7 +83,7 @@ def _half(name: str, place: Path, photos: Sequence[bytes], arguments: argparse.N
     _until_filed(inbox, process)
     seconds = time.monotonic() - began_s
     process.stop()
-    wrong, failed, filed = _counted(place / "process" / "state" / "ledger.sqlite", models)
+    wrong, failed, filed = _counted(place / "process" / "state" / LEDGER, models)
     return {
         "half": name, "photos": len(fed), "photos/s": round(len(fed) / seconds, 1), "swaps": len(swaps_s),
         "s from wish to swap, p50": round(statistics.median(swaps_s), 3) if swaps_s else None,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from common.options import json_option
 from common.tables import show
 from common.text import printable
 from contract.shipped import SHIPPED_MODEL
@@ -13,7 +14,7 @@ from contract.shipped import SHIPPED_MODEL
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path, dir_okay=False), default=SHIPPED_MODEL, required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the whole contract as JSON.")
+@json_option("the whole contract as one JSON object")
 def inspect(model: Path, as_json: bool) -> None:
     """Show the contract inside a model: labels, geometry, thresholds, metrics.
 

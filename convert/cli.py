@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from common.options import json_option
+
 if TYPE_CHECKING:
     from contract.metadata import Precision
     from convert.pipeline import ConversionResult
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Verify an .onnx file again on this machine, instead of converting a RUN.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object, and nothing else.")
+@json_option("only the results, as one JSON object,")
 def convert(
     run: Path | None,
     output: Path | None,

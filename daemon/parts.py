@@ -35,9 +35,9 @@ from daemon.process.restart import restart_process
 from daemon.process.signals import SignalHandler, signals
 from daemon.roots import InboxLock, RootError, check_roots
 from daemon.settings import Settings
-from daemon.status.loop import status_thread
 from daemon.status.monitor import Monitor
 from daemon.status.report import Report
+from daemon.status.status_thread import status_thread
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import click
 from benchmarks.promise import faults as fault
 from benchmarks.promise import flood, fuzz, kills, soak
 from benchmarks.promise.world import BrokenError, World
+from common.options import json_option
 
 Proof = Callable[[World, Callable[[str], None]], dict[str, Any]]
 
@@ -26,7 +27,7 @@ Proof = Callable[[World, Callable[[str], None]], dict[str, Any]]
 @click.group()
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work; by default a temporary folder.")
 @click.option("--output", type=click.Path(path_type=Path), help="A folder on another file system for what is filed.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as one JSON object.")
+@json_option("the counts as one JSON object")
 @click.pass_context
 def main(ctx: click.Context, folder: Path | None, output: Path | None, as_json: bool) -> None:
     """Prove the promise at length: no photo lost, doubled, half-written or overwritten, whatever is killed or full."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.promise.world import BrokenError, World, digest
+from daemon.ledger.state_folder import LEDGER
 
 Tell = Callable[[str], None]
 BACKLOG = 3000
@@ -97,7 +98,7 @@ def _look(world: World, photos: int, wall_s: float) -> Moment:
         _mb(int(facts["VmHWM"].split()[0]) * 1024),
         _entries(world.pid, "fd"),
         _entries(world.pid, "task"),
-        _mb(sum(file.stat().st_size for file in world.state.glob("ledger.sqlite*"))),
+        _mb(sum(file.stat().st_size for file in world.state.glob(f"{LEDGER}*"))),
         round(sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"), 1),
         round(wall_s, 1),
     )
@@ -142,7 +143,7 @@ def _judged(seen: list[Moment]) -> dict[str, float]:
 
 
 def _check_ledger(world: World, photos: int) -> None:
-    with closing(sqlite3.connect(world.state / "ledger.sqlite")) as book:
+    with closing(sqlite3.connect(world.state / LEDGER)) as book:
         rows = Counter(dict(book.execute("SELECT state, count(DISTINCT sha256) FROM photos GROUP BY state").fetchall()))
         total = book.execute("SELECT count(*) FROM photos").fetchone()[0]
     if rows != Counter(filed=photos) or total != photos:

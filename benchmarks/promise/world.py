@@ -19,6 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from daemon.ledger.state_folder import LEDGER
 from tests.colour_model import LABELS, colour_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,7 +170,7 @@ class World:
 
     def is_recorded(self) -> bool:
         """Tell whether the ledger knows what became of every photo."""
-        with closing(sqlite3.connect(self.state / "ledger.sqlite")) as book:
+        with closing(sqlite3.connect(self.state / LEDGER)) as book:
             (count,) = book.execute("SELECT count(*) FROM photos WHERE state != 'intent'").fetchone()
         return bool(count >= self.inputs.total())
 
@@ -195,7 +196,7 @@ class World:
         self._check_ledger()
 
     def _check_ledger(self) -> None:
-        with closing(sqlite3.connect(self.state / "ledger.sqlite")) as book:
+        with closing(sqlite3.connect(self.state / LEDGER)) as book:
             rows = book.execute("SELECT destination, state FROM photos").fetchall()
         told = Counter(os.fsdecode(destination) for destination, state in rows if state in STATES)
         disk = Counter(str(path) for path in _files(self.output))

@@ -2,6 +2,7 @@
 
 import click
 
+from common import options
 from daemon.commands.option_types import FolderOrFile
 from daemon.commands.time_option import PointInTime
 
@@ -21,4 +22,4 @@ device_option = click.option(
     envvar="PHOTOTRIAGE_DEVICE", help="auto uses CUDA if it works; cuda refuses anything else.",
 )  # fmt: skip
 preview_option = click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line on standard output.")
+json_option = options.json_option("one JSON object per line")

@@ -11,9 +11,9 @@ from daemon.intake.walk import scan
 from daemon.ledger.ledger import LedgerError
 from daemon.ledger.reading import find_ledgers, reading, root_of
 from daemon.ledger.totals import Totals, totals
-from daemon.status.loop import LAST_STATUS
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
 from daemon.status.snapshot_parts import State
+from daemon.status.status_thread import LAST_STATUS
 from daemon.status.unix_socket import SOCKET_NAME, connect
 
 TIMEOUT_S = 3.0

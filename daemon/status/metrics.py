@@ -12,7 +12,7 @@ from common.errors import PhototriageError, Reason
 from daemon.photo import Outcome
 from daemon.status.counters import STAGES
 from daemon.status.snapshot import StatusSnapshot
-from daemon.status.snapshot_parts import ModelStatus, StageTimes, State
+from daemon.status.snapshot_parts import CONCLUDED, ModelStatus, StageTimes, State
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -22,9 +22,7 @@ MISSING = (
     "Metrics need prometheus-client, which is not installed here, because the daemon runs without it. "
     'Install the extra `metrics`: pip install ".[metrics]"'
 )
-STATES = (
-    State.STARTING, State.READY, State.PAUSED, State.DEGRADED, State.STUCK, State.STOPPING, State.STOPPED,
-)  # fmt: skip
+STATES = tuple(state for state in State if state not in CONCLUDED)
 OUTCOMES = (*(outcome.value for outcome in Outcome if outcome not in (Outcome.UNDONE, Outcome.RETRIED)), "companion")
 
 

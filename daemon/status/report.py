@@ -17,7 +17,7 @@ from daemon.files.identity import photo_id
 from daemon.filing.companions import MAX_WAITING
 from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
-from daemon.photo import Outcome, Photo
+from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo
 from daemon.process.log_level import Level
 from daemon.process.parallel import FAR_TOGETHER, each
 from daemon.status.log import Form, Log, LogLine
@@ -205,9 +205,9 @@ _MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
 _LEVELS = {Outcome.FAILED: Level.WARNING, Outcome.AGAIN: Level.WARNING}
 _LEFT, _COMPANIONS = "left in the inbox", "companion files"
 _COUNTED_AS = {
-    Outcome.REVIEW: "_review",
-    Outcome.FAILED: "_failed",
-    Outcome.DUPLICATE: "_duplicates",
+    Outcome.REVIEW: REVIEW_FOLDER,
+    Outcome.FAILED: FAILED_FOLDER,
+    Outcome.DUPLICATE: DUPLICATES_FOLDER,
     Outcome.LEFT: _LEFT,
     Outcome.GONE: "gone meanwhile",
 }

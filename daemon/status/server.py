@@ -21,7 +21,7 @@ PATIENCE_S = 2.0
 CACHE_S = 0.25
 """How long an answer is reused."""
 ACCEPT_PAUSE_S = 1.0
-"""Pause after no descriptor was free for a caller. The waiting caller would otherwise wake the loop all the time."""
+"""Pause after no descriptor was free for a caller. The waiting caller would otherwise wake the thread all the time."""
 _NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """What a daemon does; the client concludes the last three when no process answers.
+    """What a daemon does; the client concludes some of them (`CONCLUDED`) when no process answers.
 
     `ended` is a daemon that somebody ran by hand and ended, or a `sort` that finished. It does not count as missing.
     """
@@ -20,6 +20,10 @@ class State(StrEnum):
     DOWN = "not running"
     ENDED = "ended"
     SILENT = "does not answer"
+
+
+CONCLUDED = (State.DOWN, State.ENDED, State.SILENT)
+"""States that no process says of itself."""
 
 
 @dataclass(frozen=True, slots=True)

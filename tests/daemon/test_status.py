@@ -22,9 +22,9 @@ from daemon.ledger.totals import totals
 from daemon.photo import Outcome
 from daemon.process.clock import Clock, local
 from daemon.status import server as listener_module
-from daemon.status.loop import LAST_STATUS, StatusLoop
 from daemon.status.monitor import Monitor
 from daemon.status.server import ACCEPT_PAUSE_S, MAX_CALLERS, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, StatusServer
+from daemon.status.status_thread import LAST_STATUS, StatusThread
 from daemon.status.unix_socket import SOCKET_NAME, BusyError, ListeningSocket, SocketError, connect
 from tests.daemon.house import House, ask
 from tests.daemon.support import daemon, identity, model_file, opened_ledger, plain, run, wait_until, write
@@ -413,10 +413,10 @@ def test_many_questions_cost_few_answers(desk: Desk) -> None:
 def test_a_keeper_ends_with_callers_on_the_line_and_removes_its_socket(tmp_path: Path) -> None:
     clock = Clock()
     said: list[str] = []
-    with StatusLoop(Monitor(clock), [], clock, said.append) as status_loop:
-        status_loop.listen(tmp_path / "not yet")
-        status_loop.listen(tmp_path)
-        status_loop.listen(tmp_path)
+    with StatusThread(Monitor(clock), [], clock, said.append) as status:
+        status.listen(tmp_path / "not yet")
+        status.listen(tmp_path)
+        status.listen(tmp_path)
         with closing(connect(tmp_path, 5.0)) as silent, closing(connect(tmp_path, 5.0)) as proper:
             proper.sendall(b"GET /status HTTP/1.0\r\n\r\n")
             assert proper.recv(8) == b"HTTP/1.0"

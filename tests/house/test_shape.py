@@ -16,7 +16,7 @@ BROAD_EXCEPT = {
     "daemon/process/parallel.py": "a helping thread's boundary: the thread that asked for help raises it",
     "daemon/stage.py": "a thread's boundary: whatever ends a stage is handed on, to end the process",
     "daemon/models/reload.py": "a new model's boundary: whatever is wrong with it, the one at work is kept",
-    "daemon/status/loop.py": "a failed request must not stop the watchdog feed",
+    "daemon/status/status_thread.py": "a failed request must not stop the watchdog feed",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

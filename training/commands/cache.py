@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from common.options import json_option
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -23,7 +25,7 @@ DAY_S = 86_400
     metavar="DAYS",
     help="With --clean: remove only data not used for this many days.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option("one JSON object")
 def cache(clean: bool, older_than: float | None, as_json: bool) -> None:
     """Show what the cache of decoded photos and features holds, or clean it.
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from common.options import json_option
 from common.text import printable
 
 _FOLDER = click.Path(path_type=Path)
@@ -14,7 +15,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--run", type=_FOLDER, help="A finished run on these photos; needed to find wrong labels.")
 @click.option("--output", type=_FOLDER, help="New or empty folder for findings.json and check.html.")
 @click.option("--quarantine", type=_FOLDER, help="Move unreadable and blank files to this folder. Nothing is deleted.")
-@click.option("--json", "as_json", is_flag=True, help="Print all findings as one JSON object on standard output.")
+@json_option("all findings as one JSON object")
 @click.option("--strict", is_flag=True, help="Exit 1 if a finding must be fixed before training.")
 @click.pass_context
 def check_data(

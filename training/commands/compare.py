@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
+from common.options import json_option
+
 
 @click.command()
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="RUN RUN...")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for compare.html, a PNG and changes.csv.")
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON object on standard output.")
+@json_option("the comparison as one JSON object")
 def compare(runs: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
     """Compare runs: metrics, settings that differ, and photos whose prediction changed.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from common.errors import PhototriageError
+from common.options import json_option
 from training.errors import RecipeError
 from training.recipe.recipe import Backbone, FineTune, Recipe
 from training.recipe.recipe_file import Grid, load_recipe_or_grid, shipped_recipes
@@ -197,7 +198,7 @@ def _report_evaluation(evaluation: "Evaluation", output: Path, reporter: "Report
 @click.argument("model", type=_FOLDER)
 @click.argument("dataset", type=_FOLDER)
 @click.option("--output", type=_FOLDER, help="New or empty folder for report.html, metrics.json and predictions.csv.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on standard output.")
+@json_option("the figures as one JSON object")
 def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> None:
     """Measure a model on labelled photos.
 

@@ -11,16 +11,13 @@ from typing import Any
 import click
 
 from common.tables import show
-from common.text import printable
+from common.text import cell, printable
 from daemon.commands.questions.row import LedgerRow
 from daemon.files.identity import photo_id
 from daemon.ledger.queries import MOVED, Record, RecordFilter, select
 from daemon.ledger.reading import find_ledgers, reading, root_of
 from daemon.photo import Mode
 from daemon.process.clock import local
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A spreadsheet runs a cell that begins with one of these as a formula."""
 
 
 def ask(inbox: Path | None, which: RecordFilter, limit: int) -> Iterator[LedgerRow]:
@@ -87,10 +84,7 @@ def _line(cells: Iterable[Any]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    return f"'{text}" if value.startswith(FORMULA) else text
+    return printable(cell(value)) if isinstance(value, str) else value
 
 
 def print_table(rows: Iterable[LedgerRow]) -> None:

@@ -35,7 +35,7 @@ class PeriodicTask(Protocol):
         """Do what is due."""
 
 
-class StatusLoop:
+class StatusThread:
     """Runs during its block in a separate thread, so that a stuck stage does not stop it.
 
     Args:
@@ -138,8 +138,8 @@ class StatusLoop:
 
 
 @contextmanager
-def status_thread(monitor: Monitor, clock: Clock, say: Say, metrics_file: Path | None) -> Iterator[StatusLoop]:
-    """Feed the watchdog and write the metrics file until the end of the block; yields the loop, which can listen.
+def status_thread(monitor: Monitor, clock: Clock, say: Say, metrics_file: Path | None) -> Iterator[StatusThread]:
+    """Feed the watchdog and write the metrics file until the end of the block; yields the thread, which can listen.
 
     Args:
         monitor: gives the status.
@@ -155,4 +155,4 @@ def status_thread(monitor: Monitor, clock: Clock, say: Say, metrics_file: Path |
         if metrics_file is not None:
             text_file = stack.enter_context(closing(MetricsFile(metrics_file, monitor, say, clock.monotonic_s())))
             tasks.append(text_file)
-        yield stack.enter_context(StatusLoop(monitor, tasks, clock, say))
+        yield stack.enter_context(StatusThread(monitor, tasks, clock, say))
