@@ -140,6 +140,7 @@ def _nothing(_: Path) -> None:
 
 
 def _sum_up(report: Report) -> None:
+    report.count_lonely()
     stay = f"; {len(report.waiting)} cannot be read yet, and would be waited for" if report.waiting else ""
     facts = {"counts": dict(report.counts), "not_yet": len(report.waiting)}
     report.event("summary", f"dry run, nothing was touched: {counted(report.counts)}{stay}", dry_run=True, **facts)

@@ -1,58 +1,102 @@
-"""Companions: files that belong to a photo of the same name (sidecars, films, raw data) and are filed with it.
+"""Companions: files that belong to a photo (sidecars, films, raw data) and are filed with it.
 
-`IMG_1.xmp` and `IMG_1.jpg.xmp` both belong to `IMG_1.jpg` in the same folder. The case of the extension is ignored.
+Which names belong together is said in daemon/files/companion_forms.py. If several photos of a folder fit a companion,
+the one of the best rank gets it, also if another one is filed first.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
-from contract.formats import PHOTO_EXTENSIONS
-from daemon.files.identity import look_at
+from daemon.files.companion_forms import answers_to, photo_names
+from daemon.files.companion_names import Rank, candidates, rank
+from daemon.files.identity import Identity, look_at
 from daemon.photo import Photo
 
 LATE_S = 86_400.0
 """How long after its photo a companion may arrive. Cameras restart their numbers, so later it is another photo's."""
 MAX_WAITING = 200_000
 """How many companions are remembered; the scan after a restart finds the oldest again."""
+_WORST: Rank = (1 << 30, 0, 0)
 
-_Key = tuple[Path, str]
+Outranked = Callable[[Path, Rank], bool]
+"""Tells whether a companion belongs to a photo of a better rank."""
 
 
-def photo_is_coming(companion: Path) -> bool:
-    """Tell whether a photo of the companion's name lies beside it, which is to be filed soon or later."""
-    stem = companion.with_suffix("")
-    if stem.suffix.lower() in PHOTO_EXTENSIONS and look_at(stem) is not None:
-        return True
-    forms = (form for extension in PHOTO_EXTENSIONS for form in (extension, extension.upper()))
-    # Not Path.exists: it raises for a name that becomes too long, and in a folder that lost its permissions.
-    return any(look_at(companion.with_suffix(form)) is not None for form in forms)
+def never_held(_path: Path, _identity: Identity) -> bool:
+    """Take every photo of the inbox for one that is to be filed."""
+    return False
+
+
+def photo_is_coming(
+    companion: Path, worst: Rank = _WORST, is_held: Callable[[Path, Identity], bool] = never_held
+) -> bool:
+    """Tell whether a photo lies beside a companion, which belongs to it and is to be filed soon or later.
+
+    Args:
+        companion: its path.
+        worst: photos that fit less well do not count.
+        is_held: tells whether a photo was filed or taken back before, and stays in the inbox.
+    """
+    for fits, name in candidates(companion.name):
+        if fits > worst:
+            return False
+        # Not Path.exists: it raises for a name that becomes too long, and in a folder that lost its permissions.
+        path = companion.parent / name
+        if (found := look_at(path)) is not None and not is_held(path, found):
+            return True
+    return False
+
+
+def lies_beside(companion: Path, fits: Rank) -> bool:
+    """Tell whether a photo that fits better lies beside a companion."""
+    return photo_is_coming(companion, (*fits[:2], fits[2] - 1))
 
 
 class Companions:
-    """Remembers the companions that wait in the inbox for their photo."""
+    """Remembers the companions that wait in the inbox for their photo, by the names that they ask for.
 
-    def __init__(self) -> None:
-        self._waiting: OrderedDict[_Key, dict[Path, Photo]] = OrderedDict()
+    Args:
+        is_outranked: tells whether a companion belongs to another photo than the one that asks for it.
+    """
+
+    def __init__(self, is_outranked: Outranked = lies_beside) -> None:
+        self._is_outranked = is_outranked
+        self._waiting: OrderedDict[Path, Photo] = OrderedDict()
+        self._asking: dict[tuple[Path, str], dict[Path, None]] = {}
 
     def add(self, companion: Photo) -> None:
         """Add a companion."""
-        self._waiting.setdefault((companion.path.parent, companion.path.stem), {})[companion.path] = companion
+        self._waiting[companion.path] = companion
+        for key in _keys(companion.path):
+            self._asking.setdefault(key, {})[companion.path] = None
         if len(self._waiting) > MAX_WAITING:
-            self._waiting.popitem(last=False)
+            self.remove(next(iter(self._waiting.values())))
 
     def remove(self, companion: Photo) -> None:
         """Forget a companion."""
-        key = (companion.path.parent, companion.path.stem)
-        parts = self._waiting.get(key, {})
-        parts.pop(companion.path, None)
-        if not parts:
-            self._waiting.pop(key, None)
+        if self._waiting.pop(companion.path, None) is None:
+            return
+        for key in _keys(companion.path):
+            asking = self._asking[key]
+            del asking[companion.path]
+            if not asking:
+                del self._asking[key]
 
     def claim(self, photo: Path) -> list[Photo]:
         """Return and forget the companions of a photo; the scan finds those again that changed meanwhile."""
         if not self._waiting:
             return []
-        found: dict[Path, Photo] = {}
-        for key in (photo.stem, photo.name):
-            found |= self._waiting.pop((photo.parent, key), {})
-        return [part for path, part in sorted(found.items()) if look_at(path) == part.identity]
+        asking = {path for name in answers_to(photo.name) for path in self._asking.get((photo.parent, name), ())}
+        parts = [self._waiting[path] for path in sorted(asking) if self._belongs(path, photo)]
+        for part in parts:
+            self.remove(part)
+        return [part for part in parts if look_at(part.path) == part.identity]
+
+    def _belongs(self, companion: Path, photo: Path) -> bool:
+        fits = rank(companion.name, photo.name)
+        return fits is not None and not self._is_outranked(companion, fits)
+
+
+def _keys(companion: Path) -> list[tuple[Path, str]]:
+    return [(companion.parent, name) for name in photo_names(companion.name)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from daemon.files.companion_names import companion_name
 from daemon.files.limits import HIDDEN_BYTES, MAX_NAME_BYTES, MAX_PATH_BYTES, SAFE_NAME_BYTES, is_taken, plain
+from daemon.files.names import candidates as free_forms
 from daemon.files.names import free_number, numbered, shortened
 from daemon.photo import Photo
 
@@ -63,8 +64,11 @@ def give_names(
 
     def places(number: int) -> list[Path]:
         target = place.with_name(numbered(place.name, number, room))
-        names = [companion_name(part.path, photo.path, target, most) for part in photo.companions]
-        return [target, *map(target.with_name, names)]
+        names: list[str] = [target.name]
+        for part in photo.companions:  # two forms of a name may become one beside a renamed photo
+            name = companion_name(part.path, photo.path, target, most)
+            names.append(next(free for free in free_forms(name, most) if free not in names))
+        return list(map(target.with_name, names))
 
     number = free_number(lambda number: all(map(is_free, places(number))))
     photo.destination, *parts = places(number)

@@ -6,13 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from common.text import printable
+from daemon.files.companion_names import NOTE
 from daemon.files.limits import most_bytes
 from daemon.files.names import candidates, hidden_name, shortened
 from daemon.files.rename import rename_noreplace
 from daemon.filing.move import TRIES_OF_A_NAME
 
-ENDING = ".why.txt"
-"""No companion has this ending."""
+ENDING = NOTE
 
 
 def write_failure_note(target: Path, name: str, reason: str) -> Path:

@@ -9,8 +9,8 @@ from daemon.classify.decide import STOPPED, judge
 from daemon.copying.losses import Losses
 from daemon.files.companion_names import is_companion
 from daemon.files.marker import OutputMarker
-from daemon.filing.companions import Companions, photo_is_coming
-from daemon.filing.late_companions import LateCompanions, find_photo, stay
+from daemon.filing.companions import Companions
+from daemon.filing.late_companions import LateCompanions, stay
 from daemon.filing.layout import FilingOptions
 from daemon.filing.pause import Pause
 from daemon.filing.pending_work import PendingWork
@@ -20,7 +20,7 @@ from daemon.filing.unresolved import UnresolvedMoves
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.intent import intent_for
 from daemon.ledger.ledger import Ledger
-from daemon.photo import Mode, Outcome, Photo, Rules
+from daemon.photo import Outcome, Photo, Rules
 from daemon.process.clock import Clock
 from daemon.process.heartbeat import Heartbeat
 from daemon.process.log_level import Say, unsaid
@@ -73,8 +73,8 @@ class Filer:
         )
         layout, set_aside = self._options.layout, self._options.set_aside
         self._planner = Planner(output, ledger, layout, set_aside=set_aside, made=self._pending.syncs.add_folder)
-        self._companions = Companions()
-        self._late = LateCompanions(clock)
+        self._late = LateCompanions(clock, ledger, output, self._options.mode)
+        self._companions = Companions(self._late.is_outranked)
         self._far = False
         self._stopped_s = inf
         self.heartbeat = Heartbeat(clock.monotonic_s)
@@ -167,24 +167,17 @@ class Filer:
 
     def _file_late_companions(self, parts: list[Photo]) -> None:
         """File companions that arrive after their photo. A companion whose photo has not arrived waits for it."""
-        late, now_s = [], self._clock.wall_s()
+        late: list[Photo] = []
         if self._is_over():
             return
+        promised: set[Path] = set()
         with suppress(sqlite3.Error):  # the ledger cannot be read now: the companions wait
-            coming = (*self._late.due(), *parts)
-            late = [
-                part
-                for part in coming
-                if not self._is_expected(part) and find_photo(part, self._ledger, self._output, self._rules, now_s)
-            ]
+            coming = {id(part): part for part in (*self._late.due(), *parts)}  # one that just failed is in both
+            late = [part for part in coming.values() if self._late.find_photo(part, self._rules, promised)]
         self._carry_out(late)
         for part in late:
             self._companions.remove(part)
         self._late.tried(late)
-
-    def _is_expected(self, part: Photo) -> bool:
-        """Tell whether the photo of a companion is still to be filed."""
-        return self._options.mode is Mode.MOVE and photo_is_coming(part.path)
 
     def _carry_out(self, planned: list[Photo]) -> None:
         """Commit intents, transfer photos and companions to their destinations, then flush syncs and outcomes."""

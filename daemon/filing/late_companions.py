@@ -1,21 +1,84 @@
 """Companions that arrive after their photo was filed: they follow the photo to its folder."""
 
 import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from common.text import printable
-from daemon.files.companion_names import WAITS, companion_name
+from daemon.files.companion_names import WAITS, Rank, candidates, companion_name, name_ranges, rank
 from daemon.files.confined import leads_astray
+from daemon.files.identity import look_at
 from daemon.files.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES
 from daemon.files.names import free_name
-from daemon.filing.companions import LATE_S
+from daemon.filing.companions import LATE_S, lies_beside, photo_is_coming
 from daemon.filing.destinations import join
+from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
-from daemon.photo import Outcome, Photo, Rules
+from daemon.photo import Mode, Outcome, Photo, Rules
 from daemon.process.clock import Clock
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+
+
+class FiledPhoto(NamedTuple):
+    """A filed photo that a companion belongs to.
+
+    Attributes:
+        fits: how well.
+        row: in the ledger.
+        was: the intent that filed it.
+    """
+
+    fits: Rank
+    row: int
+    was: Intent
+
+
+def filed_photo(companion: Path, ledger: Ledger, output: Path, since_s: float) -> FiledPhoto | None:
+    """Return the filed photo that fits a companion best, the youngest of several; None if none lies there any more.
+
+    Args:
+        companion: its path.
+        ledger: the record of filed photos.
+        output: root of the class folders.
+        since_s: when it was filed at the earliest.
+
+    Raises:
+        sqlite3.Error: the ledger cannot be read.
+    """
+    found = []
+    for row, was in ledger.of_names(companion.parent, name_ranges(companion.name), since_s).items():
+        fits = rank(companion.name, was.source.name)
+        if fits is not None:
+            found.append(FiledPhoto(fits, row, was))
+    found.sort(key=lambda photo: (photo.fits, -photo.row))
+    return next((photo for photo in found if _lies_there(photo.was.destination, output)), None)
+
+
+def _lies_there(place: Path, output: Path) -> bool:
+    return os.path.lexists(place) and not leads_astray(place.parent, output)
+
+
+def follow(part: Photo, photo: FiledPhoto, rules: Rules, promised: set[Path]) -> None:
+    """Give a companion a destination beside its filed photo.
+
+    Args:
+        part: the companion.
+        photo: its photo.
+        rules: the current decision rules; the companion gets those of its photo.
+        promised: destinations of other companions; this one is added.
+    """
+    was = photo.was
+    longest = SAFE_NAME_BYTES if part.plainness else MAX_NAME_BYTES  # a longer name was refused before
+    name = companion_name(part.path, was.source, was.destination, longest)
+    join(part, was.destination, place := free_name(was.destination.parent, name, promised.__contains__, longest))
+    promised.add(place)
+    part.follows_row, part.outcome, part.label = photo.row, was.becomes, was.label
+    thresholds = {was.label: was.threshold}  # of its photo's model: another model may serve by now
+    part.rules = replace(rules, thresholds=thresholds, model=was.model, provider=was.provider)
+    part.reason = f"it follows {printable(was.destination.name)}"
 
 
 class LateCompanions:
@@ -26,10 +89,16 @@ class LateCompanions:
 
     Args:
         clock: time.
+        ledger: the record of filed photos.
+        output: root of the class folders.
+        mode: how photos are filed.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, ledger: Ledger, output: Path, mode: Mode) -> None:
         self._clock = clock
+        self._ledger = ledger
+        self._output = output
+        self._mode = mode
         self._parts: list[Photo] = []
         self._tries = 0
         self._again_s = 0.0
@@ -41,6 +110,45 @@ class LateCompanions:
     def due(self) -> list[Photo]:
         """Return the companions that may be retried now."""
         return self._parts if self._clock.monotonic_s() >= self._again_s else []
+
+    def is_outranked(self, companion: Path, fits: Rank) -> bool:
+        """Tell whether a companion belongs to a photo of a better rank, which is coming or was filed."""
+        best = next(candidates(companion.name), None)
+        if best is None or best[0] >= fits:
+            return False  # as a rule: then nothing is looked up
+        if lies_beside(companion, fits):
+            return True
+        try:
+            filed = self._photo_of(companion)
+        except sqlite3.Error:  # the ledger cannot be read now, so nothing is filed now
+            return False
+        return filed is not None and filed.fits < fits
+
+    def find_photo(self, part: Photo, rules: Rules, promised: set[Path]) -> bool:
+        """Give a companion a destination beside its filed photo; False if there is none, or a new one is coming.
+
+        Args:
+            part: the companion.
+            rules: the current decision rules; the companion gets those of its photo.
+            promised: destinations of other companions; this one is added.
+
+        Raises:
+            sqlite3.Error: the ledger cannot be read.
+        """
+        photo = self._photo_of(part.path)
+        if photo is None or photo_is_coming(part.path, photo.fits, self._ledger.holds):
+            return False
+        follow(part, photo, rules, promised)
+        return True
+
+    def _photo_of(self, companion: Path) -> FiledPhoto | None:
+        since_s = self._clock.wall_s() - LATE_S
+        photo = filed_photo(companion, self._ledger, self._output, since_s)
+        if photo is None and self._mode is not Mode.MOVE:
+            photo = filed_photo(companion, self._ledger, self._output, 0.0)
+            if photo is not None and look_at(photo.was.source) != photo.was.identity:
+                return None  # the original was taken away or replaced since
+        return photo
 
     def tried(self, late: list[Photo]) -> None:
         """Report which companions were tried; those that were not filed stay for a later retry."""
@@ -56,35 +164,6 @@ class LateCompanions:
         else:
             self._again_s = 0.0
         self._tries = self._tries + 1 if left else 0
-
-
-def find_photo(part: Photo, ledger: Ledger, output: Path, rules: Rules, now_s: float) -> bool:
-    """Give a companion a destination beside the youngest filed photo of its name, if that photo still lies there.
-
-    Args:
-        part: the companion.
-        ledger: the record of filed photos.
-        output: root of the class folders.
-        rules: the current decision rules; the companion gets those of its photo.
-        now_s: wall time.
-
-    Returns:
-        Whether there is such a photo.
-
-    Raises:
-        sqlite3.Error: the ledger cannot be read.
-    """
-    for row, was in reversed(ledger.of_name(part.path.parent, part.path.stem, now_s - LATE_S).items()):
-        if os.path.lexists(was.destination) and not leads_astray(was.destination.parent, output):
-            longest = SAFE_NAME_BYTES if part.plainness else MAX_NAME_BYTES  # a longer name was refused before
-            name = companion_name(part.path, was.source, was.destination, longest)
-            join(part, was.destination, free_name(was.destination.parent, name, longest=longest))
-            part.follows_row, part.outcome, part.label = row, was.becomes, was.label
-            thresholds = {was.label: was.threshold}  # of its photo's model: another model may serve by now
-            part.rules = replace(rules, thresholds=thresholds, model=was.model, provider=was.provider)
-            part.reason = f"it follows {printable(was.destination.name)}"
-            return True
-    return False
 
 
 def stay(part: Photo) -> None:

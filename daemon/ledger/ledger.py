@@ -33,6 +33,10 @@ _INSERT = (
     f"INSERT INTO photos (id, batch, state, intended_at, {', '.join(COLUMNS)})"
     f" VALUES (?, ?, 'intent', ?, {', '.join('?' * len(COLUMNS))})"
 )
+_NAMED = (
+    "source >= ? AND source < ? AND part_of IS NULL AND undoes IS NULL AND state NOT IN ('intent', 'gone')"
+    f" AND intended_at >= ? AND NOT {TAKEN_BACK}"
+)
 
 
 class LedgerError(PhototriageError):
@@ -161,16 +165,27 @@ class Ledger:
         same = "sha256 = ? AND part_of IS NULL AND undoes IS NULL AND state IN ('filed', 'review')"
         return list(self._intents(same, sha256).values())
 
-    def of_name(self, folder: Path, base: str, since_s: float) -> dict[int, Intent]:
-        """Return what was filed from a folder since a time as `base`, or as `base` with an extension, oldest first.
+    def of_names(self, folder: Path, ranges: Iterable[tuple[str, str]], since_s: float) -> dict[int, Intent]:
+        """Return the photos that were filed from a folder, oldest first, without those that were taken back.
 
-        Photos that were taken back are left out.
+        Args:
+            folder: of the inbox.
+            ranges: of names, each from the first to before the last.
+            since_s: earliest time.
         """
-        first = os.fsencode(folder / base)
-        named = "(source = ? OR source > ? AND source < ?) AND part_of IS NULL AND undoes IS NULL"
-        filed = f"state NOT IN ('intent', 'gone') AND intended_at >= ? AND NOT {TAKEN_BACK}"
-        found = self._intents(f"{named} AND {filed}", first, first + b".", first + b"/", since_s)
-        return {row: intent for row, intent in found.items() if base in (intent.source.name, intent.source.stem)}
+        found: dict[int, Intent] = {}
+        for names in ranges:
+            first, last = (os.fsencode(f"{folder}/{name}") for name in names)
+            found |= self._intents(_NAMED, first, last, since_s)
+        return dict(sorted(found.items()))
+
+    def holds(self, path: Path, identity: Identity) -> bool:
+        """Tell whether a file of the inbox is held (`is_held`).
+
+        Raises:
+            sqlite3.Error: the ledger cannot be read now.
+        """
+        return is_held(self._connection, path, identity)
 
     def _insert(self, intents: Iterable[Intent], now_s: float) -> list[int]:
         # Read each time, because another process may take photos back while this one files.

@@ -98,10 +98,7 @@ class Report:
         """Report the counts since the beginning; after one pass, with the rate."""
         seconds = time.monotonic() - self._started_s
         self.waiting = _there(self.waiting)  # the user may have removed some
-        with self._lock:
-            self.counts[_LEFT] += len(_there(self._lonely))  # whose photo never came
-            self._lonely.clear()
-            self.counts = +self.counts  # without zeros
+        self.count_lonely()
         moved = sum(count for name, count in self.counts.items() if name not in _NOT_MOVED)
         rate = f" in {seconds:.1f} s, {moved / seconds:.0f} photos/s" if once else ""
         stay = f"; {len(self.waiting)} could not be filed yet and stay in the inbox" if self.waiting else ""
@@ -110,6 +107,13 @@ class Report:
         begin = "stopped early; sorted" if self.cut_short else "sorted" if once else "stopped; filed"
         sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {counted(self.counts)}{stay}"
         self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
+
+    def count_lonely(self) -> None:
+        """Count the companions whose photo never came among what is left in the inbox."""
+        with self._lock:
+            self.counts[_LEFT] += len(_there(self._lonely))
+            self._lonely.clear()
+            self.counts = +self.counts  # without zeros
 
     @contextmanager
     def progress(self, path_filter: PathFilter) -> Iterator[None]:

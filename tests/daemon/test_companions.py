@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from common.errors import PhotoError, Reason
-from daemon.files.companion_names import COMPANION_EXTENSIONS, WAITS, companion_name, is_companion
+from daemon.files.companion_forms import COMPANION_EXTENSIONS
+from daemon.files.companion_names import WAITS, companion_name, is_companion
 from daemon.filing import transfers as transfers_module
 from daemon.filing.companions import LATE_S, MAX_WAITING, Companions, photo_is_coming
 from daemon.filing.modes import transfer
@@ -49,9 +50,21 @@ def names(folder: Path) -> list[str]:
 
 
 def test_companions_are_known_by_their_ending_whatever_its_case() -> None:
-    for name in ("a.xmp", "a.XMP", "a.jpg.xmp", "a.AAE", "a.json", "a.MOV", "a.CR2", "a.nef", "a.Dng"):
+    for name in (
+        "a.xmp",
+        "a.XMP",
+        "a.jpg.xmp",
+        "a.AAE",
+        "a.json",
+        "a.MOV",
+        "a.CR2",
+        "a.nef",
+        "a.Dng",
+        "a.MP",
+        "a.MP~2",
+    ):
         assert is_companion(Path(name)), name
-    for name in ("a.jpg", "a.txt", "a.jpg.why.txt", "xmp", "a.xmp.bak", "a.mp4"):
+    for name in ("a.jpg", "a.jpg.why.txt", "xmp", "a.xmp.bak", "a.avi", "a.html"):
         assert not is_companion(Path(name)), name
     assert all(extension == extension.lower() for extension in COMPANION_EXTENSIONS)
 

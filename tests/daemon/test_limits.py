@@ -248,7 +248,7 @@ def test_a_companion_that_comes_late_follows_under_a_shorter_name_where_its_own_
         clock.turn(1.0)
         filer.file([])
     assert (late.outcome, late.follows) == (Outcome.FILED, output / "red" / ("x" * 171 + ".jpg"))
-    assert tree(output)[f"red/{'x' * 139}.xmp"] == b"its sidecar"
+    assert tree(output)[f"red/{'x' * 135}.jpg.xmp"] == b"its sidecar"
 
 
 def test_a_note_and_a_copy_fit_beside_the_longest_name(tmp_path: Path, elsewhere: Path) -> None:

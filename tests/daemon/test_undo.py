@@ -360,7 +360,7 @@ def test_a_companion_that_comes_late_finds_no_photo_that_was_taken_back(house: H
         house.file(name)
     told("undo", "--last", "1")
     with opened_ledger(house.path) as ledger:
-        assert [was.source.name for was in ledger.of_name(house.inbox, "a", 0.0).values()] == ["a.jpg"]
+        assert [was.source.name for was in ledger.of_names(house.inbox, [("a.", "a/")], 0.0).values()] == ["a.jpg"]
 
 
 def test_companions_of_a_photo_that_stays_stay_too(house: House) -> None:
