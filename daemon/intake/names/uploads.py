@@ -10,7 +10,7 @@ left alone for weeks: torrents rest that long.
 import re
 
 from contract.formats import PHOTO_EXTENSIONS
-from daemon.files.companion_names import COMPANION_EXTENSIONS
+from daemon.files.companion_forms import COMPANION_EXTENSIONS, extension_of
 
 WHY = "its name is that of an unfinished upload"
 REST_S = 900.0
@@ -32,14 +32,14 @@ ENDINGS = frozenset((
 """Endings that no program gives to a finished photo, in lower case."""
 
 _KNOWN = frozenset(extension[1:] for extension in (*PHOTO_EXTENSIONS, *COMPANION_EXTENSIONS))
-_GOES_ON = re.compile(rf"\.(?:{'|'.join(sorted(_KNOWN))})(?![a-z])(.+)", re.DOTALL)
+_GOES_ON = re.compile(rf"\.(?:{'|'.join(sorted(_KNOWN - {'mp'}))})(?![a-z])(.+)", re.DOTALL)  # not `song.mp3`
 _ENDING = re.compile(r"\.([^.]+)$|_(exiftool_tmp)$")
 
 
 def rest_s(name: str) -> float:
     """Return how long a file of this name must stay unchanged before it may be read; 0 for any other name."""
     name = name.lower()
-    if name.rpartition(".")[2] in _KNOWN:  # the usual case, also `a.tmp.jpg` and `IMG.jpg.xmp`
+    if extension_of(name)[1:] in _KNOWN:  # the usual case, also `a.tmp.jpg` and `IMG.jpg.xmp`
         return 0.0
     found = _GOES_ON.search(name)
     if found is None:
