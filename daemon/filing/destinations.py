@@ -62,20 +62,24 @@ def give_names(
         return
     room = most - _longer(photo, place)
 
-    def places(number: int) -> list[Path]:
-        target = place.with_name(numbered(place.name, number, room))
-        names: list[str] = [target.name]
-        for part in photo.companions:  # two forms of a name may become one beside a renamed photo
-            name = companion_name(part.path, photo.path, target, most)
-            names.append(next(free for free in free_forms(name, most) if free not in names))
-        return list(map(target.with_name, names))
-
-    number = free_number(lambda number: all(map(is_free, places(number))))
-    photo.destination, *parts = places(number)
+    number = free_number(
+        lambda number: all(map(is_free, _places(photo, place, numbered(place.name, number, room), most)))
+    )
+    photo.destination, *parts = _places(photo, place, numbered(place.name, number, room), most)
     for part, destination in zip(photo.companions, parts, strict=True):
         join(part, photo.destination, destination)
         part.outcome, part.label, part.reason = photo.outcome, photo.label, ""
     promised.update(map(str, (photo.destination, *parts)))
+
+
+def _places(photo: Photo, place: Path, name: str, most: int) -> list[Path]:
+    """Return the paths of a photo that gets this name and of its companions; no two are equal."""
+    target = place.with_name(name)
+    names = [name]
+    for part in photo.companions:  # two forms of a name may become one beside a renamed photo
+        own = companion_name(part.path, photo.path, target, most)
+        names.append(next(free for free in free_forms(own, most) if free not in names))
+    return list(map(target.with_name, names))
 
 
 def _longer(photo: Photo, place: Path) -> int:
