@@ -10,7 +10,7 @@ from common.errors import PhototriageError
 from daemon.commands.watch import watch
 from daemon.doctor.subject import DoctorError, Subject
 from daemon.doctor.unit import unit_of
-from daemon.ledger.reading import SERVICES, find_ledgers, reading, root_of
+from daemon.ledger.reading import SERVICES, find_ledgers, roots_of
 from daemon.ledger.state_folder import LEDGER, state_folder
 
 
@@ -39,8 +39,8 @@ def known() -> Iterator[Subject]:
     """Yield the inboxes that the ledgers of this user and of the services name."""
     with suppress(PhototriageError):
         for ledger in find_ledgers(None):
-            with suppress(PhototriageError), reading(ledger) as connection:
-                inbox, output = root_of(connection, "inbox"), root_of(connection, "output")
+            with suppress(PhototriageError):
+                inbox, output = roots_of(ledger)
                 if inbox is None or output is None:
                     continue
                 service = ledger.parent.name if ledger.parent.parent == SERVICES else ""

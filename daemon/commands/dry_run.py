@@ -23,7 +23,7 @@ from daemon.intake.unfinished import Unfinished
 from daemon.intake.walk import LeftOut, scan
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.ledger import Ledger
-from daemon.ledger.reading import reading
+from daemon.ledger.reader import ask_ledger
 from daemon.ledger.state_folder import LEDGER, state_folder
 from daemon.models.active import rules_for
 from daemon.models.store import ModelStore, called
@@ -90,8 +90,8 @@ def _roots(inbox: Path, output: Path) -> tuple[Path, Path]:
 
 def _copied(state: Path, folder: Path) -> Ledger:
     if (state / LEDGER).is_file():
-        with reading(state / LEDGER) as connection, closing(sqlite3.connect(folder / LEDGER)) as copy:
-            connection.backup(copy)
+        with closing(sqlite3.connect(folder / LEDGER)) as copy:
+            ask_ledger(state / LEDGER, lambda connection: connection.backup(copy))
     return Ledger(folder / LEDGER)
 
 

@@ -78,13 +78,12 @@ def list_(inbox: Path | None, service: str | None, limit: int, as_json: bool) ->
     Examples:
       phototriage model list --inbox ~/inbox
     """
-    from daemon.ledger.reading import reading
+    from daemon.ledger.reader import ask_ledger
     from daemon.ledger.state_folder import LEDGER
     from daemon.models.history import entries
     from daemon.models.show import print_json, print_table
 
-    with reading(state_of(inbox, service) / LEDGER) as connection:
-        found = entries(connection, limit)
+    found = ask_ledger(state_of(inbox, service) / LEDGER, lambda connection: entries(connection, limit))
     (print_json if as_json else print_table)(found)
 
 

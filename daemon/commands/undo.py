@@ -1,13 +1,17 @@
 """`phototriage undo` and `retry`: move photos back to the inbox."""
 
 import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.tables import show
+from common.tables import PART, show_parts
 from common.text import printable
 from daemon.commands.shared_options import json_option, label_option, one_inbox_option, preview_option, since_option
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from daemon.ledger.queries import RecordFilter
     from daemon.undo.plan import Step
 
+Facts = dict[str, Any]
 last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N newest photos.")
 
 
@@ -95,22 +100,18 @@ def retry(
 def _take_back(
     inbox: Path | None, which: "RecordFilter", last: int | None, becomes: str, *, dry_run: bool, as_json: bool
 ) -> None:
-    from daemon.ledger.reading import one_ledger, reading
+    from daemon.ledger.reading import one_ledger
     from daemon.photo import Outcome
     from daemon.process.clock import Clock
     from daemon.undo.undo import plans, undo
 
     if dry_run:
-        with reading(one_ledger(inbox)) as connection:
-            groups = plans(connection, which, last or -1, Outcome(becomes))
+        steps = _facts(plans(one_ledger(inbox), which, last or -1, Outcome(becomes)))
     else:
         groups = undo(inbox, which, last or -1, Outcome(becomes), Clock().wall_s(), _say_unseen)
-    if as_json:
-        _print_json(groups)
-    else:
-        _print_table(groups, dry_run=dry_run)
-    _say_losses(groups)
-    if any(step.reason or step.note for group in groups for step in group):
+        steps = _when_all_are_done(_facts(_losses_said(groups)))
+    stay = _print_json(steps) if as_json else _print_table(steps, dry_run=dry_run)
+    if stay:
         click.get_current_context().exit(1)
 
 
@@ -120,7 +121,7 @@ def _say_unseen(_: int, intent: "Intent", error: OSError) -> None:
     click.echo(f"{printable(intent.source.name)}: {unfinished(intent, error)}; the next `undo` continues it", err=True)
 
 
-def _say_losses(groups: "list[list[Step]]") -> None:
+def _losses_said(groups: "Iterable[list[Step]]") -> "Iterator[list[Step]]":
     from daemon.copying.losses import Losses
 
     losses = Losses(lambda sentence: click.echo(sentence, err=True), "is back")
@@ -128,24 +129,15 @@ def _say_losses(groups: "list[list[Step]]") -> None:
         for step in group:
             if step.intent is not None:
                 losses.note(step.intent.destination, step.lost)
+        yield group
 
 
-def _release(inbox: Path | None, which: "RecordFilter", last: int | None, *, dry_run: bool, as_json: bool) -> None:
-    from daemon.undo.undo import release
-
-    records = release(inbox, which, last or -1, dry_run=dry_run)
-    for record in records:
-        place = record.intent.destination
-        click.echo(json.dumps({"path": str(place)}) if as_json else printable(place))
-    verb = "would classify" if dry_run else "classifies"
-    click.echo(f"The daemon, or the next `sort`, {verb} {_photos(len(records))} again.", err=True)
-
-
-def _print_json(groups: "list[list[Step]]") -> None:
+def _facts(groups: "Iterable[list[Step]]") -> Iterator[Facts]:
+    """Yield a step for scripts: first the photo's, then those of its companions."""
     for group in groups:
         for step in group:
             gone = step.intent is not None and not step.reason
-            facts = {
+            yield {
                 "path": str(step.record.intent.destination),
                 "destination": str(step.intent.destination) if gone and step.intent else None,
                 "label": step.record.intent.label,
@@ -153,29 +145,67 @@ def _print_json(groups: "list[list[Step]]") -> None:
                 "reason": step.reason,
                 "note": step.note,
             }
-            click.echo(json.dumps(facts))
 
 
-def _print_table(groups: "list[list[Step]]", *, dry_run: bool) -> None:
+def _when_all_are_done(steps: Iterator[Facts]) -> Iterator[Facts]:
+    """Yield the steps after the last one: a reader that pauses or ends, such as `less`, must not stop the work.
+
+    Meanwhile they are compressed, because a million photos may go back.
+    """
+    parts = []
+    while some := list(islice(steps, PART)):
+        parts.append(zlib.compress(json.dumps(some).encode()))
+    for part in parts:
+        yield from json.loads(zlib.decompress(part))
+
+
+def _print_json(steps: Iterable[Facts]) -> bool:
+    """Print one object per line; returns whether something stays, or has a note."""
+    stay = False
+    for step in steps:
+        click.echo(json.dumps(step))
+        stay = stay or bool(step["reason"] or step["note"])
+    return stay
+
+
+def _print_table(steps: Iterable[Facts], *, dry_run: bool) -> bool:
+    """Print the table and how many photos it is about; returns whether something stays, or has a note."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column("from", overflow="fold")
-    table.add_column("back to, or why it stays", overflow="fold")
-    for group in groups:
-        for step in group:
-            stays = step.reason or step.intent is None
-            place = (
-                f"stays: {step.reason}" if stays or step.intent is None else step.note or str(step.intent.destination)
-            )
-            table.add_row(Text(printable(step.record.intent.destination)), Text(printable(place)))
-    if groups:
-        show(table)
-    back = sum(not group[0].reason and not group[0].note for group in groups)
+    count: Counter[str] = Counter()
+
+    def _rows() -> Iterator[list[Text]]:
+        for step in steps:
+            stays = bool(step["reason"] or step["note"])
+            count["stay"] += stays
+            count["photos"] += not step["companion"]
+            count["back"] += not step["companion"] and not stays
+            place = step["note"] or step["destination"] if step["destination"] else f"stays: {step['reason']}"
+            yield [Text(printable(step["path"])), Text(printable(place))]
+
+    def _table() -> Table:
+        new = Table(box=None, pad_edge=False)
+        new.add_column("from", overflow="fold")
+        new.add_column("back to, or why it stays", overflow="fold")
+        return new
+
+    show_parts(_table, _rows())
     verb = "would go" if dry_run else "went"
-    stay = f"; {_photos(len(groups) - back)} could not" if back < len(groups) else ""
-    click.echo(f"{_photos(back)} {verb} back to the inbox{stay}.", err=True)
+    left = count["photos"] - count["back"]
+    stay = f"; {_photos(left)} could not" if left else ""
+    click.echo(f"{_photos(count['back'])} {verb} back to the inbox{stay}.", err=True)
+    return bool(count["stay"])
+
+
+def _release(inbox: Path | None, which: "RecordFilter", last: int | None, *, dry_run: bool, as_json: bool) -> None:
+    from daemon.undo.undo import release
+
+    places = [str(record.intent.destination) for record in release(inbox, which, last or -1, dry_run=dry_run)]
+    for place in places:
+        click.echo(json.dumps({"path": place}) if as_json else printable(place))
+    verb = "would classify" if dry_run else "classifies"
+    click.echo(f"The daemon, or the next `sort`, {verb} {_photos(len(places))} again.", err=True)
 
 
 def _photos(count: int) -> str:

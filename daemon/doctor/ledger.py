@@ -1,5 +1,6 @@
 """Check the ledger of an inbox, read-only: is it undamaged, of this version, and is any photo unfinished?"""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from common.text import printable
 from daemon.doctor.finding import Finding, fault, ok, quoted, warning
 from daemon.files.mounts import mount_of
 from daemon.ledger.ledger import CHECKED_BYTES
-from daemon.ledger.reading import reading
+from daemon.ledger.reader import ask_ledger
 from daemon.ledger.schema import MIGRATIONS
 
 
@@ -30,12 +31,7 @@ def look_at_ledger(path: Path) -> Iterator[Finding]:
         return
     size = path.stat().st_size
     try:
-        with reading(path) as connection:
-            found = "ok"
-            if size <= CHECKED_BYTES:
-                (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            (rows,) = connection.execute("SELECT count(*) FROM photos").fetchone()
-            (open_,) = connection.execute("SELECT count(*) FROM photos WHERE state = 'intent'").fetchone()
+        found, rows, open_ = ask_ledger(path, lambda connection: _facts(connection, size <= CHECKED_BYTES))
     except PhototriageError as error:
         yield fault("ledger", str(error), "see the line above")
         return
@@ -55,3 +51,13 @@ def look_at_ledger(path: Path) -> Iterator[Finding]:
             "ledger", f"{open_} photos are being filed, or were when the last run was interrupted",
             "start the daemon, which finishes them; if it is running, this is normal",
         )  # fmt: skip
+
+
+def _facts(connection: sqlite3.Connection, checked: bool) -> tuple[str, int, int]:
+    """Return whether the ledger is undamaged (`ok`), and how many rows and unfinished photos it has."""
+    found = "ok"
+    if checked:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    (rows,) = connection.execute("SELECT count(*) FROM photos").fetchone()
+    (open_,) = connection.execute("SELECT count(*) FROM photos WHERE state = 'intent'").fetchone()
+    return found, rows, open_

@@ -126,5 +126,9 @@ def close(descriptor: int) -> None:
 
 def photo_id(identity: Identity) -> str:
     """Return a photo's id for the log and the ledger: the same for the life of the file, moved or not."""
-    words = f"{identity.device}:{identity.inode}:{identity.size}:{identity.mtime_ns}"
+    return id_of_words(f"{identity.device}:{identity.inode}:{identity.size}:{identity.mtime_ns}")
+
+
+def id_of_words(words: str) -> str:
+    """Return the id for `DEVICE:INODE:SIZE:MTIME_NS`."""
     return blake2s(words.encode(), digest_size=5).hexdigest()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon.files.identity import Identity, photo_id
+from daemon.files.identity import Identity, id_of_words
 from daemon.ledger import schema
 from daemon.ledger.intent import Intent, intent_of
 from daemon.photo import Outcome
@@ -83,9 +83,20 @@ class RecordFilter:
         return " AND ".join(terms), values
 
 
-def select(connection: sqlite3.Connection, which: RecordFilter, limit: int = -1) -> Iterator[Record]:
-    """Yield the selected photos, youngest first, at most `limit`; companions belong to their photo and are left out."""
+def select(
+    connection: sqlite3.Connection, which: RecordFilter, limit: int = -1, before: int | None = None
+) -> Iterator[Record]:
+    """Yield the selected photos, youngest first; companions belong to their photo and are left out.
+
+    Args:
+        connection: to the ledger.
+        which: selects photos.
+        limit: how many; negative for all.
+        before: only rows with a lower number; None for all.
+    """
     condition, values = which.where()
+    if before is not None:
+        condition, values = f"{condition} AND id < ?", [*values, before]
     rows = connection.execute(f"{_COLUMNS} WHERE {condition} ORDER BY id DESC LIMIT ?", (*values, limit))
     return map(_record, rows)
 
@@ -111,10 +122,19 @@ def about(connection: sqlite3.Connection, path: Path, sha256: str) -> list[Recor
 def of_id(connection: sqlite3.Connection, wanted: str) -> list[Record]:
     """Return all rows of a photo, oldest first: with this id, or with the same content.
 
-    Rows do not store the id, so all rows are read: this takes seconds for a million rows.
+    No row stores its id, so ids are computed, youngest row first, until one is the wanted. A log mostly names young
+    photos, which are found at once; the oldest of a million takes a second. An index would be quicker, but each photo
+    would pay for it with a page on the disk.
     """
-    connection.create_function("photo_id", 4, lambda *row: photo_id(Identity(*map(int, row))), deterministic=True)
-    return _and_the_same_content(connection, "photo_id(device, inode, size, mtime_ns) = ?", (wanted,), "")
+    connection.create_function("photo_id", 1, id_of_words, deterministic=True)
+    words = "device || ':' || inode || ':' || size || ':' || mtime_ns"
+    youngest = f"SELECT * FROM photos WHERE photo_id({words}) = ? ORDER BY id DESC LIMIT 1"
+    row = connection.execute(youngest, (wanted,)).fetchone()
+    if row is None:
+        return []
+    if not row["sha256"]:
+        return of_unread(connection, intent_of(row).identity)
+    return _and_the_same_content(connection, "id = ?", (row["id"],), "")
 
 
 def of_unread(connection: sqlite3.Connection, identity: Identity) -> list[Record]:
@@ -140,7 +160,7 @@ def of_name(connection: sqlite3.Connection, name: str) -> list[Record]:
 
 
 def _and_the_same_content(
-    connection: sqlite3.Connection, condition: str, values: tuple[str | bytes, ...], sha256: str
+    connection: sqlite3.Connection, condition: str, values: tuple[str | bytes | int, ...], sha256: str
 ) -> list[Record]:
     rows = connection.execute(
         f"WITH named AS MATERIALIZED (SELECT id, sha256 FROM photos WHERE {condition}) {_COLUMNS} "

@@ -1,28 +1,19 @@
-"""Read-only access to ledgers: found by their inbox, read while a daemon runs or afterwards, never written.
-
-If its daemon has stopped, a ledger in WAL mode can only be opened by a user who may write to its folder, and such a
-reader leaves files there that disturb the next daemon. So a ledger is read in place only while a daemon runs, and
-otherwise from a copy.
-"""
+"""Find ledgers by their inbox: those of this user and of the services. daemon/ledger/reader.py reads them."""
 
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from common.text import printable
 from daemon.files.marker import RootError
-from daemon.ledger.ledger import LedgerError, migrate, unusable
-from daemon.ledger.schema import MIGRATIONS
+from daemon.ledger.ledger import LedgerError
+from daemon.ledger.reader import reader
 from daemon.ledger.state_folder import LEDGER, state_folder
 
 SERVICES = Path("/var/lib/phototriage")
 """State folders of the services of systemd/phototriage@.service."""
-COPIES = 20
-"""How often the copy is repeated because the daemon wrote meanwhile."""
 
 
 def find_ledgers(inbox: Path | None) -> list[Path]:
@@ -56,30 +47,20 @@ def one_ledger(inbox: Path | None) -> Path:
     return found[0]
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a ledger for queries, migrated to this version; columns can be read by name.
-
-    Raises:
-        LedgerError: it cannot be read, is damaged, or was written by a newer version.
-    """
-    with ExitStack() as stack:
-        try:
-            connection = _opened_in_place(path)
-            if connection is None:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))
-                connection = _opened_copy(path, folder)
-            stack.callback(connection.close)
-            connection.row_factory = sqlite3.Row
-            yield connection
-        except (OSError, sqlite3.Error) as error:
-            raise unusable(path, error) from error
-
-
 def root_of(connection: sqlite3.Connection, role: str) -> Path | None:
     """Return the `inbox` or `output` of a ledger; None if its daemon never adopted one."""
     row = connection.execute("SELECT path FROM roots WHERE role = ?", (role,)).fetchone()
     return Path(os.fsdecode(row[0])) if row else None
+
+
+def roots_of(path: Path) -> tuple[Path | None, Path | None]:
+    """Return inbox and output of a ledger; every version of the tables holds them.
+
+    Raises:
+        LedgerError: it cannot be read.
+    """
+    with reader(path, oldest=1) as one:
+        return one.ask(lambda connection: (root_of(connection, "inbox"), root_of(connection, "output")))
 
 
 def _state_folders() -> Iterator[Path]:
@@ -105,51 +86,4 @@ def _is_file(path: Path) -> bool:
 
 
 def _inbox_of(path: Path) -> Path | None:
-    with reading(path) as connection:
-        return root_of(connection, "inbox")
-
-
-def _opened_in_place(path: Path) -> sqlite3.Connection | None:
-    """Open the ledger in place if a daemon has it open; None if it must be copied."""
-    if not os.path.lexists(f"{path}-shm"):
-        return None
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
-    try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == len(MIGRATIONS):
-            return connection
-    except sqlite3.OperationalError:  # left by a killed daemon, and this user may not repair it
-        pass
-    connection.close()
-    return None
-
-
-def _opened_copy(path: Path, folder: Path) -> sqlite3.Connection:
-    copy = folder / LEDGER
-    for _ in range(COPIES):
-        before = _stamps(path)
-        for ending in before:
-            shutil.copyfile(f"{path}{ending}", f"{copy}{ending}")
-        if _stamps(path) == before:
-            break
-        for ending in before:
-            Path(f"{copy}{ending}").unlink()
-    else:
-        raise LedgerError(f"The ledger {printable(path)} changes faster than it can be copied. Try again.")
-    connection = sqlite3.connect(copy, isolation_level=None)
-    try:
-        migrate(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _stamps(path: Path) -> dict[str, tuple[int, int]]:
-    """Return size and time of the ledger's files, by the ending of their names."""
-    stamps = {}
-    for ending in ("", "-wal"):
-        with suppress(FileNotFoundError):
-            status = Path(f"{path}{ending}").stat()
-            stamps[ending] = (status.st_size, status.st_mtime_ns)
-    return stamps
+    return roots_of(path)[0]

@@ -19,7 +19,8 @@ from common.errors import PhototriageError
 from common.text import printable
 from contract.session import Model, naming, open_model, read_model
 from daemon.ledger.ledger import migrate
-from daemon.ledger.reading import reading, root_of
+from daemon.ledger.reader import ask_ledger
+from daemon.ledger.reading import roots_of
 from daemon.ledger.state_folder import LEDGER, lock_state
 from daemon.models.history import Entry, ModelEvent, answer, note, serving
 from daemon.models.store import ChangeRequest, ModelStore, ModelStoreError, StoredModel
@@ -83,8 +84,7 @@ def roll_back(state: Path) -> Entry:
 
 
 def _now(state: Path) -> _Now:
-    with reading(state / LEDGER) as connection:
-        return _Now(serving(connection), root_of(connection, "inbox"), root_of(connection, "output"))
+    return _Now(ask_ledger(state / LEDGER, serving), *roots_of(state / LEDGER))
 
 
 def _decide(state: Path, now: _Now, kept: StoredModel | None, model: Model) -> Entry | ChangeRequest:
@@ -120,8 +120,7 @@ def _asked(state: Path, wish: ChangeRequest) -> Entry:
     _wake(state)
     end_s = time.monotonic() + ANSWER_S
     while time.monotonic() < end_s:
-        with reading(state / LEDGER) as connection:
-            found = answer(connection, wish.id)
+        found = ask_ledger(state / LEDGER, lambda connection: answer(connection, wish.id))
         if found is not None and found.what is ModelEvent.REFUSED:
             raise RefusedError(f"{found.sentence().rstrip('.')}.")
         if found is not None:

@@ -13,8 +13,8 @@ from common.errors import Reason
 from contract.session import Model
 from daemon.classify.decide import decide
 from daemon.files.identity import look_at
-from daemon.ledger.queries import Record, RecordFilter, select
-from daemon.ledger.reading import reading
+from daemon.ledger.queries import Record, RecordFilter
+from daemon.ledger.reader import photos
 from daemon.photo import REVIEW_FOLDER, Mode, Outcome, Photo
 from daemon.predict import predict, trial_guard
 
@@ -70,8 +70,7 @@ def cases(ledger: Path, since_s: float | None, limit: int) -> list[FiledPhoto]:
     They are all read at once, so that a daemon at work on the ledger is not held up for as long as photos are read.
     """
     which = RecordFilter(since_s=since_s, states=(Outcome.FILED.value, Outcome.REVIEW.value), at_large=True)
-    with reading(ledger) as connection:
-        return [_case(record) for record in select(connection, which, limit)]
+    return list(photos(ledger, which, limit, lambda _, record: _case(record)))
 
 
 def replay(found: list[FiledPhoto], model: Model, thresholds: Mapping[str, float], state: Path) -> Iterator[Verdict]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.ledger.ledger import LedgerError
-from daemon.ledger.reading import find_ledgers, reading, root_of
+from daemon.ledger.reader import ask_ledger
+from daemon.ledger.reading import find_ledgers, roots_of
 from daemon.ledger.totals import Totals, totals
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
 from daemon.status.snapshot_parts import State
@@ -78,9 +79,8 @@ def from_ledger(ledger: Path) -> LedgerStatus:
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    with reading(ledger) as connection:
-        inbox, output = (root_of(connection, role) for role in ("inbox", "output"))
-        known = totals(connection, _midnight_s())
+    inbox, output = roots_of(ledger)
+    known = ask_ledger(ledger, lambda connection: totals(connection, _midnight_s()))
     itself, inside = _files(inbox, output)
     return LedgerStatus(
         inbox=str(inbox) if inbox else None,
@@ -98,8 +98,8 @@ def from_ledger(ledger: Path) -> LedgerStatus:
 
 def _in_all(ledger: Path) -> Totals | None:
     """Return what the ledger of a running daemon counts; None if this user may ask the process but not read it."""
-    with suppress(LedgerError), reading(ledger) as connection:
-        return totals(connection, _midnight_s())
+    with suppress(LedgerError):
+        return ask_ledger(ledger, lambda connection: totals(connection, _midnight_s()))
     return None
 
 

@@ -8,8 +8,9 @@ checked immediately before each removal, because the plan may be minutes old by 
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from common.publish import sync_directory
@@ -37,7 +38,7 @@ def nothing() -> str:
 
 
 def take_back(
-    ledger: Ledger, groups: Sequence[list[Step]], now_s: float, inbox: Path, obstacle: Callable[[], str] = nothing
+    ledger: Ledger, groups: Iterable[list[Step]], now_s: float, inbox: Path, obstacle: Callable[[], str] = nothing
 ) -> Iterator[list[Step]]:
     """Carry out plans, some at a time; yields the finished ones, with a reason for each file that stays.
 
@@ -45,7 +46,7 @@ def take_back(
 
     Args:
         ledger: of the inbox.
-        groups: the plans, each of a photo and its companions.
+        groups: the plans, each of a photo and its companions; the next ones are made when these are carried out.
         now_s: wall time for the outcomes.
         inbox: the destination.
         obstacle: returns why no file can go there now, or an empty text; called before each file.
@@ -53,8 +54,8 @@ def take_back(
     Raises:
         OSError, sqlite3.Error: syncs or commits are not possible now; `finish` does the rest later.
     """
-    for first in range(0, len(groups), TOGETHER):
-        some = groups[first : first + TOGETHER]
+    groups = iter(groups)
+    while some := list(islice(groups, TOGETHER)):
         rows = ledger.intend([step.intent for group in some for step in group if step.intent], now_s)
         numbers = iter(rows)
         outcomes: dict[int, Outcome | None] = {}

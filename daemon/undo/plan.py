@@ -38,7 +38,7 @@ class Step:
     lost: tuple[Loss, ...] = ()
 
 
-def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:
+def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[int]) -> list[Step]:
     """Plan the undo of a photo and its companions; nothing is touched.
 
     If a name in the inbox is taken, photo and companions get the same number.
@@ -47,7 +47,7 @@ def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised
         photo: as it was filed.
         companions: filed with the photo; they go back as they are now.
         becomes: `undone` (the daemon leaves the photo alone from then on) or `retried`.
-        promised: names in the inbox that earlier plans reserved; the names of this plan are added.
+        promised: hashes of the names in the inbox that earlier plans reserved; the names of this plan are added.
     """
     reason = mount_away(photo.intent) or _obstacle(photo.intent)
     if reason:
@@ -58,7 +58,7 @@ def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised
         return [Step(photo, None, f"it cannot be checked ({error.strerror})")]
 
 
-def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[Path]) -> list[Step]:
+def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[int]) -> list[Step]:
     group, staying = [photo], []
     for record in companions:
         reason = _why_left_behind(record.intent)
@@ -71,7 +71,7 @@ def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promis
         number = free_number(lambda number: all(_is_free(path, promised) for path in _targets(group, number)))
     steps = []
     for record, target in zip(group, _targets(group, number), strict=True):
-        promised.add(target)
+        promised.add(_key(target))
         steps.append(Step(record, _intent(record, target, becomes), note=dangling(record.intent)))
     return steps + staying
 
@@ -140,8 +140,16 @@ def _why_left_behind(was: Intent) -> str | None:
     return _obstacle(was) or None
 
 
-def _is_free(target: Path, promised: set[Path]) -> bool:
-    return target not in promised and not os.path.lexists(target)
+def _is_free(target: Path, promised: set[int]) -> bool:
+    return _key(target) not in promised and not os.path.lexists(target)
+
+
+def _key(target: Path) -> int:
+    """Return 64 bits for a name, because a million paths would take hundreds of megabytes.
+
+    Two names of equal bits, one in 30 million undoes of a million photos, give one photo a number that it did not need.
+    """
+    return hash(os.fsencode(target))
 
 
 def _intent(record: Record, target: Path, becomes: Outcome) -> Intent:

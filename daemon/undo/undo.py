@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from common.errors import PhototriageError
@@ -18,10 +19,11 @@ from daemon.adopt import compare
 from daemon.files.marker import MountMissingError
 from daemon.filing.recovery import OnUnresolved, ignore
 from daemon.ledger.ledger import Ledger
-from daemon.ledger.queries import Record, RecordFilter, companions, select
-from daemon.ledger.reading import one_ledger, reading, root_of
+from daemon.ledger.queries import Record, RecordFilter, companions
+from daemon.ledger.reader import photos, records
+from daemon.ledger.reading import one_ledger, roots_of
 from daemon.photo import Outcome
-from daemon.undo.execute import finish, take_back
+from daemon.undo.execute import TOGETHER, finish, take_back
 from daemon.undo.plan import Step, plan
 
 LOCK = "undo-lock"
@@ -38,8 +40,10 @@ def undo(
     becomes: Outcome,
     now_s: float,
     on_unresolved: OnUnresolved = ignore,
-) -> list[list[Step]]:
-    """Take photos back to their inbox; returns for each photo the steps of it and its companions.
+) -> Iterator[list[Step]]:
+    """Take photos back to their inbox, some at a time; yields for each photo the steps of it and its companions.
+
+    No other process can take photos back until the last one is yielded.
 
     Args:
         inbox: whose photos; None if there is only one ledger.
@@ -61,32 +65,33 @@ def undo(
         try:
             _check_roots(ledger)  # first: if a mount is away, its photos look as if they had been taken back
             finish(ledger, now_s, on_unresolved)
-            with reading(path) as connection:
-                groups = plans(connection, which, last, becomes)
-                home = root_of(connection, "inbox")
-            return list(take_back(ledger, groups, now_s, home, partial(_obstacle, ledger))) if home else []
+            home, _ = roots_of(path)
+            if home is not None:
+                groups = plans(path, which, last, becomes)
+                yield from take_back(ledger, groups, now_s, home, partial(_obstacle, ledger))
         except (OSError, sqlite3.Error) as error:
             raise UndoError(
                 f"Taking photos back was interrupted: {error}. No photo is lost. Fix this and run the command again."
             ) from error
 
 
-def plans(connection: sqlite3.Connection, which: RecordFilter, last: int, becomes: Outcome) -> list[list[Step]]:
-    """Plan the undo of the selected photos; nothing is touched.
+def plans(ledger: Path, which: RecordFilter, last: int, becomes: Outcome) -> Iterator[list[Step]]:
+    """Plan the undo of the selected photos, one after the other; nothing is touched.
 
     Args:
-        connection: to the ledger.
+        ledger: its file.
         which: selects photos.
         last: how many of the selected photos, youngest first; negative for all.
         becomes: `undone` or `retried`.
     """
-    promised: set[Path] = set()
-    photos = list(select(connection, which, last))
-    return [plan(photo, companions(connection, photo.row), becomes, promised) for photo in photos]
+    promised: set[int] = set()
+    selected = photos(ledger, which, last, lambda connection, photo: (photo, companions(connection, photo.row)))
+    for photo, parts in selected:
+        yield plan(photo, parts, becomes, promised)
 
 
-def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool) -> list[Record]:
-    """Let the daemon file photos again that were taken back; returns the released ones.
+def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool) -> Iterator[Record]:
+    """Let the daemon file photos again that were taken back; yields the released ones.
 
     Args:
         inbox: whose photos; None if there is only one ledger.
@@ -95,12 +100,14 @@ def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool
         dry_run: only return them.
     """
     path = one_ledger(inbox)
-    with reading(path) as connection:
-        held = list(select(connection, which, last))
-    if not dry_run:
-        with _writing(path) as ledger:
-            ledger.release(record.row for record in held)
-    return held
+    held = records(path, which, last)
+    if dry_run:
+        yield from held
+        return
+    with _writing(path) as ledger:
+        while some := list(islice(held, TOGETHER)):
+            ledger.release(record.row for record in some)
+            yield from some
 
 
 def finish_at_start(ledger: Ledger, state: Path, now_s: float, on_unresolved: OnUnresolved = ignore) -> None:

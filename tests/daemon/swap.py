@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.publish import publish_bytes
-from daemon.ledger.reading import reading
+from daemon.ledger.reader import ask_ledger
 from daemon.ledger.state_folder import state_folder
 from daemon.models.history import Entry, entries
 from tests.colour_model import LABELS, colour_model
@@ -21,14 +21,13 @@ LABELS_OF = {digest(OLD): LABELS, digest(NEW): OTHERS}
 
 def told_of_models(inbox: Path) -> list[Entry]:
     """Return what the ledger says of models, oldest first."""
-    with reading(state_folder(inbox) / "ledger.sqlite") as connection:
-        return entries(connection)[::-1]
+    return ask_ledger(state_folder(inbox) / "ledger.sqlite", entries)[::-1]
 
 
 def rows(inbox: Path) -> list[sqlite3.Row]:
     """Return every row of a photo."""
-    with reading(state_folder(inbox) / "ledger.sqlite") as connection:
-        return list(connection.execute("SELECT * FROM photos ORDER BY id"))
+    every = "SELECT * FROM photos ORDER BY id"
+    return ask_ledger(state_folder(inbox) / "ledger.sqlite", lambda connection: connection.execute(every).fetchall())
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from daemon.ledger import ledger as ledger_module
-from daemon.ledger import queries as records
+from daemon.ledger import queries
 from daemon.ledger.ledger import Intent, Ledger
-from daemon.ledger.reading import reading
+from daemon.ledger.reader import ask_ledger
 from daemon.ledger.schema import MIGRATIONS
 from daemon.photo import STATES, Mode, Outcome
 from tests.daemon.conftest import Stranger
@@ -197,8 +197,7 @@ def test_an_old_ledger_is_read_without_being_brought_up_to_date(
         with opened_ledger(path):
             pass
     before = path.read_bytes()
-    with reading(path) as connection:
-        assert connection.execute("SELECT held FROM photos").fetchall() == []
+    assert ask_ledger(path, lambda connection: connection.execute("SELECT held FROM photos").fetchall()) == []
     assert path.read_bytes() == before
 
 
@@ -410,8 +409,8 @@ def test_a_name_that_came_forty_thousand_times_is_explained(full: House) -> None
             f"WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 40000) "
             f"INSERT INTO photos ({', '.join(columns)}) SELECT {values} FROM photos, count WHERE id = 1"
         )
-    with reading(full.path) as connection:
-        assert len(records.about(connection, full.inbox / "a.jpg", "")) == 40_001
+    found = ask_ledger(full.path, lambda connection: queries.about(connection, full.inbox / "a.jpg", ""))
+    assert len(found) == 40_001
 
 
 def test_an_unknown_photo_is_said(full: House, tmp_path: Path) -> None:
@@ -491,5 +490,5 @@ def test_a_backup_is_of_one_ledger(full: House, backup: Path, tmp_path: Path) ->
 
 
 def test_the_states_that_may_be_asked_for_are_those_that_a_row_may_have() -> None:
-    rows = {*records.MOVED, *records.TAKEN_BACK, "gone", "open"}
+    rows = {*queries.MOVED, *queries.TAKEN_BACK, "gone", "open"}
     assert set(STATES) == rows

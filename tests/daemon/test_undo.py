@@ -14,7 +14,6 @@ from daemon.intake.walk import MARKER
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.queries import RecordFilter
-from daemon.ledger.reading import reading
 from daemon.ledger.recorded_roots import Root
 from daemon.photo import Mode, Outcome
 from daemon.undo.execute import TOGETHER, finish, take_back
@@ -249,8 +248,7 @@ def test_a_copy_whose_original_goes_or_changes_after_the_plan_was_made_stays(
 ) -> None:
     filed = house.file("a.jpg", mode=mode)
     with opened_ledger(house.path) as ledger:
-        with reading(house.path) as connection:
-            groups = plans(connection, RecordFilter(at_large=True), -1, Outcome.UNDONE)
+        groups = list(plans(house.path, RecordFilter(at_large=True), -1, Outcome.UNDONE))
         happened(house)
         data = filed.read_bytes()
         ((step,),) = (group for some in take_back(ledger, groups, 2.0, house.inbox) for group in [some])
@@ -263,8 +261,9 @@ def test_a_copy_whose_original_goes_or_changes_after_the_plan_was_made_stays(
 @pytest.mark.parametrize("mode", [Mode.COPY, Mode.HARDLINK])
 def test_an_original_is_asked_for_again_before_each_removal_and_not_once_for_all(house: House, mode: Mode) -> None:
     photos = [house.file(f"{number}.jpg", mode=mode) for number in range(TOGETHER + 2)]
-    with opened_ledger(house.path) as ledger, reading(house.path) as connection:
-        taking = take_back(ledger, plans(connection, RecordFilter(at_large=True), -1, Outcome.UNDONE), 2.0, house.inbox)
+    with opened_ledger(house.path) as ledger:
+        groups = list(plans(house.path, RecordFilter(at_large=True), -1, Outcome.UNDONE))
+        taking = take_back(ledger, groups, 2.0, house.inbox)
         for _ in range(TOGETHER):
             next(taking)
         for number in (0, 1):  # the youngest go first: these are still to come
@@ -306,8 +305,8 @@ def test_a_copied_companion_without_its_original_stays_with_its_reason_and_its_p
         rows = told("undo", "--last", "1", code=1)
         assert [bool(row["reason"]) for row in rows] == [False, True]
     else:
-        with opened_ledger(house.path) as ledger, reading(house.path) as connection:
-            groups = plans(connection, RecordFilter(at_large=True), -1, Outcome.UNDONE)
+        with opened_ledger(house.path) as ledger:
+            groups = list(plans(house.path, RecordFilter(at_large=True), -1, Outcome.UNDONE))
             (house.inbox / "a.xmp").unlink()
             list(take_back(ledger, groups, 2.0, house.inbox))
         assert [step.reason for step in groups[0]] == ["", ORIGINAL_GONE]
@@ -513,8 +512,7 @@ def test_a_way_back_that_cannot_be_finished_now_ends_no_start_and_holds_up_no_ot
 
 def begin(house: House, ledger: Ledger, becomes: Outcome = Outcome.UNDONE) -> Intent:
     """Commit the intent to take the last photo back, as a process does that is killed then."""
-    with reading(house.path) as connection:
-        ((step,),) = plans(connection, RecordFilter(at_large=True), 1, becomes)
+    ((step,),) = plans(house.path, RecordFilter(at_large=True), 1, becomes)
     assert step.intent is not None
     ledger.intend([step.intent], 2.0)
     return step.intent
@@ -624,8 +622,8 @@ def test_a_failed_photo_whose_way_back_was_cut_off_gets_its_note_again(house: Ho
 def test_what_changes_between_the_look_and_the_move_stays(house: House) -> None:
     for name in ("a.jpg", "b.jpg"):
         house.file(name)
-    with opened_ledger(house.path) as ledger, reading(house.path) as connection:
-        groups = plans(connection, RecordFilter(at_large=True), -1, Outcome.UNDONE)
+    with opened_ledger(house.path) as ledger:
+        groups = list(plans(house.path, RecordFilter(at_large=True), -1, Outcome.UNDONE))
         write(house.output / "sea" / "a.jpg", b"changed")
         write(house.inbox / "b.jpg", b"mine")
         taken = take_back(ledger, groups, 2.0, house.inbox)

@@ -10,7 +10,8 @@ from common.errors import PhototriageError
 from common.publish import sync_directory
 from common.text import printable
 from daemon.files.rename import rename_noreplace
-from daemon.ledger.reading import one_ledger, reading
+from daemon.ledger.reader import ask_ledger
+from daemon.ledger.reading import one_ledger
 
 
 class BackupError(PhototriageError):
@@ -29,23 +30,36 @@ def back_up(inbox: Path | None, target: Path) -> str:
     """
     ledger = one_ledger(inbox)
     temporary = target.with_name(f".{uuid.uuid4().hex}.part")
-    with reading(ledger) as connection:
-        try:
-            _copy(connection, temporary)
-            rename_noreplace(temporary, target)
-            sync_directory(target.parent)
-        except FileExistsError as error:
-            raise BackupError(f"{printable(target)} exists already. Name a new file.") from error
-        except (OSError, sqlite3.Error) as error:
-            raise BackupError(f"The backup {printable(target)} cannot be written: {error}") from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
-        (rows,) = connection.execute("SELECT count(*) FROM photos").fetchone()
+    try:
+        rows = ask_ledger(ledger, lambda connection: _copied(connection, temporary, target))
+        rename_noreplace(temporary, target)
+        sync_directory(target.parent)
+    except FileExistsError as error:
+        raise BackupError(f"{printable(target)} exists already. Name a new file.") from error
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
     return f"Copied {printable(ledger)} ({rows:,} rows) to {printable(target)}."
 
 
+def _unwritable(target: Path, error: OSError | sqlite3.Error) -> BackupError:
+    return BackupError(f"The backup {printable(target)} cannot be written: {error}")
+
+
+def _copied(connection: sqlite3.Connection, temporary: Path, target: Path) -> int:
+    """Copy the ledger and return how many rows it has."""
+    (rows,) = connection.execute("SELECT count(*) FROM photos").fetchone()
+    try:
+        _copy(connection, temporary)
+    except (OSError, sqlite3.Error) as error:
+        raise _unwritable(target, error) from error
+    return int(rows)
+
+
 def _copy(connection: sqlite3.Connection, temporary: Path) -> None:
+    temporary.unlink(missing_ok=True)  # the ledger was written during the first copy
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     copy = sqlite3.connect(temporary, isolation_level=None)
     try:

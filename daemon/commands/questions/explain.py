@@ -6,6 +6,7 @@ import re
 import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,8 @@ from daemon.commands.questions.since import answer, outcome_words, since
 from daemon.files.identity import photo_id
 from daemon.intake.filters import why_left
 from daemon.ledger.queries import Record, about, of_id, of_name, of_unread
-from daemon.ledger.reading import find_ledgers, reading, root_of
+from daemon.ledger.reader import ask_ledger
+from daemon.ledger.reading import find_ledgers, roots_of
 from daemon.photo import Mode
 from daemon.process.clock import local
 
@@ -62,12 +64,12 @@ def story_of(file: Path, inbox: Path | None) -> Story:
     alike: list[LedgerRow] = []
     ledgers = find_ledgers(inbox)
     for ledger in ledgers:
-        with reading(ledger) as connection:
-            roots = root_of(connection, "inbox"), root_of(connection, "output")
-            found = of_id(connection, str(file)) if asked is None else _known(connection, asked)
-            rows += [LedgerRow(*roots, record) for record in found]
-            if not found and asked is not None and asked.identity is not None:
-                alike += [LedgerRow(*roots, record) for record in of_name(connection, asked.place.name)]
+        roots = roots_of(ledger)
+        found = ask_ledger(ledger, partial(_known, asked=asked) if asked else partial(of_id, wanted=str(file)))
+        rows += [LedgerRow(*roots, record) for record in found]
+        if not found and asked is not None and asked.identity is not None:
+            same = ask_ledger(ledger, partial(of_name, name=asked.place.name))
+            alike += [LedgerRow(*roots, record) for record in same]
     if not rows:
         raise UnknownPhotoError(_unknown(file, asked, ledgers, alike))
     return Story(asked, rows)
@@ -97,8 +99,7 @@ def _unknown(file: Path, asked: AskedFile | None, ledgers: list[Path], alike: li
 def _waits(asked: AskedFile, ledgers: list[Path]) -> str:
     """Return a sentence if the file lies in an inbox, where it waits to be filed."""
     for ledger in ledgers:
-        with reading(ledger) as connection:
-            inbox = root_of(connection, "inbox")
+        inbox, _ = roots_of(ledger)
         if inbox is not None and asked.place.is_relative_to(inbox):
             if left := why_left(asked.place, inbox):
                 return f" It lies in the inbox {printable(inbox)} and is left alone{left}."
@@ -112,8 +113,7 @@ def _waits(asked: AskedFile, ledgers: list[Path]) -> str:
 def _about_folder(folder: Path, inbox: Path | None) -> str:
     said = f"{printable(folder)} is a folder, and `explain` takes one photo."
     for ledger in find_ledgers(inbox):
-        with reading(ledger) as connection:
-            root, output = root_of(connection, "inbox"), root_of(connection, "output")
+        root, output = roots_of(ledger)
         if root is None or output is None:
             continue
         ask = f"phototriage history --inbox {shlex.quote(printable(root))}"

@@ -4,18 +4,20 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import click
 
-from common.tables import show
+from common.tables import show_parts
 from common.text import cell, printable
 from daemon.commands.questions.row import LedgerRow
 from daemon.files.identity import photo_id
-from daemon.ledger.queries import MOVED, Record, RecordFilter, select
-from daemon.ledger.reading import find_ledgers, reading, root_of
+from daemon.ledger.queries import MOVED, Record, RecordFilter
+from daemon.ledger.reader import records
+from daemon.ledger.reading import find_ledgers, roots_of
 from daemon.photo import Mode
 from daemon.process.clock import local
 
@@ -29,10 +31,9 @@ def ask(inbox: Path | None, which: RecordFilter, limit: int) -> Iterator[LedgerR
         limit: rows per ledger; negative for no limit.
     """
     for path in find_ledgers(inbox):
-        with reading(path) as connection:
-            roots = root_of(connection, "inbox"), root_of(connection, "output")
-            for record in select(connection, which, limit):
-                yield LedgerRow(*roots, record)
+        roots = roots_of(path)
+        for record in records(path, which, limit):
+            yield LedgerRow(*roots, record)
 
 
 def facts(row: LedgerRow) -> dict[str, Any]:
@@ -96,17 +97,17 @@ def print_table(rows: Iterable[LedgerRow]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    def _table(title: str) -> Table:
+        new = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        new.add_column("when", no_wrap=True)
+        new.add_column("batch", justify="right")
+        for heading in ("what", "where"):
+            new.add_column(heading, overflow="fold")
+        return new
+
     shown = False
     for inbox, group in groupby(rows, key=lambda row: row.inbox):
-        shown = True
-        table = Table(title=printable(inbox or "?"), title_justify="left", box=None, pad_edge=False)
-        table.add_column("when", no_wrap=True)
-        table.add_column("batch", justify="right")
-        for heading in ("what", "where"):
-            table.add_column(heading, overflow="fold")
-        for row in group:
-            table.add_row(*map(Text, _cells(row)))
-        show(table)
+        shown |= show_parts(partial(_table, printable(inbox or "?")), ([*map(Text, _cells(row))] for row in group))
     if not shown:
         click.echo("No photo in the ledger matches.", err=True)
 
