@@ -92,11 +92,6 @@ GROUPS = {
 
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
-# Import names that only the `train` extra brings.
-TRAINING_MODULES = frozenset(
-    {"tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "matplotlib", "cleanlab", "threadpoolctl"}
-)
-
 
 class FrontDoor(click.Group):
     """A click group that imports a subcommand when it is called, and turns errors into a sentence."""
@@ -138,22 +133,15 @@ class FrontDoor(click.Group):
             return super().invoke(ctx)
         except PhototriageError as error:
             fail(ctx, str(error))
-        except ModuleNotFoundError as error:
-            missing = (error.name or "").partition(".")[0]
-            if missing not in TRAINING_MODULES:
+        except (ImportError, AttributeError) as error:
+            from common.packages import missing_package
+
+            sentence = missing_package(f"`{ctx.invoked_subcommand}`", error)
+            if not sentence:
                 raise
-            fail(ctx, missing_training(ctx.invoked_subcommand, missing))
+            fail(ctx, sentence)
         except KeyboardInterrupt:
             ctx.exit(128 + signal.SIGINT)
-
-
-def missing_training(command: str | None, module: str) -> str:
-    """Return a sentence about a training dependency that is not installed: what is missing, why, and the cure."""
-    return (
-        f"`{command}` needs {module}, which is not installed. The daemon runs without {module}, so it is an extra. In "
-        "a clone, run `make training`, which makes an environment with it; elsewhere install the extra `train`: "
-        'pip install ".[train]"'
-    )
 
 
 class StdoutError(Exception):

@@ -34,14 +34,18 @@ _LIBRARIES = (("cuda", "cu[0-9]*/lib"), ("cudnn", "cudnn/lib"))
 """Folders of NVIDIA's wheels for CUDA 13 and cuDNN, below the folder `nvidia` of the Python environment."""
 
 
-def cuda_obstacle() -> str:
-    """Why CUDA is not available on this machine; empty if it is. It prints nothing and loads no library."""
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
-        return "this onnxruntime was built without CUDA"
-    if not any(Path(trace).exists() for trace in ("/proc/driver/nvidia/version", "/dev/nvidiactl")):
+def cuda_obstacle(root: Path = Path("/")) -> str:
+    """Why CUDA is not available on this machine; empty if it is. It prints nothing and loads no library.
+
+    Args:
+        root: the root folder of the machine.
+    """
+    if not any((root / trace).exists() for trace in ("proc/driver/nvidia/version", "dev/nvidiactl")):
         return "no NVIDIA driver is loaded"
-    if not any(os.access(f"/dev/nvidia{number}", os.R_OK | os.W_OK) for number in range(16)):
+    if not any(os.access(root / f"dev/nvidia{number}", os.R_OK | os.W_OK) for number in range(16)):
         return "no NVIDIA device can be opened"
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        return "the installed ONNX Runtime has no CUDA, which the extra 'cuda' brings; `phototriage doctor` says how"
     return ""
 
 

@@ -4,6 +4,7 @@ from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 
 from common.errors import GpuError
+from common.packages import installed_runtimes, two_runtimes
 from common.silence import silenced
 from daemon.classify.classify import warm
 from daemon.decode.workers import decode_pool_for
@@ -41,6 +42,8 @@ def serve(settings: Settings, *, once: bool) -> Report:
         patience_s=SORT_PATIENCE_S if once else 0.0,
     )  # fmt: skip
     with closing(report), ExitStack() as stack:
+        if problem := two_runtimes(installed_runtimes()):
+            report.say(problem)
         parts = build(stack, settings, report, once=once)
         if parts is None:  # a signal to stop came while a mount was missing
             return report

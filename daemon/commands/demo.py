@@ -15,6 +15,7 @@ from typing import IO, Any
 import click
 
 from common.errors import PhototriageError
+from common.packages import require_runtime
 
 PICTURES_EACH = 2
 PATIENCE_S = 60.0
@@ -36,6 +37,7 @@ def demo() -> None:
     Examples:
       phototriage demo
     """
+    require_runtime("`demo`")
     with tempfile.TemporaryDirectory(prefix="phototriage-demo-") as name:
         folder = Path(name)
         _print(list(filed_pictures(folder, click.echo)), folder)

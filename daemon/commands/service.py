@@ -64,6 +64,7 @@ def install(
       sudo phototriage service install sea --inbox /srv/sea/in --output /srv/sea/out --service-user phototriage
       phototriage service install scenes --user --inbox ~/photos/inbox --output ~/photos/sorted --dry-run
     """
+    from common.packages import require_runtime
     from daemon.install.places import places
     from daemon.install.plan import carry_out, steps
     from daemon.install.service_spec import requested
@@ -72,6 +73,7 @@ def install(
         raise click.UsageError(
             "--service-user and --user cannot be combined, because --service-user needs root and --user runs without."
         )
+    require_runtime("The service")
     where = places(name, user=user)
     _check_user(user=user, dry_run=dry_run)
     if not no_start and not dry_run:

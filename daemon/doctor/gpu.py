@@ -4,12 +4,12 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from common.packages import CUDA, installed_runtimes, replace_runtime
 from daemon.doctor.finding import Finding, fault, ok, warning
-from daemon.doctor.packages import PIP
 
 DRIVER_MIN = 580
 """The oldest driver that CUDA 13 supports."""
@@ -22,13 +22,15 @@ LITTLE_MEMORY_MB = 1024
 _NVIDIA_SMI_S = 5.0
 
 
-def look_at_gpu(device: str, root: Path = Path("/")) -> Iterator[Finding]:
+def look_at_gpu(device: str, root: Path = Path("/"), runtimes: Sequence[str] | None = None) -> Iterator[Finding]:
     """Check everything that CUDA needs.
 
     Args:
         device: `auto`, `cpu` or `cuda`; only with `cuda` is a missing GPU a fault.
         root: the root folder of the machine.
+        runtimes: the installed packages of ONNX Runtime; None for those of this environment.
     """
+    runtimes = installed_runtimes() if runtimes is None else runtimes
     if device == "cpu":
         yield ok("gpu", "not used, because device = cpu")
         return
@@ -38,7 +40,7 @@ def look_at_gpu(device: str, root: Path = Path("/")) -> Iterator[Finding]:
         return
     yield _driver(driver.read_text(encoding="utf-8", errors="replace"))
     yield from _devices(root)
-    yield _libraries(_nvidia_folder())
+    yield _libraries(_nvidia_folder(), runtimes)
     memory = _memory()
     if memory:
         yield memory
@@ -91,7 +93,10 @@ def _nvidia_folder() -> Path | None:
     return Path(places[0]) if places else None
 
 
-def _libraries(folder: Path | None) -> Finding:
+def _libraries(folder: Path | None, runtimes: Sequence[str]) -> Finding:
+    if CUDA not in runtimes:
+        what = f"{runtimes[0]} is installed, which has no CUDA" if runtimes else "no ONNX Runtime is installed"
+        return fault("cuda", f"{what}, so the GPU is not used", replace_runtime(runtimes, CUDA))
     missing = [Path(name).name for name in LIBRARIES if folder is None or not (folder / name).exists()]
     if not missing:
         return ok("cuda", f"CUDA 13 and cuDNN 9 are in {folder}")
@@ -100,7 +105,7 @@ def _libraries(folder: Path | None) -> Finding:
         return ok("cuda", "CUDA 13 and cuDNN 9 are among the system's libraries")
     return fault(
         "cuda", f"libraries not found, so the daemon uses the CPU: {', '.join(elsewhere)}",
-        f"{PIP} install 'onnxruntime-gpu[cuda,cudnn]>=1.31,<2'",
+        replace_runtime((), CUDA),
     )  # fmt: skip
 
 

@@ -4,18 +4,21 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
+from importlib.util import find_spec
 
+from common.packages import CPU, CUDA, RUNTIMES, pip, replace_runtime
 from daemon.doctor.finding import Finding, fault, ok, warning
 
 Version = Callable[[str], str | None]
 """The version of an installed package, or None."""
 
-PYTHON = ((3, 11), (3, 13))
-"""The oldest and the newest version that onnxruntime-gpu and the tests support."""
+PYTHON = ((3, 11), (3, 14))
+"""The oldest version that phototriage runs on, and the newest that it was tested with."""
 NEEDED = ("click", "numpy", "pillow", "rich")
-_RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
-PIP = f"{sys.executable} -m pip"
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)[^;]*?>=([0-9.]+),<([0-9.]+)|([A-Za-z0-9._-]+)<([0-9.]+),>=([0-9.]+)")
+_EXTRAS = {CPU: "extra cpu, without CUDA", CUDA: "extra cuda"}
+_REQUIREMENT = re.compile(
+    r"([A-Za-z0-9._-]+)[^;]*?>=([0-9.]+),<([0-9.]+)|([A-Za-z0-9._-]+)(?:\[[^]]*\])?<([0-9.]+),>=([0-9.]+)"
+)
 
 
 def installed(name: str) -> str | None:
@@ -32,42 +35,55 @@ def look_at_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
     if PYTHON[0] <= version <= PYTHON[1]:
         return ok("python", says)
     least, most = (".".join(map(str, bound)) for bound in PYTHON)
-    return fault("python", f"{says} is not supported; use {least} to {most}", f"python{most} -m venv /opt/phototriage")
+    cure = f"python{most} -m venv /opt/phototriage"
+    if version > PYTHON[1]:
+        return warning("python", f"{says} is newer than what phototriage was tested with ({least} to {most})", cure)
+    return fault("python", f"{says} is not supported; use {least} to {most}", cure)
 
 
 def look_at_packages(version: Version = installed) -> Iterator[Finding]:
     """Check that the daemon's packages are installed, in supported versions, and without conflicts."""
-    runtimes = [name for name in _RUNTIMES if version(name)]
-    needed = [*NEEDED, *(runtimes or _RUNTIMES[-1:])]
-    missing = [name for name in needed if version(name) is None]
+    runtimes = [name for name in RUNTIMES if version(name)]
+    missing = [name for name in NEEDED if version(name) is None]
     odd = [
         f"{name} {version(name)} ({wanted})" for name, wanted in _bounds().items() if not _fits(version(name), wanted)
     ]
     if missing:
-        yield fault("packages", f"not installed: {', '.join(missing)}", f"{PIP} install {' '.join(missing)}")
+        yield fault("packages", f"not installed: {', '.join(missing)}", pip("install", *missing))
     if odd:
+        lock = "cuda" if CUDA in runtimes else "run"
         yield warning(
             "packages", f"versions that phototriage does not support: {', '.join(odd)}",
-            f"{PIP} install --require-hashes -r requirements/run.txt",
+            pip("install", "--require-hashes", "-r", f"requirements/{lock}.txt"),
         )  # fmt: skip
     if not missing and not odd:
         own = version("phototriage") or "not installed, run from a clone"
-        yield ok("packages", f"phototriage {own}, " + ", ".join(f"{name} {version(name)}" for name in needed))
+        yield ok("packages", f"phototriage {own}, " + ", ".join(f"{name} {version(name)}" for name in NEEDED))
+    yield _runtime(runtimes, version)
     yield from _clashes(version)
     yield _heic(version("pillow-heif"))
 
 
+def _runtime(found: list[str], version: Version) -> Finding:
+    """Check that exactly one package of ONNX Runtime is installed, and that its files are there."""
+    cures = f"{replace_runtime(found, CPU)}   or, for an NVIDIA GPU, {replace_runtime(found, CUDA)}"
+    if not found:
+        return fault("onnx runtime", "not installed: one of onnxruntime and onnxruntime-gpu is needed", cures)
+    if len(found) > 1:
+        says = "onnxruntime and onnxruntime-gpu are both installed, and share files, so one is broken"
+        return fault("onnx runtime", says, cures)
+    module = find_spec("onnxruntime")
+    if module is None or not module.has_location:
+        return fault("onnx runtime", f"files of {found[0]} are missing", replace_runtime(found, found[0]))
+    return ok("onnx runtime", f"{found[0]} {version(found[0])} ({_EXTRAS[found[0]]})")
+
+
 def _clashes(version: Version) -> Iterator[Finding]:
-    if all(map(version, _RUNTIMES)):
-        yield fault(
-            "packages", "onnxruntime and onnxruntime-gpu are both installed, and share files, so one is broken",
-            f"{PIP} uninstall -y onnxruntime onnxruntime-gpu && {PIP} install 'onnxruntime-gpu>=1.31,<2'",
-        )  # fmt: skip
     if version("nvidia-cudnn-cu12") and version("nvidia-cudnn-cu13"):
         yield fault(
             "packages", "nvidia-cudnn-cu12 and nvidia-cudnn-cu13 are both installed, and the last one has overwritten "
             "the other's libcudnn. Training on CUDA 12 and the daemon on CUDA 13 need separate environments",
-            f"{PIP} uninstall -y nvidia-cudnn-cu12 nvidia-cudnn-cu13 && {PIP} install nvidia-cudnn-cu13",
+            f"{pip('uninstall', 'nvidia-cudnn-cu12', 'nvidia-cudnn-cu13')} && {pip('install', 'nvidia-cudnn-cu13')}",
         )  # fmt: skip
     if version("python-daemon"):
         yield fault(
@@ -81,7 +97,7 @@ def _heic(version: str | None) -> Finding:
         return ok("heic", f"HEIC photos, as from iPhones, can be read (pillow-heif {version})")
     return warning(
         "heic", "HEIC photos, as from iPhones, cannot be read here and stay in the inbox",
-        f"{PIP} install 'pillow-heif>=1.1,<2'",
+        pip("install", "pillow-heif>=1.1,<2"),
     )  # fmt: skip
 
 
@@ -94,8 +110,9 @@ def _bounds() -> dict[str, tuple[str, str]]:
     found = {}
     for line in lines:
         match = _REQUIREMENT.match(line)
-        if match and "extra ==" not in line and installed(match[1] or match[4]):
-            found[match[1] or match[4]] = (match[2], match[3]) if match[1] else (match[6], match[5])
+        name = (match[1] or match[4]) if match else ""
+        if match and ("extra ==" not in line or name in RUNTIMES) and installed(name):
+            found[name] = (match[2], match[3]) if match[1] else (match[6], match[5])
     return found
 
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from common.packages import missing_package
 from common.text import printable
 from daemon.doctor.finding import Finding, fault, ok, quoted, warning
 from daemon.doctor.locks import holder_of
@@ -202,8 +203,13 @@ def answer(request: dict[str, Any]) -> list[dict[str, Any]]:
     if request.get("user") is not None:
         become(*request["user"])
     if request["what"] == "model":
-        from daemon.doctor.model import look_at_model
-
+        try:
+            from daemon.doctor.model import look_at_model
+        except (ImportError, AttributeError) as error:
+            if not missing_package("The check", error):
+                raise
+            says = "not opened, because ONNX Runtime cannot be loaded"
+            return [fault("model", says, "the command stands above, under onnx runtime").facts()]
         return [
             finding.facts() for finding in look_at_model(Path(os.fsdecode(bytes(request["model"]))), request["device"])
         ]

@@ -105,6 +105,20 @@ def test_without_a_driver_cuda_is_not_even_asked_for() -> None:
         assert "driver" in cuda_obstacle()
 
 
+def test_what_keeps_cuda_away_is_named_from_the_driver_to_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cuda_obstacle(tmp_path) == "no NVIDIA driver is loaded"
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "nvidiactl").touch()
+    assert cuda_obstacle(tmp_path) == "no NVIDIA device can be opened"
+    (tmp_path / "dev" / "nvidia0").touch()
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])  # the package `onnxruntime`
+    assert "which the extra 'cuda' brings" in cuda_obstacle(tmp_path)
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    assert cuda_obstacle(tmp_path) == ""
+
+
 def test_a_model_on_cuda_runs_in_its_batch_sizes_alone_and_answers_as_on_the_cpu() -> None:
     """The wiring, with sessions of the CPU behind it: what CUDA itself does is seen where there is one."""
     data, shares = colour_model(), list[float]()

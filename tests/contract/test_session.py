@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 from PIL import Image
 
@@ -104,7 +105,14 @@ def test_cuda_that_cannot_be_had_is_refused_with_the_reason() -> None:
 def test_a_device_whose_libraries_are_missing_is_passed_over_with_a_word_and_refused_when_asked_for(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    opens = ort.InferenceSession
+
+    def falls_back(data: bytes, options: object, *, providers: object, enable_fallback: int) -> ort.InferenceSession:
+        """As onnxruntime-gpu does when its libraries are missing: without a word."""
+        return opens(data, options, providers=["CPUExecutionProvider"], enable_fallback=enable_fallback)
+
     monkeypatch.setattr("contract.session.cuda_obstacle", lambda: "")  # as where a device can be opened
+    monkeypatch.setattr(ort, "InferenceSession", falls_back)
     opened = open_model(colour_model(), "auto")
     assert opened.provider == "cpu"
     assert "install the extra 'cuda'" in opened.note

@@ -279,7 +279,7 @@ def version(*names: str) -> "dict[str, str]":
         (("onnxruntime", "onnxruntime-gpu"), "share files, so one is broken"),
         (("onnxruntime-gpu", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13"), "libcudnn"),
         (("onnxruntime", "python-daemon"), "python-daemon"),
-        ((), "not installed: onnxruntime"),
+        ((), "one of onnxruntime and onnxruntime-gpu is needed"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
@@ -294,6 +294,15 @@ def test_packages_that_break_each_other_are_a_fault_with_the_command_that_mends(
 def test_this_environment_is_in_order_and_an_older_python_is_not() -> None:
     assert worst(list(look_at_packages())) is not Level.FAULT
     assert look_at_python((3, 10)).level is Level.FAULT
+    assert [look_at_python((3, minor)).level for minor in (11, 14, 15)] == [Level.OK, Level.OK, Level.WARNING]
+
+
+@pytest.mark.parametrize(("name", "extra"), [("onnxruntime", "extra cpu, without CUDA"), ("onnxruntime-gpu", "cuda")])
+def test_which_onnx_runtime_is_installed_is_said(name: str, extra: str) -> None:
+    (found,) = [one for one in look_at_packages(version(name).get) if one.about == "onnx runtime"]
+    assert found.level is Level.OK
+    assert f"{name} 9.9 (" in found.says
+    assert extra in found.says
 
 
 def gpu_box(root: Path, driver: str = "590.48.01", *names: str) -> Path:
@@ -316,10 +325,14 @@ def test_a_gpu_box_is_looked_at_from_the_driver_to_the_libraries(tmp_path: Path)
     assert of_gpu(gpu_box(tmp_path / "2", "550.54.14"))["driver"] is Level.FAULT
     assert of_gpu(gpu_box(tmp_path / "3", "580.1.2", "nvidia0"))["nvidia-uvm"] is Level.FAULT
     assert of_gpu(gpu_box(tmp_path / "4", "580.1.2", "nvidia-uvm"))["devices"] is Level.FAULT
-    (found,) = [finding for finding in look_at_gpu("auto", tmp_path / "1") if finding.about == "cuda"]
+    (found,) = [one for one in look_at_gpu("auto", tmp_path / "1", ["onnxruntime-gpu"]) if one.about == "cuda"]
     if found.level is Level.FAULT:  # where the tests have no CUDA: each library is named, and how to get them
         assert "libcudnn.so.9" in found.says
         assert "onnxruntime-gpu[cuda,cudnn]" in found.cure
+    (found,) = [one for one in look_at_gpu("auto", tmp_path / "1", ["onnxruntime"]) if one.about == "cuda"]
+    assert found.level is Level.FAULT
+    assert "which has no CUDA" in found.says
+    assert found.cure.index("uninstall --yes onnxruntime &&") < found.cure.index("install 'onnxruntime-gpu[cuda,cudnn]")
 
 
 def test_the_libraries_looked_for_are_those_that_onnxruntime_loads() -> None:

@@ -112,7 +112,11 @@ def test_messages_in_the_table_of_symptoms_are_those_of_the_code() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## By symptom")[2]
     cells = [row.split("|")[1] for row in page.splitlines() if row.startswith("|")]
     quoted = [quote for cell in cells for quote in re.findall(r"`([^`]+)`", cell) if not quote.startswith(_NOT_OURS)]
-    code = " ".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "daemon").rglob("*.py")))
+    code = " ".join(
+        path.read_text(encoding="utf-8")
+        for room in ("daemon", "common")
+        for path in sorted((ROOT / room).rglob("*.py"))
+    )
     code = re.sub(r'"\s+f?"', "", code)  # strings that go on in the next line
     parts = [part for quote in quoted for part in re.split(r"NAME|\.\.\.|\d+|\(.*?\)|: |but ", quote)]
     words = [part.strip(" ,") for part in parts]

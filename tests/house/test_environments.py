@@ -65,6 +65,7 @@ def build(clone: Path, tmp_path: Path) -> Build:
 @pytest.mark.parametrize(
     ("pythons", "chosen"),
     [
+        ({"python3.14": python(14), "python3.13": python(13)}, "3.14"),
         ({"python3.13": python(13), "python3.11": python(11)}, "3.13"),
         ({"python3.13": BROKEN_SHIM, "python3.12": python(12), "python3.11": python(11)}, "3.12"),
         ({"python3.13": python(13, complete=False), "python3.11": python(11)}, "3.11"),
@@ -98,9 +99,24 @@ def test_without_a_python_that_fits_the_cure_is_named(
         script(tmp_path / "bin" / name, body)
     done = build()
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("phototriage: no Python 3.11, 3.12 or 3.13 that works was found. ")
+    assert done.stderr.startswith("phototriage: no Python 3.11 to 3.14 that works was found. ")
     assert "apt install python3 python3-venv" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("lock", ["train", "train-gpu", "test"])
+def test_a_lock_with_tensorflow_passes_over_a_python_that_it_has_no_wheel_for(
+    clone: Path, build: Build, tmp_path: Path, lock: str
+) -> None:
+    (clone / "requirements" / f"{lock}.txt").touch()
+    newer = script(tmp_path / "bin" / "python3.14", python(14))
+    done = build(lock)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"TensorFlow has no wheel for Python 3.14 ({newer})" in done.stderr
+    assert "can sort photos (make run), and cannot train" in done.stderr
+    assert f"make {'test' if lock == 'test' else 'training'} PYTHON=" in done.stderr
+    script(tmp_path / "bin" / "python3.12", python(12))
+    assert "chosen: 3.12\n" in build(lock).stdout
 
 
 def test_without_the_venv_module_the_cure_is_named(clone: Path, build: Build, tmp_path: Path) -> None:
@@ -190,7 +206,10 @@ def test_an_environment_is_made_once_resumed_and_follows_its_lock_file(
 
     lock.write_text(dependency(wheels, "1.0"), encoding="utf-8")
     project.write_text(project.read_text(encoding="utf-8") + "broken", encoding="utf-8")
-    assert build(**environment).returncode == 1
+    done = build(**environment)
+    assert done.returncode == 1
+    minor = sys.version_info[1]
+    assert f"Python 3.{minor} can sort photos, and {'train' if minor < 14 else 'cannot train, because'}" in done.stderr
     born = made.stat().st_ctime_ns
     project.write_text(PROJECT + 'backend-path = ["."]\n', encoding="utf-8")
     done = build(**environment)

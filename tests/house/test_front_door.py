@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import phototriage
+from common.packages import TRAINING_MODULES, missing_training
 
 HEAVY = {"numpy", "onnxruntime", "tensorflow", "keras", "rich", "PIL"}
 
@@ -71,7 +72,7 @@ def test_a_commands_help_needs_no_training_dependency(name: str, root: Path) -> 
     done = run([sys.executable, "-X", "importtime", str(root / "phototriage.py"), name, "--help"])
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith(f"Usage: phototriage {name} ")
-    assert not imported(done.stderr) & phototriage.TRAINING_MODULES
+    assert not imported(done.stderr) & TRAINING_MODULES
 
 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -122,7 +123,20 @@ def test_a_missing_training_dependency_names_the_extra(add_command: AddCommand, 
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback" not in done.stderr
     assert f"`probe` needs {module.partition('.')[0]}" in done.stderr
-    assert 'pip install ".[train]"' in done.stderr
+    assert 'pip install ".[cpu,train]"' in done.stderr or "no wheel for Python" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "python", "cure"),
+    [
+        ("tensorflow", (3, 13), "run `make training`"),
+        ("tensorflow", (3, 14), "TensorFlow has no wheel for Python 3.14. Train with Python 3.11, 3.12 or 3.13"),
+        ("keras", (3, 15), "TensorFlow has no wheel for Python 3.15"),
+        ("sklearn", (3, 14), "run `make training`"),
+    ],
+)
+def test_a_python_without_tensorflow_is_named_as_the_reason(module: str, python: tuple[int, int], cure: str) -> None:
+    assert cure in missing_training("`train`", module, python)
 
 
 def test_any_other_missing_module_is_a_fault_of_ours_and_stays_visible(add_command: AddCommand) -> None:

@@ -56,6 +56,24 @@ def test_cuda_13_and_cuda_12_never_meet(root: Path) -> None:
     assert found == {"cuda": ["nvidia-cudnn-cu13"], "train-gpu": ["nvidia-cudnn-cu12"]}
 
 
+def test_every_lock_brings_exactly_one_onnx_runtime(root: Path) -> None:
+    """Two would overwrite each other; with CUDA only where the daemon is to run on it."""
+    held = {name: sorted(pin for pin in pins(lock(root, name)) if pin.startswith("onnxruntime")) for name in NAMES}
+    assert held == {name: ["onnxruntime-gpu" if name == "cuda" else "onnxruntime"] for name in NAMES}
+
+
+def test_no_python_from_3_11_on_is_shut_out_and_tensorflow_is_asked_for_where_it_has_a_wheel(
+    root: Path, project: dict[str, Any]
+) -> None:
+    assert project["project"]["requires-python"] == ">=3.11"
+    asked = [line for lines in project["project"]["optional-dependencies"].values() for line in lines]
+    assert all("python_version < '3.14'" in line for line in asked if line.startswith("tensorflow"))
+    marked = re.findall(r"^([a-z0-9-]+)==\S+ ; python_full_version < '3\.14'", lock(root, "train"), flags=re.MULTILINE)
+    assert "tensorflow" in marked
+    for name in ("run", "cuda", "test-daemon"):
+        assert re.search(r"^[a-z0-9-]+==\S+ ; .*python", lock(root, name), flags=re.MULTILINE) is None, name
+
+
 def test_one_version_of_a_package_in_all_locks(root: Path) -> None:
     versions: dict[str, set[str]] = {}
     for name in NAMES:
@@ -70,6 +88,6 @@ def test_the_build_group_repeats_the_build_backend(project: dict[str, Any]) -> N
 
 def test_base_dependencies_are_the_daemons_and_no_more(project: dict[str, Any]) -> None:
     names = [re.split(r"[><=! ;]", line)[0] for line in project["project"]["dependencies"]]
-    assert names == ["click", "numpy", "pillow", "rich", "onnxruntime-gpu", "onnxruntime"]
+    assert names == ["click", "numpy", "pillow", "rich"]
     everything = str(project["project"]["dependencies"]) + str(project["project"]["optional-dependencies"])
     assert "python-daemon" not in everything

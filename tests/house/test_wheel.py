@@ -88,7 +88,9 @@ def test_it_is_no_upload_and_asks_for_no_namesake(metadata: Message) -> None:
     required = " ".join(metadata.get_all("Requires-Dist", []))
     assert "pillow" in required
     assert "python-daemon" not in required
+    assert metadata["Requires-Python"] == ">=3.11"
     assert set(metadata.get_all("Provides-Extra", [])) == {
+        "cpu",
         "cuda",
         "heic",
         "metrics",

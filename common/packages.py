@@ -1,0 +1,121 @@
+"""Packages that only an extra brings: ONNX Runtime, and what training needs. Says what is missing, and how to get it.
+
+`onnxruntime` (for the CPU) and `onnxruntime-gpu` (with CUDA) own the same folder, and break each other where both are
+installed. So the base asks for neither: the extra `cpu` or `cuda` does. Nothing here imports them.
+"""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from common.errors import PhototriageError
+
+CPU, CUDA = "onnxruntime", "onnxruntime-gpu"
+RUNTIMES = {CPU: "onnxruntime>=1.31,<2", CUDA: "onnxruntime-gpu[cuda,cudnn]>=1.31,<2"}
+"""The two packages of ONNX Runtime, and what the extras `cpu` and `cuda` ask for."""
+TRAINING_MODULES = frozenset(
+    {"tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "matplotlib", "cleanlab", "threadpoolctl"}
+)
+"""Import names that only the extra `train` brings."""
+NEWEST_WITH_TENSORFLOW = (3, 13)
+"""The newest Python that TensorFlow 2.21 has a wheel for."""
+
+
+class RuntimePackageError(PhototriageError):
+    """No package of ONNX Runtime is installed, or the installed one is damaged."""
+
+
+def installed_runtimes(path: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the names of the installed packages of ONNX Runtime: one, or none, or both by mistake.
+
+    It looks for their records in the folders of the Python path, because importlib.metadata takes 20 ms to import.
+    """
+    for folder in map(Path, sys.path if path is None else path):
+        found = [name for name in RUNTIMES if any(folder.glob(f"{name.replace('-', '_')}-[0-9]*.dist-info"))]
+        if found:
+            return tuple(found)
+    return ()
+
+
+def pip(action: str, *words: str) -> str:
+    """Return a command line that installs into this environment or uninstalls; `uv tool` makes some without pip."""
+    python, quoted = shlex.quote(sys.executable), " ".join(map(shlex.quote, words))
+    if find_spec("pip") is None:
+        return f"uv pip {action} --python {python} {quoted}"
+    return f"{python} -m pip {action} {'--yes ' if action == 'uninstall' else ''}{quoted}"
+
+
+def replace_runtime(found: Sequence[str], name: str) -> str:
+    """Return the command line after which the package `name` is the only one; `found` are those installed now."""
+    install = pip("install", RUNTIMES[name])
+    return f"{pip('uninstall', *found)} && {install}" if found else install
+
+
+def two_runtimes(found: Sequence[str]) -> str:
+    """Return what is wrong if both packages are installed, and the commands that fix it; else an empty string."""
+    if len(found) < len(RUNTIMES):
+        return ""
+    return f"{CPU} and {CUDA} are both installed and share files, so one has damaged the other. {_choice(found)}"
+
+
+def runtime_error(user: str, found: Sequence[str]) -> RuntimePackageError:
+    """Return the error that ONNX Runtime cannot be loaded.
+
+    Args:
+        user: what needs it, such as a command.
+        found: the names of the installed packages.
+    """
+    if not found:
+        return RuntimePackageError(f"{user} needs ONNX Runtime, which is not installed. {_choice(found)}")
+    damaged = two_runtimes(found) or (
+        f"{found[0]} is installed, but files of it are missing or damaged, as after the removal of a package that "
+        f"shares them. {_choice(found)}"
+    )
+    return RuntimePackageError(f"{user} cannot load ONNX Runtime: {damaged}")
+
+
+def require_runtime(user: str) -> None:
+    """Raise RuntimePackageError if no package of ONNX Runtime is installed."""
+    if not (found := installed_runtimes()):
+        raise runtime_error(user, found)
+
+
+def missing_package(user: str, error: ImportError | AttributeError) -> str:
+    """Return a sentence about a package of an extra that is missing or damaged; empty if the error is another one."""
+    # A folder that an uninstallation left behind imports as an empty module, whose attributes are then missing.
+    module = getattr(error.obj, "__name__", None) if isinstance(error, AttributeError) else error.name
+    name = str(module or "").partition(".")[0]
+    if name == "onnxruntime":
+        return str(runtime_error(user, installed_runtimes()))
+    if name in TRAINING_MODULES and isinstance(error, ModuleNotFoundError):
+        return missing_training(user, name, sys.version_info[:2])
+    return ""
+
+
+def missing_training(user: str, module: str, python: tuple[int, int]) -> str:
+    """Return a sentence about a module that only training needs: what is missing, why, and the cure.
+
+    Args:
+        user: what needs it, such as a command.
+        module: its import name.
+        python: the version of Python that runs.
+    """
+    needs = f"{user} needs {module}, which is not installed"
+    if python > NEWEST_WITH_TENSORFLOW and module in ("tensorflow", "keras", "tf2onnx"):
+        return (
+            f"{needs}, and TensorFlow has no wheel for Python {python[0]}.{python[1]}. Train with Python 3.11, 3.12 or "
+            '3.13: in a clone `make training PYTHON=/path/to/python3.13`, elsewhere install ".[cpu,train]" there'
+        )
+    return (
+        f"{needs}. The daemon runs without {module}, so it is an extra. In a clone, run `make training`, which makes "
+        'an environment with it; elsewhere install the extra `train`: pip install ".[cpu,train]"'
+    )
+
+
+def _choice(found: Sequence[str]) -> str:
+    return (
+        f"Install exactly one: without an NVIDIA GPU the extra `cpu` ({replace_runtime(found, CPU)}), with one (driver "
+        f"580 or newer) the extra `cuda` ({replace_runtime(found, CUDA)})"
+    )
