@@ -13,7 +13,7 @@ from daemon.filing.departures import Departures
 from daemon.filing.filer import Filer
 from daemon.filing.layout import filing_options
 from daemon.intake.intake import Intake
-from daemon.intake.settle import Trigger
+from daemon.intake.settle import QUIET_S, Trigger
 from daemon.live_reload import live_reload
 from daemon.models.reload import Reloader
 from daemon.parts import Parts, build
@@ -70,6 +70,7 @@ def _pipeline(parts: Parts, reloader: Reloader | None) -> Pipeline:
     intake = Intake(
         parts.path_filter, clock, report.say,
         watch=not parts.once, known=ledger.known, output=parts.output, check=parts.lock.check,
+        quiet_s=min(QUIET_S, settings.give_up_after),
     )  # fmt: skip
     rules = parts.models.current.rules
     filer = Filer(parts.output, ledger, rules, clock, report.say, parts.unresolved, filing_options(settings))

@@ -4,7 +4,7 @@ Only the pipeline's thread runs this code; other threads put notes into a queue.
 """
 
 import os
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from daemon.classify.decide import CLOCKS_DIFFER_S
@@ -16,7 +16,7 @@ from daemon.intake.names.junk import CLOSED_BY
 from daemon.intake.notes import Notes
 from daemon.intake.retry import Known, Retries
 from daemon.intake.scanner import Check, InboxScanner, unchecked
-from daemon.intake.settle import Settler, Trigger
+from daemon.intake.settle import QUIET_S, Settler, Trigger
 from daemon.intake.troubles import InboxTroubles
 from daemon.photo import Photo
 from daemon.process.clock import Clock
@@ -40,6 +40,7 @@ class Intake:
         known: tells whether an earlier run has handled a file, so that it is not handed out again.
         output: where photos are filed; on another mount, files found by scan must stay unchanged for longer.
         check: called before each scan; raises PhototriageError while the inbox must not be used.
+        quiet_s: how long a file must stay unchanged that seems to go on, by its format.
 
     Attributes:
         overflows: how often the kernel dropped events.
@@ -57,10 +58,11 @@ class Intake:
         known: Known = lambda *_: False,
         output: Path | None = None,
         check: Check = unchecked,
+        quiet_s: float = QUIET_S,
     ) -> None:
         self._path_filter, self._clock, self._watch = path_filter, clock, watch
         self._retries = Retries(for_ever=watch, known=known, say=say)
-        self._notes, self._settler, self._ready = Notes(), Settler(), Handout()
+        self._notes, self._settler, self._ready = Notes(), Settler(quiet_s=quiet_s), Handout()
         self._under_way: dict[Path, Trigger | None] = {}
         self._relpath = lru_cache(MAX_WAITING)(lambda folder: Path(folder).relative_to(path_filter.inbox))
         self._scanner = InboxScanner(
@@ -183,7 +185,7 @@ class Intake:
 
     def _answered(self, looked: FileState) -> None:
         """Go on with a file after a look at it; on a share that look may be some time ago."""
-        path, trigger, seen, began_s = looked
+        path, trigger, seen, began_s, goes_on = looked
         now_s = self._clock.monotonic_s()
         if seen is None:
             self._retries.forget(path, now_s)
@@ -191,7 +193,7 @@ class Intake:
             if seen is None:
                 self._settler.forget(path)
             else:
-                self._settle(path, seen[0], now_s)
+                self._settle(path, seen[0], now_s, goes_on=goes_on)
         elif trigger is not None and path in self._under_way:
             self._notice(path, trigger)
         elif trigger is not None and seen is not None:
@@ -208,9 +210,10 @@ class Intake:
         if self._settler.see(path, identity, trigger, now_s, unchanged_s, slow=slow):
             self._settle(path, identity, now_s)
 
-    def _settle(self, path: Path, identity: Identity, now_s: float) -> None:
+    def _settle(self, path: Path, identity: Identity, now_s: float, *, goes_on: bool = False) -> None:
         relpath = self._relpath(os.path.split(path)[0])
-        settled = self._settler.look(path, identity, now_s, lambda: self._scanner.is_held(path, relpath))
+        held = partial(self._scanner.is_held, path, relpath)
+        settled = self._settler.look(path, identity, now_s, held, goes_on=goes_on)
         if settled is None:
             self._retries.let_others_try(path, now_s)
             return

@@ -11,8 +11,9 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from daemon.decode.endings import goes_on
 from daemon.files.identity import Identity, look_at, look_closely_at, look_fresh
-from daemon.intake.settle import Trigger
+from daemon.intake.settle import QUIET_S, Trigger
 from daemon.process.clock import Clock
 from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER
@@ -29,12 +30,14 @@ class FileState(NamedTuple):
         trigger: how the file was noticed; None for the second look.
         seen: identity of the file and the time of its last change; None if it is gone.
         began_s: when the look began, on the monotonic clock.
+        goes_on: for the second look at a file that was just written: whether more of its photo seems to come.
     """
 
     path: Path
     trigger: Trigger | None
     seen: tuple[Identity, float] | None
     began_s: float
+    goes_on: bool = False
 
 
 class Looks:
@@ -112,4 +115,7 @@ class Looks:
         if trigger is not None:
             return FileState(path, trigger, look_closely_at(path), began_s)
         identity = (look_fresh if fresh else look_at)(path)
-        return FileState(path, trigger, None if identity is None else (identity, 0.0), began_s)
+        if identity is None:
+            return FileState(path, trigger, None, began_s)
+        is_young = self._clock.wall_s() - identity.mtime_ns / 1e9 < QUIET_S
+        return FileState(path, trigger, (identity, 0.0), began_s, is_young and goes_on(path, identity.size))

@@ -9,8 +9,10 @@ A file is ready when:
 - a scan found it on a share or on another mount than the output: it must stay unchanged for longer. Shares report sizes
   late, and a file that is copied and then removed would take the rest of its writer's data with it.
 
-If a file changes between two looks, its wait restarts. A file that a program holds open for writing is never ready,
-even if nothing is written, because an upload may stall. It is checked with growing pauses, and at once when closed.
+If a file changes between two looks, its wait restarts. A file that was just written and seems to go on, by its format,
+must stay unchanged for some seconds, because some programs append a photo in pieces and close it after each. A file
+that a program holds open for writing is never ready, even if nothing is written, because an upload may stall. It is
+checked with growing pauses, and at once when closed.
 """
 
 import heapq
@@ -23,8 +25,8 @@ from daemon.files.identity import Identity
 
 COARSE_S = 2.0
 """How far a recorded time may lie before the change: file systems of memory cards store times in steps of 2 s."""
-
-
+QUIET_S = 5.0
+"""How long a file must stay unchanged that seems to go on: a slow phone needs seconds for a piece of some megabytes."""
 HELD_S = (1.0, 2.0, 4.0, 8.0)
 """Pauses between looks at a file that is held open."""
 
@@ -50,6 +52,7 @@ class _Waiting(NamedTuple):
     slow: bool
     since_s: float
     due_s: float
+    quiet: bool = False
 
 
 class _Held(NamedTuple):
@@ -64,9 +67,13 @@ class Settler:
         closed_s: how long a file must stay unchanged after it was closed.
         found_s: time between the two looks at a file found by scan.
         slow_s: the same on a share, or if the file goes to another file system.
+        quiet_s: how long a file must stay unchanged that seems to go on.
     """
 
-    def __init__(self, closed_s: float = 0.05, found_s: float = 0.25, slow_s: float = 2.0) -> None:
+    def __init__(
+        self, closed_s: float = 0.05, found_s: float = 0.25, slow_s: float = 2.0, quiet_s: float = QUIET_S
+    ) -> None:
+        self._quiet_s = quiet_s
         near_s = {Trigger.MOVED_IN: 0.0, Trigger.CLOSED: closed_s, Trigger.FOUND: found_s}
         self._wait_s = {False: near_s, True: {**near_s, Trigger.FOUND: slow_s}}
         self._waiting: dict[Path, _Waiting] = {}
@@ -149,7 +156,13 @@ class Settler:
         return known is not None and known.due_s <= at_s
 
     def look(
-        self, path: Path, identity: Identity, now_s: float, is_held: Callable[[], bool] = lambda: False
+        self,
+        path: Path,
+        identity: Identity,
+        now_s: float,
+        is_held: Callable[[], bool] = lambda: False,
+        *,
+        goes_on: bool = False,
     ) -> Settled | None:
         """Compare a due file with the first look.
 
@@ -158,6 +171,7 @@ class Settler:
             identity: of the file now.
             now_s: the time.
             is_held: tells whether a program holds the file open for writing; called only if the file is unchanged.
+            goes_on: whether more of the photo seems to come.
 
         Returns:
             How the file was noticed, if it has settled (then it is forgotten here); None if it has to wait.
@@ -168,12 +182,14 @@ class Settler:
             trigger = Trigger.CLOSED if known.trigger is Trigger.MOVED_IN else known.trigger
             self._wait(
                 path,
-                known._replace(identity=identity, trigger=trigger, due_s=now_s + self._wait_s[known.slow][trigger]),
+                _Waiting(identity, trigger, known.slow, known.since_s, now_s + self._wait_s[known.slow][trigger]),
             )
         elif is_held():
             since_s, looks = self._held.get(path, (now_s, 0))
             self._held[path] = _Held(since_s, looks + 1)
             self._wait(path, known._replace(due_s=now_s + HELD_S[min(looks, len(HELD_S) - 1)]))
+        elif goes_on and not known.quiet:
+            self._wait(path, known._replace(due_s=now_s + self._quiet_s, quiet=True))
         else:
             self.forget(path)
             return Settled(known.since_s, known.trigger)

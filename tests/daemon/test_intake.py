@@ -3,11 +3,13 @@
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from common.errors import PhotoError, Reason
 from daemon.intake import intake as intake_module
@@ -427,3 +429,25 @@ def test_one_pass_says_which_files_it_left_alone_as_uploads_and_takes_old_ones(i
         one.clock.now_s = path.stat().st_ctime + REST_S
         assert len(one.names()) == 5
         assert one.said == []
+
+
+def test_a_photo_that_is_appended_in_pieces_is_handed_out_whole(inbox: Path) -> None:
+    pictures = [Image.new("RGB", (40, 40), colour) for colour in ("red", "green", "blue")]
+    pictures[0].save(inbox / "whole.gif", save_all=True, append_images=pictures[1:])
+    data, path = (inbox / "whole.gif").read_bytes(), inbox / "a.gif"
+    (inbox / "whole.gif").unlink()
+    with world(inbox, watch=True) as one:
+        one.ready(turns=1)
+        for place in range(0, len(data), 300):
+            one.clock.now_s = time.time()  # the files' clock
+            with path.open("ab") as file:
+                file.write(data[place : place + 300])
+            one.intake.hint(path, Trigger.CLOSED)
+            got = one.ready(turns=10, step_s=0.1)
+            assert bool(got) == (place + 300 >= len(data))
+        assert got[0].identity.size == len(data)
+        write(path, data[:-1])
+        one.intake.hint(path, Trigger.CLOSED)
+        one.intake.done(got)
+        assert one.ready(turns=10, step_s=0.1) == []
+        assert one.names(turns=10, step_s=0.6) == ["a.gif"]  # it is torn for ever, and judged as it is

@@ -139,6 +139,21 @@ def test_whatever_happens_each_state_is_handed_on_at_most_once_and_only_unchange
     assert set(files.items()) <= handed
 
 
+def test_what_seems_to_go_on_waits_for_some_seconds_of_quiet_and_then_no_longer() -> None:
+    settler = Settler(CLOSED_S, FOUND_S, quiet_s=5.0)
+    settler.see(PATH, A, Trigger.CLOSED, 0.0)
+    assert settler.look(PATH, A, CLOSED_S, goes_on=True) is None
+    assert settler.next_due_s() == pytest.approx(CLOSED_S + 5.0)
+    settler.see(PATH, B, Trigger.CLOSED, 3.0)  # the next piece
+    assert settler.look(PATH, B, 3.0 + CLOSED_S, goes_on=True) is None
+    assert settler.next_due_s() == pytest.approx(3.0 + CLOSED_S + 5.0)
+    assert settler.look(PATH, B, 3.0 + CLOSED_S + 5.0, goes_on=True) == Settled(0.0, Trigger.CLOSED)
+    settler.see(PATH, A, Trigger.CLOSED, 20.0)
+    assert settler.look(PATH, A, 20.0 + CLOSED_S, goes_on=True) is None
+    settler.see(PATH, B, Trigger.CLOSED, 22.0)
+    assert settler.look(PATH, B, 22.0 + CLOSED_S, goes_on=False) == Settled(20.0, Trigger.CLOSED)  # the last piece
+
+
 def test_what_is_held_open_is_looked_at_ever_more_rarely_and_at_once_when_it_is_closed() -> None:
     settler, held = Settler(CLOSED_S, FOUND_S), True
     settler.see(PATH, A, Trigger.CLOSED, 0.0)
