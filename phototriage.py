@@ -49,6 +49,10 @@ GROUPS = {
     "Set up and maintain": {
         "doctor": Entry("daemon.commands.doctor:doctor", "Find problems before they occur, and say how to fix each."),
         "service": Entry("daemon.commands.service:service", "Install an inbox as a systemd service, or uninstall it."),
+        "forget": Entry(
+            "daemon.commands.forget:forget",
+            "Forget an inbox that is no longer used: remove its ledger, keep every photo.",
+        ),
         "completion": Entry(
             "daemon.commands.completion:completion",
             "Print a script that completes commands and options in a shell.",

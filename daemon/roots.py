@@ -17,7 +17,7 @@ from daemon.files.marker import MARKER, MountMissingError, RootError, mark
 from daemon.files.mount_points import mount_point
 from daemon.files.mounts import mount_that_is_away
 from daemon.ledger.recorded_roots import LedgerRoots, Root
-from daemon.ledger.state_folder import _home, _locked, lock_state, state_folder
+from daemon.ledger.state_folder import _home, lock_state, locked, state_folder
 
 __all__ = ["InboxLock", "MountMissingError", "RootError", "check_folders", "check_roots", "lock_state", "state_folder"]
 
@@ -150,7 +150,7 @@ class InboxLock:
     def _locked_root(self) -> tuple[Root, IO[bytes]]:
         root = Root(mark(self._inbox, "inbox"), mount_point(self._inbox), self._inbox)
         busy = f"Another phototriage is already running on {printable(self._inbox)}. Stop it before you start this one."
-        return root, _locked(self._inbox / MARKER, "rb", busy)
+        return root, locked(self._inbox / MARKER, "rb", busy)
 
     def _remember(self, root: Root, other: OtherFolder | None) -> None:
         self._roots.record("inbox", root)

@@ -75,7 +75,8 @@ def _missing(role: str, folder: Path) -> Finding:
         return fault(role, f"{name} is not a folder, or this user cannot see it", f"ls -ld {quoted(folder)}")
     if role == "output" and folder.parent.is_dir() and os.access(folder.parent, os.W_OK | os.X_OK):
         return ok(role, f"{name} will be made at the first start")
-    return fault(role, f"{name} does not exist", f"mkdir -p {quoted(folder)}")
+    unused = f" (if it is no longer used: phototriage forget --inbox {quoted(folder)})" if role == "inbox" else ""
+    return fault(role, f"{name} does not exist{unused}", f"mkdir -p {quoted(folder)}")
 
 
 def _rights(role: str, folder: Path, *, write: bool) -> Finding:

@@ -42,8 +42,14 @@ def one_ledger(inbox: Path | None) -> Path:
     """
     found = find_ledgers(inbox)
     if len(found) > 1:
-        inboxes = ", ".join(printable(_inbox_of(path) or path) for path in found)
-        raise LedgerError(f"There is more than one ledger. Choose one with --inbox: {inboxes}")
+        inboxes = [_inbox_of(path) for path in found]
+        named = ", ".join(
+            f"{printable(one or path)}{'' if one is None or one.is_dir() else ' (no longer there)'}"
+            for path, one in zip(found, inboxes, strict=True)
+        )
+        unused = any(one is not None and not one.is_dir() for one in inboxes)
+        cure = ". `phototriage forget` removes the ledger of an inbox that is no longer used" if unused else ""
+        raise LedgerError(f"There is more than one ledger. Choose one with --inbox: {named}{cure}")
     return found[0]
 
 

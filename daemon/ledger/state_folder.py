@@ -60,10 +60,21 @@ def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
         RootError: another process holds the lock.
     """
     busy = f"Another phototriage uses the ledger in {printable(folder)}. Give each inbox its own STATE_DIRECTORY."
-    return _locked(folder / LOCK, "ab", busy, patience_s)
+    return locked(folder / LOCK, "ab", busy, patience_s)
 
 
-def _locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float = 0.0) -> IO[bytes]:
+def locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float = 0.0) -> IO[bytes]:
+    """Lock a file until it is closed.
+
+    Args:
+        path: of the file.
+        mode: to open it; `ab` creates it.
+        busy: the error's text if another process holds the lock.
+        patience_s: how long to wait for it.
+
+    Raises:
+        RootError: another process holds the lock, or the file cannot be opened.
+    """
     try:
         file = open_to_lock(path, mode)
     except OSError as error:

@@ -24,6 +24,8 @@ from common.text import printable
 from contract.shipped import SHIPPED_MODEL
 from daemon.files.identity import Identity
 
+MODELS = "models"
+"""Name of the store, beside the ledger."""
 SHIPPED = "the shipped model"
 """What --model is called where it names the shipped model, whose path an update may change."""
 KEPT = 5
@@ -84,7 +86,7 @@ class ModelStore:
     """
 
     def __init__(self, state: Path, over: str | None) -> None:
-        self.folder = state / "models"
+        self.folder = state / MODELS
         self.over = over
         self.configured = SHIPPED_MODEL if over in (SHIPPED, None) else Path(over or "")
 
