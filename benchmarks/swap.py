@@ -107,7 +107,7 @@ def _swap(process: Watched, model: Path, data: bytes, done: int) -> float:
     began_s = time.monotonic()
     publish_bytes(model, data)
     process.hang_up()
-    while process.errors.read_bytes().count(b" gave way to ") <= done:
+    while process.errors.read_bytes().count(b" is replaced by ") <= done:
         if b" is refused" in process.errors.read_bytes() or process.ended() or time.monotonic() - began_s > PATIENCE_S:
             raise SystemExit(f"the model was not taken:\n{process.errors.read_text()}")
         time.sleep(0.005)

@@ -27,7 +27,7 @@ from daemon.ledger.ledger import Ledger
 from daemon.ledger.state_folder import LEDGER, lock_state, state_folder
 from daemon.models.active import ActiveModel, LoadedModel, rules_for
 from daemon.models.fit import fit_model
-from daemon.models.store import FileState, ModelStore, called
+from daemon.models.store import ModelFile, ModelStore, called
 from daemon.mount_wait import MountWait
 from daemon.photo import Mode
 from daemon.process.clock import Clock
@@ -60,7 +60,7 @@ class Parts:
         unresolved: moves of earlier runs that cannot be checked now.
         guard: decodes.
         buckets: batch sizes on CUDA that are known to fit.
-        store: the models that `model use` put in place.
+        store: the models that `model use` copied for this inbox.
         models: the active model.
         model_file: what its file looked like before it was read.
     """
@@ -82,7 +82,7 @@ class Parts:
     buckets: Buckets
     store: ModelStore
     models: ActiveModel
-    model_file: FileState
+    model_file: ModelFile
 
 
 def build(stack: ExitStack, settings: Settings, report: Report, *, once: bool) -> Parts | None:
@@ -108,7 +108,7 @@ def build(stack: ExitStack, settings: Settings, report: Report, *, once: bool) -
         return None
     inbox, output = roots
     store = ModelStore(state, called(settings.model))
-    model_file = store.looked()
+    model_file = store.look()
     model = fit_model(settings, inbox, output, model_file.path)
     ledger = stack.enter_context(closing(Ledger(state / LEDGER)))
     stack.enter_context(_errors_explained())

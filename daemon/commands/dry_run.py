@@ -11,12 +11,11 @@ from math import inf
 from pathlib import Path
 
 from common.text import printable
-from contract.session import open_model
 from daemon.classify.decide import CLOCKS_DIFFER_S, judge
 from daemon.files.companion_names import WAITS, is_companion
 from daemon.files.identity import is_on_share, look_closely_at
 from daemon.filing.companions import Companions
-from daemon.filing.layout import FilingOptions, Layout, check_layout, filing_options
+from daemon.filing.layout import FilingOptions, filing_options
 from daemon.filing.plan import Planner
 from daemon.intake.filters import PathFilter
 from daemon.intake.unfinished import Unfinished
@@ -26,11 +25,12 @@ from daemon.ledger.ledger import Ledger
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.state_folder import LEDGER, state_folder
 from daemon.models.active import rules_for
+from daemon.models.fit import fit_model
 from daemon.models.store import ModelStore, called
-from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo, Rules
+from daemon.photo import DUPLICATES_FOLDER, Outcome, Photo, Rules
 from daemon.predict import predict, trial_guard
 from daemon.process.clock import Clock
-from daemon.roots import RootError, check_folders, check_roots
+from daemon.roots import RootError, check_roots
 from daemon.settings import Settings
 from daemon.status.report import Report, counted
 
@@ -54,9 +54,7 @@ def rehearse(settings: Settings) -> Report:
     )  # nothing waits for this pass: whoever pages through its lines has all the time there is
     with ExitStack() as stack, closing(report):
         file = ModelStore(state_folder(inbox), called(settings.model)).path()
-        model = open_model(file, settings.device, gpu_memory_mb=settings.gpu_memory)
-        check_folders(inbox, output, (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER))
-        check_layout(Layout(settings.layout), inbox, output)
+        model = fit_model(settings, inbox, output, file)
         copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))
         ledger = stack.enter_context(closing(_copied(state_folder(inbox), copy)))
         guard = stack.enter_context(trial_guard(state_folder(inbox)))

@@ -1,4 +1,4 @@
-"""Which model serves now: taken once for each photo, so that a photo is judged wholly by one model."""
+"""Which model is in use now: asked once for each photo, so that one model alone classifies the photo."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from daemon.settings import Settings
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """A model at work.
+    """A model that can classify.
 
     Attributes:
-        model: opened, proven and warmed.
-        rules: by what its photos are judged: its labels, thresholds, hash and provider among them.
+        model: opened, checked with its golden sample, and warmed.
+        rules: its decision rules.
         file: where it was read from.
     """
 
@@ -28,10 +28,10 @@ class LoadedModel:
 
 
 class ActiveModel:
-    """Holds the model that serves now. A stage asks for it once per call; who swaps it may do so from any thread.
+    """Holds the model in use. A stage asks for it once per call, and any thread may replace it.
 
     Attributes:
-        current: what photos that are decoded from now on are decoded for, classified with and judged by.
+        current: the model for all photos that are decoded from now on.
     """
 
     def __init__(self, current: LoadedModel) -> None:
@@ -52,12 +52,12 @@ def rules_for(settings: Settings, model: Model) -> Rules:
 
 
 def stamp(photo: Photo, serving: LoadedModel) -> None:
-    """Note on a photo by which model it is judged; comes before it is decoded for that model's geometry."""
+    """Note on a photo which model classifies it, before it is decoded for that model's geometry."""
     photo.model, photo.rules, photo.dated = serving.model, serving.rules, serving.rules.dated
 
 
 def by_model(photos: Iterable[Photo]) -> list[tuple[Model, list[Photo]]]:
-    """Split a batch by the models that its photos were decoded for; there are two in the moment of a swap alone."""
+    """Split a batch by the models that its photos were decoded for; only during a swap there are two."""
     known = [(photo.model, photo) for photo in photos if photo.model is not None and photo.pixels is not None]
     if len(known) == 1:
         return [(known[0][0], [known[0][1]])]

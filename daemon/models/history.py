@@ -1,4 +1,4 @@
-"""What the ledger remembers of models: which one served since when, which was refused and why, and who went back."""
+"""What the ledger remembers of models: which one was in use since when, which was refused and why, and rollbacks."""
 
 import json
 import os
@@ -12,20 +12,20 @@ from common.text import printable
 
 
 class ModelEvent(StrEnum):
-    """What became of a model."""
+    """What happened to a model."""
 
     STARTED = "started"
-    """It serves since a start."""
+    """A daemon started with it."""
     USED = "used"
-    """It took over while photos were filed."""
+    """It replaced another one while photos were filed."""
     REFUSED = "refused"
-    """It was tried, and the one before works on."""
+    """It was tried and cannot be used; the model before stays in use."""
     ROLLED_BACK = "rolled back"
-    """It serves again, for somebody asked to go back."""
+    """It is in use again, because a user asked to go back."""
     UNCHANGED = "unchanged"
-    """It was asked for, and serves already."""
+    """It was asked for, and is in use already."""
     PLACED = "placed"
-    """It was put in place, or gone back to, while nothing ran: it serves from the next start on."""
+    """It was chosen while no daemon ran; the next start uses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class Entry:
     Attributes:
         at_s: when, in seconds since 1970.
         file: where it was read from.
-        what: became of it.
-        sha256: of its bytes; empty where nobody got so far.
-        labels: in the model's order.
+        what: happened to it.
+        sha256: of its bytes; empty if it was refused.
+        labels: in the model's order; empty if it was refused.
         reason: why it was refused.
-        before: file of the model that served until then.
+        before: file of the model that was in use until then.
         over: what --model named, as the model store calls it.
-        request: id of the `model use` or `model rollback` that asked for it.
+        request: id of the `model use` or `model rollback` that asked for it; empty if none did.
     """
 
     at_s: float
@@ -55,28 +55,28 @@ class Entry:
     request: str = ""
 
     def sentence(self) -> str:
-        """Say it in one line."""
+        """Return what happened in one line."""
         name, before = printable(self.file.name), printable(self.before.name)
         knows = f"{name} ({self.sha256[:12]}), which knows {', '.join(map(printable, self.labels))}"
         match self.what:
             case ModelEvent.REFUSED:
-                still = "the one before" if name == before else before
-                return f"{name} is refused, and {still} works on: {self.reason}"
+                still = "the version before" if name == before else before
+                return f"{name} is refused, and {still} stays in use: {self.reason}"
             case ModelEvent.UNCHANGED:
-                return f"{name} is unchanged ({self.sha256[:12]}), and works on"
+                return f"{name} is unchanged ({self.sha256[:12]}) and stays in use"
             case ModelEvent.ROLLED_BACK:
-                return f"back from {before} to {knows}"
+                return f"rolled back from {before} to {knows}"
             case ModelEvent.USED:
-                return f"{before} gave way to {knows}"
+                return f"{before} is replaced by {knows}"
             case ModelEvent.PLACED:
-                return f"from the next start on photos are judged by {knows}"
-        return f"photos are judged by {knows}"
+                return f"the next start uses {knows}"
+        return f"in use: {knows}"
 
 
 def note(ledger: Path, entry: Entry) -> None:
-    """Write a row, durably; a daemon that files may be at work on the same ledger.
+    """Write a row, durably; a running daemon may write to the same ledger.
 
-    A start with the model that served last is no news, and leaves no row.
+    A start with the model that was in use last is no news, so it leaves no row.
 
     Raises:
         sqlite3.Error: it cannot be written.
@@ -98,12 +98,12 @@ def note(ledger: Path, entry: Entry) -> None:
 
 
 def entries(connection: sqlite3.Connection, limit: int = -1) -> list[Entry]:
-    """Return the rows, youngest first, at most `limit`; the connection's rows come by name."""
+    """Return the newest rows, at most `limit`, the newest first; the connection returns rows by name."""
     return [_entry(row) for row in connection.execute("SELECT * FROM models ORDER BY id DESC LIMIT ?", (limit,))]
 
 
 def serving(connection: sqlite3.Connection) -> Entry | None:
-    """Return the row of the model that serves, or served last; None before any did."""
+    """Return the row of the model that is in use, or was last; None before the first start."""
     served = (ModelEvent.STARTED, ModelEvent.USED, ModelEvent.ROLLED_BACK)
     marks = ", ".join(f"'{what.value}'" for what in served)
     row = connection.execute(f"SELECT * FROM models WHERE what IN ({marks}) ORDER BY id DESC LIMIT 1").fetchone()
@@ -111,7 +111,7 @@ def serving(connection: sqlite3.Connection) -> Entry | None:
 
 
 def answer(connection: sqlite3.Connection, request: str) -> Entry | None:
-    """Return what became of a request; None while it is not decided."""
+    """Return the row that answers a request; None until a daemon has answered it."""
     row = connection.execute("SELECT * FROM models WHERE request = ? ORDER BY id DESC", (request,)).fetchone()
     return _entry(row) if row else None
 

@@ -67,7 +67,7 @@ class Verdict:
 def cases(ledger: Path, since_s: float | None, limit: int) -> list[FiledPhoto]:
     """Return the photos that lie in the output under a class or in review, youngest first, at most `limit` (-1: all).
 
-    They are all read at once, so that a daemon at work on the ledger is not held up for as long as photos are read.
+    They are all read at once, so that reading photos does not keep the ledger open while a daemon writes to it.
     """
     which = RecordFilter(since_s=since_s, states=(Outcome.FILED.value, Outcome.REVIEW.value), at_large=True)
     return list(photos(ledger, which, limit, lambda _, record: _case(record)))

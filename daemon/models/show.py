@@ -1,4 +1,4 @@
-"""What became of models, as a table and as JSON."""
+"""The history of models as a table and as JSON."""
 
 import json
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ def print_table(found: list[Entry]) -> None:
     from rich.text import Text
 
     if not found:
-        click.echo("Nothing is known of models yet: a daemon notes which it starts with.", err=True)
+        click.echo("The ledger names no model yet. A daemon records its model when it starts.", err=True)
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("when", no_wrap=True)

@@ -38,7 +38,7 @@ def try_apart(file: Path, longest_s: float = TRY_S) -> None:
 
 def _main() -> None:
     limit_process()
-    with suppress(PhototriageError):  # the daemon meets that fault itself
+    with suppress(PhototriageError):  # the daemon finds that fault itself
         open_model(Path(sys.argv[1]), "cpu")
 
 

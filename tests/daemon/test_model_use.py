@@ -67,16 +67,16 @@ def drop(house: House, name: str) -> Path:
 def test_a_daemon_at_work_takes_a_model_and_goes_back_without_a_stop(house: House) -> None:
     with daemon(*house.words) as process:
         process.ready()
-        assert "colours.onnx gave way to garden-party." in house.ask("use", house.new)
+        assert "colours.onnx is replaced by garden-party." in house.ask("use", house.new)
         house.new.unlink()
         drop(house, "1.jpg")
         assert process.photos({"1.jpg"})["1.jpg"]["label"] == "rouge"
         (status,) = told("status", "--inbox", house.inbox)
         assert (status["model"]["sha256"], status["model"]["labels"]) == (digest(NEW), list(OTHERS))
-        assert "back from garden-party" in house.ask("rollback")
+        assert "rolled back from garden-party" in house.ask("rollback")
         drop(house, "2.jpg")
         assert process.photos({"2.jpg"})["2.jpg"]["label"] == "red"
-        assert "nothing to go back to" in house.ask("rollback", code=1)
+        assert "no model to go back to" in house.ask("rollback", code=1)
         assert process.stop() == 0
     assert [row["model"] for row in rows(house.inbox)] == [digest(NEW), digest(OLD)]
     listed = [json.loads(line)["what"] for line in house.ask("list", "--json").splitlines()]
@@ -135,14 +135,14 @@ def test_a_model_that_the_daemon_refuses_is_not_in_place_afterwards(house: House
     with daemon(*words) as process:
         process.ready()
         store = ModelStore(state_folder(inbox), called(house.configured))
-        store.wish(store.put("new.onnx", NEW, digest(NEW)))  # as by a command that does not know the folders
+        store.requests.ask(store.put("new.onnx", NEW, digest(NEW)))  # as by a command that does not know the folders
         process.process.send_signal(signal.SIGHUP)
         assert process.until(lambda event: event["event"] == "model", "the refusal")["what"] == "refused"
         result = ask("model", "use", house.new, "--inbox", inbox)
         assert (result.exit_code, "is the folder vert" in result.output) == (1, True), result.output
         assert process.stop() == 0
     assert store.path() == house.configured
-    assert not store.wanted()
+    assert not store.requests.is_waiting()
 
 
 def test_what_was_put_in_place_is_only_ever_changed_by_who_holds_the_lock(house: House) -> None:
@@ -152,7 +152,7 @@ def test_what_was_put_in_place_is_only_ever_changed_by_who_holds_the_lock(house:
             command("model", "use", house.new, "--inbox", house.inbox), env=environment(), stderr=subprocess.PIPE
         )
         store = ModelStore(house.state, called(house.configured))
-        while not store.wanted():
+        while not store.requests.is_waiting():
             assert process.poll() is None
         assert store.path() == house.configured
         process.kill()  # while it waits for an answer
@@ -210,13 +210,13 @@ def test_what_root_puts_in_place_belongs_to_whom_the_state_folder_does(monkeypat
         house.begun()
         for path in (house.state, *house.state.rglob("*")):
             os.chown(path, NOBODY, NOBODY)
-        assert "from the next start on" in house.ask("use", house.new)
+        assert "the next start uses garden-party" in house.ask("use", house.new)
         assert os.geteuid() == 0
         assert {path.stat().st_uid for path in (house.state, *house.state.rglob("*"))} == {NOBODY}
         with daemon(*house.words) as process:
             assert process.ready()["sha256"] == digest(NEW)
             other = write(folder / "other.onnx", colour_model(("a", "b", "c")))
-            assert "gave way" in house.ask("use", other)
+            assert "is replaced by other." in house.ask("use", other)
             (put,) = (house.state / "models").glob("other.*.onnx")
             assert put.stat().st_uid == NOBODY
             assert process.stop() == 0

@@ -1,4 +1,4 @@
-"""When a model is loaded anew: a clock that is turned by hand, real files and real models."""
+"""When a model is loaded again: a clock that is turned by hand, real files and real models."""
 
 import os
 import pty
@@ -23,7 +23,7 @@ from tests.daemon.swap import NEW, OLD, replace_model
 
 
 class House:
-    """A model file, a shelf and a reloader, and what was told."""
+    """A model file, a store and a reloader, and what was told."""
 
     def __init__(self, folder: Path) -> None:
         self.file = write(folder / "model.onnx", OLD)
@@ -31,9 +31,9 @@ class House:
         self.clock = HandClock()
         self.told: list[Entry] = []
         self.provider = "cpu"
-        seen = self.store.looked()
-        self.holder = ActiveModel(self._opened(self.file))
-        self.reloader = Reloader(self.holder, self.store, seen, self.clock, self._opened, self.told.append)  # type: ignore[arg-type]
+        seen = self.store.look()
+        self.active = ActiveModel(self._opened(self.file))
+        self.reloader = Reloader(self.active, self.store, seen, self.clock, self._opened, self.told.append)  # type: ignore[arg-type]
 
     def _opened(self, file: Path) -> LoadedModel:
         model = open_model(file, "cpu")
@@ -48,7 +48,7 @@ class House:
         return [entry.what for entry in self.told[before:]]
 
     def serves(self) -> str:
-        return self.holder.current.model.sha256
+        return self.active.current.model.sha256
 
 
 @pytest.fixture
@@ -108,40 +108,40 @@ def test_a_model_that_would_run_elsewhere_is_refused(house: House) -> None:
     house.reloader.ask()
     assert house.look() == [ModelEvent.REFUSED]
     assert "CPU" in house.told[-1].reason
-    assert house.holder.current.model.provider == "cpu"
+    assert house.active.current.model.provider == "cpu"
 
 
-def test_a_wish_is_taken_at_the_next_look_and_answered_by_its_id(house: House) -> None:
+def test_a_request_is_taken_at_the_next_look_and_answered_by_its_id(house: House) -> None:
     kept = house.store.put("garden.onnx", NEW, digest(NEW))
-    wish = house.store.wish(kept)
+    request = house.store.requests.ask(kept)
     assert house.look() == [ModelEvent.USED]
-    assert house.told[-1].request == wish.id
-    assert house.holder.current.file == house.store.path() != house.file
-    back = house.store.wish(None)
+    assert house.told[-1].request == request.id
+    assert house.active.current.file == house.store.path() != house.file
+    back = house.store.requests.ask(None)
     assert house.look() == [ModelEvent.ROLLED_BACK]
     assert house.told[-1].request == back.id
-    assert (house.serves(), house.holder.current.file) == (digest(OLD), house.file)
-    house.store.wish(None)
+    assert (house.serves(), house.active.current.file) == (digest(OLD), house.file)
+    house.store.requests.ask(None)
     assert house.look() == [ModelEvent.REFUSED]
-    assert "nothing to go back to" in house.told[-1].reason
+    assert "no model to go back to" in house.told[-1].reason
     assert [house.look(), house.look()] == [[], []]
 
 
 def test_a_model_that_is_not_what_was_put_in_place_is_refused(house: House) -> None:
     kept = house.store.put("garden.onnx", NEW, digest(NEW))
-    house.store.wish(kept)
+    house.store.requests.ask(kept)
     (house.store.folder / kept.file).write_bytes(OLD)
     assert house.look() == [ModelEvent.REFUSED]
     assert "damaged" in house.told[-1].reason
     assert house.store.path() == house.file
 
 
-def test_a_wish_that_the_last_process_did_not_survive_is_refused_at_the_start(house: House) -> None:
-    wish = house.store.wish(house.store.put("garden.onnx", NEW, digest(NEW)))
-    house.store.begin()
+def test_a_request_that_the_last_process_did_not_survive_is_refused_at_the_start(house: House) -> None:
+    request = house.store.requests.ask(house.store.put("garden.onnx", NEW, digest(NEW)))
+    house.store.requests.take()
     house.reloader.begin()
     assert [(entry.what, entry.request) for entry in house.told] == [
-        (ModelEvent.REFUSED, wish.id),
+        (ModelEvent.REFUSED, request.id),
         (ModelEvent.STARTED, ""),
     ]
     assert [house.look(), house.look()] == [[], []]
@@ -149,7 +149,7 @@ def test_a_wish_that_the_last_process_did_not_survive_is_refused_at_the_start(ho
 
 
 @pytest.mark.parametrize("name", ["chosen.json", "wanted.json", "trying.json"])
-def test_a_damaged_shelf_leaves_the_model_at_work(house: House, name: str) -> None:
+def test_a_damaged_store_leaves_the_model_in_use(house: House, name: str) -> None:
     house.store.folder.mkdir()
     write(house.store.folder / name, b"[")
     house.reloader.begin()

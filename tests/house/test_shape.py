@@ -15,7 +15,7 @@ MODULES_MAX = 20
 BROAD_EXCEPT = {
     "daemon/process/parallel.py": "a helping thread's boundary: the thread that asked for help raises it",
     "daemon/stage.py": "a thread's boundary: whatever ends a stage is handed on, to end the process",
-    "daemon/models/reload.py": "a new model's boundary: whatever is wrong with it, the one at work is kept",
+    "daemon/models/reload.py": "a new model's boundary: whatever is wrong with it, the one in use is kept",
     "daemon/status/status_thread.py": "a failed request must not stop the watchdog feed",
 }
 
