@@ -48,7 +48,7 @@ class Creations:
         self._now_s = now_s
         self._created: dict[Path, _Creation] = {}
         self._unnamed: dict[int, None] = {}
-        self._moving: dict[int, _Creation] = {}
+        self._moving: dict[int, _Creation | None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._created)
@@ -57,21 +57,27 @@ class Creations:
         """Record that a name was created."""
         self._remember(path, _Creation(self._now_s()))
 
-    def moved_from(self, path: Path, cookie: int) -> None:
-        """Record that a file leaves its name: it is renamed (the second event follows at once) or leaves the inbox."""
-        made = self._created.pop(path, None)
-        if made is not None:
-            self._moving[cookie] = made._replace(renamed=True)
-            if len(self._moving) > MAX_MOVING:
-                del self._moving[next(iter(self._moving))]
+    def moved_from(self, path: Path | None, cookie: int) -> None:
+        """Record that a file leaves its name: it is renamed (the second event follows at once) or leaves the inbox.
 
-    def moved_to(self, path: Path, cookie: int) -> None:
-        """Record that a file got this name, from inside or outside the inbox."""
+        Args:
+            path: of the file; None if no creation is remembered, so that its path makes no difference.
+            cookie: of the rename.
+        """
+        made = self._created.pop(path, None) if path is not None else None
+        self._moving[cookie] = made and made._replace(renamed=True)
+        if len(self._moving) > MAX_MOVING:
+            del self._moving[next(iter(self._moving))]
+
+    def moved_to(self, path: Path, cookie: int) -> bool:
+        """Record that a file got this name. Returns whether it had another name inside the inbox."""
+        is_inside = cookie in self._moving
         made = self._moving.pop(cookie, None)
         if made is None:
             self.closed(path)
         else:
             self._remember(path, made)
+        return is_inside
 
     def closed(self, path: Path) -> None:
         """Record that a file was closed after writing, or replaced by a rename."""

@@ -2,6 +2,8 @@
 
 A file is ready when:
 - it was moved in: it is complete and waits for nothing;
+- it was renamed inside the inbox, as a finished upload is: many programs then set its time or rights by its new name,
+  which fails if the photo is filed by then. So it must stay unchanged for a tenth of a second;
 - it was copied in: the kernel reports when the writer closes it. Some writers open and close a file several times, so
   it must then stay unchanged for a short moment;
 - a scan found it: its writer may be unknown (a network share, a lost event). Two looks must see it unchanged, or its
@@ -35,6 +37,7 @@ class Trigger(Enum):
     """How a file was noticed."""
 
     MOVED_IN = "moved in"
+    RENAMED = "renamed inside the inbox"
     CLOSED = "closed after writing"
     FOUND = "found by scan"
 
@@ -68,13 +71,19 @@ class Settler:
         found_s: time between the two looks at a file found by scan.
         slow_s: the same on a share, or if the file goes to another file system.
         quiet_s: how long a file must stay unchanged that seems to go on.
+        renamed_s: how long a file must stay unchanged after it was renamed inside the inbox.
     """
 
     def __init__(
-        self, closed_s: float = 0.05, found_s: float = 0.25, slow_s: float = 2.0, quiet_s: float = QUIET_S
+        self,
+        closed_s: float = 0.05,
+        found_s: float = 0.25,
+        slow_s: float = 2.0,
+        quiet_s: float = QUIET_S,
+        renamed_s: float = 0.1,
     ) -> None:
         self._quiet_s = quiet_s
-        near_s = {Trigger.MOVED_IN: 0.0, Trigger.CLOSED: closed_s, Trigger.FOUND: found_s}
+        near_s = {Trigger.MOVED_IN: 0.0, Trigger.RENAMED: renamed_s, Trigger.CLOSED: closed_s, Trigger.FOUND: found_s}
         self._wait_s = {False: near_s, True: {**near_s, Trigger.FOUND: slow_s}}
         self._waiting: dict[Path, _Waiting] = {}
         self._held: dict[Path, _Held] = {}

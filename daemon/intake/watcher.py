@@ -197,7 +197,8 @@ class _Descriptor:
             self._lost()
             return
         if event.mask & inotify.IN_MOVED_FROM and not self.creations:
-            return  # a photo that was filed
+            self.creations.moved_from(None, event.cookie)  # most often a photo that was filed: its path is not needed
+            return
         with self._lock:
             folder = self._folders.get(event.watch)
         if folder is None:
@@ -223,8 +224,8 @@ class _Descriptor:
         elif mask & inotify.IN_MOVED_FROM:
             self.creations.moved_from(path, cookie)
         elif mask & inotify.IN_MOVED_TO:
-            self.creations.moved_to(path, cookie)
-            self._report(path, Trigger.MOVED_IN)
+            is_inside = self.creations.moved_to(path, cookie)
+            self._report(path, Trigger.RENAMED if is_inside else Trigger.MOVED_IN)
         elif mask & inotify.IN_CLOSE_WRITE:
             self.creations.closed(path)
             self._report(path, Trigger.CLOSED)

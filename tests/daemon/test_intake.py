@@ -21,7 +21,7 @@ from daemon.intake.scanner import RESCAN_S
 from daemon.intake.settle import Trigger
 from daemon.photo import Outcome, Photo
 from daemon.process.log_level import Level
-from tests.daemon.support import DEADLINE_S, HandClock, saying, write
+from tests.daemon.support import DEADLINE_S, HandClock, saying, wait_until, write
 
 
 class World:
@@ -451,3 +451,19 @@ def test_a_photo_that_is_appended_in_pieces_is_handed_out_whole(inbox: Path) -> 
         one.intake.done(got)
         assert one.ready(turns=10, step_s=0.1) == []
         assert one.names(turns=10, step_s=0.6) == ["a.gif"]  # it is torn for ever, and judged as it is
+
+
+@pytest.mark.parametrize("name", [".a.jpg.Xy12", "a.jpg.tacitpart", "a.part"])
+def test_an_uploader_may_set_the_time_of_its_photo_by_the_new_name(inbox: Path, name: str) -> None:
+    with world(inbox, watch=True) as one:
+        one.ready(turns=1)
+        write(inbox / name, b"x").rename(inbox / "a.jpg")
+        wait_until(lambda: not one.intake.ready(9, 0.01) and inbox / "a.jpg" in one.intake._settler, "the new name")
+        one.clock.turn(0.09)
+        assert one.intake.ready(9, 0.0) == []
+        os.utime(inbox / "a.jpg", (5.0, 5.0))
+        one.clock.turn(0.09)
+        assert one.intake.ready(9, 0.0) == []
+        one.clock.turn(0.1)
+        (photo,) = one.intake.ready(9, 0.0)
+        assert (photo.path.name, photo.identity.mtime_ns, photo.announced) == ("a.jpg", 5_000_000_000, True)

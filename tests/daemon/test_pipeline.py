@@ -18,6 +18,7 @@ from daemon.decode.workers import DecodePool
 from daemon.filing.filer import Filer
 from daemon.intake.filters import PathFilter
 from daemon.intake.intake import Intake
+from daemon.intake.settle import QUIET_S
 from daemon.ledger.ledger import Ledger
 from daemon.models.active import ActiveModel, LoadedModel
 from daemon.photo import Outcome, Photo
@@ -52,7 +53,9 @@ class House:
         self.done: list[Photo] = []
         self.after: Callable[[Photo], None] = lambda _: None
         clock = Clock()
-        intake = Intake(PathFilter(self.inbox), clock, saying(self.said), watch=watch)
+        intake = Intake(
+            PathFilter(self.inbox), clock, saying(self.said), watch=watch, quiet_s=min(QUIET_S, give_up_after_s)
+        )
         judged_by = rules(give_up_after_s=give_up_after_s)
         filer = Filer(self.output, ledger, judged_by, clock)
         self.models = ActiveModel(LoadedModel(model(), judged_by))

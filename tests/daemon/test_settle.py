@@ -21,6 +21,8 @@ Seen = tuple[float, Trigger, Identity]
     ("seen", "looks", "ready_at_s", "since_s", "sign"),
     [
         pytest.param([(0, Trigger.MOVED_IN, A)], [A], 0.0, 0, Trigger.MOVED_IN, id="moved in is ready at once"),
+        pytest.param([(0, Trigger.RENAMED, A)], [A], 0.1, 0, Trigger.RENAMED, id="renamed may get its time"),
+        pytest.param([(0, Trigger.RENAMED, A)], [B, B], 0.2, 0, Trigger.RENAMED, id="renamed and got its time"),
         pytest.param([(0, Trigger.CLOSED, A)], [A], CLOSED_S, 0, Trigger.CLOSED, id="closed waits a moment"),
         pytest.param([(0, Trigger.FOUND, A)], [A], FOUND_S, 0, Trigger.FOUND, id="found is looked at twice"),
         pytest.param(
@@ -132,7 +134,8 @@ def test_whatever_happens_each_state_is_handed_on_at_most_once_and_only_unchange
             settled = settler.look(due, files[due], now_s)
             if settled is None:
                 continue
-            wait_s = {Trigger.MOVED_IN: 0.0, Trigger.CLOSED: CLOSED_S, Trigger.FOUND: FOUND_S}[settled.trigger]
+            waits_s = {Trigger.MOVED_IN: 0.0, Trigger.RENAMED: 0.1, Trigger.CLOSED: CLOSED_S, Trigger.FOUND: FOUND_S}
+            wait_s = waits_s[settled.trigger]
             assert now_s - changed_s[due] >= wait_s - 1e-6
             assert (due, files[due]) not in handed
             handed.add((due, files[due]))
