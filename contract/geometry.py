@@ -180,7 +180,7 @@ def _unidentified(data: bytes) -> PhotoError:
         return PhotoError(Reason.EMPTY, "the file is empty")
     kind = sniff(data[:SNIFF_BYTES])
     if kind == "HEIF" and kind not in readable_formats():
-        return PhotoError(Reason.UNSUPPORTED, "HEIC photos need the extra 'heic' of phototriage (pillow-heif)")
+        return PhotoError(Reason.UNSUPPORTED, "HEIC photos need the package pi-heif, which is missing here")
     if kind is None:
         return PhotoError(Reason.NOT_A_PHOTO, "its content is no photo format that is read here")
     return PhotoError(Reason.CORRUPT, f"it begins like {kind} but its header cannot be read")

@@ -14,7 +14,7 @@ Version = Callable[[str], str | None]
 
 PYTHON = ((3, 11), (3, 14))
 """The oldest version that phototriage runs on, and the newest that it was tested with."""
-NEEDED = ("click", "numpy", "pillow", "rich")
+NEEDED = ("click", "numpy", "pillow", "pi-heif", "rich")
 _EXTRAS = {CPU: "extra cpu, without CUDA", CUDA: "extra cuda"}
 _REQUIREMENT = re.compile(
     r"([A-Za-z0-9._-]+)[^;]*?>=([0-9.]+),<([0-9.]+)|([A-Za-z0-9._-]+)(?:\[[^]]*\])?<([0-9.]+),>=([0-9.]+)"
@@ -61,7 +61,6 @@ def look_at_packages(version: Version = installed) -> Iterator[Finding]:
         yield ok("packages", f"phototriage {own}, " + ", ".join(f"{name} {version(name)}" for name in NEEDED))
     yield _runtime(runtimes, version)
     yield from _clashes(version)
-    yield _heic(version("pillow-heif"))
 
 
 def _runtime(found: list[str], version: Version) -> Finding:
@@ -90,15 +89,6 @@ def _clashes(version: Version) -> Iterator[Finding]:
             "packages", "python-daemon is installed too, and its module `daemon` has the name of one of phototriage's: "
             "one has overwritten the other", "python3 -m venv /opt/phototriage and install phototriage there, alone",
         )  # fmt: skip
-
-
-def _heic(version: str | None) -> Finding:
-    if version:
-        return ok("heic", f"HEIC photos, as from iPhones, can be read (pillow-heif {version})")
-    return warning(
-        "heic", "HEIC photos, as from iPhones, cannot be read here and stay in the inbox",
-        pip("install", "pillow-heif>=1.1,<2"),
-    )  # fmt: skip
 
 
 def _bounds() -> dict[str, tuple[str, str]]:

@@ -14,7 +14,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from common.errors import PhotoError, Reason
-from contract.formats import SNIFF_BYTES, readable_formats, sniff
+from contract.formats import PILLOW_FORMATS, SNIFF_BYTES, sniff
 from contract.geometry import Geometry, to_input
 from tests.contract.photos import FORMATS, SMALL, encoded, example, scene
 
@@ -61,7 +61,7 @@ def huge_jpeg() -> bytes:
         (b"\0" * 4096, Reason.NOT_A_PHOTO),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", Reason.NOT_A_PHOTO),
         (b"\xff\xd8\xff", Reason.CORRUPT),
-        (HEIC, Reason.CORRUPT if "HEIF" in readable_formats() else Reason.UNSUPPORTED),
+        (HEIC, Reason.CORRUPT),
         (png_header(30_000, 30_000), Reason.TOO_LARGE),
         (png_header(12_000, 12_000), Reason.TOO_LARGE),
         (with_jpeg_size(example("jpeg"), 65_000, 65_000), Reason.TOO_LARGE),
@@ -73,10 +73,11 @@ def test_what_is_no_readable_photo_is_refused_with_its_reason(data: bytes, reaso
     assert refusal(data).reason is reason
 
 
-def test_heic_without_the_extra_names_the_cure() -> None:
-    if "HEIF" in readable_formats():
-        pytest.skip("the extra 'heic' is installed")
-    assert "'heic'" in refusal(HEIC).detail
+def test_heic_where_its_library_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract.geometry.readable_formats", lambda: PILLOW_FORMATS)
+    fault = refusal(HEIC)
+    assert fault.reason is Reason.UNSUPPORTED
+    assert "pi-heif" in fault.detail
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 from daemon.intake.walk import FOLDERS_STAY
 from tests.colour_model import LABELS
+from tests.contract.heif_files import sample
 from tests.contract.photos import turned_exif
 from tests.daemon.support import (
     DEADLINE_S,
@@ -70,18 +71,6 @@ def large() -> bytes:
     return encoded(Image.new("L", (20_000, 10_000), 200), quality=10)
 
 
-def heic() -> bytes:
-    return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
-
-
-def heic_place() -> tuple[str, str]:
-    try:
-        import pillow_heif  # noqa: F401
-    except ImportError:
-        return INBOX, "need the extra 'heic'"
-    return "_failed", "corrupt"
-
-
 CASES = [
     Case("empty.jpg", bytes, "_failed", "empty: the file is empty"),
     Case("text.jpg", lambda: b"this is a text\n", "_failed", "not-a-photo"),
@@ -96,7 +85,12 @@ CASES = [
     Case("rotated.jpg", lambda: encoded(Image.new("RGB", (60, 30), "blue"), exif=turned_exif(6)), "blue"),
     Case("animated.gif", lambda: animated("GIF", "lime"), "green"),
     Case("animated.webp", lambda: animated("WEBP", "blue"), "blue"),
-    Case("new.heic", heic, *heic_place()),
+    Case("IMG_0001.HEIC", lambda: sample("scene"), ANY),
+    Case("IMG_0002.HEIC", lambda: sample("ten-bit"), ANY),
+    Case("IMG_0003.HEIC", lambda: unique("blue", 7), "blue"),
+    Case("heic.jpg", lambda: sample("quarter-1"), ANY),
+    Case("cut.heic", lambda: sample("scene")[:5000], "_failed", "truncated"),
+    Case("broken.heic", lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), "_failed", "corrupt"),
     Case(os.fsdecode(b"caf\xe9.jpg"), lambda: unique("red", 1), "red"),
     Case("x" * 251 + ".jpg", lambda: unique("red", 2), "red"),
     Case("é" * 126 + "abc", lambda: unique("green", 3), "green"),

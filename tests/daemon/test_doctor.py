@@ -269,7 +269,7 @@ def test_two_mounts_of_one_file_system_are_noticed_with_the_cure(tmp_path: Path)
 
 
 def version(*names: str) -> "dict[str, str]":
-    needed = ("click", "numpy", "pillow", "rich", "pillow-heif")
+    needed = ("click", "numpy", "pillow", "rich", "pi-heif")
     return dict.fromkeys((*needed, *names), "9.9")
 
 

@@ -88,6 +88,6 @@ def test_the_build_group_repeats_the_build_backend(project: dict[str, Any]) -> N
 
 def test_base_dependencies_are_the_daemons_and_no_more(project: dict[str, Any]) -> None:
     names = [re.split(r"[><=! ;]", line)[0] for line in project["project"]["dependencies"]]
-    assert names == ["click", "numpy", "pillow", "rich"]
+    assert names == ["click", "numpy", "pillow", "pi-heif", "rich"]
     everything = str(project["project"]["dependencies"]) + str(project["project"]["optional-dependencies"])
     assert "python-daemon" not in everything

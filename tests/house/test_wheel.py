@@ -92,7 +92,6 @@ def test_it_is_no_upload_and_asks_for_no_namesake(metadata: Message) -> None:
     assert set(metadata.get_all("Provides-Extra", [])) == {
         "cpu",
         "cuda",
-        "heic",
         "metrics",
         "train",
         "train-gpu",
