@@ -5,7 +5,8 @@ from pathlib import Path
 
 from contract.session import read_model
 from daemon.classify.classify import warm
-from daemon.models.active import LoadedModel, rules_for
+from daemon.classify.loaded_model import LoadedModel
+from daemon.models.active import rules_for
 from daemon.models.fit import fit_model
 from daemon.models.history import Entry, ModelEvent, note
 from daemon.models.reload import Reloader

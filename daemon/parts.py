@@ -16,6 +16,7 @@ from common.errors import PhototriageError
 from common.text import printable
 from daemon.adopt import adopt, check_mounts
 from daemon.classify.buckets import Buckets
+from daemon.classify.loaded_model import LoadedModel
 from daemon.decode.guard import HANG_S, Guard
 from daemon.decode.suspects import JOURNAL, CrashJournal
 from daemon.files.marker import tidy
@@ -25,7 +26,7 @@ from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.state_folder import LEDGER, lock_state, state_folder
-from daemon.models.active import ActiveModel, LoadedModel, rules_for
+from daemon.models.active import ActiveModel, rules_for
 from daemon.models.fit import fit_model
 from daemon.models.store import ModelFile, ModelStore, called
 from daemon.mount_wait import MountWait

@@ -1,26 +1,28 @@
-"""The photo that travels through the pipeline, from the inbox to the folder of its class."""
+"""What travels through the pipeline: a photo with one value for each stage that it has passed.
+
+    Found      by the intake        which file, and since when it waits
+    Read       by decode            hash, pixels, or why it cannot be read
+    Judgement  by classify          which folder it should go to, and why
+    Filing     by the filer         where it went, or why it stays
+
+The first three never change once they are made, and may be sent to another process: neither they nor a photo hold a
+model. Each stage sets its own value and adds its own time, nothing else.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from common.errors import PhotoError
-from contract.geometry import Pixels
+from contract.geometry import Geometry, Pixels
 from contract.labels import FOLDERS_BESIDE_CLASSES
 from daemon.files.identity import Identity
 
 FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER = FOLDERS_BESIDE_CLASSES
-
-
-if TYPE_CHECKING:
-    from contract.session import Model
+STOPPED = "the daemon was stopped first"
 
 
 class Mode(StrEnum):
@@ -56,9 +58,9 @@ STATES = (*(outcome.value for outcome in Outcome if outcome not in (Outcome.LEFT
 """States of a ledger row. A photo that stays in the inbox has no row; `open` is an intent without an outcome yet."""
 
 
-@dataclass(slots=True)
-class Photo:
-    """One photo.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file of the inbox that is ready: what the intake knows.
 
     Attributes:
         path: in the inbox.
@@ -69,82 +71,133 @@ class Photo:
         waited_s: how long this unchanged file has stayed in the inbox since its first try.
         on_share: whether its file times come from another machine's clock.
         mount: mount point inside the inbox below which it lies; None on the inbox's own mount.
-        unchanged_s: age of its last change by the wall clock; negative if that lies in the future.
-        dated: whether the layout needs the capture time.
-        sha256: of its bytes, hexadecimal.
-        taken: capture time, local to the camera; None if the bytes do not tell or the layout does not need it.
-        pixels: input of the network, uint8 [size, size, 3]; dropped after classification.
-        model: decides the geometry; dropped with the pixels, so that no photo keeps an old model in memory.
-        rules: decision rules of that model.
-        fault: why the photo cannot be read.
-        scores: float32 [classes].
-        label: the class under which it is filed, or `_review`, `_failed`.
-        probability: of the most probable class.
-        folder: of the output, a class or a name that begins with `_`; empty if the photo stays.
-        destination: where it was moved to.
-        companions: files of the same name that are filed with it, such as a sidecar or a film.
-        follows: for a companion, where its photo is filed now.
-        follows_row: for a companion, its photo's row in the ledger if that was filed before.
-        outcome: of this pass.
-        place: unusable place of the output for which it waits; empty if it does not wait, or if all photos wait.
-        plainness: how far its name must be simplified, because the file system refused a less simple one.
-        tries: how often a name that looked free turned out to be taken.
-        stays: whether its original stays in the inbox, because it is filed as a copy or link.
-        again_within_s: longest time until the next try of a photo that stays.
-        reason: why it was not filed: the rest of the sentence.
-        times_ms: how long each stage took.
+        is_companion: whether it belongs to a photo, as a sidecar or a film does: it is filed with it, and not read.
     """
 
     path: Path
     identity: Identity
-    noticed_s: float
+    noticed_s: float = 0.0
     announced: bool = False
     relpath: Path = Path()
     waited_s: float = 0.0
     on_share: bool = False
     mount: Path | None = None
+    is_companion: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What decoding has found; without pixels and without a fault if the daemon stopped before that.
+
+    Attributes:
+        unchanged_s: age of the file's last change by the wall clock; negative if that lies in the future.
+        sha256: of its bytes, hexadecimal.
+        taken: capture time, local to the camera; None if the bytes do not tell or the layout does not need it.
+        pixels: input of the network, uint8 [size, size, 3]; dropped after classification.
+        geometry: that of the pixels.
+        fault: why the photo cannot be read.
+        must_be_isolated: whether a process of its own may read it in spite of the fault.
+        times_ms: how long reading and decoding took.
+    """
+
     unchanged_s: float = 0.0
-    dated: bool = False
     sha256: str = ""
     taken: datetime | None = None
     pixels: Pixels | None = None
-    model: "Model | None" = None
-    rules: "Rules | None" = None
+    geometry: Geometry | None = None
     fault: PhotoError | None = None
-    scores: NDArray[np.float32] | None = None
+    must_be_isolated: bool = False
+    times_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def without_pixels(self) -> "Read":
+        """Return the same without pixels, which take more memory than all the rest."""
+        return self if self.pixels is None else replace(self, pixels=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one model and the decision rules make of a photo.
+
+    Attributes:
+        outcome: filed, review or failed; left, again or gone if there is nothing to file.
+        folder: of the output, a class or a name that begins with `_`; empty if the photo stays.
+        reason: why it does not go to the folder of its class: the rest of the sentence.
+        label: the most probable class; empty if there is none.
+        probability: of that class.
+        threshold: probability below which that class goes to review.
+        top: the most probable classes with their probabilities.
+        fault: why the photo has no class.
+        again_within_s: longest time until the next try of a photo that stays.
+        model: SHA-256 of the model file.
+        provider: where the model ran.
+    """
+
+    outcome: Outcome = Outcome.AGAIN
+    folder: str = ""
+    reason: str = ""
     label: str = ""
     probability: float = 0.0
+    threshold: float = 0.0
+    top: Mapping[str, float] = field(default_factory=dict)
+    fault: PhotoError | None = None
+    again_within_s: float = inf
+    model: str = ""
+    provider: str = ""
+
+
+NOT_READ, NOT_JUDGED = Read(), Judgement(reason=STOPPED)
+
+
+@dataclass(slots=True)
+class Filing:
+    """What the filer does with a photo; only the filer changes it.
+
+    Attributes:
+        outcome: of this pass.
+        folder: of the output; empty if the photo stays.
+        reason: why it was not filed under its class: the rest of the sentence.
+        destination: where it was moved to.
+        companions: files of the same name that are filed with it, such as a sidecar or a film.
+        follows: for a companion, where its photo is filed now.
+        follows_row: for a companion, its photo's row in the ledger if that was filed before.
+        place: unusable place of the output for which it waits; empty if it does not wait, or if all photos wait.
+        plainness: how far its name must be simplified, because the file system refused a less simple one.
+        tries: how often a name that looked free turned out to be taken.
+        stays: whether its original stays in the inbox, because it is filed as a copy or link.
+    """
+
+    outcome: Outcome = Outcome.AGAIN
     folder: str = ""
+    reason: str = ""
     destination: Path | None = None
     companions: list["Photo"] = field(default_factory=list)
     follows: Path | None = None
     follows_row: int | None = None
-    outcome: Outcome = Outcome.AGAIN
     place: str = ""
     plainness: int = 0
     tries: int = 0
     stays: bool = False
-    again_within_s: float = inf
-    reason: str = ""
-    times_ms: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Decision rules of one model.
+@dataclass(slots=True)
+class Photo:
+    """One photo or companion on its way.
 
     Attributes:
-        labels: the model's, in order.
-        thresholds: probability per label; a photo below goes to review.
-        give_up_after_s: how long an unreadable photo must stay unchanged before it goes to `_failed`.
-        model: SHA-256 of the model file.
-        provider: where the model runs.
-        dated: whether the layout needs the capture time.
+        found: set by the intake.
+        read: set by the stage that reads.
+        judgement: set by the stage that classifies; a companion gets that of its photo when the two are filed.
+        filing: set by the filer.
+        times_ms: how long each stage took.
     """
 
-    labels: tuple[str, ...]
-    thresholds: Mapping[str, float]
-    give_up_after_s: float
-    model: str
-    provider: str
-    dated: bool = False
+    found: Found
+    read: Read = NOT_READ
+    judgement: Judgement = NOT_JUDGED
+    filing: Filing = field(default_factory=Filing)
+    times_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """Its path in the inbox."""
+        return self.found.path

@@ -1,11 +1,13 @@
 """A photo's way: watch -> settle -> decode -> batch -> infer -> decide -> file -> record. Only this file knows it.
 
     intake   (this thread)        what has settled in the inbox
-    read     (a thread per core)  bytes, hash, pixels; on the CPU the network too, one photo at a time
+    read     (a thread per core)  bytes, hash, pixels; on the CPU the network too, one photo at a time, and the decision
     alone    (one thread)         the same for photos that are decoded in a process of their own, maybe for minutes
-    infer    (one thread, CUDA)   all waiting photos, up to the largest bucket; never waits for more
-    file     (one thread)         decide, intents, moves, syncs, outcomes: once for all waiting photos. In a backlog,
-                                  which keeps the readers busy, it gathers photos for a tenth of a second
+    infer    (one thread, CUDA)   all waiting photos, up to the largest bucket, and the decision; never waits for more
+    file     (one thread)         intents, moves, syncs, outcomes: once for all waiting photos. In a backlog, which
+                                  keeps the readers busy, it gathers photos for a tenth of a second
+
+Companions are not read: they go from the intake to the filer.
 
 Few photos are in the pipeline at once, so memory does not grow with the backlog, and a slow stage holds up the stages
 before it. A photo is always either in the inbox or where the filer put it, so a stop only lets these few finish.
@@ -17,12 +19,11 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from common.errors import GpuError, GpuMemoryError
-from contract.geometry import Geometry
+from common.errors import GpuError
 from daemon.classify.buckets import BUCKETS, Buckets
-from daemon.classify.classify import classify
-from daemon.classify.unjudged import Answers, is_unjudged
-from daemon.decode.decode import decode_alone, decode_here
+from daemon.classify.judging import Judging
+from daemon.classify.loaded_model import LoadedModel
+from daemon.decode.decode import decode, decode_alone, decode_here
 from daemon.decode.guard import Guard
 from daemon.decode.isolated_queue import IsolatedQueue
 from daemon.decode.workers import DecodePool
@@ -30,8 +31,8 @@ from daemon.filing.filer import Filer
 from daemon.intake.blocked import merge_blocked
 from daemon.intake.intake import Intake
 from daemon.intake.remembered import Remembered
-from daemon.models.active import ActiveModel, by_model, stamp
-from daemon.photo import Photo
+from daemon.models.active import ActiveModel
+from daemon.photo import Found, Photo, Read
 from daemon.process.clock import Clock
 from daemon.queues import BatchingQueue, PhotoQueue, PriorityQueue, Waiting
 from daemon.stage import Stage
@@ -79,17 +80,16 @@ class Pipeline:
         look: Callable[[], None] = lambda: None,
         monitor: Monitor | None = None,
         buckets: Buckets | None = None,
-        gpu_lost: Callable[[GpuError, bool], None] | None = None,
+        gpu_lost: Callable[[GpuError, bool], None] = lambda _, __: None,
         decode_pool: DecodePool | None = None,
         rests: Callable[[threading.Event], bool] = lambda _: True,
     ) -> None:
         self._intake, self._filer = intake, filer
         self._models, self._guard = models, guard
         self._clock, self._cores, self._done = clock, cores, done
-        self._look, self._buckets = look, buckets or Buckets(clock)
-        self._gpu_lost, self._classified = gpu_lost, False
+        self._look, self._gpu_lost = look, gpu_lost
         self._decode_pool, self._rests = decode_pool, rests
-        self._answers, self._remembered = Answers(), Remembered()
+        self._remembered = Remembered()
         # Enough to keep the readers busy while one batch is gathered and another one is filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
         self._unread = PriorityQueue(most=1)
@@ -98,6 +98,7 @@ class Pipeline:
         self._lock, self._stopping = threading.Lock(), threading.Event()
         self._crash: BaseException | None = None
         self._monitor = monitor or Monitor(clock)
+        self._judging = Judging(buckets or Buckets(clock), self._monitor.ran, filer.pause.begin, self._lost)
         filer.heartbeat, intake.looks.heartbeat = self._monitor.stage("file"), self._monitor.stage("look")
         self._monitor.sources = Sources(
             self._waiting, intake.held_open, lambda: merge_blocked(filer.blocked(), intake.blocked()),
@@ -137,7 +138,10 @@ class Pipeline:
                 room = self._free(once=once)
                 photos = self._intake.ready(room, wait_s, 0 if self._filer.pause.reason else FILE_TOGETHER)
                 self._enter(photos)
-                read.put(photos)
+                read.put([photo for photo in photos if not photo.found.is_companion])
+                if companions := [photo for photo in photos if photo.found.is_companion]:
+                    self._note_wait(companions)
+                    file.put(companions)
             heartbeat.end()
         if self._crash is not None:
             raise self._crash  # the next start completes what was interrupted
@@ -148,11 +152,10 @@ class Pipeline:
         if self._models.current.model.provider == "cuda":
             then = self._stage(stack, "infer", self._infer, file.put, PriorityQueue(most=BUCKETS[-1])).put
         on = partial(self._isolated.go_on, then)
-        alone = self._stage(stack, "alone", partial(self._read, decode_alone), on, PriorityQueue(most=1))
+        alone = self._stage(stack, "alone", partial(self._read, self._decode_alone), on, PriorityQueue(most=1))
         apart = partial(self._isolated.part, then, alone.put)
-        return self._stage(
-            stack, "read", partial(self._read, self._decode_here), apart, self._unread, threads=self._cores
-        )
+        here = partial(self._read, self._decode_here)
+        return self._stage(stack, "read", here, apart, self._unread, threads=self._cores)
 
     def _stage(
         self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", todo: PhotoQueue, *, threads: int = 1
@@ -162,50 +165,48 @@ class Pipeline:
         stack.callback(stage.close)
         return stage
 
-    def _read(self, decode: "Decode", photos: list[Photo]) -> None:
+    def _read(self, decode: Callable[[Found, LoadedModel], Read], photos: list[Photo]) -> None:
         if self._stopping.is_set():
             return  # left in the inbox
-        serving = self._models.current
+        loaded = self._models.current
+        self._note_wait(photos)
         for photo in photos:
-            stamp(photo, serving)
-            photo.times_ms["wait"] = 1e3 * (self._clock.monotonic_s() - photo.noticed_s)
-            if not self._remembered.recall(photo):
-                decode(photo, serving.model.contract.geometry, self._clock.wall_s(), self._guard)
-        if serving.model.provider != "cuda":
-            self._infer(photos)
+            if not self._remembered.recall(photo, loaded.model.sha256):
+                photo.read = decode(photo.found, loaded)
+                photo.times_ms |= photo.read.times_ms
+        if loaded.model.provider != "cuda":
+            self._judging.judge(photos, loaded)
 
-    def _decode_here(self, photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
-        if self._decode_pool is None or not self._decode_pool.decode(photo, geometry, wall_s, self._has_backlog):
-            decode_here(photo, geometry, wall_s, guard)
+    def _decode_here(self, found: Found, loaded: LoadedModel) -> Read:
+        dated, wall_s, read = loaded.rules.dated, self._clock.wall_s(), None
+        if self._decode_pool is not None:
+            read = self._decode_pool.decode(found, loaded.geometry, wall_s, self._has_backlog, dated=dated)
+        return read or decode_here(found, loaded.geometry, wall_s, self._guard, dated=dated)
+
+    def _decode_alone(self, found: Found, loaded: LoadedModel) -> Read:
+        return decode_alone(found, loaded.geometry, self._clock.wall_s(), self._guard, dated=loaded.rules.dated)
 
     def _infer(self, photos: list[Photo]) -> None:
-        try:
-            for model, some in by_model(photos):
-                classify(model, some, self._buckets)
-                self._classified = True
-                self._monitor.ran(model.provider)
-                if trouble := self._answers.look(model, some):
-                    self._hold_up(some, trouble)
-        except GpuMemoryError as error:
-            self._hold_up(photos, str(error))
-        except GpuError as error:
-            if self._gpu_lost is not None and not self._stopping.is_set():
-                self._gpu_lost(error, self._classified)
-            raise
+        """Classify what was read with the model that serves now."""
+        loaded = self._models.current
         for photo in photos:
-            photo.model = None
+            if photo.read.pixels is not None and photo.read.geometry != loaded.geometry:  # another model has taken over
+                wall_s, dated = self._clock.wall_s(), loaded.rules.dated
+                photo.read = decode(photo.found, loaded.geometry, wall_s, self._guard, dated=dated)
+        self._judging.judge(photos, loaded)
 
-    def _hold_up(self, photos: list[Photo], reason: str) -> None:
-        """Keep photos that were not classified in the inbox, and retry with one photo until classifying works."""
-        self._filer.pause.begin(reason)
+    def _lost(self, error: GpuError, worked: bool) -> None:
+        if not self._stopping.is_set():
+            self._gpu_lost(error, worked)
+
+    def _note_wait(self, photos: list[Photo]) -> None:
         for photo in photos:
-            if photo.pixels is not None or is_unjudged(photo):
-                photo.pixels, photo.fault, photo.reason = None, None, reason
+            photo.times_ms["wait"] = 1e3 * (self._clock.monotonic_s() - photo.found.noticed_s)
 
     def _finish(self, photos: list[Photo]) -> None:
         now_s = self._clock.monotonic_s()
         for photo in photos:
-            photo.times_ms["total"] = 1e3 * (now_s - photo.noticed_s)
+            photo.times_ms["total"] = 1e3 * (now_s - photo.found.noticed_s)
         self._remembered.keep(photos)
         self._monitor.done(photos)
         self._done(photos)
@@ -229,7 +230,7 @@ class Pipeline:
 
     def _enter(self, photos: list[Photo]) -> None:
         with self._lock:
-            self._under_way.update((photo.path, photo.noticed_s) for photo in photos)
+            self._under_way.update((photo.path, photo.found.noticed_s) for photo in photos)
 
     def _leave(self, photos: list[Photo]) -> None:
         with self._lock:
@@ -247,4 +248,3 @@ class Pipeline:
 
 
 StageWork = Callable[[list[Photo]], None]
-Decode = Callable[[Photo, Geometry, float, Guard], None]

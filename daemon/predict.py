@@ -14,35 +14,36 @@ from pathlib import Path
 from typing import TypeVar
 
 from common.silence import silenced
-from contract.session import Model
 from daemon.classify.buckets import BUCKETS
-from daemon.classify.classify import classify
+from daemon.classify.classify import Answer
+from daemon.classify.judging import classify_photos, judge_photos
+from daemon.classify.loaded_model import LoadedModel
 from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
 from daemon.decode.suspects import JOURNAL, CrashJournal
-from daemon.photo import Photo
+from daemon.photo import Found, Photo
 from daemon.process.clock import Clock
 from daemon.process.cores import usable_cores
 
-Found = TypeVar("Found")
+Case = TypeVar("Case")
 
 
 def predict(
-    found: Sequence[Found],
-    photo_of: Callable[[Found], Photo | None],
-    model: Model,
+    cases: Sequence[Case],
+    found_of: Callable[[Case], Found | None],
+    loaded: LoadedModel,
     guard: Guard,
     *,
     threads: int = 0,
-) -> Iterator[tuple[Found, Photo | None]]:
-    """Yield what was found with its photo, in the same order; a terminal shows the progress.
+) -> Iterator[tuple[Case, Photo | None]]:
+    """Yield each case with its photo, in the same order; a terminal shows the progress.
 
-    Each photo then has `scores`, or a `fault` that says why not.
+    Each photo then has `read`, without the pixels, and `judgement`.
 
     Args:
-        found: what leads to photos.
-        photo_of: makes the photo that is read, or None where there is none; called in several threads.
-        model: classifies: on the CPU each photo at once, on CUDA a batch.
+        cases: what leads to photos.
+        found_of: returns the file to read, or None where there is none; called in several threads.
+        loaded: the model, which classifies on the CPU each photo at once, on CUDA a batch; and its rules.
         guard: decodes.
         threads: how many read; 0 for one a core.
 
@@ -52,27 +53,33 @@ def predict(
     from rich.console import Console
     from rich.progress import track
 
-    def read(one: Found) -> Photo | None:
-        photo = photo_of(one)
-        if photo is not None:
-            _read(photo, model, guard)
-        return photo
+    def read(case: Case) -> Photo | None:
+        found = found_of(case)
+        return None if found is None else _read(found, loaded, guard)
 
     some = BUCKETS[-1]
-    batches = [found[first : first + some] for first in range(0, len(found), some)]
+    batches = [cases[first : first + some] for first in range(0, len(cases), some)]
     shown = track(batches, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     with silenced(), ThreadPoolExecutor(threads or usable_cores()) as pool:
         for batch in shown:
             photos = list(pool.map(read, batch))
-            if model.provider == "cuda":
-                classify(model, [photo for photo in photos if photo is not None])
+            if loaded.model.provider == "cuda":
+                _judge([photo for photo in photos if photo is not None], loaded)
             yield from zip(batch, photos, strict=True)
 
 
-def _read(photo: Photo, model: Model, guard: Guard) -> None:
-    decode(photo, model.contract.geometry, Clock().wall_s(), guard)
-    if model.provider != "cuda":
-        classify(model, [photo])
+def _read(found: Found, loaded: LoadedModel, guard: Guard) -> Photo:
+    read = decode(found, loaded.geometry, Clock().wall_s(), guard, dated=loaded.rules.dated)
+    photo = Photo(found, read, times_ms=dict(read.times_ms))
+    if loaded.model.provider != "cuda":
+        _judge([photo], loaded)
+    return photo
+
+
+def _judge(photos: list[Photo], loaded: LoadedModel) -> None:
+    answers: dict[int, Answer] = {}
+    classify_photos(photos, loaded, answers)
+    judge_photos(photos, loaded, answers)
 
 
 @contextmanager

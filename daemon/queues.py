@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-from daemon.files.companion_names import is_companion
 from daemon.photo import Photo
 
 LARGE_BYTES = 64 << 20
@@ -49,7 +48,7 @@ class PriorityQueue:
     def put(self, photos: Iterable[Photo]) -> None:
         """Queue photos."""
         for photo in photos:
-            (self._announced if photo.announced else self._found).append(photo)
+            (self._announced if photo.found.announced else self._found).append(photo)
             self._queue.put(True)
 
     def take(self) -> list[Photo]:
@@ -114,7 +113,7 @@ class BatchingQueue:
         """Queue photos; wakes the taker only if it has a reason to take them now."""
         with self._changed:
             self._photos += photos
-            self._urgent = self._urgent or any(photo.announced for photo in photos)
+            self._urgent = self._urgent or any(photo.found.announced for photo in photos)
             if self._idle or len(self._photos) >= self._most or not self._more(self._urgent):
                 self._changed.notify()
 
@@ -128,12 +127,12 @@ class BatchingQueue:
             self._idle = False
             self._gather()
             if self._urgent:
-                self._photos.sort(key=lambda photo: not photo.announced)
+                self._photos.sort(key=lambda photo: not photo.found.announced)
             # Small photos first: one large copy would hold up a whole batch. If only large ones wait, one is taken.
             taken = [photo for photo in self._photos if not _is_large(photo)][: self._most] or self._photos[:1]
             chosen = set(map(id, taken))
             self._photos = [photo for photo in self._photos if id(photo) not in chosen]
-            self._urgent = any(photo.announced for photo in self._photos)
+            self._urgent = any(photo.found.announced for photo in self._photos)
             self._taken, self._taken_s = len(taken), time.monotonic()
         return taken
 
@@ -162,7 +161,7 @@ class BatchingQueue:
 
 def _is_large(photo: Photo) -> bool:
     """Tell whether a photo may hold up others for long. A companion (such as a film) goes when its photo goes."""
-    return photo.identity.size > LARGE_BYTES and not is_companion(photo.path)
+    return photo.found.identity.size > LARGE_BYTES and not photo.found.is_companion
 
 
 class Waiting(NamedTuple):

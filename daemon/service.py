@@ -72,8 +72,7 @@ def _pipeline(parts: Parts, reloader: Reloader | None) -> Pipeline:
         watch=not parts.once, known=ledger.known, output=parts.output, check=parts.lock.check,
         quiet_s=min(QUIET_S, settings.give_up_after),
     )  # fmt: skip
-    rules = parts.models.current.rules
-    filer = Filer(parts.output, ledger, rules, clock, report.say, parts.unresolved, filing_options(settings))
+    filer = Filer(parts.output, ledger, clock, report.say, parts.unresolved, filing_options(settings))
     departures = Departures(ledger.path, clock, lambda path: intake.hint(path, Trigger.FOUND), report.say)
     cores = settings.workers or readers(inbox_on_share=is_on_share(parts.inbox))
 

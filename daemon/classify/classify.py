@@ -1,45 +1,62 @@
-"""Inference: photos with pixels get scores, or a fault if the model's output is not numeric."""
+"""Inference: pictures get scores, or a fault if the model's output is not numeric."""
 
 import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import DeviceError, GpuLostError, PhotoError, Reason
 from contract.batches import Batches, size_for
+from contract.geometry import Pixels
 from contract.session import Model
 from daemon.classify.buckets import BUCKETS, Buckets
-from daemon.photo import Photo
 
 
-def classify(model: Model, photos: list[Photo], buckets: Buckets | None = None) -> None:
-    """Fill in the scores of photos that have pixels, or a fault if there are none, and drop the pixels.
+class Answer(NamedTuple):
+    """What the model answers for one picture: scores or a fault.
 
-    The CPU takes all photos in one call. CUDA takes batches that are padded to a bucket, and smaller batches while GPU
-    memory is short.
+    Attributes:
+        scores: float32 [classes], adding up to one.
+        fault: why there are none.
+        infer_ms: the picture's share of the time that its batch took.
+    """
+
+    scores: NDArray[np.float32] | None
+    fault: PhotoError | None
+    infer_ms: float
+
+
+def classify(model: Model, pictures: Sequence[Pixels], buckets: Buckets | None = None) -> Iterator[Answer]:
+    """Yield the model's answer for each picture, in order.
+
+    The CPU takes all pictures in one call. CUDA takes batches that are padded to a bucket, and smaller batches while
+    GPU memory is short.
 
     Args:
-        model: its device decides how the photos are batched.
-        photos: at most as many as the largest bucket.
+        model: its device decides how the pictures are batched.
+        pictures: uint8 [size, size, 3] each; at most as many as the largest bucket.
         buckets: remembers which batch sizes fitted into GPU memory.
 
     Raises:
-        GpuMemoryError: not even the smallest bucket fits; photos without scores keep their pixels.
+        GpuMemoryError: not even the smallest bucket fits; the pictures whose answers came before are classified.
         GpuLostError: this process cannot use the GPU any more.
         GpuError: the GPU fails for an unknown reason.
     """
-    ready = [photo for photo in photos if photo.pixels is not None]
     if model.batches is not None:
-        _classify_in_buckets(model, model.batches, ready, buckets or Buckets())
-    elif ready:
-        _classify_together(model, ready, len(ready))
+        yield from _classify_in_buckets(model, model.batches, pictures, buckets or Buckets())
+    elif pictures:
+        yield from _classify_together(model, pictures, len(pictures))
 
 
-def _classify_in_buckets(model: Model, batches: Batches, photos: list[Photo], buckets: Buckets) -> None:
-    while photos:
-        size = size_for(min(len(photos), buckets.largest()))
+def _classify_in_buckets(
+    model: Model, batches: Batches, pictures: Sequence[Pixels], buckets: Buckets
+) -> Iterator[Answer]:
+    while pictures:
+        size = size_for(min(len(pictures), buckets.largest()))
         try:
-            _classify_together(model, photos[:size], size)
+            answers = _classify_together(model, pictures[:size], size)
         except DeviceError as error:
             for larger in BUCKETS[1:]:
                 if larger >= size:
@@ -48,28 +65,27 @@ def _classify_in_buckets(model: Model, batches: Batches, photos: list[Photo], bu
                 raise
         else:
             buckets.fitted(size)
-            photos = photos[size:]
+            pictures = pictures[size:]
+            yield from answers
 
 
-def _classify_together(model: Model, photos: list[Photo], size: int) -> None:
+def _classify_together(model: Model, pictures: Sequence[Pixels], size: int) -> list[Answer]:
     started_s = time.perf_counter()
-    pixels = [photo.pixels for photo in photos if photo.pixels is not None]
     if size == 1:
-        images = pixels[0][np.newaxis]
+        images = pictures[0][np.newaxis]
     else:
-        images = np.zeros((size, *pixels[0].shape), np.uint8)
-        np.stack(pixels, out=images[: len(pixels)])
+        images = np.zeros((size, *pictures[0].shape), np.uint8)
+        np.stack(pictures, out=images[: len(pictures)])
     scores = model.run(images)
-    took_ms = 1e3 * (time.perf_counter() - started_s) / len(photos)
-    for row, photo in enumerate(photos):
-        photo.pixels = None
-        photo.times_ms["infer"] = took_ms
-        if _are_probabilities(scores[row]):
-            photo.scores = scores[row]
-        else:
-            photo.fault = PhotoError(
-                Reason.UNJUDGED, f"the model {model.sha256[:12]} gave no valid scores for this picture"
-            )
+    took_ms = 1e3 * (time.perf_counter() - started_s) / len(pictures)
+    return [_answer(model, row, took_ms) for row in scores[: len(pictures)]]
+
+
+def _answer(model: Model, scores: NDArray[np.float32], took_ms: float) -> Answer:
+    if _are_probabilities(scores):
+        return Answer(scores, None, took_ms)
+    detail = f"the model {model.sha256[:12]} gave no valid scores for this picture"
+    return Answer(None, PhotoError(Reason.UNJUDGED, detail), took_ms)
 
 
 def _are_probabilities(scores: NDArray[np.float32]) -> bool:

@@ -1,108 +1,103 @@
 """Decide where a photo goes: pure functions of what is known about it."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import PhotoError, Reason
-from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo, Rules
+from daemon.classify.classify import Answer
+from daemon.classify.loaded_model import Rules
+from daemon.photo import (
+    DUPLICATES_FOLDER,
+    FAILED_FOLDER,
+    NOT_JUDGED,
+    REVIEW_FOLDER,
+    Found,
+    Judgement,
+    Outcome,
+    Read,
+)
 
 CLOCKS_DIFFER_S = 86_400.0
 """How far the clock of a share's server may be off: a day, because some servers run with the wrong time zone."""
-
-STOPPED = "the daemon was stopped first"
-
-
+TOP = 5
+"""How many of the most probable classes are kept for the ledger."""
 FOLDERS = (FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
 """Folders of the output that belong to no class."""
 
 
-class Verdict(NamedTuple):
-    """Where a photo goes.
-
-    Attributes:
-        outcome: filed, review or failed; left or again if the photo stays in the inbox.
-        folder: name of the folder in the output; empty if the photo stays.
-        label: the most probable class; empty if the photo could not be read.
-        probability: of that class.
-        reason: why the photo was not filed under its class.
-    """
-
-    outcome: Outcome
-    folder: str
-    label: str = ""
-    probability: float = 0.0
-    reason: str = ""
-
-
-def review_thresholds(policy: str | float, labels: tuple[str, ...], stored: Mapping[str, float]) -> dict[str, float]:
-    """Return, per label, the probability below which a photo goes to review.
-
-    Args:
-        policy: `off`, `auto` (the model's own thresholds, from its validation photos), or one probability for all.
-        labels: the model's.
-        stored: the thresholds of its contract.
-    """
-    if policy == "off":
-        return dict.fromkeys(labels, 0.0)
-    if policy == "auto":
-        return {label: stored.get(label, 0.0) for label in labels}
-    return dict.fromkeys(labels, float(policy))
-
-
-def decide(scores: NDArray[np.float32], labels: tuple[str, ...], thresholds: Mapping[str, float]) -> Verdict:
+def decide(scores: NDArray[np.float32], rules: Rules) -> Judgement:
     """Choose the most probable class, or review where its probability is below the class's threshold.
 
     Args:
         scores: float32 [classes], adding up to one.
-        labels: names in the order of `scores`.
-        thresholds: from `review_thresholds`.
+        rules: of the model that gave the scores.
     """
-    best = int(scores.argmax())
-    label, probability = labels[best], float(scores[best])
-    if probability < thresholds[label]:
-        reason = f"{label} {probability:.2f} is below {thresholds[label]:.2f}"
-        return Verdict(Outcome.REVIEW, REVIEW_FOLDER, label, probability, reason)
-    return Verdict(Outcome.FILED, label, label, probability)
+    order = scores.argsort()[: -TOP - 1 : -1]
+    probabilities = scores[order].tolist()
+    best = int(scores.argmax())  # the first of equals, as in training
+    label, probability = rules.labels[best], float(scores[best])
+    threshold = rules.thresholds[label]
+    outcome, folder, reason = Outcome.FILED, label, ""
+    if probability < threshold:
+        outcome, folder, reason = Outcome.REVIEW, REVIEW_FOLDER, f"{label} {probability:.2f} is below {threshold:.2f}"
+    return Judgement(
+        outcome, folder, reason, label, probability, threshold,
+        top={rules.labels[n]: round(value, 6) for n, value in zip(order.tolist(), probabilities, strict=True)},
+        model=rules.model, provider=rules.provider,
+    )  # fmt: skip
 
 
-def decide_fault(fault: PhotoError, unchanged_s: float, give_up_after_s: float) -> Verdict:
+def decide_fault(fault: PhotoError, unchanged_s: float, rules: Rules) -> Judgement:
     """Choose what happens to a photo that cannot be read.
 
     These files stay in the inbox: files that are no photos, photos whose fault lies elsewhere, and files that are too
-    large to read. A file that may still be growing is tried again until it has not changed for `give_up_after_s`.
+    large to read. A file that may still be growing is tried again until it has not changed for the time of the rules.
     """
+    outcome, folder, reason = _of_fault(fault, unchanged_s, rules.give_up_after_s)
+    again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)
+    if fault.reason is Reason.UNREADABLE:  # waiting does not help there, so `Retries` makes its tries rarer
+        again_within_s = inf
+    return Judgement(
+        outcome, folder, reason, fault=fault, again_within_s=again_within_s, model=rules.model, provider=rules.provider
+    )
+
+
+def _of_fault(fault: PhotoError, unchanged_s: float, give_up_after_s: float) -> tuple[Outcome, str, str]:
+    """Return outcome, folder and reason."""
     match fault.reason:
         case Reason.CHANGED:
-            return Verdict(Outcome.GONE, "", reason=fault.detail)
+            return Outcome.GONE, "", fault.detail
         case Reason.FOREIGN | Reason.UNSUPPORTED | Reason.FILE_TOO_LARGE:
-            return Verdict(Outcome.LEFT, "", reason=fault.detail)
+            return Outcome.LEFT, "", fault.detail
         case Reason.UNREADABLE:
-            return Verdict(Outcome.AGAIN, "", reason=fault.detail)
+            return Outcome.AGAIN, "", fault.detail
         case Reason.UNJUDGED:  # the whole file was decoded, so it is not growing
-            return Verdict(Outcome.FAILED, FAILED_FOLDER, reason=str(fault))
+            return Outcome.FAILED, FAILED_FOLDER, str(fault)
     if unchanged_s < give_up_after_s:
         until = f"tried again until it has not changed for {give_up_after_s:.0f} s"
-        return Verdict(Outcome.AGAIN, "", reason=f"{fault.detail}; it may still be growing: {until}")
-    return Verdict(Outcome.FAILED, FAILED_FOLDER, reason=str(fault))
+        return Outcome.AGAIN, "", f"{fault.detail}; it may still be growing: {until}"
+    return Outcome.FAILED, FAILED_FOLDER, str(fault)
 
 
-def judge(photo: Photo, rules: Rules) -> None:
-    """Decide about a photo: fill in `outcome`, `folder`, `label`, `probability` and `reason`."""
-    if photo.scores is not None:
-        verdict = decide(photo.scores, rules.labels, rules.thresholds)
-    elif photo.fault is not None:
-        # Times on a share come from the server's clock, so only an age beyond any clock difference counts.
-        unchanged_s = photo.unchanged_s - (CLOCKS_DIFFER_S if photo.on_share else 0.0)
-        unchanged_s = max(unchanged_s, photo.waited_s)
-        verdict = decide_fault(photo.fault, unchanged_s, rules.give_up_after_s)
-        if (
-            photo.fault.reason is not Reason.UNREADABLE
-        ):  # waiting does not help there, so `Retries` makes its tries rarer
-            photo.again_within_s = max(0.05, rules.give_up_after_s - unchanged_s)
-    else:
-        verdict = Verdict(Outcome.AGAIN, "", reason=photo.reason or STOPPED)
-    photo.outcome, photo.folder, photo.reason = verdict.outcome, verdict.folder, verdict.reason
-    photo.label, photo.probability = verdict.label, verdict.probability
+def judge(found: Found, read: Read, answer: Answer | None, rules: Rules) -> Judgement:
+    """Decide about a photo.
+
+    Args:
+        found: tells how long it has waited.
+        read: what decoding has found.
+        answer: the model's; None if there was nothing to classify.
+        rules: of that model.
+
+    Returns:
+        `NOT_JUDGED` for a photo that a stop left unread.
+    """
+    if answer is not None and answer.scores is not None:
+        return decide(answer.scores, rules)
+    fault = read.fault if answer is None else answer.fault
+    if fault is None:
+        return NOT_JUDGED
+    # Times on a share come from the server's clock, so only an age beyond any clock difference counts.
+    unchanged_s = read.unchanged_s - (CLOCKS_DIFFER_S if found.on_share else 0.0)
+    return decide_fault(fault, max(unchanged_s, found.waited_s), rules)

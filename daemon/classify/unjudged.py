@@ -6,11 +6,12 @@ photos must stay in the inbox.
 """
 
 import threading
+from collections.abc import Iterable
 
-from common.errors import ModelError, Reason
+from common.errors import ModelError
 from contract.golden import replay
 from contract.session import Model
-from daemon.photo import Photo
+from daemon.classify.classify import Answer
 
 IN_A_ROW = 8
 """After this many photos in a row without valid scores, the model itself is checked."""
@@ -24,12 +25,12 @@ class Answers:
         self._model = ""
         self._forget(self._model)
 
-    def look(self, model: Model, photos: list[Photo]) -> str:
+    def look(self, model: Model, answers: Iterable[Answer]) -> str:
         """Record a model's answers; return what is wrong with the model, or an empty text if it works.
 
         Args:
             model: the model that classified the photos.
-            photos: in order; those without valid scores have the fault `Reason.UNJUDGED`.
+            answers: of the model, in order.
 
         Raises:
             GpuMemoryError, GpuLostError: only on CUDA, as from `Model.run`.
@@ -37,10 +38,10 @@ class Answers:
         with self._lock:
             if model.sha256 != self._model:
                 self._forget(model.sha256)
-            for photo in photos:
-                if photo.scores is not None:
+            for answer in answers:
+                if answer.scores is not None:
                     self._answered, self._row, self._look_at = True, 0, IN_A_ROW
-                elif is_unjudged(photo):
+                else:
                     self._row += 1
             if self._row < self._look_at:
                 return ""
@@ -59,8 +60,3 @@ class Answers:
             return f"the model gives no valid scores any more ({error})"
         self._look_at = 2 * self._row
         return ""
-
-
-def is_unjudged(photo: Photo) -> bool:
-    """Return whether the model gave no valid scores for a photo."""
-    return photo.fault is not None and photo.fault.reason is Reason.UNJUDGED

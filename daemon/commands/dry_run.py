@@ -11,10 +11,12 @@ from math import inf
 from pathlib import Path
 
 from common.text import printable
-from daemon.classify.decide import CLOCKS_DIFFER_S, judge
-from daemon.files.companion_names import WAITS, is_companion
+from daemon.classify.decide import CLOCKS_DIFFER_S
+from daemon.classify.loaded_model import LoadedModel
+from daemon.files.companion_names import is_companion
 from daemon.files.identity import is_on_share, look_closely_at
 from daemon.filing.companions import Companions
+from daemon.filing.filer import begin_filing
 from daemon.filing.layout import FilingOptions, filing_options
 from daemon.filing.plan import Planner
 from daemon.intake.filters import PathFilter
@@ -27,7 +29,7 @@ from daemon.ledger.state_folder import LEDGER, state_folder
 from daemon.models.active import rules_for
 from daemon.models.fit import fit_model
 from daemon.models.store import ModelStore, called
-from daemon.photo import DUPLICATES_FOLDER, Outcome, Photo, Rules
+from daemon.photo import DUPLICATES_FOLDER, Found, Outcome, Photo
 from daemon.predict import predict, trial_guard
 from daemon.process.clock import Clock
 from daemon.roots import RootError, check_roots
@@ -61,16 +63,13 @@ def rehearse(settings: Settings) -> Report:
         found = PathFilter(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         left_out = LeftOut(found)
         unfinished = Unfinished()
-        photos = [
-            photo for photo in _found(found, left_out, unfinished) if not ledger.known(photo.path, photo.identity)
-        ]
+        ready = [one for one in _found(found, left_out, unfinished) if not ledger.known(one.path, one.identity)]
         for sentence in filter(None, (left_out.stay, left_out.unreadable, unfinished.told())):
             report.say(sentence)
-        rules = rules_for(settings, model)
-        for photo in photos:
-            photo.dated = rules.dated
-        photos = [photo for photo, _ in predict(photos, _itself, model, guard, threads=settings.workers)]
-        _plan(photos, output, ledger, rules, filing_options(settings))
+        loaded = LoadedModel(model, rules_for(settings, model))
+        predicted = predict(ready, _unless_companion, loaded, guard, threads=settings.workers)
+        photos = [photo or Photo(one) for one, photo in predicted]
+        _plan(photos, output, ledger, filing_options(settings))
         report.photos(photos)
         _sum_up(report)
     return report
@@ -93,44 +92,49 @@ def _copied(state: Path, folder: Path) -> Ledger:
     return Ledger(folder / LEDGER)
 
 
-def _found(path_filter: PathFilter, left_out: LeftOut, unfinished: Unfinished) -> Iterator[Photo]:
+def _found(path_filter: PathFilter, left_out: LeftOut, unfinished: Unfinished) -> Iterator[Found]:
     now_s = Clock().wall_s() - (CLOCKS_DIFFER_S if is_on_share(path_filter.inbox) else 0.0)
     for path in scan(path_filter, passed=left_out.passed, unread=left_out.unread):
         seen = look_closely_at(path)
         if seen is not None and not unfinished.rests(path, seen[0], 0.0, now_s - seen[1]):
-            yield Photo(path, seen[0], 0.0, relpath=path.parent.relative_to(path_filter.inbox))
+            relpath = path.parent.relative_to(path_filter.inbox)
+            yield Found(path, seen[0], relpath=relpath, is_companion=is_companion(path))
 
 
-def _plan(photos: list[Photo], output: Path, ledger: Ledger, rules: Rules, options: FilingOptions) -> None:
-    """Judge the photos and give each its place, as if all were filed at once."""
+def _plan(photos: list[Photo], output: Path, ledger: Ledger, options: FilingOptions) -> None:
+    """Give each photo its place, as if all were filed at once."""
     companions = Companions()
     for photo in photos:
-        judge(photo, rules)
+        photo.filing = begin_filing(photo)
     held = ledger.unchanged(photos, Clock().monotonic_s(), Clock().wall_s())
     for photo in held:
-        photo.outcome, photo.folder, photo.stays, photo.reason = Outcome.LEFT, "", True, UNCHANGED
+        photo.filing.outcome, photo.filing.folder, photo.filing.stays, photo.filing.reason = (
+            Outcome.LEFT,
+            "",
+            True,
+            UNCHANGED,
+        )
     for photo in photos:
-        if photo.stays:
+        if photo.filing.stays:
             continue
-        if photo.outcome is Outcome.LEFT and is_companion(photo.path):
-            photo.reason = WAITS
+        if photo.found.is_companion:
             companions.add(photo)
-    leaving = [photo for photo in photos if photo.folder]
+    leaving = [photo for photo in photos if photo.filing.folder]
     planned, later, obstacles = _Paper(output, ledger, options.layout, set_aside=options.set_aside, made=_nothing).plan(
         leaving, companions
     )
     for photo in leaving:
         if id(photo) in obstacles:
-            photo.outcome, photo.reason = Outcome.AGAIN, obstacles[id(photo)][1]
-    first = {photo.sha256: photo for photo in planned}
+            photo.filing.outcome, photo.filing.reason = Outcome.AGAIN, obstacles[id(photo)][1]
+    first = {photo.read.sha256: photo for photo in planned}
     for photo in later:
-        photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
-        photo.reason = f"the same photo as {printable(first[photo.sha256].path.name)}"
+        photo.filing.outcome, photo.filing.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
+        photo.filing.reason = f"the same photo as {printable(first[photo.read.sha256].path.name)}"
     _Paper(output, ledger, options.layout, set_aside=False, made=_nothing).plan(later, companions)
 
 
-def _itself(photo: Photo) -> Photo:
-    return photo
+def _unless_companion(found: Found) -> Found | None:
+    return None if found.is_companion else found
 
 
 def _nothing(_: Path) -> None:

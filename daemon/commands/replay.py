@@ -74,15 +74,13 @@ def replay_command(
       phototriage replay --model garden.onnx --json | jq -r 'select(.now == "different") | .path'
     """
     from contract.session import open_model
-    from daemon.classify.decide import review_thresholds
+    from daemon.classify.loaded_model import LoadedModel, rules_of
     from daemon.ledger.state_folder import LEDGER
 
     state = state_of(inbox, service)
     opened = open_model(model, device)
-    labels = opened.contract.labels
-    thresholds = review_thresholds(review_below, labels, opened.contract.thresholds)
     found = cases(state / LEDGER, since.timestamp() if since else None, limit or -1)
-    verdicts = replay(found, opened, thresholds, state)
+    verdicts = replay(found, LoadedModel(opened, rules_of(opened, review_below)), state)
     if as_json:
         _print_json(verdicts, opened.sha256)
     else:

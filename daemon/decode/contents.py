@@ -14,10 +14,9 @@ from pathlib import Path
 
 from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
-from daemon.files.companion_names import WAITS, is_companion
 from daemon.files.confined import open_photo
 from daemon.files.identity import Identity, close
-from daemon.photo import Photo
+from daemon.photo import Found
 
 MAX_FILE_BYTES = 1 << 29
 PART_BYTES = 1 << 24
@@ -25,27 +24,24 @@ PART_BYTES = 1 << 24
 
 
 @contextmanager
-def opened(photo: Photo, wall_s: float) -> Iterator[int]:
-    """Yield a descriptor of the file with the photo's identity, never of a link's target or another file of that name.
+def opened(found: Found) -> Iterator[tuple[int, float]]:
+    """Yield a descriptor of the file that was found, never of a link's target or another file of that name.
 
-    Args:
-        photo: its `path` is opened and its `unchanged_s` filled in.
-        wall_s: the time now, in seconds since 1970.
+    The time of its last change comes with it, in seconds since 1970.
 
     Raises:
         PhotoError: the file was replaced, is no photo, is too large, or cannot be read.
     """
     try:
-        descriptor = open_photo(photo.path, photo.relpath)
+        descriptor = open_photo(found.path, found.relpath)
     except OSError as error:
         raise _unreadable(error) from error
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or Identity.of(status) != photo.identity:
+        if not stat.S_ISREG(status.st_mode) or Identity.of(status) != found.identity:
             raise PhotoError(Reason.CHANGED, "it changed while it waited to be read")
-        photo.unchanged_s = wall_s - max(status.st_mtime, status.st_ctime)
-        _check(descriptor, photo.path, status.st_size)
-        yield descriptor
+        _check(descriptor, found.path, status.st_size)
+        yield descriptor, max(status.st_mtime, status.st_ctime)
     except OSError as error:
         raise _unreadable(error) from error
     finally:
@@ -96,9 +92,9 @@ def hash_whole(descriptor: int, size: int, check_stopped: Callable[[], object]) 
     return digest.hexdigest()
 
 
-def check_unchanged(descriptor: int, photo: Photo) -> None:
+def check_unchanged(descriptor: int, identity: Identity) -> None:
     """Raise PhotoError if the open file has changed after it settled."""
-    if Identity.of(os.fstat(descriptor)) != photo.identity:
+    if Identity.of(os.fstat(descriptor)) != identity:
         raise _changed()
 
 
@@ -111,8 +107,6 @@ def _fill(descriptor: int, room: memoryview) -> int:
 
 def _check(descriptor: int, path: Path, size: int) -> None:
     head = os.pread(descriptor, SNIFF_BYTES, 0)
-    if is_companion(path):  # includes raw files, whose first bytes are those of a TIFF
-        raise PhotoError(Reason.FOREIGN, WAITS)
     if not has_photo_name(path) and sniff(head) is None:
         raise PhotoError(Reason.FOREIGN, "neither its name nor its content is that of a photo")
     if size > MAX_FILE_BYTES:

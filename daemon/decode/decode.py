@@ -6,7 +6,8 @@ A photo that cannot be read is a result with a reason, in its place in the batch
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
 from common.errors import PhotoError, Reason
@@ -14,79 +15,96 @@ from contract.geometry import Geometry, Pixels
 from daemon.decode.contents import check_unchanged, hash_whole, opened, read_whole
 from daemon.decode.guard import Guard
 from daemon.decode.isolated import ForAloneError, StoppedError
-from daemon.photo import Photo
+from daemon.photo import NOT_READ, Found, Read
 
 
 class Decoder(Protocol):
     """What makes pixels of bytes, with more or less care."""
 
-    def take_room(self, photo: Photo) -> None:
+    def take_room(self, found: Found) -> None:
         """Take room for a photo's bytes, or raise ForAloneError or StoppedError."""
 
-    def give_room(self, photo: Photo) -> None:
+    def give_room(self, found: Found) -> None:
         """Give it back."""
 
-    def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
-        """Return the network's input, or raise PhotoError: ForAloneError where it may be decoded alone."""
+    def pixels(self, found: Found, data: bytes, geometry: Geometry, *, dated: bool) -> tuple[Pixels, datetime | None]:
+        """Return the network's input and the capture time; PhotoError: ForAloneError where it may be decoded alone."""
 
 
-def decode(photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
+def decode(found: Found, geometry: Geometry, wall_s: float, guard: Guard, *, dated: bool = False) -> Read:
     """Do what `decode_here` does, and where that is not enough `decode_alone`."""
-    decode_here(photo, geometry, wall_s, guard)
-    if is_for_alone(photo):
-        decode_alone(photo, geometry, wall_s, guard)
+    read = decode_here(found, geometry, wall_s, guard, dated=dated)
+    return decode_alone(found, geometry, wall_s, guard, dated=dated) if read.must_be_isolated else read
 
 
-def decode_here(photo: Photo, geometry: Geometry, wall_s: float, decoder: Decoder) -> None:
-    """Fill in `pixels` and `sha256`, and `taken` if it is wanted, or `fault`; neither when the daemon ends first.
+def decode_here(found: Found, geometry: Geometry, wall_s: float, decoder: Decoder, *, dated: bool = False) -> Read:
+    """Read, hash and decode a photo in this process.
 
     Args:
-        photo: its `path` is read.
+        found: the photo.
         geometry: the model's.
         wall_s: the time now, to tell how long ago the file changed.
-        decoder: decodes, in this process.
+        decoder: makes the pixels.
+        dated: whether to look when the photo was taken.
     """
-    with _faults_of(photo), opened(photo, wall_s) as descriptor:
-        decoder.take_room(photo)
-        try:
-            started_s = time.perf_counter()
-            data = read_whole(descriptor, photo.identity.size)
-            photo.sha256 = hashlib.sha256(data).hexdigest()
-            read_s = time.perf_counter()
-            photo.times_ms["read"] = 1e3 * (read_s - started_s)
-            photo.pixels = decoder.pixels(photo, data, geometry)
-            photo.times_ms["decode"] = 1e3 * (time.perf_counter() - read_s)
-        finally:
-            decoder.give_room(photo)
+    return _as_far_as_possible(_steps_here(found, geometry, wall_s, decoder, dated=dated))
 
 
-def decode_alone(photo: Photo, geometry: Geometry, wall_s: float, guard: Guard) -> None:
+def decode_alone(found: Found, geometry: Geometry, wall_s: float, guard: Guard, *, dated: bool = False) -> Read:
     """Do the same in a process with limits, which reads the file itself: its bytes are nowhere else in memory."""
-    photo.fault = None
-    with _faults_of(photo), opened(photo, wall_s) as descriptor:
-        started_s = time.perf_counter()
-        photo.sha256 = hash_whole(descriptor, photo.identity.size, guard.check_stopped)
-        read_s = time.perf_counter()
-        photo.times_ms["read"] = 1e3 * (read_s - started_s)
-        try:
-            photo.pixels = guard.decode_isolated(photo, descriptor, geometry)
-        finally:
-            check_unchanged(descriptor, photo)  # or other bytes were judged than were hashed
-        photo.times_ms["decode"] = 1e3 * (time.perf_counter() - read_s)
+    return _as_far_as_possible(_steps_alone(found, geometry, wall_s, guard, dated=dated))
 
 
-def is_for_alone(photo: Photo) -> bool:
-    """Tell whether a photo waits to be decoded alone."""
-    return isinstance(photo.fault, ForAloneError)
-
-
-@contextmanager
-def _faults_of(photo: Photo) -> Iterator[None]:
+def _as_far_as_possible(steps: Iterator[Read]) -> Read:
+    """Return what the last step knew, with the fault that ended the steps."""
+    read = NOT_READ
     try:
-        yield
+        for read in steps:  # noqa: B007 - the last one counts
+            pass
     except PhotoError as fault:
-        photo.pixels, photo.fault = None, fault
+        # A new error, because the one that was raised keeps the bytes of the photo in memory through its traceback.
+        plain = PhotoError(fault.reason, fault.detail)
+        return replace(read, fault=plain, must_be_isolated=isinstance(fault, ForAloneError))
     except StoppedError:
-        return
+        return read
     except MemoryError:
-        photo.fault = PhotoError(Reason.UNREADABLE, "there was not enough memory to read it")
+        return replace(read, fault=PhotoError(Reason.UNREADABLE, "there was not enough memory to read it"))
+    return read
+
+
+def _steps_here(found: Found, geometry: Geometry, wall_s: float, decoder: Decoder, *, dated: bool) -> Iterator[Read]:
+    with opened(found) as (descriptor, changed_s):
+        yield (read := Read(wall_s - changed_s))
+        decoder.take_room(found)
+        try:
+            began_s = time.perf_counter()
+            data = read_whole(descriptor, found.identity.size)
+            sha256 = hashlib.sha256(data).hexdigest()
+            yield (read := _hashed(read, sha256, began_s))
+            yield _decoded(read, decoder.pixels(found, data, geometry, dated=dated), geometry, began_s)
+        finally:
+            decoder.give_room(found)
+
+
+def _steps_alone(found: Found, geometry: Geometry, wall_s: float, guard: Guard, *, dated: bool) -> Iterator[Read]:
+    with opened(found) as (descriptor, changed_s):
+        yield (read := Read(wall_s - changed_s))
+        began_s = time.perf_counter()
+        sha256 = hash_whole(descriptor, found.identity.size, guard.check_stopped)
+        yield (read := _hashed(read, sha256, began_s))
+        try:
+            decoded = guard.decode_isolated(found, descriptor, geometry, dated=dated)
+        finally:
+            check_unchanged(descriptor, found.identity)  # or other bytes were judged than were hashed
+        yield _decoded(read, decoded, geometry, began_s)
+
+
+def _hashed(read: Read, sha256: str, began_s: float) -> Read:
+    return Read(read.unchanged_s, sha256, times_ms={"read": 1e3 * (time.perf_counter() - began_s)})
+
+
+def _decoded(read: Read, decoded: tuple[Pixels, datetime | None], geometry: Geometry, began_s: float) -> Read:
+    pixels, taken = decoded
+    took_ms = 1e3 * (time.perf_counter() - began_s) - read.times_ms["read"]
+    times_ms = {**read.times_ms, "decode": took_ms}
+    return Read(read.unchanged_s, read.sha256, taken, pixels, geometry, times_ms=times_ms)

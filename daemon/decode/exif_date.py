@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 from contract.geometry import open_photo
 from daemon.decode.date_text import parse_date
-from daemon.photo import Photo
+from daemon.photo import Found, Photo
 
 _DAMAGED = (
     *(ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError),
@@ -141,11 +141,11 @@ def unpack(packed: bytes) -> datetime | None:
 
 def taken_at(photo: Photo) -> datetime:
     """Return when a photo was taken, as far as is known, else the time of the file's last change."""
-    return photo.taken or _changed_at(photo)
+    return photo.read.taken or _changed_at(photo.found)
 
 
-def _changed_at(photo: Photo) -> datetime:
+def _changed_at(found: Found) -> datetime:
     try:
-        return datetime.fromtimestamp(photo.identity.mtime_ns / 1e9, tz=UTC).astimezone()
+        return datetime.fromtimestamp(found.identity.mtime_ns / 1e9, tz=UTC).astimezone()
     except (ArithmeticError, OSError, ValueError):  # a year that no calendar has
         return datetime.fromtimestamp(0, tz=UTC)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from common.errors import PhotoError, Reason
@@ -20,7 +21,7 @@ from daemon.decode.isolated import LEAST_MEMORY_BYTES, MEMORY_BYTES, DiedError, 
 from daemon.decode.suspects import CrashJournal
 from daemon.decode.webp import webp_size
 from daemon.files.identity import Identity
-from daemon.photo import Photo
+from daemon.photo import Found
 
 HERE_PIXELS = 24_000_000
 """Larger pictures are decoded alone: each takes 4 to 20 bytes a pixel, and the daemon decodes one per core."""
@@ -29,13 +30,17 @@ HANG_S = 120.0
 MAX_VERDICTS = 1024
 
 
-def decode_pixels(photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
-    """Decode a picture of normal size to the network's input, uint8 [size_px, size_px, 3].
+def decode_pixels(found: Found, data: bytes, geometry: Geometry, *, dated: bool) -> tuple[Pixels, datetime | None]:
+    """Decode a picture of normal size.
 
     Args:
-        photo: its `taken` is filled in if the layout needs the date.
+        found: tells when the file was changed last.
         data: its bytes.
         geometry: the model's.
+        dated: whether to look when it was taken.
+
+    Returns:
+        The network's input, uint8 [size_px, size_px, 3], and when it was taken, if that is wanted and known.
 
     Raises:
         PhotoError: it cannot be read; ForAloneError if a child process may be able to.
@@ -47,9 +52,7 @@ def decode_pixels(photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
         pixels = to_input(data, geometry, HERE_PIXELS)
     except PhotoError as fault:
         raise (ForAloneError(fault.detail) if fault.reason is Reason.TOO_LARGE else fault) from fault
-    if photo.dated:
-        photo.taken = taken_in(data, photo.identity.mtime_ns / 1e9, time.time())
-    return pixels
+    return pixels, taken_in(data, found.identity.mtime_ns / 1e9, time.time()) if dated else None
 
 
 class Guard:
@@ -74,53 +77,55 @@ class Guard:
         self._watch: threading.Thread | None = None
         self.decoded = False
 
-    def take_room(self, photo: Photo) -> None:
+    def take_room(self, found: Found) -> None:
         """Take room in memory for a photo's bytes.
 
         Raises:
             ForAloneError: the photo is a suspect, or there is no room for such a large file.
             StoppedError: the daemon ends.
         """
-        if self.journal.deaths(photo.path):
+        if self.journal.deaths(found.path):
             raise ForAloneError("an earlier process ended while it decoded this photo")
-        self.budget.take(photo.identity.size)
+        self.budget.take(found.identity.size)
 
-    def give_room(self, photo: Photo) -> None:
+    def give_room(self, found: Found) -> None:
         """Give the room back."""
-        self.budget.give(photo.identity.size)
+        self.budget.give(found.identity.size)
 
-    def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
-        """Return the network's input, uint8 [size_px, size_px, 3], of a photo's bytes.
+    def pixels(self, found: Found, data: bytes, geometry: Geometry, *, dated: bool) -> tuple[Pixels, datetime | None]:
+        """Return what `decode_pixels` does, with the photo in the journal.
 
         Raises:
             PhotoError: it cannot be read; ForAloneError if a child process may be able to.
         """
-        self.journal.begin(photo.path, here=True)
+        self.journal.begin(found.path, here=True)
         try:
-            pixels = decode_pixels(photo, data, geometry)
+            decoded = decode_pixels(found, data, geometry, dated=dated)
             self.decoded = True
-            return pixels
+            return decoded
         finally:
-            self.journal.end(photo.path, cleared=True)
+            self.journal.end(found.path, cleared=True)
 
-    def decode_isolated(self, photo: Photo, descriptor: int, geometry: Geometry) -> Pixels:
-        """Return the network's input for an open file, decoded in a child process with limits.
+    def decode_isolated(
+        self, found: Found, descriptor: int, geometry: Geometry, *, dated: bool
+    ) -> tuple[Pixels, datetime | None]:
+        """Return the same for an open file, decoded in a child process with limits.
 
         Raises:
             PhotoError: it cannot be read. The error is remembered, and the same file is not decoded again.
             StoppedError: the daemon ends.
         """
-        known = self._verdicts.get(photo.path)
-        if known is not None and known[0] == photo.identity:
+        known = self._verdicts.get(found.path)
+        if known is not None and known[0] == found.identity:
             raise known[1]
         try:
-            return self._decode_isolated(photo, descriptor, geometry)
+            return self._decode_isolated(found, descriptor, geometry, dated=dated)
         except OSError as error:
             raise PhotoError(
                 Reason.UNREADABLE, f"it must be decoded in a child process, which failed ({error})"
             ) from error
         except PhotoError as fault:
-            self._verdicts[photo.path] = (photo.identity, fault)
+            self._verdicts[found.path] = (found.identity, fault)
             if len(self._verdicts) > MAX_VERDICTS:
                 self._verdicts.popitem(last=False)
             raise
@@ -145,26 +150,26 @@ class Guard:
         if self._watch is not None:
             self._watch.join()
 
-    def _decode_isolated(self, photo: Photo, descriptor: int, geometry: Geometry) -> Pixels:
+    def _decode_isolated(
+        self, found: Found, descriptor: int, geometry: Geometry, *, dated: bool
+    ) -> tuple[Pixels, datetime | None]:
         # A memory limit may hold for this process and its child together. Then a large photo kills both at every start.
         # So after each such death the next child gets half the memory. The least is enough for an ordinary photo that
         # was in the decoder by chance when the process was killed.
-        halved = max(0, self.journal.deaths(photo.path) - 1)
+        halved = max(0, self.journal.deaths(found.path) - 1)
         with self._turn:
-            self.journal.begin(photo.path, here=False)
+            self.journal.begin(found.path, here=False)
             cleared = False
             try:
                 memory_bytes = max(LEAST_MEMORY_BYTES, MEMORY_BYTES >> halved)
-                pixels, taken = self._alone.to_input(
-                    descriptor, photo.identity.size, geometry, memory_bytes, dated=photo.dated
-                )
-                cleared, photo.taken = True, taken
-                return pixels
+                decoded = self._alone.to_input(descriptor, found.identity.size, geometry, memory_bytes, dated=dated)
+                cleared = True
+                return decoded
             except PhotoError as fault:
                 cleared = not isinstance(fault, DiedError)
                 raise
             finally:
-                self.journal.end(photo.path, cleared=cleared)
+                self.journal.end(found.path, cleared=cleared)
 
     def _look(self, hung: Callable[[Path], None]) -> None:
         while not self._done.wait(HANG_S / 16):

@@ -3,8 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from daemon.decode.decode import is_for_alone
-from daemon.photo import Photo
+from daemon.photo import NOT_READ, Photo
 
 MAX_ASIDE = 4096
 """So many wait beside the others; more of them take the others' room, so that memory does not grow with a backlog."""
@@ -26,11 +25,11 @@ class IsolatedQueue:
 
     def part(self, then: Take, alone: Take, photos: list[Photo]) -> None:
         """Hand on photos that were read, and hand those over that must be decoded alone."""
-        waiting = [photo for photo in photos if is_for_alone(photo)]
-        photos = [photo for photo in photos if not is_for_alone(photo)]
+        waiting = [photo for photo in photos if photo.read.must_be_isolated]
+        photos = [photo for photo in photos if not photo.read.must_be_isolated]
         if waiting:
             for photo in waiting:
-                photo.model, photo.fault = None, None  # the model may be another one by then
+                photo.read = NOT_READ  # another model may serve by then
             with self._lock:
                 self._count += len(waiting)
             alone(waiting)

@@ -17,9 +17,8 @@ import numpy as np
 from common.errors import PhotoError, Reason
 from contract.geometry import Geometry
 from daemon.decode.exif_date import pack, unpack
-from daemon.decode.isolated import ForAloneError
 from daemon.files.identity import Identity
-from daemon.photo import Photo
+from daemon.photo import Found, Read
 
 READY = b"r"
 """What a child says first: it has imported what it needs."""
@@ -31,21 +30,21 @@ _TIMES = ("read", "decode")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def question(number: int, photo: Photo, geometry: Geometry, wall_s: float) -> bytes:
+def question(number: int, found: Found, geometry: Geometry, wall_s: float, *, dated: bool) -> bytes:
     """Pack what `daemon.decode.decode.decode_here` has to know."""
-    path = os.fsencode(photo.path)
-    letterbox, folders = geometry.mode == "letterbox", len(photo.relpath.parts)
-    asked = (photo.dated, letterbox, geometry.size_px, len(path), folders, *photo.identity, wall_s)
+    path = os.fsencode(found.path)
+    letterbox, folders = geometry.mode == "letterbox", len(found.relpath.parts)
+    asked = (dated, letterbox, geometry.size_px, len(path), folders, *found.identity, wall_s)
     return QUESTION.pack(number, *asked) + path
 
 
-def asked(head: bytes, rest: bytes) -> tuple[int, Photo, Geometry, float]:
+def asked(head: bytes, rest: bytes) -> tuple[int, Found, Geometry, float, bool]:
     """Unpack a question; `rest` is the path."""
     number, dated, letterbox, side, _, folders, device, inode, size, mtime_ns, wall_s = QUESTION.unpack(head)
     path = Path(os.fsdecode(rest))
     relpath = Path(*path.parts[-1 - folders : -1])
-    photo = Photo(path, Identity(device, inode, size, mtime_ns), 0.0, relpath=relpath, dated=dated)
-    return number, photo, Geometry("letterbox" if letterbox else "stretch", side), wall_s
+    found = Found(path, Identity(device, inode, size, mtime_ns), relpath=relpath)
+    return number, found, Geometry("letterbox" if letterbox else "stretch", side), wall_s, dated
 
 
 def path_bytes(head: bytes) -> int:
@@ -53,15 +52,15 @@ def path_bytes(head: bytes) -> int:
     return int(QUESTION.unpack(head)[4])
 
 
-def answer(number: int, photo: Photo, geometry: Geometry) -> bytes:
+def answer(number: int, read: Read, geometry: Geometry) -> bytes:
     """Pack what `daemon.decode.decode.decode_here` has found."""
-    fault = photo.fault
+    fault = read.fault
     reason, detail = (fault.reason, fault.detail) if fault else ("", "")
-    times = [photo.times_ms.get(name, 0.0) for name in _TIMES]
+    times = [read.times_ms.get(name, 0.0) for name in _TIMES]
     said = detail.encode(errors="replace")[:1024]
-    found = (photo.sha256.encode(), reason.encode(), said, pack(photo.taken), photo.unchanged_s, *times)
-    return _HEAD.pack(number, *found) + (
-        bytes(_pixel_bytes(geometry)) if photo.pixels is None else photo.pixels.tobytes()
+    known = (read.sha256.encode(), reason.encode(), said, pack(read.taken), read.unchanged_s, *times)
+    return _HEAD.pack(number, *known) + (
+        bytes(_pixel_bytes(geometry)) if read.pixels is None else read.pixels.tobytes()
     )
 
 
@@ -70,29 +69,28 @@ def room(geometry: Geometry) -> bytearray:
     return bytearray(_HEAD.size + _pixel_bytes(geometry))
 
 
-def fill(photo: Photo, number: int, answered: bytearray, geometry: Geometry) -> None:
-    """Fill in what an answer says; the pixels stay where they were received.
+def understood(number: int, answered: bytearray, geometry: Geometry) -> Read:
+    """Unpack an answer; the pixels stay where they were received.
 
     Raises:
-        ValueError: nobody of ours says such a thing; nothing is filled in.
+        ValueError: no process of the daemon gives such an answer.
     """
-    its, sha256, reason, detail, taken, *numbers = _HEAD.unpack_from(answered)
+    its, sha256, reason, detail, packed, *numbers = _HEAD.unpack_from(answered)
     sha256, reason = (text.rstrip(b"\0").decode("ascii") for text in (sha256, reason))
     known = Reason(reason) if reason else None
-    when = unpack(taken)
+    taken = unpack(packed)
     if its != number or not all(map(math.isfinite, numbers)):
         raise ValueError("another answer")
     if not _HASH.fullmatch(sha256) and (sha256 or known is None):
         raise ValueError("no hash")
-    photo.sha256, photo.taken = sha256, when
-    photo.unchanged_s, *times = numbers
-    photo.times_ms.update((name, took) for name, took in zip(_TIMES, times, strict=True) if took)
+    unchanged_s, *times = numbers
+    times_ms = {name: took for name, took in zip(_TIMES, times, strict=True) if took}
     if known is None:
         pixels = np.frombuffer(answered, np.uint8, offset=_HEAD.size)
-        photo.pixels = pixels.reshape(geometry.size_px, geometry.size_px, 3)
-        return
-    said = detail.rstrip(b"\0").decode(errors="ignore")
-    photo.fault = ForAloneError(said) if known is Reason.TOO_LARGE else PhotoError(known, said)
+        pixels = pixels.reshape(geometry.size_px, geometry.size_px, 3)
+        return Read(unchanged_s, sha256, taken, pixels, geometry, times_ms=times_ms)
+    fault, alone = PhotoError(known, detail.rstrip(b"\0").decode(errors="ignore")), known is Reason.TOO_LARGE
+    return Read(unchanged_s, sha256, taken, fault=fault, must_be_isolated=alone, times_ms=times_ms)
 
 
 def wait_at_most(connection: socket.socket, seconds: float) -> None:

@@ -7,6 +7,7 @@ by itself after some time without work.
 import signal
 import socket
 import sys
+from datetime import datetime
 
 from contract.formats import readable_formats
 from contract.geometry import Geometry, Pixels
@@ -14,21 +15,21 @@ from daemon.decode.decode import decode_here
 from daemon.decode.guard import decode_pixels
 from daemon.decode.isolated import MEMORY_BYTES
 from daemon.decode.protocol import QUESTION, READY, answer, asked, path_bytes, wait_at_most
-from daemon.photo import Photo
+from daemon.photo import Found
 from daemon.process.child import limit_process
 
 
 class _LocalDecoder:
     """Decodes without the crash journal and the memory budget, because the daemon keeps both."""
 
-    def take_room(self, photo: Photo) -> None:
+    def take_room(self, found: Found) -> None:
         pass
 
-    def give_room(self, photo: Photo) -> None:
+    def give_room(self, found: Found) -> None:
         pass
 
-    def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
-        return decode_pixels(photo, data, geometry)
+    def pixels(self, found: Found, data: bytes, geometry: Geometry, *, dated: bool) -> tuple[Pixels, datetime | None]:
+        return decode_pixels(found, data, geometry, dated=dated)
 
 
 def main() -> None:
@@ -47,9 +48,9 @@ def main() -> None:
 
 def _serve(connection: socket.socket) -> None:
     while head := connection.recv(QUESTION.size, socket.MSG_WAITALL):
-        number, photo, geometry, wall_s = asked(head, connection.recv(path_bytes(head), socket.MSG_WAITALL))
-        decode_here(photo, geometry, wall_s, _LocalDecoder())
-        connection.sendall(answer(number, photo, geometry))
+        number, found, geometry, wall_s, dated = asked(head, connection.recv(path_bytes(head), socket.MSG_WAITALL))
+        read = decode_here(found, geometry, wall_s, _LocalDecoder(), dated=dated)
+        connection.sendall(answer(number, read, geometry))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from contract.geometry import Geometry
 from daemon.decode.budget import SMALL_BYTES, Budget
 from daemon.decode.guard import HANG_S, Guard
 from daemon.decode.isolated import StoppedError
-from daemon.decode.protocol import READY, fill, question, room, wait_at_most
+from daemon.decode.protocol import READY, question, room, understood, wait_at_most
 from daemon.decode.suspects import CrashJournal
-from daemon.photo import Photo
+from daemon.photo import NOT_READ, Found, Read
 from daemon.process.child import start_module, wait_or_kill
 from daemon.process.cores import usable_cores
 
@@ -64,34 +64,36 @@ class DecodePool:
         self._stopped = False
         self._broken = False
 
-    def decode(self, photo: Photo, geometry: Geometry, wall_s: float, busy: Callable[[], bool]) -> bool:
-        """Do what `daemon.decode.decode.decode` does, in the calling thread's child.
+    def decode(
+        self, found: Found, geometry: Geometry, wall_s: float, busy: Callable[[], bool], *, dated: bool = False
+    ) -> Read | None:
+        """Do what `daemon.decode.decode.decode_here` does, in the calling thread's child.
 
         Args:
-            photo: its `path` is read.
+            found: the photo.
             geometry: the model's.
             wall_s: the time now.
             busy: whether photos queue.
+            dated: whether to look when the photo was taken.
 
         Returns:
-            Whether the photo has been dealt with, as by a stop; otherwise it is to be decoded without a child.
+            None if the photo is to be decoded without a child.
         """
-        if self._notes.deaths(photo.path) or photo.identity.size > SMALL_BYTES:
-            return False
+        if self._notes.deaths(found.path) or found.identity.size > SMALL_BYTES:
+            return None
         hand = self._hand(busy)
-        if hand is None:
-            return self._stopped
-        try:
-            with self._budget.room(photo.identity.size):
-                answered = self._ask(hand, photo, geometry, wall_s)
-        except StoppedError:
-            return True
-        if not answered:
-            return self._stopped
-        if photo.fault is None or photo.fault.reason is not Reason.UNREADABLE:
-            return True
-        photo.fault = None  # memory may be the cause, and a child has less of it
-        return False
+        read = None
+        if hand is not None:
+            try:
+                with self._budget.room(found.identity.size):
+                    read = self._ask(hand, found, geometry, wall_s, dated=dated)
+            except StoppedError:
+                return NOT_READ
+        if read is None:
+            return NOT_READ if self._stopped else None
+        if read.fault is not None and read.fault.reason is Reason.UNREADABLE:
+            return None  # memory may be the cause, and a child has less of it
+        return read
 
     def look(self) -> None:
         """Reap children that ended because they had no work; quick."""
@@ -112,12 +114,12 @@ class DecodePool:
             hand.end()
         self._hands.clear()
 
-    def _ask(self, hand: "_Worker", photo: Photo, geometry: Geometry, wall_s: float) -> bool:
-        self._notes.begin(photo.path, here=False)
-        answered = hand.ask(photo, geometry, wall_s)
-        died = not answered and self._lost(hand) != 0 and not self._stopped
-        self._notes.end(photo.path, cleared=not died, died=died)
-        return answered
+    def _ask(self, hand: "_Worker", found: Found, geometry: Geometry, wall_s: float, *, dated: bool) -> Read | None:
+        self._notes.begin(found.path, here=False)
+        read = hand.ask(found, geometry, wall_s, dated=dated)
+        died = read is None and self._lost(hand) != 0 and not self._stopped
+        self._notes.end(found.path, cleared=not died, died=died)
+        return read
 
     def _hand(self, busy: Callable[[], bool]) -> "_Worker | None":
         """Return the calling thread's child if it is ready; start one if there is none."""
@@ -194,20 +196,19 @@ class _Worker:
         wait_at_most(self._socket, self._hang_s)
         return True
 
-    def ask(self, photo: Photo, geometry: Geometry, wall_s: float) -> bool:
-        """Fill in what the child answers; False if it gives no answer."""
+    def ask(self, found: Found, geometry: Geometry, wall_s: float, *, dated: bool) -> Read | None:
+        """Return what the child answers; None if it gives no answer."""
         answer = room(geometry)
         self._number += 1
         try:
-            self._socket.sendall(question(self._number, photo, geometry, wall_s))
+            self._socket.sendall(question(self._number, found, geometry, wall_s, dated=dated))
             if self._socket.recv_into(answer, 0, socket.MSG_WAITALL) == len(answer):
-                fill(photo, self._number, answer, geometry)
-                return True
+                return understood(self._number, answer, geometry)
         except (BlockingIOError, ValueError):  # it hangs, or answers nonsense
             self.process.kill()
         except OSError:
             pass
-        return False
+        return None
 
     def end(self) -> int:
         """Close the socket, make sure that the child ends, and return its exit code; 0 if it had no work."""

@@ -91,7 +91,7 @@ class Companions:
         parts = [self._waiting[path] for path in sorted(asking) if self._belongs(path, photo)]
         for part in parts:
             self.remove(part)
-        return [part for part in parts if look_at(part.path) == part.identity]
+        return [part for part in parts if look_at(part.path) == part.found.identity]
 
     def _belongs(self, companion: Path, photo: Path) -> bool:
         fits = rank(companion.name, photo.name)

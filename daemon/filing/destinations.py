@@ -8,7 +8,7 @@ from daemon.files.companion_names import companion_name
 from daemon.files.limits import HIDDEN_BYTES, MAX_NAME_BYTES, MAX_PATH_BYTES, SAFE_NAME_BYTES, is_taken, plain
 from daemon.files.names import candidates as free_forms
 from daemon.files.names import free_number, numbered, shortened
-from daemon.photo import Photo
+from daemon.photo import Judgement, Photo
 
 
 def fitted(place: Callable[[Path], Path], output: Path, photo: Photo) -> Path:
@@ -19,9 +19,9 @@ def fitted(place: Callable[[Path], Path], output: Path, photo: Photo) -> Path:
         output: root of the class folders.
         photo: tells how plain its folders and its name must be.
     """
-    relpath = photo.relpath
+    relpath = photo.found.relpath
     while True:
-        found = _plain(place(relpath), photo.plainness)
+        found = _plain(place(relpath), photo.filing.plainness)
         name = min(len(os.fsencode(found.name)), MAX_NAME_BYTES)
         # The hidden name of a copy must fit beside it.
         length = len(os.fsencode(output / found.parent)) + 1 + max(name, HIDDEN_BYTES)
@@ -56,8 +56,8 @@ def give_names(
     def is_free(path: Path) -> bool:
         return (name := str(path)) not in promised and not is_taken(name)
 
-    if not photo.companions and len(os.fsencode(place.name)) <= most and is_free(place):
-        photo.destination = place
+    if not photo.filing.companions and len(os.fsencode(place.name)) <= most and is_free(place):
+        photo.filing.destination = place
         promised.add(str(place))
         return
     room = most - _longer(photo, place)
@@ -65,18 +65,20 @@ def give_names(
     number = free_number(
         lambda number: all(map(is_free, _places(photo, place, numbered(place.name, number, room), most)))
     )
-    photo.destination, *parts = _places(photo, place, numbered(place.name, number, room), most)
-    for part, destination in zip(photo.companions, parts, strict=True):
-        join(part, photo.destination, destination)
-        part.outcome, part.label, part.reason = photo.outcome, photo.label, ""
-    promised.update(map(str, (photo.destination, *parts)))
+    photo.filing.destination, *parts = _places(photo, place, numbered(place.name, number, room), most)
+    for part, destination in zip(photo.filing.companions, parts, strict=True):
+        join(part, photo.filing.destination, destination)
+        part.filing.outcome, part.filing.reason = photo.filing.outcome, ""
+        its = photo.judgement
+        part.judgement = Judgement(label=its.label, threshold=its.threshold, model=its.model, provider=its.provider)
+    promised.update(map(str, (photo.filing.destination, *parts)))
 
 
 def _places(photo: Photo, place: Path, name: str, most: int) -> list[Path]:
     """Return the paths of a photo that gets this name and of its companions; no two are equal."""
     target = place.with_name(name)
     names = [name]
-    for part in photo.companions:  # two forms of a name may become one beside a renamed photo
+    for part in photo.filing.companions:  # two forms of a name may become one beside a renamed photo
         own = companion_name(part.path, photo.path, target, most)
         names.append(next(free for free in free_forms(own, most) if free not in names))
     return list(map(target.with_name, names))
@@ -85,10 +87,10 @@ def _places(photo: Photo, place: Path, name: str, most: int) -> list[Path]:
 def _longer(photo: Photo, place: Path) -> int:
     """Return how many bytes the longest companion's name is longer than its photo's, to cut a common stem."""
     bare = place.with_name("x" + place.suffix)
-    names = [companion_name(part.path, photo.path, bare) for part in photo.companions]
+    names = [companion_name(part.path, photo.path, bare) for part in photo.filing.companions]
     return max((0, *(len(os.fsencode(name)) - len(os.fsencode(bare.name)) for name in names)))
 
 
 def join(part: Photo, photo: Path, destination: Path) -> None:
     """Give a companion its destination beside its photo, which is or will be filed at `photo`."""
-    part.follows, part.destination = photo, destination
+    part.filing.follows, part.filing.destination = photo, destination

@@ -5,9 +5,8 @@ from contextlib import suppress
 from math import inf
 from pathlib import Path
 
-from daemon.classify.decide import STOPPED, judge
 from daemon.copying.losses import Losses
-from daemon.files.companion_names import is_companion
+from daemon.files.companion_names import WAITS
 from daemon.files.marker import OutputMarker
 from daemon.filing.companions import Companions
 from daemon.filing.late_companions import LateCompanions, stay
@@ -20,12 +19,10 @@ from daemon.filing.unresolved import UnresolvedMoves
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.intent import intent_for
 from daemon.ledger.ledger import Ledger
-from daemon.photo import Outcome, Photo, Rules
+from daemon.photo import STOPPED, Filing, Outcome, Photo
 from daemon.process.clock import Clock
 from daemon.process.heartbeat import Heartbeat
 from daemon.process.log_level import Say, unsaid
-
-__all__ = ["Filer", "Rules"]
 
 STOP_S = 1.0
 """How long the filer continues with waiting photos after a request to stop."""
@@ -37,7 +34,6 @@ class Filer:
     Args:
         output: root of the class folders.
         ledger: where intents and outcomes go.
-        rules: decision rules for photos that carry none of their own.
         clock: time, for the ledger.
         say: called with a sentence for the user: a pause has ended, or the output cannot keep something of a photo.
         unresolved: intents that the last run left open.
@@ -51,7 +47,6 @@ class Filer:
         self,
         output: Path,
         ledger: Ledger,
-        rules: Rules,
         clock: Clock,
         say: Say = unsaid,
         unresolved: UnresolvedMoves | None = None,
@@ -59,7 +54,6 @@ class Filer:
     ) -> None:
         self._output = output
         self._ledger = ledger
-        self._rules = rules
         self._clock = clock
         self._options = options or FilingOptions()
         adopted = ledger.roots.get("output")
@@ -81,21 +75,21 @@ class Filer:
         self.blocked = self._unresolved.blocked
 
     def file(self, photos: list[Photo]) -> None:
-        """Judge a batch and file it. Afterwards each photo's `outcome` holds the result."""
+        """File a batch. Afterwards each photo's `filing` holds the result."""
         started_s = self._clock.monotonic_s()
         for photo in photos:
-            judge(photo, photo.rules or self._rules)
+            photo.filing = begin_filing(photo)
         self._transfers.begin()
         if self._unresolved.blocked():
             self._attempt([])  # retries them
-        parts = [photo for photo in photos if photo.outcome is Outcome.LEFT and is_companion(photo.path)]
+        parts = [photo for photo in photos if photo.found.is_companion]
         parts = self._without_held([part for part in parts if not self._is_unresolved(part)])
         for part in parts:
             self._companions.add(part)
-        waiting = [photo for photo in photos if photo.folder]
+        waiting = [photo for photo in photos if photo.filing.folder]
         while waiting:  # a photo is planned again if its name was taken meanwhile, or refused
             waiting = self._attempt(waiting)
-        self._file_late_companions([part for part in parts if part.follows is None])
+        self._file_late_companions([part for part in parts if part.filing.follows is None])
         took_ms = 1e3 * (self._clock.monotonic_s() - started_s)
         for photo in photos:
             photo.times_ms["file"] = took_ms
@@ -119,7 +113,7 @@ class Filer:
         """File one batch; returns the photos that must be planned once more."""
         if self._is_over():
             for photo in photos:
-                photo.outcome, photo.reason = Outcome.AGAIN, STOPPED
+                photo.filing.outcome, photo.filing.reason = Outcome.AGAIN, STOPPED
             return []
         # A photo filed into a bare mount point would vanish under the next mount: check the marker before each batch.
         obstacle = self._marker.obstacle()
@@ -128,7 +122,7 @@ class Filer:
             return []
         self._pending.copied += self._unresolved.retry(self._pending.outcomes)
         photos = self._without_held(self._without_unresolved(photos))
-        self._far = self._marker.on_share or any(photo.on_share for photo in photos)
+        self._far = self._marker.on_share or any(photo.found.on_share for photo in photos)
         if self._far:
             self._planner.look_ahead(photos, self.heartbeat)
         try:
@@ -144,8 +138,8 @@ class Filer:
         for photo in planned:
             self._keep_unfiled_companions(photo)
         # Another program took the name, or the file system refused it: these photos are planned again with another.
-        taken = [photo for photo in planned if photo.destination is None]
-        return later + [photo for photo in taken if photo.outcome not in (Outcome.AGAIN, Outcome.GONE)]
+        taken = [photo for photo in planned if photo.filing.destination is None]
+        return later + [photo for photo in taken if photo.filing.outcome not in (Outcome.AGAIN, Outcome.GONE)]
 
     def _without_held(self, photos: list[Photo]) -> list[Photo]:
         """Return the photos without held files: filed or taken back before, with unchanged content."""
@@ -155,8 +149,8 @@ class Filer:
             self._hold_up(photos, f"the ledger cannot be read ({error})")
             return []
         for photo in held:
-            photo.outcome, photo.stays, photo.reason = Outcome.LEFT, True, UNCHANGED
-        return [photo for photo in photos if not photo.stays]
+            photo.filing.outcome, photo.filing.stays, photo.filing.reason = Outcome.LEFT, True, UNCHANGED
+        return [photo for photo in photos if not photo.filing.stays]
 
     def _is_unresolved(self, photo: Photo) -> bool:
         return self._unresolved.holds_up(photo, self._pending.outcomes, self._pending.copied)
@@ -173,7 +167,7 @@ class Filer:
         promised: set[Path] = set()
         with suppress(sqlite3.Error):  # the ledger cannot be read now: the companions wait
             coming = {id(part): part for part in (*self._late.due(), *parts)}  # one that just failed is in both
-            late = [part for part in coming.values() if self._late.find_photo(part, self._rules, promised)]
+            late = [part for part in coming.values() if self._late.find_photo(part, promised)]
         self._carry_out(late)
         for part in late:
             self._companions.remove(part)
@@ -185,13 +179,13 @@ class Filer:
             return
         try:
             self.flush()
-            intents = [intent_for(photo, photo.rules or self._rules, self._options.mode) for photo in planned]
+            intents = [intent_for(photo, self._options.mode) for photo in planned]
             rows = iter(self._ledger.intend(intents, self._clock.wall_s()))
         except (OSError, sqlite3.Error) as error:
             self._hold_up(planned, f"the ledger cannot be written, or filed photos cannot be synced ({error})")
             return
         moves = [
-            Move(photo, next(rows), intent, [*zip(photo.companions, rows, intent.companions, strict=False)])
+            Move(photo, next(rows), intent, [*zip(photo.filing.companions, rows, intent.companions, strict=False)])
             for photo, intent in zip(planned, intents, strict=True)
         ]
         self._transfers.run(moves, self._is_over, self.heartbeat, far=self._far, far_output=self._marker.on_share)
@@ -199,24 +193,35 @@ class Filer:
             self.flush()
         except (OSError, sqlite3.Error) as error:
             for photo in planned:
-                photo.reason = photo.reason or f"filed, but a power cut may still lose it ({error})"
+                photo.filing.reason = photo.filing.reason or f"filed, but a power cut may still lose it ({error})"
 
     def _keep_unfiled_companions(self, photo: Photo) -> None:
         """Keep the companions that were not filed: they wait for their photo, or follow it to its new folder."""
-        left = [part for part in photo.companions if photo.destination is None or part.destination is None]
+        left = [
+            part
+            for part in photo.filing.companions
+            if photo.filing.destination is None or part.filing.destination is None
+        ]
         for part in left:
-            if part.outcome is not Outcome.GONE:
+            if part.filing.outcome is not Outcome.GONE:
                 stay(part)
-                (self._companions.add if photo.destination is None else self._late.add)(part)
-        photo.companions = [part for part in photo.companions if part not in left]
+                (self._companions.add if photo.filing.destination is None else self._late.add)(part)
+        photo.filing.companions = [part for part in photo.filing.companions if part not in left]
 
     def _hold_up(self, photos: list[Photo], reason: str) -> None:
         """Keep photos in the inbox because of a problem that stops all photos."""
         self.pause.begin(reason)
         for photo in photos:
-            photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, reason
+            photo.filing.destination, photo.filing.outcome, photo.filing.reason = None, Outcome.AGAIN, reason
 
     def _is_over(self) -> bool:
         if self._stopped_s == inf:
             return False
         return self._far or self._clock.monotonic_s() >= self._stopped_s + STOP_S
+
+
+def begin_filing(photo: Photo) -> Filing:
+    """Return how a photo is filed as long as nothing prevents what was decided; a companion waits for its photo."""
+    if photo.found.is_companion:
+        return Filing(Outcome.LEFT, reason=WAITS)
+    return Filing(photo.judgement.outcome, photo.judgement.folder, photo.judgement.reason)

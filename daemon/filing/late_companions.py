@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from daemon.filing.companions import LATE_S, lies_beside, photo_is_coming
 from daemon.filing.destinations import join
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
-from daemon.photo import Mode, Outcome, Photo, Rules
+from daemon.photo import Judgement, Mode, Outcome, Photo
 from daemon.process.clock import Clock
 
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
@@ -61,24 +60,23 @@ def _lies_there(place: Path, output: Path) -> bool:
     return os.path.lexists(place) and not leads_astray(place.parent, output)
 
 
-def follow(part: Photo, photo: FiledPhoto, rules: Rules, promised: set[Path]) -> None:
+def follow(part: Photo, photo: FiledPhoto, promised: set[Path]) -> None:
     """Give a companion a destination beside its filed photo.
 
     Args:
         part: the companion.
         photo: its photo.
-        rules: the current decision rules; the companion gets those of its photo.
         promised: destinations of other companions; this one is added.
     """
     was = photo.was
-    longest = SAFE_NAME_BYTES if part.plainness else MAX_NAME_BYTES  # a longer name was refused before
+    longest = SAFE_NAME_BYTES if part.filing.plainness else MAX_NAME_BYTES  # a longer name was refused before
     name = companion_name(part.path, was.source, was.destination, longest)
     join(part, was.destination, place := free_name(was.destination.parent, name, promised.__contains__, longest))
     promised.add(place)
-    part.follows_row, part.outcome, part.label = photo.row, was.becomes, was.label
-    thresholds = {was.label: was.threshold}  # of its photo's model: another model may serve by now
-    part.rules = replace(rules, thresholds=thresholds, model=was.model, provider=was.provider)
-    part.reason = f"it follows {printable(was.destination.name)}"
+    part.filing.follows_row, part.filing.outcome = photo.row, was.becomes
+    # Of its photo's model: another model may serve by now.
+    part.judgement = Judgement(label=was.label, threshold=was.threshold, model=was.model, provider=was.provider)
+    part.filing.reason = f"it follows {printable(was.destination.name)}"
 
 
 class LateCompanions:
@@ -124,13 +122,12 @@ class LateCompanions:
             return False
         return filed is not None and filed.fits < fits
 
-    def find_photo(self, part: Photo, rules: Rules, promised: set[Path]) -> bool:
+    def find_photo(self, part: Photo, promised: set[Path]) -> bool:
         """Give a companion a destination beside its filed photo; False if there is none, or a new one is coming.
 
         Args:
             part: the companion.
-            rules: the current decision rules; the companion gets those of its photo.
-            promised: destinations of other companions; this one is added.
+                promised: destinations of other companions; this one is added.
 
         Raises:
             sqlite3.Error: the ledger cannot be read.
@@ -138,7 +135,7 @@ class LateCompanions:
         photo = self._photo_of(part.path)
         if photo is None or photo_is_coming(part.path, photo.fits, self._ledger.holds):
             return False
-        follow(part, photo, rules, promised)
+        follow(part, photo, promised)
         return True
 
     def _photo_of(self, companion: Path) -> FiledPhoto | None:
@@ -154,7 +151,7 @@ class LateCompanions:
         """Report which companions were tried; those that were not filed stay for a later retry."""
         if not late:
             return
-        left = [part for part in late if part.destination is None and part.outcome is not Outcome.GONE]
+        left = [part for part in late if part.filing.destination is None and part.filing.outcome is not Outcome.GONE]
         for part in left:
             stay(part)
         tried = {id(part) for part in late}
@@ -168,5 +165,5 @@ class LateCompanions:
 
 def stay(part: Photo) -> None:
     """Mark a companion as waiting in the inbox."""
-    part.destination, part.follows, part.follows_row = None, None, None
-    part.outcome, part.reason = Outcome.LEFT, WAITS
+    part.filing.destination, part.filing.follows, part.filing.follows_row = None, None, None
+    part.filing.outcome, part.filing.reason = Outcome.LEFT, WAITS

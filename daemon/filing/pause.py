@@ -87,7 +87,7 @@ def trouble_of_all(error: OSError, photo: Photo, output: Path, mode: Mode) -> st
     if error.errno in _AWAY:
         return f"the output {printable(output)} is away ({error.strerror})"
     if error.errno in FORBIDDEN:
-        inbox = photo.path.parents[len(photo.relpath.parts)]
+        inbox = photo.path.parents[len(photo.found.relpath.parts)]
         for role, folder in (("output", output), ("inbox", inbox))[: 2 if mode is Mode.MOVE else 1]:
             if not may_write(folder):
                 return f"the {role} {printable(folder)} cannot be written ({error.strerror})"
@@ -103,7 +103,7 @@ def may_write(folder: Path) -> bool:
 
 def is_disk_of_its_own(photo: Photo, output: Path) -> bool:
     """Tell whether a photo's destination is on another file system than the output, or on one that is away."""
-    folder = output / photo.folder if photo.destination is None else photo.destination.parent
+    folder = output / photo.filing.folder if photo.filing.destination is None else photo.filing.destination.parent
     try:
         home = output.stat().st_dev
     except OSError:

@@ -97,11 +97,11 @@ class Planner:
         self._there.clear()  # a folder may have been removed since the last batch
         self._equal.clear()
         for photo in photos:
-            if self._set_aside and photo.sha256 in contents:
+            if self._set_aside and photo.read.sha256 in contents:
                 later.append(photo)
                 continue
             self._set_duplicate_aside(photo)
-            photo.companions = companions.claim(photo.path)
+            photo.filing.companions = companions.claim(photo.path)
             try:
                 self._choose_names(photo, promised)
             except OSError as error:
@@ -109,8 +109,8 @@ class Planner:
                 obstacles[id(photo)] = error, f"{printable(place)} cannot be used ({error.strerror})"
             else:
                 planned.append(photo)
-                if photo.sha256 and photo.outcome in (Outcome.FILED, Outcome.REVIEW):
-                    contents.add(photo.sha256)
+                if photo.read.sha256 and photo.filing.outcome in (Outcome.FILED, Outcome.REVIEW):
+                    contents.add(photo.read.sha256)
         return planned, later, obstacles
 
     def _choose_names(self, photo: Photo, promised: set[str]) -> None:
@@ -120,15 +120,19 @@ class Planner:
             try:
                 self._make(place.parent)
                 most, plainness = self._limits.of(place.parent)
-                if plainness > photo.plainness:
+                if plainness > photo.filing.plainness:
                     place = place.with_name(plain(place.name, plainness))
                 give_names(
-                    photo, place, min(most, SAFE_NAME_BYTES) if photo.plainness else most, promised, self._is_taken
+                    photo,
+                    place,
+                    min(most, SAFE_NAME_BYTES) if photo.filing.plainness else most,
+                    promised,
+                    self._is_taken,
                 )
             except OSError as error:
-                if error.errno not in REFUSED or photo.plainness == MAX_PLAINNESS:
+                if error.errno not in REFUSED or photo.filing.plainness == MAX_PLAINNESS:
                     raise
-                photo.plainness += 1
+                photo.filing.plainness += 1
             else:
                 return
 
@@ -137,35 +141,38 @@ class Planner:
         return is_taken(name) if looked is None else looked
 
     def _set_duplicate_aside(self, photo: Photo) -> None:
-        if not self._set_aside or photo.outcome not in (Outcome.FILED, Outcome.REVIEW):
+        if not self._set_aside or photo.filing.outcome not in (Outcome.FILED, Outcome.REVIEW):
             return
-        for same in self._ledger.of_content(photo.sha256):
+        for same in self._ledger.of_content(photo.read.sha256):
             if self._is_there(same.destination, photo):
                 where = printable(os.path.relpath(same.destination, self._output))
-                photo.outcome, photo.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
-                photo.reason = f"the same photo is filed as {where}"
+                photo.filing.outcome, photo.filing.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
+                photo.filing.reason = f"the same photo is filed as {where}"
                 return
 
     def _is_there(self, place: Path, photo: Photo) -> bool:
-        key = (place, photo.sha256)  # read once for a batch: a thousand equal photos would read it a thousand times
+        key = (
+            place,
+            photo.read.sha256,
+        )  # read once for a batch: a thousand equal photos would read it a thousand times
         if key not in self._equal:
             self._equal[key] = _still_there(place, photo)
         return self._equal[key]
 
     def _destination_of(self, photo: Photo) -> Path:
-        layout = self._layout if photo.outcome is Outcome.FILED else self._default_layout
+        layout = self._layout if photo.filing.outcome is Outcome.FILED else self._default_layout
         taken = taken_at(photo) if layout.needs_date else _NEVER
-        if layout.keeps_name and not layout.needs_date and not photo.plainness:
+        if layout.keeps_name and not layout.needs_date and not photo.filing.plainness:
             folder, has_room = self._folder_of(layout, photo)
             if has_room:
                 return folder / photo.path.name
         return self._output / fitted(
-            lambda relpath: layout.path_of(photo.folder, relpath, photo.path.name, taken), self._output, photo
+            lambda relpath: layout.path_of(photo.filing.folder, relpath, photo.path.name, taken), self._output, photo
         )
 
     def _folder_of(self, layout: Layout, photo: Photo) -> tuple[Path, bool]:
         """Return the folder of a photo, and whether every name fits into it; for layouts without a date."""
-        key = (photo.folder, photo.relpath)
+        key = (photo.filing.folder, photo.found.relpath)
         if key not in self._folders:
             if len(self._folders) >= MAX_FOLDERS:
                 self._folders.clear()
@@ -186,6 +193,6 @@ class Planner:
 
 def _still_there(place: Path, photo: Photo) -> bool:
     try:
-        return place.stat().st_size == photo.identity.size and sha256_of(place) == photo.sha256
+        return place.stat().st_size == photo.found.identity.size and sha256_of(place) == photo.read.sha256
     except OSError:
         return False

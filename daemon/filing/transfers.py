@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.text import printable
-from daemon.classify.decide import STOPPED
 from daemon.copying.copy_file import NoRoomError
 from daemon.copying.losses import Losses
 from daemon.files.limits import MAX_PLAINNESS, REFUSED
@@ -29,7 +28,7 @@ from daemon.filing.pause import (
 from daemon.filing.pending_work import PendingWork
 from daemon.filing.unresolved import UnresolvedMoves
 from daemon.ledger.intent import Intent
-from daemon.photo import Mode, Outcome, Photo
+from daemon.photo import STOPPED, Mode, Outcome, Photo
 from daemon.process.heartbeat import Heartbeat
 from daemon.process.parallel import FAR_TOGETHER, each
 
@@ -94,7 +93,7 @@ class Transfers:
             else:
                 self._transfer(move.photo, move.row, move.intent)
             for part, row, its in move.parts:
-                if move.photo.destination:
+                if move.photo.filing.destination:
                     self._transfer(part, row, its)
                 else:
                     self._pending.outcomes[row] = None
@@ -118,13 +117,13 @@ class Transfers:
         trouble = self._troubles[kind]
         if trouble:
             self._pause.begin(trouble, LONGEST_OF_FAILING_S if error.errno in FAILING else LONGEST_S)
-        photo.place = "" if trouble else self._waits_for(photo, error)
-        if photo.place == str(photo.path.parent):
-            reason = f"{printable(photo.place)} cannot be written ({error.strerror})"
-        photo.destination, photo.outcome, photo.reason = None, Outcome.AGAIN, trouble or reason
+        photo.filing.place = "" if trouble else self._waits_for(photo, error)
+        if photo.filing.place == str(photo.path.parent):
+            reason = f"{printable(photo.filing.place)} cannot be written ({error.strerror})"
+        photo.filing.destination, photo.filing.outcome, photo.filing.reason = None, Outcome.AGAIN, trouble or reason
         if isinstance(error, NoRoomError):
-            photo.place = str(photo.path)  # smaller photos may fit
-            if photo.follows is not None:
+            photo.filing.place = str(photo.path)  # smaller photos may fit
+            if photo.filing.follows is not None:
                 self._losses.stays(photo.path, reason)
 
     def _waits_for(self, photo: Photo, error: OSError) -> str:
@@ -133,19 +132,21 @@ class Transfers:
         A photo that may not leave its own folder, or may not be moved at all, says nothing about the class folder.
         Blaming the class folder would retry all such photos with each photo that is filed there.
         """
-        if error.errno not in FORBIDDEN or photo.follows is not None or photo.destination is None:
-            return photo.folder
+        if error.errno not in FORBIDDEN or photo.filing.follows is not None or photo.filing.destination is None:
+            return photo.filing.folder
         if self._mode is Mode.MOVE and not may_write(photo.path.parent):
             return str(photo.path.parent)
-        its_own = error.errno != errno.EROFS and may_write(photo.destination.parent)
-        return str(photo.path) if its_own else photo.folder
+        its_own = error.errno != errno.EROFS and may_write(photo.filing.destination.parent)
+        return str(photo.path) if its_own else photo.filing.folder
 
     def _transfer(self, photo: Photo, row: int, intent: Intent) -> None:
         """File one photo and collect its outcome for the ledger: None if nothing was done."""
-        target = photo.destination
+        target = photo.filing.destination
         assert target is not None
         try:
-            result = transfer(self._mode, photo.path, photo.identity, photo.sha256, target, photo.relpath)
+            result = transfer(
+                self._mode, photo.path, photo.found.identity, photo.read.sha256, target, photo.found.relpath
+            )
         except OpenWriterError:
             self._leave(photo, row, Outcome.AGAIN, HELD)
             return
@@ -158,8 +159,8 @@ class Transfers:
                 self._not_transferred(photo, target, error)
                 return
             result = None
-        if photo.outcome is Outcome.FAILED and photo.follows is None:
-            photo.reason += try_to_write_failure_note(target, photo.path.name, photo.reason)
+        if photo.filing.outcome is Outcome.FAILED and photo.filing.follows is None:
+            photo.filing.reason += try_to_write_failure_note(target, photo.path.name, photo.filing.reason)
         with self._noting:
             if result is None or result.hidden is not None:  # None: the reply was lost, so a hidden name may remain
                 self._pending.copied.append(intent)
@@ -167,18 +168,18 @@ class Transfers:
                 self._pending.leaving[row] = result.leaving
             self._losses.note(target, result.lost if result else ())
             self._pause.end()
-            photo.stays = self._mode is not Mode.MOVE
+            photo.filing.stays = self._mode is not Mode.MOVE
             self._pending.add_photo(photo.path, target, self._mode)
-            self._pending.outcomes[row] = photo.outcome
+            self._pending.outcomes[row] = photo.filing.outcome
 
     def _leave(self, photo: Photo, row: int, outcome: Outcome, reason: str) -> None:
-        photo.destination, photo.outcome, photo.reason = None, outcome, reason
+        photo.filing.destination, photo.filing.outcome, photo.filing.reason = None, outcome, reason
         self._pending.outcomes[row] = None
 
     def _not_transferred(self, photo: Photo, target: Path, error: OSError) -> None:
         with self._noting:
             if self._may_get_another(photo, target, error):
-                photo.destination = None
+                photo.filing.destination = None
             else:
                 self.postpone(photo, error, why_not(self._mode, target, error))
 
@@ -186,11 +187,11 @@ class Transfers:
         """Tell whether another name may help: a number if this one is taken, a plainer name if this one was refused."""
         if isinstance(error, FileExistsError):
             self.taken.add(str(target))
-            photo.tries += 1
-            return photo.tries < TRIES_OF_A_NAME
-        if error.errno not in REFUSED or photo.plainness == MAX_PLAINNESS:
+            photo.filing.tries += 1
+            return photo.filing.tries < TRIES_OF_A_NAME
+        if error.errno not in REFUSED or photo.filing.plainness == MAX_PLAINNESS:
             return False
-        photo.plainness += 1
+        photo.filing.plainness += 1
         return True
 
 
@@ -203,7 +204,7 @@ def _by_turns(moves: list[Move], *, far_output: bool) -> tuple[list[Move], int]:
         folder = move.intent.destination.parent if far_output else move.intent.source.parent
         order.append((turns[folder], number))
         turns[folder] += 1
-        if move.photo.on_share:
+        if move.photo.found.on_share:
             sources.add(move.intent.source.parent)
     folders = min(len(turns), len(sources) or len(turns))
     return [moves[number] for _, number in sorted(order)], folders

@@ -59,10 +59,10 @@ class UnresolvedMoves:
             photo: found in the inbox.
         """
         intent = self._waiting.get(photo.path)
-        if intent is not None and intent.identity[2:] == photo.identity[2:]:
+        if intent is not None and intent.identity[2:] == photo.found.identity[2:]:
             return intent
-        intent = self._waiting.get(photo.identity[1:])  # the device may have another number since
-        if intent is not None and (intent.identity == photo.identity or intent.sha256 == photo.sha256 != ""):
+        intent = self._waiting.get(photo.found.identity[1:])  # the device may have another number since
+        if intent is not None and (intent.identity == photo.found.identity or intent.sha256 == photo.read.sha256 != ""):
             return intent
         return None
 
@@ -82,9 +82,12 @@ class UnresolvedMoves:
             return False
         if intent.mount is not None and self._finish(intent, photo, outcomes):
             copied.append(intent)
-            return photo.outcome is Outcome.GONE
-        photo.destination, photo.outcome = None, Outcome.AGAIN
-        photo.reason, photo.place = "it cannot be checked now whether it was moved", str(intent.destination)
+            return photo.filing.outcome is Outcome.GONE
+        photo.filing.destination, photo.filing.outcome = None, Outcome.AGAIN
+        photo.filing.reason, photo.filing.place = (
+            "it cannot be checked now whether it was moved",
+            str(intent.destination),
+        )
         return True
 
     def blocked(self) -> list[Blocked]:
@@ -146,8 +149,8 @@ class UnresolvedMoves:
         del self._open[row]
         self._reindex()
         if outcomes[row] is not None:
-            photo.destination, photo.outcome = None, Outcome.GONE
-            photo.reason = "it had been filed before its mount went away"
+            photo.filing.destination, photo.filing.outcome = None, Outcome.GONE
+            photo.filing.reason = "it had been filed before its mount went away"
         return True
 
     def _reindex(self) -> None:

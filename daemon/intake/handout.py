@@ -21,11 +21,11 @@ class Handout:
 
     def noticed_s(self) -> list[float]:
         """Return when each photo was noticed. Any thread may call this."""
-        return [photo.noticed_s for photo in (*tuple(self._announced), *tuple(self._found))]
+        return [photo.found.noticed_s for photo in (*tuple(self._announced), *tuple(self._found))]
 
     def add(self, photo: Photo) -> None:
         """Queue a photo."""
-        (self._announced if photo.announced else self._found).append(photo)
+        (self._announced if photo.found.announced else self._found).append(photo)
 
     def has(self, room: int, spare: int) -> bool:
         """Tell whether `take` would return any photo."""

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from daemon.classify.decide import CLOCKS_DIFFER_S
+from daemon.files.companion_names import is_companion
 from daemon.files.identity import Identity
 from daemon.intake.filters import PathFilter
 from daemon.intake.handout import Handout
@@ -18,7 +19,7 @@ from daemon.intake.retry import Known, Retries
 from daemon.intake.scanner import Check, InboxScanner, unchecked
 from daemon.intake.settle import QUIET_S, Settler, Trigger
 from daemon.intake.troubles import InboxTroubles
-from daemon.photo import Photo
+from daemon.photo import Found, Photo
 from daemon.process.clock import Clock
 from daemon.process.log_level import Say
 from daemon.queues import Waiting
@@ -222,8 +223,8 @@ class Intake:
         self._under_way[path] = None
         announced = settled.trigger is not Trigger.FOUND
         waited_s = self._retries.waited_s(path, identity, now_s)
-        lies = self._scanner.mounts.share_and_mount(path.parent)
-        self._ready.add(Photo(path, identity, settled.since_s, announced, relpath, waited_s, *lies))
+        kind = (*self._scanner.mounts.share_and_mount(path.parent), is_companion(path))
+        self._ready.add(Photo(Found(path, identity, settled.since_s, announced, relpath, waited_s, *kind)))
 
     def _came_back(self, photos: list[Photo]) -> None:
         for photo in photos:

@@ -117,23 +117,27 @@ class Retries:
         self._note_place(photo, now_s)
         self._pending.discard(photo.path)
         self._known.pop(photo.path, None)
-        if photo.stays:
-            self._remember(photo.path, _Known(photo.identity, now_s, 0, now_s + ASK_AGAIN_S))
+        if photo.filing.stays:
+            self._remember(photo.path, _Known(photo.found.identity, now_s, 0, now_s + ASK_AGAIN_S))
             return None
-        if photo.outcome not in (Outcome.AGAIN, Outcome.LEFT):
+        if photo.filing.outcome not in (Outcome.AGAIN, Outcome.LEFT):
             return None
-        if known is None or known.identity != photo.identity:
-            known = _Known(photo.identity, now_s, 0, 0.0)
-        back_off_s = BACK_OFF_OF_PLACES_S if photo.place else BACK_OFF_S
-        again_s = now_s + min(back_off_s[min(known.tries, len(back_off_s) - 1)], photo.again_within_s)
+        if known is None or known.identity != photo.found.identity:
+            known = _Known(photo.found.identity, now_s, 0, 0.0)
+        back_off_s = BACK_OFF_OF_PLACES_S if photo.filing.place else BACK_OFF_S
+        again_s = now_s + min(back_off_s[min(known.tries, len(back_off_s) - 1)], photo.judgement.again_within_s)
         # UNREADABLE is an obstacle too. Without a limit of tries, one pass over such a file would never end.
-        obstacle = bool(photo.folder) or photo.fault is None or photo.fault.reason is Reason.UNREADABLE
+        obstacle = (
+            bool(photo.filing.folder)
+            or photo.judgement.fault is None
+            or photo.judgement.fault.reason is Reason.UNREADABLE
+        )
         spent = obstacle and not self._for_ever and known.tries + 1 >= TRIES_OF_ONE_PASS
-        if photo.outcome is Outcome.LEFT or spent:
+        if photo.filing.outcome is Outcome.LEFT or spent:
             again_s = inf
-        self._remember(photo.path, _Known(photo.identity, known.since_s, known.tries + 1, again_s))
-        if spent and photo.place:
-            self._give_up(photo.place)
+        self._remember(photo.path, _Known(photo.found.identity, known.since_s, known.tries + 1, again_s))
+        if spent and photo.filing.place:
+            self._give_up(photo.filing.place)
         return again_s if again_s < inf else None
 
     def due_s(self) -> float:
@@ -161,11 +165,11 @@ class Retries:
         self._wake(self._blocked.drop(path), now_s)
 
     def _note_place(self, photo: Photo, now_s: float) -> None:
-        if photo.place:
-            self._wake(self._blocked.add(photo.path, photo.place, photo.reason), now_s)
+        if photo.filing.place:
+            self._wake(self._blocked.add(photo.path, photo.filing.place, photo.filing.reason), now_s)
             return
-        if photo.destination is not None:
-            for place in (photo.folder, os.path.split(photo.path)[0]):
+        if photo.filing.destination is not None:
+            for place in (photo.filing.folder, os.path.split(photo.path)[0]):
                 self._wake(self._blocked.free(place), now_s)
         self._wake(self._blocked.drop(photo.path), now_s)
 

@@ -43,10 +43,10 @@ class Staying:
 
     def came_back(self, photo: Photo) -> None:
         """Record the outcome of a photo: the next scan finds it again unless it was filed or is gone."""
-        if photo.stays or photo.outcome in (Outcome.LEFT, Outcome.AGAIN):
+        if photo.filing.stays or photo.filing.outcome in (Outcome.LEFT, Outcome.AGAIN):
             self.others -= 1
-        if photo.stays or photo.outcome is Outcome.LEFT:
-            self.note(photo.path, photo.identity.inode, stays=True)
+        if photo.filing.stays or photo.filing.outcome is Outcome.LEFT:
+            self.note(photo.path, photo.found.identity.inode, stays=True)
 
     def has(self, folder: str, name: str, inode: int) -> bool:
         """Tell whether a listed file is known to stay."""

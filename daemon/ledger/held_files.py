@@ -69,13 +69,13 @@ def unchanged(ledger: sqlite3.Connection, photos: Iterable[Photo], now_s: float,
     updates: list[tuple[int | str | None, ...]] = []
     update = "UPDATE photos SET ctime_ns = ?, btime_ns = ?, device = ?, inode = ?, mtime_ns = ? WHERE id = ?"
     for photo in photos:
-        for row in _candidates(ledger, photo.path, photo.identity):
+        for row in _candidates(ledger, photo.path, photo.found.identity):
             if _has_its_content(row, photo):
                 found.append(photo)
                 times = times_of(photo.path)
-                noticed_ns = 10**9 * (wall_s - (now_s - photo.noticed_s))
-                if times is not None and (photo.on_share or times.changed_ns < noticed_ns):
-                    device, inode, _, mtime_ns = photo.identity
+                noticed_ns = 10**9 * (wall_s - (now_s - photo.found.noticed_s))
+                if times is not None and (photo.found.on_share or times.changed_ns < noticed_ns):
+                    device, inode, _, mtime_ns = photo.found.identity
                     updates.append((*times, str(device), str(inode), mtime_ns, row["id"]))
                 break
     if updates:
@@ -128,15 +128,15 @@ def _is_untouched(row: sqlite3.Row, times: Times | None) -> bool:
 
 
 def _has_its_content(row: sqlite3.Row, photo: Photo) -> bool:
-    if photo.sha256 and row["sha256"]:
-        return bool(photo.sha256 == row["sha256"])
-    if not _is_it(row, photo.path, photo.identity):
+    if photo.read.sha256 and row["sha256"]:
+        return bool(photo.read.sha256 == row["sha256"])
+    if not _is_it(row, photo.path, photo.found.identity):
         return False
     # A companion, or a file that cannot be read now. A companion is compared with its copy unless that was edited.
     copy = Path(os.fsdecode(row["destination"]))
     try:
         status = copy.lstat()
-        edited = (status.st_size, status.st_mtime_ns) != (photo.identity.size, photo.identity.mtime_ns)
+        edited = (status.st_size, status.st_mtime_ns) != (photo.found.identity.size, photo.found.identity.mtime_ns)
         return row["mode"] != Mode.COPY or edited or same_content(photo.path, copy)
     except OSError:
         return True

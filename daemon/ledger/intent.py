@@ -10,10 +10,7 @@ from typing import Any
 
 from daemon.files.identity import Identity
 from daemon.files.statx import Times, times_of
-from daemon.photo import Mode, Outcome, Photo, Rules
-
-TOP = 5
-"""How many of the most probable classes the ledger stores."""
+from daemon.photo import Mode, Outcome, Photo
 
 COLUMNS = (
     *(
@@ -112,38 +109,33 @@ def intent_of(row: sqlite3.Row) -> Intent:
     )
 
 
-def intent_for(photo: Photo, rules: Rules, mode: Mode) -> Intent:
+def intent_for(photo: Photo, mode: Mode) -> Intent:
     """Return the intent to file a photo or companion, with the intents of its companions.
 
     Args:
         photo: has a destination.
-        rules: decision rules that judged the photo.
         mode: move, copy or link.
     """
-    assert photo.destination is not None
-    top = {}
-    if photo.scores is not None:
-        best = photo.scores.argsort()[: -TOP - 1 : -1]
-        probabilities = photo.scores[best].tolist()
-        top = {rules.labels[index]: round(value, 6) for index, value in zip(best.tolist(), probabilities, strict=True)}
+    assert photo.filing.destination is not None
+    judgement = photo.judgement
     return Intent(
-        becomes=photo.outcome,
+        becomes=photo.filing.outcome,
         source=photo.path,
-        destination=photo.destination,
-        identity=photo.identity,
-        sha256=photo.sha256,
-        label=photo.label,
-        probability=photo.probability,
-        top=top,
-        threshold=rules.thresholds.get(photo.label, 0.0),
-        reason=photo.reason,
-        model=rules.model,
-        provider=rules.provider,
+        destination=photo.filing.destination,
+        identity=photo.found.identity,
+        sha256=photo.read.sha256,
+        label=judgement.label,
+        probability=judgement.probability,
+        top=judgement.top,
+        threshold=judgement.threshold,
+        reason=photo.filing.reason,
+        model=judgement.model,
+        provider=judgement.provider,
         times_ms=photo.times_ms,
         mode=mode,
-        part_of=photo.follows_row,
+        part_of=photo.filing.follows_row,
         held=None if mode is Mode.MOVE else photo.path,
-        mount=photo.mount,
+        mount=photo.found.mount,
         times=None if mode is Mode.MOVE else times_of(photo.path),
-        companions=tuple(intent_for(part, rules, mode) for part in photo.companions) if photo.companions else (),
+        companions=tuple(intent_for(part, mode) for part in photo.filing.companions) if photo.filing.companions else (),
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from common.errors import DeviceError, ModelError, PhototriageError
 from common.text import printable
-from daemon.models.active import ActiveModel, LoadedModel
+from daemon.classify.loaded_model import LoadedModel
+from daemon.models.active import ActiveModel
 from daemon.models.history import Entry, ModelEvent
 from daemon.models.request import ChangeRequest
 from daemon.models.store import ModelFile, ModelStore

@@ -4,18 +4,16 @@ The ledger says which photos were filed and under what; they are read where they
 they are filed. A photo that is no longer there, or no longer the same, is counted and left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from common.errors import Reason
-from contract.session import Model
-from daemon.classify.decide import decide
+from daemon.classify.loaded_model import LoadedModel
 from daemon.files.identity import look_at
 from daemon.ledger.queries import Record, RecordFilter
 from daemon.ledger.reader import photos
-from daemon.photo import REVIEW_FOLDER, Mode, Outcome, Photo
+from daemon.photo import REVIEW_FOLDER, Found, Mode, Outcome, Photo
 from daemon.predict import predict, trial_guard
 
 
@@ -73,18 +71,17 @@ def cases(ledger: Path, since_s: float | None, limit: int) -> list[FiledPhoto]:
     return list(photos(ledger, which, limit, lambda _, record: _case(record)))
 
 
-def replay(found: list[FiledPhoto], model: Model, thresholds: Mapping[str, float], state: Path) -> Iterator[Verdict]:
+def replay(found: list[FiledPhoto], loaded: LoadedModel, state: Path) -> Iterator[Verdict]:
     """Yield what a model would do with each photo, in their order; progress is shown on a terminal.
 
     Args:
         found: the photos.
-        model: the other one.
-        thresholds: probability per label below which it wants review.
+        loaded: the other model and its rules.
         state: folder of the ledger, whose notes say which photos are to be decoded in a process of their own.
     """
     with trial_guard(state) as guard:
-        for case, photo in predict(found, _photo, model, guard):
-            yield _verdict(case, photo, model, thresholds)
+        for case, photo in predict(found, _found, loaded, guard):
+            yield _verdict(case, photo)
 
 
 def _case(record: Record) -> FiledPhoto:
@@ -94,18 +91,18 @@ def _case(record: Record) -> FiledPhoto:
     return FiledPhoto(intent.destination, reads, intent.sha256, folder, intent.label, intent.probability)
 
 
-def _photo(case: FiledPhoto) -> Photo | None:
+def _found(case: FiledPhoto) -> Found | None:
     identity = look_at(case.reads)
-    return None if identity is None else Photo(case.reads, identity, 0.0)
+    return None if identity is None else Found(case.reads, identity)
 
 
-def _verdict(case: FiledPhoto, photo: Photo | None, model: Model, thresholds: Mapping[str, float]) -> Verdict:
-    if photo is None or (photo.fault is not None and photo.fault.reason is Reason.CHANGED):
+def _verdict(case: FiledPhoto, photo: Photo | None) -> Verdict:
+    if photo is None or photo.judgement.outcome is Outcome.GONE:
         return Verdict(case, Agreement.GONE)
-    if photo.sha256 and photo.sha256 != case.sha256:
+    if photo.read.sha256 and photo.read.sha256 != case.sha256:
         return Verdict(case, Agreement.CHANGED)
-    if photo.scores is None:
+    judgement = photo.judgement
+    if not judgement.label:
         return Verdict(case, Agreement.UNREADABLE)
-    verdict = decide(photo.scores, model.contract.labels, thresholds)
-    now = Agreement.SAME if verdict.folder == case.folder else Agreement.DIFFERENT
-    return Verdict(case, now, verdict.folder, verdict.label, verdict.probability)
+    now = Agreement.SAME if judgement.folder == case.folder else Agreement.DIFFERENT
+    return Verdict(case, now, judgement.folder, judgement.label, judgement.probability)

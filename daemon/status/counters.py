@@ -64,10 +64,10 @@ class Counters:
         with self._lock:
             moved = 0
             for photo in photos:
-                travelled = len(photo.companions) + bool(photo.follows_row)
+                travelled = len(photo.filing.companions) + bool(photo.filing.follows_row)
                 if travelled:
                     self._outcomes["companion"] += travelled
-                if photo.follows is None:
+                if photo.filing.follows is None:
                     moved += self._count(photo, wall_s)
             if moved:
                 self._step(now_s, moved)
@@ -94,16 +94,16 @@ class Counters:
         return self._outcomes[Outcome.FILED.value]
 
     def _count(self, photo: Photo, wall_s: float) -> bool:
-        self._outcomes[photo.outcome.value] += 1
-        if photo.outcome is Outcome.FILED:
-            self._classes[photo.label] += 1
-        elif photo.outcome is Outcome.FAILED:
-            self._reasons[photo.fault.reason.value if photo.fault else "unknown"] += 1
-        if photo.outcome in (Outcome.FAILED, Outcome.AGAIN) and photo.reason:
-            self.trouble(f"{photo.path.name}: {photo.reason}", wall_s)
-        if photo.outcome in (Outcome.FILED, Outcome.REVIEW):
+        self._outcomes[photo.filing.outcome.value] += 1
+        if photo.filing.outcome is Outcome.FILED:
+            self._classes[photo.judgement.label] += 1
+        elif photo.filing.outcome is Outcome.FAILED:
+            self._reasons[photo.judgement.fault.reason.value if photo.judgement.fault else "unknown"] += 1
+        if photo.filing.outcome in (Outcome.FAILED, Outcome.AGAIN) and photo.filing.reason:
+            self.trouble(f"{photo.path.name}: {photo.filing.reason}", wall_s)
+        if photo.filing.outcome in (Outcome.FILED, Outcome.REVIEW):
             self._last_filed_s = wall_s
-        if photo.outcome not in MOVED:
+        if photo.filing.outcome not in MOVED:
             return False
         for stage, milliseconds in photo.times_ms.items():
             if stage in self._stages:

@@ -10,7 +10,9 @@ from daemon.photo import Photo
 
 def is_own_problem(photo: Photo) -> bool:
     """Tell whether a photo stays because of itself; on its way to `_failed`, something else is the problem."""
-    return photo.reason == HELD or (photo.fault is not None and not photo.folder)
+    return photo.filing.reason == HELD or (
+        not photo.filing.folder and (photo.found.is_companion or photo.judgement.fault is not None)
+    )
 
 
 class Obstacles:
@@ -26,10 +28,10 @@ class Obstacles:
 
         A problem of one place is reported once, even if photos are filed elsewhere meanwhile.
         """
-        obstacle = photo.reason.replace(printable(photo.path.name), "")
+        obstacle = photo.filing.reason.replace(printable(photo.path.name), "")
         with self._lock:
-            if photo.place:
-                before, self._of_places[photo.place] = self._of_places.get(photo.place), obstacle
+            if photo.filing.place:
+                before, self._of_places[photo.filing.place] = self._of_places.get(photo.filing.place), obstacle
                 return before != obstacle
             self._counts[obstacle] += 1
             return self._counts[obstacle] == 1
@@ -39,7 +41,7 @@ class Obstacles:
         if not self._counts and not self._of_places:
             return []
         with self._lock:
-            for place in (photo.folder, str(photo.path)):
+            for place in (photo.filing.folder, str(photo.path)):
                 self._of_places.pop(place, None)
             counts, self._counts = self._counts, Counter()
         return [(obstacle, count - 1) for obstacle, count in counts.items() if count > 1]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from common.text import printable
-from daemon.files.companion_names import is_companion
 from daemon.files.identity import photo_id
 from daemon.filing.companions import MAX_WAITING
 from daemon.intake.filters import PathFilter
@@ -81,17 +80,19 @@ class Report:
         for photo in photos:
             with self._lock:
                 self._count(photo)
-                if photo.outcome is not Outcome.AGAIN:  # this photo will be tried again
+                if photo.filing.outcome is not Outcome.AGAIN:  # this photo will be tried again
                     self._advance()
-            if photo.outcome in _MOVED and photo.follows is None:
+            if photo.filing.outcome in _MOVED and photo.filing.follows is None:
                 over = self._obstacles.resolved(photo)
                 lines += [] if self._as_json else [_repeated(obstacle, count) for obstacle, count in over]
-            if self._quiet and photo.outcome in (Outcome.FILED, Outcome.REVIEW):
+            if self._quiet and photo.filing.outcome in (Outcome.FILED, Outcome.REVIEW):
                 continue
             sentence = "" if self._as_json else self._sentence(photo)
             if sentence or self._as_json:
-                event = "photo" if photo.follows is None else "companion"
-                lines.append(LogLine(_LEVELS.get(photo.outcome, Level.INFO), event, sentence, partial(_facts, photo)))
+                event = "photo" if photo.filing.follows is None else "companion"
+                lines.append(
+                    LogLine(_LEVELS.get(photo.filing.outcome, Level.INFO), event, sentence, partial(_facts, photo))
+                )
         self._log.out(lines)
 
     def summary(self, *, once: bool) -> None:
@@ -131,48 +132,50 @@ class Report:
 
     def _count(self, photo: Photo) -> None:
         self.waiting.discard(photo.path)
-        self._lonely.difference_update((photo.path, *(part.path for part in photo.companions)))
-        self.counts[_COMPANIONS] += len(photo.companions) + bool(photo.follows_row)
-        if photo.follows is not None:
+        self._lonely.difference_update((photo.path, *(part.path for part in photo.filing.companions)))
+        self.counts[_COMPANIONS] += len(photo.filing.companions) + bool(photo.filing.follows_row)
+        if photo.filing.follows is not None:
             return
-        if photo.outcome is Outcome.LEFT and is_companion(photo.path) and len(self._lonely) < MAX_WAITING:
+        if photo.filing.outcome is Outcome.LEFT and photo.found.is_companion and len(self._lonely) < MAX_WAITING:
             self._lonely.add(photo.path)
-        elif photo.outcome is Outcome.AGAIN:
+        elif photo.filing.outcome is Outcome.AGAIN:
             if len(self.waiting) < MAX_WAITING:  # bounded, because a photo that the user removes is not reported
                 self.waiting.add(photo.path)
-        elif photo.outcome is Outcome.FILED:
-            self.counts[photo.label] += 1
+        elif photo.filing.outcome is Outcome.FILED:
+            self.counts[photo.judgement.label] += 1
         else:
-            self.counts[_COUNTED_AS[photo.outcome]] += 1
+            self.counts[_COUNTED_AS[photo.filing.outcome]] += 1
 
     def _sentence(self, photo: Photo) -> str:
-        name = printable(photo.relpath / photo.path.name if photo.relpath.parts else photo.path.name)
-        if photo.follows is not None:  # its photo's line names it, unless that was said before
-            return f"{name} -> {self._place(photo)}, because it belongs to its photo" if photo.follows_row else ""
-        match photo.outcome:
+        name = printable(photo.found.relpath / photo.path.name if photo.found.relpath.parts else photo.path.name)
+        if photo.filing.follows is not None:  # its photo's line names it, unless that was said before
+            return (
+                f"{name} -> {self._place(photo)}, because it belongs to its photo" if photo.filing.follows_row else ""
+            )
+        match photo.filing.outcome:
             case Outcome.FILED | Outcome.REVIEW | Outcome.FAILED | Outcome.DUPLICATE:
                 return f"{name} -> {self._where(photo)}"
             case Outcome.LEFT:
-                return f"{name} stays in the inbox: {photo.reason}"
-            case Outcome.AGAIN if photo.waited_s == 0.0 and is_own_problem(photo):
-                return f"{name} stays in the inbox for now: {photo.reason}"
+                return f"{name} stays in the inbox: {photo.filing.reason}"
+            case Outcome.AGAIN if photo.found.waited_s == 0.0 and is_own_problem(photo):
+                return f"{name} stays in the inbox for now: {photo.filing.reason}"
             case Outcome.AGAIN if not is_own_problem(photo) and self._obstacles.is_new(photo):
-                return f"{name} stays in the inbox for now, like others with this problem: {photo.reason}"
+                return f"{name} stays in the inbox for now, like others with this problem: {photo.filing.reason}"
         return ""
 
     def _where(self, photo: Photo) -> str:
         place = self._place(photo)
         took = f"{_took_ms(photo):.0f} ms"
-        parts = ", ".join(printable(part.path.name) for part in photo.companions)
+        parts = ", ".join(printable(part.path.name) for part in photo.filing.companions)
         ending = f", with {parts}" if parts else ""
-        if photo.outcome in (Outcome.FAILED, Outcome.DUPLICATE):
-            return f"{place}: {photo.reason}{ending}"
-        unsure = f" ({photo.reason})" if photo.reason else ""
-        return f"{place} {photo.probability:.2f} {took}{unsure}{ending}"
+        if photo.filing.outcome in (Outcome.FAILED, Outcome.DUPLICATE):
+            return f"{place}: {photo.filing.reason}{ending}"
+        unsure = f" ({photo.filing.reason})" if photo.filing.reason else ""
+        return f"{place} {photo.judgement.probability:.2f} {took}{unsure}{ending}"
 
     def _place(self, photo: Photo) -> str:
-        assert photo.destination is not None
-        folder, name = os.path.split(photo.destination)
+        assert photo.filing.destination is not None
+        folder, name = os.path.split(photo.filing.destination)
         if folder not in self._places:
             if len(self._places) >= MAX_PLACES:
                 self._places.clear()
@@ -183,7 +186,7 @@ class Report:
 
 def _took_ms(photo: Photo) -> float:
     """Time from the drop to the class folder. A scan does not know the drop: then the sum of the stages."""
-    if photo.announced:
+    if photo.found.announced:
         return photo.times_ms["total"]
     return sum(photo.times_ms.get(stage, 0.0) for stage in ("read", "decode", "infer", "file"))
 
@@ -233,14 +236,14 @@ def _repeated(obstacle: str, count: int) -> LogLine:
 
 def _facts(photo: Photo) -> dict[str, Any]:
     return {
-        "id": photo_id(photo.identity),
+        "id": photo_id(photo.found.identity),
         "path": str(photo.path),
-        "outcome": photo.outcome.value,
-        "label": photo.label,
-        "probability": round(photo.probability, 6),
-        "destination": str(photo.destination) if photo.destination else None,
-        "companions": [str(part.destination) for part in photo.companions],
-        "reason": photo.reason,
-        "sha256": photo.sha256,
+        "outcome": photo.filing.outcome.value,
+        "label": photo.judgement.label,
+        "probability": round(photo.judgement.probability, 6),
+        "destination": str(photo.filing.destination) if photo.filing.destination else None,
+        "companions": [str(part.filing.destination) for part in photo.filing.companions],
+        "reason": photo.filing.reason,
+        "sha256": photo.read.sha256,
         "times_ms": {name: round(value, 3) for name, value in photo.times_ms.items()},
     }

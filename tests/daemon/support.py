@@ -11,23 +11,30 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import fields
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, settings
+from numpy.typing import NDArray
 from PIL import Image
 
+from common.errors import PhotoError, Reason
 from contract.session import Model, open_model
+from daemon.classify.classify import Answer
+from daemon.classify.decide import judge
+from daemon.classify.loaded_model import Rules
 from daemon.decode.guard import Guard
 from daemon.decode.suspects import CrashJournal
 from daemon.files.identity import Identity
-from daemon.filing.filer import Filer, Rules
+from daemon.filing.filer import Filer
 from daemon.filing.layout import FilingOptions
 from daemon.intake.walk import MARKER
 from daemon.ledger.ledger import Intent, Ledger
-from daemon.photo import Outcome, Photo
+from daemon.photo import Filing, Found, Judgement, Outcome, Photo, Read
 from daemon.process.log_level import Level, Say
 from tests.colour_model import LABELS, colour_model
 
@@ -156,11 +163,9 @@ def opened_ledger(path: Path) -> Iterator[Ledger]:
 
 
 @contextmanager
-def opened_filer(output: Path, ledger_path: Path, clock: HandClock | None = None, **changes: Any) -> Iterator[Filer]:
-    how = {name: changes.pop(name) for name in ("mode", "layout", "set_aside") if name in changes}
+def opened_filer(output: Path, ledger_path: Path, clock: HandClock | None = None, **options: Any) -> Iterator[Filer]:
     with opened_ledger(ledger_path) as ledger:
-        options = FilingOptions(**how)
-        yield Filer(output, ledger, rules(**changes), clock or HandClock(), options=options)  # type: ignore[arg-type]
+        yield Filer(output, ledger, clock or HandClock(), options=FilingOptions(**options))  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -169,14 +174,54 @@ def opened_guard(notes: Path) -> Iterator[Guard]:
         yield guard
 
 
-def scored(path: Path, colour: str = "red") -> Photo:
-    """Return a photo as it comes out of the network."""
-    import numpy as np
+STAGES = (("found", Found), ("read", Read), ("judgement", Judgement), ("filing", Filing))
 
+
+def photo_of(path: Path, known_as: Identity | None = None, **facts: Any) -> Photo:
+    """Return a photo on its way; each fact goes to the values of all stages that have a field of its name.
+
+    Without an identity, that of the file at the path is taken.
+    """
+    facts = {"path": path, "identity": known_as or identity_of(path), **facts}
+    values = {stage: {name: facts[name] for name in _fields(kind) & set(facts)} for stage, kind in STAGES}
+    unknown = set(facts).difference(*values.values(), {"times_ms"})
+    assert not unknown, unknown
+    parts: dict[str, Any] = {stage: kind(**values[stage]) for stage, kind in STAGES if values[stage]}
+    return Photo(**parts, times_ms=dict(facts.get("times_ms", {})))
+
+
+@cache
+def _fields(kind: type) -> frozenset[str]:
+    return frozenset(field.name for field in fields(kind))
+
+
+def judged(photo: Photo, answer: NDArray[np.float32] | None = None, **changes: Any) -> Photo:
+    """Judge a photo by an answer of the model, or by the fault of its reading, under `rules(**changes)`."""
+    scores = None if answer is None else Answer(answer, None, 1.0)
+    photo.judgement = judge(photo.found, photo.read, scores, rules(**changes))
+    return photo
+
+
+def scored(path: Path, colour: str = "red", **changes: Any) -> Photo:
+    """Return a photo of a colour as it comes to the filer; `changes` are of the rules."""
     scores = np.full(len(LABELS), 0.01, np.float32)
     scores[LABELS.index(colour)] = 0.98
-    data = path.read_bytes()
-    return Photo(path, identity_of(path), 0.0, True, sha256=digest(data), scores=scores)
+    return judged(photo_of(path, announced=True, sha256=digest(path.read_bytes())), scores, **changes)
+
+
+def faulty(path: Path, reason: Reason, detail: str = "the cause", unchanged_s: float = 1e6, **changes: Any) -> Photo:
+    """Return a photo that cannot be read, as it comes to the filer; `changes` are of the rules."""
+    facts: dict[str, Any] = {
+        "fault": PhotoError(reason, detail),
+        "unchanged_s": unchanged_s,
+        "sha256": digest(path.read_bytes()),
+    }
+    return judged(photo_of(path, **facts), **changes)
+
+
+def companion(path: Path) -> Photo:
+    """Return a companion as it comes to the filer."""
+    return photo_of(path, is_companion=True)
 
 
 def intent(source: Path, destination: Path, **changes: Any) -> Intent:

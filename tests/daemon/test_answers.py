@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import Reason
+from contract.geometry import Pixels
 from contract.session import Model
 from daemon.classify import unjudged as answers_module
 from daemon.classify.classify import classify
 from daemon.classify.unjudged import IN_A_ROW, Answers
-from daemon.photo import Photo
 from tests.colour_model import LABELS
-from tests.daemon.support import daemon, encoded, identity, model, plain, run, tree, unique, write
+from tests.daemon.support import daemon, encoded, model, plain, run, tree, unique, write
 from tests.doubtful_model import doubtful_model, opened_doubtful
 
 
@@ -35,8 +35,8 @@ def answering(*answer: float) -> Model:
     return replace(model(), session=Session(list(answer)))
 
 
-def photo(colour: tuple[int, int, int] = (255, 0, 0), size_px: int = 32) -> Photo:
-    return Photo(Path("/in/a.jpg"), identity(), 0.0, pixels=np.full((size_px, size_px, 3), colour, np.uint8))
+def picture(colour: tuple[int, int, int] = (255, 0, 0), size_px: int = 32) -> Pixels:
+    return np.full((size_px, size_px, 3), colour, np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -48,26 +48,26 @@ def photo(colour: tuple[int, int, int] = (255, 0, 0), size_px: int = 32) -> Phot
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:invalid value", "ignore:overflow")
 def test_what_is_no_probabilities_is_a_fault_of_the_photo_that_names_the_model(answer: tuple[float, ...]) -> None:
-    for photos in ([photo()], [photo(), photo()]):
-        classify(answering(*answer), photos)
-        for one in photos:
-            assert (one.scores, one.pixels) == (None, None)
+    for count in (1, 2):
+        given = list(classify(answering(*answer), [picture()] * count))
+        assert len(given) == count
+        for one in given:
+            assert one.scores is None
             assert one.fault is not None
             assert one.fault.reason is Reason.UNJUDGED
             assert one.fault.detail == f"the model {model().sha256[:12]} gave no valid scores for this picture"
 
 
 def test_probabilities_that_lower_precision_has_rounded_are_numbers() -> None:
-    (one,) = photos = [photo()]
-    classify(answering(0.97, 0.02, -0.004), photos)
+    (one,) = classify(answering(0.97, 0.02, -0.004), [picture()])
     assert one.fault is None
     assert one.scores is not None
 
 
 @pytest.mark.parametrize("half", [False, True])
 def test_of_a_batch_those_without_numbers_alone_have_a_fault(half: bool) -> None:
-    red, blue, black = photo((255, 0, 0)), photo((0, 0, 255)), photo((0, 0, 0))
-    classify(opened_doubtful(half=half), [red, blue, black])
+    pictures = [picture(colour) for colour in ((255, 0, 0), (0, 0, 255), (0, 0, 0))]
+    red, blue, black = classify(opened_doubtful(half=half), pictures)
     assert [one.fault is None for one in (red, blue, black)] == [False, True, False]
     assert [one.scores is None for one in (red, blue, black)] == [True, False, True]
     assert blue.scores is not None
@@ -75,12 +75,7 @@ def test_of_a_batch_those_without_numbers_alone_have_a_fault(half: bool) -> None
 
 
 def looked(answers: Answers, serving: Model, count: int) -> list[str]:
-    said = []
-    for _ in range(count):
-        one = photo()
-        classify(serving, [one])
-        said.append(answers.look(serving, [one]))
-    return said
+    return [answers.look(serving, classify(serving, [picture()])) for _ in range(count)]
 
 
 def test_a_model_that_answered_no_photo_yet_is_to_blame_for_the_eighth() -> None:

@@ -23,11 +23,12 @@ from daemon.filing.failure_note import write_failure_note
 from daemon.filing.modes import transfer
 from daemon.filing.move import SourceChangedError
 from daemon.intake.walk import MARKER
-from daemon.photo import Mode, Outcome, Photo
+from daemon.photo import Mode, Outcome
 from tests.daemon.house import House, ask
 from tests.daemon.support import (
     DEADLINE_S,
     command,
+    companion,
     daemon,
     digest,
     environment,
@@ -37,6 +38,7 @@ from tests.daemon.support import (
     model_file,
     opened_filer,
     opened_guard,
+    photo_of,
     plain,
     roots,
     run,
@@ -82,12 +84,12 @@ def test_what_lies_behind_a_link_is_not_read_even_if_it_was_looked_at(inbox: Pat
     path = inbox / "sub" / "a.jpg"
     seen = look_at(path)
     assert seen is not None
-    photo = Photo(path, seen, 0.0, relpath=Path("sub"))
+    photo = photo_of(path, seen, relpath=Path("sub"))
     with opened_guard(tmp_path / "notes") as guard:
-        decode(photo, model().contract.geometry, 0.0, guard)
-    assert isinstance(photo.fault, PhotoError)
-    assert photo.fault.reason is Reason.CHANGED
-    assert not photo.sha256
+        photo.read = decode(photo.found, model().contract.geometry, 0.0, guard)
+    assert isinstance(photo.read.fault, PhotoError)
+    assert photo.read.fault.reason is Reason.CHANGED
+    assert not photo.read.sha256
 
 
 def test_after_a_crash_no_original_is_removed_behind_a_link(
@@ -235,7 +237,7 @@ def test_a_companion_that_comes_late_follows_its_photo_through_no_strangers_link
         (output / "red").rename(tmp_path / "outside")
         (output / "red").symlink_to(tmp_path / "outside")
         os.lchown(output / "red", 12345, 12345)
-        part = Photo(write(sidecar, b"sidecar"), identity_of(sidecar), 0.0, fault=PhotoError(Reason.FOREIGN, ""))
+        part = companion(write(sidecar, b"sidecar"))
         filer.file([part])
     assert sidecar.exists()
     assert not (tmp_path / "outside" / "a.xmp").exists()

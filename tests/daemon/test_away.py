@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,6 @@ from tests.daemon.support import (
     opened_ledger,
     plain,
     roots,
-    rules,
     run,
     scored,
     tree,
@@ -85,13 +85,13 @@ class Start:
         paths = partial(scan, PathFilter(folder / "inbox", recursive=True))
         unresolved = UnresolvedMoves(self.clock, paths)  # type: ignore[arg-type]
         self.told = reconcile(ledger, 2.0, unresolved.add, paths)
-        self.filer = Filer(folder / "output", ledger, rules(), self.clock, unresolved=unresolved)  # type: ignore[arg-type]
+        self.filer = Filer(folder / "output", ledger, self.clock, unresolved=unresolved)  # type: ignore[arg-type]
 
     def file(self, path: Path) -> Outcome:
         photo = scored(path)
-        photo.relpath = path.parent.relative_to(self.folder / "inbox")
+        photo.found = replace(photo.found, relpath=path.parent.relative_to(self.folder / "inbox"))
         self.filer.file([photo])
-        return photo.outcome
+        return photo.filing.outcome
 
     def states(self) -> list[tuple[str]]:
         return self.ledger._connection.execute("SELECT state FROM photos").fetchall()

@@ -4,10 +4,10 @@ import errno
 import os
 import signal
 import subprocess
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from common.errors import PhotoError, Reason
@@ -17,7 +17,7 @@ from daemon.intake import remembered
 from daemon.intake.blocked import BlockedPlaces, merge_blocked
 from daemon.intake.remembered import Remembered
 from daemon.intake.retry import BACK_OFF_OF_PLACES_S, TRIES_OF_ONE_PASS, Retries
-from daemon.photo import Outcome, Photo
+from daemon.photo import Filing, Outcome, Photo
 from daemon.queues import Blocked
 from tests.daemon.mounted import mounted
 from tests.daemon.support import (
@@ -25,12 +25,11 @@ from tests.daemon.support import (
     command,
     environment,
     identity,
-    identity_of,
     model_file,
     opened_filer,
+    photo_of,
     plain,
     roots,
-    rules,
     scored,
     tree,
     unique,
@@ -42,11 +41,11 @@ A, B, C = (Path(f"/inbox/{name}.jpg") for name in "abc")
 
 
 def waits(path: Path, place: str = "sea", who: Identity | None = None) -> Photo:
-    return Photo(path, who or identity(), 0.0, outcome=Outcome.AGAIN, folder=place, place=place, reason=f"{place}!")
+    return photo_of(path, who or identity(), outcome=Outcome.AGAIN, folder=place, place=place, reason=f"{place}!")
 
 
 def filed(path: Path, place: str = "sea") -> Photo:
-    return Photo(path, identity(), 0.0, outcome=Outcome.FILED, folder=place, destination=Path("/out", place, path.name))
+    return photo_of(path, identity(), outcome=Outcome.FILED, folder=place, destination=Path("/out", place, path.name))
 
 
 def due(retries: Retries, now_s: float) -> list[Path]:
@@ -103,7 +102,7 @@ def test_when_the_one_that_is_tried_goes_or_changes_another_takes_its_turn() -> 
     assert due(retries, 2.0) == [C]
     assert {one.place: one.photos for one in retries.blocked()} == {"sea": 1, "street": 1}
     assert retries.may_try(C, identity(size=11), 2.0)  # another file by now
-    retries.record(Photo(C, identity(), 0.0, outcome=Outcome.GONE), 3.0)
+    retries.record(photo_of(C, identity(), outcome=Outcome.GONE), 3.0)
     assert [one.place for one in retries.blocked()] == ["street"]
 
 
@@ -124,7 +123,7 @@ def test_one_pass_gives_up_a_failed_photo_whose_folder_cannot_be_used() -> None:
     retries = Retries(for_ever=False)
     for _ in range(TRIES_OF_ONE_PASS):
         photo = waits(A, "_failed")
-        photo.fault = PhotoError(Reason.CORRUPT, "torn")
+        photo.judgement = replace(photo.judgement, fault=PhotoError(Reason.CORRUPT, "torn"))
         retries.record(photo, 0.0)
     assert not retries.pending()
 
@@ -143,7 +142,7 @@ def test_places_are_told_with_the_reason_of_the_first_that_waits() -> None:
 
 def judged(path: Path) -> Photo:
     photo = scored(path)
-    photo.rules, photo.outcome, photo.folder = rules(), Outcome.AGAIN, "red"
+    photo.filing = Filing(Outcome.AGAIN, "red")
     photo.times_ms = {"decode": 5.0, "file": 1.0}
     return photo
 
@@ -152,14 +151,11 @@ def test_what_is_known_of_a_photo_that_waits_serves_again_while_file_and_model_a
     path, memory = write(tmp_path / "a.jpg", plain("red")), Remembered()
     before = judged(path)
     memory.keep([before])
-    again = Photo(path, identity_of(path), 0.0, rules=rules())
-    assert memory.recall(again)
-    assert again.sha256 == before.sha256
-    assert again.scores is not None
-    assert before.scores is not None
-    assert np.array_equal(again.scores, before.scores)
+    again = photo_of(path)
+    assert memory.recall(again, "m")
+    assert (again.read, again.judgement) == (before.read, before.judgement)
     assert again.times_ms == {"decode": 5.0}
-    assert not memory.recall(again)  # it is kept again when it comes back
+    assert not memory.recall(again, "m")  # it is kept again when it comes back
 
 
 def rewritten(path: Path) -> None:
@@ -181,13 +177,13 @@ def test_what_is_known_of_another_file_or_by_another_model_serves_not(tmp_path: 
     path, memory = write(tmp_path / "a.jpg", plain("red")), Remembered()
     before = judged(path)
     if change == "filed meanwhile":
-        before.outcome = Outcome.FILED
+        before.filing.outcome = Outcome.FILED
     memory.keep([before])
-    again = Photo(path, identity_of(path), 0.0, rules=rules(model="other") if change == "another model" else rules())
+    again = photo_of(path)
     if callable(change):
         change(path)
-    assert not memory.recall(again)
-    assert again.sha256 == ""
+    assert not memory.recall(again, "other" if change == "another model" else "m")
+    assert again.read.sha256 == ""
 
 
 def test_memory_of_photos_that_wait_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +191,7 @@ def test_memory_of_photos_that_wait_is_bounded(tmp_path: Path, monkeypatch: pyte
     memory = Remembered()
     photos = [judged(write(tmp_path / f"{number}.jpg", unique("red", number))) for number in range(3)]
     memory.keep(photos)
-    known = [memory.recall(Photo(photo.path, photo.identity, 0.0, rules=rules())) for photo in photos]
+    known = [memory.recall(photo_of(photo.path), "m") for photo in photos]
     assert known == [False, True, True]
 
 
@@ -220,10 +216,12 @@ def test_an_output_that_fails_as_a_whole_is_a_pause_and_one_folder_of_it_is_not(
             broken.setattr("daemon.filing.pause.rename_noreplace", failing)
             filer.file(photos)
         assert (filer.pause.reason != "") == whole
-        assert photos[0].outcome is Outcome.AGAIN
-        assert (photos[0].place, photos[1].outcome) == (("", Outcome.AGAIN) if whole else ("red", Outcome.FILED))
+        assert photos[0].filing.outcome is Outcome.AGAIN
+        assert (photos[0].filing.place, photos[1].filing.outcome) == (
+            ("", Outcome.AGAIN) if whole else ("red", Outcome.FILED)
+        )
         if whole:
-            assert photos[0].reason == f"the output {output} fails ({os.strerror(code)})"
+            assert photos[0].filing.reason == f"the output {output} fails ({os.strerror(code)})"
         filer.file([scored(path, path.stem) for path in inbox.iterdir()])
         assert filer.pause.reason == ""
     assert set(tree(output)) == {"red/red.jpg", "blue/blue.jpg"}
@@ -245,8 +243,8 @@ def test_a_photo_that_may_not_be_moved_waits_alone_and_not_for_its_class(
     monkeypatch.setattr(filing, "rename_noreplace", immutable)
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file([photo, other])
-    assert (photo.outcome, photo.place) == (Outcome.AGAIN, str(photo.path))
-    assert other.outcome is Outcome.FILED
+    assert (photo.filing.outcome, photo.filing.place) == (Outcome.AGAIN, str(photo.path))
+    assert other.filing.outcome is Outcome.FILED
 
 
 @pytest.mark.system("mount", "umount", root=True)
@@ -254,12 +252,12 @@ def test_photos_of_a_folder_that_lets_nothing_go_wait_for_it_and_not_for_their_c
     inbox, output = roots(tmp_path)
     with mounted(inbox / "card", "-t", "tmpfs", "memory") as card:
         photo = scored(write(card / "a.jpg", plain("red")), "red")
-        photo.relpath = Path("card")
+        photo.found = replace(photo.found, relpath=Path("card"))
         subprocess.run(["mount", "-o", "remount,ro", str(card)], check=True)
         with opened_filer(output, tmp_path / "l") as filer:
             filer.file([photo])
-        assert (photo.outcome, photo.place) == (Outcome.AGAIN, str(card))
-        assert photo.reason == f"{card} cannot be written (Read-only file system)"
+        assert (photo.filing.outcome, photo.filing.place) == (Outcome.AGAIN, str(card))
+        assert photo.filing.reason == f"{card} cannot be written (Read-only file system)"
 
 
 def test_a_photo_that_leaves_its_folder_frees_those_that_wait_for_the_folder() -> None:
@@ -267,7 +265,7 @@ def test_a_photo_that_leaves_its_folder_frees_those_that_wait_for_the_folder() -
     for path in (A, B):
         retries.record(waits(path, str(A.parent)), 0.0)
     retries.record(waits(C), 0.0)
-    retries.record(Photo(A, identity(), 0.0, outcome=Outcome.FILED, folder="red", destination=Path("/out/red/a")), 1)
+    retries.record(photo_of(A, identity(), outcome=Outcome.FILED, folder="red", destination=Path("/out/red/a")), 1)
     assert due(retries, 1.0) == [B, C]
     assert retries.blocked() == [Blocked("sea", 1, "sea!")]
 

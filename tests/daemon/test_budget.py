@@ -4,6 +4,7 @@ import os
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from daemon.decode.budget import SMALL_BYTES, Budget
 from daemon.decode.contents import MAX_FILE_BYTES, PART_BYTES, hash_whole, read_whole
 from daemon.decode.decode import decode_alone, decode_here
 from daemon.decode.isolated import ForAloneError, StoppedError
-from daemon.photo import Photo
-from tests.daemon.support import descriptors, digest, identity_of, opened_guard, plain, wait_until, write
+from daemon.photo import Found, Photo
+from tests.daemon.support import descriptors, digest, opened_guard, photo_of, plain, wait_until, write
 
 SMALL = Geometry(size_px=32)
 
@@ -26,7 +27,7 @@ def sparse(path: Path, size: int) -> Photo:
     """Return a photo of that many bytes, nearly all of them holes."""
     write(path, plain("red"))
     os.truncate(path, size)
-    return Photo(path, identity_of(path), 0.0)
+    return photo_of(path)
 
 
 class Meddler:
@@ -35,13 +36,13 @@ class Meddler:
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def take_room(self, photo: Photo) -> None:
-        os.truncate(photo.path, self.size)
+    def take_room(self, found: Found) -> None:
+        os.truncate(found.path, self.size)
 
-    def give_room(self, photo: Photo) -> None:
+    def give_room(self, found: Found) -> None:
         pass
 
-    def pixels(self, photo: Photo, data: bytes, geometry: Geometry) -> Pixels:
+    def pixels(self, found: Found, data: bytes, geometry: Geometry, *, dated: bool) -> tuple[Pixels, datetime | None]:
         raise AssertionError("it was read whole")
 
 
@@ -86,9 +87,9 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read_has_changed_and_no_more_o
     for size in (1000, 2 * PART_BYTES):
         photo = sparse(tmp_path / "a.jpg", size)
         counts.clear()
-        decode_here(photo, SMALL, 0.0, Meddler(now))
-        assert photo.fault is not None
-        assert photo.fault.reason is Reason.CHANGED
+        photo.read = decode_here(photo.found, SMALL, 0.0, Meddler(now))
+        assert photo.read.fault is not None
+        assert photo.read.fault.reason is Reason.CHANGED
         assert max(counts) <= size + 1
         assert sum(counts) <= 2 * (size + 1)
 
@@ -99,15 +100,15 @@ def test_a_file_that_changes_while_it_is_decoded_alone_has_changed(
     photo = sparse(tmp_path / "a.jpg", 1000)
     with opened_guard(tmp_path / "notes") as guard:
 
-        def meddling(*_: object) -> Pixels:
+        def meddling(*_: object, **_named: object) -> tuple[Pixels, None]:
             os.truncate(photo.path, 2000)
-            return np.zeros((32, 32, 3), np.uint8)
+            return np.zeros((32, 32, 3), np.uint8), None
 
         monkeypatch.setattr(guard, "decode_isolated", meddling)
-        decode_alone(photo, SMALL, 0.0, guard)
-    assert photo.pixels is None
-    assert photo.fault is not None
-    assert photo.fault.reason is Reason.CHANGED
+        photo.read = decode_alone(photo.found, SMALL, 0.0, guard)
+    assert photo.read.pixels is None
+    assert photo.read.fault is not None
+    assert photo.read.fault.reason is Reason.CHANGED
 
 
 def test_a_photo_that_is_decoded_alone_is_in_no_memory_of_the_daemon(tmp_path: Path) -> None:
@@ -115,11 +116,11 @@ def test_a_photo_that_is_decoded_alone_is_in_no_memory_of_the_daemon(tmp_path: P
     before = descriptors()
     with opened_guard(tmp_path / "notes") as guard:
         tracemalloc.start()
-        decode_alone(photo, SMALL, 0.0, guard)
+        photo.read = decode_alone(photo.found, SMALL, 0.0, guard)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert photo.pixels is not None
-    assert photo.sha256 == digest(photo.path.read_bytes())
+    assert photo.read.pixels is not None
+    assert photo.read.sha256 == digest(photo.path.read_bytes())
     assert peak < 8 << 20
     assert descriptors() == before
 
@@ -128,9 +129,9 @@ def test_files_of_any_number_of_readers_share_one_budget_and_what_has_no_room_is
     photos = [sparse(tmp_path / f"{number}.jpg", MAX_FILE_BYTES - 1) for number in range(16)]
     with opened_guard(tmp_path / "notes") as guard:
         with ThreadPoolExecutor(16) as readers:
-            list(readers.map(lambda photo: decode_here(photo, SMALL, 0.0, guard), photos))
-        assert all(isinstance(photo.fault, ForAloneError) for photo in photos)
-        assert all(photo.sha256 == "" for photo in photos)
+            reads = list(readers.map(lambda photo: decode_here(photo.found, SMALL, 0.0, guard), photos))
+        assert all(read.must_be_isolated for read in reads)
+        assert all(read.sha256 == "" for read in reads)
 
 
 def test_small_files_pass_while_large_ones_have_their_half(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_a_photo_that_was_read_gives_its_room_back_however_it_ended(tmp_path: Pa
     with opened_guard(tmp_path / "notes") as guard:
         for data in (plain("red"), plain("red")[:300], b"", b"no photo"):
             path = write(tmp_path / "a.jpg", data)
-            decode_here(Photo(path, identity_of(path), 0.0), SMALL, 0.0, guard)
+            decode_here(photo_of(path).found, SMALL, 0.0, guard)
         assert guard.budget._used == 0
         with pytest.raises(PhotoError), guard.budget.room(10):
             raise PhotoError(Reason.CORRUPT, "")

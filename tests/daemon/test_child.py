@@ -1,5 +1,6 @@
 """What a process says that has decoded a stranger's bytes is taken for pixels and text, or for no answer at all."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,14 @@ from daemon.decode import isolated as alone_module
 from daemon.decode import protocol as wire
 from daemon.decode.decode import decode_alone
 from daemon.decode.exif_date import PACKED_BYTES, pack, unpack
-from daemon.decode.isolated import FAULT, PIXELS, READY, DiedError, _understood
-from daemon.photo import Photo
+from daemon.decode.isolated import FAULT, PIXELS, READY, _understood
+from daemon.photo import Photo, Read
 from tests.daemon.support import (
     QUICK,
     encoded,
-    identity,
-    identity_of,
     model_file,
     opened_guard,
+    photo_of,
     plain,
     run,
     tree,
@@ -45,9 +45,9 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def answered(child: Path, script: str) -> Photo:
     write(child, f"import os, sys, time\nout = sys.stdout.buffer\n{script}\n".encode())
     path = write(child.with_name("a.jpg"), plain("red"))
-    photo = Photo(path, identity_of(path), 0.0)
+    photo = photo_of(path)
     with opened_guard(child.with_name("notes")) as guard:
-        decode_alone(photo, SMALL, 0.0, guard)
+        photo.read = decode_alone(photo.found, SMALL, 0.0, guard)
     return photo
 
 
@@ -73,8 +73,8 @@ def answered(child: Path, script: str) -> Photo:
     ],
 )
 def test_garbage_is_no_answer_and_the_fault_of_that_photo(child: Path, script: str) -> None:
-    fault = answered(child, script).fault
-    assert isinstance(fault, DiedError)
+    fault = answered(child, script).read.fault
+    assert fault is not None
     assert (fault.reason, fault.detail) == (Reason.CORRUPT, NO_ANSWER)
 
 
@@ -92,20 +92,20 @@ def test_how_a_child_ended_is_the_reason_if_it_said_nothing(
 ) -> None:
     if "sleep" in script:
         monkeypatch.setattr(alone_module, "WALL_S", 0.5)
-    fault = answered(child, script).fault
-    assert isinstance(fault, DiedError)
+    fault = answered(child, script).read.fault
+    assert fault is not None
     assert said in fault.detail
 
 
 @pytest.mark.parametrize("script", ["", "exit(1)", "raise ImportError", "out.write(b'no')", "os.close(1)"])
 def test_a_child_that_never_held_the_bytes_tells_nothing_about_the_photo(child: Path, script: str) -> None:
-    fault = answered(child, script).fault
+    fault = answered(child, script).read.fault
     assert fault is not None
     assert fault.reason is Reason.UNREADABLE  # it stays, and is tried again
 
 
 def test_a_text_that_is_no_text_is_made_one(child: Path) -> None:
-    fault = answered(child, "out.write(b'RFtruncated\\nhalf \\xff\\xed\\xa0\\x80')").fault
+    fault = answered(child, "out.write(b'RFtruncated\\nhalf \\xff\\xed\\xa0\\x80')").read.fault
     assert fault is not None
     assert fault.reason is Reason.TRUNCATED
     assert fault.detail.encode().startswith(b"half ")
@@ -127,29 +127,23 @@ def test_whatever_a_child_says_and_however_it_ends_is_an_answer_or_a_fault(said:
 @QUICK
 @given(st.lists(st.tuples(st.integers(0, 1300), st.integers(0, 255)), max_size=40))
 def test_an_answer_of_a_readers_child_is_taken_whole_or_not_at_all(changes: list[tuple[int, int]]) -> None:
-    asked = Photo(Path("/in/a.jpg"), identity(), 0.0, sha256="0" * 64)
-    asked.fault = PhotoError(Reason.CORRUPT, "why")
-    packed = bytearray(wire.answer(7, asked, Geometry(size_px=16)))
+    read = Read(sha256="0" * 64, fault=PhotoError(Reason.CORRUPT, "why"))
+    packed = bytearray(wire.answer(7, read, Geometry(size_px=16)))
     for place, value in changes:
         packed[place % len(packed)] = value
-    photo = Photo(Path("/in/a.jpg"), identity(), 0.0)
-    try:
-        wire.fill(photo, 7, packed, Geometry(size_px=16))
-    except ValueError:
-        assert (photo.sha256, photo.fault, photo.pixels, photo.unchanged_s) == ("", None, None, 0.0)
-    else:
-        assert (photo.fault is None) != (photo.pixels is None)
-        assert abs(photo.unchanged_s) < float("inf")
-        if photo.fault is not None:
-            photo.fault.detail.encode()
+    with suppress(ValueError):
+        said = wire.understood(7, packed, Geometry(size_px=16))
+        assert (said.fault is None) != (said.pixels is None)
+        assert abs(said.unchanged_s) < float("inf")
+        if said.fault is not None:
+            said.fault.detail.encode()
 
 
 def test_an_answer_that_belongs_to_another_question_is_none() -> None:
-    asked = Photo(Path("/in/a.jpg"), identity(), 0.0, sha256="0" * 64)
-    asked.fault = PhotoError(Reason.CORRUPT, "why")
-    packed = bytearray(wire.answer(7, asked, SMALL))
+    read = Read(sha256="0" * 64, fault=PhotoError(Reason.CORRUPT, "why"))
+    packed = bytearray(wire.answer(7, read, SMALL))
     with pytest.raises(ValueError, match="another answer"):
-        wire.fill(asked, 8, packed, SMALL)
+        wire.understood(8, packed, SMALL)
 
 
 def test_a_date_that_a_child_says_is_one_or_refused() -> None:
@@ -182,7 +176,7 @@ def test_a_readers_child_that_answers_garbage_costs_no_photo(
         photo = one.seen(path)
         assert not one.child(photo)
         monkeypatch.undo()
-        assert one.thread(photo).pixels is not None
+        assert one.thread(photo).read.pixels is not None
         assert one.said == []
 
 

@@ -6,11 +6,10 @@ from random import Random
 
 import pytest
 
-from common.errors import PhotoError, Reason
-from daemon.files.companion_names import WAITS, candidates, companion_name, is_companion, name_ranges, rank
+from daemon.files.companion_names import candidates, companion_name, is_companion, name_ranges, rank
 from daemon.photo import Outcome, Photo
 from tests.daemon.house import House, told
-from tests.daemon.support import identity_of, opened_filer, roots, scored, tree, write
+from tests.daemon.support import companion, opened_filer, roots, scored, tree, write
 
 LONG = "a_really_long_name_of_a_photo_that_somebody_gave_it"
 SHOTS = {
@@ -110,7 +109,7 @@ def test_of_several_photos_a_rule_decides(companion: str, photos: list[str]) -> 
 
 def part(path: Path) -> Photo:
     """Return a companion as it comes out of the decoder."""
-    return Photo(path, identity_of(path), 0.0, fault=PhotoError(Reason.FOREIGN, WAITS))
+    return companion(path)
 
 
 @pytest.mark.parametrize("photos", [("IMG_1.heic", "IMG_1.jpg"), ("IMG_1.jpg", "IMG_1-edited.jpg")])

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from common.errors import PhotoError, Reason
+from common.errors import Reason
 from daemon.files.companion_forms import COMPANION_EXTENSIONS
-from daemon.files.companion_names import WAITS, companion_name, is_companion
+from daemon.files.companion_names import companion_name, is_companion
 from daemon.filing import transfers as transfers_module
 from daemon.filing.companions import LATE_S, MAX_WAITING, Companions, photo_is_coming
 from daemon.filing.modes import transfer
@@ -22,15 +22,15 @@ from daemon.photo import Mode, Outcome, Photo
 from tests.daemon.support import (
     HandClock,
     command,
+    companion,
     daemon,
     environment,
-    identity_of,
+    faulty,
     model_file,
     opened_filer,
     opened_ledger,
     plain,
     roots,
-    rules,
     run,
     scored,
     tree,
@@ -42,7 +42,7 @@ from tests.daemon.support import (
 def part(path: Path, data: bytes = b"sidecar") -> Photo:
     """Return a companion as it comes out of the decoder."""
     write(path, data)
-    return Photo(path, identity_of(path), 0.0, fault=PhotoError(Reason.FOREIGN, WAITS))
+    return companion(path)
 
 
 def names(folder: Path) -> list[str]:
@@ -95,9 +95,9 @@ def test_companions_travel_in_the_transaction_of_their_photo_under_one_free_stem
             filer.file([*parts, photo])
         else:
             filer.file(parts)
-            assert {one.outcome for one in parts} == {Outcome.LEFT}
+            assert {one.filing.outcome for one in parts} == {Outcome.LEFT}
             filer.file([photo])
-    assert photo.destination == output / "red" / "a-2.jpg"
+    assert photo.filing.destination == output / "red" / "a-2.jpg"
     assert tree(output / "red") == {
         "a.jpg": b"theirs", "a-1.AAE": b"theirs", "a-2.jpg": plain("red"), "a-2.xmp": b"a.xmp", "a-2.AAE": b"a.AAE",
         "a-2.jpg.json": b"a.jpg.json",
@@ -116,8 +116,8 @@ def test_companions_that_come_late_follow_their_photo_and_overwrite_nothing(tmp_
         write(output / "red" / "a-1.xmp", b"theirs")
         late = [part(inbox / "a.xmp"), part(inbox / "a.jpg.json")]
         filer.file(late)
-    assert [one.outcome for one in late] == [Outcome.FILED] * 2
-    assert [one.reason for one in late] == ["it follows a-1.jpg"] * 2
+    assert [one.filing.outcome for one in late] == [Outcome.FILED] * 2
+    assert [one.filing.reason for one in late] == ["it follows a-1.jpg"] * 2
     assert names(output / "red") == ["a-1-1.xmp", "a-1.jpg", "a-1.jpg.json", "a-1.xmp", "a.jpg"]
     assert tree(output / "red")["a-1.xmp"] == b"theirs"
     with opened_ledger(tmp_path / "l") as ledger:
@@ -128,12 +128,9 @@ def test_companions_that_come_late_follow_their_photo_and_overwrite_nothing(tmp_
 def test_a_late_companions_row_names_the_model_that_judged_its_photo(tmp_path: Path) -> None:
     inbox, output = roots(tmp_path)
     with opened_filer(output, tmp_path / "l") as filer:
-        photo = scored(write(inbox / "a.jpg", unique("red", 1)))
-        photo.rules = rules(model="first", provider="cuda", thresholds={"red": 0.25})
-        filer.file([photo])
-        late = part(inbox / "a.xmp")
-        late.rules = rules(model="second", thresholds={"red": 0.5})
-        filer.file([late])
+        path = write(inbox / "a.jpg", unique("red", 1))
+        filer.file([scored(path, model="first", provider="cuda", thresholds={"red": 0.25})])
+        filer.file([part(inbox / "a.xmp")])
     with opened_ledger(tmp_path / "l") as ledger:
         rows = ledger._connection.execute("SELECT model, provider, threshold FROM photos").fetchall()
     assert rows == 2 * [("first", "cuda", 0.25)]
@@ -157,7 +154,7 @@ def test_a_companion_that_may_be_another_photos_waits(tmp_path: Path, why: str) 
             place = inbox / "sub" / "a.xmp"
         late = part(place)
         filer.file([late])
-        assert (late.outcome, late.destination) == (Outcome.LEFT, None)
+        assert (late.filing.outcome, late.filing.destination) == (Outcome.LEFT, None)
         assert place.exists()
         if why == "a new photo is coming":
             filer.file([scored(inbox / "a.JPG", "green")])
@@ -166,8 +163,7 @@ def test_a_companion_that_may_be_another_photos_waits(tmp_path: Path, why: str) 
 
 def test_companions_go_where_their_photo_goes_also_into_failed_and_get_no_note(tmp_path: Path) -> None:
     inbox, output = roots(tmp_path)
-    torn = scored(write(inbox / "a.jpg", b"torn"))
-    torn.scores, torn.fault, torn.unchanged_s = None, PhotoError(Reason.CORRUPT, "torn"), 1e6
+    torn = faulty(write(inbox / "a.jpg", b"torn"), Reason.CORRUPT)
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file([part(inbox / "a.xmp"), torn])
     assert names(output) == ["_failed/a.jpg", "_failed/a.jpg.why.txt", "_failed/a.xmp"]
@@ -179,7 +175,7 @@ def test_companions_of_a_photo_that_stays_stay_and_travel_with_it_later(tmp_path
     photo = scored(write(inbox / "a.jpg", plain("red")))
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file([part(inbox / "a.xmp"), photo])
-        assert photo.outcome is Outcome.AGAIN
+        assert photo.filing.outcome is Outcome.AGAIN
         assert names(inbox) == ["a.jpg", "a.xmp"]
         (output / "red").unlink()
         filer.file([photo])
@@ -240,7 +236,7 @@ def test_a_companion_whose_own_move_fails_follows_with_the_next_batch(
 
     def meddled(self: Transfers, photo: Photo, row: int, intent: Intent) -> None:
         """Take the name of the companion at the last moment."""
-        if photo.follows is not None and photo.follows_row is None:
+        if photo.filing.follows is not None and photo.filing.follows_row is None:
             write(output / "red" / "a.xmp", b"theirs")
         real(self, photo, row, intent)
 
@@ -261,9 +257,9 @@ def test_where_photos_stay_their_companions_stay_too_and_are_not_filed_twice(tmp
         filer.file([late])
     assert names(inbox) == ["a.jpg", "a.json", "a.xmp"]
     assert sorted(path.name for path in (output / "red").iterdir()) == ["a.jpg", "a.json", "a.xmp"]
-    assert early.stays
+    assert early.filing.stays
     with opened_ledger(tmp_path / "l") as ledger:
-        assert all(ledger.known(one.path, one.identity) for one in (early, photo, late))
+        assert all(ledger.known(one.path, one.found.identity) for one in (early, photo, late))
 
 
 @pytest.mark.parametrize("name", ["a" * 251 + ".xmp", "a" * 247 + ".png.xmp"])

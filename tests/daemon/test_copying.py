@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from common.errors import PhotoError, Reason
 from daemon.copying import copy_file as copying
 from daemon.copying import metadata
 from daemon.copying.copy_file import SourceChangedError, copy_file
@@ -19,20 +18,20 @@ from daemon.copying.extents import same_content
 from daemon.filing.filer import Filer
 from daemon.filing.move import move, publish_copy
 from daemon.ledger.ledger import Ledger
-from daemon.photo import Outcome, Photo
+from daemon.photo import Outcome
 from daemon.status.obstacles import Obstacles
 from tests.daemon.house import House, ask
 from tests.daemon.mounted import bound, mounted, on_disk
 from tests.daemon.share import TOOLS, share
 from tests.daemon.support import (
     HandClock,
+    companion,
     digest,
     identity_of,
     model_file,
     opened_ledger,
     plain,
     roots,
-    rules,
     run,
     saying,
     scored,
@@ -169,7 +168,7 @@ def test_what_a_mount_refuses_is_said_once_and_all_photos_are_filed_and_none_can
         photos = [scored(path) for path in paths]
         filer.file(photos)
         filer.file(again := [scored(write(inbox / "more.jpg", unique("red", 7)))])
-    assert {photo.outcome for photo in (*photos, *again)} == {Outcome.FILED}
+    assert {photo.filing.outcome for photo in (*photos, *again)} == {Outcome.FILED}
     assert filer.pause.reason == ""
     assert len(said) == len(REFUSALS[option]), said
     assert tree(inbox) == {}
@@ -191,7 +190,7 @@ def others_may(path: Path) -> tuple[int, int]:
 
 
 def filer_of(output: Path, ledger: Ledger, said: list[str], clock: HandClock | None = None) -> Filer:
-    return Filer(output, ledger, rules(), clock or HandClock(), saying(said))  # type: ignore[arg-type]
+    return Filer(output, ledger, clock or HandClock(), saying(said))  # type: ignore[arg-type]
 
 
 @pytest.mark.system("bindfs", "umount", root=True)
@@ -419,13 +418,13 @@ def test_what_does_not_fit_is_not_begun_and_holds_up_no_smaller_photo(
         write(output / ".phototriage", (behind / ".phototriage").read_bytes())
         filer = filer_of(output, ledger, [])
         filer.file([large])
-        assert (large.outcome, bool(filer.pause.reason), begun) == (Outcome.AGAIN, all_wait, [])
+        assert (large.filing.outcome, bool(filer.pause.reason), begun) == (Outcome.AGAIN, all_wait, [])
         if not all_wait:
             place = output / "red" / "large.jpg"
             said = f"it cannot be moved to {place} (its {size_mib} MiB do not fit into the free space there)"
-            assert large.reason == said
+            assert large.filing.reason == said
         filer.file([small := scored(write(inbox / "small.jpg", PHOTO))])
-        assert (small.outcome, filer.pause.reason) == (Outcome.FILED, "")
+        assert (small.filing.outcome, filer.pause.reason) == (Outcome.FILED, "")
     assert list(tree(inbox)) == ["large.jpg"]
 
 
@@ -435,7 +434,7 @@ def test_a_film_that_does_not_fit_is_said_once_waits_without_its_photo_and_follo
 ) -> None:
     inbox, behind = roots(tmp_path)
     film = write(inbox / "a.mov", os.urandom(48 << 20))
-    part = Photo(film, identity_of(film), 0.0, fault=PhotoError(Reason.FOREIGN, "a film"))
+    part = companion(film)
     said: list[str] = []
     clock = HandClock()
     with (
@@ -446,7 +445,7 @@ def test_a_film_that_does_not_fit_is_said_once_waits_without_its_photo_and_follo
         filer = filer_of(output, ledger, said, clock)
         filer.file([part])
         filer.file([photo := scored(write(inbox / "a.jpg", PHOTO))])
-        assert (photo.outcome, filer.pause.reason) == (Outcome.FILED, "")
+        assert (photo.filing.outcome, filer.pause.reason) == (Outcome.FILED, "")
         place = output / "red" / "a.mov"
         why = f"it cannot be moved to {place} (its 48 MiB do not fit into the free space there)"
         assert said == [f"a.mov stays in the inbox for now, without its photo: {why}"]
@@ -471,7 +470,7 @@ def test_that_a_large_photo_finds_no_room_is_said_once_though_others_are_filed(t
         filer = filer_of(output, ledger, [])
         for number in range(2):
             filer.file([photo := scored(large), small := scored(write(inbox / f"{number}.jpg", unique("red", number)))])
-            assert (photo.outcome, small.outcome) == (Outcome.AGAIN, Outcome.FILED)
+            assert (photo.filing.outcome, small.filing.outcome) == (Outcome.AGAIN, Outcome.FILED)
             said.append(obstacles.is_new(photo))
             assert obstacles.resolved(small) == []
     assert said == [True, False]

@@ -20,7 +20,7 @@ from PIL import Image
 
 from common.errors import Reason
 from contract.geometry import Geometry
-from daemon.decode.decode import decode, is_for_alone
+from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
 from daemon.decode.workers import DecodePool, decode_pool_for
 from daemon.photo import Photo
@@ -30,9 +30,9 @@ from tests.daemon.support import (
     daemon,
     descriptors,
     encoded,
-    identity_of,
     model_file,
     opened_guard,
+    photo_of,
     plain,
     run,
     tree,
@@ -55,13 +55,15 @@ class Here:
         self.decode_pool, self.guard, self.said = decode_pool, guard, said
 
     def seen(self, path: Path, relpath: str = "") -> Photo:
-        return Photo(path, identity_of(path), 0.0, relpath=Path(relpath))
+        return photo_of(path, relpath=Path(relpath))
 
     def child(self, photo: Photo, geometry: Geometry = SMALL) -> bool:
-        return self.decode_pool.decode(photo, geometry, 1e10, busy=lambda: True)
+        read = self.decode_pool.decode(photo.found, geometry, 1e10, busy=lambda: True)
+        photo.read = read or photo.read
+        return read is not None
 
     def thread(self, photo: Photo, geometry: Geometry = SMALL) -> Photo:
-        decode(photo, geometry, 1e10, self.guard)
+        photo.read = decode(photo.found, geometry, 1e10, self.guard)
         return photo
 
     @property
@@ -118,18 +120,21 @@ def test_a_child_finds_what_a_thread_finds_bit_by_bit_also_when_the_model_change
                 photo = one.seen(tmp_path / name, relpath)
                 assert one.child(photo, geometry)
                 other = one.thread(one.seen(tmp_path / name, relpath), geometry)
-                assert (photo.pixels is None, str(photo.fault)) == (other.pixels is None, str(other.fault))
-                assert getattr(photo.fault, "reason", None) == getattr(other.fault, "reason", None)
-                assert (photo.sha256, photo.unchanged_s) == (other.sha256, other.unchanged_s)
-                assert set(photo.times_ms) == set(other.times_ms)
-                if other.pixels is not None:
-                    np.testing.assert_array_equal(photo.pixels, other.pixels)
-        assert photo.fault is not None  # the way through a link
+                assert (photo.read.pixels is None, str(photo.read.fault)) == (
+                    other.read.pixels is None,
+                    str(other.read.fault),
+                )
+                assert getattr(photo.read.fault, "reason", None) == getattr(other.read.fault, "reason", None)
+                assert (photo.read.sha256, photo.read.unchanged_s) == (other.read.sha256, other.read.unchanged_s)
+                assert set(photo.read.times_ms) == set(other.read.times_ms)
+                if other.read.pixels is not None:
+                    np.testing.assert_array_equal(photo.read.pixels, other.read.pixels)
+        assert photo.read.fault is not None  # the way through a link
         replaced = one.seen(tmp_path / "in/a.jpg")
         write(tmp_path / "new", PHOTO).rename(tmp_path / "in/a.jpg")
         assert one.child(replaced)
-        assert replaced.fault is not None
-        assert replaced.fault.reason is Reason.CHANGED
+        assert replaced.read.fault is not None
+        assert replaced.read.fault.reason is Reason.CHANGED
 
 
 def test_what_is_too_large_for_beside_others_and_what_is_suspected_goes_the_way_it_went_before(tmp_path: Path) -> None:
@@ -137,8 +142,8 @@ def test_what_is_too_large_for_beside_others_and_what_is_suspected_goes_the_way_
     with here(tmp_path) as one:
         photo = one.seen(large)
         assert one.child(photo)
-        assert is_for_alone(photo)
-        assert one.thread(photo).pixels is not None
+        assert photo.read.must_be_isolated
+        assert one.thread(photo).read.pixels is not None
         one.guard.journal.begin(large, here=False)
         one.guard.journal.end(large, cleared=False, died=True)
         one.decode_pool.close()
@@ -158,7 +163,7 @@ def test_a_photo_that_kills_or_hangs_a_child_is_a_suspect_and_costs_no_other(
         assert one.guard.journal.deaths(bad) == 1
         assert one.child(one.seen(good))
         if words == "abort":
-            fault = one.thread(one.seen(bad)).fault
+            fault = one.thread(one.seen(bad)).read.fault
             assert "the child process that decoded it died of SIGABRT" in str(fault)
         assert one.said == []
     with opened_guard(tmp_path / ".decoding") as next_start:
@@ -174,7 +179,7 @@ def test_a_child_that_somebody_kills_in_the_middle_fails_no_photo(tmp_path: Path
         photo = one.seen(path)
         assert not one.child(photo)
         assert one.guard.journal.deaths(path) == 1
-        assert one.thread(photo).pixels is not None
+        assert one.thread(photo).read.pixels is not None
         assert one.guard.journal.deaths(path) == 0
 
 
@@ -187,7 +192,7 @@ def test_a_stop_does_not_wait_for_a_child_and_makes_no_suspect(tmp_path: Path) -
         wait_until(lambda: b"a.ppm" in (tmp_path / ".decoding").read_bytes(), "the note of it")
         one.decode_pool.stop()
         assert dealt_with.result()
-        assert (photo.pixels, photo.fault) == (None, None)
+        assert (photo.read.pixels, photo.read.fault) == (None, None)
         assert one.guard.journal.deaths(path) == 0
         assert reader.submit(one.child, photo).result()  # and no other child is started
         assert one.decode_pool._hands == {}
@@ -196,7 +201,7 @@ def test_a_stop_does_not_wait_for_a_child_and_makes_no_suspect(tmp_path: Path) -
 def test_a_child_is_started_for_a_backlog_alone_and_ends_when_there_is_nothing_to_do(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jpg", PHOTO)
     with here(tmp_path, eager=False, idle_s=0.3) as one:
-        assert not one.decode_pool.decode(one.seen(path), SMALL, 1e10, busy=lambda: False)
+        assert not one.decode_pool.decode(one.seen(path).found, SMALL, 1e10, busy=lambda: False)
         assert one.decode_pool._hands == {}
         wait_until(lambda: one.child(one.seen(path)), "the child to be ready")
         process = one.process

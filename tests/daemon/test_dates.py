@@ -11,8 +11,8 @@ from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 
 from daemon.decode.date_text import parse_date
 from daemon.decode.exif_date import taken_at, taken_in
-from daemon.photo import Photo
-from tests.daemon.support import encoded, identity, identity_of, write
+from daemon.photo import Photo, Read
+from tests.daemon.support import encoded, identity, photo_of, write
 
 NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
 GOOD = "2019:07:14 10:11:12"
@@ -132,7 +132,7 @@ def photo_with(path: Path, pillow_format: str = "JPEG", **tags: str) -> Photo:
         tag = ExifTags.Base[name]
         (exif if name == "DateTime" else exif.get_ifd(ExifTags.IFD.Exif))[tag] = text
     write(path, encoded(image, pillow_format, exif=exif), mtime_s=1_500_000_000)
-    return Photo(path, identity_of(path), 0.0)
+    return photo_of(path)
 
 
 @pytest.mark.parametrize(
@@ -148,14 +148,14 @@ def test_the_date_of_taking_is_the_cameras_else_that_of_the_last_change(
     tmp_path: Path, tags: dict[str, str], year: int
 ) -> None:
     photo = photo_with(tmp_path / "a.jpg", **tags)
-    photo.taken = found(photo.path.read_bytes())
+    photo.read = Read(taken=found(photo.path.read_bytes()))
     assert taken_at(photo).year == year
 
 
 def test_a_file_that_cannot_be_read_was_taken_when_it_changed(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jpg", b"no photo", mtime_s=1_500_000_000)
     assert found(path.read_bytes()) is None
-    assert taken_at(Photo(path, identity_of(path), 0.0)).year == 2017
+    assert taken_at(photo_of(path)).year == 2017
 
 
 @pytest.mark.parametrize("pillow_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
@@ -176,4 +176,4 @@ def test_a_picture_without_a_date_is_not_decoded_to_find_one(monkeypatch: pytest
 
 def test_a_time_that_no_calendar_has_is_the_beginning_of_time(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jpg", b"no photo")
-    assert taken_at(Photo(path, identity(mtime_ns=10**21), 0.0)).year == 1970
+    assert taken_at(photo_of(path, identity(mtime_ns=10**21))).year == 1970

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from common.errors import PhotoError, Reason
-from daemon.classify.decide import decide, decide_fault, review_thresholds
+from daemon.classify.decide import decide, decide_fault
+from daemon.classify.loaded_model import review_thresholds
 from daemon.photo import Outcome
-
-LABELS = ("red", "green", "blue")
+from tests.colour_model import LABELS
+from tests.daemon.support import rules
 
 
 @pytest.mark.parametrize(
@@ -22,10 +23,10 @@ LABELS = ("red", "green", "blue")
 def test_the_most_probable_class_wins_unless_it_is_below_its_threshold(
     scores: list[float], threshold: float, outcome: Outcome, folder: str, label: str
 ) -> None:
-    verdict = decide(np.array(scores, np.float32), LABELS, dict.fromkeys(LABELS, threshold))
-    assert (verdict.outcome, verdict.folder, verdict.label) == (outcome, folder, label)
-    assert verdict.probability == pytest.approx(max(scores))
-    assert (f"{label} 0.50 is below 0.51" == verdict.reason) == (outcome is Outcome.REVIEW)
+    judgement = decide(np.array(scores, np.float32), rules(thresholds=dict.fromkeys(LABELS, threshold)))
+    assert (judgement.outcome, judgement.folder, judgement.label) == (outcome, folder, label)
+    assert judgement.probability == pytest.approx(max(scores))
+    assert (f"{label} 0.50 is below 0.51" == judgement.reason) == (outcome is Outcome.REVIEW)
 
 
 @pytest.mark.parametrize(
@@ -54,10 +55,10 @@ STAYS = (Reason.FOREIGN, Reason.UNSUPPORTED, Reason.FILE_TOO_LARGE)
     ],
 )
 def test_each_fault_has_its_place_at_each_age(reason: Reason, unchanged_s: float, outcome: Outcome) -> None:
-    verdict = decide_fault(PhotoError(reason, "the cause"), unchanged_s, 60.0)
-    assert verdict.outcome is outcome
-    assert verdict.folder == ("_failed" if outcome is Outcome.FAILED else "")
-    assert "the cause" in verdict.reason
+    judgement = decide_fault(PhotoError(reason, "the cause"), unchanged_s, rules())
+    assert judgement.outcome is outcome
+    assert judgement.folder == ("_failed" if outcome is Outcome.FAILED else "")
+    assert "the cause" in judgement.reason
 
 
 def test_every_reason_has_a_case_above() -> None:

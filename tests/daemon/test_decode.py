@@ -15,7 +15,7 @@ from daemon.decode.contents import MAX_FILE_BYTES
 from daemon.decode.decode import decode
 from daemon.photo import Outcome, Photo
 from tests.daemon.conftest import Stranger
-from tests.daemon.support import digest, encoded, identity_of, opened_guard, plain, write
+from tests.daemon.support import digest, encoded, opened_guard, photo_of, plain, rules, write
 
 SMALL = Geometry(size_px=32)
 PHOTO = encoded(Image.linear_gradient("L").convert("RGB"), quality=95)
@@ -23,25 +23,25 @@ PHOTO = encoded(Image.linear_gradient("L").convert("RGB"), quality=95)
 
 def decoded(path: Path, meddle: Callable[[], object] = lambda: None, wall_s: float = 0.0) -> Photo:
     """Decode the file that is at `path` now, after somebody meddled with it."""
-    photo = Photo(path, identity_of(path), 0.0)
+    photo = photo_of(path)
     meddle()
     with opened_guard(path.with_name(".decoding")) as guard:
-        decode(photo, SMALL, wall_s, guard)
+        photo.read = decode(photo.found, SMALL, wall_s, guard)
     return photo
 
 
 def reason(photo: Photo) -> Reason | None:
-    assert (photo.pixels is None) == (photo.fault is not None)
-    return photo.fault.reason if photo.fault else None
+    assert (photo.read.pixels is None) == (photo.read.fault is not None)
+    return photo.read.fault.reason if photo.read.fault else None
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPG", "a", "a.txt", "x" * 255, os.fsdecode(b"caf\xe9.jpg")])
 def test_hash_and_pixels_are_those_of_the_file_whatever_its_name(tmp_path: Path, name: str) -> None:
     photo = decoded(write(tmp_path / name, PHOTO))
     assert reason(photo) is None
-    assert photo.sha256 == digest(PHOTO)
-    np.testing.assert_array_equal(photo.pixels, to_input(PHOTO, SMALL))
-    assert set(photo.times_ms) == {"read", "decode"}
+    assert photo.read.sha256 == digest(PHOTO)
+    np.testing.assert_array_equal(photo.read.pixels, to_input(PHOTO, SMALL))
+    assert set(photo.read.times_ms) == {"read", "decode"}
 
 
 def test_the_file_is_opened_once_and_its_descriptor_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_another_file_than_the_one_that_settled_is_not_read(tmp_path: Path, medd
     path = write(tmp_path / "a.jpg", PHOTO)
     photo = decoded(path, lambda: meddle(path))
     assert reason(photo) is Reason.CHANGED
-    assert photo.sha256 == ""
+    assert photo.read.sha256 == ""
 
 
 @pytest.mark.parametrize(
@@ -122,28 +122,28 @@ def test_of_ten_gigabytes_only_the_beginning_is_read(
         file.truncate(10 << 30)
     photo = decoded(path)
     assert reason(photo) is why
-    assert photo.sha256 == ""
+    assert photo.read.sha256 == ""
 
 
 def test_the_largest_file_that_is_read_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_FILE_BYTES == 512 << 20
     monkeypatch.setattr("daemon.decode.contents.MAX_FILE_BYTES", len(PHOTO))
-    assert decoded(write(tmp_path / "a.jpg", PHOTO)).sha256 == digest(PHOTO)
+    assert decoded(write(tmp_path / "a.jpg", PHOTO)).read.sha256 == digest(PHOTO)
     assert reason(decoded(write(tmp_path / "b.jpg", PHOTO + b"x"))) is Reason.FILE_TOO_LARGE
 
 
 def test_a_photo_larger_than_one_read_has_the_hash_of_all_its_bytes(tmp_path: Path) -> None:
     data = plain("red") + os.urandom(1 << 20) * 34
-    assert decoded(write(tmp_path / "a.jpg", data)).sha256 == digest(data)
+    assert decoded(write(tmp_path / "a.jpg", data)).read.sha256 == digest(data)
 
 
 def test_the_age_of_a_photo_is_that_of_its_last_change_and_may_lie_in_the_future(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jpg", PHOTO, mtime_s=2_000_000_000)
-    assert decoded(path, wall_s=2_000_000_060).unchanged_s == 60.0
-    assert decoded(path, wall_s=1_999_999_000).unchanged_s == -1000.0
+    assert decoded(path, wall_s=2_000_000_060).read.unchanged_s == 60.0
+    assert decoded(path, wall_s=1_999_999_000).read.unchanged_s == -1000.0
     os.utime(path, (0, 0))  # a copy that kept its old time changed just now all the same
     changed_s = path.stat().st_ctime
-    assert decoded(path, wall_s=changed_s + 5).unchanged_s == pytest.approx(5, abs=0.01)
+    assert decoded(path, wall_s=changed_s + 5).read.unchanged_s == pytest.approx(5, abs=0.01)
 
 
 def test_memory_that_is_short_is_no_fault_of_the_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,8 +153,8 @@ def test_memory_that_is_short_is_no_fault_of_the_photo(tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "read", exhausted)
     photo = decoded(write(tmp_path / "a.jpg", PHOTO))
     monkeypatch.undo()
-    assert photo.fault is not None
-    assert decide_fault(photo.fault, 1e9, 60.0).outcome is Outcome.AGAIN
+    assert photo.read.fault is not None
+    assert decide_fault(photo.read.fault, 1e9, rules()).outcome is Outcome.AGAIN
 
 
 SCRIPT = """
@@ -162,12 +162,13 @@ from daemon.decode.decode import decode
 from daemon.classify.decide import decide_fault
 from daemon.decode.guard import Guard
 from daemon.decode.suspects import CrashJournal
-from daemon.photo import Identity, Photo
+from daemon.photo import Found, Identity
 from contract.geometry import Geometry
+from tests.daemon.support import rules
 path = Path({!r})
-photo = Photo(path, Identity.of(path.stat()), 0.0)
-decode(photo, Geometry(size_px=32), 1e10, Guard(CrashJournal(path.with_name(".decoding"))))
-print(photo.fault, decide_fault(photo.fault, 1e9, 60.0).outcome)
+found = Found(path, Identity.of(path.stat()))
+read = decode(found, Geometry(size_px=32), 1e10, Guard(CrashJournal(path.with_name(".decoding"))))
+print(read.fault, decide_fault(read.fault, 1e9, rules()).outcome)
 """
 
 

@@ -5,20 +5,20 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from common.errors import PhotoError, Reason
-from daemon.files.companion_names import WAITS
 from daemon.filing.departures import GREW, LOOK_S, Departures
 from daemon.filing.move import temporary_beside
 from daemon.filing.recovery import reconcile
 from daemon.ledger.leaving import ENDING, WAIT_S, hidden_original
 from daemon.ledger.ledger import Ledger
-from daemon.photo import Outcome, Photo
+from daemon.photo import Outcome
 from tests.daemon.support import (
     HandClock,
+    companion,
     digest,
     identity_of,
     intent,
@@ -57,7 +57,7 @@ class House:
         with opened_filer(self.output, self.ledger, self.clock) as filer:
             photo = scored(path)
             filer.file([photo])
-            assert photo.outcome is outcome
+            assert photo.filing.outcome is outcome
         return hidden
 
     def file_with_companion(self) -> Path:
@@ -65,8 +65,7 @@ class House:
         path, part = (write(self.inbox / name, PHOTO, mtime_s=1_500_000_000.5) for name in ("a.jpg", "a.xmp"))
         hidden = hidden_original(part, identity_of(part))
         with opened_filer(self.output, self.ledger, self.clock) as filer:
-            companion = Photo(part, identity_of(part), 0.0, True, fault=PhotoError(Reason.FOREIGN, WAITS))
-            filer.file([companion, scored(path)])
+            filer.file([companion(part), scored(path)])
         return hidden
 
     def look(self, turn_s: float = WAIT_S + LOOK_S) -> None:
@@ -204,7 +203,7 @@ def test_while_its_folder_is_away_an_original_stays_and_so_does_its_row(house: H
     path = write(inner / "a.jpg", PHOTO)
     with opened_filer(house.output, house.ledger, house.clock) as filer:
         photo = scored(path)
-        photo.relpath = Path("card")
+        photo.found = replace(photo.found, relpath=Path("card"))
         filer.file([photo])
     (hidden,) = inner.iterdir()
     inner.rename(house.inbox.with_name("away"))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import PhotoError, Reason
+from common.errors import Reason
 from daemon.filing.filer import Filer
 from daemon.photo import Mode, Outcome, Photo
-from tests.daemon.support import opened_filer, plain, roots, scored, tree, write
+from tests.daemon.support import faulty, opened_filer, plain, roots, scored, tree, write
 
 
 def filed(tmp_path: Path, *batches: list[str], set_aside: bool = True, mode: Mode = Mode.MOVE) -> list[Photo]:
@@ -27,9 +27,9 @@ def filed(tmp_path: Path, *batches: list[str], set_aside: bool = True, mode: Mod
 @pytest.mark.parametrize("batches", [[["a.jpg", "b.jpg", "c.jpg"]], [["a.jpg"], ["b.jpg", "c.jpg"]]])
 def test_the_second_of_equal_photos_is_set_aside(tmp_path: Path, batches: list[list[str]]) -> None:
     photos = filed(tmp_path, *batches)
-    assert [photo.outcome for photo in photos] == [Outcome.FILED, Outcome.DUPLICATE, Outcome.DUPLICATE]
+    assert [photo.filing.outcome for photo in photos] == [Outcome.FILED, Outcome.DUPLICATE, Outcome.DUPLICATE]
     assert sorted(tree(tmp_path / "output")) == ["_duplicates/b.jpg", "_duplicates/c.jpg", "red/a.jpg"]
-    assert photos[1].reason == "the same photo is filed as red/a.jpg"
+    assert photos[1].filing.reason == "the same photo is filed as red/a.jpg"
     assert tree(tmp_path / "inbox") == {}
 
 
@@ -47,21 +47,21 @@ def test_a_photo_whose_first_copy_is_no_longer_there_is_filed(tmp_path: Path, ch
     else:
         first.write_bytes(b"edited" if change == "edited" else bytes(len(plain("red"))))
     (photo,) = filed(tmp_path, ["b.jpg"])
-    assert photo.outcome is Outcome.FILED
+    assert photo.filing.outcome is Outcome.FILED
     assert tree(tmp_path / "output")["red/b.jpg"] == plain("red")
 
 
 def test_the_one_whose_name_was_taken_is_not_the_duplicate_of_itself(tmp_path: Path) -> None:
     filed(tmp_path, ["a.jpg"])
     (again,) = filed(tmp_path, ["a.jpg"])
-    assert again.outcome is Outcome.DUPLICATE
+    assert again.filing.outcome is Outcome.DUPLICATE
     (third,) = filed(tmp_path, ["a.jpg"])
-    assert third.destination == tmp_path / "output" / "_duplicates" / "a-1.jpg"
+    assert third.filing.destination == tmp_path / "output" / "_duplicates" / "a-1.jpg"
 
 
 def test_copies_are_set_aside_too_and_their_originals_stay(tmp_path: Path) -> None:
     photos = filed(tmp_path, ["a.jpg", "b.jpg"], mode=Mode.COPY)
-    assert [photo.outcome for photo in photos] == [Outcome.FILED, Outcome.DUPLICATE]
+    assert [photo.filing.outcome for photo in photos] == [Outcome.FILED, Outcome.DUPLICATE]
     assert sorted(tree(tmp_path / "output")) == ["_duplicates/b.jpg", "red/a.jpg"]
     assert sorted(tree(tmp_path / "inbox")) == ["a.jpg", "b.jpg"]
 
@@ -72,15 +72,12 @@ def test_all_duplicates_of_a_batch_take_two_rounds_and_photos_that_failed_or_wai
     with opened_filer(output, tmp_path / "l", set_aside=True) as filer:
         photos = [scored(write(inbox / name, plain("red"))) for name in names]
         filer.file(photos)
-        outcomes = [photo.outcome for photo in photos]
+        outcomes = [photo.filing.outcome for photo in photos]
         assert sorted(outcomes) == [*(19 * [Outcome.DUPLICATE]), Outcome.FILED]
         assert _commits(filer) == 2
-        broken = [scored(write(inbox / name, b"no picture")) for name in names]
-        for photo in broken:
-            photo.scores, photo.fault = None, PhotoError(Reason.CORRUPT, "not readable")
-            photo.unchanged_s = photo.waited_s = 1e9
+        broken = [faulty(write(inbox / name, b"no picture"), Reason.CORRUPT) for name in names]
         filer.file(broken)
-        assert {photo.outcome for photo in broken} == {Outcome.FAILED}
+        assert {photo.filing.outcome for photo in broken} == {Outcome.FAILED}
         assert _commits(filer) == 3
 
 

@@ -4,12 +4,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from daemon.classify.decide import STOPPED
 from daemon.files.limits import is_taken
 from daemon.filing import modes
 from daemon.filing import plan as plan_module
@@ -18,7 +18,7 @@ from daemon.filing.filer import STOP_S
 from daemon.filing.move import MoveResult
 from daemon.filing.transfers import IN_ONE_FOLDER
 from daemon.intake.remembered import Remembered
-from daemon.photo import Outcome, Photo
+from daemon.photo import STOPPED, Filing, Outcome, Photo
 from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Heartbeat
 from daemon.process.parallel import FAR_TOGETHER, each
 from daemon.queues import LEAST_TOGETHER, ROUND_S, BatchingQueue
@@ -28,9 +28,11 @@ from tests.colour_model import LABELS
 from tests.daemon.support import (
     DEADLINE_S,
     HandClock,
+    companion,
     identity,
     opened_filer,
     opened_ledger,
+    photo_of,
     roots,
     scored,
     tree,
@@ -88,13 +90,13 @@ def photos(
     for number in range(count):
         colour = colours[number * len(colours) // count]  # all of a colour, then all of the next
         photo = scored(write(places[number % folders] / f"{number}.jpg", unique(colour, number)), colour)
-        photo.on_share = on_share
+        photo.found = replace(photo.found, on_share=on_share)
         found.append(photo)
     return found
 
 
 def all_filed(one: list[Photo], output: Path, ledger: Path) -> None:
-    assert [photo.outcome for photo in one] == len(one) * [Outcome.FILED]
+    assert [photo.filing.outcome for photo in one] == len(one) * [Outcome.FILED]
     assert len(tree(output)) == len(one)
     with opened_ledger(ledger) as opened:
         states = opened._connection.execute("SELECT DISTINCT state FROM photos").fetchall()
@@ -148,10 +150,7 @@ def test_on_this_machine_one_goes_after_the_other_in_the_filers_own_thread(tmp_p
 def test_a_companion_goes_after_its_photo_by_the_same_thread(tmp_path: Path, places: Places) -> None:
     inbox, output = roots(tmp_path)
     one = photos(inbox, 20, on_share=True)
-    parts = [scored(write(photo.path.with_suffix(".xmp"), photo.path.name.encode())) for photo in one]
-    for part in parts:
-        part.scores = None
-        part.outcome = Outcome.LEFT
+    parts = [companion(write(photo.path.with_suffix(".xmp"), photo.path.name.encode())) for photo in one]
     with opened_filer(output, tmp_path / "l") as filer:
         for part in parts:
             filer._companions.add(part)
@@ -179,11 +178,11 @@ def test_what_has_not_begun_when_the_daemon_is_to_end_stays_in_the_inbox_and_is_
         filer.file(one := photos(inbox, 60, on_share=on_share))
         later = photos(inbox, 60, on_share=on_share)[59:]
         filer.file(later)
-    filed = [photo for photo in one if photo.outcome is Outcome.FILED]
-    stay = [photo for photo in one if photo.outcome is Outcome.AGAIN]
+    filed = [photo for photo in one if photo.filing.outcome is Outcome.FILED]
+    stay = [photo for photo in one if photo.filing.outcome is Outcome.AGAIN]
     assert len(filed) + len(stay) == 60
     assert 31 <= len(filed) <= 30 + FAR_TOGETHER
-    assert later[0].outcome is Outcome.AGAIN
+    assert later[0].filing.outcome is Outcome.AGAIN
     assert len(tree(output)) == len(filed)
     with opened_ledger(tmp_path / "l") as ledger:
         assert not ledger.open_intents()
@@ -231,7 +230,7 @@ def test_of_a_slow_taker_a_round_gets_fewer_and_of_a_quick_one_as_many_as_before
     clock = HandClock()
     monkeypatch.setattr("daemon.queues.time", SimpleNamespace(monotonic=clock.monotonic_s))
     line = BatchingQueue(128, lambda _: False, longest_s=0.1)
-    line.put([Photo(Path(f"/in/{number}.jpg"), identity(number), 0.0) for number in range(1000)])
+    line.put([photo_of(Path(f"/in/{number}.jpg"), identity(number)) for number in range(1000)])
     rounds = []
     for took_s in (8 * ROUND_S, 2 * ROUND_S, 100.0, 0.1, 0.1, 0.1, 0.1):
         rounds.append(len(line.take()))
@@ -282,7 +281,7 @@ def test_names_on_a_share_are_looked_at_together_before_they_are_given(
         write(output / "red" / f"{number}.jpg", b"somebody else's")
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file(one := photos(inbox, FAR_TOGETHER, on_share=True))
-    assert all(photo.tries == 0 for photo in one), "a name was only found taken by the move"
+    assert all(photo.filing.tries == 0 for photo in one), "a name was only found taken by the move"
     assert len(tree(output)) == FAR_TOGETHER + FAR_TOGETHER // 2
     assert len(asked) == 2 * FAR_TOGETHER  # once each, and once more for each second name and its number
     assert (output / "red" / "0-1.jpg").read_bytes() == unique("red", 0)
@@ -309,6 +308,6 @@ def test_at_the_end_nobody_waits_for_looks_at_what_stays(tmp_path: Path, monkeyp
     kept = Remembered()
     stopped = photos(tmp_path, 3, on_share=True)
     for photo in stopped:
-        photo.outcome, photo.folder, photo.reason = Outcome.AGAIN, "red", STOPPED
+        photo.filing = Filing(Outcome.AGAIN, "red", STOPPED)
     kept.keep(stopped)
     assert not kept._photos

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ import pytest
 
 from common.errors import GpuError, GpuLostError, GpuMemoryError, ModelError
 from contract.batches import CUDA_BATCHES
-from contract.geometry import to_input
+from contract.geometry import Pixels, to_input
 from daemon.classify.buckets import BUCKETS, GROW_AFTER_S, Buckets
-from daemon.classify.classify import classify, warm
+from daemon.classify.classify import Answer, classify, warm
+from daemon.classify.loaded_model import LoadedModel
 from daemon.filing.filer import Filer
 from daemon.intake.filters import PathFilter
 from daemon.intake.intake import Intake
-from daemon.models.active import ActiveModel, LoadedModel
+from daemon.models.active import ActiveModel
 from daemon.photo import Outcome, Photo
 from daemon.pipeline import Pipeline
 from daemon.process.clock import Clock
@@ -30,7 +31,6 @@ from tests.daemon.support import (
     ROOT,
     HandClock,
     daemon,
-    identity,
     model,
     model_file,
     opened_guard,
@@ -46,14 +46,14 @@ from tests.daemon.support import (
 )
 
 
-def photos(count: int) -> list[Photo]:
+def pictures(count: int) -> list[Pixels]:
     geometry = model().contract.geometry
     pixels = {colour: to_input(plain(colour), geometry) for colour in LABELS}
-    return [Photo(Path(f"{n}.jpg"), identity(n), 0.0, pixels=pixels[LABELS[n % 3]]) for n in range(count)]
+    return [pixels[LABELS[n % 3]] for n in range(count)]
 
 
-def labels(some: list[Photo]) -> list[str]:
-    return [LABELS[int(np.argmax(photo.scores))] for photo in some if photo.scores is not None]
+def labels(answers: Iterable[Answer]) -> list[str]:
+    return [LABELS[int(np.argmax(answer.scores))] for answer in answers if answer.scores is not None]
 
 
 def buckets(said: list[str], clock: HandClock | None = None) -> Buckets:
@@ -66,18 +66,15 @@ TOO_MUCH = f"a batch of 64 photos does not fit on the GPU ({SHORT}); batches hol
 
 @pytest.mark.parametrize(("count", "runs"), [(1, [8]), (8, [8]), (9, [64]), (64, [64])])
 def test_a_batch_is_filled_up_to_its_bucket(count: int, runs: list[int]) -> None:
-    gpu, some = Gpu(), photos(count)
-    classify(ready(gpu), some)
+    gpu = Gpu()
+    assert labels(classify(ready(gpu), pictures(count))) == [LABELS[n % 3] for n in range(count)]
     assert gpu.runs == runs
-    assert labels(some) == [LABELS[n % 3] for n in range(count)]
-    assert all(photo.pixels is None for photo in some)
 
 
 def test_nothing_but_a_bucket_runs_whoever_asks() -> None:
     gpu = Gpu()
     model = ready(gpu)
-    images = np.stack([photo.pixels for photo in photos(131) if photo.pixels is not None])
-    answers = model.run(images)
+    answers = model.run(np.stack(pictures(131)))
     assert gpu.runs == [64, 64, 8]
     assert [LABELS[int(row.argmax())] for row in answers] == [LABELS[n % 3] for n in range(131)]
 
@@ -86,20 +83,19 @@ def test_each_bucket_has_a_session_of_its_own_which_is_opened_once() -> None:
     gpu = Gpu()
     model = ready(gpu)
     for count in (1, 64, 5, 1, 50, 8):
-        classify(model, photos(count))
+        assert len(labels(classify(model, pictures(count)))) == count
     assert gpu.opened == list(CUDA_BATCHES.values())
     assert sum(gpu.opened) == 1.0
 
 
 def test_batches_become_smaller_until_they_fit_and_no_photo_is_left_out() -> None:
-    gpu, some, said = Gpu(), photos(50), list[str]()
+    gpu, said = Gpu(), list[str]()
     model, sizes = ready(gpu), buckets(said)
     gpu.fits = 8
-    classify(model, some, sizes)
+    assert labels(classify(model, pictures(50), sizes)) == [LABELS[n % 3] for n in range(50)]
     assert gpu.runs == [8] * 7
-    assert labels(some) == [LABELS[n % 3] for n in range(50)]
     assert said == [TOO_MUCH]
-    classify(model, photos(20), sizes)
+    assert len(labels(classify(model, pictures(20), sizes))) == 20
     assert said == [TOO_MUCH]  # what does not fit is remembered, not tried each time
 
 
@@ -108,10 +104,10 @@ def test_batches_grow_back_when_there_is_memory_again() -> None:
     gpu = Gpu()
     model, sizes = ready(gpu), buckets(said, clock)
     gpu.fits = 8
-    classify(model, photos(64), sizes)
+    assert len(labels(classify(model, pictures(64), sizes))) == 64
     gpu.fits, gpu.runs = 64, []
     clock.turn(GROW_AFTER_S[0])
-    classify(model, photos(64), sizes)
+    assert len(labels(classify(model, pictures(64), sizes))) == 64
     assert set(gpu.runs) == {64}
     assert len(gpu.opened) == 3  # it had been given back
     assert said[-1] == "the GPU is given batches of 64 photos again"
@@ -119,15 +115,14 @@ def test_batches_grow_back_when_there_is_memory_again() -> None:
 
 def test_while_the_gpu_answers_smaller_batches_are_tried_whatever_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("contract.gpu.free_memory_mb", lambda: 4000)
-    gpu, some = Gpu(), photos(30)
+    gpu = Gpu()
     model, said = ready(gpu), list[str]()
 
     def break_large(size: int) -> None:
         gpu.fault = "CUBLAS failure 1: CUBLAS_STATUS_NOT_INITIALIZED" if size == 64 else ""
 
     gpu.before = break_large
-    classify(model, some, buckets(said))
-    assert labels(some) == [LABELS[n % 3] for n in range(30)]
+    assert labels(classify(model, pictures(30), buckets(said))) == [LABELS[n % 3] for n in range(30)]
     assert len(said) == 1
 
 
@@ -136,7 +131,7 @@ def test_where_the_gpu_is_lost_no_smaller_batch_is_tried() -> None:
     model = ready(gpu)
     gpu.fault = ILLEGAL
     with pytest.raises(GpuLostError, match="CUDA failure 700: an illegal memory access was encountered"):
-        classify(model, photos(30), buckets(said))
+        list(classify(model, pictures(30), buckets(said)))
     assert said == []
 
 
@@ -180,7 +175,7 @@ class House:
         with opened_ledger(self._folder / "ledger") as ledger, opened_guard(self._folder / "decoding") as guard:
             intake = Intake(PathFilter(self.inbox), clock, saying(self.said), watch=watch)
             by = rules(provider="cuda")
-            filer = Filer(self.output, ledger, by, clock, saying(self.said))
+            filer = Filer(self.output, ledger, clock, saying(self.said))
 
             def lost(error: GpuError, worked: bool) -> None:
                 self._lost.append((str(error), worked))
@@ -207,8 +202,8 @@ def test_while_not_one_photo_fits_the_daemon_pauses_and_goes_on_by_itself(tmp_pa
         finally:
             pipeline.stop()
             thread.join()
-    assert house.done[0].outcome is Outcome.AGAIN
-    assert house.done[0].reason.startswith("The GPU's memory is short: ")
+    assert house.done[0].filing.outcome is Outcome.AGAIN
+    assert house.done[0].filing.reason.startswith("The GPU's memory is short: ")
     assert any(line.startswith("filing resumed; it had been paused: The GPU's memory") for line in house.said)
     assert tree(house.inbox) == {}
 

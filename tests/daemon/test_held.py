@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.daemon.support import (
     model_file,
     opened_filer,
     opened_ledger,
+    photo_of,
     plain,
     roots,
     run,
@@ -90,7 +92,7 @@ def known(ledger: Path, path: Path) -> bool:
 
 def filed(filer: Filer, path: Path) -> Photo:
     photo = scored(path)
-    photo.noticed_s = NOW_S
+    photo.found = replace(photo.found, noticed_s=NOW_S)
     filer.file([photo])
     return photo
 
@@ -110,14 +112,14 @@ def test_another_content_is_another_photo_though_size_and_time_and_even_the_inod
     inbox, output = roots(tmp_path)
     path = write(inbox / "a.jpg", PHOTO, mtime_s=TIME_S)
     with opened_filer(output, tmp_path / "l", clock, mode=mode) as filer:
-        assert filed(filer, path).outcome is Outcome.FILED
+        assert filed(filer, path).filing.outcome is Outcome.FILED
         assert known(tmp_path / "l", path)
         path = change(path)
         assert not known(tmp_path / "l", path)
         photo = filed(filer, path)
-    assert (photo.outcome, photo.stays) == (Outcome.FILED, True)
-    assert photo.destination is not None
-    assert photo.destination.read_bytes() == OTHER
+    assert (photo.filing.outcome, photo.filing.stays) == (Outcome.FILED, True)
+    assert photo.filing.destination is not None
+    assert photo.filing.destination.read_bytes() == OTHER
     assert len(list((output / "red").iterdir())) == 2
     assert known(tmp_path / "l", path)
 
@@ -134,8 +136,8 @@ def test_the_same_content_is_read_once_and_left_alone(
         path = change(path)
         assert not known(tmp_path / "l", path)
         photo = filed(filer, path)
-    assert (photo.outcome, photo.stays, photo.destination) == (Outcome.LEFT, True, None)
-    assert photo.reason == "it was filed or taken back before, and its content has not changed since"
+    assert (photo.filing.outcome, photo.filing.stays, photo.filing.destination) == (Outcome.LEFT, True, None)
+    assert photo.filing.reason == "it was filed or taken back before, and its content has not changed since"
     assert [found.name for found in (output / "red").iterdir()] == ["a.jpg"]
     assert known(tmp_path / "l", path)
 
@@ -148,9 +150,9 @@ def test_what_was_changed_after_it_was_noticed_may_have_been_read_before_so_it_i
     with opened_filer(output, tmp_path / "l", clock, mode=Mode.COPY) as filer:
         filed(filer, path)
         photo = scored(mode_changed(path))
-        photo.noticed_s = NOW_S - 3e9
+        photo.found = replace(photo.found, noticed_s=NOW_S - 3e9)
         filer.file([photo])
-        assert photo.stays
+        assert photo.filing.stays
         assert not known(tmp_path / "l", path)
         filed(filer, path)
     assert known(tmp_path / "l", path)
@@ -170,7 +172,7 @@ def test_what_was_taken_back_is_left_alone_while_its_content_is_the_same(
     assert not known(house.path, path)
     with opened_filer(house.output, house.path, clock) as filer:
         photo = filed(filer, path)
-    assert (photo.outcome, path.exists()) == (
+    assert (photo.filing.outcome, path.exists()) == (
         (Outcome.LEFT, True) if change is mode_changed else (Outcome.FILED, False)
     )
 
@@ -180,22 +182,15 @@ def test_a_copied_companion_follows_the_same_rule(tmp_path: Path, clock: HandClo
     inbox, output = roots(tmp_path)
     photo, part = write(inbox / "a.jpg", PHOTO), write(inbox / "a.xmp", PHOTO, mtime_s=TIME_S)
     with opened_filer(output, tmp_path / "l", clock, mode=Mode.COPY) as filer:
-        filer.file([companion(part), scored(photo)])
+        filer.file([photo_of(part, is_companion=True, noticed_s=NOW_S), scored(photo)])
         assert known(tmp_path / "l", part)
         change(part)
         assert not known(tmp_path / "l", part)
-        again = companion(part)
+        again = photo_of(part, is_companion=True, noticed_s=NOW_S)
         filer.file([again])
     copies = {path.name: path.read_bytes() for path in (output / "red").glob("*.xmp")}
     assert copies == ({"a.xmp": PHOTO} if change is mode_changed else {"a.xmp": PHOTO, "a-1.xmp": OTHER})
     assert known(tmp_path / "l", part)
-
-
-def companion(path: Path) -> Photo:
-    """Return a companion as it comes from the readers: without a hash."""
-    from common.errors import PhotoError, Reason
-
-    return Photo(path, identity_of(path), NOW_S, fault=PhotoError(Reason.FOREIGN, "a companion"))
 
 
 def test_rows_of_an_earlier_version_are_read_only_where_the_file_was_changed_after_its_outcome(
@@ -209,7 +204,7 @@ def test_rows_of_an_earlier_version_are_read_only_where_the_file_was_changed_aft
         assert known(tmp_path / "l", path)
         filer._ledger._connection.execute("UPDATE photos SET concluded_at = 1000.0")
         assert not known(tmp_path / "l", path)
-        assert filed(filer, path).outcome is Outcome.LEFT
+        assert filed(filer, path).filing.outcome is Outcome.LEFT
         assert known(tmp_path / "l", path)
 
 
@@ -223,8 +218,8 @@ def test_a_ledger_that_cannot_be_asked_lets_all_wait(tmp_path: Path, clock: Hand
         other.execute("BEGIN IMMEDIATE")
         photo = filed(filer, mode_changed(path))
         other.close()
-        assert (photo.outcome, photo.stays) == (Outcome.AGAIN, False)
-        assert filed(filer, path).stays
+        assert (photo.filing.outcome, photo.filing.stays) == (Outcome.AGAIN, False)
+        assert filed(filer, path).filing.stays
 
 
 def test_a_run_over_an_inbox_copies_what_was_edited_and_nothing_else_again(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,8 @@ class World:
         return [photo.path.name for photo in self.ready(**how)]  # type: ignore[arg-type]
 
     def done(self, photo: Photo, outcome: Outcome = Outcome.FILED, reason: Reason | None = None) -> None:
-        photo.outcome = outcome
-        photo.fault = PhotoError(reason, "") if reason else None
+        photo.filing.outcome = outcome
+        photo.judgement = replace(photo.judgement, fault=PhotoError(reason, "") if reason else None)
         if outcome is Outcome.FILED:
             photo.path.unlink(missing_ok=True)
         self.intake.done([photo])
@@ -73,7 +74,7 @@ def test_what_is_there_at_the_start_is_handed_out_once_and_then_the_pass_is_over
         assert not one.intake.finished_once()
         photos = one.ready()
         assert sorted(photo.path.name for photo in photos) == [f"{number}.jpg" for number in range(5)]
-        assert not any(photo.announced for photo in photos)
+        assert not any(photo.found.announced for photo in photos)
         assert one.ready() == []
         assert not one.intake.finished_once()
         for photo in photos:
@@ -90,7 +91,7 @@ def test_a_file_that_grows_between_two_looks_is_handed_out_when_it_has_stopped(i
             with path.open("ab") as file:
                 file.write(b"more")
         (photo,) = one.ready()
-        assert photo.identity.size == path.stat().st_size
+        assert photo.found.identity.size == path.stat().st_size
 
 
 @contextmanager
@@ -109,7 +110,7 @@ def test_what_is_announced_goes_before_what_was_found(inbox: Path) -> None:
     with backlog(inbox, 20) as one:
         one.intake.hint(write(inbox / "new.jpg", b"x"), Trigger.MOVED_IN)
         photos = one.intake.ready(3, 0.0)
-        assert [photo.announced for photo in photos] == [True, False, False]
+        assert [photo.found.announced for photo in photos] == [True, False, False]
         assert photos[0].path.name == "new.jpg"
 
 
@@ -241,7 +242,7 @@ def test_a_photo_moved_in_is_handed_out_by_its_hint_with_the_clock_standing_stil
         one.ready(turns=1)
         write(tmp_path / "a.jpg", b"x").rename(inbox / "a.jpg")
         photos = one.intake.ready(9, DEADLINE_S)
-        assert [(photo.path.name, photo.announced) for photo in photos] == [("a.jpg", True)]
+        assert [(photo.path.name, photo.found.announced) for photo in photos] == [("a.jpg", True)]
 
 
 def test_a_new_file_under_the_name_of_one_under_way_is_handed_out_when_that_is_done(inbox: Path) -> None:
@@ -251,10 +252,10 @@ def test_a_new_file_under_the_name_of_one_under_way_is_handed_out_when_that_is_d
         write(inbox / "b", b"second").rename(inbox / "a.jpg")
         one.intake.hint(inbox / "a.jpg", Trigger.MOVED_IN)
         assert one.ready() == []
-        first.outcome = Outcome.FILED
+        first.filing.outcome = Outcome.FILED
         one.intake.done([first])
         (second,) = one.ready(turns=1)
-        assert (second.path, second.identity.size, second.announced) == (first.path, 6, True)
+        assert (second.path, second.found.identity.size, second.found.announced) == (first.path, 6, True)
 
 
 def test_a_scan_does_not_wipe_out_the_hint_of_a_file_under_way(inbox: Path) -> None:
@@ -269,7 +270,7 @@ def test_a_scan_does_not_wipe_out_the_hint_of_a_file_under_way(inbox: Path) -> N
         assert one.ready(turns=1) == []
         one.clock.turn(0.06)
         (second,) = one.ready(turns=1)
-        assert second.announced
+        assert second.found.announced
 
 
 def test_what_stays_is_handed_out_again_when_its_time_has_come_and_not_before(inbox: Path) -> None:
@@ -279,8 +280,8 @@ def test_what_stays_is_handed_out_again_when_its_time_has_come_and_not_before(in
         one.done(photo, Outcome.AGAIN, Reason.TRUNCATED)
         assert one.ready(turns=3, step_s=0.3) == []
         (again,) = one.ready(turns=20, step_s=0.3)
-        assert again.waited_s >= 1.0
-        assert photo.waited_s == 0.0
+        assert again.found.waited_s >= 1.0
+        assert photo.found.waited_s == 0.0
 
 
 def test_what_is_left_is_handed_out_again_only_when_it_changes(inbox: Path) -> None:
@@ -360,7 +361,7 @@ def test_a_retry_looks_at_its_file_and_not_through_the_inbox(inbox: Path) -> Non
     with world(inbox, watch=True) as one:
         (photo,) = one.ready()
         scans = one.intake._scanner.scans
-        photo.folder = photo.place = "sea"
+        photo.filing.folder = photo.filing.place = "sea"
         one.done(photo, Outcome.AGAIN)
         again = one.intake.ready(10, 0.0)
         one.clock.turn(1.0)
@@ -445,7 +446,7 @@ def test_a_photo_that_is_appended_in_pieces_is_handed_out_whole(inbox: Path) -> 
             one.intake.hint(path, Trigger.CLOSED)
             got = one.ready(turns=10, step_s=0.1)
             assert bool(got) == (place + 300 >= len(data))
-        assert got[0].identity.size == len(data)
+        assert got[0].found.identity.size == len(data)
         write(path, data[:-1])
         one.intake.hint(path, Trigger.CLOSED)
         one.intake.done(got)
@@ -466,4 +467,4 @@ def test_an_uploader_may_set_the_time_of_its_photo_by_the_new_name(inbox: Path, 
         assert one.intake.ready(9, 0.0) == []
         one.clock.turn(0.1)
         (photo,) = one.intake.ready(9, 0.0)
-        assert (photo.path.name, photo.identity.mtime_ns, photo.announced) == ("a.jpg", 5_000_000_000, True)
+        assert (photo.path.name, photo.found.identity.mtime_ns, photo.found.announced) == ("a.jpg", 5_000_000_000, True)

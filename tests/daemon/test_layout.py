@@ -1,6 +1,7 @@
 """A layout says where photos go, never out of the output; a wrong one is refused at the start."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import PhotoError, Reason
+from common.errors import Reason
 from daemon.filing.layout import DEFAULT_LAYOUT, Layout, LayoutError, check_layout
-from tests.daemon.support import QUICK, opened_filer, plain, roots, run, scored, tree, write
+from tests.daemon.support import QUICK, faulty, opened_filer, plain, roots, run, scored, tree, write
 
 TAKEN = datetime(2024, 7, 3, 12, 0, 0, tzinfo=UTC)
 
@@ -80,13 +81,9 @@ def test_photos_lie_by_the_layout_and_what_is_not_filed_lies_by_the_default_one(
     inbox, output = roots(tmp_path)
     (inbox / "trip").mkdir()
     one, two, three = (write(inbox / name, plain("red"), 1_500_000_000) for name in ("0.jpg", "1.jpg", "trip/2.jpg"))
-    unsure, torn = scored(two, "green"), scored(three)
-    torn.scores, torn.fault, torn.unchanged_s = None, PhotoError(Reason.CORRUPT, "torn"), 1e6
-    torn.relpath = Path("trip")
-    thresholds = {"red": 0.0, "green": 1.0, "blue": 0.0}
-    with opened_filer(
-        output, tmp_path / "l", layout=Layout("{date:%Y/%m}/{label}/{name}"), thresholds=thresholds
-    ) as filer:
+    unsure, torn = scored(two, "green", thresholds={"green": 1.0}), faulty(three, Reason.CORRUPT)
+    torn.found = replace(torn.found, relpath=Path("trip"))
+    with opened_filer(output, tmp_path / "l", layout=Layout("{date:%Y/%m}/{label}/{name}")) as filer:
         filer.file([scored(one), unsure, torn])
     assert sorted(tree(output)) == [
         "2017/07/red/0.jpg", "_failed/trip/2.jpg", "_failed/trip/2.jpg.why.txt", "_review/1.jpg",

@@ -5,12 +5,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from common.errors import PhotoError, Reason
-from daemon.files.companion_names import WAITS, is_companion
+from daemon.files.companion_names import is_companion
 from daemon.files.limits import MAX_PATH_BYTES, Limits
 from daemon.files.names import free_name
 from daemon.filing.destinations import give_names
@@ -21,6 +22,7 @@ from tests.colour_model import LABELS
 from tests.daemon.house import House, ask
 from tests.daemon.support import (
     HandClock,
+    companion,
     daemon,
     digest,
     identity_of,
@@ -49,9 +51,9 @@ def deep(folder: Path, length: int, name: str) -> Path:
     return folder / name
 
 
-def a_photo(inbox: Path, path: Path, colour: str = "red") -> Photo:
-    photo = scored(write(path, plain(colour)), colour)
-    photo.relpath = path.parent.relative_to(inbox)
+def a_photo(inbox: Path, path: Path, colour: str = "red", **changes: Any) -> Photo:
+    photo = scored(write(path, plain(colour)), colour, **changes)
+    photo.found = replace(photo.found, relpath=path.parent.relative_to(inbox))
     return photo
 
 
@@ -69,13 +71,13 @@ def test_a_path_that_gets_too_long_keeps_as_many_of_the_photos_folders_as_fit(
     photos = [a_photo(inbox, deep(inbox, length, "photo.jpg")), a_photo(inbox, write(inbox / "b.jpg", b""))]
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file(photos)
-    assert [photo.outcome for photo in photos] == [Outcome.FILED] * 2, photos[0].reason
-    place = photos[0].destination
+    assert [photo.filing.outcome for photo in photos] == [Outcome.FILED] * 2, photos[0].filing.reason
+    place = photos[0].filing.destination
     assert place is not None
     assert place.name == "photo.jpg"
     assert photos[0].path.parent.relative_to(inbox).is_relative_to(place.parent.relative_to(output / "red"))
     if len(os.fsencode(place)) + 101 < MAX_PATH_BYTES - 50:
-        assert place.parent.relative_to(output / "red") == photos[0].relpath
+        assert place.parent.relative_to(output / "red") == photos[0].found.relpath
     assert place.read_bytes() == plain("red")
     with opened_ledger(tmp_path / "l") as ledger:
         (source, *_), _ = ledger._connection.execute("SELECT source FROM photos ORDER BY id").fetchall()
@@ -85,12 +87,13 @@ def test_a_path_that_gets_too_long_keeps_as_many_of_the_photos_folders_as_fit(
 def test_a_photo_for_which_no_path_is_short_enough_waits_alone(tmp_path: Path) -> None:
     inbox, output = roots(tmp_path)
     output = output.rename(deep(tmp_path, MAX_PATH_BYTES - 14, "output"))  # its marker just fits
-    photos = [a_photo(inbox, inbox / "a.jpg"), a_photo(inbox, inbox / "b.jpg", "blue")]
     labels = ("a-class-of-a-long-name", *LABELS[1:])
-    with opened_filer(output, tmp_path / "l", labels=labels, thresholds=dict.fromkeys(labels, 0.0)) as filer:
+    its: dict[str, Any] = {"labels": labels, "thresholds": dict.fromkeys(labels, 0.0)}
+    photos = [a_photo(inbox, inbox / "a.jpg", **its), a_photo(inbox, inbox / "b.jpg", "blue", **its)]
+    with opened_filer(output, tmp_path / "l") as filer:
         filer.file(photos)
-        assert [photo.outcome for photo in photos] == [Outcome.AGAIN, Outcome.FILED]
-        assert photos[0].reason.endswith("cannot be used (File name too long)")
+        assert [photo.filing.outcome for photo in photos] == [Outcome.AGAIN, Outcome.FILED]
+        assert photos[0].filing.reason.endswith("cannot be used (File name too long)")
         assert not filer.pause.reason
     with opened_ledger(tmp_path / "l") as ledger:
         assert ledger.open_intents() == {}
@@ -112,14 +115,14 @@ def test_a_photo_and_its_companions_keep_one_stem_where_names_are_short(tmp_path
     for ending in (".xmp", ".json", ".jpg.xmp"):
         part = write(tmp_path / ("é" * 100 + ending), b"")
         assert is_companion(part)
-        photo.companions.append(Photo(part, identity_of(part), 0.0))
+        photo.filing.companions.append(companion(part))
     stems: list[str] = []
     for number in range(3):
         promised = {str(tmp_path / "red" / f"{stem}.jpg") for stem in stems}
         give_names(photo, tmp_path / "red" / photo.path.name, 143, promised)
-        assert photo.destination is not None
-        stem = photo.destination.stem
-        names = [part.destination.name for part in photo.companions if part.destination]
+        assert photo.filing.destination is not None
+        stem = photo.filing.destination.stem
+        names = [part.filing.destination.name for part in photo.filing.companions if part.filing.destination]
         assert names == [f"{stem}.xmp", f"{stem}.json", f"{stem}.jpg.xmp"]
         assert stem == "é" * (67 - bool(number)) + (f"-{number}" if number else "")
         assert max(len(os.fsencode(name)) for name in names) <= 143
@@ -243,11 +246,11 @@ def test_a_companion_that_comes_late_follows_under_a_shorter_name_where_its_own_
     with opened_filer(output, tmp_path / "l", clock) as filer:
         filer.file([scored(write(inbox / ("x" * 171 + ".jpg"), plain("red")))])
         path = write(inbox / ("x" * 171 + ".jpg.xmp"), b"its sidecar")
-        late = Photo(path, identity_of(path), 0.0, fault=PhotoError(Reason.FOREIGN, WAITS))
+        late = companion(path)
         filer.file([late])
         clock.turn(1.0)
         filer.file([])
-    assert (late.outcome, late.follows) == (Outcome.FILED, output / "red" / ("x" * 171 + ".jpg"))
+    assert (late.filing.outcome, late.filing.follows) == (Outcome.FILED, output / "red" / ("x" * 171 + ".jpg"))
     assert tree(output)[f"red/{'x' * 135}.jpg.xmp"] == b"its sidecar"
 
 

@@ -1,15 +1,16 @@
 """A line whose taker waits for company: one that comes alone goes at once, and a backlog goes in few rounds."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from daemon.photo import Photo
 from daemon.queues import LARGE_BYTES, BatchingQueue, PriorityQueue
-from tests.daemon.support import DEADLINE_S, identity, wait_until
+from tests.daemon.support import DEADLINE_S, identity, photo_of, wait_until
 
 
 def photos(count: int, first: int = 0) -> list[Photo]:
-    return [Photo(Path(f"/in/{number}.jpg"), identity(number), 0.0) for number in range(first, first + count)]
+    return [photo_of(Path(f"/in/{number}.jpg"), identity(number)) for number in range(first, first + count)]
 
 
 def taken(line: BatchingQueue) -> tuple[threading.Thread, list[list[Photo]]]:
@@ -51,7 +52,7 @@ def test_what_was_announced_goes_before_what_was_found_and_waits_for_its_like_al
     plain = PriorityQueue(most=1)
     found, announced = photos(3), photos(2, first=3)
     for photo in announced:
-        photo.announced = True
+        photo.found = replace(photo.found, announced=True)
     plain.put([*found, *announced])
     assert (len(plain), plain.announced()) == (5, 2)
     assert [plain.take()[0] for _ in range(5)] == [*announced, *found]
@@ -69,14 +70,17 @@ def test_what_was_announced_goes_before_what_was_found_and_waits_for_its_like_al
 def test_of_more_than_a_round_takes_what_was_announced_goes_first() -> None:
     line = BatchingQueue(2, lambda _: False, longest_s=0.0)
     found, announced = photos(3), photos(1, first=3)
-    announced[0].announced = True
+    announced[0].found = replace(announced[0].found, announced=True)
     line.put([*found, *announced])
     assert [line.take() for _ in range(2)] == [[announced[0], found[0]], found[1:]]
 
 
 def test_a_large_photo_goes_alone_once_no_smaller_one_waits_and_a_film_goes_where_its_photo_does() -> None:
     line = BatchingQueue(2, lambda _: False, longest_s=0.0)
-    large = [Photo(Path(f"/in/{name}"), identity(size=LARGE_BYTES + 1), 0.0) for name in ("1.tif", "2.tif", "film.mov")]
+    large = [
+        photo_of(Path(f"/in/{name}"), identity(size=LARGE_BYTES + 1), is_companion=name == "film.mov")
+        for name in ("1.tif", "2.tif", "film.mov")
+    ]
     small = photos(2)
     line.put([large[0], large[1], small[0], large[2], small[1]])
     line.end()

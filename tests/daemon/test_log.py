@@ -16,7 +16,7 @@ from daemon.photo import Outcome, Photo
 from daemon.process.log_level import Level
 from daemon.status.log import is_journal, keyvalue
 from daemon.status.report import Report
-from tests.daemon.support import DEADLINE_S, command, environment, identity, model_file, plain, run, write
+from tests.daemon.support import DEADLINE_S, command, environment, identity, model_file, photo_of, plain, run, write
 
 
 def sorted_once(folder: Path, *words: str, **photos: bytes) -> "subprocess.CompletedProcess[str]":
@@ -116,12 +116,14 @@ def test_another_stream_is_not_taken_for_the_journal(tmp_path: Path, monkeypatch
 
 
 def again(folder: Path, name: str) -> Photo:
-    return Photo(folder / name, identity(), 0.0, outcome=Outcome.AGAIN, reason=f"no room for {name}")
+    return photo_of(folder / name, identity(), outcome=Outcome.AGAIN, reason=f"no room for {name}")
 
 
 def filed(folder: Path) -> Photo:
-    photo = Photo(folder / "in" / "z.jpg", identity(), 0.0, True, outcome=Outcome.FILED, label="red", probability=1.0)
-    photo.destination, photo.times_ms = folder / "out" / "red" / "z.jpg", {"total": 5.0}
+    photo = photo_of(
+        folder / "in" / "z.jpg", identity(), announced=True, outcome=Outcome.FILED, label="red", probability=1.0
+    )
+    photo.filing.destination, photo.times_ms = folder / "out" / "red" / "z.jpg", {"total": 5.0}
     return photo
 
 
@@ -160,10 +162,10 @@ def test_what_blocks_one_place_is_said_once_while_others_are_filed_and_again_whe
     with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
         for number in range(3):
             blocked = again(tmp_path / "in", f"{number}.jpg")
-            blocked.place = blocked.folder = "sea"
+            blocked.filing.place = blocked.filing.folder = "sea"
             report.photos([blocked, filed(tmp_path)])
         there = filed(tmp_path)
-        there.folder = "sea"
+        there.filing.folder = "sea"
         report.photos([there, blocked])
     assert capfd.readouterr().out.splitlines() == [
         "0.jpg stays in the inbox for now, like others with this problem: no room for 0.jpg",

@@ -81,7 +81,7 @@ def test_photos_of_a_share_come_once_each_after_two_looks(world: World) -> None:
     assert world.intake.ready(1000, 0.0) == []
     photos = world.ready()
     assert sorted(photo.path.name for photo in photos) == sorted(f"{number}.jpg" for number in range(40))
-    assert all(photo.on_share for photo in photos)
+    assert all(photo.found.on_share for photo in photos)
     world.clock.turn(RESCAN_S)
     assert world.ready() == []
 
@@ -139,13 +139,13 @@ def test_a_look_that_began_before_a_file_was_noticed_again_does_not_count_as_its
     world.settle()
     assert world.intake.ready(10, 0.0) == [], "it was taken by an old look"
     (photo,) = world.ready()
-    assert photo.identity == Identity.of(path.stat())
+    assert photo.found.identity == Identity.of(path.stat())
 
 
 def test_what_was_taken_away_from_a_share_is_forgotten(world: World) -> None:
     path = write(world.far / "a.jpg", b"x")
     (photo,) = world.ready()
-    photo.outcome = Outcome.AGAIN
+    photo.filing.outcome = Outcome.AGAIN
     world.intake.done([photo])
     world.intake.ready(0, 0.0)
     assert world.intake._retries.pending()
@@ -172,7 +172,7 @@ def test_fewer_names_of_a_share_wait_and_each_comes_once(world: World) -> None:
         got += [photo.path.name for photo in photos]
         for photo in photos:
             photo.path.unlink()
-            photo.outcome = Outcome.FILED
+            photo.filing.outcome = Outcome.FILED
         world.intake.done(photos)
     assert len(got) == len(names)
     assert set(got) == names

@@ -89,7 +89,7 @@ def test_a_move_that_was_done_although_it_failed_is_recorded(tmp_path: Path, mon
     monkeypatch.setattr(filing, "rename_noreplace", failing(filing.rename_noreplace, done=True))  # type: ignore[attr-defined]
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file([photo])
-    assert photo.outcome is Outcome.FILED
+    assert photo.filing.outcome is Outcome.FILED
     with opened_ledger(tmp_path / "l") as ledger:
         rows = ledger._connection.execute("SELECT state, destination FROM photos").fetchall()
     assert rows == [("filed", os.fsencode(output / "red" / "a.jpg"))]
@@ -151,11 +151,11 @@ def test_what_cannot_be_seen_stays_open_and_waits_until_it_can(tmp_path: Path, m
             away.setattr("daemon.filing.unresolved.resolve", failing(lambda _: None, done=False))
             first = scored(path)
             filer.file([first])
-            assert first.outcome is Outcome.AGAIN
+            assert first.filing.outcome is Outcome.AGAIN
             (output / "red" / "a.jpg").rename(path)  # as if the client still believed that it is there
             again = scored(path)
             filer.file([again])
-            assert again.outcome is Outcome.AGAIN
+            assert again.filing.outcome is Outcome.AGAIN
             path.rename(output / "red" / "a.jpg")
         clock.turn(1.0)
         filer.file([scored(write(inbox / "b.jpg", plain("blue"), mtime_s=1), "blue")])

@@ -172,11 +172,11 @@ def test_the_filer_files_it_holds_the_original_and_syncs_what_can_be_synced(tmp_
     photo = scored(write(inbox / "a.jpg", PHOTO))
     with opened_filer(output, tmp_path / "l", mode=mode) as filer:
         filer.file([photo])
-    assert (photo.outcome, photo.stays, photo.reason) == (Outcome.FILED, True, "")
+    assert (photo.filing.outcome, photo.filing.stays, photo.filing.reason) == (Outcome.FILED, True, "")
     assert (output / "red" / "a.jpg").read_bytes() == PHOTO
     assert tree(inbox) == {"a.jpg": PHOTO}
     with opened_ledger(tmp_path / "l") as ledger:
-        assert ledger.known(inbox / "a.jpg", photo.identity)
+        assert ledger.known(inbox / "a.jpg", photo.found.identity)
         assert not ledger.known(inbox / "a.jpg", identity_of(write(inbox / "a.jpg", b"newer")))
 
 

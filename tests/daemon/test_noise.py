@@ -11,15 +11,14 @@ import pytest
 
 from common.silence import silenced
 from daemon.decode.decode import decode_alone
-from daemon.photo import Photo
 from tests.daemon.support import (
     ROOT,
     daemon,
     descriptors,
     environment,
-    identity_of,
     model_file,
     opened_guard,
+    photo_of,
     run,
     tree,
     unique,
@@ -100,11 +99,11 @@ def test_what_a_decoder_prints_is_no_part_of_the_answer_of_the_process_that_deco
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     path = tmp_path / "in" / "chatty.ppm"
-    photo = Photo(path, identity_of(path), 0.0)
+    photo = photo_of(path)
     with opened_guard(tmp_path / "notes") as guard:
-        decode_alone(photo, SMALL, 0.0, guard)
-    assert photo.fault is None
-    assert photo.pixels is not None
+        photo.read = decode_alone(photo.found, SMALL, 0.0, guard)
+    assert photo.read.fault is None
+    assert photo.read.pixels is not None
 
 
 SAYS = """

@@ -11,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from common.errors import PhotoError, Reason
+from common.errors import Reason
 from daemon.files.open_writers import HELD, OpenWriterError, is_held_open, is_open_for_writing
 from daemon.filing import move as filing
 from daemon.filing.move import move
@@ -30,6 +30,7 @@ from tests.daemon.support import (
     HandClock,
     daemon,
     digest,
+    faulty,
     identity_of,
     model_file,
     opened_filer,
@@ -97,24 +98,21 @@ def test_what_is_held_open_is_neither_filed_nor_failed_until_it_is_closed(
     path = inbox / "a.jpg"
 
     def judged() -> Photo:
-        photo = scored(path)
-        if fails:
-            photo.scores, photo.fault = None, PhotoError(Reason.TRUNCATED, "torn")
-        return photo
+        return faulty(path, Reason.TRUNCATED) if fails else scored(path)
 
-    with opened_filer(output, tmp_path / "l", mode=mode, give_up_after_s=0.0) as filer:
+    with opened_filer(output, tmp_path / "l", mode=mode) as filer:
         with half_written(path):
             photo = judged()
             filer.file([photo])
-            assert (photo.outcome, photo.reason, photo.destination) == (Outcome.AGAIN, HELD, None)
+            assert (photo.filing.outcome, photo.filing.reason, photo.filing.destination) == (Outcome.AGAIN, HELD, None)
             assert not filer.pause.reason
             assert tree(output) == {}
             assert tree(inbox) == {"a.jpg": RED}
         photo = judged()
         filer.file([photo])
-    assert photo.outcome is (Outcome.FAILED if fails else Outcome.FILED)
-    assert photo.destination is not None
-    assert photo.destination.read_bytes() == RED
+    assert photo.filing.outcome is (Outcome.FAILED if fails else Outcome.FILED)
+    assert photo.filing.destination is not None
+    assert photo.filing.destination.read_bytes() == RED
 
 
 def test_what_is_opened_while_it_is_copied_to_another_file_system_stays_whole(
@@ -206,7 +204,7 @@ def test_of_photos_that_wait_for_one_place_another_is_tried_while_the_first_is_h
             photos += one.ready(10, 0.1)
             clock.turn(0.3)
         for photo in photos:
-            photo.outcome, photo.folder, photo.place = Outcome.AGAIN, "sea", "sea"
+            photo.filing.outcome, photo.filing.folder, photo.filing.place = Outcome.AGAIN, "sea", "sea"
         one.done(photos)
         first, second, _ = (photo.path.name for photo in photos)
         with (inbox / first).open("r+b"):
@@ -226,7 +224,7 @@ def test_a_close_is_not_waited_for_longer_than_a_moment(tmp_path: Path) -> None:
         clock.turn(0.06)
         (photo,) = one.ready(10, 0.0)
         assert clock.now_s - before_s == pytest.approx(0.06)
-        assert photo.announced
+        assert photo.found.announced
 
 
 def test_one_pass_leaves_it_to_the_filer_and_ends(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,8 @@ class Paced:
 
     def done(self, photos: list[Photo], outcome: Outcome, fault: Reason | None = None) -> None:
         for photo in photos:
-            photo.outcome, photo.fault = outcome, PhotoError(fault, "") if fault else None
+            photo.filing.outcome = outcome
+            photo.judgement = replace(photo.judgement, fault=PhotoError(fault, "") if fault else None)
             if outcome is Outcome.FILED:
                 photo.path.unlink()
         self.intake.done(photos)

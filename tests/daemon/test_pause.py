@@ -27,9 +27,9 @@ from tests.daemon.support import (
     model_file,
     opened_filer,
     opened_ledger,
+    photo_of,
     plain,
     roots,
-    rules,
     saying,
     scored,
     tree,
@@ -59,7 +59,7 @@ def test_tries_get_rarer_one_photo_at_a_time_and_the_end_is_said_once() -> None:
 
 
 def a_photo(folder: Path) -> Photo:
-    return Photo(folder / "sub" / "a.jpg", identity(), 0.0, relpath=Path("sub"))
+    return photo_of(folder / "sub" / "a.jpg", identity(), relpath=Path("sub"))
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_a_class_folder_that_is_a_disk_of_its_own_is_full_or_away_alone(
             broken.setattr("daemon.filing.move.publish_copy", lambda *_, **__: failing(inbox, output))
             filer.file([*photos, other])
         assert filer.pause.reason == ""
-        assert [(photo.outcome, photo.place) for photo in photos] == 2 * [(Outcome.AGAIN, "red")]
-        assert os.strerror(code) in photos[0].reason
+        assert [(photo.filing.outcome, photo.filing.place) for photo in photos] == 2 * [(Outcome.AGAIN, "red")]
+        assert os.strerror(code) in photos[0].filing.reason
         with monkeypatch.context() as broken:
             broken.setattr("daemon.filing.move.rename_noreplace", failing)
             filer.file([scored(write(inbox / "green.jpg", plain("green")), "green")])
@@ -109,8 +109,8 @@ def test_a_folder_that_may_not_be_written_is_named(stranger: Stranger, locked: s
     if locked:
         (stranger.folder / locked).chmod(0o555)
     done = stranger.python(
-        "from daemon.filing.pause import trouble_of_all; from daemon.photo import Identity, Mode, Photo\n"
-        f"photo = Photo(Path({str(inbox / 'a.jpg')!r}), Identity(1, 1, 1, 1), 0.0)\n"
+        "from daemon.filing.pause import trouble_of_all; from daemon.photo import Found, Identity, Mode, Photo\n"
+        f"photo = Photo(Found(Path({str(inbox / 'a.jpg')!r}), Identity(1, 1, 1, 1)))\n"
         f"print(trouble_of_all(PermissionError(13, 'no'), photo, Path({str(output)!r}), Mode({mode.value!r})))"
     )
     wanted = f"the {role} {stranger.folder / role} cannot be written (no)\n" if role else "\n"
@@ -129,15 +129,15 @@ def test_photos_stay_while_it_lasts_and_are_filed_after_it(
         raise OSError(code, os.strerror(code))
 
     with opened_ledger(tmp_path / "l") as ledger:
-        filer = Filer(output, ledger, rules(), HandClock(), saying(said))  # type: ignore[arg-type]
+        filer = Filer(output, ledger, HandClock(), saying(said))  # type: ignore[arg-type]
         with monkeypatch.context() as broken:
             broken.setattr(transfers_module, "transfer", failing)
             filer.file(photos)
-        assert {photo.outcome for photo in photos} == {Outcome.AGAIN}
-        reasons = {photo.reason for photo in photos}
+        assert {photo.filing.outcome for photo in photos} == {Outcome.AGAIN}
+        reasons = {photo.filing.reason for photo in photos}
         assert (len(reasons) == 1) == bool(filer.pause.reason) == (code == errno.ENOSPC)
         filer.file(photos)
-    assert {photo.outcome for photo in photos} == {Outcome.FILED}
+    assert {photo.filing.outcome for photo in photos} == {Outcome.FILED}
     assert len(said) == (code == errno.ENOSPC)
     assert not filer.pause.reason
 

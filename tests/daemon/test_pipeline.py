@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 from PIL import Image
 
 from contract.geometry import Geometry, Pixels
+from contract.session import open_model
+from daemon.classify.loaded_model import LoadedModel, rules_of
+from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
 from daemon.decode.workers import DecodePool
 from daemon.filing.filer import Filer
@@ -20,17 +24,19 @@ from daemon.intake.filters import PathFilter
 from daemon.intake.intake import Intake
 from daemon.intake.settle import QUIET_S
 from daemon.ledger.ledger import Ledger
-from daemon.models.active import ActiveModel, LoadedModel
-from daemon.photo import Outcome, Photo
+from daemon.models.active import ActiveModel
+from daemon.photo import Found, Outcome, Photo, Read
 from daemon.pipeline import FILE_TOGETHER, Pipeline
 from daemon.process.clock import Clock
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     descriptors,
+    digest,
     encoded,
     model,
     opened_guard,
     opened_ledger,
+    photo_of,
     plain,
     roots,
     rules,
@@ -40,6 +46,7 @@ from tests.daemon.support import (
     wait_until,
     write,
 )
+from tests.daemon.swap import NEW, OLD
 
 
 class House:
@@ -57,7 +64,7 @@ class House:
             PathFilter(self.inbox), clock, saying(self.said), watch=watch, quiet_s=min(QUIET_S, give_up_after_s)
         )
         judged_by = rules(give_up_after_s=give_up_after_s)
-        filer = Filer(self.output, ledger, judged_by, clock)
+        filer = Filer(self.output, ledger, clock)
         self.models = ActiveModel(LoadedModel(model(), judged_by))
         self.guard = guard
         children = DecodePool(guard.journal, guard.budget, eager=True, say=self.said.append) if decode_pool else None
@@ -72,7 +79,7 @@ class House:
             self.after(photo)
 
     def names(self, outcome: Outcome = Outcome.FILED) -> list[str]:
-        return sorted(photo.path.name for photo in self.done if photo.outcome is outcome)
+        return sorted(photo.path.name for photo in self.done if photo.filing.outcome is outcome)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -192,7 +199,7 @@ def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "where", ["daemon.pipeline.decode_here", "daemon.pipeline.classify", "daemon.filing.plan.give_names"]
+    "where", ["daemon.pipeline.decode_here", "daemon.classify.judging.classify", "daemon.filing.plan.give_names"]
 )
 def test_a_stage_that_breaks_ends_the_run_with_its_error_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
@@ -215,10 +222,10 @@ def test_photos_that_vanish_are_no_error(tmp_path: Path, monkeypatch: pytest.Mon
 
     real = pipeline.decode_here  # type: ignore[attr-defined]
 
-    def vanishing(photo: Photo, *rest: Any) -> None:
-        if photo.path.name.startswith("gone"):
-            photo.path.unlink()
-        real(photo, *rest)
+    def vanishing(found: Found, *rest: Any, **named: Any) -> Read:
+        if found.path.name.startswith("gone"):
+            found.path.unlink()
+        return real(found, *rest, **named)
 
     monkeypatch.setattr(pipeline, "decode_here", vanishing)
     with house(tmp_path) as one:
@@ -271,12 +278,15 @@ class Held:
         self.asked: list[str] = []
         self._guard = guard
 
-    def decode_isolated(self, photo: Photo, _descriptor: int, geometry: Geometry) -> Pixels:
-        self.asked.append(photo.path.name)
+    def decode_isolated(
+        self, found: Found, _descriptor: int, geometry: Geometry, *, dated: bool
+    ) -> tuple[Pixels, datetime | None]:
+        assert not dated
+        self.asked.append(found.path.name)
         while not self.go.wait(0.01):
             self._guard.check_stopped()
         self._guard.check_stopped()
-        return np.full((geometry.size_px, geometry.size_px, 3), (255, 0, 0), np.uint8)
+        return np.full((geometry.size_px, geometry.size_px, 3), (255, 0, 0), np.uint8), None
 
 
 @cache
@@ -346,3 +356,22 @@ def test_more_than_may_wait_aside_take_the_room_of_the_others(tmp_path: Path, mo
             write(one.inbox / f"{number}.png", large() + bytes([number]), mtime_s=1e9)
         one.pipeline.run(once=True)
         assert len(one.names()) == 8
+
+
+def test_photos_that_wait_while_another_model_takes_over_are_read_again_if_it_takes_other_pictures(
+    tmp_path: Path,
+) -> None:
+    old, new = (
+        LoadedModel(opened, rules_of(opened, "off")) for opened in (open_model(OLD, "cpu"), open_model(NEW, "cpu"))
+    )
+    assert old.model.contract.geometry != new.model.contract.geometry
+    with house(tmp_path) as one:
+        photos = [photo_of(write(one.inbox / f"{colour}.jpg", plain(colour))) for colour in ("red", "green")]
+        for photo, loaded in zip(photos, (old, new), strict=True):
+            photo.read = decode(photo.found, loaded.model.contract.geometry, 0.0, one.guard)
+        one.models.current = new
+        one.pipeline._infer(photos)
+    assert [photo.judgement.label for photo in photos] == ["rouge", "vert"]
+    assert {photo.judgement.model for photo in photos} == {new.model.sha256}
+    assert [photo.read.pixels for photo in photos] == [None, None]
+    assert [photo.read.sha256 for photo in photos] == [digest(plain("red")), digest(plain("green"))]

@@ -22,7 +22,6 @@ from daemon.decode import isolated as alone_module
 from daemon.decode.decode import decode
 from daemon.decode.isolated import DiedError, IsolatedDecoder, StoppedError
 from daemon.decode.webp import webp_size
-from daemon.photo import Photo
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     ROOT,
@@ -34,6 +33,7 @@ from tests.daemon.support import (
     identity_of,
     model_file,
     opened_guard,
+    photo_of,
     plain,
     run,
     tree,
@@ -200,16 +200,16 @@ def test_a_bomb_of_a_hundred_bytes_is_opened_alone_with_bounded_memory_and_once(
     frames = [Image.new("RGB", (5000, 5000), colour) for colour in ("red", "blue")]
     bomb = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True, method=0)
     assert len(bomb) < 300
-    photo = Photo(write(tmp_path / "a.webp", bomb), identity_of(tmp_path / "a.webp"), 0.0)
+    photo = photo_of(write(tmp_path / "a.webp", bomb), identity_of(tmp_path / "a.webp"))
     monkeypatch.setattr(guard_module, "MEMORY_BYTES", 128 << 20)
     monkeypatch.setattr(guard_module, "to_input", lambda *_: pytest.fail("opened in this process"))
     faults = []
     with opened_guard(tmp_path / "decoding") as guard:
         for _ in range(2):
-            decode(photo, SMALL, 0.0, guard)
-            assert photo.fault is not None
-            faults.append(photo.fault)
-    assert faults[0] is faults[1]
+            photo.read = decode(photo.found, SMALL, 0.0, guard)
+            assert photo.read.fault is not None
+            faults.append(photo.read.fault)
+    assert str(faults[0]) == str(faults[1])
     assert faults[0].reason is Reason.TOO_LARGE
     assert faults[0].detail.startswith("5000 x 5000 does not fit into 128 MiB of memory")
 
@@ -226,12 +226,12 @@ def test_the_size_of_a_webp_is_known_before_it_is_opened(options: dict[str, Any]
 
 def test_a_large_photo_is_filed_by_way_of_a_process_of_its_own(tmp_path: Path) -> None:
     data = encoded(Image.new("RGB", (5000, 5000), "blue"), "PNG", compress_level=1)
-    photo = Photo(write(tmp_path / "a.png", data), identity_of(tmp_path / "a.png"), 0.0)
+    photo = photo_of(write(tmp_path / "a.png", data), identity_of(tmp_path / "a.png"))
     with opened_guard(tmp_path / "decoding") as guard:
-        decode(photo, SMALL, 0.0, guard)
-        assert photo.pixels is not None
-        assert (photo.pixels == (0, 0, 255)).all()
-        assert photo.sha256 == digest(data)
+        photo.read = decode(photo.found, SMALL, 0.0, guard)
+        assert photo.read.pixels is not None
+        assert (photo.read.pixels == (0, 0, 255)).all()
+        assert photo.read.sha256 == digest(data)
         assert not guard.decoded
 
 
@@ -239,19 +239,19 @@ def test_where_no_process_can_be_started_a_suspect_waits_and_stays_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = plain("red")
-    photo = Photo(write(tmp_path / "a.jpg", data), identity_of(tmp_path / "a.jpg"), 0.0)
+    photo = photo_of(write(tmp_path / "a.jpg", data), identity_of(tmp_path / "a.jpg"))
     with opened_guard(tmp_path / "decoding") as guard:
         guard.journal.begin(photo.path, here=True)  # and then it died
     monkeypatch.setattr("sys.executable", str(tmp_path / "no python"))
     with opened_guard(tmp_path / "decoding") as guard:
         for _ in range(2):
-            decode(photo, SMALL, 0.0, guard)
-            assert photo.fault is not None
-            assert photo.fault.reason is Reason.UNREADABLE
+            photo.read = decode(photo.found, SMALL, 0.0, guard)
+            assert photo.read.fault is not None
+            assert photo.read.fault.reason is Reason.UNREADABLE
         monkeypatch.undo()
-        decode(photo, SMALL, 0.0, guard)
-        assert photo.pixels is not None
-        assert (photo.pixels == to_input(data, SMALL)).all()
+        photo.read = decode(photo.found, SMALL, 0.0, guard)
+        assert photo.read.pixels is not None
+        assert (photo.read.pixels == to_input(data, SMALL)).all()
         assert guard.journal.deaths(photo.path) == 0
 
 

@@ -214,19 +214,19 @@ def test_what_arrives_in_a_folder_is_announced_also_in_one_that_was_made_later_o
     with intake(inbox) as one:
         os.link(photo, tmp_path / "1")
         (tmp_path / "1").rename(inbox / "there" / "1.jpg")
-        assert until(one, "1.jpg").relpath == Path("there")
+        assert until(one, "1.jpg").found.relpath == Path("there")
         (inbox / "later" / "deeper").mkdir(parents=True)
         watcher = one._scanner._watcher
         assert watcher is not None
         wait_until(lambda: len(watcher._descriptor._folders) == 4, "the new folders to be watched")
         os.link(photo, tmp_path / "2")
         (tmp_path / "2").rename(inbox / "later" / "deeper" / "2.jpg")
-        assert until(one, "2.jpg").relpath == Path("later/deeper")
+        assert until(one, "2.jpg").found.relpath == Path("later/deeper")
         (inbox / "later").rename(inbox / "renamed")
         wait_until(lambda: inbox / "renamed" / "deeper" in watcher._descriptor._folders.values(), "the new name")
         os.link(photo, tmp_path / "3")
         (tmp_path / "3").rename(inbox / "renamed" / "deeper" / "3.jpg")
-        assert until(one, "3.jpg").relpath == Path("renamed/deeper")
+        assert until(one, "3.jpg").found.relpath == Path("renamed/deeper")
 
 
 def test_a_folder_that_is_moved_in_is_looked_into_at_once(inbox: Path, tmp_path: Path) -> None:

@@ -9,16 +9,15 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from contract.session import open_model
-from daemon.classify.classify import classify
-from daemon.models.active import ActiveModel, LoadedModel, by_model, stamp
+from daemon.classify.loaded_model import LoadedModel
+from daemon.models.active import ActiveModel
 from daemon.models.history import Entry, ModelEvent
 from daemon.models.reload import LOOK_S, Reloader
 from daemon.models.store import ModelStore, called
-from tests.daemon.support import HandClock, command, digest, environment, plain, roots, rules, scored, wait_until, write
+from tests.daemon.support import HandClock, command, digest, environment, roots, rules, wait_until, write
 from tests.daemon.swap import NEW, OLD, replace_model
 
 
@@ -181,18 +180,3 @@ def test_closing_the_terminal_ends_a_daemon_that_was_started_in_it(tmp_path: Pat
         process.send_signal(signal.SIGHUP)  # as the shell does when its terminal is closed
         wait_until(lambda: process.poll() is not None, "the end")
         assert process.returncode == 0
-
-
-def test_in_a_batch_of_two_models_each_photo_is_classified_by_the_one_it_was_decoded_for(tmp_path: Path) -> None:
-    old, new = (LoadedModel(open_model(data, "cpu"), rules(model=data.hex()[:8])) for data in (OLD, NEW))
-    photos = [scored(write(tmp_path / f"{number}.jpg", plain("green"))) for number in range(6)]
-    for number, photo in enumerate(photos):
-        serving = (old, new, old)[number % 3]
-        size_px = serving.model.contract.geometry.size_px
-        stamp(photo, serving)
-        photo.scores, photo.pixels = None, np.full((size_px, size_px, 3), (0, 255, 0), np.uint8)
-    for model, some in by_model(photos):
-        classify(model, some)
-    assert [len(photo.scores) for photo in photos if photo.scores is not None] == [3, 4, 3] * 2
-    assert {int(photo.scores.argmax()) for photo in photos if photo.scores is not None} == {1}
-    assert [photo.rules for photo in photos] == [old.rules, new.rules, old.rules] * 2

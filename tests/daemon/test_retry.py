@@ -9,7 +9,7 @@ from common.errors import PhotoError, Reason
 from daemon.files.identity import Identity
 from daemon.intake.retry import BACK_OFF_S, MAX_KNOWN, TRIES_OF_ONE_PASS, Retries
 from daemon.photo import Outcome, Photo
-from tests.daemon.support import identity
+from tests.daemon.support import identity, photo_of
 
 PATH = Path("/inbox/a.jpg")
 SAME = identity()
@@ -19,7 +19,7 @@ def photo(
     outcome: Outcome, who: Identity = SAME, reason: Reason | None = None, within_s: float = inf, path: Path = PATH
 ) -> Photo:
     fault = PhotoError(reason, "") if reason else None
-    return Photo(path, who, 0.0, outcome=outcome, fault=fault, again_within_s=within_s)
+    return photo_of(path, who, outcome=outcome, fault=fault, again_within_s=within_s)
 
 
 def test_each_try_waits_longer_up_to_a_limit() -> None:
@@ -135,7 +135,7 @@ def test_what_was_dealt_with_is_left_alone_until_the_ledger_says_otherwise() -> 
 
 def test_an_original_that_was_copied_is_left_alone_until_the_ledger_says_otherwise() -> None:
     retries = Retries(for_ever=True, known=lambda *_: False)
-    copied = Photo(PATH, identity(), 0.0, outcome=Outcome.FILED, stays=True)
+    copied = photo_of(PATH, identity(), outcome=Outcome.FILED, stays=True)
     assert retries.record(copied, 0.0) is None
     assert not retries.pending()
     assert not retries.may_try(PATH, identity(), 59.0)

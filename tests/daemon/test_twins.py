@@ -47,7 +47,7 @@ def test_a_name_that_a_twin_took_meanwhile_is_not_our_success(
     monkeypatch.setattr("daemon.filing.transfers.transfer", overtaken(modes.transfer, twin))
     with opened_filer(output, tmp_path / "l", mode=mode) as filer:
         filer.file([photo])
-    assert (photo.outcome, photo.destination) == (Outcome.FILED, output / "red" / "a-1.jpg")
+    assert (photo.filing.outcome, photo.filing.destination) == (Outcome.FILED, output / "red" / "a-1.jpg")
     assert {path.name for path in (output / "red").iterdir()} == {"a.jpg", "a-1.jpg"}
     assert ours.exists() == (mode is not Mode.MOVE)
 
@@ -77,7 +77,7 @@ def test_an_error_that_is_no_answer_does_not_make_a_twin_ours(
     photo = scored(ours)
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file([photo])
-        assert photo.outcome is Outcome.AGAIN
+        assert photo.filing.outcome is Outcome.AGAIN
         assert ours.exists()
         monkeypatch.setattr("daemon.filing.transfers.transfer", modes.transfer)
         filer.file([scored(ours)])

@@ -9,18 +9,18 @@ from daemon.commands.status import exit_code
 from daemon.intake.retry import Retries
 from daemon.intake.settle import Settler, Trigger
 from daemon.intake.troubles import InboxTroubles
-from daemon.photo import Outcome, Photo
+from daemon.photo import Judgement, Outcome, Photo
 from daemon.queues import Waiting
 from daemon.status import monitor as board_module
 from daemon.status.counters import BOUNDS_S, Counters
 from daemon.status.monitor import Monitor, Sources
 from daemon.status.snapshot_parts import LastError, State
 from daemon.status.status_line import lasting, status_line
-from tests.daemon.support import HandClock, identity, write
+from tests.daemon.support import HandClock, identity, photo_of, write
 
 
 def photo(outcome: Outcome = Outcome.FILED, label: str = "sea", **times_ms: float) -> Photo:
-    one = Photo(Path("/in/a.jpg"), identity(), 0.0, outcome=outcome, label=label)
+    one = photo_of(Path("/in/a.jpg"), identity(), outcome=outcome, label=label)
     one.times_ms = times_ms
     return one
 
@@ -49,9 +49,10 @@ def test_a_young_process_is_not_measured_by_time_before_it_began() -> None:
 def test_each_photo_is_counted_once_under_its_outcome_and_companions_beside_it() -> None:
     tally = Counters(0.0)
     bad = photo(Outcome.FAILED)
-    bad.fault, bad.reason = PhotoError(Reason.TRUNCATED, "half"), "truncated: half"
+    bad.judgement = Judgement(fault=PhotoError(Reason.TRUNCATED, "half"))
+    bad.filing.reason = "truncated: half"
     follower = photo()
-    follower.follows, follower.follows_row = Path("/in/b.jpg"), 7
+    follower.filing.follows, follower.filing.follows_row = Path("/in/b.jpg"), 7
     tally.add([photo(), photo(label="street"), bad, photo(Outcome.LEFT), follower], 1.0, 77.0)
     counts = tally.counts(1.0)
     assert counts.outcomes == {"filed": 2, "failed": 1, "left": 1, "companion": 1}
@@ -136,10 +137,10 @@ def test_a_time_is_told_in_one_unit(seconds: float, words: str) -> None:
 
 def test_a_photo_that_is_tried_again_waits_since_it_was_first_seen(tmp_path: Path) -> None:
     retries = Retries(for_ever=True)
-    one = Photo(tmp_path / "a.jpg", identity(), 5.0, outcome=Outcome.AGAIN)
+    one = photo_of(tmp_path / "a.jpg", identity(), noticed_s=5.0, outcome=Outcome.AGAIN)
     retries.record(one, 10.0)
     retries.record(one, 20.0)
-    retries.record(Photo(tmp_path / "b.txt", identity(), 5.0, outcome=Outcome.LEFT), 1.0)
+    retries.record(photo_of(tmp_path / "b.txt", identity(), noticed_s=5.0, outcome=Outcome.LEFT), 1.0)
     assert retries.waiting(10) == ({one.path}, 10.0)
 
 
