@@ -16,6 +16,7 @@ from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
 from daemon.files.confined import open_photo
 from daemon.files.identity import Identity, close
+from daemon.files.open_writers import HELD
 from daemon.photo import Found
 
 MAX_FILE_BYTES = 1 << 29
@@ -121,4 +122,6 @@ def _changed() -> PhotoError:
 def _unreadable(error: OSError) -> PhotoError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE):
         return PhotoError(Reason.CHANGED, "it was taken away before it was read")
+    if error.errno == errno.EAGAIN:  # another program has a lease, as Samba has for files that its clients hold open
+        return PhotoError(Reason.UNREADABLE, HELD)
     return PhotoError(Reason.UNREADABLE, f"it cannot be read ({error.strerror})")

@@ -63,7 +63,7 @@ class Intake:
     ) -> None:
         self._path_filter, self._clock, self._watch = path_filter, clock, watch
         self._retries = Retries(for_ever=watch, known=known, say=say)
-        self._notes, self._settler, self._ready = Notes(), Settler(quiet_s=quiet_s), Handout()
+        self._notes, self._settler, self._ready = Notes(), Settler(quiet_s=quiet_s, say=say), Handout()
         self._under_way: dict[Path, Trigger | None] = {}
         self._relpath = lru_cache(MAX_WAITING)(lambda folder: Path(folder).relative_to(path_filter.inbox))
         self._scanner = InboxScanner(

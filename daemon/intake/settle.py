@@ -23,7 +23,10 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from common.text import printable
 from daemon.files.identity import Identity
+from daemon.files.open_writers import HELD
+from daemon.process.log_level import Say, unsaid
 
 COARSE_S = 2.0
 """How far a recorded time may lie before the change: file systems of memory cards store times in steps of 2 s."""
@@ -31,6 +34,8 @@ QUIET_S = 5.0
 """How long a file must stay unchanged that seems to go on: a slow phone needs seconds for a piece of some megabytes."""
 HELD_S = (1.0, 2.0, 4.0, 8.0)
 """Pauses between looks at a file that is held open."""
+SAY_HELD_S, MAX_SAID = 60.0, 20
+"""When a file that is held open is worth a sentence, and for how many files at most; `status` names the others."""
 
 
 class Trigger(Enum):
@@ -72,6 +77,7 @@ class Settler:
         slow_s: the same on a share, or if the file goes to another file system.
         quiet_s: how long a file must stay unchanged that seems to go on.
         renamed_s: how long a file must stay unchanged after it was renamed inside the inbox.
+        say: takes a sentence about a file that is held open for long, once for each.
     """
 
     def __init__(
@@ -81,8 +87,10 @@ class Settler:
         slow_s: float = 2.0,
         quiet_s: float = QUIET_S,
         renamed_s: float = 0.1,
+        say: Say = unsaid,
     ) -> None:
-        self._quiet_s = quiet_s
+        self._quiet_s, self._say = quiet_s, say
+        self._said: set[Path] = set()
         near_s = {Trigger.MOVED_IN: 0.0, Trigger.RENAMED: renamed_s, Trigger.CLOSED: closed_s, Trigger.FOUND: found_s}
         self._wait_s = {False: near_s, True: {**near_s, Trigger.FOUND: slow_s}}
         self._waiting: dict[Path, _Waiting] = {}
@@ -196,6 +204,7 @@ class Settler:
         elif is_held():
             since_s, looks = self._held.get(path, (now_s, 0))
             self._held[path] = _Held(since_s, looks + 1)
+            self._tell(path, now_s - since_s)
             self._wait(path, known._replace(due_s=now_s + HELD_S[min(looks, len(HELD_S) - 1)]))
         elif goes_on and not known.quiet:
             self._wait(path, known._replace(due_s=now_s + self._quiet_s, quiet=True))
@@ -208,6 +217,12 @@ class Settler:
         """Forget a file that is gone."""
         self._waiting.pop(path, None)
         self._held.pop(path, None)
+        self._said.discard(path)
+
+    def _tell(self, path: Path, held_s: float) -> None:
+        if held_s >= SAY_HELD_S and path not in self._said and len(self._said) < MAX_SAID:
+            self._said.add(path)
+            self._say(f"{printable(path.name)} stays in the inbox for now: {HELD}")
 
     def _hastens(self, path: Path, trigger: Trigger, known: Trigger, waits_s: Mapping[Trigger, float]) -> bool:
         return waits_s[trigger] < waits_s[known] or (trigger is not Trigger.FOUND and path in self._held)

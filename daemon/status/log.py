@@ -15,6 +15,8 @@ from math import inf
 from typing import Any, Literal, NamedTuple
 
 from common.text import printable
+from daemon.files.identity import photo_id
+from daemon.photo import Photo
 from daemon.process.log_level import Level
 from daemon.status.log_queue import LogQueue, Text
 
@@ -165,3 +167,19 @@ def is_journal(stream: int) -> bool:
     """Tell whether a descriptor goes to systemd's journal."""
     status = os.fstat(stream)
     return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def facts_of(photo: Photo) -> dict[str, Any]:
+    """Return what a line about a photo tells scripts."""
+    return {
+        "id": photo_id(photo.found.identity),
+        "path": str(photo.path),
+        "outcome": photo.filing.outcome.value,
+        "label": photo.judgement.label,
+        "probability": round(photo.judgement.probability, 6),
+        "destination": str(photo.filing.destination) if photo.filing.destination else None,
+        "companions": [str(part.filing.destination) for part in photo.filing.companions],
+        "reason": photo.filing.reason,
+        "sha256": photo.read.sha256,
+        "times_ms": {name: round(value, 3) for name, value in photo.times_ms.items()},
+    }

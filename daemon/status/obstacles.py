@@ -1,7 +1,8 @@
 """Problems that concern many photos: reported with the first photo, counted with the others, summed up at the end."""
 
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
+from pathlib import Path
 
 from common.text import printable
 from daemon.files.open_writers import HELD
@@ -13,6 +14,41 @@ def is_own_problem(photo: Photo) -> bool:
     return photo.filing.reason == HELD or (
         not photo.filing.folder and (photo.found.is_companion or photo.judgement.fault is not None)
     )
+
+
+MAX_STAYING = 10_000
+"""Files remembered that stay because of themselves; beyond that the oldest may be reported once more."""
+
+
+class OwnProblems:
+    """Remembers why each file stays in the inbox because of itself; any thread may use it.
+
+    A file may change for as long as it stays: a log, or a broken photo that a program appends to twice a second. So a
+    problem of a file is known by its kind, because its words may name a size, and by the file's inode number.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[Path, tuple[int, set[str]]] = OrderedDict()
+
+    def is_new(self, photo: Photo) -> bool:
+        """Tell whether this problem of this file was not reported yet."""
+        kind, inode_now = photo.filing.reason, photo.found.identity.inode
+        if photo.judgement.fault is not None and kind != HELD:
+            kind = photo.judgement.fault.reason.value
+        with self._lock:
+            inode, kinds = self._known.pop(photo.path, (0, set[str]()))
+            if inode != inode_now:
+                kinds = set()
+            self._known[photo.path] = inode_now, {*kinds, kind}
+            if len(self._known) > MAX_STAYING:
+                self._known.popitem(last=False)
+        return kind not in kinds
+
+    def resolved(self, photo: Photo) -> None:
+        """Note a file that no longer stays: the next one at its path has problems of its own."""
+        with self._lock:
+            self._known.pop(photo.path, None)
 
 
 class Obstacles:

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from common.text import printable
-from daemon.files.identity import photo_id
 from daemon.filing.companions import MAX_WAITING
 from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo
 from daemon.process.log_level import Level
 from daemon.process.parallel import FAR_TOGETHER, each
-from daemon.status.log import Form, Log, LogLine
-from daemon.status.obstacles import Obstacles, is_own_problem
+from daemon.status.log import Form, Log, LogLine, facts_of
+from daemon.status.obstacles import Obstacles, OwnProblems, is_own_problem
 from daemon.status.progress import progress_bar
 
 LOOK_S = 1.0
@@ -49,6 +48,7 @@ class Report:
         self._quiet = quiet
         self._lock = threading.Lock()
         self._obstacles = Obstacles()
+        self._own = OwnProblems()
         self._places: dict[str, str] = {}
         self._started_s = time.monotonic()
         self._advance: Callable[[], None] = _nothing
@@ -85,13 +85,15 @@ class Report:
             if photo.filing.outcome in _MOVED and photo.filing.follows is None:
                 over = self._obstacles.resolved(photo)
                 lines += [] if self._as_json else [_repeated(obstacle, count) for obstacle, count in over]
+            if photo.filing.outcome not in _STAY:
+                self._own.resolved(photo)
             if self._quiet and photo.filing.outcome in (Outcome.FILED, Outcome.REVIEW):
                 continue
             sentence = "" if self._as_json else self._sentence(photo)
             if sentence or self._as_json:
                 event = "photo" if photo.filing.follows is None else "companion"
                 lines.append(
-                    LogLine(_LEVELS.get(photo.filing.outcome, Level.INFO), event, sentence, partial(_facts, photo))
+                    LogLine(_LEVELS.get(photo.filing.outcome, Level.INFO), event, sentence, partial(facts_of, photo))
                 )
         self._log.out(lines)
 
@@ -155,9 +157,9 @@ class Report:
         match photo.filing.outcome:
             case Outcome.FILED | Outcome.REVIEW | Outcome.FAILED | Outcome.DUPLICATE:
                 return f"{name} -> {self._where(photo)}"
-            case Outcome.LEFT:
+            case Outcome.LEFT if self._own.is_new(photo):
                 return f"{name} stays in the inbox: {photo.filing.reason}"
-            case Outcome.AGAIN if photo.found.waited_s == 0.0 and is_own_problem(photo):
+            case Outcome.AGAIN if is_own_problem(photo) and self._own.is_new(photo):
                 return f"{name} stays in the inbox for now: {photo.filing.reason}"
             case Outcome.AGAIN if not is_own_problem(photo) and self._obstacles.is_new(photo):
                 return f"{name} stays in the inbox for now, like others with this problem: {photo.filing.reason}"
@@ -209,6 +211,7 @@ def _nothing() -> None:
 
 
 _MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
+_STAY = (Outcome.LEFT, Outcome.AGAIN)
 _LEVELS = {Outcome.FAILED: Level.WARNING, Outcome.AGAIN: Level.WARNING}
 _LEFT, _COMPANIONS = "left in the inbox", "companion files"
 _COUNTED_AS = {
@@ -232,18 +235,3 @@ def counted(counts: Mapping[str, int]) -> str:
 def _repeated(obstacle: str, count: int) -> LogLine:
     sentence = f"resolved; repeated {count:,} more times: {obstacle}"
     return LogLine(Level.NOTICE, "repeated", sentence, lambda: {"reason": obstacle, "times": count})
-
-
-def _facts(photo: Photo) -> dict[str, Any]:
-    return {
-        "id": photo_id(photo.found.identity),
-        "path": str(photo.path),
-        "outcome": photo.filing.outcome.value,
-        "label": photo.judgement.label,
-        "probability": round(photo.judgement.probability, 6),
-        "destination": str(photo.filing.destination) if photo.filing.destination else None,
-        "companions": [str(part.filing.destination) for part in photo.filing.companions],
-        "reason": photo.filing.reason,
-        "sha256": photo.read.sha256,
-        "times_ms": {name: round(value, 3) for name, value in photo.times_ms.items()},
-    }

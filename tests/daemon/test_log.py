@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import PhotoError, Reason
 from daemon.files.identity import Identity, photo_id
+from daemon.files.open_writers import HELD
 from daemon.photo import Outcome, Photo
 from daemon.process.log_level import Level
 from daemon.status.log import is_journal, keyvalue
+from daemon.status.obstacles import OwnProblems
 from daemon.status.report import Report
 from tests.daemon.support import DEADLINE_S, command, environment, identity, model_file, photo_of, plain, run, write
 
@@ -139,6 +142,48 @@ def test_repeated_trouble_is_said_once_and_counted(tmp_path: Path, capfd: pytest
         "resolved; repeated 412 more times: no room for ",
         "a.jpg stays in the inbox for now, like others with this problem: no room for a.jpg",
     ]
+
+
+def test_a_file_that_stays_is_said_once_for_each_kind_of_problem_however_often_it_changes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stays(name: str, size: int, fault: PhotoError | None, reason: str = "", inode: int = 7) -> Photo:
+        foreign = fault is not None and fault.reason is Reason.FOREIGN
+        return photo_of(
+            tmp_path / name, identity(inode, size), fault=fault, outcome=Outcome.LEFT if foreign else Outcome.AGAIN,
+            reason=reason or (fault.detail if fault else ""),
+        )  # fmt: skip
+
+    with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
+        for size in range(50):  # appended to twice a second: each time another file by size and time
+            report.photos(
+                [
+                    stays("half.jpg", size, PhotoError(Reason.TRUNCATED, f"{size} bytes are missing")),
+                    stays("half.jpg", size, None, HELD),
+                    stays("log.txt", size, PhotoError(Reason.FOREIGN, "it is no photo")),
+                ]
+            )
+        for outcome in (Outcome.FAILED, Outcome.GONE):
+            report.photos([photo := stays("half.jpg", 0, PhotoError(Reason.TRUNCATED, "short"))])
+            photo.filing.outcome, photo.filing.destination = outcome, tmp_path / "out" / "_failed" / "half.jpg"
+            report.photos([photo])
+        report.photos([stays("half.jpg", 0, PhotoError(Reason.TRUNCATED, "a new one"), inode=8)])
+    stays_for_now = "half.jpg stays in the inbox for now: "
+    assert capfd.readouterr().out.splitlines() == [
+        f"{stays_for_now}0 bytes are missing",
+        f"{stays_for_now}{HELD}",
+        "log.txt stays in the inbox: it is no photo",
+        "half.jpg -> _failed: short",
+        f"{stays_for_now}short",
+        f"{stays_for_now}a new one",
+    ]
+
+
+def test_the_memory_of_files_that_stay_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.status.obstacles.MAX_STAYING", 2)
+    problems = OwnProblems()
+    photos = [photo_of(Path(f"/{number}.jpg"), identity(), reason=HELD) for number in range(3)]
+    assert [problems.is_new(photo) for photo in (*photos, photos[2], photos[0])] == [True, True, True, False, True]
 
 
 def test_the_id_is_the_files_and_no_others() -> None:

@@ -36,6 +36,7 @@ from tests.daemon.support import (
     opened_filer,
     plain,
     roots,
+    run,
     scored,
     tree,
     wait_until,
@@ -401,6 +402,18 @@ def test_an_upload_that_stalls_is_filed_whole_and_status_names_it_meanwhile(
     assert tree(output) == {"red/a.jpg": RED + b"the film"}
     assert ask("undo", "--inbox", inbox, "--last", "1").exit_code == 0
     assert tree(inbox) == {"a.jpg": RED + b"the film"}
+
+
+def test_one_pass_names_what_another_program_has_a_lease_on(tmp_path: Path) -> None:
+    inbox, _ = roots(tmp_path)
+    path = write(inbox / "a.jpg", RED, mtime_s=1e9)
+    break_asked = signal.signal(signal.SIGIO, lambda *_: None)
+    with path.open("r+b") as holder:
+        fcntl.fcntl(holder.fileno(), fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        done = run("sort", "--inbox", inbox, "--output", tmp_path / "out", "--model", model_file(tmp_path))
+    signal.signal(signal.SIGIO, break_asked)
+    assert done.returncode == 1
+    assert done.stdout == f"a.jpg stays in the inbox for now: {HELD}\n"
 
 
 def test_subvolumes_of_one_mount_are_far_from_each_other(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from daemon.files.identity import Identity
 from daemon.intake.settle import Settled, Settler, Trigger
-from tests.daemon.support import QUICK, identity
+from tests.daemon.support import QUICK, identity, saying
 
 PATH = Path("/inbox/a.jpg")
 CLOSED_S, FOUND_S = 0.05, 0.25
@@ -181,3 +181,26 @@ def test_what_is_held_open_is_looked_at_ever_more_rarely_and_at_once_when_it_is_
     assert settler.look(PATH, B, now_s + 2 * CLOSED_S, lambda: held) == Settled(0.0, Trigger.CLOSED)
     assert settler.held_s() == {}
     assert PATH not in settler
+
+
+def test_what_is_held_open_for_long_is_said_once_and_the_first_twenty_alone() -> None:
+    said: list[str] = []
+    settler = Settler(say=saying(said))
+    paths = [Path(f"/inbox/{number}.jpg") for number in range(25)]
+
+    def look(now_s: float, *, held: bool) -> None:
+        for path in paths:
+            settler.see(path, A, Trigger.CLOSED, now_s)
+            settler.look(path, A, now_s, lambda: held)
+
+    for now_s in (0.0, 59.0):
+        look(now_s, held=True)
+    assert said == []
+    for now_s in (61.0, 600.0):
+        look(now_s, held=True)
+    assert len(said) == 20
+    assert said[0] == "0.jpg stays in the inbox for now: a program holds it open for writing"
+    look(601.0, held=False)
+    for now_s in (602.0, 700.0):
+        look(now_s, held=True)
+    assert len(said) == 40
