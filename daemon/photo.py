@@ -144,6 +144,10 @@ class Judgement:
     model: str = ""
     provider: str = ""
 
+    def of_companion(self) -> "Judgement":
+        """Return what holds for a companion of the photo, which was not classified itself."""
+        return Judgement(label=self.label, threshold=self.threshold, model=self.model, provider=self.provider)
+
 
 NOT_READ, NOT_JUDGED = Read(), Judgement(reason=STOPPED)
 
@@ -160,7 +164,7 @@ class Filing:
         companions: files of the same name that are filed with it, such as a sidecar or a film.
         follows: for a companion, where its photo is filed now.
         follows_row: for a companion, its photo's row in the ledger if that was filed before.
-        place: unusable place of the output for which it waits; empty if it does not wait, or if all photos wait.
+        waits_for: unusable place for which it waits; empty if it does not wait, or if all photos wait.
         plainness: how far its name must be simplified, because the file system refused a less simple one.
         tries: how often a name that looked free turned out to be taken.
         stays: whether its original stays in the inbox, because it is filed as a copy or link.
@@ -173,10 +177,14 @@ class Filing:
     companions: list["Photo"] = field(default_factory=list)
     follows: Path | None = None
     follows_row: int | None = None
-    place: str = ""
+    waits_for: str = ""
     plainness: int = 0
     tries: int = 0
     stays: bool = False
+
+    def keep(self, outcome: Outcome, reason: str) -> None:
+        """Keep the photo in the inbox."""
+        self.destination, self.outcome, self.reason = None, outcome, reason
 
 
 @dataclass(slots=True)

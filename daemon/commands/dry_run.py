@@ -29,7 +29,7 @@ from daemon.ledger.state_folder import LEDGER, state_folder
 from daemon.models.active import rules_for
 from daemon.models.fit import fit_model
 from daemon.models.store import ModelStore, called
-from daemon.photo import DUPLICATES_FOLDER, Found, Outcome, Photo
+from daemon.photo import DUPLICATES_FOLDER, Filing, Found, Outcome, Photo
 from daemon.predict import predict, trial_guard
 from daemon.process.clock import Clock
 from daemon.roots import RootError, check_roots
@@ -108,12 +108,7 @@ def _plan(photos: list[Photo], output: Path, ledger: Ledger, options: FilingOpti
         photo.filing = begin_filing(photo)
     held = ledger.unchanged(photos, Clock().monotonic_s(), Clock().wall_s())
     for photo in held:
-        photo.filing.outcome, photo.filing.folder, photo.filing.stays, photo.filing.reason = (
-            Outcome.LEFT,
-            "",
-            True,
-            UNCHANGED,
-        )
+        photo.filing = Filing(Outcome.LEFT, reason=UNCHANGED, stays=True)
     for photo in photos:
         if photo.filing.stays:
             continue

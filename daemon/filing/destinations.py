@@ -8,7 +8,7 @@ from daemon.files.companion_names import companion_name
 from daemon.files.limits import HIDDEN_BYTES, MAX_NAME_BYTES, MAX_PATH_BYTES, SAFE_NAME_BYTES, is_taken, plain
 from daemon.files.names import candidates as free_forms
 from daemon.files.names import free_number, numbered, shortened
-from daemon.photo import Judgement, Photo
+from daemon.photo import Photo
 
 
 def fitted(place: Callable[[Path], Path], output: Path, photo: Photo) -> Path:
@@ -69,8 +69,7 @@ def give_names(
     for part, destination in zip(photo.filing.companions, parts, strict=True):
         join(part, photo.filing.destination, destination)
         part.filing.outcome, part.filing.reason = photo.filing.outcome, ""
-        its = photo.judgement
-        part.judgement = Judgement(label=its.label, threshold=its.threshold, model=its.model, provider=its.provider)
+        part.judgement = photo.judgement.of_companion()
     promised.update(map(str, (photo.filing.destination, *parts)))
 
 

@@ -113,7 +113,7 @@ class Filer:
         """File one batch; returns the photos that must be planned once more."""
         if self._is_over():
             for photo in photos:
-                photo.filing.outcome, photo.filing.reason = Outcome.AGAIN, STOPPED
+                photo.filing.keep(Outcome.AGAIN, STOPPED)
             return []
         # A photo filed into a bare mount point would vanish under the next mount: check the marker before each batch.
         obstacle = self._marker.obstacle()
@@ -149,7 +149,8 @@ class Filer:
             self._hold_up(photos, f"the ledger cannot be read ({error})")
             return []
         for photo in held:
-            photo.filing.outcome, photo.filing.stays, photo.filing.reason = Outcome.LEFT, True, UNCHANGED
+            photo.filing.keep(Outcome.LEFT, UNCHANGED)
+            photo.filing.stays = True
         return [photo for photo in photos if not photo.filing.stays]
 
     def _is_unresolved(self, photo: Photo) -> bool:
@@ -197,22 +198,19 @@ class Filer:
 
     def _keep_unfiled_companions(self, photo: Photo) -> None:
         """Keep the companions that were not filed: they wait for their photo, or follow it to its new folder."""
-        left = [
-            part
-            for part in photo.filing.companions
-            if photo.filing.destination is None or part.filing.destination is None
-        ]
+        filing = photo.filing
+        left = [part for part in filing.companions if filing.destination is None or part.filing.destination is None]
         for part in left:
             if part.filing.outcome is not Outcome.GONE:
                 stay(part)
-                (self._companions.add if photo.filing.destination is None else self._late.add)(part)
-        photo.filing.companions = [part for part in photo.filing.companions if part not in left]
+                (self._companions.add if filing.destination is None else self._late.add)(part)
+        filing.companions = [part for part in filing.companions if part not in left]
 
     def _hold_up(self, photos: list[Photo], reason: str) -> None:
         """Keep photos in the inbox because of a problem that stops all photos."""
         self.pause.begin(reason)
         for photo in photos:
-            photo.filing.destination, photo.filing.outcome, photo.filing.reason = None, Outcome.AGAIN, reason
+            photo.filing.keep(Outcome.AGAIN, reason)
 
     def _is_over(self) -> bool:
         if self._stopped_s == inf:

@@ -127,7 +127,7 @@ class LateCompanions:
 
         Args:
             part: the companion.
-                promised: destinations of other companions; this one is added.
+            promised: destinations of other companions; this one is added.
 
         Raises:
             sqlite3.Error: the ledger cannot be read.
@@ -165,5 +165,5 @@ class LateCompanions:
 
 def stay(part: Photo) -> None:
     """Mark a companion as waiting in the inbox."""
-    part.filing.destination, part.filing.follows, part.filing.follows_row = None, None, None
-    part.filing.outcome, part.filing.reason = Outcome.LEFT, WAITS
+    part.filing.keep(Outcome.LEFT, WAITS)
+    part.filing.follows, part.filing.follows_row = None, None

@@ -122,13 +122,8 @@ class Planner:
                 most, plainness = self._limits.of(place.parent)
                 if plainness > photo.filing.plainness:
                     place = place.with_name(plain(place.name, plainness))
-                give_names(
-                    photo,
-                    place,
-                    min(most, SAFE_NAME_BYTES) if photo.filing.plainness else most,
-                    promised,
-                    self._is_taken,
-                )
+                most = min(most, SAFE_NAME_BYTES) if photo.filing.plainness else most
+                give_names(photo, place, most, promised, self._is_taken)
             except OSError as error:
                 if error.errno not in REFUSED or photo.filing.plainness == MAX_PLAINNESS:
                     raise
@@ -151,10 +146,7 @@ class Planner:
                 return
 
     def _is_there(self, place: Path, photo: Photo) -> bool:
-        key = (
-            place,
-            photo.read.sha256,
-        )  # read once for a batch: a thousand equal photos would read it a thousand times
+        key = (place, photo.read.sha256)  # once a batch: a thousand equal photos would read it a thousand times
         if key not in self._equal:
             self._equal[key] = _still_there(place, photo)
         return self._equal[key]

@@ -117,13 +117,14 @@ class Transfers:
         trouble = self._troubles[kind]
         if trouble:
             self._pause.begin(trouble, LONGEST_OF_FAILING_S if error.errno in FAILING else LONGEST_S)
-        photo.filing.place = "" if trouble else self._waits_for(photo, error)
-        if photo.filing.place == str(photo.path.parent):
-            reason = f"{printable(photo.filing.place)} cannot be written ({error.strerror})"
-        photo.filing.destination, photo.filing.outcome, photo.filing.reason = None, Outcome.AGAIN, trouble or reason
+        filing = photo.filing
+        filing.waits_for = "" if trouble else self._waits_for(photo, error)
+        if filing.waits_for == str(photo.path.parent):
+            reason = f"{printable(filing.waits_for)} cannot be written ({error.strerror})"
+        filing.keep(Outcome.AGAIN, trouble or reason)
         if isinstance(error, NoRoomError):
-            photo.filing.place = str(photo.path)  # smaller photos may fit
-            if photo.filing.follows is not None:
+            filing.waits_for = str(photo.path)  # smaller photos may fit
+            if filing.follows is not None:
                 self._losses.stays(photo.path, reason)
 
     def _waits_for(self, photo: Photo, error: OSError) -> str:
@@ -132,21 +133,20 @@ class Transfers:
         A photo that may not leave its own folder, or may not be moved at all, says nothing about the class folder.
         Blaming the class folder would retry all such photos with each photo that is filed there.
         """
-        if error.errno not in FORBIDDEN or photo.filing.follows is not None or photo.filing.destination is None:
-            return photo.filing.folder
+        filing = photo.filing
+        if error.errno not in FORBIDDEN or filing.follows is not None or filing.destination is None:
+            return filing.folder
         if self._mode is Mode.MOVE and not may_write(photo.path.parent):
             return str(photo.path.parent)
-        its_own = error.errno != errno.EROFS and may_write(photo.filing.destination.parent)
-        return str(photo.path) if its_own else photo.filing.folder
+        its_own = error.errno != errno.EROFS and may_write(filing.destination.parent)
+        return str(photo.path) if its_own else filing.folder
 
     def _transfer(self, photo: Photo, row: int, intent: Intent) -> None:
         """File one photo and collect its outcome for the ledger: None if nothing was done."""
-        target = photo.filing.destination
+        found, filing, target = photo.found, photo.filing, photo.filing.destination
         assert target is not None
         try:
-            result = transfer(
-                self._mode, photo.path, photo.found.identity, photo.read.sha256, target, photo.found.relpath
-            )
+            result = transfer(self._mode, found.path, found.identity, photo.read.sha256, target, found.relpath)
         except OpenWriterError:
             self._leave(photo, row, Outcome.AGAIN, HELD)
             return
@@ -159,8 +159,8 @@ class Transfers:
                 self._not_transferred(photo, target, error)
                 return
             result = None
-        if photo.filing.outcome is Outcome.FAILED and photo.filing.follows is None:
-            photo.filing.reason += try_to_write_failure_note(target, photo.path.name, photo.filing.reason)
+        if filing.outcome is Outcome.FAILED and filing.follows is None:
+            filing.reason += try_to_write_failure_note(target, found.path.name, filing.reason)
         with self._noting:
             if result is None or result.hidden is not None:  # None: the reply was lost, so a hidden name may remain
                 self._pending.copied.append(intent)
@@ -168,12 +168,12 @@ class Transfers:
                 self._pending.leaving[row] = result.leaving
             self._losses.note(target, result.lost if result else ())
             self._pause.end()
-            photo.filing.stays = self._mode is not Mode.MOVE
-            self._pending.add_photo(photo.path, target, self._mode)
-            self._pending.outcomes[row] = photo.filing.outcome
+            filing.stays = self._mode is not Mode.MOVE
+            self._pending.add_photo(found.path, target, self._mode)
+            self._pending.outcomes[row] = filing.outcome
 
     def _leave(self, photo: Photo, row: int, outcome: Outcome, reason: str) -> None:
-        photo.filing.destination, photo.filing.outcome, photo.filing.reason = None, outcome, reason
+        photo.filing.keep(outcome, reason)
         self._pending.outcomes[row] = None
 
     def _not_transferred(self, photo: Photo, target: Path, error: OSError) -> None:

@@ -83,11 +83,8 @@ class UnresolvedMoves:
         if intent.mount is not None and self._finish(intent, photo, outcomes):
             copied.append(intent)
             return photo.filing.outcome is Outcome.GONE
-        photo.filing.destination, photo.filing.outcome = None, Outcome.AGAIN
-        photo.filing.reason, photo.filing.place = (
-            "it cannot be checked now whether it was moved",
-            str(intent.destination),
-        )
+        photo.filing.keep(Outcome.AGAIN, "it cannot be checked now whether it was moved")
+        photo.filing.waits_for = str(intent.destination)
         return True
 
     def blocked(self) -> list[Blocked]:
@@ -149,8 +146,7 @@ class UnresolvedMoves:
         del self._open[row]
         self._reindex()
         if outcomes[row] is not None:
-            photo.filing.destination, photo.filing.outcome = None, Outcome.GONE
-            photo.filing.reason = "it had been filed before its mount went away"
+            photo.filing.keep(Outcome.GONE, "it had been filed before its mount went away")
         return True
 
     def _reindex(self) -> None:

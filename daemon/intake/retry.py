@@ -124,7 +124,7 @@ class Retries:
             return None
         if known is None or known.identity != photo.found.identity:
             known = _Known(photo.found.identity, now_s, 0, 0.0)
-        back_off_s = BACK_OFF_OF_PLACES_S if photo.filing.place else BACK_OFF_S
+        back_off_s = BACK_OFF_OF_PLACES_S if photo.filing.waits_for else BACK_OFF_S
         again_s = now_s + min(back_off_s[min(known.tries, len(back_off_s) - 1)], photo.judgement.again_within_s)
         # UNREADABLE is an obstacle too. Without a limit of tries, one pass over such a file would never end.
         obstacle = (
@@ -136,8 +136,8 @@ class Retries:
         if photo.filing.outcome is Outcome.LEFT or spent:
             again_s = inf
         self._remember(photo.path, _Known(photo.found.identity, known.since_s, known.tries + 1, again_s))
-        if spent and photo.filing.place:
-            self._give_up(photo.filing.place)
+        if spent and photo.filing.waits_for:
+            self._give_up(photo.filing.waits_for)
         return again_s if again_s < inf else None
 
     def due_s(self) -> float:
@@ -165,8 +165,8 @@ class Retries:
         self._wake(self._blocked.drop(path), now_s)
 
     def _note_place(self, photo: Photo, now_s: float) -> None:
-        if photo.filing.place:
-            self._wake(self._blocked.add(photo.path, photo.filing.place, photo.filing.reason), now_s)
+        if photo.filing.waits_for:
+            self._wake(self._blocked.add(photo.path, photo.filing.waits_for, photo.filing.reason), now_s)
             return
         if photo.filing.destination is not None:
             for place in (photo.filing.folder, os.path.split(photo.path)[0]):

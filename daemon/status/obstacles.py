@@ -66,8 +66,8 @@ class Obstacles:
         """
         obstacle = photo.filing.reason.replace(printable(photo.path.name), "")
         with self._lock:
-            if photo.filing.place:
-                before, self._of_places[photo.filing.place] = self._of_places.get(photo.filing.place), obstacle
+            if photo.filing.waits_for:
+                before, self._of_places[photo.filing.waits_for] = self._of_places.get(photo.filing.waits_for), obstacle
                 return before != obstacle
             self._counts[obstacle] += 1
             return self._counts[obstacle] == 1

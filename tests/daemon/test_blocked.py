@@ -41,7 +41,7 @@ A, B, C = (Path(f"/inbox/{name}.jpg") for name in "abc")
 
 
 def waits(path: Path, place: str = "sea", who: Identity | None = None) -> Photo:
-    return photo_of(path, who or identity(), outcome=Outcome.AGAIN, folder=place, place=place, reason=f"{place}!")
+    return photo_of(path, who or identity(), outcome=Outcome.AGAIN, folder=place, waits_for=place, reason=f"{place}!")
 
 
 def filed(path: Path, place: str = "sea") -> Photo:
@@ -217,7 +217,7 @@ def test_an_output_that_fails_as_a_whole_is_a_pause_and_one_folder_of_it_is_not(
             filer.file(photos)
         assert (filer.pause.reason != "") == whole
         assert photos[0].filing.outcome is Outcome.AGAIN
-        assert (photos[0].filing.place, photos[1].filing.outcome) == (
+        assert (photos[0].filing.waits_for, photos[1].filing.outcome) == (
             ("", Outcome.AGAIN) if whole else ("red", Outcome.FILED)
         )
         if whole:
@@ -243,7 +243,7 @@ def test_a_photo_that_may_not_be_moved_waits_alone_and_not_for_its_class(
     monkeypatch.setattr(filing, "rename_noreplace", immutable)
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file([photo, other])
-    assert (photo.filing.outcome, photo.filing.place) == (Outcome.AGAIN, str(photo.path))
+    assert (photo.filing.outcome, photo.filing.waits_for) == (Outcome.AGAIN, str(photo.path))
     assert other.filing.outcome is Outcome.FILED
 
 
@@ -256,7 +256,7 @@ def test_photos_of_a_folder_that_lets_nothing_go_wait_for_it_and_not_for_their_c
         subprocess.run(["mount", "-o", "remount,ro", str(card)], check=True)
         with opened_filer(output, tmp_path / "l") as filer:
             filer.file([photo])
-        assert (photo.filing.outcome, photo.filing.place) == (Outcome.AGAIN, str(card))
+        assert (photo.filing.outcome, photo.filing.waits_for) == (Outcome.AGAIN, str(card))
         assert photo.filing.reason == f"{card} cannot be written (Read-only file system)"
 
 

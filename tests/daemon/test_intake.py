@@ -361,7 +361,7 @@ def test_a_retry_looks_at_its_file_and_not_through_the_inbox(inbox: Path) -> Non
     with world(inbox, watch=True) as one:
         (photo,) = one.ready()
         scans = one.intake._scanner.scans
-        photo.filing.folder = photo.filing.place = "sea"
+        photo.filing.folder = photo.filing.waits_for = "sea"
         one.done(photo, Outcome.AGAIN)
         again = one.intake.ready(10, 0.0)
         one.clock.turn(1.0)

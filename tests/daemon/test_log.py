@@ -207,7 +207,7 @@ def test_what_blocks_one_place_is_said_once_while_others_are_filed_and_again_whe
     with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
         for number in range(3):
             blocked = again(tmp_path / "in", f"{number}.jpg")
-            blocked.filing.place = blocked.filing.folder = "sea"
+            blocked.filing.waits_for = blocked.filing.folder = "sea"
             report.photos([blocked, filed(tmp_path)])
         there = filed(tmp_path)
         there.filing.folder = "sea"

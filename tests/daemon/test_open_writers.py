@@ -205,7 +205,7 @@ def test_of_photos_that_wait_for_one_place_another_is_tried_while_the_first_is_h
             photos += one.ready(10, 0.1)
             clock.turn(0.3)
         for photo in photos:
-            photo.filing.outcome, photo.filing.folder, photo.filing.place = Outcome.AGAIN, "sea", "sea"
+            photo.filing.outcome, photo.filing.folder, photo.filing.waits_for = Outcome.AGAIN, "sea", "sea"
         one.done(photos)
         first, second, _ = (photo.path.name for photo in photos)
         with (inbox / first).open("r+b"):

@@ -91,7 +91,7 @@ def test_a_class_folder_that_is_a_disk_of_its_own_is_full_or_away_alone(
             broken.setattr("daemon.filing.move.publish_copy", lambda *_, **__: failing(inbox, output))
             filer.file([*photos, other])
         assert filer.pause.reason == ""
-        assert [(photo.filing.outcome, photo.filing.place) for photo in photos] == 2 * [(Outcome.AGAIN, "red")]
+        assert [(photo.filing.outcome, photo.filing.waits_for) for photo in photos] == 2 * [(Outcome.AGAIN, "red")]
         assert os.strerror(code) in photos[0].filing.reason
         with monkeypatch.context() as broken:
             broken.setattr("daemon.filing.move.rename_noreplace", failing)

@@ -1,7 +1,9 @@
 """A photo's whole way in one process: inotify, files, SQLite and onnxruntime are real."""
 
+import gc
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +21,7 @@ from daemon.classify.loaded_model import LoadedModel, rules_of
 from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
 from daemon.decode.workers import DecodePool
+from daemon.files.companion_names import WAITS
 from daemon.filing.filer import Filer
 from daemon.intake.filters import PathFilter
 from daemon.intake.intake import Intake
@@ -375,3 +378,40 @@ def test_photos_that_wait_while_another_model_takes_over_are_read_again_if_it_ta
     assert {photo.judgement.model for photo in photos} == {new.model.sha256}
     assert [photo.read.pixels for photo in photos] == [None, None]
     assert [photo.read.sha256 for photo in photos] == [digest(plain("red")), digest(plain("green"))]
+
+
+def test_companions_are_filed_with_their_photo_and_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from daemon import pipeline
+
+    read: list[str] = []
+    real = pipeline.decode_here  # type: ignore[attr-defined]
+
+    def noting(found: Found, *rest: Any, **named: Any) -> Read:
+        read.append(found.path.name)
+        return real(found, *rest, **named)
+
+    monkeypatch.setattr(pipeline, "decode_here", noting)
+    with house(tmp_path) as one:
+        for name in ("a.jpg", "a.xmp", "a.MOV", "alone.xmp", "notes.doc"):
+            write(one.inbox / name, plain("blue") if name == "a.jpg" else b"of a")
+        one.pipeline.run(once=True)
+        assert sorted(read) == ["a.jpg", "notes.doc"]
+        assert sorted(tree(one.output)) == ["blue/a.MOV", "blue/a.jpg", "blue/a.xmp"]
+        stay = {photo.path.name: photo.filing.reason for photo in one.done if photo.filing.outcome is Outcome.LEFT}
+        assert stay == {
+            "alone.xmp": WAITS, "notes.doc": "neither its name nor its content is that of a photo",
+        }  # fmt: skip
+
+
+def test_photos_keep_no_model_in_memory(tmp_path: Path) -> None:
+    with house(tmp_path) as one:
+        first = open_model(OLD, "cpu")
+        gone = weakref.ref(first.session)
+        one.models.current = LoadedModel(first, rules_of(first, "off"))
+        write(one.inbox / "a.jpg", plain("red"))
+        one.pipeline.run(once=True)
+        one.models.current = LoadedModel(model(), rules())
+        del first
+        gc.collect()
+        assert one.done[0].judgement.model == digest(OLD)
+        assert gone() is None
