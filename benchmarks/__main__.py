@@ -9,6 +9,7 @@ NAMES = (
     "scale",
     "idle",
     "startup",
+    "clean_machine",
     "swap",
     "training",
     "export",
