@@ -4,9 +4,9 @@
     sudo python -m benchmarks.clean_machine sid --revision HEAD~20 --revision HEAD
 
 debootstrap makes a root folder of that Debian with nothing but make, git and Python. In it an ordinary user clones this
-repository, types `make run`, drops a photo, presses Ctrl-C, and types `make demo`. Each revision has a user of its own, so
-nothing is there yet. pip's settings for an index and a proxy, and certificates, go along where the environment names
-them; the packages come from the network. Everything is removed afterwards.
+repository, types `make run`, drops a photo, presses Ctrl-C, and types `make demo`. Each revision has a user of its own,
+so that nothing is there yet. What the environment says of an index, a proxy and certificates goes along; the packages
+come from the network. Everything is removed afterwards.
 """
 
 import argparse

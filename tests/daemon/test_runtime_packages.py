@@ -25,6 +25,7 @@ COMMANDS = (
     "inspect colours.onnx",
     "replay --model colours.onnx --inbox in",
     "model use colours.onnx --inbox in",
+    "train in --output run",
     "service install photos --inbox in --output out --dry-run",
 )
 """Each needs ONNX Runtime, or installs what does."""
