@@ -4,6 +4,7 @@
 installed. So the base asks for neither: the extra `cpu` or `cuda` does. Nothing here imports them.
 """
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -23,8 +24,8 @@ NEWEST_WITH_TENSORFLOW = (3, 13)
 """The newest Python that TensorFlow 2.21 has a wheel for."""
 
 
-class RuntimePackageError(PhototriageError):
-    """No package of ONNX Runtime is installed, or the installed one is damaged."""
+class MissingPackageError(PhototriageError):
+    """A package of an extra is not installed, or it is damaged."""
 
 
 def installed_runtimes(path: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ def two_runtimes(found: Sequence[str]) -> str:
     return f"{CPU} and {CUDA} are both installed and share files, so one has damaged the other. {_choice(found)}"
 
 
-def runtime_error(user: str, found: Sequence[str]) -> RuntimePackageError:
+def runtime_error(user: str, found: Sequence[str]) -> MissingPackageError:
     """Return the error that ONNX Runtime cannot be loaded.
 
     Args:
@@ -68,18 +69,26 @@ def runtime_error(user: str, found: Sequence[str]) -> RuntimePackageError:
         found: the names of the installed packages.
     """
     if not found:
-        return RuntimePackageError(f"{user} needs ONNX Runtime, which is not installed. {_choice(found)}")
+        return MissingPackageError(f"{user} needs ONNX Runtime, which is not installed. {_choice(found)}")
     damaged = two_runtimes(found) or (
         f"{found[0]} is installed, but files of it are missing or damaged, as after the removal of a package that "
         f"shares them. {_choice(found)}"
     )
-    return RuntimePackageError(f"{user} cannot load ONNX Runtime: {damaged}")
+    return MissingPackageError(f"{user} cannot load ONNX Runtime: {damaged}")
 
 
 def require_runtime(user: str) -> None:
-    """Raise RuntimePackageError if no package of ONNX Runtime is installed."""
+    """Raise MissingPackageError if no package of ONNX Runtime is installed."""
     if not (found := installed_runtimes()):
         raise runtime_error(user, found)
+
+
+def require_training(user: str) -> None:
+    """Raise MissingPackageError if Keras or its backend TensorFlow is not installed, before photos are decoded."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    for module in ("keras", *(["tensorflow"] if backend == "tensorflow" else [])):
+        if find_spec(module) is None:
+            raise MissingPackageError(missing_training(user, module, sys.version_info[:2]))
 
 
 def missing_package(user: str, error: ImportError | AttributeError) -> str:

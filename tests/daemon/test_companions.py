@@ -294,7 +294,6 @@ def test_one_pass_takes_all_of_them_along_and_a_raw_file_is_never_taken_for_a_ph
 
 
 @pytest.mark.system("strace")
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("when", [4, 5, 6, 9])
 def test_after_a_kill_between_a_photo_and_its_companions_they_are_together_again(tmp_path: Path, when: int) -> None:
     inbox, output = tmp_path / "in", tmp_path / "out"

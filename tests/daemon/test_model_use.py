@@ -226,7 +226,6 @@ CALLS = {"openat": 200, "rename": 1, "fsync": 1, "write": 2, "pwrite64": 6, "unl
 
 
 @pytest.mark.system("strace")
-@pytest.mark.timeout(600)
 def test_after_a_kill_at_any_call_one_of_both_models_is_in_place_and_whole(house: House) -> None:
     house.begun()
     kills, in_place = 0, set[str]()

@@ -12,7 +12,7 @@ from daemon.intake.inbox_mounts import survey
 from tests.daemon.share import TOOLS, share
 from tests.daemon.support import daemon, model_file, tree, unique, wait_until, write
 
-pytestmark = [pytest.mark.system("mount", "umount", *TOOLS, root=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system("mount", "umount", *TOOLS, root=True)]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from daemon.ledger.leaving import ENDING
 from tests.daemon.house import ask, told
 from tests.daemon.support import daemon, model_file, plain, tree, wait_until, write
 
-pytestmark = [pytest.mark.system("unshare", root=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system("unshare", root=True)]
 
 SOMEBODY = 4001
 RED, FILM = plain("red"), b"the film behind it"

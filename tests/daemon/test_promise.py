@@ -28,7 +28,6 @@ def test_kills_at_random_moments_lose_and_double_nothing(world: World) -> None:
 
 
 @pytest.mark.system("strace")
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", ["copy", "hardlink", "symlink"])
 def test_kills_at_system_calls_lose_and_double_nothing_in_modes_that_leave_the_original(
     tmp_path: Path, mode: str
@@ -39,7 +38,6 @@ def test_kills_at_system_calls_lose_and_double_nothing_in_modes_that_leave_the_o
 
 
 @pytest.mark.system("strace")
-@pytest.mark.timeout(300)
 def test_a_system_call_that_fails_once_costs_no_photo_and_fails_none(world: World) -> None:
     counts = faults(world, ("openat", "renameat2", "fsync", "pwrite64"), ("EIO", "ENOSPC"), 1, print)
     assert counts["faults"] == 8

@@ -25,7 +25,6 @@ COMMANDS = (
     "inspect colours.onnx",
     "replay --model colours.onnx --inbox in",
     "model use colours.onnx --inbox in",
-    "train in --output run",
     "service install photos --inbox in --output out --dry-run",
 )
 """Each needs ONNX Runtime, or installs what does."""
@@ -107,7 +106,11 @@ def test_files_that_an_uninstallation_took_away_are_said_to_be_missing(
     for name in ("onnxruntime/capi", "onnxruntime-1.31.1.dist-info"):
         (tmp_path / "left" / name).mkdir(parents=True)
     variables = variables | {"PYTHONPATH": f"{tmp_path / 'left'}{os.pathsep}{variables['PYTHONPATH']}"}
-    answers = asked((python, variables), tmp_path, "sort --inbox in --output out", "inspect")
+    train = "train in --output run"
+    answers = asked((python, variables), tmp_path, "sort --inbox in --output out", "inspect", train)
+    assert answers.pop(train)[1].startswith("phototriage: `train` needs keras, which is not installed"), (
+        "before all else"
+    )
     for words, (code, said, exception) in answers.items():
         assert (code, exception) == (1, "SystemExit(1)"), f"{words}: {said} {exception}"
         assert "onnxruntime is installed, but files of it are missing" in said

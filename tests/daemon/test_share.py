@@ -11,7 +11,7 @@ from daemon.files.rename import rename_noreplace
 from tests.daemon.share import TOOLS, share
 from tests.daemon.support import Daemon, daemon, model_file, plain, run, tree, unique, wait_until, write
 
-pytestmark = [pytest.mark.system(*TOOLS, root=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.system(*TOOLS, root=True)]
 FRESH = "dcache_dir_timeout=1"
 """Without it sshfs lists a folder anew every 20 s only, which a test need not wait for."""
 

@@ -41,7 +41,6 @@ KILLS = {
 
 
 @pytest.mark.system("strace")
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("where", KILLS)
 def test_after_kills_at_every_step_each_photo_is_whole_in_one_place_and_the_ledger_agrees(
     tmp_path: Path, request: pytest.FixtureRequest, where: str

@@ -33,7 +33,6 @@ def whole(house: House, photos: dict[str, bytes]) -> None:
 
 
 @pytest.mark.system("strace")
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("across", [False, True])
 def test_after_a_kill_at_any_call_each_photo_is_whole_in_one_place_and_the_same_command_goes_on(
     tmp_path: Path, elsewhere: Path, across: bool
@@ -65,7 +64,6 @@ def test_after_a_kill_at_any_call_each_photo_is_whole_in_one_place_and_the_same_
 
 
 @pytest.mark.system("strace")
-@pytest.mark.timeout(600)
 def test_after_a_kill_at_any_call_of_retry_a_photo_that_stays_failed_has_its_note(tmp_path: Path) -> None:
     house = House(tmp_path / "house")
     for call in ("renameat2", "unlink"):
@@ -85,7 +83,6 @@ def test_after_a_kill_at_any_call_of_retry_a_photo_that_stays_failed_has_its_not
 
 
 @pytest.mark.system("strace")
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", [Mode.COPY, Mode.HARDLINK, Mode.SYMLINK])
 def test_a_kill_never_costs_the_original_of_a_copy(tmp_path: Path, mode: Mode) -> None:
     house = House(tmp_path / "house")

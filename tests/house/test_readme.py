@@ -106,7 +106,6 @@ def watch(line: str, workspace: Path) -> None:
     assert "holiday.jpg" in said
 
 
-@pytest.mark.timeout(600)
 def test_the_commands_work_as_written(readme: list[Command], workspace: Path) -> None:
     for line, does in readme:
         draw_scene("forest", 99).save(workspace / "inbox" / "holiday.jpg")

@@ -1,6 +1,7 @@
 """The code keeps the shape that makes it readable: short files and functions, small folders, and docstrings."""
 
 import ast
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -104,3 +105,12 @@ def test_a_crowded_folder_is_noticed_and_its_rooms_are_not_counted() -> None:
 )
 def test_each_way_out_of_shape_is_noticed(text: str, note: str) -> None:
     assert note in " ".join(notes("a.py", text))
+
+
+def test_a_tests_time_is_no_verdict(root: Path) -> None:
+    """Minutes on a busy machine are no fault; only a hang ends a test, and CI's time bounds the sum."""
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    assert settings["timeout"] >= 1800
+    mark = "pytest.mark." + "timeout"
+    found = [path.name for path in (root / "tests").rglob("*.py") if mark in path.read_text(encoding="utf-8")]
+    assert found == []

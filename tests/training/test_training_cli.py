@@ -1,5 +1,6 @@
 """Every option of `train` and `evaluate` is honoured, and what is wrong ends in one sentence."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -25,6 +26,20 @@ def run(command: Any, *arguments: object) -> Result:
     if isinstance(result.exception, PhototriageError):
         raise result.exception
     return result
+
+
+@pytest.mark.parametrize(("missing", "word"), [("keras", "needs keras"), ("tensorflow", "needs tensorflow")])
+def test_what_a_training_needs_at_its_end_is_asked_for_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, word: str
+) -> None:
+    words = [train, tmp_path, "--output", tmp_path / "run"]
+    monkeypatch.setattr("common.packages.installed_runtimes", lambda: ())  # a report needs a package of ONNX Runtime
+    with pytest.raises(PhototriageError, match="needs ONNX Runtime, which is not installed"):
+        run(*words)
+    find = importlib.util.find_spec
+    monkeypatch.setattr("common.packages.find_spec", lambda name: None if name == missing else find(name))
+    with pytest.raises(PhototriageError, match=word):
+        run(*words)
 
 
 @pytest.mark.usefixtures("small_backbone")

@@ -11,7 +11,7 @@ import click
 
 from common.errors import PhototriageError
 from common.options import json_option
-from common.packages import require_runtime
+from common.packages import require_runtime, require_training
 from training.errors import RecipeError
 from training.recipe.recipe import Backbone, FineTune, Recipe
 from training.recipe.recipe_file import Grid, load_recipe_or_grid, shipped_recipes
@@ -128,6 +128,7 @@ def train(
     }
     chosen = load_recipe_or_grid(recipe) if recipe else Recipe()
     chosen = chosen.with_options(_merged(options, settings))
+    require_training("`train`")
     require_runtime("`train`")  # for the report, which is written after hours
     if isinstance(chosen, Recipe):
         _train(dataset, output, chosen, test, restart)

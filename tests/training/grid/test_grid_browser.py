@@ -10,7 +10,7 @@ from PIL import Image
 from tests.training.report.browser import browse
 from tests.training.report.support import Page
 
-pytestmark = [pytest.mark.system("chromium"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system("chromium")]
 
 
 @pytest.mark.parametrize(("scheme", "least", "most"), [("light", 200, 255), ("dark", 0, 60)])

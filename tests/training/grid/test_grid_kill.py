@@ -14,8 +14,6 @@ from training.progress import Reporter
 from training.recipe.recipe_file import Grid, load_recipe_or_grid
 from training.run import load_run
 
-pytestmark = pytest.mark.timeout(900)  # TensorFlow is started twice, which on a busy machine takes minutes
-
 RECIPE = """
 weights = "none"
 input.size_px = 32

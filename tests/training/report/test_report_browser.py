@@ -14,7 +14,7 @@ from training.dataset.layout import Photo
 from training.measure.predictions import Predictions
 from training.report import ReportInput, write_report
 
-pytestmark = [pytest.mark.system("chromium"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system("chromium")]
 
 EVIL = "<script>document.title='taken over'</script><img src=x onerror=\"document.title='taken over'\">"
 MAGENTA = (255, 0, 255)
