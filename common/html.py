@@ -27,6 +27,16 @@ def h(tag: str, *children: Child, **attributes: str | float | bool | None) -> Ht
     return Html(head if tag in _VOID else f"{head}{join(children)}</{tag}>")
 
 
+def scrolling(child: Html, words: str) -> Html:
+    """Make a box that scrolls by itself, also by keyboard, so that the page never scrolls sideways.
+
+    Args:
+        child: what scrolls.
+        words: what a screen reader says of it.
+    """
+    return h("div", child, class_="scroll", tabindex="0", role="region", aria_label=words)
+
+
 def join(children: Iterable[Child]) -> Html:
     """Concatenate children, and escape those that are not markup."""
     return Html("".join(map(_text, children)))

@@ -32,6 +32,8 @@ MAX_HEADER_PIXELS = 400_000_000
 """Largest photo according to its header. A JPEG of that size is decoded at one eighth, which costs little."""
 MAX_DECODED_PIXELS = 120_000_000
 """Largest picture in memory (4 bytes a pixel or more), after the reduced decoding of a JPEG."""
+MAX_FILE_BYTES = 1 << 29
+"""Largest file that counts as a photo: its bytes are in memory while it is decoded."""
 MAX_DETAIL = 200
 """Longest part of a decoder's message that is passed on, in characters."""
 

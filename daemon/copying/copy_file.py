@@ -11,13 +11,12 @@ from daemon.copying.extents import CHUNK_BYTES, extents
 from daemon.copying.losses import Loss
 from daemon.copying.metadata import carry_over
 from daemon.copying.space import free_bytes
+from daemon.files.confined import TO_READ
 from daemon.files.identity import Identity
 
 MOST_SPARED_BYTES = 64 << 20
 SMALL_BYTES = 32 << 20
 """Below this much free space no photo fits, not only large ones."""
-_TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""O_NONBLOCK: opening a FIFO in the photo's place must not block."""
 _TO_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -50,7 +49,7 @@ def copy_file(source: Path, identity: Identity, temporary: Path) -> tuple[Loss, 
         NoRoomError: the file does not fit; nothing was written.
         OSError: copying failed. The caller removes the rest at `temporary`.
     """
-    reader = os.open(source, _TO_READ)
+    reader = os.open(source, TO_READ)
     try:
         was = os.fstat(reader)
         if Identity.of(was) != identity:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from daemon.files.confined import TO_READ
+
 CHUNK_BYTES = 1 << 20
-_TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
@@ -38,9 +39,9 @@ def same_content(one: Path, other: Path) -> bool:
     Raises:
         OSError: one of them cannot be read.
     """
-    first = os.open(one, _TO_READ)
+    first = os.open(one, TO_READ)
     try:
-        second = os.open(other, _TO_READ)
+        second = os.open(other, TO_READ)
         try:
             size = os.fstat(first).st_size
             return size == os.fstat(second).st_size and _same_data(first, second, size)

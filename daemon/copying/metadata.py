@@ -15,9 +15,7 @@ from collections.abc import Callable, Iterator
 from common.text import printable
 from daemon.copying.losses import Loss
 from daemon.copying.space import free_bytes
-
-SAME_TIME_NS = 2_000_000_000
-"""Tolerance between the times of a copy and its original: cards and sticks store times in steps of two seconds."""
+from daemon.files.identity import SAME_TIME_NS
 
 _SICK = (
     errno.EIO, errno.ENOMEM, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ENODEV, errno.EBADF,

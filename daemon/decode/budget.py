@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from daemon.decode.contents import MAX_FILE_BYTES
+from contract.geometry import MAX_FILE_BYTES
 from daemon.decode.isolated import ForAloneError, StoppedError
 
 SMALL_BYTES = 1 << 25

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, has_photo_name, sniff
+from contract.geometry import MAX_FILE_BYTES
 from daemon.files.confined import open_photo
 from daemon.files.identity import Identity, close
 from daemon.files.open_writers import HELD
 from daemon.photo import Found
 
-MAX_FILE_BYTES = 1 << 29
 PART_BYTES = 1 << 24
 """Larger files are read in parts. On a slow share, one call for the whole file would look like a hang."""
 

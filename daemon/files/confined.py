@@ -22,7 +22,7 @@ UNKNOWN_OWNER = (
 )
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _TO_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """O_NONBLOCK: opening a FIFO in a photo's place must not block."""
 
 
@@ -37,10 +37,10 @@ def open_photo(path: Path, relpath: Path) -> int:
         OSError: the file does not exist, may not be read, or a link lies on the way.
     """
     if not relpath.parts:
-        return os.open(path, _TO_READ)
+        return os.open(path, TO_READ)
     folder = _reached(path.parents[len(relpath.parts)], relpath)
     try:
-        return os.open(path.name, _TO_READ, dir_fd=folder)
+        return os.open(path.name, TO_READ, dir_fd=folder)
     finally:
         os.close(folder)
 
@@ -115,7 +115,7 @@ def read_small(path: Path, most: int = 4096) -> bytes:
     """
     if path.is_symlink():
         raise ValueError("a link")
-    descriptor = os.open(path, _TO_READ)
+    descriptor = os.open(path, TO_READ)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("no file")

@@ -14,6 +14,9 @@ from daemon.files.statx import force_sync
 _MOST_NS = (1 << 62) - 1
 """In the year 2116. On Btrfs and tmpfs anybody may set times that do not fit into 64 bits of nanoseconds."""
 
+SAME_TIME_NS = 2_000_000_000
+"""Tolerance between the times of a copy and its original: cards and sticks store times in steps of two seconds."""
+
 
 class Identity(NamedTuple):
     """Facts that identify a file: a new photo under an old name differs in at least one."""

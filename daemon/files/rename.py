@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from daemon.files.confined import TO_READ
 from daemon.files.identity import is_on_share
 from daemon.files.statx import force_sync
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
-_TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 NO_LINKS = (errno.EPERM, *NOT_SUPPORTED)
@@ -168,7 +168,7 @@ def _reserve_and_rename(source: Path, target: Path) -> None:
 def _is_empty(path: Path) -> bool:
     """Tell whether a file is certainly empty, also on its server."""
     try:
-        descriptor = os.open(path, _TO_READ)
+        descriptor = os.open(path, TO_READ)
     except OSError:
         return False
     try:
@@ -190,7 +190,7 @@ def still_there(source: Path, error: OSError) -> bool:
     if error.errno in _REFUSED:
         return True
     try:
-        os.close(os.open(source, _TO_READ))
+        os.close(os.open(source, TO_READ))
     except OSError:
         return False
     return True

@@ -16,9 +16,7 @@ from daemon.filing.destinations import join
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.photo import Judgement, Mode, Outcome, Photo
-from daemon.process.clock import Clock
-
-BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+from daemon.process.clock import Clock, back_off_s
 
 
 class FiledPhoto(NamedTuple):
@@ -157,7 +155,7 @@ class LateCompanions:
         tried = {id(part) for part in late}
         self._parts = [*(part for part in self._parts if id(part) not in tried), *left]
         if left:
-            self._again_s = self._clock.monotonic_s() + BACK_OFF_S[min(self._tries, len(BACK_OFF_S) - 1)]
+            self._again_s = self._clock.monotonic_s() + back_off_s(self._tries)
         else:
             self._again_s = 0.0
         self._tries = self._tries + 1 if left else 0

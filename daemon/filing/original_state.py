@@ -5,12 +5,9 @@ import stat
 from pathlib import Path
 
 from daemon.copying.extents import same_content
-from daemon.files.identity import Identity, is_same_file, look_at, look_fresh, sha256_of
+from daemon.files.identity import SAME_TIME_NS, Identity, is_same_file, look_at, look_fresh, sha256_of
 from daemon.ledger.intent import Intent
 from daemon.ledger.leaving import LeavingOriginal
-
-SAME_TIME_NS = 2_000_000_000
-"""Tolerance between the times of a copy and its original: cards and sticks store times in steps of two seconds."""
 
 
 def is_unchanged(

@@ -12,10 +12,9 @@ from daemon.copying.copy_file import NoRoomError
 from daemon.files.marker import MARKER
 from daemon.files.rename import rename_noreplace
 from daemon.photo import Mode, Photo
-from daemon.process.clock import Clock
+from daemon.process.clock import Clock, back_off_s
 from daemon.process.log_level import Level, Say
 
-BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 LONGEST_S, LONGEST_OF_FAILING_S = 8.0, 60.0
 """Longest time between two retries: a full or absent disk answers at once, but a failing disk takes seconds."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -49,7 +48,7 @@ class Pause:
         """
         now_s = self._clock.monotonic_s()
         if now_s >= self._again_s:  # photos that were on their way already count as the same try
-            self._again_s = now_s + min(longest_s, BACK_OFF_S[min(self._tries, len(BACK_OFF_S) - 1)])
+            self._again_s = now_s + back_off_s(self._tries, longest_s)
             self._tries += 1
         self.reason = reason
 

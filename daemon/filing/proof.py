@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from daemon.copying.extents import same_content
-from daemon.files.identity import Identity, is_same_file, is_same_inode, numbers_last, sha256_of
+from daemon.files.identity import SAME_TIME_NS, Identity, is_same_file, is_same_inode, numbers_last, sha256_of
 from daemon.files.limits import REFUSED
 from daemon.files.mounts import mount_of
 from daemon.files.probe import has_links, has_noreplace
@@ -16,9 +16,6 @@ from daemon.files.rename import is_one_file
 from daemon.filing.move import former_temporary_beside, temporary_beside
 from daemon.ledger.intent import Intent
 from daemon.photo import Mode
-
-SAME_TIME_NS = 2_000_000_000
-"""Tolerance between the times of a copy and its original: cards and sticks store times in steps of two seconds."""
 
 
 def hidden_of(intent: Intent) -> Path:

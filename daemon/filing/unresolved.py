@@ -14,13 +14,11 @@ from daemon.filing.originals import Originals, Paths, nowhere
 from daemon.filing.recovery import resolve
 from daemon.ledger.intent import Intent
 from daemon.photo import Outcome, Photo
-from daemon.process.clock import Clock
+from daemon.process.clock import Clock, back_off_s
 from daemon.queues import Blocked
 
 PendingOutcomes = dict[int, Outcome | None]
 """Outcomes that are not in the ledger yet, by row."""
-BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
-"""Pauses between two checks: on a failing disk each check may take seconds."""
 
 
 def unfinished(intent: Intent, error: OSError) -> str:
@@ -132,7 +130,7 @@ class UnresolvedMoves:
         if not self._open:
             self._tries, self._again_s = 0, 0.0
             return resolved
-        self._again_s = self._clock.monotonic_s() + BACK_OFF_S[min(self._tries, len(BACK_OFF_S) - 1)]
+        self._again_s = self._clock.monotonic_s() + back_off_s(self._tries)
         self._tries += 1
         return resolved
 

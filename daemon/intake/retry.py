@@ -14,12 +14,12 @@ from daemon.files.identity import Identity
 from daemon.intake.blocked import BlockedPlaces
 from daemon.intake.unfinished import SAY_AFTER_S, Unfinished
 from daemon.photo import Outcome, Photo
+from daemon.process.clock import back_off_s
 from daemon.process.log_level import Say
 from daemon.queues import Blocked
 
-BACK_OFF_S = (1.0, 2.0, 4.0, 8.0)
-BACK_OFF_OF_PLACES_S = (*BACK_OFF_S, 15.0, 30.0, 60.0, 120.0, 300.0)
-"""For photos that only wait for their place."""
+LONGEST_S = 8.0
+"""Longest time between two tries of a photo. One that only waits for its place is tried ever more rarely."""
 TRIES_OF_ONE_PASS = 3
 ASK_AGAIN_S = 60.0
 """How long a handled file is left alone before the ledger is asked again, because `retry` may have released it."""
@@ -124,8 +124,8 @@ class Retries:
             return None
         if known is None or known.identity != photo.found.identity:
             known = _Known(photo.found.identity, now_s, 0, 0.0)
-        back_off_s = BACK_OFF_OF_PLACES_S if photo.filing.waits_for else BACK_OFF_S
-        again_s = now_s + min(back_off_s[min(known.tries, len(back_off_s) - 1)], photo.judgement.again_within_s)
+        wait_s = back_off_s(known.tries) if photo.filing.waits_for else back_off_s(known.tries, LONGEST_S)
+        again_s = now_s + min(wait_s, photo.judgement.again_within_s)
         # UNREADABLE is an obstacle too. Without a limit of tries, one pass over such a file would never end.
         obstacle = (
             bool(photo.filing.folder)
@@ -181,7 +181,7 @@ class Retries:
         for path in paths:
             known = self._known.get(path)
             if known is not None and path in self._pending:
-                again_s = max(now_s, min(known.again_s, now_s + BACK_OFF_S[-1]))
+                again_s = max(now_s, min(known.again_s, now_s + LONGEST_S))
                 self._known[path] = replace(known, again_s=again_s)
                 heappush(self._due, (again_s, path))
 

@@ -14,12 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from daemon.copying.extents import same_content
-from daemon.files.identity import Identity, numbers_last
+from daemon.files.identity import SAME_TIME_NS, Identity, numbers_last
 from daemon.files.statx import Times, times_of
 from daemon.photo import Mode, Photo
 
-SAME_TIME_NS = 2_000_000_000
-"""File systems of cards and sticks store times in steps of two seconds: a photo taken back there gets a new time."""
 UNCHANGED = "it was filed or taken back before, and its content has not changed since"
 _CANDIDATES = """
     SELECT *, held = :place AS in_place FROM photos

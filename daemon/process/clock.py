@@ -3,6 +3,8 @@
 import time
 from datetime import datetime
 
+_BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+
 
 class Clock:
     """The real clock; tests pass one that they set by hand."""
@@ -14,6 +16,16 @@ class Clock:
     def wall_s(self) -> float:
         """Return seconds since 1970, which may jump."""
         return time.time()
+
+
+def back_off_s(failed: int, longest_s: float = _BACK_OFF_S[-1]) -> float:
+    """Return how long to wait before something that failed is tried again: ever longer, at last five minutes.
+
+    Args:
+        failed: how many tries have failed before the last one.
+        longest_s: limit of the wait.
+    """
+    return min(longest_s, _BACK_OFF_S[min(failed, len(_BACK_OFF_S) - 1)])
 
 
 def local(at_s: float) -> datetime:

@@ -16,7 +16,7 @@ from daemon.filing import move as filing
 from daemon.intake import remembered
 from daemon.intake.blocked import BlockedPlaces, merge_blocked
 from daemon.intake.remembered import Remembered
-from daemon.intake.retry import BACK_OFF_OF_PLACES_S, TRIES_OF_ONE_PASS, Retries
+from daemon.intake.retry import TRIES_OF_ONE_PASS, Retries
 from daemon.photo import Filing, Outcome, Photo
 from daemon.queues import Blocked
 from tests.daemon.mounted import mounted
@@ -58,7 +58,7 @@ def test_of_all_that_wait_for_one_place_one_is_tried_ever_more_rarely_and_then_a
         retries.record(waits(path), 0.0)
     assert retries.blocked() == [Blocked("sea", 3, "sea!")]
     now_s, pauses = 0.0, []
-    for _ in range(len(BACK_OFF_OF_PLACES_S) + 1):
+    for _ in range(10):
         began_s, now_s = now_s, retries.due_s()
         while not (tried := due(retries, now_s)):
             now_s = retries.due_s()
@@ -66,7 +66,7 @@ def test_of_all_that_wait_for_one_place_one_is_tried_ever_more_rarely_and_then_a
         assert not retries.may_try(B, identity(), now_s)
         pauses.append(now_s - began_s)
         retries.record(waits(A), now_s)
-    assert pauses == [*BACK_OFF_OF_PLACES_S, BACK_OFF_OF_PLACES_S[-1]]
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 300.0]
     assert due(retries, now_s + 299.0) == []
     retries.record(filed(A), now_s + 300.0)
     assert due(retries, now_s + 300.0) == [B, C]

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from common.errors import PhotoError, Reason
-from contract.geometry import Geometry, Pixels
+from contract.geometry import MAX_FILE_BYTES, Geometry, Pixels
 from daemon.decode import contents
 from daemon.decode.budget import SMALL_BYTES, Budget
-from daemon.decode.contents import MAX_FILE_BYTES, PART_BYTES, hash_whole, read_whole
+from daemon.decode.contents import PART_BYTES, hash_whole, read_whole
 from daemon.decode.decode import decode_alone, decode_here
 from daemon.decode.isolated import ForAloneError, StoppedError
 from daemon.photo import Found, Photo

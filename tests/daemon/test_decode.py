@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from common.errors import Reason
-from contract.geometry import Geometry, to_input
+from contract.geometry import MAX_FILE_BYTES, Geometry, to_input
 from daemon.classify.decide import decide_fault
-from daemon.decode.contents import MAX_FILE_BYTES
 from daemon.decode.decode import decode
 from daemon.photo import Outcome, Photo
 from tests.daemon.conftest import Stranger

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import PhotoError, Reason
 from daemon.files.identity import Identity
-from daemon.intake.retry import BACK_OFF_S, MAX_KNOWN, TRIES_OF_ONE_PASS, Retries
+from daemon.intake.retry import MAX_KNOWN, TRIES_OF_ONE_PASS, Retries
 from daemon.photo import Outcome, Photo
 from tests.daemon.support import identity, photo_of
 
@@ -32,7 +32,7 @@ def test_each_try_waits_longer_up_to_a_limit() -> None:
         assert retries.may_try(PATH, identity(), again_s)
         waits.append(again_s - now_s)
         now_s = again_s
-    assert waits == [*BACK_OFF_S, BACK_OFF_S[-1], BACK_OFF_S[-1]]
+    assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
 
 
 def test_the_last_try_comes_when_its_time_is_up_not_later() -> None:
@@ -46,7 +46,7 @@ def test_a_changed_file_is_tried_at_once_and_its_waiting_begins_anew() -> None:
     assert retries.waited_s(PATH, identity(), 130.0) == 30.0
     assert retries.may_try(PATH, identity(size=11), 100.0)
     assert retries.waited_s(PATH, identity(size=11), 130.0) == 0.0
-    assert retries.record(photo(Outcome.AGAIN, identity(size=11), Reason.TRUNCATED), 130.0) == 130.0 + BACK_OFF_S[0]
+    assert retries.record(photo(Outcome.AGAIN, identity(size=11), Reason.TRUNCATED), 130.0) == 131.0
     assert retries.waited_s(PATH, identity(size=11), 140.0) == 10.0
 
 

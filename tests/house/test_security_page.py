@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common import strict_json
 from contract import formats, geometry, limits, metadata, session
-from daemon.decode import budget, contents, guard
+from daemon.decode import budget, guard
 from daemon.decode import isolated as alone
 from daemon.decode import isolated_child as child
 from daemon.intake import intake
@@ -26,8 +26,8 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     rows = {cells[1].strip(): cells[2].strip() for line in PAGE.splitlines() if len(cells := line.split("|")) == 5}
     told = " ".join(rows.values())
     for limit in (
-        f"{contents.MAX_FILE_BYTES >> 20} MiB",
-        f"{contents.MAX_FILE_BYTES >> 20} MiB, half of it in files of more than {budget.SMALL_BYTES >> 20} MiB",
+        f"{geometry.MAX_FILE_BYTES >> 20} MiB",
+        f"{geometry.MAX_FILE_BYTES >> 20} MiB, half of it in files of more than {budget.SMALL_BYTES >> 20} MiB",
         f"{geometry.MAX_HEADER_PIXELS:,}",
         f"{geometry.MAX_DECODED_PIXELS:,}",
         f"{guard.HERE_PIXELS:,}",

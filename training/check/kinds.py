@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+SHOWN_PHOTOS = 4
+"""Photos of one finding that are shown."""
+
 
 class Kind(StrEnum):
     """Kinds of findings, in the order of all lists. The values are written to findings.json."""

@@ -13,14 +13,13 @@ from training.check.balance import balance
 from training.check.copies import conflicts_and_leaks, duplicates
 from training.check.findings import BLANK_SPREAD
 from training.check.held_out import describe_suspect, suspect_labels
-from training.check.kinds import Finding, Kind
+from training.check.kinds import SHOWN_PHOTOS, Finding, Kind
 from training.dataset.layout import Dataset
 from training.dataset.prepare import DecodedDataset
 from training.dataset.samples import Samples
 from training.measure.predictions import Predictions
 
 SHOWN = 12  # stored findings of a kind; all are counted
-SHOWN_PHOTOS = 4  # of one finding
 KINDS = (Kind.UNLISTED, Kind.UNREADABLE, Kind.BLANK, Kind.CONFLICT, Kind.LEAK, Kind.DUPLICATE, Kind.NEAR, Kind.BALANCE)
 
 _EVERY = 4  # step between the pixels that are checked for a blank picture, across and down

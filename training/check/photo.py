@@ -11,11 +11,10 @@ from PIL import Image
 
 from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, sniff
-from contract.geometry import Geometry, open_photo, to_input
+from contract.geometry import MAX_FILE_BYTES, Geometry, open_photo, to_input
 from training.dataset.cache import difference_hash
 
 THUMBNAIL_PX = 16
-MAX_FILE_BYTES = 1 << 29  # the limit of the daemon; larger files are not photos, and would fill the memory
 
 _FORMATS_OF = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), ("JPEG",)),

@@ -3,12 +3,11 @@
 from rich.table import Table
 from rich.text import Text
 
-from training.check.kinds import KIND_TEXTS
+from training.check.kinds import KIND_TEXTS, SHOWN_PHOTOS
 from training.check.report import Report
 from training.progress import Reporter
 
 SHOWN = 5  # listed findings of a kind; the rest is counted
-SHOWN_PHOTOS = 4  # photos of one finding
 CLASSES = 20
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from common.html import Child, Html, document, h
+from common.html import Child, Html, document, h, scrolling
 from training.compare.comparison import Comparison
 from training.compare.pairs import ChangedPhoto, RunPair
 from training.compare.runs import ComparedRun
@@ -40,10 +40,6 @@ def page(comparison: Comparison) -> str:
     return document(title, STYLE.read_text(encoding="utf-8"), h("div", head, h("main", parts, id="main"), foot))
 
 
-def _scroll(child: Html, words: str) -> Html:
-    return h("div", child, class_="scroll", tabindex="0", role="region", aria_label=words)
-
-
 def _head(names: Sequence[str]) -> Html:
     return h("thead", h("tr", [h("th", name, scope="col", class_="number" if place else "")
                                for place, name in enumerate(names)]))  # fmt: skip
@@ -57,7 +53,7 @@ def _table(comparison: Comparison) -> Html:
         shown: list[Child] = [h("b", text, class_="right") if best and place == 1 else text
                               for place, text in enumerate(figures)]  # fmt: skip
         rows.append(h("tr", h("th", name, scope="row"), [h("td", text, class_="number") for text in shown]))
-    return _scroll(h("table", _head(COLUMNS), h("tbody", rows), class_="figures"), "Figures of each run")
+    return scrolling(h("table", _head(COLUMNS), h("tbody", rows), class_="figures"), "Figures of each run")
 
 
 def accuracies(runs: Sequence[ComparedRun]) -> Html:
@@ -154,7 +150,7 @@ def _classes(runs: Sequence[ComparedRun]) -> Html:
     table = h("table", _head(["class", *(run.name for run in runs)]), h("tbody", rows), class_="figures")
     left = len(labels) - CLASSES
     rest = note(f"{left:,} more classes are left out here.") if left > 0 else None
-    return section("classes", "F1 of each class", _scroll(table, "F1 of each class in each run"), rest)
+    return section("classes", "F1 of each class", scrolling(table, "F1 of each class in each run"), rest)
 
 
 def _f1(value: float | None, best: float) -> Html:
@@ -171,4 +167,4 @@ def _settings(comparison: Comparison) -> Html:
             for name, values in comparison.settings]  # fmt: skip
     head = h("thead", h("tr", [h("th", name, scope="col") for name in ("setting", *(r.name for r in comparison.runs))]))
     table = h("table", head, h("tbody", rows), class_="settings")
-    return section("settings", "Settings that differ", _scroll(table, "Settings that differ"))
+    return section("settings", "Settings that differ", scrolling(table, "Settings that differ"))

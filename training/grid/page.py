@@ -4,14 +4,14 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from common.html import Html, document, h
+from common.html import Html, document, h, scrolling
 from common.text import printable
 from training.grid.charts import ROWS, Cost, cells_chart, cost_chart, costs, front, legend, strip_chart, validation
 from training.grid.names import shown
 from training.grid.outcome import CellOutcome
 from training.grid.results import GridResults
 from training.grid.show import size
-from training.grid.tables import cell_table, class_tables, name_of, scroll, side_table, sides
+from training.grid.tables import cell_table, class_tables, name_of, side_table, sides
 from training.progress import duration
 from training.report.charts import best_epoch, curves, learning_chart
 from training.report.content import NextStep, count, percent
@@ -112,7 +112,7 @@ def _cells_note(results: GridResults) -> Html:
 def _plot(results: GridResults) -> Html:
     left = len(results.finished) - ROWS
     rest = note(f"The best {ROWS}; {left:,} more are in the table.") if left > 0 else None
-    drawn = scroll(h("figure", cells_chart(results), class_="cells"), "Plot of all cells")
+    drawn = scrolling(h("figure", cells_chart(results), class_="cells"), "Plot of all cells")
     words = note("Dots are accuracies on validation photos, lines their 95 % intervals.")
     return section("plot", "Side by side", words, legend(results, tested=True), drawn, rest)
 
@@ -184,7 +184,7 @@ def _settings(results: GridResults) -> Html:
     fold = h(
         "table", [h("tr", h("th", name, scope="row"), h("td", value)) for name, value in common], class_="settings"
     )
-    return section("settings", "Settings", scroll(h("table", rows, class_="settings"), "Settings that differ"),
+    return section("settings", "Settings", scrolling(h("table", rows, class_="settings"), "Settings that differ"),
                    h("details", h("summary", "Settings in common"), fold))  # fmt: skip
 
 

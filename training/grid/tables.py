@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from common.html import Child, Html, h
+from common.html import Child, Html, h, scrolling
 from training.grid.outcome import AVERAGES, CellOutcome, CellState, SplitFigures
 from training.grid.results import GridResults
 from training.grid.show import DASH, columns, row
@@ -15,11 +15,6 @@ CLASSES = 250
 FOLDED = 2000  # most lines of class tables beside that of the best cell, so that the page stays usable
 WORDS = {"train": "training photos", "validation": "validation photos", "test": "test photos"}
 HEADS = ("accuracy", "precision", "recall", "F1", "AUC")
-
-
-def scroll(child: Html, words: str) -> Html:
-    """A box that scrolls by itself, also by keyboard, so that the page never scrolls sideways."""
-    return h("div", child, class_="scroll", tabindex="0", role="region", aria_label=words)
 
 
 def sides(results: GridResults) -> list[str]:
@@ -46,7 +41,7 @@ def cell_table(results: GridResults) -> Html:
             colspan=len(heads) - 1))
         for outcome in results.outcomes if outcome.state is not CellState.FINISHED
     ]  # fmt: skip
-    return scroll(h("table", h("thead", head), h("tbody", rows), class_="figures"), "SplitFigures of each cell")
+    return scrolling(h("table", h("thead", head), h("tbody", rows), class_="figures"), "SplitFigures of each cell")
 
 
 def _cell_row(results: GridResults, place: int, outcome: CellOutcome) -> Html:
@@ -73,7 +68,7 @@ def side_table(results: GridResults) -> Html:
         for outcome in results.finished
     ]
     table = h("table", h("thead", top, head), h("tbody", rows), class_="figures sides")
-    return scroll(table, "SplitFigures of each cell by side")
+    return scrolling(table, "SplitFigures of each cell by side")
 
 
 def _heads(names: Sequence[str]) -> list[Html]:
@@ -119,7 +114,7 @@ def _class_table(outcome: CellOutcome, given: Sequence[str]) -> Html:
         h("tr", h("th", label, scope="row"), [_class_cells(items.get(label)) for items in known.values()])
         for label in labels[:CLASSES]
     ]
-    table = scroll(h("table", head, h("tbody", rows), class_="figures sides"), f"Classes of {outcome.cell.name}")
+    table = scrolling(h("table", head, h("tbody", rows), class_="figures sides"), f"Classes of {outcome.cell.name}")
     left = len(labels) - CLASSES
     return h("div", table, note(f"{left:,} more classes are left out here.") if left > 0 else None)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from common.html import Child, Html, h
+from common.html import Child, Html, h, scrolling
 from training.html.thumbnails import Thumbnails, picture
 from training.measure.metrics import ClassMetrics
 from training.report.content import NextStep, ReportFinding, ReportInput, SplitPart, count, percent
@@ -112,11 +112,6 @@ def _class_row(index: int, item: ClassMetrics, part: SplitPart, thresholds: Mapp
 
 def _bar(value: float) -> Html:
     return h("td", f"{value:.3f}", class_="number bar", style=f"--part:{100 * value:.1f}%")
-
-
-def scrolling(child: Html, words: str) -> Html:
-    """A box that scrolls by itself, also by keyboard, so that the page never scrolls sideways."""
-    return h("div", child, class_="scroll", tabindex="0", role="region", aria_label=words)
 
 
 def data(given: ReportInput, thumbs: Thumbnails) -> Html:

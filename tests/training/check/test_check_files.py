@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from contract.geometry import MAX_FILE_BYTES
 from training.check.findings import find_problems
 from training.check.kinds import Finding, Kind
-from training.check.photo import MAX_FILE_BYTES
 from training.check.scan import scan_photos
 from training.dataset.layout import find_dataset
 
