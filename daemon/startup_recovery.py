@@ -30,6 +30,11 @@ def recover(ledger: Ledger, state: Path, now_s: float, unresolved: UnresolvedMov
         left(row, intent, error)
         unresolved.add(row, intent, error)
 
+    if ledger.on_share:
+        say(
+            f"the ledger {printable(ledger.path)} lies on a share, so it is written without a write-ahead log: slower, "
+            "and only one machine at a time may use it. For a local ledger, set XDG_STATE_HOME to a folder on a disk"
+        )
     finish_at_start(ledger, state, now_s, left)
     outcomes = reconcile(ledger, now_s, doubted, unresolved.paths)
     moved = sum(outcome is not None for outcome in outcomes.values())

@@ -41,8 +41,9 @@ class CrashJournal:
         self._began_s: dict[Path, float] = {}
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
+        """Close the file; a share whose server is away reports here what was not written."""
+        with suppress(OSError):
+            os.close(self._descriptor)
 
     def deaths(self, path: Path) -> int:
         """Return how many processes ended while they decoded this photo; 0 if it is no suspect."""

@@ -22,9 +22,10 @@ def look_at_ledger(path: Path) -> Iterator[Finding]:
     folder = next(folder for folder in path.parents if folder.is_dir())  # the nearest one that exists
     mount = mount_of(folder)
     if mount and mount.is_share:
-        yield fault(
-            "ledger", f"{printable(folder)} is on a share ({mount.kind}), where SQLite's write-ahead log does not work",
-            "set XDG_STATE_HOME (or STATE_DIRECTORY) to a folder on a local disk",
+        yield warning(
+            "ledger", f"{printable(folder)} is on a share ({mount.kind}), so the ledger is written without SQLite's "
+            "write-ahead log: slower, and only one machine at a time may use it",
+            "if you can, set XDG_STATE_HOME (or STATE_DIRECTORY) to a folder on a local disk",
         )  # fmt: skip
     if not path.exists():
         yield ok("ledger", f"none yet; the first start creates one in {printable(path.parent)}")

@@ -2,19 +2,21 @@
 
 A row begins as an intent, committed before the file is touched. Its outcome follows when the file and its folders are
 synced. After a crash, recovery knows from the rows that are still intents where to look. SQLite runs in WAL mode with
-full syncs: a commit costs 0.26 ms and is durable.
+full syncs: a commit costs 0.26 ms and is durable. The log needs memory that all its readers share, which no network
+share offers, so there SQLite runs with a rollback journal instead: slower, under the locks of the share.
 """
 
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.errors import PhototriageError
 from common.text import printable
-from daemon.files.identity import Identity
+from daemon.files.identity import Identity, is_on_share
+from daemon.ledger.errors import LedgerError, unusable
 from daemon.ledger.held_files import holds_any, is_held, note_times, unchanged
 from daemon.ledger.intent import COLUMNS, Intent, intent_of
 from daemon.ledger.leaving import LeavingOriginal, remember
@@ -39,15 +41,14 @@ _NAMED = (
 )
 
 
-class LedgerError(PhototriageError):
-    """The ledger cannot be used."""
-
-
 class Ledger:
     """The ledger of one inbox, created if missing; used by one thread at a time, except `known`.
 
     Args:
         path: of its file.
+
+    Attributes:
+        on_share: whether it lies on a network share, and therefore has no write-ahead log.
 
     Raises:
         LedgerError: it was written by a newer version, is damaged, or its folder cannot be written.
@@ -57,6 +58,7 @@ class Ledger:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.on_share = is_on_share(path.parent)
             self._connection = _connect(path)
         except (OSError, sqlite3.Error) as error:
             raise unusable(path, error) from error
@@ -72,14 +74,19 @@ class Ledger:
 
     def _open(self) -> None:
         self._check()
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        if self.on_share:
+            with suppress(sqlite3.OperationalError):  # an older version has it open with a log
+                self._connection.execute("PRAGMA journal_mode = DELETE")
+        else:
+            self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         migrate(self._connection, self.path)
 
     def _check(self) -> None:
         """Raise DatabaseError for a damaged file at the start, not in the middle of filing."""
-        # A running daemon also leaves a `-wal` file, but has checked the ledger at its start.
-        crashed = os.path.lexists(f"{self.path}-wal") and not is_running(self.path.parent)
+        # A running daemon also leaves a `-wal` or `-journal` file, but has checked the ledger at its start.
+        begun = any(os.path.lexists(f"{self.path}-{log}") for log in ("wal", "journal"))
+        crashed = begun and not is_running(self.path.parent)
         if crashed or self.path.stat().st_size <= CHECKED_BYTES:
             (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
@@ -155,10 +162,14 @@ class Ledger:
 
     def unchanged(self, photos: list[Photo], now_s: float, wall_s: float) -> list[Photo]:
         """Return the photos that are held by their content (`held_files.unchanged`)."""
-        if not holds_any(self._connection):
-            return []
-        with self._transaction():
-            return unchanged(self._connection, photos, now_s, wall_s)
+        try:
+            if not holds_any(self._connection):
+                return []
+            with self._transaction():
+                return unchanged(self._connection, photos, now_s, wall_s)
+        except sqlite3.Error:
+            self._reopen()
+            raise
 
     def of_content(self, sha256: str) -> list[Intent]:
         """Return the intents that filed photos of this content, oldest first; the photos may lie elsewhere by now."""
@@ -199,6 +210,14 @@ class Ledger:
         self._connection.executemany(_INSERT, rows)
         return [values[0] for values in rows]
 
+    def _reopen(self) -> None:
+        """Open a ledger on a share again: after a server came back, what was open before may fail for ever (sshfs)."""
+        if self.on_share:
+            for old in (self._connection, self._reader):
+                with suppress(sqlite3.Error):
+                    old.close()
+            self._connection, self._reader = _connect(self.path), _connect(self.path)
+
     def _transaction(self) -> Transaction:
         return Transaction(self._connection)
 
@@ -218,15 +237,3 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-
-
-def unusable(path: Path, error: OSError | sqlite3.Error) -> LedgerError:
-    """Return the error for a ledger that cannot be used: cause and cure."""
-    if isinstance(error, OSError | sqlite3.OperationalError):
-        cure = "Check the folder's permissions, and that its disk is not full."
-    else:
-        cure = (
-            f"Its file is damaged. Move it away and start again: mv {printable(path)} {printable(path)}.damaged. It "
-            "holds only the record of past photos, no photo: filed photos stay, but can no longer be undone."
-        )
-    return LedgerError(f"The ledger {printable(path)} cannot be used: {error}. {cure}")

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from common.text import printable
-from daemon.ledger.ledger import LedgerError, migrate, unusable
+from daemon.ledger.errors import LedgerError, unusable
+from daemon.ledger.ledger import migrate
 from daemon.ledger.queries import Record, RecordFilter, select
 from daemon.ledger.schema import MIGRATIONS
 from daemon.ledger.state_folder import LEDGER

@@ -3,6 +3,8 @@
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Literal
@@ -47,8 +49,9 @@ def _home() -> Path | None:
         return None
 
 
-def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
-    """Lock a state folder until the returned file is closed.
+@contextmanager
+def lock_state(folder: Path, *, patience_s: float = 2.0) -> Iterator[None]:
+    """Lock a state folder until the end of the block.
 
     Without the lock, two inboxes with the same STATE_DIRECTORY would resolve each other's open intents.
 
@@ -60,7 +63,12 @@ def lock_state(folder: Path, *, patience_s: float = 2.0) -> IO[bytes]:
         RootError: another process holds the lock.
     """
     busy = f"Another phototriage uses the ledger in {printable(folder)}. Give each inbox its own STATE_DIRECTORY."
-    return locked(folder / LOCK, "ab", busy, patience_s)
+    file = locked(folder / LOCK, "ab", busy, patience_s)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # a share whose server was away reports an error here; the lock is released anyway
+            file.close()
 
 
 def locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float = 0.0) -> IO[bytes]:

@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -289,7 +288,7 @@ def test_a_large_ledger_is_checked_after_a_crash_and_not_beside_the_daemon_that_
         return connection
 
     monkeypatch.setattr("daemon.ledger.ledger._connect", connect)
-    with opened_ledger(path), closing(lock_state(tmp_path)), opened_ledger(path):
+    with opened_ledger(path), lock_state(tmp_path), opened_ledger(path):
         assert checks == []
     with opened_ledger(path), opened_ledger(path):  # its log is there, and nobody holds the lock: as after a crash
         assert checks == ["PRAGMA quick_check(1)"]

@@ -8,8 +8,20 @@ import pytest
 
 from daemon.files.mounts import mount_of
 from daemon.files.rename import rename_noreplace
-from tests.daemon.share import TOOLS, share
-from tests.daemon.support import Daemon, daemon, model_file, plain, run, tree, unique, wait_until, write
+from tests.daemon.share import TOOLS, Share, share
+from tests.daemon.support import (
+    Daemon,
+    daemon,
+    intent,
+    model_file,
+    opened_ledger,
+    plain,
+    run,
+    tree,
+    unique,
+    wait_until,
+    write,
+)
 
 pytestmark = [pytest.mark.system(*TOOLS, root=True)]
 FRESH = "dcache_dir_timeout=1"
@@ -117,3 +129,78 @@ def test_copies_are_not_made_again_when_the_share_was_mounted_anew(tmp_path: Pat
             put(there.server_side / "in", range(10, 12))  # so that the numbers of files are others
             there.mount()
             wanted = wanted | put(there.server_side / "in", range(10, 12))
+
+
+def state_on(there: Share) -> dict[str, str]:
+    (there.server_side / "state").mkdir()
+    return {"XDG_STATE_HOME": str(there.mounted / "state")}
+
+
+def journal(there: Share) -> tuple[int, list[str]]:
+    """Return how the ledger on a server is written (1: a rollback journal, 2: a write-ahead log), and its files."""
+    (ledger,) = there.server_side.rglob("ledger.sqlite")
+    return ledger.read_bytes()[18], sorted(path.name for path in ledger.parent.glob("ledger.sqlite*"))
+
+
+def test_a_ledger_on_a_share_has_no_log_is_said_and_is_read_while_and_after_a_daemon_runs(tmp_path: Path) -> None:
+    with share(tmp_path, FRESH) as there:
+        arguments, where = options(tmp_path / "in", tmp_path / "out", tmp_path), state_on(there)
+        wanted = put(tmp_path / "in", range(3))
+        with daemon(*arguments, env=where) as running:
+            running.photos({f"{number}.jpg" for number in range(3)})
+            assert said(running, "lies on a share, so it is written without a write-ahead log")
+            assert run("history", "--json", env=where).stdout.count("\n") == 3
+            assert journal(there)[0] == 1
+            assert running.stop() == 0
+        assert journal(there) == (1, ["ledger.sqlite"])
+        assert run("history", "--json", env=where).stdout.count("\n") == 3
+        assert run("undo", "--last", "3", env=where).returncode == 0
+        assert tree(tmp_path / "in") == {Path(name).name: data for name, data in wanted.items()}
+
+
+def test_a_ledger_with_a_log_that_lies_on_a_share_loses_the_log_and_no_row(tmp_path: Path) -> None:
+    with share(tmp_path, FRESH) as there:
+        source = write(tmp_path / "a.jpg", plain("red"))
+        with opened_ledger(there.server_side / "ledger.sqlite") as ledger:
+            ledger.intend([intent(source, tmp_path / "b.jpg")], 1.0)
+        assert journal(there)[0] == 2
+        with opened_ledger(there.mounted / "ledger.sqlite") as ledger:
+            assert [one.source for one in ledger.open_intents().values()] == [source]
+        assert journal(there) == (1, ["ledger.sqlite"])
+
+
+@pytest.mark.system("strace", *TOOLS, root=True)
+def test_a_kill_in_the_middle_of_a_commit_on_a_share_loses_nothing(tmp_path: Path) -> None:
+    """SQLite commits when it removes the rollback journal; there the process is killed."""
+    with share(tmp_path, FRESH) as there:
+        arguments, where = options(tmp_path / "in", tmp_path / "out", tmp_path), state_on(there)
+        assert run("sort", *arguments, env=where).returncode == 0
+        (ledger,) = there.mounted.rglob("ledger.sqlite")
+        wanted = put(tmp_path / "in", range(4))
+        trace = ("strace", "-f", "-qq", "-o", "/dev/null", "-P", f"{ledger}-journal")
+        kill = ("-e", "inject=unlink:signal=SIGKILL:when=2")
+        with daemon(*arguments, env=where, verb="sort", prefix=(*trace, *kill)) as running:
+            assert running.wait() != 0
+        assert journal(there) == (1, ["ledger.sqlite", "ledger.sqlite-journal"])
+        assert run("history", "--json", env=where).returncode == 0
+        assert run("sort", *arguments, env=where).returncode == 0
+        assert journal(there) == (1, ["ledger.sqlite"])
+        assert run("history", "--json", env=where).stdout.count("\n") == 4
+    assert tree(tmp_path / "out") == wanted
+
+
+def test_filing_goes_on_when_the_server_of_the_ledger_comes_back(tmp_path: Path) -> None:
+    with share(tmp_path, FRESH) as there:
+        arguments, where = options(tmp_path / "in", tmp_path / "out", tmp_path), state_on(there)
+        with daemon(*arguments, env=where) as running:
+            running.ready()
+            wanted = put(tmp_path / "in", range(10))
+            wait_until(lambda: len(tree(tmp_path / "out")) > 3, "the first photos")
+            there.kill_server()
+            wanted |= put(tmp_path / "in", range(10, 20))
+            running.until(lambda event: event.get("outcome") == "again", "photos that wait")
+            there.serve()
+            wait_until(lambda: not list((tmp_path / "in").glob("*.jpg")), "all photos")
+            assert running.stop() == 0, "".join(running.errors)
+        assert tree(tmp_path / "out") == wanted
+        assert run("history", "--json", env=where).stdout.count("\n") == 20
