@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,18 +12,22 @@ import pytest
 from daemon.filing.failure_note import write_failure_note
 from daemon.filing.move import temporary_beside
 from daemon.intake.walk import MARKER
+from daemon.ledger import reader
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.queries import RecordFilter
 from daemon.ledger.recorded_roots import Root
 from daemon.photo import Mode, Outcome
+from daemon.undo import execute
 from daemon.undo.execute import TOGETHER, finish, take_back
 from daemon.undo.plan import ORIGINAL_GONE
-from daemon.undo.undo import LOCK, finish_at_start, plans
+from daemon.undo.undo import LOCK, finish_at_start, plans, undo
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
+    command,
     daemon,
     digest,
+    environment,
     identity_of,
     model_file,
     opened_ledger,
@@ -105,6 +110,47 @@ def test_a_taken_name_in_the_inbox_gets_a_number(house: House) -> None:
     assert there.pop("a.jpg") == b"mine"
     assert set(there) == {"a-1.jpg", "a-2.jpg"}
     assert set(there.values()) == datas
+
+
+@pytest.mark.parametrize("together", [2, 100])
+def test_names_are_numbered_as_the_dry_run_said_however_many_go_back_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(execute, "TOGETHER", together)
+    monkeypatch.setattr(reader, "PAGE", 3)
+    for label in ("sea", "street", "forest", "sea-1", "sea-2"):
+        house.file("a.jpg", label=label)
+        house.file(f"{label}.jpg", label=label)
+    write(house.inbox / "a-2.jpg", b"mine")
+    planned = told("undo", "--last", "9", "--dry-run")
+    assert told("undo", "--last", "9") == planned
+    assert {Path(str(row["destination"])).name for row in planned} == {
+        *("a.jpg", "a-1.jpg", "a-3.jpg", "a-4.jpg"), *("sea.jpg", "street.jpg", "forest.jpg", "sea-1.jpg", "sea-2.jpg"),
+    }  # fmt: skip
+
+
+def test_no_other_process_takes_back_between_two_batches(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "TOGETHER", 1)
+    for name in ("a.jpg", "b.jpg"):
+        house.file(name)
+    work = undo(None, RecordFilter(at_large=True), -1, Outcome.UNDONE, 2.0)
+    next(work)
+    assert set(tree(house.inbox)) == {"b.jpg"}
+    assert "Another process takes photos back" in ask("undo", "--last", "1").stderr
+    assert len(list(work)) == 1
+    assert set(tree(house.inbox)) == {"a.jpg", "b.jpg"}
+
+
+def test_a_pager_that_ends_early_does_not_stop_the_work(house: House) -> None:
+    names = {f"{number}.jpg" for number in range(TOGETHER + 1)}
+    for name in names:
+        house.file(name)
+    reads, writes = os.pipe()
+    os.close(reads)
+    words = command("undo", "--label", "sea", "--json")
+    with os.fdopen(writes, "wb") as nobody_reads:
+        subprocess.run(words, env=environment(), stdout=nobody_reads, stderr=subprocess.DEVNULL, timeout=60)
+    assert set(tree(house.inbox)) == names
 
 
 def gone(photo: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.filing.failure_note import write_failure_note
 from daemon.photo import Mode, Outcome
-from daemon.undo.execute import finish
+from daemon.undo.execute import TOGETHER, finish
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import command, environment, identity_of, opened_ledger, tree, write
 from tests.daemon.test_order import CALLS, LINE, Call, last
@@ -61,6 +61,22 @@ def test_after_a_kill_at_any_call_each_photo_is_whole_in_one_place_and_the_same_
             if not came:
                 break
     assert kills >= 8
+
+
+@pytest.mark.system("strace")
+def test_a_kill_in_a_later_batch_leaves_what_earlier_ones_took_back_and_the_rest_follows(tmp_path: Path) -> None:
+    house = House(tmp_path / "house")
+    photos = {f"{number}.jpg": b"" for number in range(TOGETHER + 6)}
+    for name in photos:
+        photos[name] = house.file(name).read_bytes()
+    assert killed("renameat2", TOGETHER + 3, "undo", "--inbox", house.inbox, "--label", "sea")
+    whole(house, photos)
+    assert len(tree(house.inbox)) >= TOGETHER
+    rest = len(tree(house.output))
+    assert rest
+    assert len(told("undo", "--label", "sea")) <= rest  # one may have been finished first
+    assert (tree(house.inbox), tree(house.output)) == (photos, {})
+    assert [row["state"] for row in told("history", "--all")].count("undone") == len(photos)
 
 
 @pytest.mark.system("strace")
