@@ -164,6 +164,7 @@ class Filing:
         companions: files of the same name that are filed with it, such as a sidecar or a film.
         follows: for a companion, where its photo is filed now.
         follows_row: for a companion, its photo's row in the ledger if that was filed before.
+        replaces: for a sidecar that was filed before, its row then, and the hidden name which that file gets.
         waits_for: unusable place for which it waits; empty if it does not wait, or if all photos wait.
         plainness: how far its name must be simplified, because the file system refused a less simple one.
         tries: how often a name that looked free turned out to be taken.
@@ -177,6 +178,7 @@ class Filing:
     companions: list["Photo"] = field(default_factory=list)
     follows: Path | None = None
     follows_row: int | None = None
+    replaces: tuple[int, Path] | None = None
     waits_for: str = ""
     plainness: int = 0
     tries: int = 0

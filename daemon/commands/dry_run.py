@@ -15,7 +15,7 @@ from daemon.classify.decide import CLOCKS_DIFFER_S
 from daemon.classify.loaded_model import LoadedModel
 from daemon.files.companion_names import is_companion
 from daemon.files.identity import is_on_share, look_closely_at
-from daemon.filing.companions import Companions
+from daemon.filing.companions.waiting import Companions
 from daemon.filing.filer import begin_filing
 from daemon.filing.layout import FilingOptions, filing_options
 from daemon.filing.plan import Planner

@@ -20,10 +20,8 @@ _RAW = (
     *(".nef", ".nrw", ".orf", ".pef", ".ptx", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 )
 FILMS = (".mov", ".mp4", ".mp", ".lrv")
-_SIDECARS = (
-    *(".xmp", ".aae", ".json", ".dop", ".pp3", ".arp", ".on1", ".nksc", ".vrd", ".cos", ".thm", ".wav", ".txt"),
-)
-COMPANION_EXTENSIONS = frozenset((*_RAW, *FILMS, *_SIDECARS))
+EDITED = (".xmp", ".aae", ".json", ".dop", ".pp3", ".arp", ".on1", ".nksc", ".vrd", ".cos", ".txt")
+COMPANION_EXTENSIONS = frozenset((*_RAW, *FILMS, *EDITED, ".thm", ".wav"))
 SUPPLEMENTAL = ".supplemental-metadata"
 _CUT = range(41, 52)
 """How many characters Takeout leaves of a name, without `.json`: 46 as a rule."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from contract.formats import PHOTO_EXTENSIONS
 from daemon.files.companion_forms import (
     COMPANION_EXTENSIONS,
+    EDITED,
     FILMS,
     IOS_ORIGINAL,
     PIXEL_EXTENSIONS,
@@ -39,6 +40,11 @@ _OF_OTHERS = (*_JPEG, *_HEIC, *_OTHERS)
 def is_companion(path: Path) -> bool:
     """Tell by its name whether a file belongs to a photo."""
     return extension_of(path.name) in COMPANION_EXTENSIONS and not path.name.lower().endswith(NOTE)
+
+
+def is_edited(path: Path) -> bool:
+    """Tell by its name whether a companion holds edits or descriptions, which programs write again and again."""
+    return extension_of(path.name) in EDITED
 
 
 def rank(companion: str, photo: str) -> Rank | None:

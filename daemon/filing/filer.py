@@ -8,8 +8,8 @@ from pathlib import Path
 from daemon.copying.losses import Losses
 from daemon.files.companion_names import WAITS
 from daemon.files.marker import OutputMarker
-from daemon.filing.companions import Companions
-from daemon.filing.late_companions import LateCompanions, stay
+from daemon.filing.companions.late import LateCompanions, stay
+from daemon.filing.companions.waiting import Companions
 from daemon.filing.layout import FilingOptions
 from daemon.filing.pause import Pause
 from daemon.filing.pending_work import PendingWork

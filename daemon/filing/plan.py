@@ -24,7 +24,7 @@ from daemon.files.limits import (
     is_taken,
     plain,
 )
-from daemon.filing.companions import Companions
+from daemon.filing.companions.waiting import Companions
 from daemon.filing.destinations import fitted, give_names
 from daemon.filing.layout import DEFAULT_LAYOUT, Layout
 from daemon.ledger.ledger import Ledger

@@ -19,6 +19,7 @@ from daemon.files.identity import is_same_file
 from daemon.files.mounts import is_mounted
 from daemon.files.probe import has_links
 from daemon.files.sync import sync_file, sync_folder
+from daemon.filing.companions.replaced import put_back
 from daemon.filing.failure_note import write_failure_note
 from daemon.filing.originals import Find, Originals, Paths, nowhere
 from daemon.filing.proof import hidden_of, is_equal, is_published, look_for
@@ -67,8 +68,8 @@ def reconcile(
 def resolve(intent: Intent, find: Find = nowhere) -> Outcome | None:
     """Finish one intent or forget it; returns the outcome, or None if nothing had been done.
 
-    A copy keeps its hidden name, the proof that it is ours, until the outcome is in the ledger. Then call
-    `remove_hidden_names`.
+    A sidecar that was to be replaced gets its name back if the new one was not filed. A copy keeps its hidden name, the
+    proof that it is ours, until the outcome is in the ledger. Then call `remove_hidden_names`.
 
     Args:
         intent: the planned move.
@@ -77,6 +78,13 @@ def resolve(intent: Intent, find: Find = nowhere) -> Outcome | None:
     Raises:
         OSError: one of the two places cannot be checked or written now, or the mount of the original is away.
     """
+    outcome = _resolve(intent, find)
+    if outcome is not intent.becomes:
+        put_back(intent)
+    return outcome
+
+
+def _resolve(intent: Intent, find: Find) -> Outcome | None:
     original = _original(intent)
     source = look_for(original)
     stays = is_same_file(original, source, intent.identity, intent.sha256)

@@ -12,6 +12,7 @@ from daemon.copying.copy_file import NoRoomError
 from daemon.copying.losses import Losses
 from daemon.files.limits import MAX_PLAINNESS, REFUSED
 from daemon.files.open_writers import HELD, OpenWriterError
+from daemon.filing.companions.replaced import put_back, set_aside
 from daemon.filing.failure_note import try_to_write_failure_note
 from daemon.filing.modes import transfer, why_not
 from daemon.filing.move import TRIES_OF_A_NAME, SourceChangedError
@@ -91,7 +92,8 @@ class Transfers:
             if is_over():
                 self._leave(move.photo, move.row, Outcome.AGAIN, STOPPED)
             else:
-                self._transfer(move.photo, move.row, move.intent)
+                file = self._transfer if move.intent.kept is None else self._replace
+                file(move.photo, move.row, move.intent)
             for part, row, its in move.parts:
                 if move.photo.filing.destination:
                     self._transfer(part, row, its)
@@ -140,6 +142,25 @@ class Transfers:
             return str(photo.path.parent)
         its_own = error.errno != errno.EROFS and may_write(filing.destination.parent)
         return str(photo.path) if its_own else filing.folder
+
+    def _replace(self, photo: Photo, row: int, intent: Intent) -> None:
+        """File a sidecar in the place of the one filed before, which gets a hidden name."""
+        try:
+            set_aside(intent)
+        except OpenWriterError:
+            self._leave(photo, row, Outcome.AGAIN, HELD)
+            return
+        except OSError as error:
+            self._pending.outcomes[row] = None
+            self._not_transferred(photo, intent.destination, error)
+            return
+        self._transfer(photo, row, intent)
+        if self._pending.outcomes.get(row, photo.filing.outcome) is None:
+            try:
+                put_back(intent)
+            except OSError as error:
+                del self._pending.outcomes[row]
+                self._unresolved.add(row, intent, error)
 
     def _transfer(self, photo: Photo, row: int, intent: Intent) -> None:
         """File one photo and collect its outcome for the ledger: None if nothing was done."""

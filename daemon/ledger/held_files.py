@@ -93,6 +93,27 @@ def note_times(ledger: sqlite3.Connection, rows: Iterable[int]) -> None:
             ledger.execute("UPDATE photos SET ctime_ns = ?, btime_ns = ? WHERE id = ?", (*times, row))
 
 
+def hold_edited(ledger: sqlite3.Connection, row: int, path: Path, identity: Identity) -> None:
+    """Record that the held file of a row was edited in place, and that what was filed shows the edit."""
+    times = times_of(path)
+    if times is not None:
+        device, inode, size, mtime_ns = identity
+        update = "UPDATE photos SET ctime_ns = ?, btime_ns = ?, device = ?, inode = ?, size = ?, mtime_ns = ?"
+        ledger.execute(f"{update} WHERE id = ?", (*times, str(device), str(inode), size, mtime_ns, row))
+
+
+def keep_replaced(ledger: sqlite3.Connection) -> None:
+    """Record where sidecars lie whose place a newer one took: under their hidden names, and held no longer."""
+    if ledger.execute("SELECT 1 FROM photos WHERE kept IS NOT NULL LIMIT 1").fetchone() is None:
+        return
+    done = "FROM photos AS new WHERE new.kept IS NOT NULL AND new.state = new.becomes"
+    ledger.execute(
+        f"UPDATE photos SET destination = (SELECT new.kept {done} AND new.replaces = photos.id), held = NULL"
+        f" WHERE id IN (SELECT new.replaces {done})"
+    )
+    ledger.execute("UPDATE photos SET kept = NULL WHERE kept IS NOT NULL AND state <> 'intent'")
+
+
 def _candidates(ledger: sqlite3.Connection, path: Path, identity: Identity) -> list[sqlite3.Row]:
     cursor = ledger.cursor()
     cursor.row_factory = sqlite3.Row

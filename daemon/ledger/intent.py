@@ -27,7 +27,7 @@ COLUMNS = (
         "top",
     ),
     *("threshold", "reason", "model", "provider", "times_ms", "mode", "part_of", "undoes", "held"),
-    *("ctime_ns", "btime_ns", "mount"),
+    *("ctime_ns", "btime_ns", "mount", "replaces", "kept"),
 )
 """Columns that an intent fills."""
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
@@ -44,6 +44,8 @@ class Intent:
         held: path in the inbox at which the daemon leaves this file alone from now on.
         mount: mount point inside the inbox that the file lay on; None for the inbox's own mount.
         times: the file's times that nobody can set, if it is held.
+        replaces: row of the sidecar whose place this one takes.
+        kept: the hidden name that the sidecar gets which is replaced.
         by_rename: written by an earlier version, whose copies lost their hidden name when they were published.
     """
 
@@ -66,6 +68,8 @@ class Intent:
     held: Path | None = None
     mount: Path | None = None
     times: Times | None = None
+    replaces: int | None = None
+    kept: Path | None = None
     by_rename: bool = False
     companions: tuple["Intent", ...] = ()
 
@@ -80,6 +84,7 @@ class Intent:
             _as_json({name: round(value, 3) for name, value in (self.times_ms or {}).items()}),
             *(self.mode._value_, self.part_of, self.undoes, os.fsencode(self.held) if self.held else None),
             *(*(self.times or (None, None)), os.fsencode(self.mount) if self.mount else None),
+            *(self.replaces, os.fsencode(self.kept) if self.kept else None),
         )
 
 
@@ -105,6 +110,8 @@ def intent_of(row: sqlite3.Row) -> Intent:
         held=Path(os.fsdecode(row["held"])) if row["held"] is not None else None,
         mount=Path(os.fsdecode(row["mount"])) if row["mount"] is not None else None,
         times=Times(row["ctime_ns"], row["btime_ns"]) if row["ctime_ns"] is not None else None,
+        replaces=row["replaces"],
+        kept=Path(os.fsdecode(row["kept"])) if row["kept"] is not None else None,
         by_rename=bool(row["by_rename"]),
     )
 
@@ -118,6 +125,7 @@ def intent_for(photo: Photo, mode: Mode) -> Intent:
     """
     assert photo.filing.destination is not None
     judgement = photo.judgement
+    replaces, kept = photo.filing.replaces or (None, None)
     return Intent(
         becomes=photo.filing.outcome,
         source=photo.path,
@@ -136,6 +144,8 @@ def intent_for(photo: Photo, mode: Mode) -> Intent:
         part_of=photo.filing.follows_row,
         held=None if mode is Mode.MOVE else photo.path,
         mount=photo.found.mount,
+        replaces=replaces,
+        kept=kept,
         times=None if mode is Mode.MOVE else times_of(photo.path),
         companions=tuple(intent_for(part, mode) for part in photo.filing.companions) if photo.filing.companions else (),
     )

@@ -11,13 +11,14 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from common.text import printable
 from daemon.files.identity import Identity, is_on_share
 from daemon.ledger.errors import LedgerError, unusable
-from daemon.ledger.held_files import holds_any, is_held, note_times, unchanged
+from daemon.ledger.held_files import hold_edited, holds_any, is_held, keep_replaced, note_times, unchanged
 from daemon.ledger.intent import COLUMNS, Intent, intent_of
 from daemon.ledger.leaving import LeavingOriginal, remember
 from daemon.ledger.recorded_roots import LedgerRoots
@@ -111,10 +112,23 @@ class Ledger:
                 "UPDATE photos SET state = ?, concluded_at = ? WHERE id = ?",
                 [(outcome.value, now_s, row) for row, outcome in outcomes.items() if outcome is not None],
             )
+            keep_replaced(self._connection)
             undone = [(row,) for row, outcome in outcomes.items() if outcome is None]
             self._connection.executemany("DELETE FROM photos WHERE id = ?", undone)
             note_times(self._connection, outcomes)
             remember(self._connection, leaving or {}, now_s)
+
+    def filed_companion(self, photo: int, source: Path) -> tuple[int, Intent] | None:
+        """Return the row and intent of the youngest companion of a photo that came from a path and lies beside it."""
+        filed = (
+            f"part_of = ? AND source = ? AND state NOT IN ('intent', 'gone') AND undoes IS NULL AND NOT {TAKEN_BACK}"
+        )
+        found = self._intents(filed, photo, os.fsencode(source))
+        return max(found.items(), key=itemgetter(0)) if found else None
+
+    def hold(self, row: int, path: Path, identity: Identity) -> None:
+        """Record that a held file was edited in place, and that what was filed shows the edit."""
+        hold_edited(self._connection, row, path, identity)
 
     def open_intents(self) -> dict[int, Intent]:
         """Return the intents to file that have no outcome, by row: a crash interrupted them."""
@@ -177,12 +191,9 @@ class Ledger:
         return list(self._intents(same, sha256).values())
 
     def of_names(self, folder: Path, ranges: Iterable[tuple[str, str]], since_s: float) -> dict[int, Intent]:
-        """Return the photos that were filed from a folder, oldest first, without those that were taken back.
+        """Return the photos that were filed from a folder since a time, oldest first, but not those taken back.
 
-        Args:
-            folder: of the inbox.
-            ranges: of names, each from the first to before the last.
-            since_s: earliest time.
+        Each range of names goes from its first to before its last.
         """
         found: dict[int, Intent] = {}
         for names in ranges:
@@ -191,11 +202,7 @@ class Ledger:
         return dict(sorted(found.items()))
 
     def holds(self, path: Path, identity: Identity) -> bool:
-        """Tell whether a file of the inbox is held (`is_held`).
-
-        Raises:
-            sqlite3.Error: the ledger cannot be read now.
-        """
+        """Tell whether a file of the inbox is held (`is_held`), by the thread that files."""
         return is_held(self._connection, path, identity)
 
     def _insert(self, intents: Iterable[Intent], now_s: float) -> list[int]:

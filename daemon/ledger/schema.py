@@ -113,6 +113,13 @@ MIGRATIONS = (
         INSERT INTO totals VALUES (new.state, new.label, 1) ON CONFLICT DO UPDATE SET photos = photos + 1;
     END;
     """,
+    # replaces: row of the sidecar whose place a newer one took. kept: the hidden name that the older one gets, until
+    # the outcome is written and its own row has that name as its destination.
+    """
+    ALTER TABLE photos ADD COLUMN replaces INTEGER;
+    ALTER TABLE photos ADD COLUMN kept BLOB;
+    CREATE INDEX photos_kept ON photos (id) WHERE kept IS NOT NULL;
+    """,
 )
 """Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
 

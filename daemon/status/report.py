@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from common.text import printable
-from daemon.filing.companions import MAX_WAITING
+from daemon.filing.companions.waiting import MAX_WAITING
 from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo

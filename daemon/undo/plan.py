@@ -12,6 +12,7 @@ from daemon.files.identity import Identity, look_at, sha256_of
 from daemon.files.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES, most_bytes
 from daemon.files.mounts import is_mounted
 from daemon.files.names import free_number, numbered
+from daemon.filing.companions.replaced import is_kept
 from daemon.ledger.intent import Intent
 from daemon.ledger.queries import Record
 from daemon.photo import Mode, Outcome
@@ -60,7 +61,7 @@ def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised
 
 def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[int]) -> list[Step]:
     group, staying = [photo], []
-    for record in companions:
+    for record in _as_they_go(companions):
         reason = _why_left_behind(record.intent)
         if reason is None:
             group.append(record)
@@ -76,6 +77,15 @@ def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promis
     return steps + staying
 
 
+def _as_they_go(companions: Sequence[Record]) -> list[Record]:
+    """Return the companions; a sidecar that was replaced is moved in every mode, because it is the only one left."""
+    replaced = {record.intent.replaces for record in companions}
+    return [
+        replace(record, intent=replace(record.intent, mode=Mode.MOVE)) if record.row in replaced else record
+        for record in companions
+    ]
+
+
 def _targets(group: Sequence[Record], number: int) -> list[Path]:
     """Return the paths that a photo and its companions go back to, all with the same number."""
     home = group[0].intent.source
@@ -85,7 +95,21 @@ def _targets(group: Sequence[Record], number: int) -> list[Path]:
         longest = max(len(os.fsencode(path.name)) for path in (home, *sources))
         most = min(most_bytes(home.parent), max(SAFE_NAME_BYTES, longest))
     photo = home.with_name(numbered(home.name, number, most))
-    return [photo, *(path.with_name(companion_name(path, home, photo, most)) if number else path for path in sources)]
+    back = [path.with_name(companion_name(path, home, photo, most)) if number else path for path in sources]
+    return [photo, *_distinct(back, [is_kept(record.intent.destination) for record in group[1:]])]
+
+
+def _distinct(paths: list[Path], kept: list[bool]) -> list[Path]:
+    """Number the older versions of a sidecar, which have the path of the youngest; that one stands last."""
+    found: dict[int, Path] = {}
+    for place in reversed(range(len(paths))):
+        path, number = paths[place], 0
+        while (free := path.with_name(numbered(path.name, number))) in found.values() or (
+            kept[place] and os.path.lexists(free)
+        ):
+            number += 1
+        found[place] = free
+    return [found[place] for place in range(len(paths))]
 
 
 def dangling(was: Intent) -> str:

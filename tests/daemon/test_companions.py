@@ -13,12 +13,15 @@ from common.errors import Reason
 from daemon.files.companion_forms import COMPANION_EXTENSIONS
 from daemon.files.companion_names import companion_name, is_companion
 from daemon.filing import transfers as transfers_module
-from daemon.filing.companions import LATE_S, MAX_WAITING, Companions, photo_is_coming
+from daemon.filing.companions.replaced import is_kept
+from daemon.filing.companions.waiting import LATE_S, MAX_WAITING, Companions, photo_is_coming
 from daemon.filing.modes import transfer
-from daemon.filing.move import MoveResult
+from daemon.filing.move import MoveResult, SourceChangedError
+from daemon.filing.recovery import reconcile
 from daemon.filing.transfers import Transfers
 from daemon.ledger.intent import Intent
 from daemon.photo import Mode, Outcome, Photo
+from tests.daemon.house import House, told
 from tests.daemon.support import (
     HandClock,
     command,
@@ -26,6 +29,7 @@ from tests.daemon.support import (
     daemon,
     environment,
     faulty,
+    identity_of,
     model_file,
     opened_filer,
     opened_ledger,
@@ -269,7 +273,7 @@ def test_a_companion_whose_photos_name_would_be_too_long_waits_and_holds_up_noth
 
 def test_the_memory_of_companions_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert MAX_WAITING >= 100_000
-    monkeypatch.setattr("daemon.filing.companions.MAX_WAITING", 2)
+    monkeypatch.setattr("daemon.filing.companions.waiting.MAX_WAITING", 2)
     waiting = Companions()
     for name in "abc":
         waiting.add(part(tmp_path / f"{name}.xmp"))
@@ -350,3 +354,146 @@ def test_a_companion_that_can_never_follow_is_tried_ever_more_rarely(
             filer.file([late] if second == 0 else [])
     assert tries == [0.0, 1.0, 3.0, 7.0, 15.0, 30.0]
     assert (inbox / "a.xmp").exists()
+
+
+class Killed(BaseException):
+    """Ends the daemon at this moment, as a kill does."""
+
+
+def edited_sidecar(inbox: Path, version: int) -> Photo:
+    """Return a sidecar that is written in place."""
+    return part(inbox / "a.jpg.xmp", f"rating {version}".encode())
+
+
+def versions(output: Path) -> dict[str, bytes]:
+    """Return the filed files; those with a hidden name as `kept`, and the number that their content bears."""
+    there = {path: path.read_bytes() for path in (output / "red").iterdir()}
+    return {f"kept {data[-1:].decode()}" if is_kept(path) else path.name: data for path, data in there.items()}
+
+
+KEPT = {"kept 1": b"rating 1", "kept 2": b"rating 2", "a.jpg.xmp": b"rating 3", "a.jpg": plain("red")}
+
+
+@pytest.mark.parametrize("mode", [Mode.MOVE, Mode.COPY])
+def test_an_edited_sidecar_takes_the_place_of_the_filed_one_and_undo_brings_back_all_versions(
+    tmp_path: Path, mode: Mode
+) -> None:
+    house = House(tmp_path / "house")
+    with opened_filer(house.output, house.path, mode=mode) as filer:
+        filer.file([edited_sidecar(house.inbox, 1), scored(write(house.inbox / "a.jpg", plain("red")))])
+        for version in (2, 3):
+            late = edited_sidecar(house.inbox, version)
+            filer.file([late])
+            assert (late.filing.outcome, late.filing.destination) == (Outcome.FILED, house.output / "red" / "a.jpg.xmp")
+            with opened_ledger(house.path) as ledger:
+                assert ledger.known(late.path, late.found.identity) == (mode is Mode.COPY)
+    assert versions(house.output) == KEPT
+    assert "it replaces the one filed before" in late.filing.reason
+    rows = told("undo", "--last", "1")
+    assert [row["reason"] for row in rows] == [""] * 4
+    assert tree(house.output) == {}
+    assert tree(house.inbox) == {
+        "a.jpg": plain("red"), "a.jpg.xmp": b"rating 3", "a.jpg-1.xmp": b"rating 2", "a.jpg-2.xmp": b"rating 1",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", [Mode.HARDLINK, Mode.SYMLINK])
+def test_a_linked_sidecar_that_is_edited_in_place_is_not_filed_again(tmp_path: Path, mode: Mode) -> None:
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l", mode=mode) as filer:
+        filer.file([edited_sidecar(inbox, 1), scored(write(inbox / "a.jpg", plain("red")))])
+        again = edited_sidecar(inbox, 2)
+        filer.file([again])
+        assert (again.filing.outcome, again.filing.stays) == (Outcome.LEFT, True)
+    assert versions(output) == {"a.jpg": plain("red"), "a.jpg.xmp": b"rating 2"}
+    with opened_ledger(tmp_path / "l") as ledger:
+        assert ledger.known(again.path, again.found.identity)
+
+
+def test_a_linked_sidecar_that_is_replaced_keeps_its_old_version(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l", mode=Mode.HARDLINK) as filer:
+        filer.file([edited_sidecar(inbox, 1), scored(write(inbox / "a.jpg", plain("red")))])
+        (inbox / "a.jpg.xmp").unlink()  # as an editor does that writes a new file and renames it
+        filer.file([edited_sidecar(inbox, 2)])
+    assert versions(output) == {"a.jpg": plain("red"), "a.jpg.xmp": b"rating 2", "kept 1": b"rating 1"}
+
+
+@pytest.mark.parametrize("name", ["a.MOV", "a.CR2", "a.WAV"])
+def test_a_film_or_raw_file_of_the_same_name_is_another_one_and_replaces_nothing(tmp_path: Path, name: str) -> None:
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([part(inbox / name, b"1"), scored(write(inbox / "a.jpg", plain("red")))])
+        filer.file([part(inbox / name, b"2")])
+    first, last = name.split(".")
+    assert versions(output) == {"a.jpg": plain("red"), name: b"1", f"{first}-1.{last}": b"2"}
+
+
+def test_an_old_sidecar_that_its_owner_took_away_is_not_missed(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([edited_sidecar(inbox, 1), scored(write(inbox / "a.jpg", plain("red")))])
+        (output / "red" / "a.jpg.xmp").unlink()
+        filer.file([edited_sidecar(inbox, 2)])
+    assert versions(output) == {"a.jpg": plain("red"), "a.jpg.xmp": b"rating 2"}
+
+
+@pytest.mark.parametrize("mode", [Mode.MOVE, Mode.COPY])
+@pytest.mark.parametrize("point", ["set_aside", "after set_aside", "after transfer", "conclude"])
+def test_killed_at_any_moment_an_edited_sidecar_and_the_old_one_are_there_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode, point: str
+) -> None:
+    inbox, output = roots(tmp_path)
+    ledger_path = tmp_path / "l"
+
+    def killed(real: Any) -> Any:
+        def call(*arguments: Any, **more: Any) -> Any:
+            if point.startswith("after"):
+                real(*arguments, **more)
+            raise Killed
+
+        return call
+
+    with opened_filer(output, ledger_path, mode=mode) as filer:
+        filer.file([edited_sidecar(inbox, 1), scored(write(inbox / "a.jpg", plain("red")))])
+        if point == "conclude":
+            monkeypatch.setattr(filer._ledger, "conclude", killed(filer._ledger.conclude))
+        else:
+            name = point.removeprefix("after ")
+            monkeypatch.setattr(transfers_module, name, killed(getattr(transfers_module, name)))
+        with pytest.raises(Killed):
+            filer.file([edited_sidecar(inbox, 2)])
+    monkeypatch.undo()
+    original = [b"rating 2"] if (inbox / "a.jpg.xmp").exists() else []
+    there = versions(output)
+    assert {b"rating 1", b"rating 2"} == {*there.values(), *original} - {plain("red")}
+    with opened_ledger(ledger_path) as ledger:
+        reconcile(ledger, 1_000.0)
+    assert versions(output)["a.jpg.xmp"] == (b"rating 2" if point in ("after transfer", "conclude") else b"rating 1")
+    with opened_filer(output, ledger_path, mode=mode) as filer:
+        path = inbox / "a.jpg.xmp"
+        if path.exists() and not filer._ledger.known(path, identity_of(path)):
+            filer.file([part(path, b"rating 2")])
+    assert versions(output) == {"kept 1": b"rating 1", "a.jpg.xmp": b"rating 2", "a.jpg": plain("red")}
+
+
+@pytest.mark.parametrize("trouble", [OSError(errno.ENOSPC, "No space left on device"), SourceChangedError()])
+def test_an_edited_sidecar_that_cannot_be_filed_leaves_the_old_one_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    inbox, output = roots(tmp_path)
+
+    def refused(*_: Any) -> Any:
+        raise trouble
+
+    clock = HandClock()
+    with opened_filer(output, tmp_path / "l", clock) as filer:
+        filer.file([edited_sidecar(inbox, 1), scored(write(inbox / "a.jpg", plain("red")))])
+        with monkeypatch.context() as broken:
+            broken.setattr(transfers_module, "transfer", refused)
+            late = edited_sidecar(inbox, 2)
+            filer.file([late])
+        assert versions(output) == {"a.jpg.xmp": b"rating 1", "a.jpg": plain("red")}
+        clock.turn(60.0)
+        filer.file([edited_sidecar(inbox, 2)] if isinstance(trouble, SourceChangedError) else [])
+    assert versions(output) == {"kept 1": b"rating 1", "a.jpg.xmp": b"rating 2", "a.jpg": plain("red")}

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.text import printable
-from daemon.files.companion_names import WAITS, Rank, candidates, companion_name, name_ranges, rank
+from daemon.files.companion_names import WAITS, Rank, candidates, companion_name, is_edited, name_ranges, rank
 from daemon.files.confined import leads_astray
 from daemon.files.identity import look_at
 from daemon.files.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES
 from daemon.files.names import free_name
-from daemon.filing.companions import LATE_S, lies_beside, photo_is_coming
+from daemon.filing.companions.replaced import kept_name, shows
+from daemon.filing.companions.waiting import LATE_S, lies_beside, photo_is_coming
 from daemon.filing.destinations import join
+from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.photo import Judgement, Mode, Outcome, Photo
@@ -134,6 +136,24 @@ class LateCompanions:
         if photo is None or photo_is_coming(part.path, photo.fits, self._ledger.holds):
             return False
         follow(part, photo, promised)
+        return self._takes_its_place(part, photo.row)
+
+    def _takes_its_place(self, part: Photo, photo: int) -> bool:
+        """Let an edited sidecar replace the one that was filed before; False if that is a link to the very file."""
+        before = self._ledger.filed_companion(photo, part.path) if is_edited(part.path) else None
+        if before is None:
+            return True
+        row, was = before
+        if shows(was.destination, part.path):
+            self._ledger.hold(row, part.path, part.found.identity)
+            stay(part)
+            part.filing.stays, part.filing.reason = True, UNCHANGED
+            return False
+        found = look_at(was.destination)
+        if found is not None and part.filing.tries == 0:
+            part.filing.destination = was.destination
+            part.filing.replaces = row, kept_name(was.destination, found, row)
+            part.filing.reason = f"it replaces the one filed before, which `undo` brings back; {part.filing.reason}"
         return True
 
     def _photo_of(self, companion: Path) -> FiledPhoto | None:
@@ -164,4 +184,4 @@ class LateCompanions:
 def stay(part: Photo) -> None:
     """Mark a companion as waiting in the inbox."""
     part.filing.keep(Outcome.LEFT, WAITS)
-    part.filing.follows, part.filing.follows_row = None, None
+    part.filing.follows, part.filing.follows_row, part.filing.replaces = None, None, None

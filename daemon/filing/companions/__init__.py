@@ -1,0 +1,1 @@
+"""A photo's companions: those that wait for it, those that come after it, and sidecars that come again."""
