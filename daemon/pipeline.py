@@ -98,7 +98,7 @@ class Pipeline:
         self._lock, self._stopping = threading.Lock(), threading.Event()
         self._crash: BaseException | None = None
         self._monitor = monitor or Monitor(clock)
-        self._judging = Judging(buckets or Buckets(clock), self._monitor.ran, filer.pause.begin, self._lost)
+        self._judging = Judging(buckets or Buckets(clock), filer.pause.begin, self._lost)
         filer.heartbeat, intake.looks.heartbeat = self._monitor.stage("file"), self._monitor.stage("look")
         self._monitor.sources = Sources(
             self._waiting, intake.held_open, lambda: merge_blocked(filer.blocked(), intake.blocked()),

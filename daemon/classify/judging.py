@@ -16,7 +16,6 @@ class Judging:
 
     Args:
         buckets: batch sizes on CUDA that are known to fit.
-        ran: called with the provider after each batch.
         hold_up: called with the reason when photos have to wait.
         gpu_lost: called with the error, and with whether the GPU worked before, once this process cannot use it any
             more; if it returns, the error is raised.
@@ -25,12 +24,10 @@ class Judging:
     def __init__(
         self,
         buckets: Buckets,
-        ran: Callable[[str], None],
         hold_up: Callable[[str], None],
         gpu_lost: Callable[[GpuError, bool], None],
     ) -> None:
         self._buckets = buckets
-        self._ran = ran
         self._hold_up = hold_up
         self._gpu_lost = gpu_lost
         self._answers = Answers()
@@ -62,7 +59,6 @@ class Judging:
             return ""
         classify_photos(ready, loaded, answers, self._buckets)
         self._worked = True
-        self._ran(loaded.model.provider)
         return self._answers.look(loaded.model, answers.values())
 
 

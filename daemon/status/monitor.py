@@ -90,7 +90,6 @@ class Monitor:
         self._device = device
         self._model: ModelStatus | None = None
         self._provider = ""
-        self._fallbacks = 0
         self.heartbeat: dict[str, Heartbeat] = {}
         self.counters = Counters(clock.monotonic_s())
         self.sources = Sources()
@@ -112,12 +111,6 @@ class Monitor:
         """Note the model that classifies from now on, where it runs, and why not on the GPU."""
         self._model = ModelStatus(str(file), sha256, labels, note)
         self._provider = provider
-
-    def ran(self, provider: str) -> None:
-        """Note where a batch ran."""
-        if provider != self._provider:
-            self._fallbacks += bool(self._provider)
-            self._provider = provider
 
     def done(self, photos: list[Photo]) -> None:
         """Count finished photos."""
@@ -141,7 +134,7 @@ class Monitor:
             return State.PAUSED, paused
         if self._phase is not State.READY:
             return self._phase, ""
-        reasons = [*([self._why_cpu()] if self._degraded() else []), *_why_blocked(self.sources.blocked())]
+        reasons = [*filter(None, [self._why_cpu()]), *_why_blocked(self.sources.blocked())]
         return (State.DEGRADED, "; ".join(reasons)) if reasons else (State.READY, "")
 
     def snapshot(self) -> StatusSnapshot:
@@ -173,20 +166,16 @@ class Monitor:
             last_error=counts.last_error,
             notes=self.sources.troubles().notes,
             overflows=self.sources.overflows(),
-            fallbacks=self._fallbacks,
             starts_anew=restart_count(),
             supervised=is_supervised(),
             memory_bytes=_memory_bytes(),
             cpu_s=round(time.process_time(), 3),
         )
 
-    def _degraded(self) -> bool:
-        """Tell whether the model runs on the CPU although a GPU was expected: its driver exists, or it ran before."""
-        hoped = self._device != "cpu" and (DRIVER.exists() or self._fallbacks > 0)
-        return hoped and self._provider == "cpu"
-
     def _why_cpu(self) -> str:
-        return (self._model.note if self._model else "") or "the model ran on CUDA before and now runs on the CPU"
+        """Return why the model runs on the CPU if a GPU was expected, because its driver exists; else nothing."""
+        on_cpu = self._provider == "cpu" and self._device != "cpu"
+        return self._model.note if self._model and on_cpu and DRIVER.exists() else ""
 
 
 def _waiting(waiting: Waiting, now_s: float) -> WaitingPhotos:

@@ -39,7 +39,7 @@ class StatusSnapshot:
         inbox: its path; None where nobody said it.
         output: its path; None where nobody said it.
         device: that was asked for: auto, cpu or cuda; None before the model is loaded.
-        provider: that ran the last batch: cpu or cuda.
+        provider: that runs the model: cpu or cuda; None before one is loaded.
         model: that classifies; None before one is loaded.
         waiting: photos that are not filed yet.
         held_open: files that programs hold open for writing.
@@ -48,7 +48,7 @@ class StatusSnapshot:
         classes, outcomes, failures, rates, stages, last_filed_at_s, last_error: as in `Counts`.
         notes: other troubles with the inbox, a sentence each.
         overflows: how often the kernel dropped events.
-        fallbacks: how often the provider changed while the process ran.
+        fallbacks: 0, because a process keeps its provider; scripts and dashboards may read the key.
         starts_anew: restarts in a row after a part hung.
         supervised: whether systemd or its like started the process.
         memory_bytes: resident memory.

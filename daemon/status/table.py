@@ -116,7 +116,6 @@ def _model(model: ModelStatus | None) -> str:
 def _trouble(status: StatusSnapshot) -> str:
     said = (
         (status.overflows, "the kernel dropped events {} times, and a scan found the rest"),
-        (status.fallbacks, "the model changed between CPU and GPU {} times"),
         (status.starts_anew, "restarted {} times in a row because a part hung"),
     )
     return "; ".join(words.format(count) for count, words in said if count)
