@@ -12,6 +12,8 @@ bare folder would pass for the disk, and photos filed into it would vanish once 
    or restored the folder. It is used, with a message.
 6. Another id on the mount point of the known root: disks were swapped. An output waits for the known disk. So does an
    inbox, unless its id was used before, because cards may take turns. If the marker is removed, rule 4 applies.
+7. The known inbox could not be written, as a write-protected card in copy mode: it has no marker, and only rules 2 and
+   3 apply. Nothing is moved out of it, so another card in its place does no harm.
 """
 
 from collections.abc import Callable
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.text import printable
-from daemon.files.marker import MARKER, MountMissingError, mark, read_marker
+from daemon.files.marker import MARKER, UNMARKED, MountMissingError, mark, read_marker
 from daemon.files.mount_points import is_mounted, mount_point
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.recorded_roots import LedgerRoots, Root
@@ -77,7 +79,7 @@ def compare(role: str, path: Path, known: Root | None, roots: LedgerRoots) -> Ot
     if known is None or (path != known.path and not path.is_relative_to(known.mount)):
         return None  # another folder was configured
     marker = read_marker(path)
-    if marker == known.marker:
+    if marker is not None and marker == known.marker:
         return None  # rule 1
     if not is_mounted(known.mount):
         raise MountMissingError(_away(role, path, known, marker))  # rule 2
@@ -86,6 +88,8 @@ def compare(role: str, path: Path, known: Root | None, roots: LedgerRoots) -> Ot
         return None  # another folder on the same mount was configured
     if here != known.mount:
         return OtherFolder(mounted=True, says=_mounted(role, path, here))  # rule 3
+    if known.marker == UNMARKED:
+        return None  # rule 7
     if marker is None:  # rule 4
         says = f"the {role} {printable(path)} has no marker, so it is a new folder: phototriage uses it"
         return OtherFolder(mounted=False, says=says)

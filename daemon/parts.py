@@ -115,7 +115,8 @@ def build(stack: ExitStack, settings: Settings, report: Report, *, once: bool) -
     stack.enter_context(_errors_explained())
     if mounts.until(partial(_known_roots, ledger, inbox, output)) is None:
         return None
-    lock = stack.enter_context(closing(InboxLock(inbox, ledger.roots, report.say)))
+    unmarked = Mode(settings.mode) in (Mode.COPY, Mode.SYMLINK)
+    lock = stack.enter_context(closing(InboxLock(inbox, ledger.roots, report.say, may_be_unmarked=unmarked)))
     stack.enter_context(lock_state(state))
     status.listen(state)
     lock.adopt()

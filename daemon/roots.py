@@ -13,11 +13,11 @@ from typing import IO
 
 from common.text import printable
 from daemon.adopt import OtherFolder, compare
-from daemon.files.marker import MARKER, MountMissingError, RootError, mark
+from daemon.files.marker import MARKER, UNMARKED, MountMissingError, RootError, UnwritableRootError, mark
 from daemon.files.mount_points import mount_point
 from daemon.files.mounts import mount_that_is_away
 from daemon.ledger.recorded_roots import LedgerRoots, Root
-from daemon.ledger.state_folder import _home, lock_state, locked, state_folder
+from daemon.ledger.state_folder import FolderLock, _home, lock_state, locked, state_folder
 
 __all__ = ["InboxLock", "MountMissingError", "RootError", "check_folders", "check_roots", "lock_state", "state_folder"]
 
@@ -90,14 +90,23 @@ class InboxLock:
         inbox: from `check_roots`.
         roots: folders that the ledger remembers.
         say: takes one sentence if the inbox is another folder than last time.
+        may_be_unmarked: whether nothing is moved out of the inbox, so that it may be one that cannot be written. Then
+            the folder itself is locked.
 
     Raises:
         MountMissingError: the inbox is not the known folder and must not be used instead.
         RootError: another process holds the lock, or the inbox cannot be written.
     """
 
-    def __init__(self, inbox: Path, roots: LedgerRoots, say: Callable[[str], None] = lambda _: None) -> None:
-        self._inbox = inbox
+    def __init__(
+        self,
+        inbox: Path,
+        roots: LedgerRoots,
+        say: Callable[[str], None] = lambda _: None,
+        *,
+        may_be_unmarked: bool = False,
+    ) -> None:
+        self._inbox, self._may_be_unmarked = inbox, may_be_unmarked
         self._roots = roots
         self._say = say
         self._other = compare("inbox", inbox, roots.get("inbox"), roots)
@@ -119,6 +128,8 @@ class InboxLock:
         except FileNotFoundError:
             if not self._inbox.is_dir():
                 return  # the scan reports that
+            if self.root.marker == UNMARKED and self._is_locked(self._inbox.stat()):
+                return
         except OSError:
             return  # the scan reports that
         else:
@@ -147,9 +158,14 @@ class InboxLock:
         """Release the lock."""
         _release(self._file)
 
-    def _locked_root(self) -> tuple[Root, IO[bytes]]:
-        root = Root(mark(self._inbox, "inbox"), mount_point(self._inbox), self._inbox)
+    def _locked_root(self) -> tuple[Root, IO[bytes] | FolderLock]:
         busy = f"Another phototriage is already running on {printable(self._inbox)}. Stop it before you start this one."
+        try:
+            root = Root(mark(self._inbox, "inbox"), mount_point(self._inbox), self._inbox)
+        except UnwritableRootError:
+            if not self._may_be_unmarked:
+                raise
+            return Root(UNMARKED, mount_point(self._inbox), self._inbox), FolderLock(self._inbox, busy)
         return root, locked(self._inbox / MARKER, "rb", busy)
 
     def _remember(self, root: Root, other: OtherFolder | None) -> None:
@@ -157,13 +173,13 @@ class InboxLock:
         if other is not None:
             self._say(other.says)
 
-    def _is_locked(self, marker: os.stat_result) -> bool:
+    def _is_locked(self, status: os.stat_result) -> bool:
         try:
-            return os.path.samestat(marker, os.fstat(self._file.fileno()))
+            return os.path.samestat(status, os.fstat(self._file.fileno()))
         except OSError:  # its file system is gone for good, so this is another file
             return False
 
 
-def _release(file: IO[bytes]) -> None:
+def _release(file: IO[bytes] | FolderLock) -> None:
     with suppress(OSError):  # a share may report an error here; the lock is released anyway
         file.close()

@@ -1,5 +1,6 @@
 """The marker file of a root: created atomically, compared, and its leftovers removed after a kill."""
 
+import errno
 import json
 import os
 import re
@@ -17,7 +18,9 @@ from daemon.files.identity import is_on_share
 from daemon.files.rename import rename_noreplace
 
 MARKER = labels.MARKER
-
+UNMARKED = ""
+"""Recorded in place of an id for an inbox that cannot be written, such as a write-protected card in copy mode."""
+_NOT_ALLOWED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 OUTPUT_AWAY = f"the output has lost its marker {MARKER}: mount it, or restart phototriage if you made a new folder"
 OUTPUT_OTHER = (
@@ -35,6 +38,10 @@ class RootError(PhototriageError):
     """The inbox or the output cannot be used."""
 
 
+class UnwritableRootError(RootError):
+    """A root has no marker, and none can be made because this user may not write there, or nobody may."""
+
+
 class MountMissingError(RootError):
     """The mount of a root is away, or another mount is in its place."""
 
@@ -47,9 +54,11 @@ def mark(root: Path, role: str) -> str:
             _make_marker(marker)
         return _id_in(marker)
     except OSError as error:
-        raise RootError(
+        kind = UnwritableRootError if error.errno in _NOT_ALLOWED and not os.path.lexists(marker) else RootError
+        copy = ", or pass --mode copy to file copies" if role == "inbox" else ""
+        raise kind(
             f"The {role} {printable(root)} cannot be written ({error.strerror}), so nothing can be moved. "
-            "Give this user write permission to it."
+            f"Give this user write permission to it{copy}."
         ) from error
 
 

@@ -98,3 +98,34 @@ def locked(path: Path, mode: Literal["rb", "ab"], busy: str, patience_s: float =
             file.close()
             raise RootError(busy) from error
         return file
+
+
+class FolderLock:
+    """Holds a lock on a folder itself until closed, where no file can be made to be locked.
+
+    Args:
+        folder: the folder.
+        busy: the error's text if another process holds the lock.
+
+    Raises:
+        RootError: another process holds the lock, or the folder cannot be opened.
+    """
+
+    def __init__(self, folder: Path, busy: str) -> None:
+        try:
+            self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise RootError(f"{printable(folder)} cannot be locked ({error.strerror}).") from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.close()
+            raise RootError(busy) from error
+
+    def fileno(self) -> int:
+        """Return the descriptor of the folder."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Release the lock."""
+        os.close(self._descriptor)

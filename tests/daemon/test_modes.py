@@ -3,17 +3,22 @@
 import errno
 import os
 import stat
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from daemon.files.identity import Identity, look_at
+from daemon.files.marker import UNMARKED, MountMissingError, RootError, mark
 from daemon.filing import modes
 from daemon.filing.modes import ModeError, check_mode, transfer, why_not
 from daemon.filing.move import SourceChangedError, temporary_beside
 from daemon.intake.retry import Retries
 from daemon.intake.walk import MARKER
 from daemon.photo import Mode, Outcome
+from daemon.roots import InboxLock
+from tests.daemon.mounted import mounted
 from tests.daemon.support import (
     daemon,
     digest,
@@ -26,6 +31,8 @@ from tests.daemon.support import (
     run,
     scored,
     tree,
+    unique,
+    wait_until,
     write,
 )
 
@@ -245,3 +252,59 @@ def test_a_mode_that_cannot_be_had_ends_the_start_with_one_sentence(tmp_path: Pa
     assert "--mode hardlink cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
     assert tree(tmp_path / "in") == {"a.jpg": PHOTO}
+
+
+@pytest.mark.system("mount", "umount", root=True)
+@pytest.mark.parametrize("mode", ["copy", "symlink"])
+def test_a_write_protected_card_is_filed_from_without_being_written(tmp_path: Path, mode: str) -> None:
+    card = tmp_path / "card"
+    put_photos = {"DCIM/a.jpg": plain("red"), "b.jpg": unique("green", 1), "b.xmp": b"a sidecar"}
+    for name, data in put_photos.items():
+        (card / name).parent.mkdir(parents=True, exist_ok=True)
+        write(card / name, data, mtime_s=1e9)
+    with mounted(tmp_path / "in", "--bind", "-o", "ro", str(card)) as inbox:
+        options = ("--inbox", inbox, "--output", tmp_path / "out", "--model", model_file(tmp_path), "--recursive")
+        refused = run("sort", *options)
+        assert "cannot be written (Read-only file system)" in refused.stderr
+        assert "or pass --mode copy" in refused.stderr
+        for photos in (2, 0):  # the second time all are known
+            done = run("sort", *options, "--mode", mode)
+            assert done.returncode == 0
+            assert f"sorted {photos} photos" in done.stderr
+        assert tree(inbox) == put_photos
+        with daemon(*options, "--mode", mode) as running:
+            running.ready()
+            assert "Another phototriage is already running" in run("sort", *options, "--mode", mode).stderr
+            write(card / "later.jpg", unique("blue", 2), mtime_s=1e9)
+            wait_until(lambda: (tmp_path / "out" / "blue" / "later.jpg").exists(), "the photo that came later")
+            assert running.stop() == 0
+    assert set(tree(card)) == {*put_photos, "later.jpg"}
+
+
+@pytest.mark.system("mount", "umount", root=True)
+def test_a_card_without_a_marker_is_missed_when_it_is_away_and_taken_when_it_can_be_written(tmp_path: Path) -> None:
+    for name in ("card", "other"):
+        (tmp_path / name).mkdir()
+    inbox = tmp_path / "in"
+    with opened_ledger(tmp_path / "l") as ledger:
+        with mounted(inbox, "--bind", "-o", "ro", str(tmp_path / "card")):
+            with closing(InboxLock(inbox, ledger.roots, may_be_unmarked=True)) as lock:
+                lock.adopt()
+                lock.check()
+                with pytest.raises(RootError, match="already running"):
+                    InboxLock(inbox, ledger.roots, may_be_unmarked=True)
+                subprocess.run(["mount", "--bind", str(tmp_path / "other"), str(inbox)], check=True)  # another card
+                lock.check()
+                assert lock.root.marker != UNMARKED
+            subprocess.run(["umount", str(inbox)], check=True)
+            with closing(InboxLock(inbox, ledger.roots, may_be_unmarked=True)) as lock:
+                lock.adopt()
+        with pytest.raises(MountMissingError, match="nothing is mounted"):
+            InboxLock(inbox, ledger.roots, may_be_unmarked=True)
+        inbox.rmdir()
+        with (
+            mounted(inbox, "--bind", str(tmp_path / "card")),
+            closing(InboxLock(inbox, ledger.roots, may_be_unmarked=True)) as lock,
+        ):
+            lock.adopt()
+            assert lock.root.marker == mark(inbox, "inbox") != UNMARKED
