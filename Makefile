@@ -24,7 +24,7 @@ run: ## sort what is dropped into ./inbox into ./sorted, until Ctrl-C
 	@mkdir -p inbox
 	@$(RUN)/phototriage watch --inbox ./inbox --output ./sorted
 
-demo: ## see the daemon at work on drawn pictures; ends by itself
+demo: ## watch the daemon file drawn pictures; ends by itself
 	@requirements/venv.sh .venv auto
 	@$(RUN)/phototriage demo
 
@@ -56,7 +56,7 @@ bench: ## measure this machine in a few minutes, and draw docs/throughput.svg (d
 	@echo "== throughput"
 	@$(TEST)/python -m benchmarks.throughput --short --chart docs/throughput.svg
 
-lock: ## make the lock files in requirements/ anew (newest versions: make lock UPGRADE=--upgrade)
+lock: ## write the lock files in requirements/ (newest versions: make lock UPGRADE=--upgrade)
 	@requirements/venv.sh .venv-test test
 	@requirements/lock.sh $(TEST)/uv $(UPGRADE)
 

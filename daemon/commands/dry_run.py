@@ -53,7 +53,7 @@ def rehearse(settings: Settings) -> Report:
     inbox, output = _roots(settings.inbox, settings.output)
     report = Report(
         output, as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format, patience_s=inf
-    )  # nothing waits for this pass: whoever pages through its lines has all the time there is
+    )  # nothing waits for this pass, so a user may page through its lines slowly
     with ExitStack() as stack, closing(report):
         file = ModelStore(state_folder(inbox), called(settings.model)).path()
         model = fit_model(settings, inbox, output, file)

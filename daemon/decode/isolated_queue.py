@@ -6,7 +6,7 @@ from collections.abc import Callable
 from daemon.photo import NOT_READ, Photo
 
 MAX_ASIDE = 4096
-"""So many wait beside the others; more of them take the others' room, so that memory does not grow with a backlog."""
+"""This many wait beside the others; more of them take the others' room, so that memory does not grow with a backlog."""
 
 Take = Callable[[list[Photo]], None]
 
