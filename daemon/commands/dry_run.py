@@ -20,6 +20,7 @@ from daemon.filing.filer import begin_filing
 from daemon.filing.layout import FilingOptions, filing_options
 from daemon.filing.plan import Planner
 from daemon.intake.filters import PathFilter
+from daemon.intake.passed import PassedFolders
 from daemon.intake.unfinished import Unfinished
 from daemon.intake.walk import LeftOut, scan
 from daemon.ledger.held_files import UNCHANGED
@@ -61,10 +62,10 @@ def rehearse(settings: Settings) -> Report:
         ledger = stack.enter_context(closing(_copied(state_folder(inbox), copy)))
         guard = stack.enter_context(trial_guard(state_folder(inbox)))
         found = PathFilter(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
-        left_out = LeftOut(found)
+        left_out, passed = LeftOut(), PassedFolders(found, output, watch=False)
         unfinished = Unfinished()
-        ready = [one for one in _found(found, left_out, unfinished) if not ledger.known(one.path, one.identity)]
-        for sentence in filter(None, (left_out.stay, left_out.unreadable, unfinished.told())):
+        ready = [one for one in _found(found, left_out, passed, unfinished) if not ledger.known(one.path, one.identity)]
+        for sentence in filter(None, (passed.told()[0], left_out.unreadable, unfinished.told())):
             report.say(sentence)
         loaded = LoadedModel(model, rules_for(settings, model))
         predicted = predict(ready, _unless_companion, loaded, guard, threads=settings.workers)
@@ -92,9 +93,11 @@ def _copied(state: Path, folder: Path) -> Ledger:
     return Ledger(folder / LEDGER)
 
 
-def _found(path_filter: PathFilter, left_out: LeftOut, unfinished: Unfinished) -> Iterator[Found]:
+def _found(
+    path_filter: PathFilter, left_out: LeftOut, passed: PassedFolders, unfinished: Unfinished
+) -> Iterator[Found]:
     now_s = Clock().wall_s() - (CLOCKS_DIFFER_S if is_on_share(path_filter.inbox) else 0.0)
-    for path in scan(path_filter, passed=left_out.passed, unread=left_out.unread):
+    for path in scan(path_filter, passed=passed.passed, unread=left_out.unread):
         seen = look_closely_at(path)
         if seen is not None and not unfinished.rests(path, seen[0], 0.0, now_s - seen[1]):
             relpath = path.parent.relative_to(path_filter.inbox)

@@ -4,11 +4,12 @@ import os
 
 import click
 
+from daemon.commands.folder_arguments import OneInbox
 from daemon.commands.watch_options import options, refuse_unknown_environment
 from daemon.settings import Settings
 
 
-@click.command()
+@click.command(cls=OneInbox)
 @options
 def watch(settings: Settings) -> None:
     """File each photo that arrives in a folder, until stopped.
@@ -31,7 +32,7 @@ def watch(settings: Settings) -> None:
     _serve(settings, once=False)
 
 
-@click.command()
+@click.command(cls=OneInbox)
 @click.option("--dry-run", is_flag=True, help="Show where each photo would go; change nothing, not even the ledger.")
 @options
 def sort(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from common.text import printable
 from daemon.files.open_writers import is_held_open
 from daemon.intake.filters import PathFilter
 from daemon.intake.inbox_mounts import InboxMounts, survey
+from daemon.intake.passed import PassedFolders
 from daemon.intake.staying import Staying
 from daemon.intake.troubles import Topic, Troubles
 from daemon.intake.walk import LeftOut, scan
@@ -73,6 +74,7 @@ class InboxScanner:
         self._report = report
         self._lost = lost
         self._watch = watch
+        self._passed = PassedFolders(path_filter, output, watch=watch)
         self._output = output
         self._check = check
         self._watcher: Watcher | None = None
@@ -197,14 +199,17 @@ class InboxScanner:
         self.troubles.tell(Topic.SHARE, scans, "the kernel reports new photos again")
 
     def _names(self) -> Iterator[Path]:
-        left = LeftOut(self._path_filter)
+        left = LeftOut()
         if self._looks_at_all:
             self.staying.clear()
-        look = scan(self._path_filter, enter=self._enter, passed=left.passed, unread=left.unread, staying=self.staying)
+        look = scan(
+            self._path_filter, enter=self._enter, passed=self._passed.passed, unread=left.unread, staying=self.staying
+        )
         try:
             yield from look
             self.troubles.tell(Topic.SCAN, "", "the inbox can be read again")
-            self.troubles.tell(Topic.PASSED, left.stay)
+            sentence, is_new = self._passed.told()
+            self.troubles.tell(Topic.PASSED, sentence, said=not is_new)
             self.troubles.tell(Topic.FOLDERS, left.unreadable)
             self._end_round()
         except OSError as error:

@@ -55,7 +55,7 @@ class Troubles:
         notes = (self._lasting[topic] for topic in (Topic.WATCH, Topic.SHARE, Topic.PASSED, Topic.FOLDERS))
         return InboxTroubles(self._lasting[Topic.ROOT] or self._lasting[Topic.SCAN], tuple(filter(None, notes)))
 
-    def tell(self, topic: Topic, trouble: str, relief: str = "", *, begin: str = "") -> None:
+    def tell(self, topic: Topic, trouble: str, relief: str = "", *, begin: str = "", said: bool = False) -> None:
         """Note the trouble of a topic, empty for none; it is reported if it is new, and the relief when it ends.
 
         Args:
@@ -63,11 +63,13 @@ class Troubles:
             trouble: a sentence; empty if there is no trouble.
             relief: a sentence for the end of the trouble; empty for none.
             begin: stands before a new trouble in the report, and not in the status.
+            said: whether the trouble is reported already, and only its words have changed.
         """
         if self._lasting[topic] == trouble:
             return
         self._lasting[topic] = trouble
         if trouble:
-            self._say(f"{begin}{trouble}")
+            if not said:
+                self._say(f"{begin}{trouble}")
         elif relief:
             self._say(relief, Level.NOTICE)

@@ -1,7 +1,7 @@
 """Lists the files that lie in the inbox now. The list decides; events are only hints."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from common.text import printable
@@ -10,30 +10,17 @@ from daemon.files.marker import MARKER
 from daemon.intake.filters import PathFilter
 from daemon.intake.staying import Staying
 
-__all__ = ["FOLDERS_STAY", "MARKER", "LeftOut", "close", "look_at", "look_closely_at", "look_fresh", "scan"]
-
-FOLDERS_STAY = "the inbox holds folders, and photos in them are left alone; --recursive includes them"
+__all__ = ["MARKER", "LeftOut", "close", "look_at", "look_closely_at", "look_fresh", "scan"]
 
 Unread = Callable[[Path, OSError], None]
 Enter = Callable[[Path], None]
 
 
 class LeftOut:
-    """Folders that one scan did not list, and the sentences about them; `scan` calls `passed` and `unread`.
+    """Folders that one scan cannot list, and the sentence about them; `scan` calls `unread`."""
 
-    Attributes:
-        stay: sentence about folders that are left alone without `--recursive`; empty if there are none.
-    """
-
-    def __init__(self, path_filter: PathFilter) -> None:
-        self.stay = ""
-        self._path_filter = path_filter
+    def __init__(self) -> None:
         self._unread: list[str] = []
-
-    def passed(self, folder: Path) -> None:
-        """Record a folder that `--recursive` would include."""
-        if not self.stay and self._path_filter.would_enter(folder):
-            self.stay = FOLDERS_STAY
 
     def unread(self, folder: Path, error: OSError) -> None:
         """Record a folder that cannot be listed; the sentence names three of them."""
@@ -58,7 +45,7 @@ def scan(
     passed: Enter = _nothing,
     unread: Unread = _nothing,
     staying: Staying | None = None,
-) -> Iterator[Path]:
+) -> Generator[Path, None, None]:
     """Yield files that may be photos: regular files in the inbox that are not links and pass the filter.
 
     Folders are read step by step, so a million files need no more memory than one. Only the names of folders beside the

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import pytest
 
-from daemon.intake.walk import FOLDERS_STAY
 from daemon.photo import Mode, Outcome
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import model_file, plain, unique, write
@@ -96,10 +95,14 @@ def test_a_dry_run_beside_a_ledger_knows_what_was_dealt_with_and_leaves_it_as_it
 
 
 def test_a_dry_run_says_which_folders_it_did_not_look_into(tmp_path: Path, sort: Callable[..., Said]) -> None:
-    (tmp_path / "in" / "holiday").mkdir(parents=True)
-    where = ("--inbox", tmp_path / "in", "--output", tmp_path / "out", "--model", model_file(tmp_path), "--dry-run")
-    assert FOLDERS_STAY in sort(*where).err
-    assert FOLDERS_STAY not in sort(*where, "--recursive").err
+    (tmp_path / "in" / "holi day").mkdir(parents=True)
+    write(tmp_path / "in" / "holi day" / "a.jpg", plain("red"))
+    folders = ("--inbox", tmp_path / "in", "--output", tmp_path / "out")
+    where = (*folders, "--model", model_file(tmp_path), "--dry-run")
+    command = f"phototriage sort --inbox {tmp_path}/in --output {tmp_path}/out --recursive"
+    said = f"photos in folders of the inbox are left alone: 1 in holi day. To file them too: {command}\n"
+    assert said in sort(*where).err
+    assert "are left alone" not in sort(*where, "--recursive").err
 
 
 def test_a_dry_run_says_which_folders_it_could_not_list(

@@ -13,8 +13,9 @@ import pytest
 from daemon.files.marker import MARKER
 from daemon.intake.filters import PathFilter
 from daemon.intake.intake import Intake
+from daemon.intake.passed import PassedFolders
 from daemon.intake.settle import Trigger
-from daemon.intake.walk import FOLDERS_STAY, scan
+from daemon.intake.walk import scan
 from daemon.intake.watcher import Watcher
 from daemon.photo import Photo
 from tests.colour_model import LABELS
@@ -151,6 +152,7 @@ def test_a_tree_of_any_depth_and_breadth_is_read_with_few_open_files(inbox: Path
     script = f"""
 import resource, sys
 from pathlib import Path
+from daemon.intake.passed import PassedFolders
 from daemon.intake.walk import scan
 from daemon.intake.filters import PathFilter
 resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
@@ -173,18 +175,65 @@ def test_a_folder_inside_that_may_not_be_read_is_said_once_and_the_others_are_fi
     assert tree(stranger.folder / "in") == {"closed/a.jpg": plain("red")}
 
 
-def test_that_folders_are_not_looked_into_is_said_once_and_not_of_junk_nor_of_an_output(tmp_path: Path) -> None:
+def test_each_folder_that_is_not_looked_into_is_said_once_with_its_photos_and_not_junk_nor_an_output(
+    tmp_path: Path,
+) -> None:
+    inbox = tmp_path / "in"
     for name in ("@eaDir", ".cache", "out"):
-        put(tmp_path / "in" / name / "a.jpg")
+        put(inbox / name / "a.jpg")
     said: list[str] = []
-    path_filter = PathFilter(tmp_path / "in", left_out=[tmp_path / "in" / "out"])
-    one = Intake(path_filter, HandClock(), saying(said), watch=False)  # type: ignore[arg-type]
-    for name, wanted in {"#recycle": [], "holiday": [FOLDERS_STAY], "wedding": [FOLDERS_STAY]}.items():
-        put(tmp_path / "in" / name / "b.jpg")
+    path_filter = PathFilter(inbox, left_out=[inbox / "out"])
+    one = Intake(path_filter, HandClock(), saying(said), watch=False, output=tmp_path / "o p")  # type: ignore[arg-type]
+
+    def scanned() -> list[str]:
+        said.clear()
         one.hints_lost()  # so that it scans at once
         assert one.ready(1, 0.0) == []
-        assert said == wanted, name
+        return [sentence.removeprefix("photos in folders of the inbox are left alone: ") for sentence in said]
+
+    command = f"To file them too: phototriage sort --inbox {inbox} --output '{tmp_path}/o p' --recursive"
+    put(inbox / "#recycle" / "b.jpg")
+    (inbox / "empty").mkdir()
+    assert scanned() == []
+    put(inbox / "holiday" / "b.jpg")
+    put(inbox / "holiday" / "day 2" / "c.jpg")
+    write(inbox / "holiday" / "c.jpg.xmp", b"x")
+    assert scanned() == [f"2 in holiday. {command}"]
+    put(inbox / "holiday" / "d.jpg")  # the status counts it, the log is silent
+    assert scanned() == []
+    assert "3 in holiday" in one.troubles().notes[0]
+    put(inbox / "wedding" / "b.jpg")
+    (sentence,) = scanned()
+    assert sorted(sentence.partition(". ")[0].split(", ")) == ["1 in wedding", "3 in holiday"]
+    for number in range(4):
+        put(inbox / f"more {number}" / "b.jpg")
+    (sentence,) = scanned()
+    assert ", " in sentence
+    assert " in 3 more. " in sentence
+    for folder in inbox.iterdir():
+        shutil.rmtree(folder)
+    assert scanned() == []
+    assert one.troubles().notes == ()
+    put(inbox / "holiday" / "b.jpg")
+    assert scanned() == [f"1 in holiday. {command}"]
     one.close()
+
+
+def test_a_daemon_says_to_restart_it_and_counts_no_more_than_it_has_time_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.intake.passed.MOST_FILES", 3)
+    passed = PassedFolders(PathFilter(tmp_path), None, watch=True)
+    for number in range(5):
+        put(tmp_path / "trip" / f"{number}.jpg")
+    passed.passed(tmp_path / "trip")
+    sentence, is_new = passed.told()
+    assert sentence == (
+        "photos in folders of the inbox are left alone: 3 or more in trip. "
+        "To file them too, restart with --recursive (in a configuration: recursive = true)"
+    )
+    assert is_new
+    assert passed.told() == ("", False)
 
 
 @contextmanager

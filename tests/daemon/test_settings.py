@@ -176,6 +176,34 @@ def test_missing_folders_are_asked_for() -> None:
     assert "Missing option '--inbox'" in refusal_of([])
 
 
+def test_folders_without_an_option_are_named_with_their_photos_and_the_command_to_use(tmp_path: Path) -> None:
+    for name in ("one/a.jpg", "one/b.jpg", "two two/deep/c.jpg", "two two/notes.txt", "empty/x.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    one, two, empty = (tmp_path / name for name in ("one", "two two", "empty"))
+    deep = f"phototriage sort --inbox '{two}' --output OUTPUT --recursive"
+    for words, said in (
+        ((one,), f"{one} (2 photos). Use: phototriage sort --inbox {one} --output OUTPUT"),
+        (
+            (one, two),
+            f"{one} (2 photos), {two} (1 photo). Use: phototriage sort --inbox {one} --output OUTPUT; then: {deep}",
+        ),
+        ((one, empty), f"{empty} (0 photos). Use: phototriage sort --inbox {one} --output {empty}"),
+        ((one, tmp_path / "new"), f"Use: phototriage sort --inbox {one} --output {tmp_path / 'new'}"),
+        (
+            ("--inbox", one, "--output", empty, two),
+            f"{two} (1 photo). Use: phototriage sort --inbox '{two}' --output {empty} --recursive",
+        ),
+        ((empty,), f"Without an option came: {empty} (0 photos)."),
+        (("--inbox", one, "--inbox", two), f"One run has one inbox, and --inbox came with {one}, {two}."),
+    ):
+        result = CliRunner().invoke(cli, ["sort", *map(str, words)])
+        assert result.exit_code == 2
+        assert said in result.stderr.strip(), words
+        if words == (one,):
+            assert result.stderr.strip().endswith(said)
+
+
 def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_or_the_known_ones(folders: list[str]) -> None:
     said = refusal_of(folders, {"PHOTOTRIAGE_MODLE": "x"})
     assert "PHOTOTRIAGE_MODLE is not a setting. Did you mean PHOTOTRIAGE_MODE or PHOTOTRIAGE_MODEL?" in said
