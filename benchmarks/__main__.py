@@ -7,6 +7,7 @@ NAMES = (
     "throughput",
     "latency",
     "scale",
+    "ledger",
     "idle",
     "startup",
     "clean_machine",

@@ -27,6 +27,7 @@ class Watched:
     """A process that was started; what it says goes into files in `place`.
 
     Attributes:
+        codes: exit codes that are no failure.
         started_s: monotonic, when it was started.
         cpu_s: of the whole process and its children, once it has ended.
         peak_mb: the most memory that it held, as seen by `ended`.
@@ -34,6 +35,7 @@ class Watched:
 
     command: Sequence[str]
     place: Path
+    codes: tuple[int, ...] = (0,)
     cpu_s: float = 0.0
     peak_mb: float = 0.0
     started_s: float = field(init=False)
@@ -70,7 +72,7 @@ class Watched:
                 return False
             self.process.returncode = os.waitstatus_to_exitcode(status)
             self.cpu_s = usage.ru_utime + usage.ru_stime
-        if self.process.returncode not in (0, -signal.SIGTERM if self._asked else 0):
+        if self.process.returncode not in (*self.codes, -signal.SIGTERM if self._asked else 0):
             raise SystemExit(f"{' '.join(self.command)}\nended with {self.process.returncode}:\n{self._last_words()}")
         return True
 

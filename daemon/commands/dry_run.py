@@ -1,6 +1,6 @@
 """`phototriage sort --dry-run`: what would go where. Nothing is touched: no photo, no folder, no marker, no ledger.
 
-Photos are read, judged and given their places by the same code as when they are filed, on a copy of the ledger.
+Photos are read, judged and given their places by the same code as when they are filed, on a copy of the ledger's rows.
 """
 
 import sqlite3
@@ -27,10 +27,11 @@ from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.state_folder import LEDGER, state_folder
+from daemon.ledger.transaction import Transaction
 from daemon.models.active import rules_for
 from daemon.models.fit import fit_model
 from daemon.models.store import ModelStore, called
-from daemon.photo import DUPLICATES_FOLDER, Filing, Found, Outcome, Photo
+from daemon.photo import DUPLICATES_FOLDER, Filing, Found, Mode, Outcome, Photo
 from daemon.predict import predict, trial_guard
 from daemon.process.clock import Clock
 from daemon.roots import RootError, check_roots
@@ -59,7 +60,7 @@ def rehearse(settings: Settings) -> Report:
         file = ModelStore(state_folder(inbox), called(settings.model)).path()
         model = fit_model(settings, inbox, output, file)
         copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))
-        ledger = stack.enter_context(closing(_copied(state_folder(inbox), copy)))
+        ledger = stack.enter_context(closing(_copied(state_folder(inbox), copy, filing_options(settings))))
         guard = stack.enter_context(trial_guard(state_folder(inbox)))
         found = PathFilter(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         left_out, passed = LeftOut(), PassedFolders(found, output, watch=False)
@@ -86,11 +87,25 @@ def _roots(inbox: Path, output: Path) -> tuple[Path, Path]:
     return check_roots(inbox, inbox.resolve().parent)[0], output
 
 
-def _copied(state: Path, folder: Path) -> Ledger:
+def _copied(state: Path, folder: Path, options: FilingOptions) -> Ledger:
+    """Return a copy of the ledger. Photos that are moved need only its few rows of held files, not a million others."""
+    every = options.set_aside or options.mode is not Mode.MOVE
+    copy = Ledger(folder / LEDGER)
     if (state / LEDGER).is_file():
-        with closing(sqlite3.connect(folder / LEDGER)) as copy:
-            ask_ledger(state / LEDGER, lambda connection: connection.backup(copy))
-    return Ledger(folder / LEDGER)
+        with closing(sqlite3.connect(copy.path, isolation_level=None)) as target:
+            ask_ledger(state / LEDGER, lambda connection: _fill(target, connection, every))
+    return copy
+
+
+def _fill(target: sqlite3.Connection, connection: sqlite3.Connection, every: bool) -> None:
+    if every:
+        connection.backup(target)
+        return
+    with Transaction(target):
+        target.execute("DELETE FROM photos")  # of an earlier try
+        rows = connection.execute("SELECT * FROM photos WHERE held IS NOT NULL")
+        names = [column[0] for column in rows.description]
+        target.executemany(f"INSERT INTO photos ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows)
 
 
 def _found(

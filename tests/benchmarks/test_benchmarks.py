@@ -20,6 +20,7 @@ TINY = {
     "throughput": ["--mixes", "small", "--rounds", "1", "--photos-each", "48"],
     "latency": ["--ways", "moved in", "--drops", "2", "--backlog", "40"],
     "scale": ["--most", "200"],
+    "ledger": ["--rows", "2000", "--rounds", "1"],
     "idle": ["--seconds", "0.2"],
     "startup": ["--rounds", "1"],
     "swap": ["--seconds", "0.5"],
