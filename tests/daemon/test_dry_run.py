@@ -138,7 +138,7 @@ def test_the_sum_says_that_nothing_was_touched(words: list[str | Path], sort: Ca
 def test_folders_that_could_not_serve_are_refused_and_none_is_made(words: list[str | Path], tmp_path: Path) -> None:
     inbox, output = tmp_path / "in", tmp_path / "none" / "out"
     for pair in ((inbox, output), (inbox, inbox), (tmp_path / "no inbox", tmp_path / "out")):
-        result = ask("sort", *words, "--inbox", pair[0], "--output", pair[1], "--dry-run")
+        result = ask("sort", "--inbox", pair[0], "--output", pair[1], *words[words.index("--model") :], "--dry-run")
         assert result.exit_code == 1, pair
         assert result.stderr.startswith("phototriage: ") or "Error" not in result.stderr
     assert not output.parent.exists()
