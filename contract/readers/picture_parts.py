@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, cast
 
 from contract.readers.pieces import Part, Pieces
+from contract.readers.tiff_tags import MAX_TAGS, byte_order, is_big
 
 _Parts = Iterator[Part]
 
 MAX_CHUNKS = 500_000
 """Most chunks of a PNG that are looked at. A file of 512 MiB in usual chunks of 8 KiB has 65,536."""
-MAX_TIFF_TAGS = 4096
 _TRANSPARENCY_BYTES = {0: range(2, 3), 2: range(6, 7), 3: range(1, 257)}
 """How long the PNG chunk tRNS may be, by the colour type."""
 _JPEG_HEADS = {0xE0: (b"JFIF\0", 14), 0xE1: (b"Exif\0\0", 8), 0xEE: (b"Adobe", 12)}
@@ -117,12 +117,11 @@ def _gif(data: bytes) -> _Parts:
 
 def _tiff(data: bytes) -> _Parts:
     """Yield a TIFF with a directory that names nothing but its first picture; what lies elsewhere keeps its place."""
-    order = "<" if data[:2] == b"II" else ">"
-    is_big = data[2:4] in (b"+\0", b"\0+")
-    count, entry, offset, head = ("Q", 20, "Q", 16) if is_big else ("H", 12, "I", 8)
+    order = byte_order(data)
+    count, entry, offset, head = ("Q", 20, "Q", 16) if is_big(data) else ("H", 12, "I", 8)
     (start,) = struct.unpack_from(order + offset, data, head // 2)
     (entries,) = struct.unpack_from(order + count, data, start)
-    if entries > MAX_TIFF_TAGS:
+    if entries > MAX_TAGS:
         raise ValueError("no picture has so much to say")
     first = start + struct.calcsize(count)
     kept = [data[at : at + entry] for at in range(first, min(first + entries * entry, len(data)), entry)]

@@ -12,7 +12,7 @@ from functools import partial
 
 from PIL import ExifTags, Image
 
-from contract.geometry import open_photo
+from contract.readers.opening import open_photo
 from daemon.decode.date_text import parse_date
 from daemon.photo import Found, Photo
 

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from common.errors import PhotoError, Reason
-from contract.geometry import Geometry, open_photo, to_input
+from contract.geometry import Geometry, to_input
+from contract.readers.opening import open_photo
 from daemon.decode.contents import read_whole
 from daemon.decode.exif_date import pack, taken_in
 from daemon.decode.isolated import FAULT, MAX_FAULT_BYTES, PIXELS, READY

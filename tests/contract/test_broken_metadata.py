@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from common.errors import PhotoError, Reason
-from contract.geometry import Pixels, open_photo, to_input
+from contract.geometry import Pixels, to_input
+from contract.readers.opening import open_photo
 from contract.readers.picture_parts import picture_parts
 from contract.readers.pieces import MAX_PIECES, Pieces
 from tests.contract.photos import SMALL, encoded, scene

@@ -13,7 +13,8 @@ from PIL import Image
 
 from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, readable_formats, sniff
-from contract.geometry import Pixels, open_photo, to_input
+from contract.geometry import Pixels, to_input
+from contract.readers.opening import open_photo
 from tests.contract.heif_files import Item, auxiliary, exif, grid, heif, imir, irot, ispe, picture, sample
 from tests.contract.photos import SMALL, encoded, scene, turned_exif
 

@@ -11,7 +11,8 @@ from PIL import Image
 
 from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, sniff
-from contract.geometry import MAX_FILE_BYTES, Geometry, open_photo, to_input
+from contract.geometry import MAX_FILE_BYTES, Geometry, to_input
+from contract.readers.opening import open_photo
 from training.dataset.cache import difference_hash
 
 THUMBNAIL_PX = 16
