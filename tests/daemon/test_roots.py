@@ -13,7 +13,7 @@ from daemon import mount_wait
 from daemon.adopt import adopt, check_mounts
 from daemon.intake.walk import MARKER
 from daemon.ledger.recorded_roots import Root
-from daemon.ledger.state_folder import state_folder
+from daemon.ledger.state_folder import LEDGER, state_folder
 from daemon.process.clock import Clock
 from daemon.process.log_level import Level
 from daemon.process.signals import SignalHandler
@@ -242,6 +242,17 @@ def test_a_mount_that_is_away_is_no_folder_to_use_and_is_not_marked(tmp_path: Pa
     assert "has lost its marker, and nothing is mounted at" in done.stderr
     assert not (inbox / MARKER).exists()
     assert not (output / MARKER).exists()
+
+
+def test_a_start_with_a_model_that_may_not_serve_leaves_neither_ledger_nor_marker(tmp_path: Path) -> None:
+    inbox, output = tmp_path / "in", tmp_path / "out"
+    for path in (inbox, output):
+        path.mkdir()
+    done = run("sort", "--inbox", inbox, "--output", output, "--model", write(tmp_path / "broken.onnx", b"no model"))
+    assert done.returncode == 1
+    assert "broken.onnx: " in done.stderr
+    assert [*inbox.iterdir(), *output.iterdir()] == []
+    assert not (state_folder(inbox) / LEDGER).exists()
 
 
 def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(

@@ -9,7 +9,9 @@ import pytest
 from daemon.files.identity import Identity, look_at
 from daemon.intake.filters import PathFilter
 from daemon.intake.names.uploads import REST_S, STALE_S, rest_s
+from daemon.intake.troubles import InboxTroubles, Topic, Troubles
 from daemon.intake.walk import MARKER, scan
+from daemon.process.log_level import Level
 
 
 @pytest.mark.parametrize(
@@ -107,3 +109,30 @@ def test_each_change_of_a_file_changes_its_identity(tmp_path: Path) -> None:
     twin.write_bytes(b"one")
     os.utime(twin, ns=(1, 1))
     assert look_at(twin) != first
+
+
+def test_a_trouble_is_reported_when_it_begins_and_when_it_ends_and_the_worst_stops_the_intake() -> None:
+    said: list[tuple[str, Level]] = []
+
+    def say(sentence: str, level: Level = Level.WARNING, /) -> None:
+        said.append((sentence, level))
+
+    troubles = Troubles(say)
+    assert troubles.now() == InboxTroubles("", ())
+    for _ in range(2):
+        troubles.tell(Topic.FOLDERS, "one folder cannot be read")
+        troubles.tell(Topic.WATCH, "no watch", "watched again")
+        troubles.tell(Topic.SCAN, "the inbox cannot be read", "it can be read")
+        troubles.tell(Topic.ROOT, "the mount is missing", "it is back", begin="paused: ")
+    assert troubles.now() == InboxTroubles("the mount is missing", ("no watch", "one folder cannot be read"))
+    troubles.tell(Topic.ROOT, "", "it is back")
+    assert troubles.now().stops == "the inbox cannot be read"
+    troubles.tell(Topic.SCAN, "another error")
+    troubles.tell(Topic.FOLDERS, "")
+    assert troubles.now() == InboxTroubles("another error", ("no watch",))
+    first = ("one folder cannot be read", "no watch", "the inbox cannot be read", "paused: the mount is missing")
+    assert said == [
+        *((sentence, Level.WARNING) for sentence in first),
+        ("it is back", Level.NOTICE),
+        ("another error", Level.WARNING),
+    ]
