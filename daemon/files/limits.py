@@ -7,6 +7,7 @@ plainer name helps.
 
 import errno
 import os
+import re
 from pathlib import Path
 
 from daemon.files.mounts import mount_of
@@ -23,6 +24,8 @@ MAX_PLAINNESS = 2
 MAX_FOLDERS = 4096
 """How many folders' limits are cached."""
 _STRICT = ("vfat", "msdos", "exfat")
+_DEVICE = re.compile(r"^(con|prn|aux|nul|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])(?=\.|$)", re.IGNORECASE)
+"""Names of devices, which FAT and Windows refuse with any extension (Microsoft, "Naming Files")."""
 _ILLEGAL = str.maketrans(dict.fromkeys((*map(chr, range(32)), *'"*:<>?|\\\x7f'), "_"))
 
 
@@ -57,15 +60,18 @@ def plain(name: str, plainness: int) -> str:
 
     Args:
         name: of a file or folder.
-        plainness: 0 for the name itself; 1 without the characters that FAT, exFAT and NTFS refuse, and without bytes
-            that are not UTF-8; 2 in ASCII.
+        plainness: 0 for the name itself; 1 without the characters and names that FAT, exFAT and NTFS refuse, and
+            without bytes that are not UTF-8; 2 in ASCII.
     """
     if plainness == 0:
         return name
     text = name.encode(errors="surrogateescape").decode(errors="replace").replace("\ufffd", "_").translate(_ILLEGAL)
     if plainness > 1:
         text = "".join(character if character.isascii() else "_" for character in text)
+    text = _DEVICE.sub(r"\1_", text)
     kept = text.rstrip(". ")
+    if kept != text and "." in kept:
+        return kept  # else a photo loses its extension
     return kept + "_" * (len(text) - len(kept))
 
 

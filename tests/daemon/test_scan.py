@@ -55,7 +55,7 @@ def test_unfinished_and_hidden_names_are_known(name: str, temporary: bool) -> No
             [
                 *("a.jpg", "a.jpg.jpg", "a.b.jpg", "a.HEIC.jpg", "a.jpg.xmp", "a.jpg.json", "a.part.jpg", "a.1.jpg"),
                 *("PXL_1.MP~2", "song.mp3"),
-                *("a", "a.jpgx", "jpg.a", "a.tmp", "notes.txt", "a.jpeg", "a.jpg.MOV", "a.download"),
+                *("a", "a.jpgx", "jpg.a", "a.tmp", "notes.txt", "a.jpeg", "a.jpg.MOV", "a.jpg.", "a.jpg "),
             ],
             0.0,
         ),

@@ -38,7 +38,7 @@ _ENDING = re.compile(r"\.([^.]+)$|_(exiftool_tmp)$")
 
 def rest_s(name: str) -> float:
     """Return how long a file of this name must stay unchanged before it may be read; 0 for any other name."""
-    name = name.lower()
+    name = name.lower().rstrip(". ")  # Windows adds and drops those without a word
     if extension_of(name)[1:] in _KNOWN:  # the usual case, also `a.tmp.jpg` and `IMG.jpg.xmp`
         return 0.0
     found = _GOES_ON.search(name)
