@@ -7,9 +7,10 @@ from the scores. Nothing is touched: suspects are looked up in a copy of the cra
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,11 +30,12 @@ Case = TypeVar("Case")
 
 
 def predict(
-    cases: Sequence[Case],
+    cases: Iterable[Case],
     found_of: Callable[[Case], Found | None],
     loaded: LoadedModel,
     guard: Guard,
     *,
+    count: int,
     threads: int = 0,
 ) -> Iterator[tuple[Case, Photo | None]]:
     """Yield each case with its photo, in the same order; a terminal shows the progress.
@@ -41,10 +43,11 @@ def predict(
     Each photo then has `read`, without the pixels, and `judgement`.
 
     Args:
-        cases: what leads to photos.
+        cases: what leads to photos; the next ones are taken when these are classified.
         found_of: returns the file to read, or None where there is none; called in several threads.
         loaded: the model, which classifies on the CPU each photo at once, on CUDA a batch; and its rules.
         guard: decodes.
+        count: how many cases there are, for the progress.
         threads: how many read; 0 for one a core.
 
     Raises:
@@ -57,9 +60,10 @@ def predict(
         found = found_of(case)
         return None if found is None else _read(found, loaded, guard)
 
-    some = BUCKETS[-1]
-    batches = [cases[first : first + some] for first in range(0, len(cases), some)]
-    shown = track(batches, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    some, left = BUCKETS[-1], iter(cases)
+    batches = iter(lambda: list(islice(left, some)), [])
+    console, total = Console(stderr=True), -(-count // some)
+    shown = track(batches, "", total=total, console=console, transient=True, disable=not sys.stderr.isatty())
     with silenced(), ThreadPoolExecutor(threads or usable_cores()) as pool:
         for batch in shown:
             photos = list(pool.map(read, batch))

@@ -69,7 +69,7 @@ def rehearse(settings: Settings) -> Report:
         for sentence in filter(None, (passed.told()[0], left_out.unreadable, unfinished.told())):
             report.say(sentence)
         loaded = LoadedModel(model, rules_for(settings, model))
-        predicted = predict(ready, _unless_companion, loaded, guard, threads=settings.workers)
+        predicted = predict(ready, _unless_companion, loaded, guard, count=len(ready), threads=settings.workers)
         photos = [photo or Photo(one) for one, photo in predicted]
         _plan(photos, output, ledger, filing_options(settings))
         report.photos(photos)

@@ -15,7 +15,7 @@ from common.text import printable
 from daemon.commands.model import state_of
 from daemon.commands.option_types import FolderOrFile, ReviewBelow
 from daemon.commands.shared_options import device_option, json_option, one_inbox_option, service_option, since_option
-from daemon.models.replay import Agreement, Verdict, cases, replay
+from daemon.models.replay import Agreement, Verdict, replay
 
 
 @dataclass(slots=True)
@@ -79,8 +79,8 @@ def replay_command(
 
     state = state_of(inbox, service)
     opened = open_model(model, device)
-    found = cases(state / LEDGER, since.timestamp() if since else None, limit or -1)
-    verdicts = replay(found, LoadedModel(opened, rules_of(opened, review_below)), state)
+    loaded = LoadedModel(opened, rules_of(opened, review_below))
+    verdicts = replay(state / LEDGER, since.timestamp() if since else None, limit or -1, loaded)
     if as_json:
         _print_json(verdicts, opened.sha256)
     else:

@@ -101,6 +101,13 @@ def select(
     return map(_record, rows)
 
 
+def how_many(connection: sqlite3.Connection, which: RecordFilter) -> int:
+    """Return how many photos are selected."""
+    condition, values = which.where()
+    (count,) = connection.execute(f"SELECT count(*) FROM ({_COLUMNS} WHERE {condition})", values).fetchone()
+    return int(count)
+
+
 def companions(connection: sqlite3.Connection, row: int) -> list[Record]:
     """Return the companions that were filed with a photo and were not taken back."""
     condition = f"part_of = ? AND state IN ({', '.join(repr(outcome.value) for outcome in MOVED)}) AND NOT taken_back"

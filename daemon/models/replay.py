@@ -11,8 +11,8 @@ from pathlib import Path
 
 from daemon.classify.loaded_model import LoadedModel
 from daemon.files.identity import look_at
-from daemon.ledger.queries import Record, RecordFilter
-from daemon.ledger.reader import photos
+from daemon.ledger.queries import Record, RecordFilter, how_many
+from daemon.ledger.reader import ask_ledger, photos
 from daemon.photo import REVIEW_FOLDER, Found, Mode, Outcome, Photo
 from daemon.predict import predict, trial_guard
 
@@ -62,25 +62,23 @@ class Verdict:
     probability: float = 0.0
 
 
-def cases(ledger: Path, since_s: float | None, limit: int) -> list[FiledPhoto]:
-    """Return the photos that lie in the output under a class or in review, youngest first, at most `limit` (-1: all).
+def replay(ledger: Path, since_s: float | None, limit: int, loaded: LoadedModel) -> Iterator[Verdict]:
+    """Yield what a model would do with each photo that lies in the output under a class or in review, youngest first.
 
-    They are all read at once, so that reading photos does not keep the ledger open while a daemon writes to it.
-    """
-    which = RecordFilter(since_s=since_s, states=(Outcome.FILED.value, Outcome.REVIEW.value), at_large=True)
-    return list(photos(ledger, which, limit, lambda _, record: _case(record)))
-
-
-def replay(found: list[FiledPhoto], loaded: LoadedModel, state: Path) -> Iterator[Verdict]:
-    """Yield what a model would do with each photo, in their order; progress is shown on a terminal.
+    Progress is shown on a terminal. The daemon's notes beside the ledger say which photos are to be decoded in a
+    process of their own.
 
     Args:
-        found: the photos.
+        ledger: its file.
+        since_s: only photos filed since this time.
+        limit: how many photos; negative for all.
         loaded: the other model and its rules.
-        state: folder of the ledger, whose notes say which photos are to be decoded in a process of their own.
     """
-    with trial_guard(state) as guard:
-        for case, photo in predict(found, _found, loaded, guard):
+    which = RecordFilter(since_s=since_s, states=(Outcome.FILED.value, Outcome.REVIEW.value), at_large=True)
+    found = photos(ledger, which, limit, lambda _, record: _case(record))
+    count = ask_ledger(ledger, lambda connection: how_many(connection, which))
+    with trial_guard(ledger.parent) as guard:
+        for case, photo in predict(found, _found, loaded, guard, count=min(count, limit) if limit > 0 else count):
             yield _verdict(case, photo)
 
 
