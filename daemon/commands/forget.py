@@ -8,7 +8,7 @@ import click
 
 from common.text import printable
 from daemon.commands.option_types import FolderOrFile
-from daemon.commands.shared_options import json_option
+from daemon.commands.shared_options import json_option, yes_option
 
 if TYPE_CHECKING:
     from daemon.forget import Memory
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--inbox", type=FolderOrFile(), help="The inbox to forget; it may be deleted already.")
-@click.option("--yes", is_flag=True, help="Do it without asking.")
+@yes_option
 @json_option
 def forget(inbox: Path | None, yes: bool, as_json: bool) -> None:
     """Forget an inbox that is no longer used: remove its ledger, keep every photo.

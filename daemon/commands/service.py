@@ -8,11 +8,10 @@ import click
 
 from common.text import printable
 from daemon.commands.option_types import FolderOrFile
-from daemon.commands.shared_options import preview_option
+from daemon.commands.shared_options import preview_option, yes_option
 from daemon.install.errors import ServiceError
 
 _user = click.option("--user", is_flag=True, help="Your own user service, without root, instead of a system service.")
-_yes = click.option("--yes", is_flag=True, help="Do it without asking.")
 
 
 @click.group()
@@ -38,7 +37,7 @@ def service() -> None:
 )
 @click.option("--no-start", is_flag=True, help="Do not start it now; it starts with the machine.")
 @preview_option
-@_yes
+@yes_option
 def install(
     name: str,
     inbox: Path,
@@ -97,7 +96,7 @@ def install(
 @_user
 @click.option("--purge-state", is_flag=True, help="Remove the ledger too; after that, no photo can be undone.")
 @preview_option
-@_yes
+@yes_option
 def uninstall(name: str, user: bool, purge_state: bool, dry_run: bool, yes: bool) -> None:
     """Stop a service and remove what `service install` wrote.
 

@@ -23,3 +23,4 @@ device_option = click.option(
 )  # fmt: skip
 preview_option = click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 json_option = options.json_option("one JSON object per line")
+yes_option = click.option("--yes", is_flag=True, help="Do it without asking.")
