@@ -67,8 +67,9 @@ class LedgerReader:
         """
         for _ in range(TRIES):
             before = _stamps(self._path)
-            fixed = self._copy is None and not {"-wal", "-shm"} & before.keys() and _has_log(self._path)
+            fixed = False
             try:
+                fixed = self._copy is None and not {"-wal", "-shm"} & before.keys() and _has_log(self._path)
                 with closing(self._opened(before, fixed)) as connection:
                     connection.row_factory = sqlite3.Row
                     answer = question(connection)

@@ -166,8 +166,13 @@ def test_an_older_ledger_is_copied_once_however_many_pages_are_read_and_its_inbo
     path = tmp_path / "phototriage" / "x" / "ledger.sqlite"
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with monkeypatch.context() as old:
-        old.setattr(ledger_module, "MIGRATIONS", MIGRATIONS[:-1])
-        filed(path, 3)
+        old.setattr(ledger_module, "MIGRATIONS", MIGRATIONS[:1])
+        with opened_ledger(path) as ledger:
+            row = (
+                "1, 'filed', 'filed', 1, 1, x'2f61', x'2f62', '1', '2', 3, 4, '0', 'red', 1, '{}', 0, '', '', '', '{}'"
+            )
+            for number in range(1, 4):
+                ledger._connection.execute(f"INSERT INTO photos VALUES ({number}, {row})")
     copies: list[Path] = []
     copy = reader_module._copy
 
@@ -191,3 +196,8 @@ def test_a_newer_ledger_is_refused_without_a_copy(tmp_path: Path) -> None:
         newer.execute("PRAGMA user_version = 999")
     with reader(path) as one, pytest.raises(LedgerError, match="was written by a newer phototriage"):
         one.ask(sources)
+
+
+def test_a_ledger_that_is_gone_is_said(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="cannot be used"):
+        ask_ledger(tmp_path / "ledger.sqlite", sources)
