@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def rehearse(settings: Settings) -> Report:
         ready = [one for one in _found(found, left_out, passed, unfinished) if not ledger.known(one.path, one.identity)]
         for sentence in filter(None, (passed.told()[0], left_out.unreadable, unfinished.told())):
             report.say(sentence)
-        loaded = LoadedModel(model, rules_for(settings, model))
+        # A real run waits for a photo that may still be growing. If it does not grow, it fails then.
+        loaded = LoadedModel(model, replace(rules_for(settings, model), give_up_after_s=-inf))
         predicted = predict(ready, _unless_companion, loaded, guard, count=len(ready), threads=settings.workers)
         photos = [photo or Photo(one) for one, photo in predicted]
         _plan(photos, output, ledger, filing_options(settings))

@@ -4,11 +4,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 import pytest
 
 from daemon.photo import Mode, Outcome
+from tests.colour_model import LABELS
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import model_file, plain, unique, write
 
@@ -143,3 +145,55 @@ def test_folders_that_could_not_serve_are_refused_and_none_is_made(words: list[s
         assert result.stderr.startswith("phototriage: ") or "Error" not in result.stderr
     assert not output.parent.exists()
     assert not (tmp_path / "no inbox").exists()
+
+
+KINDS: tuple[tuple[str, Callable[[int], bytes]], ...] = (
+    ("photo {}.jpg", lambda number: unique(LABELS[number % 3], number)),
+    ("photo {}.JPG", lambda number: unique(LABELS[number % 3], number)),
+    ("deep/photo {}.jpg", lambda number: unique(LABELS[number % 3], number % 7)),
+    ("twin {}.jpg", lambda number: unique("red", number % 2)),
+    ("deep/er/twin {}.jpg", lambda number: unique("red", number % 2)),
+    ("photo {}", lambda number: unique("green", number)),
+    ("photo {}.jpg.", lambda number: unique("blue", number)),
+    ("12:{}.jpg", lambda number: unique("blue", number)),
+    ("photo {}.xmp", lambda _: b"a sidecar"),
+    ("photo {}.jpg.json", lambda _: b"{}"),
+    ("deep/photo {}.mov", lambda _: b"a film"),
+    ("raw {}.CR2", lambda _: b"raw data"),
+    ("half {}.jpg", lambda _: plain("red")[:300]),
+    ("cut {}.jpg", lambda _: plain("red")[:-2]),
+    ("empty {}.png", lambda _: b""),
+    ("text {}.jpg", lambda _: b"no photo"),
+    ("notes {}.pdf", lambda _: b"no photo"),
+    ("photo {}.jpg.part", lambda number: unique("red", number)),
+    ("photo {}.jpg.Xy12", lambda number: unique("red", number)),
+    (".photo {}.jpg", lambda number: unique("red", number)),
+    ("@eaDir/photo {}.jpg", lambda number: unique("red", number)),
+    ("closed/photo {}.jpg", lambda number: unique("red", number)),
+)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_dry_run_counts_as_the_real_run_does(tmp_path: Path, sort: Callable[..., Said], seed: int) -> None:
+    chance = Random(seed)
+    inbox = tmp_path / "in"
+    for name, data in chance.choices(KINDS, k=40):
+        number = chance.randrange(5)
+        path = inbox / name.format(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, data(number), mtime_s=chance.choice([1e9, None]))
+    (inbox / "closed").mkdir(parents=True, exist_ok=True)
+    write(inbox / "closed" / ".nomedia", b"")
+    options = [
+        *("--inbox", inbox, "--output", tmp_path / "out", "--model", model_file(tmp_path), "--give-up-after", "0.3"),
+        *(("--recursive",) if chance.random() < 0.7 else ()),
+        *("--mode", chance.choice(["move", "copy", "symlink"])),
+        *("--duplicates", chance.choice(["keep", "set-aside"])),
+    ]
+    for _ in range(2):  # the second time beside a ledger
+        said, done = (sort(*options, "--json", *more) for more in (["--dry-run"], []))
+        counted, real = (json.loads(one.out.splitlines()[-1]) for one in (said, done))
+        assert (counted["counts"], counted["not_yet"]) == (real["counts"], real["not_yet"]), options
+        alone = [[line for line in one.err.splitlines() if line.startswith("left alone")] for one in (said, done)]
+        assert len(alone[0]) == len(alone[1])
+        write(inbox / "photo late.jpg", unique("green", 99))
