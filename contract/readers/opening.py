@@ -33,7 +33,7 @@ def ways_to_open(data: bytes) -> Iterator[Callable[[], Image.Image]]:
         yield partial(MaskedBmp if data.startswith(b"BM") else SampledTiff, io.BytesIO(data))
 
 
-def open_photo(data: bytes) -> Image.Image:
+def open_picture(data: bytes) -> Image.Image:
     """Open a photo for its size or metadata, without decoding it.
 
     Raises:

@@ -12,7 +12,7 @@ from functools import partial
 
 from PIL import ExifTags, Image
 
-from contract.readers.opening import open_photo
+from contract.readers.opening import open_picture
 from daemon.decode.date_text import parse_date
 from daemon.photo import Found, Photo
 
@@ -41,7 +41,7 @@ def taken_in(data: bytes, mtime_s: float, now_s: float) -> datetime | None:
     """
     try:
         parse = partial(parse_date, latest=datetime.fromtimestamp(max(mtime_s, now_s), tz=UTC))
-        with open_photo(data) as image:
+        with open_picture(data) as image:
             return next(filter(None, _dates(image, parse)), None)
     except _DAMAGED:
         return None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.errors import PhotoError, Reason
 from contract.geometry import Geometry, to_input
-from contract.readers.opening import open_photo
+from contract.readers.opening import open_picture
 from daemon.decode.contents import read_whole
 from daemon.decode.exif_date import pack, taken_in
 from daemon.decode.isolated import FAULT, MAX_FAULT_BYTES, PIXELS, READY
@@ -57,7 +57,7 @@ def _for_lack_of_memory(fault: PhotoError, data: bytes, memory_bytes: int) -> Ph
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    with open_photo(data) as image:
+    with open_picture(data) as image:
         return image.size
 
 

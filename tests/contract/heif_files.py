@@ -76,7 +76,7 @@ def auxiliary(kind: str) -> bytes:
 
 
 def heif(items: list[Item], primary: int = 1, brand: bytes = b"heic") -> bytes:
-    """Put a file together.
+    """Put a file together, with equal parts written once.
 
     Args:
         items: its items.
@@ -85,7 +85,7 @@ def heif(items: list[Item], primary: int = 1, brand: bytes = b"heic") -> bytes:
     """
     head = _box(b"ftyp", brand, bytes(4), b"mif1heicmiaf")
     length = len(head) + len(_meta(items, primary, 0)) + 8
-    return head + _meta(items, primary, length) + _box(b"mdat", *(item.data for item in items))
+    return head + _meta(items, primary, length) + _box(b"mdat", *dict.fromkeys(item.data for item in items))
 
 
 def _meta(items: list[Item], primary: int, at: int) -> bytes:
@@ -93,10 +93,11 @@ def _meta(items: list[Item], primary: int, at: int) -> bytes:
     entries = [
         _full(b"infe", struct.pack(">HH", number, 0) + item.kind + b"\0", version=2) for number, item in numbered
     ]
-    places = b""
+    places, starts = b"", {}
+    for data in dict.fromkeys(item.data for item in items):
+        starts[data], at = at, at + len(data)
     for number, item in numbered:
-        places += struct.pack(">HHHII", number, 0, 1, at, len(item.data))
-        at += len(item.data)
+        places += struct.pack(">HHHII", number, 0, 1, starts[item.data], len(item.data))
     references = [
         _box(kind, struct.pack(f">HH{len(to)}H", number, len(to), *to))
         for number, item in numbered
@@ -114,12 +115,10 @@ def _meta(items: list[Item], primary: int, at: int) -> bytes:
 
 
 def _properties(numbered: list[tuple[int, Item]]) -> bytes:
-    boxes: list[bytes] = []
+    boxes = [*dict.fromkeys(box for _, item in numbered for box in item.properties)]
     links = b""
     for number, item in numbered:
-        first = len(boxes) + 1
-        boxes += item.properties
-        marks = [index | 0x80 for index in range(first, len(boxes) + 1)]  # essential: nobody may leave it out
+        marks = [1 + boxes.index(box) | 0x80 for box in item.properties]  # essential: nobody may leave it out
         links += struct.pack(">HB", number, len(marks)) + bytes(marks)
     return _box(b"iprp", _box(b"ipco", *boxes), _full(b"ipma", struct.pack(">I", len(numbered)) + links))
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from common.errors import PhotoError, Reason
 from contract.geometry import Pixels, to_input
-from contract.readers.opening import open_photo
+from contract.readers.opening import open_picture
 from contract.readers.picture_parts import picture_parts
 from contract.readers.pieces import MAX_PIECES, Pieces
 from tests.contract.photos import SMALL, encoded, scene
@@ -34,7 +34,7 @@ def pixels(pillow_format: str) -> Pixels:
 
 def assert_read(data: bytes, pillow_format: str) -> None:
     assert np.array_equal(to_input(data, SMALL), pixels(pillow_format))
-    with open_photo(data) as image:
+    with open_picture(data) as image:
         assert image.size == scene().size
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, readable_formats, sniff
 from contract.geometry import Pixels, to_input
-from contract.readers.opening import open_photo
+from contract.readers.opening import open_picture
 from tests.contract.heif_files import Item, auxiliary, exif, grid, heif, imir, irot, ispe, picture, sample
 from tests.contract.photos import SMALL, encoded, scene, turned_exif
 
@@ -45,7 +45,7 @@ def test_a_grey_picture_is_read() -> None:
 def test_a_picture_of_tiles_is_read_whole() -> None:
     tiles = [picture(name) for name in QUARTERS]
     data = heif([grid(2, 2, WHOLE.size, [2, 3, 4, 5]), *tiles])
-    with open_photo(data) as image:
+    with open_picture(data) as image:
         assert image.size == WHOLE.size
     assert difference(data, WHOLE) < 4
 

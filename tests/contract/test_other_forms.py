@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 
 from common.errors import PhotoError, Reason
 from contract.geometry import Pixels, to_input
-from contract.readers.opening import open_photo
+from contract.readers.opening import open_picture
 from tests.contract.photos import SMALL, encoded, scene
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # as in production, see contract/geometry.py
@@ -101,7 +101,7 @@ def shown(colours: int) -> NDArray[np.uint8]:
 def test_a_tiff_of_other_samples_shows_the_same_picture(name: str, order: str, big: bool) -> None:
     samples, colours = SAMPLES[name]
     data = tiff([in_order(samples, order)], tags_of(samples, colours) | {338: [2]}, order, big=big)
-    with open_photo(data) as image:
+    with open_picture(data) as image:
         assert image.size == scene().size
     assert error(data, shown(colours)) < 4
 
@@ -239,7 +239,7 @@ def test_a_bmp_with_its_colours_at_any_bits_shows_the_same_picture(
         data = bmp(bits, masks, method=6)
     else:
         data = bmp(bits, masks if header >= 56 else masks[:3], header=header)
-    with open_photo(data) as image:
+    with open_picture(data) as image:
         assert image.size == scene().size
     assert error(data, RGB) < 6
 

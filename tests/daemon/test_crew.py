@@ -25,6 +25,7 @@ from daemon.decode.guard import Guard
 from daemon.decode.workers import DecodePool, decode_pool_for
 from daemon.photo import Photo
 from tests.colour_model import LABELS
+from tests.contract.heif_files import sample
 from tests.daemon.support import (
     ROOT,
     daemon,
@@ -109,7 +110,8 @@ def test_a_child_finds_what_a_thread_finds_bit_by_bit_also_when_the_model_change
         "in/a.jpg": ("", PHOTO), RAW: ("", encoded(turned, "PNG")),
         "in/deep/er/b.webp": ("deep/er", encoded(turned, "WEBP")),
         f"in/{'x' * 255}": ("", PHOTO), "in/empty.jpg": ("", b""), "in/half.jpg": ("", PHOTO[:300]),
-        "in/text.jpg": ("", b"no photo"), "in/notes.txt": ("", b"none"), "in/big.jpg": ("", PHOTO + bytes(1 << 20)),
+        "in/text.jpg": ("", b"no photo"), "in/notes.txt": ("", b"none"),
+        "in/c.heic": ("", sample("scene")), "in/big.jpg": ("", PHOTO + bytes(1 << 20)),
     }  # fmt: skip
     for name, (_, data) in files.items():
         write(tmp_path / name, data)

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 from daemon.decode.date_text import parse_date
 from daemon.decode.exif_date import taken_at, taken_in
 from daemon.photo import Photo, Read
+from tests.contract.heif_files import exif, heif, picture, sample
 from tests.daemon.support import encoded, identity, photo_of, write
 
 NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
@@ -93,6 +94,20 @@ def test_a_damaged_exif_block_does_not_hide_what_xmp_says(damage: bytes) -> None
     for pillow_format in ("JPEG", "WEBP", "AVIF"):
         data = encoded(Image.new("RGB", (8, 8)), pillow_format, exif=exif, xmp=xmp)
         assert said(found(data)) == GOOD, pillow_format
+
+
+def test_a_heic_tells_when_it_was_taken() -> None:
+    tags = Image.Exif()
+    tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = GOOD
+    assert said(found(heif([picture("scene"), exif(tags.tobytes()[6:], of=1)]))) == GOOD
+    assert said(found(sample("scene"))) == ""
+
+
+def test_a_picture_of_which_other_metadata_are_broken_tells_when_it_was_taken() -> None:
+    tags = Image.Exif()
+    tags[ExifTags.Base.DateTime] = GOOD
+    data = encoded(Image.new("RGB", (8, 8)), "JPEG", exif=tags)
+    assert said(found(data[:2] + b"\xff\xe2\0\x0eICC_PROFILE\0" + data[2:])) == GOOD
 
 
 @pytest.mark.parametrize("text", [GOOD, "Sun, 14 Jul 2019 10:11:12 +0200", "14 Jul 2019 10:11:12"])

@@ -23,6 +23,7 @@ from daemon.decode.decode import decode
 from daemon.decode.isolated import DiedError, IsolatedDecoder, StoppedError
 from daemon.decode.webp import webp_size
 from tests.colour_model import LABELS
+from tests.contract.heif_files import grid, heif, picture, sample
 from tests.daemon.support import (
     ROOT,
     command,
@@ -185,6 +186,7 @@ def test_alone_gives_the_same_pixels_and_the_same_reasons(tmp_path: Path) -> Non
     photo = encoded(Image.linear_gradient("L").convert("RGB"), quality=95)
     for geometry in (SMALL, Geometry("letterbox", 48)):
         assert (alone(photo, geometry) == to_input(photo, geometry)).all()
+        assert (alone(sample("ten-bit"), geometry) == to_input(sample("ten-bit"), geometry)).all()
     for bad in (b"", photo[:300], b"no photo"):
         with pytest.raises(PhotoError) as here:
             to_input(bad, SMALL)
@@ -212,6 +214,24 @@ def test_a_bomb_of_a_hundred_bytes_is_opened_alone_with_bounded_memory_and_once(
     assert str(faults[0]) == str(faults[1])
     assert faults[0].reason is Reason.TOO_LARGE
     assert faults[0].detail.startswith("5000 x 5000 does not fit into 128 MiB of memory")
+
+
+def test_a_large_heic_is_decoded_alone_within_the_memory_that_it_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles = [picture("quarter-0")] * (32 * 30)
+    data = heif([grid(32, 30, (160 * 30, 96 * 32), [*range(2, 2 + len(tiles))]), *tiles])
+    monkeypatch.setattr(guard_module, "HERE_PIXELS", 10_000_000)
+    photo = photo_of(write(tmp_path / "a.heic", data), identity_of(tmp_path / "a.heic"))
+    with opened_guard(tmp_path / "decoding") as guard:
+        photo.read = decode(photo.found, SMALL, 0.0, guard)
+        assert photo.read.pixels is not None
+        assert not guard.decoded
+    monkeypatch.setattr(guard_module, "MEMORY_BYTES", 96 << 20)
+    with opened_guard(tmp_path / "again") as guard:
+        fault = decode(photo.found, SMALL, 0.0, guard).fault
+    assert fault is not None
+    assert fault.reason is Reason.TOO_LARGE
 
 
 @pytest.mark.parametrize(

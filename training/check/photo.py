@@ -12,7 +12,7 @@ from PIL import Image
 from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, sniff
 from contract.geometry import MAX_FILE_BYTES, Geometry, to_input
-from contract.readers.opening import open_photo
+from contract.readers.opening import open_picture
 from training.dataset.cache import difference_hash
 
 THUMBNAIL_PX = 16
@@ -66,7 +66,7 @@ def inspect_photo(path: Path, geometry: Geometry) -> PhotoInspection:
         pixels = to_input(data, geometry)
     except PhotoError as error:
         return PhotoInspection(digest, error, mistyped if error.reason is not Reason.NOT_A_PHOTO else "")
-    with open_photo(data) as image:  # reads only the header of a file that has just been decoded
+    with open_picture(data) as image:  # reads only the header of a file that has just been decoded
         width, height = image.size
     small = Image.fromarray(pixels).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     spread = max(float(pixels[..., channel].std(dtype=np.float32)) for channel in range(3))
