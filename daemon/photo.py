@@ -169,6 +169,7 @@ class Filing:
         plainness: how far its name must be simplified, because the file system refused a less simple one.
         tries: how often a name that looked free turned out to be taken.
         stays: whether its original stays in the inbox, because it is filed as a copy or link.
+        is_told: whether a person was told of it before, so that it is not reported again.
     """
 
     outcome: Outcome = Outcome.AGAIN
@@ -183,6 +184,7 @@ class Filing:
     plainness: int = 0
     tries: int = 0
     stays: bool = False
+    is_told: bool = False
 
     def keep(self, outcome: Outcome, reason: str) -> None:
         """Keep the photo in the inbox."""

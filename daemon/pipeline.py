@@ -102,7 +102,7 @@ class Pipeline:
         filer.heartbeat, intake.looks.heartbeat = self._monitor.stage("file"), self._monitor.stage("look")
         self._monitor.sources = Sources(
             self._waiting, intake.held_open, lambda: merge_blocked(filer.blocked(), intake.blocked()),
-            lambda: filer.pause.reason, intake.troubles, lambda: intake.overflows,
+            lambda: filer.pause.reason, intake.troubles, lambda: intake.overflows, filer.lonely,
         )  # fmt: skip
 
     def stop(self) -> None:

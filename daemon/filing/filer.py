@@ -72,7 +72,7 @@ class Filer:
         self._far = False
         self._stopped_s = inf
         self.heartbeat = Heartbeat(clock.monotonic_s)
-        self.blocked = self._unresolved.blocked
+        self.blocked, self.lonely = self._unresolved.blocked, self._companions.lonely
 
     def file(self, photos: list[Photo]) -> None:
         """File a batch. Afterwards each photo's `filing` holds the result."""
@@ -90,6 +90,8 @@ class Filer:
         while waiting:  # a photo is planned again if its name was taken meanwhile, or refused
             waiting = self._attempt(waiting)
         self._file_late_companions([part for part in parts if part.filing.follows is None])
+        with suppress(sqlite3.Error):  # the ledger cannot be read or written now: then they are reported once more
+            self._late.tell_of([part for part in parts if part.filing.outcome is Outcome.LEFT])
         took_ms = 1e3 * (self._clock.monotonic_s() - started_s)
         for photo in photos:
             photo.times_ms["file"] = took_ms

@@ -21,6 +21,7 @@ from daemon.ledger.errors import LedgerError, unusable
 from daemon.ledger.held_files import hold_edited, holds_any, is_held, keep_replaced, note_times, unchanged
 from daemon.ledger.intent import COLUMNS, Intent, intent_of
 from daemon.ledger.leaving import LeavingOriginal, remember
+from daemon.ledger.lonely import newly_lonely
 from daemon.ledger.recorded_roots import LedgerRoots
 from daemon.ledger.schema import MIGRATIONS, TAKEN_BACK
 from daemon.ledger.state_folder import is_running
@@ -197,9 +198,12 @@ class Ledger:
         """
         found: dict[int, Intent] = {}
         for names in ranges:
-            first, last = (os.fsencode(f"{folder}/{name}") for name in names)
-            found |= self._intents(_NAMED, first, last, since_s)
+            found |= self._intents(_NAMED, *(os.fsencode(f"{folder}/{name}") for name in names), since_s)
         return dict(sorted(found.items()))
+
+    def newly_lonely(self, parts: list[Photo]) -> list[Photo]:
+        """Return the companions without a photo that were not reported before (`lonely.newly_lonely`)."""
+        return newly_lonely(self._connection, parts)
 
     def holds(self, path: Path, identity: Identity) -> bool:
         """Tell whether a file of the inbox is held (`is_held`), by the thread that files."""

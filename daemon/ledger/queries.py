@@ -144,6 +144,15 @@ def of_id(connection: sqlite3.Connection, wanted: str) -> list[Record]:
     return _and_the_same_content(connection, "id = ?", (row["id"],), "")
 
 
+def photo_of(connection: sqlite3.Connection, companion: Record) -> Path | None:
+    """Return where the photo was filed that a companion belongs to; None for a photo."""
+    row = companion.intent.part_of
+    if row is None and companion.intent.undoes is not None:
+        (row,) = connection.execute("SELECT part_of FROM photos WHERE id = ?", (companion.intent.undoes,)).fetchone()
+    found = connection.execute("SELECT destination FROM photos WHERE id = ?", (row,)).fetchone()
+    return Path(os.fsdecode(found[0])) if found else None
+
+
 def of_unread(connection: sqlite3.Connection, identity: Identity) -> list[Record]:
     """Return the rows of a file whose content was never hashed (a companion, a file too large), oldest first.
 

@@ -120,6 +120,11 @@ MIGRATIONS = (
     ALTER TABLE photos ADD COLUMN kept BLOB;
     CREATE INDEX photos_kept ON photos (id) WHERE kept IS NOT NULL;
     """,
+    # Companions without a photo that were reported.
+    """
+    CREATE TABLE lonely (path BLOB PRIMARY KEY, inode TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL)
+    STRICT;
+    """,
 )
 """Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
 

@@ -26,6 +26,7 @@ from daemon.status.snapshot_parts import (
     HeldFiles,
     ModelStatus,
     State,
+    WaitingCompanions,
     WaitingPhotos,
 )
 
@@ -47,6 +48,7 @@ class Sources:
         paused: why no photo can be filed; empty if photos can.
         troubles: problems with the inbox.
         overflows: how often the kernel dropped events.
+        companions: how many companions wait for their photo, and the first of them.
     """
 
     waiting: Callable[[], Waiting] = Waiting
@@ -55,6 +57,7 @@ class Sources:
     paused: Callable[[], str] = str
     troubles: Callable[[], InboxTroubles] = InboxTroubles
     overflows: Callable[[], int] = int
+    companions: Callable[[], tuple[int, list[Path]]] = lambda: (0, [])
 
 
 class Monitor:
@@ -156,6 +159,7 @@ class Monitor:
             waiting=_waiting(self.sources.waiting(), now_s),
             held_open=_held_open(self.sources.held_open(), now_s),
             blocked=_blocked(self.sources.blocked()),
+            companions=_companions(*self.sources.companions()),
             filed=self.counters.filed(),
             classes=counts.classes,
             outcomes=counts.outcomes,
@@ -188,6 +192,10 @@ def _held_open(held_open: dict[Path, float], now_s: float) -> HeldFiles:
     longest = sorted(held_open.items(), key=lambda one: one[1])[:NAMED]
     named = tuple(HeldFile(str(path), round(max(0.0, now_s - since_s), 3)) for path, since_s in longest)
     return HeldFiles(len(held_open), named)
+
+
+def _companions(files: int, first: list[Path]) -> WaitingCompanions:
+    return WaitingCompanions(files, tuple(map(str, first)))
 
 
 def _why_blocked(blocked: list[Blocked]) -> list[str]:

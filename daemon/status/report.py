@@ -87,6 +87,8 @@ class Report:
                 lines += [] if self._as_json else [_repeated(obstacle, count) for obstacle, count in over]
             if photo.filing.outcome not in _STAY:
                 self._own.resolved(photo)
+            if photo.filing.is_told:
+                continue
             if self._quiet and photo.filing.outcome in (Outcome.FILED, Outcome.REVIEW):
                 continue
             sentence = "" if self._as_json else self._sentence(photo)
@@ -151,9 +153,8 @@ class Report:
     def _sentence(self, photo: Photo) -> str:
         name = printable(photo.found.relpath / photo.path.name if photo.found.relpath.parts else photo.path.name)
         if photo.filing.follows is not None:  # its photo's line names it, unless that was said before
-            return (
-                f"{name} -> {self._place(photo)}, because it belongs to its photo" if photo.filing.follows_row else ""
-            )
+            why = "in place of the one filed before" if photo.filing.replaces else "because it belongs to its photo"
+            return f"{name} -> {self._place(photo)}, {why}" if photo.filing.follows_row else ""
         match photo.filing.outcome:
             case Outcome.FILED | Outcome.REVIEW | Outcome.FAILED | Outcome.DUPLICATE:
                 return f"{name} -> {self._where(photo)}"

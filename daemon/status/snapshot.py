@@ -18,6 +18,7 @@ from daemon.status.snapshot_parts import (
     ModelStatus,
     StageTimes,
     State,
+    WaitingCompanions,
     WaitingPhotos,
 )
 
@@ -44,6 +45,7 @@ class StatusSnapshot:
         waiting: photos that are not filed yet.
         held_open: files that programs hold open for writing.
         blocked: photos that wait for a place.
+        companions: sidecars, films and raw files that wait for their photo.
         filed: photos filed under a class since the process began.
         classes, outcomes, failures, rates, stages, last_filed_at_s, last_error: as in `Counts`.
         notes: other troubles with the inbox, a sentence each.
@@ -69,6 +71,7 @@ class StatusSnapshot:
     waiting: WaitingPhotos
     held_open: HeldFiles = field(default_factory=HeldFiles)
     blocked: BlockedPhotos = field(default_factory=BlockedPhotos)
+    companions: WaitingCompanions = field(default_factory=WaitingCompanions)
     filed: int
     classes: dict[str, int]
     outcomes: dict[str, int]
@@ -163,6 +166,8 @@ def _typed(facts: Any) -> dict[str, Any]:
     if blocked := known.get("blocked"):
         places = tuple(_filled(BlockedPlace, one) for one in blocked["places"])
         known["blocked"] = BlockedPhotos(blocked["photos"], places)
+    if companions := known.get("companions"):
+        known["companions"] = WaitingCompanions(companions["files"], tuple(companions["first"]))
     return known
 
 

@@ -98,6 +98,19 @@ class HeldFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingCompanions:
+    """Sidecars, films and raw files in the inbox that wait for their photo.
+
+    Attributes:
+        files: how many.
+        first: paths of some of them, those that came first.
+    """
+
+    files: int = 0
+    first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BlockedPlace:
     """A place that cannot be used.
 

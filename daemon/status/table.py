@@ -7,7 +7,7 @@ from common.text import printable
 from daemon.ledger.totals import Totals
 from daemon.process.clock import local
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
-from daemon.status.snapshot_parts import HeldFiles, ModelStatus, StageTimes, State
+from daemon.status.snapshot_parts import HeldFiles, ModelStatus, StageTimes, State, WaitingCompanions
 from daemon.status.status_line import lasting, waiting_words, where
 
 _MARGIN = 12
@@ -27,6 +27,7 @@ def _of_process(status: StatusSnapshot) -> Iterator[tuple[str, str]]:
         yield "in all", _in_all(status.in_all, "")
     yield "waiting", waiting_words(status.waiting).replace(" waiting", "")
     yield "held open", _held_open(status.held_open)
+    yield "companions", _companions(status.companions)
     for one in status.blocked.places:
         yield "blocked", f"{one.photos:,} for {one.place}: {one.reason}"
     yield (
@@ -94,6 +95,14 @@ def _held_open(held: HeldFiles) -> str:
     named = ", ".join(f"{one.path} for {lasting(one.for_s)}" for one in held.longest)
     more = f" and {held.files - len(held.longest):,} more" if held.files > len(held.longest) else ""
     return f"left alone until the writing programs close them: {named}{more}"
+
+
+def _companions(waiting: WaitingCompanions) -> str:
+    if not waiting.files:
+        return ""
+    more = f" and {waiting.files - len(waiting.first):,} more" if waiting.files > len(waiting.first) else ""
+    verb = "waits" if waiting.files == 1 else "wait"
+    return f"{waiting.files:,} {verb} for the photo of the same name: {', '.join(waiting.first)}{more}"
 
 
 def _sum(count: int, parts: Mapping[str, int], whence: str = "") -> str:

@@ -21,7 +21,11 @@ from daemon.filing.recovery import reconcile
 from daemon.filing.transfers import Transfers
 from daemon.ledger.intent import Intent
 from daemon.photo import Mode, Outcome, Photo
-from tests.daemon.house import House, told
+from daemon.status.monitor import Monitor, Sources
+from daemon.status.snapshot import StatusSnapshot
+from daemon.status.snapshot_parts import WaitingCompanions
+from daemon.status.table import table
+from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
     HandClock,
     command,
@@ -497,3 +501,82 @@ def test_an_edited_sidecar_that_cannot_be_filed_leaves_the_old_one_in_its_place(
         clock.turn(60.0)
         filer.file([edited_sidecar(inbox, 2)] if isinstance(trouble, SourceChangedError) else [])
     assert versions(output) == {"kept 1": b"rating 1", "a.jpg.xmp": b"rating 2", "a.jpg": plain("red")}
+
+
+def test_a_companion_without_a_photo_is_reported_once_also_after_a_restart(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+
+    def told_of(path: Path) -> bool:
+        with opened_filer(output, tmp_path / "l") as filer:
+            alone = companion(path)
+            filer.file([alone])
+            assert alone.filing.outcome is Outcome.LEFT
+            return not alone.filing.is_told
+
+    path = write(inbox / "a.xmp", b"sidecar")
+    assert [told_of(path), told_of(path), told_of(path)] == [True, False, False]
+    write(path, b"edited since")
+    assert [told_of(path), told_of(path)] == [True, False]
+    write(inbox / "b.JPG", b"not filed yet")
+    assert not told_of(write(inbox / "b.xmp", b"its photo is coming"))
+    (inbox / "b.JPG").unlink()
+    assert told_of(inbox / "b.xmp")
+
+
+def test_the_reported_companions_that_are_remembered_have_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.ledger.lonely.MAX_REPORTED", 2)
+    parts = [part(tmp_path / f"{name}.xmp") for name in "abc"]
+    with opened_ledger(tmp_path / "l") as ledger:
+        assert [len(ledger.newly_lonely([one])) for one in (*parts, *reversed(parts))] == [1, 1, 1, 0, 0, 1]
+
+
+def test_a_status_names_the_first_companions_that_wait_and_forgets_those_that_are_gone(tmp_path: Path) -> None:
+    waiting, monitor = Companions(), Monitor(HandClock())  # type: ignore[arg-type]
+    parts = [part(tmp_path / f"{number}.xmp") for number in range(8)]
+    for one in parts:
+        waiting.add(one)
+    for number in (0, 3):
+        (tmp_path / f"{number}.xmp").unlink()
+    monitor.sources = Sources(companions=waiting.lonely)
+    first = tuple(str(tmp_path / f"{number}.xmp") for number in (1, 2, 4, 5, 6))
+    snapshot = monitor.snapshot()
+    assert snapshot.companions == WaitingCompanions(6, first)
+    assert StatusSnapshot.from_json(json.loads(json.dumps(snapshot.to_json()))) == snapshot
+    assert f"6 wait for the photo of the same name: {', '.join(first)} and 1 more" in table(snapshot)
+    for one in parts:
+        waiting.remove(one)
+    assert "companions" not in table(monitor.snapshot())
+
+
+def test_explain_says_of_a_companion_which_photo_it_belongs_to(tmp_path: Path) -> None:
+    house = House(tmp_path / "house")
+    with opened_filer(house.output, house.path) as filer:
+        filer.file([edited_sidecar(house.inbox, 1), scored(write(house.inbox / "a.jpg", plain("red")))])
+        filer.file([edited_sidecar(house.inbox, 2)])
+    place = house.output / "red" / "a.jpg.xmp"
+    assert "a.jpg.xmp is a companion of red/a.jpg, filed with it on " in (said := ask("explain", place).stdout)
+    assert "belongs to  red/a.jpg\n" in said
+    assert "content     not read, because it is a companion; 8 bytes\n" in said
+    (kept,) = (path for path in place.parent.iterdir() if is_kept(path))
+    assert "is an older version of a companion of red/a.jpg, filed on " in ask("explain", kept).stdout
+    write(place, b"edited by its owner")
+    assert "; it was changed since.\n" in ask("explain", place).stdout
+    assert "A companion of red/a.jpg at this path was filed" in ask("explain", house.inbox / "a.jpg.xmp").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "awaited"),
+    [
+        ("b.jpg.xmp", "", "b.jpg."), ("b.NEF", "", "b with the extension of a photo."),
+        ("b.NEF", "b.JPG", "b.JPG, which lies beside it and is not filed yet."),
+    ],
+)  # fmt: skip
+def test_explain_says_which_photo_a_companion_waits_for(tmp_path: Path, name: str, beside: str, awaited: str) -> None:
+    house = House(tmp_path / "house")
+    write(house.inbox / name, b"x")
+    if beside:
+        write(house.inbox / beside, b"x")
+    said = ask("explain", house.inbox / name).output
+    assert f"It waits in the inbox {house.inbox} for its photo, {awaited}" in said

@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +15,16 @@ import click
 from common.errors import PhototriageError
 from common.tables import show
 from common.text import printable
+from contract.formats import has_photo_name
 from daemon.commands.questions.asked import AskedFile
 from daemon.commands.questions.history import facts
 from daemon.commands.questions.row import LedgerRow
 from daemon.commands.questions.since import answer, outcome_words, since
-from daemon.files.identity import photo_id
+from daemon.files.companion_forms import photo_names
+from daemon.files.companion_names import candidates, is_companion
+from daemon.files.identity import look_at, photo_id
 from daemon.intake.filters import why_left
-from daemon.ledger.queries import Record, about, of_id, of_name, of_unread
+from daemon.ledger.queries import Record, about, of_id, of_name, of_unread, photo_of
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import find_ledgers, roots_of
 from daemon.photo import Mode
@@ -65,14 +68,21 @@ def story_of(file: Path, inbox: Path | None) -> Story:
     ledgers = find_ledgers(inbox)
     for ledger in ledgers:
         roots = roots_of(ledger)
-        found = ask_ledger(ledger, partial(_known, asked=asked) if asked else partial(of_id, wanted=str(file)))
-        rows += [LedgerRow(*roots, record) for record in found]
+        known = partial(_known, asked=asked) if asked else partial(of_id, wanted=str(file))
+        found = ask_ledger(ledger, partial(_with_photos, known=known))
+        rows += [LedgerRow(*roots, *one) for one in found]
         if not found and asked is not None and asked.identity is not None:
             same = ask_ledger(ledger, partial(of_name, name=asked.place.name))
             alike += [LedgerRow(*roots, record) for record in same]
     if not rows:
         raise UnknownPhotoError(_unknown(file, asked, ledgers, alike))
     return Story(asked, rows)
+
+
+def _with_photos(
+    connection: sqlite3.Connection, known: Callable[[sqlite3.Connection], list[Record]]
+) -> list[tuple[Record, Path | None]]:
+    return [(record, photo_of(connection, record)) for record in known(connection)]
 
 
 def _known(connection: sqlite3.Connection, asked: AskedFile) -> list[Record]:
@@ -103,11 +113,21 @@ def _waits(asked: AskedFile, ledgers: list[Path]) -> str:
         if inbox is not None and asked.place.is_relative_to(inbox):
             if left := why_left(asked.place, inbox):
                 return f" It lies in the inbox {printable(inbox)} and is left alone{left}."
+            if is_companion(asked.place):
+                return f" It waits in the inbox {printable(inbox)} for its photo, {_awaited(asked.place)}."
             return (
                 f" It lies in the inbox {printable(inbox)} and was not filed from there yet. What waits there: "
                 f"phototriage status --inbox {shlex.quote(printable(inbox))}"
             )
     return ""
+
+
+def _awaited(companion: Path) -> str:
+    there = [name for _, name in candidates(companion.name) if look_at(companion.parent / name) is not None]
+    if there:
+        return f"{printable(there[0])}, which lies beside it and is not filed yet"
+    name = photo_names(companion.name)[0]
+    return printable(name) if has_photo_name(Path(name)) else f"{printable(name)} with the extension of a photo"
 
 
 def _about_folder(folder: Path, inbox: Path | None) -> str:
@@ -162,20 +182,21 @@ def _lines(row: LedgerRow) -> Iterator[tuple[str, str]]:
     yield "to", str(intent.destination)
     if intent.mode is not Mode.MOVE:
         yield "mode", intent.mode.value
-    if intent.label:
+    if row.photo is not None:
+        yield "belongs to", row.shown(row.photo)
+    elif intent.label:
         review = f"review below {intent.threshold:.4f}" if intent.threshold else "review off"
         yield "class", f"{intent.label} {intent.probability:.4f}, {review}"
     if intent.top:
         yield "most probable", ", ".join(f"{label} {probability:.4f}" for label, probability in intent.top.items())
     if intent.reason:
         yield "reason", intent.reason
-    if intent.undoes is None:
+    if intent.undoes is None and row.photo is None:
         yield "took", _times(intent.times_ms or {}) or "-"
         yield "model", f"{intent.model} on the {intent.provider.upper()}"
-    yield (
-        "content",
-        f"SHA-256 {intent.sha256 or 'unknown, because it is too large to read'}, {intent.identity.size:,} bytes",
-    )
+    unread = "it is a companion" if row.photo is not None else "it is too large to read"
+    content = f"SHA-256 {intent.sha256}" if intent.sha256 else f"not read, because {unread}"
+    yield "content", f"{content}; {intent.identity.size:,} bytes"
     yield "recorded", f"batch {record.batch} of {row.inbox or '?'}, as {photo_id(intent.identity)} in the log"
 
 

@@ -14,11 +14,13 @@ class LedgerRow(NamedTuple):
         inbox: of the ledger; None if no daemon ever adopted one.
         output: of the ledger; None likewise.
         record: the row.
+        photo: where the photo was filed that this companion belongs to; None for a photo.
     """
 
     inbox: Path | None
     output: Path | None
     record: Record
+    photo: Path | None = None
 
     def shown(self, path: Path) -> str:
         """Return a path for people: whole below the output, otherwise absolute."""

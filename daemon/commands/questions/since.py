@@ -8,6 +8,7 @@ from common.text import printable
 from daemon.commands.questions.asked import AskedFile
 from daemon.commands.questions.row import LedgerRow
 from daemon.files.identity import Identity, sha256_of
+from daemon.filing.companions.replaced import is_kept
 from daemon.ledger.queries import MOVED, TAKEN_BACK, Record
 from daemon.photo import Mode, Outcome
 from daemon.process.clock import local
@@ -24,15 +25,36 @@ def answer(asked: AskedFile, rows: Sequence[LedgerRow]) -> str:
         rows: all that is known of it, oldest first; at least one.
     """
     name = printable(asked.named.name)
+    if (row := _as_companion(asked, rows)) is not None:
+        return _about_companion(name, asked, row)
     own = [row for row in rows if asked.is_of(row.record)]
     if own:
         return _about_own(name, asked, min(own, key=lambda row: _order(asked, row)), rows)
     last = outcome_words(rows[-1].record)
     if asked.identity is None:
-        return f"{printable(asked.named)}: {asked.unread} now. A file at this path was {last}."
+        photo = rows[-1].photo
+        file = "A file" if photo is None else f"A companion of {rows[-1].shown(photo)}"
+        return f"{printable(asked.named)}: {asked.unread} now. {file} at this path was {last}."
     if not asked.sha256:
         return f"{name}: {asked.unread}, so only its path is compared. A file at this path was {last}."
     return f"{name} is not known by its content: it is another file, or it was changed. A file at this path was {last}."
+
+
+def _as_companion(asked: AskedFile, rows: Sequence[LedgerRow]) -> LedgerRow | None:
+    """Return the row of a companion that lies where it was filed, edited or not, or that is known by its inode."""
+    filed = [row for row in rows if row.photo is not None and row.record.intent.undoes is None]
+    here = [row for row in filed if row.record.intent.destination in (asked.named, asked.place)]
+    return max(here or [row for row in filed if asked.is_of(row.record)], key=lambda row: row.record.row, default=None)
+
+
+def _about_companion(name: str, asked: AskedFile, row: LedgerRow) -> str:
+    was, photo = row.record.intent, row.shown(row.photo or Path())
+    at = f"on {local(row.record.at_s):%Y-%m-%d at %H:%M:%S}"
+    if is_kept(was.destination):
+        return f"{name} is an older version of a companion of {photo}, filed {at}; a newer one took its place."
+    changed = "" if asked.identity is None or asked.is_of(row.record) else "; it was changed since"
+    found = changed or f"; {since(row, asked)}"
+    return f"{name} is a companion of {photo}, filed with it {at} as {row.shown(was.destination)}{found}."
 
 
 def _order(asked: AskedFile, row: LedgerRow) -> tuple[bool, bool, float]:
@@ -95,6 +117,8 @@ def since(row: LedgerRow, asked: AskedFile | None = None, places: Collection[Pat
 
 def _at_its_place(record: Record) -> str:
     was = record.intent
+    if is_kept(was.destination) and was.destination.exists():
+        return "a newer version took its place, and it is kept under this hidden name"
     status = was.destination.stat()
     if not stat.S_ISREG(status.st_mode):
         return "something else than a file is there now"

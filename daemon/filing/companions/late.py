@@ -138,6 +138,18 @@ class LateCompanions:
         follow(part, photo, promised)
         return self._takes_its_place(part, photo.row)
 
+    def tell_of(self, parts: list[Photo]) -> None:
+        """Choose which of the companions that stay are reported: once, and none whose photo is coming.
+
+        Raises:
+            sqlite3.Error: the ledger cannot be read or written now.
+        """
+        alone = [part for part in parts if not photo_is_coming(part.path, is_held=self._ledger.holds)] if parts else []
+        for part in parts:
+            part.filing.is_told = True
+        for part in self._ledger.newly_lonely(alone) if alone else ():
+            part.filing.is_told = False
+
     def _takes_its_place(self, part: Photo, photo: int) -> bool:
         """Let an edited sidecar replace the one that was filed before; False if that is a link to the very file."""
         before = self._ledger.filed_companion(photo, part.path) if is_edited(part.path) else None

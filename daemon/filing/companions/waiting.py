@@ -4,8 +4,10 @@ Which names belong together is said in daemon/files/companion_forms.py. If sever
 the one of the best rank gets it, also if another one is filed first.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from daemon.files.companion_forms import answers_to, photo_names
@@ -17,6 +19,8 @@ LATE_S = 86_400.0
 """How long after its photo a companion may arrive. Cameras restart their numbers, so later it is another photo's."""
 MAX_WAITING = 200_000
 """How many companions are remembered; the scan after a restart finds the oldest again."""
+LOOKS, NAMED = 20, 5
+"""How many companions a status looks at, and names."""
 _WORST: Rank = (1 << 30, 0, 0)
 
 Outranked = Callable[[Path, Rank], bool]
@@ -64,31 +68,49 @@ class Companions:
         self._is_outranked = is_outranked
         self._waiting: OrderedDict[Path, Photo] = OrderedDict()
         self._asking: dict[tuple[Path, str], dict[Path, None]] = {}
+        self._lock = threading.Lock()
+
+    def lonely(self) -> tuple[int, list[Path]]:
+        """Return how many companions wait, and the first of them; another thread may call this."""
+        with self._lock:
+            oldest = list(islice(self._waiting.values(), LOOKS))
+        there = []
+        for part in oldest:  # on a share a look may hang
+            if part.found.on_share or look_at(part.path) is not None:
+                there.append(part.path)
+            elif self._waiting.get(part.path) is part:
+                self.remove(part)  # its owner took it away
+        return len(self._waiting), there[:NAMED]
 
     def add(self, companion: Photo) -> None:
         """Add a companion."""
-        self._waiting[companion.path] = companion
-        for key in _keys(companion.path):
-            self._asking.setdefault(key, {})[companion.path] = None
+        with self._lock:
+            self._waiting[companion.path] = companion
+            for key in _keys(companion.path):
+                self._asking.setdefault(key, {})[companion.path] = None
         if len(self._waiting) > MAX_WAITING:
             self.remove(next(iter(self._waiting.values())))
 
     def remove(self, companion: Photo) -> None:
         """Forget a companion."""
-        if self._waiting.pop(companion.path, None) is None:
-            return
-        for key in _keys(companion.path):
-            asking = self._asking[key]
-            del asking[companion.path]
-            if not asking:
-                del self._asking[key]
+        with self._lock:
+            if self._waiting.pop(companion.path, None) is None:
+                return
+            for key in _keys(companion.path):
+                asking = self._asking[key]
+                del asking[companion.path]
+                if not asking:
+                    del self._asking[key]
 
     def claim(self, photo: Path) -> list[Photo]:
         """Return and forget the companions of a photo; the scan finds those again that changed meanwhile."""
         if not self._waiting:
             return []
-        asking = {path for name in answers_to(photo.name) for path in self._asking.get((photo.parent, name), ())}
-        parts = [self._waiting[path] for path in sorted(asking) if self._belongs(path, photo)]
+        with self._lock:
+            names = answers_to(photo.name)
+            asking = {path for name in names for path in self._asking.get((photo.parent, name), ())}
+            found = [self._waiting[path] for path in sorted(asking)]
+        parts = [part for part in found if self._belongs(part.path, photo)]
         for part in parts:
             self.remove(part)
         return [part for part in parts if look_at(part.path) == part.found.identity]
