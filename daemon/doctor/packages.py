@@ -46,7 +46,9 @@ def look_at_packages(version: Version = installed) -> Iterator[Finding]:
     runtimes = [name for name in RUNTIMES if version(name)]
     missing = [name for name in NEEDED if version(name) is None]
     odd = [
-        f"{name} {version(name)} ({wanted})" for name, wanted in _bounds().items() if not _fits(version(name), wanted)
+        f"{name} {version(name)} ({wanted[0]} or newer is needed, below {wanted[1]})"
+        for name, wanted in _bounds().items()
+        if not _fits(version(name), wanted)
     ]
     if missing:
         yield fault("packages", f"not installed: {', '.join(missing)}", pip("install", *missing))

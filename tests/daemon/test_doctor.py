@@ -305,6 +305,23 @@ def test_which_onnx_runtime_is_installed_is_said(name: str, extra: str) -> None:
     assert extra in found.says
 
 
+def test_a_version_of_onnx_runtime_that_no_extra_asks_for_is_named_with_the_lock_that_mends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = [
+        "click<9,>=8.5",
+        "onnxruntime<2,>=1.31; extra == 'cpu'",
+        "onnxruntime-gpu[cuda,cudnn]<2,>=1.31; extra == 'cuda'",
+    ]
+    monkeypatch.setattr("daemon.doctor.packages.metadata.requires", lambda name: asked)
+    monkeypatch.setattr("daemon.doctor.packages.installed", lambda name: "1.27")
+    for name, lock in (("onnxruntime", "run"), ("onnxruntime-gpu", "cuda")):
+        held = dict.fromkeys(("numpy", "pillow", "rich", "pi-heif"), "9.9") | {"click": "8.5.1", name: "1.27"}
+        (odd,) = [one for one in look_at_packages(held.get) if one.level is Level.WARNING]
+        assert f"{name} 1.27 (1.31 or newer is needed, below 2)" in odd.says
+        assert odd.cure.endswith(f"requirements/{lock}.txt")
+
+
 def gpu_box(root: Path, driver: str = "590.48.01", *names: str) -> Path:
     for name in ("proc/driver/nvidia", "dev"):
         (root / name).mkdir(parents=True)
