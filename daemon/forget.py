@@ -22,6 +22,7 @@ from daemon.ledger.reading import SERVICES, find_ledgers
 from daemon.ledger.recorded_roots import Root
 from daemon.ledger.state_folder import LEDGER, LOCK, is_running, locked
 from daemon.models.store import MODELS
+from daemon.process.sudo import as_caller
 from daemon.status.status_thread import LAST_STATUS
 from daemon.status.unix_socket import SOCKET_NAME
 from daemon.undo.undo import LOCK as UNDO_LOCK
@@ -100,6 +101,7 @@ def forget(memory: Memory) -> str:
     """
     state = memory.known.state
     with ExitStack() as stack:
+        stack.enter_context(as_caller(state))
         for path, mode in _locks(memory.known):
             stack.enter_context(closing(locked(path, mode, _busy(memory.known))))
         try:

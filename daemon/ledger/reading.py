@@ -11,6 +11,7 @@ from daemon.files.marker import RootError
 from daemon.ledger.ledger import LedgerError
 from daemon.ledger.reader import reader
 from daemon.ledger.state_folder import LEDGER, state_folder
+from daemon.process.sudo import caller
 
 SERVICES = Path("/var/lib/phototriage")
 """State folders of the services of systemd/phototriage@.service."""
@@ -27,9 +28,11 @@ def find_ledgers(inbox: Path | None) -> list[Path]:
         found = [path for path in found if _inbox_of(path) == inbox.resolve()]
     if not found:
         whose = f"of {printable(inbox)} " if inbox else ""
+        looked = ", ".join(map(printable, _parents()))
         raise LedgerError(
             f"There is no ledger {whose}that this user can read. `watch` and `sort` create one at their start. To "
-            f"read that of a service, join its group, or name its folder: STATE_DIRECTORY={SERVICES}/NAME"
+            f"read that of a service, join its group, or name its folder: STATE_DIRECTORY={SERVICES}/NAME. "
+            f"It was looked for in {looked}."
         )
     return found
 
@@ -76,8 +79,18 @@ def _state_folders() -> Iterator[Path]:
         if os.environ.get("STATE_DIRECTORY"):
             yield own
             return
-        yield from _folders(own.parent)
-    yield from _folders(SERVICES)
+    for parent in _parents():
+        yield from _folders(parent)
+
+
+def _parents() -> list[Path]:
+    """Return the folders that hold state folders: of this user, of the user who called sudo, and of the services."""
+    found = [SERVICES]
+    if user := caller():
+        found.insert(0, Path(user.pw_dir) / ".local" / "state" / "phototriage")
+    with suppress(RootError):
+        found.insert(0, state_folder(Path("/any")).parent)
+    return list(dict.fromkeys(found))
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from daemon.ledger.queries import Record, RecordFilter, companions
 from daemon.ledger.reader import photos, records
 from daemon.ledger.reading import one_ledger, roots_of
 from daemon.photo import Outcome
+from daemon.process.sudo import as_caller
 from daemon.undo.execute import TOGETHER, finish, take_back
 from daemon.undo.plan import Step, plan
 
@@ -59,7 +60,7 @@ def undo(
         LedgerError: there is no ledger, or it cannot be written.
     """
     path = one_ledger(inbox)
-    with _locked(path.parent) as free, _writing(path) as ledger:
+    with as_caller(path.parent), _locked(path.parent) as free, _writing(path) as ledger:
         if not free:
             raise UndoError("Another process takes photos back to this inbox now. Try again when it has finished.")
         try:
@@ -104,7 +105,7 @@ def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool
     if dry_run:
         yield from held
         return
-    with _writing(path) as ledger:
+    with as_caller(path.parent), _writing(path) as ledger:
         while some := list(islice(held, TOGETHER)):
             ledger.release(record.row for record in some)
             yield from some

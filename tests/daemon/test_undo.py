@@ -2,8 +2,10 @@
 
 import fcntl
 import os
+import pwd
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +39,7 @@ from tests.daemon.support import (
     write,
 )
 
+ALICE = 4000
 COPYING = (Mode.COPY, Mode.HARDLINK, Mode.SYMLINK)
 
 
@@ -495,6 +498,60 @@ def test_what_root_makes_on_the_way_back_belongs_to_the_owner_of_the_folder_abov
         assert (found.st_uid, found.st_gid, oct(found.st_mode)) == (12345, 12346, "0o42770")
     lock = (house.path.parent / LOCK).stat()
     assert (lock.st_uid, lock.st_gid) == (12347, 12348)
+
+
+@pytest.fixture
+def of_alice(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Yield the home of a user who calls sudo, where ledgers are made until she does."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # pytest's own folders are closed to other users
+        monkeypatch.setenv("XDG_STATE_HOME", f"{folder}/.local/state")
+        yield Path(folder)
+
+
+def called_by_sudo(home: Path, monkeypatch: pytest.MonkeyPatch, root_state: Path) -> None:
+    for path in (home, *home.rglob("*")):
+        os.chown(path, ALICE, ALICE, follow_symlinks=False)
+        if path.is_dir():
+            path.chmod(0o755)
+    alice = pwd.struct_passwd(("alice", "x", ALICE, ALICE, "", str(home), "/bin/sh"))
+    monkeypatch.setattr("pwd.getpwuid", {ALICE: alice}.__getitem__)
+    monkeypatch.setenv("SUDO_UID", str(ALICE))
+    monkeypatch.setenv("XDG_STATE_HOME", str(root_state))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be called by sudo")
+def test_root_by_sudo_works_on_the_ledgers_of_the_caller_and_as_the_caller(
+    of_alice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(of_alice / "house")
+    house.file("a.jpg", source=house.inbox / "2026" / "a.jpg")
+    house.file("b.jpg")
+    called_by_sudo(of_alice, monkeypatch, tmp_path / "of root")
+    assert [row["state"] for row in told("history", "--inbox", house.inbox)] == ["filed", "filed"]
+    assert str(house.inbox) in ask("status").output
+    assert [bool(row["reason"]) for row in told("undo", "--last", "2")] == [False, False]
+    told("retry", "--undone")
+    assert os.geteuid() == 0
+    assert {path.stat().st_uid for path in of_alice.rglob("*")} == {ALICE}
+    assert ask("forget", "--inbox", house.inbox, "--yes").exit_code == 0
+    said = ask("history").stderr
+    for folder in (tmp_path / "of root" / "phototriage", of_alice / ".local" / "state" / "phototriage"):
+        assert str(folder) in said.partition("It was looked for in ")[2]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be called by sudo")
+def test_a_ledger_of_the_caller_moves_nothing_that_only_root_may_move(
+    of_alice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(of_alice / "house")
+    secret = tmp_path / "shadow"
+    house.file("a.jpg", destination=write(secret, b"secret"), identity=identity_of(secret), sha256=digest(b"secret"))
+    called_by_sudo(of_alice, monkeypatch, tmp_path / "of root")
+    tmp_path.chmod(0o700)
+    (row,) = told("undo", "--last", "1", code=1)
+    assert row["reason"]
+    assert secret.read_bytes() == b"secret"
+    assert os.geteuid() == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
