@@ -14,7 +14,7 @@ _Box = tuple[bytes, int, int]
 
 
 def check_whole(data: memoryview) -> None:
-    """Raise OSError if bytes of an item of the photo are missing; other damage is left to the decoder.
+    """Raise OSError if bytes of the picture that is shown are missing; other damage is left to the decoder.
 
     Args:
         data: the whole file.
@@ -25,12 +25,27 @@ def check_whole(data: memoryview) -> None:
                 raise OSError("image file is truncated")
             if kind == b"meta":
                 inner = {name: (first, last) for name, first, last in _boxes(data, start + 4, end)}
-                coded = set(_coded_items(data, *inner.get(b"iinf", (0, 0))))
+                needed = _needed_items(data, inner)
                 for item, at, length in _places(data, *inner[b"iloc"]):
-                    if at + length > len(data) or (item in coded and not any(data[at : at + 8])):
+                    if item in needed and (at + length > len(data) or not any(data[at : at + 8])):
                         raise OSError("image file is truncated: some of its parts are missing")
     except (LookupError, struct.error):
         return
+
+
+def _needed_items(data: memoryview, inner: dict[bytes, tuple[int, int]]) -> set[int]:
+    """Return the numbers of the coded pictures that the primary one is, or is made of."""
+    at = inner[b"pitm"][0]
+    (primary,) = struct.unpack_from(">4xH" if data[at] == 0 else ">4xI", data, at)
+    coded = set(_coded_items(data, *inner[b"iinf"]))
+    start, end = inner.get(b"iref", (0, 0))
+    form = ">HH" if data[start] == 0 else ">IH"
+    for kind, first, _ in _boxes(data, start + 4, end):
+        item, count = struct.unpack_from(form, data, first)
+        if kind == b"dimg" and item == primary:
+            parts = struct.unpack_from(f">{count}{form[1]}", data, first + struct.calcsize(form))
+            return coded & {primary, *parts}
+    return coded & {primary}
 
 
 def _boxes(data: memoryview, at: int, end: int) -> Iterator[_Box]:

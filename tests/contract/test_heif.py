@@ -145,6 +145,25 @@ def test_a_tile_that_was_never_written_is_noticed(number: int) -> None:
     assert caught.value.reason is Reason.TRUNCATED
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        Item(b"Exif", b"ab", [], {b"cdsc": [1]}),
+        Item(b"Exif", b"\xff\xff\xff\xffjunk", [], {b"cdsc": [1]}),
+        Item(b"mime", b"\xff\xfe<<", [], {b"cdsc": [1]}),
+        Item(b"hvc1", bytes(20), [ispe(10, 10)], {b"thmb": [1]}),
+        Item(b"hvc1", b"", [auxiliary("urn:com:apple:photo:2020:aux:hdrgainmap")], {b"auxl": [1]}),
+        Item(b"hvc1", b"abcdefghij", [auxiliary("urn:mpeg:hevc:2015:auxid:2"), ispe(9, 9)], {b"auxl": [1]}),
+        Item(b"tmap", b"abc", [ispe(160, 96)], {b"dimg": [1]}),
+    ],
+    ids=lambda item: item.kind.decode(),
+)
+def test_what_is_broken_beside_the_picture_does_not_matter(beside: Item) -> None:
+    data = heif([picture("scene"), beside])
+    assert difference(data, scene()) < 4
+    assert difference(data + b"a trailer", scene()) < 4
+
+
 def test_damaged_files_give_pixels_or_a_photo_error() -> None:
     chance = random.Random("heif")
     whole = heif([grid(2, 2, WHOLE.size, [2, 3, 4, 5], irot(1)), *map(picture, QUARTERS)])
