@@ -12,6 +12,7 @@ A companion names its photo whole (`IMG_1.jpg.xmp`) or without extension (`IMG_1
 """
 
 import re
+from functools import lru_cache
 
 from contract.formats import PHOTO_EXTENSIONS
 
@@ -43,6 +44,7 @@ _DARKTABLE = re.compile(r"(.+)_\d\d", re.DOTALL)
 _ICLOUDPD = "_HEVC"
 
 
+@lru_cache(4096)  # asked several times for each companion
 def photo_names(companion: str) -> tuple[str, ...]:
     """Return the names that a companion asks for, the surest first: of a photo without or with its extension.
 

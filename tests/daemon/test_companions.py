@@ -323,18 +323,26 @@ def test_after_a_kill_between_a_photo_and_its_companions_they_are_together_again
     assert tree(inbox) == {}
 
 
-def test_a_daemon_files_a_sidecar_that_comes_after_its_photo(tmp_path: Path) -> None:
+def test_a_daemon_files_a_sidecar_that_comes_after_its_photo_and_again_each_time_that_it_is_edited(
+    tmp_path: Path,
+) -> None:
     inbox, output = tmp_path / "in", tmp_path / "out"
     inbox.mkdir()
     with daemon("--inbox", inbox, "--output", output, "--model", model_file(tmp_path)) as one:
         one.ready()
         write(inbox / "a.jpg", plain("red"))
         one.photos({"a.jpg"})
-        write(inbox / "a.jpg.xmp", b"sidecar")
-        event = one.until(lambda event: event["event"] == "companion", "the sidecar")
+        for version in (b"1", b"2"):
+            write(inbox / "a.jpg.xmp", version)
+            event = one.until(lambda event: event["event"] == "companion", "the sidecar")
+            assert event["destination"] == str(output / "red" / "a.jpg.xmp")
+            assert tree(output)["red/a.jpg.xmp"] == version
+        write(inbox / "lonely.NEF", b"raw")
+        one.until(lambda event: event.get("outcome") == "left", "the raw file without a photo")
+        (said,) = told("status", "--inbox", inbox)
+        assert said["companions"] == {"files": 1, "first": [str(inbox / "lonely.NEF")]}
         assert one.stop() == 0
-    assert json.loads(json.dumps(event))["destination"] == str(output / "red" / "a.jpg.xmp")
-    assert names(output) == ["red/a.jpg", "red/a.jpg.xmp"]
+    assert versions(output) == {"kept 1": b"1", "a.jpg": plain("red"), "a.jpg.xmp": b"2"}
 
 
 def test_a_companion_that_can_never_follow_is_tried_ever_more_rarely(

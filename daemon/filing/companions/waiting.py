@@ -4,6 +4,7 @@ Which names belong together is said in daemon/files/companion_forms.py. If sever
 the one of the best rank gets it, also if another one is filed first.
 """
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -67,7 +68,7 @@ class Companions:
     def __init__(self, is_outranked: Outranked = lies_beside) -> None:
         self._is_outranked = is_outranked
         self._waiting: OrderedDict[Path, Photo] = OrderedDict()
-        self._asking: dict[tuple[Path, str], dict[Path, None]] = {}
+        self._asking: dict[str, tuple[Path, ...]] = {}
         self._lock = threading.Lock()
 
     def lonely(self) -> tuple[int, list[Path]]:
@@ -87,7 +88,8 @@ class Companions:
         with self._lock:
             self._waiting[companion.path] = companion
             for key in _keys(companion.path):
-                self._asking.setdefault(key, {})[companion.path] = None
+                others = (path for path in self._asking.get(key, ()) if path != companion.path)
+                self._asking[key] = (*others, companion.path)
         if len(self._waiting) > MAX_WAITING:
             self.remove(next(iter(self._waiting.values())))
 
@@ -97,18 +99,17 @@ class Companions:
             if self._waiting.pop(companion.path, None) is None:
                 return
             for key in _keys(companion.path):
-                asking = self._asking[key]
-                del asking[companion.path]
-                if not asking:
-                    del self._asking[key]
+                others = tuple(path for path in self._asking.pop(key) if path != companion.path)
+                if others:
+                    self._asking[key] = others
 
     def claim(self, photo: Path) -> list[Photo]:
         """Return and forget the companions of a photo; the scan finds those again that changed meanwhile."""
         if not self._waiting:
             return []
+        folder, name = os.path.split(photo)
         with self._lock:
-            names = answers_to(photo.name)
-            asking = {path for name in names for path in self._asking.get((photo.parent, name), ())}
+            asking = {path for one in answers_to(name) for path in self._asking.get(f"{folder}/{one}", ())}
             found = [self._waiting[path] for path in sorted(asking)]
         parts = [part for part in found if self._belongs(part.path, photo)]
         for part in parts:
@@ -120,5 +121,6 @@ class Companions:
         return fits is not None and not self._is_outranked(companion, fits)
 
 
-def _keys(companion: Path) -> list[tuple[Path, str]]:
-    return [(companion.parent, name) for name in photo_names(companion.name)]
+def _keys(companion: Path) -> list[str]:
+    folder, name = os.path.split(companion)
+    return [f"{folder}/{one}" for one in photo_names(name)]
