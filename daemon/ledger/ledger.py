@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +118,10 @@ class Ledger:
             note_times(self._connection, outcomes)
             remember(self._connection, leaving or {}, now_s)
 
-    def filed_companion(self, photo: int, source: Path) -> tuple[int, Intent] | None:
-        """Return the row and intent of the youngest companion of a photo that came from a path and lies beside it."""
-        filed = (
-            f"part_of = ? AND source = ? AND state NOT IN ('intent', 'gone') AND undoes IS NULL AND NOT {TAKEN_BACK}"
-        )
-        found = self._intents(filed, photo, os.fsencode(source))
-        return max(found.items(), key=itemgetter(0)) if found else None
+    def filed_companions(self, photo: int, source: Path) -> dict[int, Intent]:
+        """Return the companions of a photo that were filed from a path and not taken back, oldest first."""
+        filed = "part_of = ? AND source = ? AND state NOT IN ('intent', 'gone') AND undoes IS NULL"
+        return self._intents(f"{filed} AND NOT {TAKEN_BACK}", photo, os.fsencode(source))
 
     def hold(self, row: int, path: Path, identity: Identity) -> None:
         """Record that a held file was edited in place, and that what was filed shows the edit."""

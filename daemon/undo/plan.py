@@ -79,9 +79,8 @@ def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promis
 
 def _as_they_go(companions: Sequence[Record]) -> list[Record]:
     """Return the companions; a sidecar that was replaced is moved in every mode, because it is the only one left."""
-    replaced = {record.intent.replaces for record in companions}
     return [
-        replace(record, intent=replace(record.intent, mode=Mode.MOVE)) if record.row in replaced else record
+        replace(record, intent=replace(record.intent, mode=Mode.MOVE)) if is_kept(record.intent.destination) else record
         for record in companions
     ]
 

@@ -13,6 +13,7 @@ from common.errors import Reason
 from daemon.files.companion_forms import COMPANION_EXTENSIONS
 from daemon.files.companion_names import companion_name, is_companion
 from daemon.filing import transfers as transfers_module
+from daemon.filing.companions import late as late_module
 from daemon.filing.companions.replaced import is_kept
 from daemon.filing.companions.waiting import LATE_S, MAX_WAITING, Companions, photo_is_coming
 from daemon.filing.modes import transfer
@@ -489,6 +490,31 @@ def test_killed_at_any_moment_an_edited_sidecar_and_the_old_one_are_there_once(
     assert versions(output) == {"kept 1": b"rating 1", "a.jpg.xmp": b"rating 2", "a.jpg": plain("red")}
 
 
+def test_where_earlier_versions_numbered_each_edit_the_sidecar_that_an_editor_reads_is_replaced(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([edited_sidecar(inbox, 1), scored(write(inbox / "a.jpg", plain("red")))])
+        with pytest.MonkeyPatch.context() as earlier:
+            earlier.setattr(late_module, "is_edited", lambda _: False)
+            filer.file([edited_sidecar(inbox, 2)])
+        filer.file([edited_sidecar(inbox, 3)])
+    assert versions(output) == {
+        "a.jpg": plain("red"), "kept 1": b"rating 1", "a.jpg-1.xmp": b"rating 2", "a.jpg.xmp": b"rating 3",
+    }  # fmt: skip
+
+
+def test_a_sidecar_whose_newer_version_was_withdrawn_is_not_filed_under_a_hidden_name(tmp_path: Path) -> None:
+    inbox, output = roots(tmp_path)
+    with opened_filer(output, tmp_path / "l") as filer:
+        filer.file([edited_sidecar(inbox, 1), scored(write(inbox / "a.jpg", plain("red")))])
+        filer.file([edited_sidecar(inbox, 2)])
+        # As where a program wrote on to the original: its copy is removed, and the whole file comes again.
+        (output / "red" / "a.jpg.xmp").unlink()
+        filer._ledger._connection.execute("UPDATE photos SET state = 'gone' WHERE id = (SELECT max(id) FROM photos)")
+        filer.file([edited_sidecar(inbox, 3)])
+    assert versions(output) == {"a.jpg": plain("red"), "kept 1": b"rating 1", "a.jpg.xmp": b"rating 3"}
+
+
 @pytest.mark.parametrize("trouble", [OSError(errno.ENOSPC, "No space left on device"), SourceChangedError()])
 def test_an_edited_sidecar_that_cannot_be_filed_leaves_the_old_one_in_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
@@ -567,6 +593,7 @@ def test_explain_says_of_a_companion_which_photo_it_belongs_to(tmp_path: Path) -
     assert "a.jpg.xmp is a companion of red/a.jpg, filed with it on " in (said := ask("explain", place).stdout)
     assert "belongs to  red/a.jpg\n" in said
     assert "content     not read, because it is a companion; 8 bytes\n" in said
+    assert {row["companion_of"] for row in told("explain", place)} == {str(house.output / "red" / "a.jpg")}
     (kept,) = (path for path in place.parent.iterdir() if is_kept(path))
     assert "is an older version of a companion of red/a.jpg, filed on " in ask("explain", kept).stdout
     write(place, b"edited by its owner")

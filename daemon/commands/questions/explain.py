@@ -148,7 +148,8 @@ def print_story_json(story: Story) -> None:
     """Print one object per line: the row, and what is at its destination now."""
     places = _places(story)
     for row in story.rows:
-        click.echo(json.dumps(facts(row) | {"now": since(row, story.asked, places)}))
+        photo = {"companion_of": str(row.photo)} if row.photo else {}
+        click.echo(json.dumps(facts(row) | photo | {"now": since(row, story.asked, places)}))
 
 
 def print_story(story: Story) -> None:

@@ -11,7 +11,7 @@ from daemon.files.confined import leads_astray
 from daemon.files.identity import look_at
 from daemon.files.limits import MAX_NAME_BYTES, SAFE_NAME_BYTES
 from daemon.files.names import free_name
-from daemon.filing.companions.replaced import kept_name, shows
+from daemon.filing.companions.replaced import is_kept, kept_name, shows
 from daemon.filing.companions.waiting import LATE_S, lies_beside, photo_is_coming
 from daemon.filing.destinations import join
 from daemon.ledger.held_files import UNCHANGED
@@ -136,7 +136,7 @@ class LateCompanions:
         if photo is None or photo_is_coming(part.path, photo.fits, self._ledger.holds):
             return False
         follow(part, photo, promised)
-        return self._takes_its_place(part, photo.row)
+        return self._takes_its_place(part, photo)
 
     def tell_of(self, parts: list[Photo]) -> None:
         """Choose which of the companions that stay are reported: once, and none whose photo is coming.
@@ -150,21 +150,23 @@ class LateCompanions:
         for part in self._ledger.newly_lonely(alone) if alone else ():
             part.filing.is_told = False
 
-    def _takes_its_place(self, part: Photo, photo: int) -> bool:
+    def _takes_its_place(self, part: Photo, photo: FiledPhoto) -> bool:
         """Let an edited sidecar replace the one that was filed before; False if that is a link to the very file."""
-        before = self._ledger.filed_companion(photo, part.path) if is_edited(part.path) else None
-        if before is None:
+        before = self._ledger.filed_companions(photo.row, part.path) if is_edited(part.path) else {}
+        own = companion_name(part.path, photo.was.source, photo.was.destination)
+        # Earlier versions numbered each edit: the one that an editor reads is replaced.
+        last = max(before, key=lambda row: (before[row].destination.name == own, row), default=None)
+        if last is None or is_kept((was := before[last]).destination):
             return True
-        row, was = before
         if shows(was.destination, part.path):
-            self._ledger.hold(row, part.path, part.found.identity)
+            self._ledger.hold(last, part.path, part.found.identity)
             stay(part)
             part.filing.stays, part.filing.reason = True, UNCHANGED
             return False
         found = look_at(was.destination)
         if found is not None and part.filing.tries == 0:
             part.filing.destination = was.destination
-            part.filing.replaces = row, kept_name(was.destination, found, row)
+            part.filing.replaces = last, kept_name(was.destination, found, last)
             part.filing.reason = f"it replaces the one filed before, which `undo` brings back; {part.filing.reason}"
         return True
 
