@@ -29,7 +29,7 @@ class MissingPackageError(PhototriageError):
 
 
 def installed_runtimes(path: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Return the names of the installed packages of ONNX Runtime: one, or none, or both by mistake.
+    """Return the names of the installed packages of ONNX Runtime: one, or both by mistake, or none of these two.
 
     It looks for their records in the folders of the Python path, because importlib.metadata takes 20 ms to import.
     """
@@ -38,6 +38,12 @@ def installed_runtimes(path: Sequence[str] | None = None) -> tuple[str, ...]:
         if found:
             return tuple(found)
     return ()
+
+
+def has_runtime() -> bool:
+    """Return whether ONNX Runtime can be imported, from these packages or from another build of it."""
+    module = find_spec("onnxruntime")
+    return module is not None and module.has_location
 
 
 def pip(action: str, *words: str) -> str:
@@ -78,9 +84,9 @@ def runtime_error(user: str, found: Sequence[str]) -> MissingPackageError:
 
 
 def require_runtime(user: str) -> None:
-    """Raise MissingPackageError if no package of ONNX Runtime is installed."""
-    if not (found := installed_runtimes()):
-        raise runtime_error(user, found)
+    """Raise MissingPackageError if ONNX Runtime cannot be imported."""
+    if not has_runtime():
+        raise runtime_error(user, installed_runtimes())
 
 
 def require_training(user: str) -> None:

@@ -4,9 +4,8 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
-from importlib.util import find_spec
 
-from common.packages import CPU, CUDA, RUNTIMES, pip, replace_runtime
+from common.packages import CPU, CUDA, RUNTIMES, has_runtime, pip, replace_runtime
 from daemon.doctor.finding import Finding, fault, ok, warning
 
 Version = Callable[[str], str | None]
@@ -68,13 +67,15 @@ def look_at_packages(version: Version = installed) -> Iterator[Finding]:
 def _runtime(found: list[str], version: Version) -> Finding:
     """Check that exactly one package of ONNX Runtime is installed, and that its files are there."""
     cures = f"{replace_runtime(found, CPU)}   or, for an NVIDIA GPU, {replace_runtime(found, CUDA)}"
+    if not found and has_runtime():
+        says = "neither onnxruntime nor onnxruntime-gpu, but another build, which phototriage was not tested with"
+        return warning("onnx runtime", says, cures)
     if not found:
         return fault("onnx runtime", "not installed: one of onnxruntime and onnxruntime-gpu is needed", cures)
     if len(found) > 1:
         says = "onnxruntime and onnxruntime-gpu are both installed, and share files, so one is broken"
         return fault("onnx runtime", says, cures)
-    module = find_spec("onnxruntime")
-    if module is None or not module.has_location:
+    if not has_runtime():
         return fault("onnx runtime", f"files of {found[0]} are missing", replace_runtime(found, found[0]))
     return ok("onnx runtime", f"{found[0]} {version(found[0])} ({_EXTRAS[found[0]]})")
 

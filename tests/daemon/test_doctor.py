@@ -279,7 +279,6 @@ def version(*names: str) -> "dict[str, str]":
         (("onnxruntime", "onnxruntime-gpu"), "share files, so one is broken"),
         (("onnxruntime-gpu", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13"), "libcudnn"),
         (("onnxruntime", "python-daemon"), "python-daemon"),
-        ((), "one of onnxruntime and onnxruntime-gpu is needed"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
@@ -295,6 +294,11 @@ def test_this_environment_is_in_order_and_an_older_python_is_not() -> None:
     assert worst(list(look_at_packages())) is not Level.FAULT
     assert look_at_python((3, 10)).level is Level.FAULT
     assert [look_at_python((3, minor)).level for minor in (11, 14, 15)] == [Level.OK, Level.OK, Level.WARNING]
+
+
+def test_another_build_of_onnx_runtime_is_a_warning() -> None:
+    (found,) = [one for one in look_at_packages(version().get) if one.about == "onnx runtime"]
+    assert (found.level, "another build" in found.says) == (Level.WARNING, True)
 
 
 @pytest.mark.parametrize(("name", "extra"), [("onnxruntime", "extra cpu, without CUDA"), ("onnxruntime-gpu", "cuda")])

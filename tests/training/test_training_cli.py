@@ -33,7 +33,8 @@ def test_what_a_training_needs_at_its_end_is_asked_for_before_it_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, word: str
 ) -> None:
     words = [train, tmp_path, "--output", tmp_path / "run"]
-    monkeypatch.setattr("common.packages.installed_runtimes", lambda: ())  # a report needs a package of ONNX Runtime
+    monkeypatch.setattr("common.packages.has_runtime", lambda: False)
+    monkeypatch.setattr("common.packages.installed_runtimes", lambda: ())  # a report needs ONNX Runtime
     with pytest.raises(PhototriageError, match="needs ONNX Runtime, which is not installed"):
         run(*words)
     find = importlib.util.find_spec
