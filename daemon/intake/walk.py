@@ -23,9 +23,9 @@ class LeftOut:
         self._unread: list[str] = []
 
     def unread(self, folder: Path, error: OSError) -> None:
-        """Record a folder that cannot be listed; the sentence names three of them."""
-        if not isinstance(error, FileNotFoundError) and len(self._unread) < 3:
-            self._unread.append(f"{printable(folder)} ({error.strerror})")
+        """Record a folder that cannot be listed; the sentence names three of them, the same in each scan."""
+        if not isinstance(error, FileNotFoundError):
+            self._unread = sorted([*self._unread, f"{printable(folder)} ({error.strerror})"])[:3]
 
     @property
     def unreadable(self) -> str:

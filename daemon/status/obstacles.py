@@ -1,5 +1,6 @@
 """Problems that concern many photos: reported with the first photo, counted with the others, summed up at the end."""
 
+import re
 import threading
 from collections import Counter, OrderedDict
 from pathlib import Path
@@ -16,6 +17,7 @@ def is_own_problem(photo: Photo) -> bool:
     )
 
 
+_NUMBER = re.compile(r"\d+")
 MAX_STAYING = 10_000
 """Files remembered that stay because of themselves; beyond that the oldest may be reported once more."""
 
@@ -57,20 +59,24 @@ class Obstacles:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self._words: dict[str, str] = {}
         self._of_places: dict[str, str] = {}
 
     def is_new(self, photo: Photo) -> bool:
         """Tell whether the problem of a photo was not reported yet; repetitions are counted.
 
-        A problem of one place is reported once, even if photos are filed elsewhere meanwhile.
+        A problem of one place is reported once, even if photos are filed elsewhere meanwhile. Another number in its
+        words, such as the size of a file that grows, makes no other problem of it.
         """
         obstacle = photo.filing.reason.replace(printable(photo.path.name), "")
+        kind = _NUMBER.sub("0", obstacle)
         with self._lock:
             if photo.filing.waits_for:
-                before, self._of_places[photo.filing.waits_for] = self._of_places.get(photo.filing.waits_for), obstacle
-                return before != obstacle
-            self._counts[obstacle] += 1
-            return self._counts[obstacle] == 1
+                before, self._of_places[photo.filing.waits_for] = self._of_places.get(photo.filing.waits_for), kind
+                return before != kind
+            self._counts[kind] += 1
+            self._words.setdefault(kind, obstacle)
+            return self._counts[kind] == 1
 
     def resolved(self, photo: Photo) -> list[tuple[str, int]]:
         """Note a filed photo; returns the problems that ended with it, and how often each was not reported."""
@@ -80,4 +86,5 @@ class Obstacles:
             for place in (photo.filing.folder, str(photo.path)):
                 self._of_places.pop(place, None)
             counts, self._counts = self._counts, Counter()
-        return [(obstacle, count - 1) for obstacle, count in counts.items() if count > 1]
+            words, self._words = self._words, {}
+        return [(words[kind], count - 1) for kind, count in counts.items() if count > 1]

@@ -179,6 +179,25 @@ def test_a_file_that_stays_is_said_once_for_each_kind_of_problem_however_often_i
     ]
 
 
+def test_a_number_in_its_words_makes_no_other_problem_of_one_that_was_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with closing(Report(tmp_path / "out", as_json=False, quiet=True)) as report:
+        for size in (400, 401, 402):  # of a film that grows
+            photo = again(tmp_path / "in", "a.jpg")
+            photo.filing.reason, photo.filing.waits_for = f"its {size} MiB do not fit", str(photo.path)
+            report.photos([photo])
+            other = again(tmp_path / "in", "b.jpg")
+            other.filing.reason = f"the ledger cannot be read ({size})"
+            report.photos([other])
+        report.photos([filed(tmp_path)])
+    assert capfd.readouterr().out.splitlines() == [
+        "a.jpg stays in the inbox for now, like others with this problem: its 400 MiB do not fit",
+        "b.jpg stays in the inbox for now, like others with this problem: the ledger cannot be read (400)",
+        "resolved; repeated 2 more times: the ledger cannot be read (400)",
+    ]
+
+
 def test_the_memory_of_files_that_stay_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daemon.status.obstacles.MAX_STAYING", 2)
     problems = OwnProblems()
