@@ -81,6 +81,6 @@ def _run_filled(session: ort.InferenceSession, images: Pixels, size: int) -> NDA
     if count < size:
         images = np.concatenate([images, np.zeros((size - count, *images.shape[1:]), np.uint8)])
     try:
-        return cast(NDArray[np.float32], session.run([OUTPUT_NAME], {INPUT_NAME: images})[0])[:count]
+        return cast("NDArray[np.float32]", session.run([OUTPUT_NAME], {INPUT_NAME: images})[0])[:count]
     except Exception as error:  # onnxruntime's own exceptions share no base class but this
         raise gpu_error(error) from error

@@ -168,7 +168,7 @@ def run_session(
     session: ort.InferenceSession, images: Pixels, options: ort.RunOptions | None = None
 ) -> NDArray[np.float32]:
     """Run a session with the names of the contract on uint8 [n, size, size, 3]; returns float32 [n, classes]."""
-    return cast(NDArray[np.float32], session.run([OUTPUT_NAME], {INPUT_NAME: images}, options)[0])
+    return cast("NDArray[np.float32]", session.run([OUTPUT_NAME], {INPUT_NAME: images}, options)[0])
 
 
 def read_contract(data: bytes) -> Contract:

@@ -10,7 +10,7 @@ model. Each stage sets its own value and adds its own time, nothing else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from math import inf
@@ -111,7 +111,16 @@ class Read:
 
     def without_pixels(self) -> "Read":
         """Return the same without pixels, which take more memory than all the rest."""
-        return self if self.pixels is None else replace(self, pixels=None)
+        return Read(
+            self.unchanged_s,
+            self.sha256,
+            self.taken,
+            None,
+            self.geometry,
+            self.fault,
+            self.must_be_isolated,
+            self.times_ms,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from typing import TypeVar
 
 from common.silence import silenced
 from daemon.classify.buckets import BUCKETS
-from daemon.classify.classify import Answer
-from daemon.classify.judging import classify_photos, judge_photos
+from daemon.classify.classify import classify
+from daemon.classify.judging import judge_photos, pictures_of
 from daemon.classify.loaded_model import LoadedModel
 from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
@@ -81,9 +81,7 @@ def _read(found: Found, loaded: LoadedModel, guard: Guard) -> Photo:
 
 
 def _judge(photos: list[Photo], loaded: LoadedModel) -> None:
-    answers: dict[int, Answer] = {}
-    classify_photos(photos, loaded, answers)
-    judge_photos(photos, loaded, answers)
+    judge_photos(photos, loaded, classify(loaded.model, pictures_of(photos)))
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """Classify photos that were read, and judge them: each gets its judgement and loses its pixels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 
 from common.errors import GpuError, GpuMemoryError
+from contract.geometry import Pixels
 from daemon.classify.buckets import Buckets
 from daemon.classify.classify import Answer, classify
 from daemon.classify.decide import judge
@@ -39,7 +40,7 @@ class Judging:
         Raises:
             GpuError: the GPU cannot be used any more.
         """
-        answers: dict[int, Answer] = {}
+        answers: list[Answer] = []
         trouble = ""
         try:
             trouble = self._classify(photos, loaded, answers)
@@ -52,46 +53,41 @@ class Judging:
             self._hold_up(trouble)
         judge_photos(photos, loaded, answers, trouble)
 
-    def _classify(self, photos: list[Photo], loaded: LoadedModel, answers: dict[int, Answer]) -> str:
+    def _classify(self, photos: list[Photo], loaded: LoadedModel, answers: list[Answer]) -> str:
         """Add the answers; return what is wrong with the model, or an empty text if it works."""
-        ready = [photo for photo in photos if photo.read.pixels is not None]
-        if not ready:
+        pictures = pictures_of(photos)
+        if not pictures:
             return ""
-        classify_photos(ready, loaded, answers, self._buckets)
+        answers.extend(classify(loaded.model, pictures, self._buckets))  # after an error it holds those before
         self._worked = True
-        return self._answers.look(loaded.model, answers.values())
+        return self._answers.look(loaded.model, answers)
 
 
-def classify_photos(
-    photos: list[Photo], loaded: LoadedModel, answers: dict[int, Answer], buckets: Buckets | None = None
-) -> None:
-    """Add the model's answer for each photo that has pixels, by its `id`.
-
-    Raises:
-        GpuError: as from `classify`; the answers that came before are there.
-    """
-    ready = [photo for photo in photos if photo.read.pixels is not None]
-    given = classify(loaded.model, [photo.read.pixels for photo in ready if photo.read.pixels is not None], buckets)
-    for photo, answer in zip(ready, given, strict=True):
-        answers[id(photo)] = answer
-        photo.times_ms["infer"] = answer.infer_ms
+def pictures_of(photos: list[Photo]) -> list[Pixels]:
+    """Return what is to be classified."""
+    return [photo.read.pixels for photo in photos if photo.read.pixels is not None]
 
 
-def judge_photos(photos: list[Photo], loaded: LoadedModel, answers: Mapping[int, Answer], trouble: str = "") -> None:
+def judge_photos(photos: list[Photo], loaded: LoadedModel, answers: Iterable[Answer], trouble: str = "") -> None:
     """Set the judgements and drop the pixels.
 
     Args:
         photos: those that are judged already, or wait to be decoded in another way, stay as they are.
         loaded: the model that gave the answers, and its rules.
-        answers: by `id` of the photo.
+        answers: one for each of `pictures_of(photos)`, or fewer after an error.
         trouble: why photos without scores have to wait; empty if each such photo is itself at fault.
     """
+    given = iter(answers)
     for photo in photos:
-        if photo.judgement is not NOT_JUDGED or photo.read.must_be_isolated:
+        read, answer = photo.read, None
+        if photo.judgement is not NOT_JUDGED or read.must_be_isolated:
             continue
-        answer = answers.get(id(photo))
-        if trouble and photo.read.pixels is not None and (answer is None or answer.scores is None):
-            photo.judgement = Judgement(reason=trouble)
-        else:
-            photo.judgement = judge(photo.found, photo.read, answer, loaded.rules)
-        photo.read = photo.read.without_pixels()
+        if read.pixels is not None:
+            answer = next(given, None)
+            photo.read = read.without_pixels()
+            if answer is not None:
+                photo.times_ms["infer"] = answer.infer_ms
+            if trouble and (answer is None or answer.scores is None):
+                photo.judgement = Judgement(reason=trouble)
+                continue
+        photo.judgement = judge(photo.found, read, answer, loaded.rules)
