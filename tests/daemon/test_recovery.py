@@ -3,7 +3,9 @@
 import errno
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from daemon.filing import proof
 from daemon.filing.failure_note import write_failure_note
 from daemon.filing.move import former_temporary_beside, temporary_beside
 from daemon.filing.recovery import reconcile
+from daemon.ledger.schema import MIGRATIONS
 from daemon.ledger.state_folder import state_folder
 from daemon.photo import Mode, Outcome
 from tests.daemon.conftest import Stranger
@@ -268,13 +271,17 @@ def test_what_a_crash_of_an_earlier_version_left_is_finished_or_forgotten(
     tmp_path: Path, crash: Crash, outcome: Outcome | None, mode: Mode
 ) -> None:
     source, target = write(tmp_path / "a.jpg", PHOTO, mtime_s=1.5), tmp_path / "b.jpg"
-    with opened_ledger(tmp_path / "l") as ledger:
+    with opened_ledger(tmp_path / "new") as ledger:
         ledger.intend([intent(source, target, mode=mode)], 1.0)
-        ledger._connection.execute("PRAGMA user_version = 3")
-        for table in ("markers", "leaving"):
-            ledger._connection.execute(f"DROP TABLE {table}")
-        for column in ("by_rename", "ctime_ns", "btime_ns", "mount"):
-            ledger._connection.execute(f"ALTER TABLE photos DROP COLUMN {column}")
+        ledger._connection.row_factory = sqlite3.Row
+        row = dict(ledger._connection.execute("SELECT * FROM photos").fetchone())
+    with closing(sqlite3.connect(tmp_path / "l", isolation_level=None)) as old:
+        for script in MIGRATIONS[:3]:
+            old.executescript(script)
+        old.execute("PRAGMA user_version = 3")
+        columns = [name for _, name, *_ in old.execute("PRAGMA table_info(photos)")]
+        places = ", ".join("?" * len(columns))
+        old.execute(f"INSERT INTO photos ({', '.join(columns)}) VALUES ({places})", [row[name] for name in columns])
     crash(source, target)
     with opened_ledger(tmp_path / "l") as ledger:
         assert reconcile(ledger, 2.0) == {source: outcome}
