@@ -17,8 +17,10 @@ from contract.readers.tiff_tags import MAX_TAGS, byte_order, is_big
 
 _Parts = Iterator[Part]
 
-MAX_CHUNKS = 500_000
-"""Most chunks of a PNG that are looked at. A file of 512 MiB in usual chunks of 8 KiB has 65,536."""
+MAX_CHUNKS = 100_000
+"""Most parts of a file that are looked at, so that a flood of empty ones takes a fraction of a second. A PNG of 512 MiB
+in usual chunks of 8 KiB has 65,536."""
+_TOO_MANY = "no picture has so many parts"
 _TRANSPARENCY_BYTES = {0: range(2, 3), 2: range(6, 7), 3: range(1, 257)}
 """How long the PNG chunk tRNS may be, by the colour type."""
 _JPEG_HEADS = {0xE0: (b"JFIF\0", 14), 0xE1: (b"Exif\0\0", 8), 0xEE: (b"Adobe", 12)}
@@ -68,6 +70,8 @@ def _png(data: bytes) -> _Parts:
         if not is_ancillary or _png_keeps(data, at, end, colours):
             yield at, end
         at = end
+    else:
+        raise ValueError(_TOO_MANY)
     yield at, len(data)  # a cut end stays, so that it is noticed
 
 
@@ -83,7 +87,7 @@ def _png_keeps(data: bytes, at: int, end: int, colours: int) -> bool:
 def _jpeg(data: bytes) -> _Parts:
     yield 0, 2
     at = 2
-    while True:
+    for _ in range(MAX_CHUNKS):
         at = cast(re.Match[bytes], _JPEG_MARKER.search(data, at)).start()  # decoders look for the next marker, too
         marker, length = struct.unpack_from(">xBH", data, at)
         if marker in (_START_OF_SCAN, _END_OF_PICTURE):
@@ -94,6 +98,8 @@ def _jpeg(data: bytes) -> _Parts:
         if not is_ancillary or (length - 2 >= least and data.startswith(head, at + 4)):
             yield at, end
         at = end
+    else:
+        raise ValueError(_TOO_MANY)
     yield at, len(data)
 
 
@@ -101,17 +107,16 @@ def _gif(data: bytes) -> _Parts:
     """Yield a GIF without what stands before its first picture, except which colour is clear."""
     at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     yield 0, at
-    while True:
+    for _ in range(MAX_CHUNKS):
         at = cast(re.Match[bytes], _GIF_BLOCK.search(data, at)).start()
         if data[at : at + 1] == b",":
             break
-        end = at + 2
-        while data[end]:
-            end += 1 + data[end]
-        end += 1
+        end = _behind_blocks(data, at + 2)
         if data[at + 1] == _GIF_CONTROL and data[at + 2] == _GIF_CONTROL_BYTES:
             yield at, end
         at = end
+    else:
+        raise ValueError(_TOO_MANY)
     yield at, len(data)
 
 
@@ -122,7 +127,7 @@ def _tiff(data: bytes) -> _Parts:
     (start,) = struct.unpack_from(order + offset, data, head // 2)
     (entries,) = struct.unpack_from(order + count, data, start)
     if entries > MAX_TAGS:
-        raise ValueError("no picture has so much to say")
+        raise ValueError(_TOO_MANY)
     first = start + struct.calcsize(count)
     kept = [data[at : at + entry] for at in range(first, min(first + entries * entry, len(data)), entry)]
     kept = [tag for tag in kept if struct.unpack_from(order + "H", tag)[0] in _TIFF_TAGS]
@@ -133,6 +138,14 @@ def _tiff(data: bytes) -> _Parts:
     yield b"\0" * (len(data) % 2) + struct.pack(order + count, len(kept)) + b"".join(kept) + bytes(8)
 
 
+def _behind_blocks(data: bytes, at: int) -> int:
+    for _ in range(MAX_CHUNKS):
+        if not data[at]:
+            return at + 1
+        at += 1 + data[at]
+    raise ValueError(_TOO_MANY)
+
+
 def _webp(data: bytes) -> _Parts:
     """Yield a WebP with none but the chunks of its picture, and its EXIF data if they are whole."""
     whole = 8 + struct.unpack_from("<I", data, 4)[0]
@@ -140,11 +153,15 @@ def _webp(data: bytes) -> _Parts:
         raise ValueError("no WebP, or a cut one, in which anything may be missing")
     kept: dict[int, tuple[bytes, int]] = {}
     at = 12
-    while at + 8 <= whole:
+    for _ in range(MAX_CHUNKS):
+        if at + 8 > whole:
+            break
         name, end = data[at : at + 4], at + 8 + struct.unpack_from("<I", data, at + 4)[0]
         if name in _WEBP_CHUNKS and end <= whole:
             kept[at] = name, min(whole, end + (end & 1))
         at = end + (end & 1)
+    else:
+        raise ValueError(_TOO_MANY)
     flags = _WEBP_FLAGS | (_WEBP_EXIF if b"EXIF" in [name for name, _ in kept.values()] else 0)
     yield b"RIFF" + struct.pack("<I", 4 + sum(end - start for start, (_, end) in kept.items())) + b"WEBP"
     for start, (name, end) in kept.items():

@@ -12,7 +12,7 @@ from PIL import Image
 from common.errors import PhotoError, Reason
 from contract.geometry import Pixels, to_input
 from contract.readers.opening import open_picture
-from contract.readers.picture_parts import picture_parts
+from contract.readers.picture_parts import MAX_CHUNKS, picture_parts
 from contract.readers.pieces import MAX_PIECES, Pieces
 from tests.contract.photos import SMALL, encoded, scene
 
@@ -212,6 +212,18 @@ def test_pieces_read_like_the_file_that_they_make() -> None:
         assert (file.seek(500), file.read(1)) == (500, b"")
 
 
-def test_a_file_of_very_many_pieces_takes_no_memory() -> None:
-    data = b"\x89PNG\r\n\x1a\n" + (chunk(b"IDAT", b"") + chunk(b"prVt", b"")) * (MAX_PIECES + 1)
-    assert picture_parts(data) is None
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"\x89PNG\r\n\x1a\n" + (chunk(b"IDAT", b"") + chunk(b"prVt", b"")) * (MAX_PIECES + 1),
+        b"\x89PNG\r\n\x1a\n" + chunk(b"prVt", b"") * (MAX_CHUNKS + 1),
+        b"\xff\xd8" + b"\xff\xfe\0\2" * (MAX_CHUNKS + 1),
+        b"GIF89a" + bytes(7) + b"!\xfe\0" * (MAX_CHUNKS + 1),
+        b"GIF89a" + bytes(7) + b"!\xfe" + b"\1a" * (MAX_CHUNKS + 1),
+        b"RIFF" + struct.pack("<I", 4 + 8 * (MAX_CHUNKS + 1)) + b"WEBP" + b"ABCD\0\0\0\0" * (MAX_CHUNKS + 1),
+        b"II*\0\x08\0\0\0" + b"\xff" * 70_000,
+    ],
+    ids=["pieces", "png", "jpeg", "gif", "gif-blocks", "webp", "tiff"],
+)
+def test_a_flood_of_parts_is_not_looked_through(flood: bytes) -> None:
+    assert picture_parts(flood) is None

@@ -177,6 +177,14 @@ def test_damaged_files_give_pixels_or_a_photo_error() -> None:
             assert to_input(bytes(data), SMALL).shape == (32, 32, 3)
 
 
+def test_the_library_is_loaded_for_the_first_heic_alone(root: Path) -> None:
+    program = (
+        "import sys; from contract.formats import *; print('HEIF' in readable_formats(), 'pi_heif' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
+    assert done.stdout == "True False\n"
+
+
 def sized(item: Item, width: int, height: int) -> Item:
     item.properties = [ispe(width, height) if b"ispe" in box else box for box in item.properties]
     return item
@@ -187,10 +195,11 @@ def sized(item: Item, width: int, height: int) -> Item:
     [
         heif([sized(picture("scene"), 60_000, 60_000)]),
         heif([sized(picture("scene"), 12_000, 12_000)]),
+        heif([sized(picture("scene"), 10, 10)]),
         heif([grid(1, 1, (60_000, 60_000), [2]), picture("quarter-0")]),
         heif([grid(200, 200, (32_000, 19_200), [2] * 40_000), picture("quarter-0")]),
     ],
-    ids=["60000", "12000", "grid-60000", "grid-of-one-tile"],
+    ids=["60000", "12000", "larger-than-it-says", "grid-60000", "grid-of-one-tile"],
 )
 def test_a_bomb_is_refused_before_it_takes_memory(data: bytes, tmp_path: Path, root: Path) -> None:
     (tmp_path / "bomb.heic").write_bytes(data)
