@@ -18,6 +18,7 @@ SAY_AFTER_S = 60.0
 NAMED = 3
 MAX_KNOWN = 10_000
 """Files remembered; beyond that the oldest are forgotten until the next full scan finds them."""
+SPARE = 64
 LOOK_AT_ONCE = 64
 """How many of them are looked at after a scan, to notice those that are gone."""
 
@@ -66,6 +67,8 @@ class Unfinished:
             heappush(self._due, (now_s + left_s, path))
             if len(self._known) > MAX_KNOWN:
                 self._known.popitem(last=False)
+            if len(self._due) > 2 * len(self._known) + SPARE:  # a file that changes leaves its old entry in the heap
+                self._due = sorted((known.due_s, path) for path, known in self._known.items())
         return True
 
     def forget(self, path: Path) -> None:

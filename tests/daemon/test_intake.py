@@ -20,9 +20,10 @@ from daemon.intake.intake import MAX_WAITING, NAMES_AT_ONCE, Intake
 from daemon.intake.names.uploads import REST_S, STALE_S
 from daemon.intake.scanner import RESCAN_S
 from daemon.intake.settle import Trigger
+from daemon.intake.unfinished import SPARE, Unfinished
 from daemon.photo import Outcome, Photo
 from daemon.process.log_level import Level
-from tests.daemon.support import DEADLINE_S, HandClock, saying, wait_until, write
+from tests.daemon.support import DEADLINE_S, HandClock, identity, saying, wait_until, write
 
 
 class World:
@@ -468,3 +469,12 @@ def test_an_uploader_may_set_the_time_of_its_photo_by_the_new_name(inbox: Path, 
         one.clock.turn(0.1)
         (photo,) = one.intake.ready(9, 0.0)
         assert (photo.path.name, photo.found.identity.mtime_ns, photo.found.announced) == ("a.jpg", 5_000_000_000, True)
+
+
+def test_an_upload_that_changes_all_the_time_takes_no_more_memory(inbox: Path) -> None:
+    unfinished = Unfinished()
+    for number in range(1000):
+        assert unfinished.rests(inbox / f"{number % 3}.jpg.part", identity(size=number), float(number), 0.0)
+    assert len(unfinished._due) <= 2 * 3 + SPARE
+    assert unfinished.due_s() >= 900.0 + STALE_S
+    assert len(list(unfinished.due(1000.0 + STALE_S))) == 3
