@@ -64,7 +64,7 @@ class Pipeline:
         gpu_lost: called with the error, and with whether the GPU worked before, once this process cannot use the GPU
             any more. Not called during a stop; the error then ends the pipeline.
         decode_pool: child processes that decode for the reading threads, if these do not decode themselves.
-        rests: tells at the end of one pass whether nothing more is coming; may wait until the event is set.
+        nothing_more: tells at the end of one pass whether nothing more is coming; may wait until the event is set.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class Pipeline:
         buckets: Buckets | None = None,
         gpu_lost: Callable[[GpuError, bool], None] = lambda _, __: None,
         decode_pool: DecodePool | None = None,
-        rests: Callable[[threading.Event], bool] = lambda _: True,
+        nothing_more: Callable[[threading.Event], bool] = lambda _: True,
     ) -> None:
         self._intake, self._filer = intake, filer
         self._models, self._guard = models, guard
         self._clock, self._cores, self._done = clock, cores, done
         self._look, self._gpu_lost = look, gpu_lost
-        self._decode_pool, self._rests = decode_pool, rests
+        self._decode_pool, self._nothing_more = decode_pool, nothing_more
         self._remembered = Remembered()
         # Enough to keep the readers busy while one batch is gathered and another one is filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
@@ -129,7 +129,7 @@ class Pipeline:
             read = self._reading_stages(stack, file)
             heartbeat = self._monitor.stage("intake")
             through = self._intake.finished_once
-            while not (self._stopping.is_set() or (once and through() and self._rests(self._stopping))):
+            while not (self._stopping.is_set() or (once and through() and self._nothing_more(self._stopping))):
                 heartbeat.begin()
                 self._look()
                 if self._decode_pool is not None:

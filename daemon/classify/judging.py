@@ -8,7 +8,7 @@ from daemon.classify.buckets import Buckets
 from daemon.classify.classify import Answer, classify
 from daemon.classify.decide import judge
 from daemon.classify.loaded_model import LoadedModel
-from daemon.classify.unjudged import Answers
+from daemon.classify.unjudged import AnswerCheck
 from daemon.photo import NOT_JUDGED, Judgement, Photo
 
 
@@ -31,7 +31,7 @@ class Judging:
         self._buckets = buckets
         self._hold_up = hold_up
         self._gpu_lost = gpu_lost
-        self._answers = Answers()
+        self._answers = AnswerCheck()
         self._worked = False
 
     def judge(self, photos: list[Photo], loaded: LoadedModel) -> None:
@@ -60,7 +60,7 @@ class Judging:
             return ""
         answers.extend(classify(loaded.model, pictures, self._buckets))  # after an error it holds those before
         self._worked = True
-        return self._answers.look(loaded.model, answers)
+        return self._answers.trouble(loaded.model, answers)
 
 
 def pictures_of(photos: list[Photo]) -> list[Pixels]:

@@ -17,7 +17,7 @@ IN_A_ROW = 8
 """After this many photos in a row without valid scores, the model itself is checked."""
 
 
-class Answers:
+class AnswerCheck:
     """Remembers whether the model in use gave valid scores; may be used by several threads."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Answers:
         self._model = ""
         self._forget(self._model)
 
-    def look(self, model: Model, answers: Iterable[Answer]) -> str:
+    def trouble(self, model: Model, answers: Iterable[Answer]) -> str:
         """Record a model's answers; return what is wrong with the model, or an empty text if it works.
 
         Args:

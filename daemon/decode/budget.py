@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from contract.geometry import MAX_FILE_BYTES
-from daemon.decode.isolated import ForAloneError, StoppedError
+from daemon.decode.isolated import NeedsIsolationError, StoppedError
 
 SMALL_BYTES = 1 << 25
 """A file up to this size waits until others give room back, which is soon. A larger file never waits."""
@@ -34,12 +34,12 @@ class Budget:
         """Take room for a file's bytes. A thread that holds room never waits for another, so no deadlock can occur.
 
         Raises:
-            ForAloneError: there is no room now for such a large file.
+            NeedsIsolationError: there is no room now for such a large file.
             StoppedError: `stop` was called.
         """
         with self._changed:
             if size > SMALL_BYTES and self._used + size > self._most // 2:
-                raise ForAloneError(f"{size >> 20} MiB are too much to read beside other photos")
+                raise NeedsIsolationError(f"{size >> 20} MiB are too much to read beside other photos")
             while self._used + size > self._most and not self._stopped:
                 self._waiting += 1
                 self._changed.wait()

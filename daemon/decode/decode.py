@@ -14,7 +14,7 @@ from common.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels
 from daemon.decode.contents import check_unchanged, hash_whole, opened, read_whole
 from daemon.decode.guard import Guard
-from daemon.decode.isolated import ForAloneError, StoppedError
+from daemon.decode.isolated import NeedsIsolationError, StoppedError
 from daemon.photo import NOT_READ, Found, Read
 
 
@@ -22,13 +22,13 @@ class Decoder(Protocol):
     """What makes pixels of bytes, with more or less care."""
 
     def take_room(self, found: Found) -> None:
-        """Take room for a photo's bytes, or raise ForAloneError or StoppedError."""
+        """Take room for a photo's bytes, or raise NeedsIsolationError or StoppedError."""
 
     def give_room(self, found: Found) -> None:
         """Give it back."""
 
     def pixels(self, found: Found, data: bytes, geometry: Geometry, *, dated: bool) -> tuple[Pixels, datetime | None]:
-        """Return the network's input and the capture time; PhotoError: ForAloneError where it may be decoded alone."""
+        """Return the network's input and the capture time, or raise PhotoError or NeedsIsolationError."""
 
 
 def decode(found: Found, geometry: Geometry, wall_s: float, guard: Guard, *, dated: bool = False) -> Read:
@@ -64,7 +64,7 @@ def _as_far_as_possible(steps: Iterator[Read]) -> Read:
     except PhotoError as fault:
         # A new error, because the one that was raised keeps the bytes of the photo in memory through its traceback.
         plain = PhotoError(fault.reason, fault.detail)
-        return replace(read, fault=plain, must_be_isolated=isinstance(fault, ForAloneError))
+        return replace(read, fault=plain, must_be_isolated=isinstance(fault, NeedsIsolationError))
     except StoppedError:
         return read
     except MemoryError:

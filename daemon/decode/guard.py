@@ -17,7 +17,7 @@ from common.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels, to_input
 from daemon.decode.budget import Budget
 from daemon.decode.exif_date import taken_in
-from daemon.decode.isolated import LEAST_MEMORY_BYTES, MEMORY_BYTES, DiedError, ForAloneError, IsolatedDecoder
+from daemon.decode.isolated import LEAST_MEMORY_BYTES, MEMORY_BYTES, DiedError, IsolatedDecoder, NeedsIsolationError
 from daemon.decode.suspects import CrashJournal
 from daemon.decode.webp import webp_size
 from daemon.files.identity import Identity
@@ -43,15 +43,15 @@ def decode_pixels(found: Found, data: bytes, geometry: Geometry, *, dated: bool)
         The network's input, uint8 [size_px, size_px, 3], and when it was taken, if that is wanted and known.
 
     Raises:
-        PhotoError: it cannot be read; ForAloneError if a child process may be able to.
+        PhotoError: it cannot be read; NeedsIsolationError if a child process may be able to.
     """
     width, height = webp_size(data) or (0, 0)
     if width * height > HERE_PIXELS:
-        raise ForAloneError(f"{width} x {height} is too large to decode beside other photos")
+        raise NeedsIsolationError(f"{width} x {height} is too large to decode beside other photos")
     try:
         pixels = to_input(data, geometry, HERE_PIXELS)
     except PhotoError as fault:
-        raise (ForAloneError(fault.detail) if fault.reason is Reason.TOO_LARGE else fault) from fault
+        raise (NeedsIsolationError(fault.detail) if fault.reason is Reason.TOO_LARGE else fault) from fault
     return pixels, taken_in(data, found.identity.mtime_ns / 1e9, time.time()) if dated else None
 
 
@@ -81,11 +81,11 @@ class Guard:
         """Take room in memory for a photo's bytes.
 
         Raises:
-            ForAloneError: the photo is a suspect, or there is no room for such a large file.
+            NeedsIsolationError: the photo is a suspect, or there is no room for such a large file.
             StoppedError: the daemon ends.
         """
         if self.journal.deaths(found.path):
-            raise ForAloneError("an earlier process ended while it decoded this photo")
+            raise NeedsIsolationError("an earlier process ended while it decoded this photo")
         self.budget.take(found.identity.size)
 
     def give_room(self, found: Found) -> None:
@@ -96,7 +96,7 @@ class Guard:
         """Return what `decode_pixels` does, with the photo in the journal.
 
         Raises:
-            PhotoError: it cannot be read; ForAloneError if a child process may be able to.
+            PhotoError: it cannot be read; NeedsIsolationError if a child process may be able to.
         """
         self.journal.begin(found.path, here=True)
         try:

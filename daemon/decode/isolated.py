@@ -40,7 +40,7 @@ class StoppedError(Exception):
     """The daemon stops; nothing is known about the photo."""
 
 
-class ForAloneError(PhotoError):
+class NeedsIsolationError(PhotoError):
     """The photo has to be decoded in a separate process."""
 
     def __init__(self, detail: str) -> None:

@@ -21,30 +21,30 @@ _DIES_WITHIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class BoxedCheck:
     """One check in a process of its own.
 
     Attributes:
         about: what is checked; names the finding if there is no answer.
-        wish: for `daemon.doctor.probe`.
+        question: for `daemon.doctor.probe`.
         limit_s: its time limit.
         inside: words before the command, as `nsenter ... --`.
         cure: what to do if there is no answer.
     """
 
     about: str
-    wish: dict[str, Any]
+    question: dict[str, Any]
     limit_s: float = FOLDERS_S
     inside: tuple[str, ...] = ()
     cure: str = ""
 
 
-def path_in_wish(path: Path) -> list[int]:
+def path_as_bytes(path: Path) -> list[int]:
     """Return a path as JSON can carry it, even if it is not UTF-8."""
     return list(os.fsencode(path))
 
 
-def look_at_all(looks: Sequence[Look]) -> Iterator[list[Finding]]:
+def look_at_all(looks: Sequence[BoxedCheck]) -> Iterator[list[Finding]]:
     """Start all checks side by side; return an iterator of their findings, in order."""
     answers: list[list[Finding]] = [[] for _ in looks]
 
@@ -62,7 +62,7 @@ def _awaited(thread: threading.Thread, findings: list[Finding]) -> list[Finding]
     return findings
 
 
-def look(wanted: Look) -> list[Finding]:
+def look(wanted: BoxedCheck) -> list[Finding]:
     """Start the child and return its findings, or the finding that it gave no answer."""
     pipe = subprocess.PIPE
     try:
@@ -71,7 +71,7 @@ def look(wanted: Look) -> list[Finding]:
         command = (*wanted.inside, sys.executable)[0]
         return [fault(wanted.about, f"the check could not be started ({error.strerror})", f"{command} --version")]
     try:
-        out, errors = _answer(child, json.dumps(wanted.wish).encode(), wanted.limit_s)
+        out, errors = _answer(child, json.dumps(wanted.question).encode(), wanted.limit_s)
     except subprocess.TimeoutExpired:
         _give_up(child)
         return [
@@ -89,7 +89,7 @@ def look(wanted: Look) -> list[Finding]:
         return [fault(wanted.about, f"the check failed: {last}", wanted.cure or "report this, with the line above")]
 
 
-def _answer(child: "subprocess.Popen[bytes]", wish: bytes | None, limit_s: float) -> tuple[bytes, bytes]:
+def _answer(child: "subprocess.Popen[bytes]", question: bytes | None, limit_s: float) -> tuple[bytes, bytes]:
     """Wait for a child's answer. On a busy machine a child that makes progress gets up to a minute.
 
     Raises:
@@ -99,9 +99,9 @@ def _answer(child: "subprocess.Popen[bytes]", wish: bytes | None, limit_s: float
     used, still, windows = -1, 0, 0
     while True:
         try:
-            return child.communicate(wish, timeout=window_s)
+            return child.communicate(question, timeout=window_s)
         except subprocess.TimeoutExpired:
-            wish, before, used = None, used, _processor_ticks(child.pid)
+            question, before, used = None, used, _processor_ticks(child.pid)
             still = 0 if used != before else still + 1
             windows += 1
             if still * window_s >= limit_s or windows * window_s >= max(limit_s, MODEL_S):

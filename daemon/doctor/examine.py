@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from common.text import printable
-from daemon.doctor.boxed import Look, look_at_all
+from daemon.doctor.boxed import BoxedCheck, look_at_all
 from daemon.doctor.finding import Finding, Level
 from daemon.doctor.gpu import look_at_gpu
 from daemon.doctor.machine import look_at_machine
@@ -16,7 +16,7 @@ from daemon.doctor.unit import look_at_sandbox, look_at_unit
 Chapter = tuple[str, list[Finding]]
 
 
-def examine(subjects: Sequence[Subject], models: Sequence[Look], device: str) -> Iterator[Chapter]:
+def examine(subjects: Sequence[Subject], models: Sequence[BoxedCheck], device: str) -> Iterator[Chapter]:
     """Yield headings and the findings under each.
 
     Args:
@@ -38,7 +38,7 @@ def examine(subjects: Sequence[Subject], models: Sequence[Look], device: str) ->
     yield "model", [finding for _ in models for finding in next(answers)]
 
 
-def _named(finding: Finding, look: Look) -> Finding:
+def _named(finding: Finding, look: BoxedCheck) -> Finding:
     """Mark a finding that was made in the service's sandbox."""
     if not look.inside or finding.about == look.about:
         return finding

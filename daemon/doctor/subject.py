@@ -11,7 +11,7 @@ from typing import Any
 
 from common.errors import PhototriageError
 from contract.shipped import SHIPPED_MODEL
-from daemon.doctor.boxed import MODEL_S, Look, path_in_wish
+from daemon.doctor.boxed import MODEL_S, BoxedCheck, path_as_bytes
 from daemon.doctor.finding import quoted
 from daemon.doctor.unit import Unit
 from daemon.ledger.state_folder import LEDGER, state_folder
@@ -40,12 +40,12 @@ class Subject:
     unit: Unit | None = None
     ledger: Path | None = None
 
-    def looks(self) -> Iterator[Look]:
+    def looks(self) -> Iterator[BoxedCheck]:
         """Yield the looks that run in processes of their own."""
         folders: dict[str, Any] = {
             "what": "folders",
-            "inbox": path_in_wish(self.inbox),
-            "output": path_in_wish(self.output),
+            "inbox": path_as_bytes(self.inbox),
+            "output": path_as_bytes(self.output),
             "mode": self.mode,
         }
         user = self.user()
@@ -55,21 +55,21 @@ class Subject:
             folders["trusted"] = [0, user[0]]
         # BindPaths give the service a folder in a home that is closed to it, so only a look in the sandbox is valid.
         outside = None if self.unit and self.unit.facts.get("BindPaths") else user
-        yield Look(
+        yield BoxedCheck(
             "folders",
             folders | {"user": outside},
             cure=f"findmnt -T {quoted(self.inbox)}; findmnt -T {quoted(self.output)}",
         )
         if self.unit and self.unit.process and os.geteuid() == 0 and shutil.which("nsenter"):
             enter = ("nsenter", f"--target={self.unit.process}", "--mount", "--wd=/", "--")
-            yield Look("in the sandbox", folders | {"user": user}, inside=enter)
+            yield BoxedCheck("in the sandbox", folders | {"user": user}, inside=enter)
         if self.ledger is not None:
-            yield Look("ledger", {"what": "ledger", "ledger": path_in_wish(self.ledger)})
+            yield BoxedCheck("ledger", {"what": "ledger", "ledger": path_as_bytes(self.ledger)})
 
-    def model_look(self) -> Look:
+    def model_look(self) -> BoxedCheck:
         """Return the look at the model."""
-        request = {"what": "model", "model": path_in_wish(self.model.absolute()), "device": self.device}
-        return Look("model", request, limit_s=MODEL_S, cure=f"phototriage inspect {quoted(self.model)}")
+        request = {"what": "model", "model": path_as_bytes(self.model.absolute()), "device": self.device}
+        return BoxedCheck("model", request, limit_s=MODEL_S, cure=f"phototriage inspect {quoted(self.model)}")
 
     def user(self) -> tuple[int, int, list[int]] | None:
         """Return the ids of the service's user if root can look as that user; None to look as the present user."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.publish import sync_directory
 from daemon.process.heartbeat import Heartbeat
-from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.process.parallel import SHARE_TOGETHER, for_each
 
 TOGETHER = 4
 """How many syncs run at once in a large flush. Each waits until the disk has emptied its cache, and syncs that arrive
@@ -31,19 +31,19 @@ class Syncs:
         """Add a folder whose names must be synced."""
         self._folders[str(path)] = None
 
-    def flush(self, *, far: bool = False, heartbeat: Heartbeat | None = None) -> None:
+    def flush(self, *, on_share: bool = False, heartbeat: Heartbeat | None = None) -> None:
         """Sync all pending files and folders.
 
         Args:
-            far: on a share each sync is a round trip, so more syncs run at once, even if there are few.
+            on_share: whether each sync is a round trip; then more run at once, even if there are few.
             heartbeat: beats with each sync.
 
         Raises:
             OSError, MemoryError: some syncs failed; they stay pending.
         """
         pending = [(path, True) for path in self._files] + [(path, False) for path in self._folders]
-        threads = FAR_TOGETHER if far else TOGETHER if len(pending) > FEW else 1
-        each(pending, self._flush_one, threads, "sync", heartbeat)
+        threads = SHARE_TOGETHER if on_share else TOGETHER if len(pending) > FEW else 1
+        for_each(pending, self._flush_one, threads, "sync", heartbeat)
 
     def _flush_one(self, entry: tuple[str, bool]) -> None:
         path, is_file = entry

@@ -29,7 +29,7 @@ from daemon.ledger.leaving import WAIT_S, LeavingOriginal, hidden_original, leav
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Outcome
 from daemon.process.clock import Clock
-from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.process.parallel import SHARE_TOGETHER, for_each
 
 LOOK_S = 5.0
 TOGETHER = 128
@@ -58,11 +58,11 @@ class Departures:
     """
 
     def __init__(
-        self, ledger: Path, clock: Clock, came_back: Callable[[Path], None], say: Callable[[str], None]
+        self, ledger: Path, clock: Clock, returned: Callable[[Path], None], say: Callable[[str], None]
     ) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._came_back = came_back
+        self._returned = returned
         self._say = say
         self._next_s = 0.0
         self._said_s = 0.0
@@ -98,7 +98,7 @@ class Departures:
             )
         return wait_s
 
-    def rests(self, stopping: threading.Event) -> bool:
+    def nothing_to_wait_for(self, stopping: threading.Event) -> bool:
         """Tell whether a single pass has nothing to wait for; else wait until the time is over or the event is set."""
         wait_s = self.wait_s()
         if wait_s is not None:
@@ -138,8 +138,8 @@ class Departures:
             if is_over:
                 folders.add(intent.source.parent)
 
-        far = any(is_on_share(place) for place in {Path(os.fsdecode(row["source"])).parent for row in rows})
-        each(rows, _look_at_one, FAR_TOGETHER if far else 1, "departure", None)
+        on_share = any(is_on_share(place) for place in {Path(os.fsdecode(row["source"])).parent for row in rows})
+        for_each(rows, _look_at_one, SHARE_TOGETHER if on_share else 1, "departure", None)
         for folder in folders:
             with suppress(FileNotFoundError, NotADirectoryError):  # its owner removed the folder
                 sync_folder(folder)
@@ -187,7 +187,7 @@ class Departures:
             home = intent.source.parent / _named_again(hidden, folder, intent.source.name)
         self._back = True
         self._say(f"{printable(home.name)} is in the inbox again: {GREW}")
-        self._came_back(home)
+        self._returned(home)
         return True
 
 

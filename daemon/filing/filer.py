@@ -69,7 +69,7 @@ class Filer:
         self._planner = Planner(output, ledger, layout, set_aside=set_aside, made=self._pending.syncs.add_folder)
         self._late = LateCompanions(clock, ledger, output, self._options.mode)
         self._companions = Companions(self._late.is_outranked)
-        self._far = False
+        self._on_share = False
         self._stopped_s = inf
         self.heartbeat = Heartbeat(clock.monotonic_s)
         self.blocked, self.lonely = self._unresolved.blocked, self._companions.lonely
@@ -109,7 +109,7 @@ class Filer:
         Raises:
             OSError, sqlite3.Error: it is not possible now; the work stays pending.
         """
-        self._pending.flush(far=self._far, heartbeat=self.heartbeat)
+        self._pending.flush(on_share=self._on_share, heartbeat=self.heartbeat)
 
     def _attempt(self, photos: list[Photo]) -> list[Photo]:
         """File one batch; returns the photos that must be planned once more."""
@@ -124,8 +124,8 @@ class Filer:
             return []
         self._pending.copied += self._unresolved.retry(self._pending.outcomes)
         photos = self._without_held(self._without_unresolved(photos))
-        self._far = self._marker.on_share or any(photo.found.on_share for photo in photos)
-        if self._far:
+        self._on_share = self._marker.on_share or any(photo.found.on_share for photo in photos)
+        if self._on_share:
             self._planner.look_ahead(photos, self.heartbeat)
         try:
             planned, later, obstacles = self._planner.plan(photos, self._companions, self._transfers.taken)
@@ -191,7 +191,9 @@ class Filer:
             Move(photo, next(rows), intent, [*zip(photo.filing.companions, rows, intent.companions, strict=False)])
             for photo, intent in zip(planned, intents, strict=True)
         ]
-        self._transfers.run(moves, self._is_over, self.heartbeat, far=self._far, far_output=self._marker.on_share)
+        self._transfers.run(
+            moves, self._is_over, self.heartbeat, on_share=self._on_share, output_on_share=self._marker.on_share
+        )
         try:
             self.flush()
         except (OSError, sqlite3.Error) as error:
@@ -217,7 +219,7 @@ class Filer:
     def _is_over(self) -> bool:
         if self._stopped_s == inf:
             return False
-        return self._far or self._clock.monotonic_s() >= self._stopped_s + STOP_S
+        return self._on_share or self._clock.monotonic_s() >= self._stopped_s + STOP_S
 
 
 def begin_filing(photo: Photo) -> Filing:

@@ -12,7 +12,7 @@ from daemon.ledger.ledger import Ledger
 from daemon.photo import Mode
 from daemon.process.clock import Clock
 from daemon.process.heartbeat import Heartbeat
-from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.process.parallel import SHARE_TOGETHER, for_each
 
 
 class PendingWork:
@@ -45,20 +45,20 @@ class PendingWork:
         if mode is Mode.MOVE:
             self.syncs.add_folder(os.path.split(source)[0])
 
-    def flush(self, *, far: bool, heartbeat: Heartbeat) -> None:
+    def flush(self, *, on_share: bool, heartbeat: Heartbeat) -> None:
         """Flush the syncs, commit the outcomes, remove hidden names, in this order.
 
         Args:
-            far: the source or the destination lies on a share.
+            on_share: the source or the destination lies on a share.
             heartbeat: beats with each step.
 
         Raises:
             OSError, sqlite3.Error: it is not possible now; the work stays pending.
         """
-        self.syncs.flush(far=far, heartbeat=heartbeat)
+        self.syncs.flush(on_share=on_share, heartbeat=heartbeat)
         if self.outcomes:
             self._ledger.conclude(self.outcomes, self._clock.wall_s(), self.leaving)
             self.outcomes.clear()
             self.leaving.clear()
-        each(self.copied, remove_hidden_name, FAR_TOGETHER if far else 1, "tidy", heartbeat)
+        for_each(self.copied, remove_hidden_name, SHARE_TOGETHER if on_share else 1, "tidy", heartbeat)
         self.copied.clear()

@@ -30,7 +30,7 @@ from daemon.filing.layout import DEFAULT_LAYOUT, Layout
 from daemon.ledger.ledger import Ledger
 from daemon.photo import DUPLICATES_FOLDER, Outcome, Photo
 from daemon.process.heartbeat import Heartbeat
-from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.process.parallel import SHARE_TOGETHER, for_each
 
 Obstacles = dict[int, tuple[OSError, str]]
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,7 +73,9 @@ class Planner:
                 self._looked[place] = is_taken(place)
 
         with suppress(OSError):
-            each({str(self._destination_of(photo)): None for photo in photos}, look, FAR_TOGETHER, "plan", heartbeat)
+            for_each(
+                {str(self._destination_of(photo)): None for photo in photos}, look, SHARE_TOGETHER, "plan", heartbeat
+            )
 
     def plan(
         self, photos: list[Photo], companions: Companions, taken: Collection[str] = ()

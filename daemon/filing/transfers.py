@@ -31,7 +31,7 @@ from daemon.filing.unresolved import UnresolvedMoves
 from daemon.ledger.intent import Intent
 from daemon.photo import STOPPED, Mode, Outcome, Photo
 from daemon.process.heartbeat import Heartbeat
-from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.process.parallel import SHARE_TOGETHER, for_each
 
 IN_ONE_FOLDER = 4
 """How many photos go into or out of one folder of a share at once. The kernel makes or removes one name in a folder at
@@ -76,7 +76,13 @@ class Transfers:
         self.taken: set[str] = set()
 
     def run(
-        self, moves: list[Move], is_over: Callable[[], bool], heartbeat: Heartbeat, *, far: bool, far_output: bool
+        self,
+        moves: list[Move],
+        is_over: Callable[[], bool],
+        heartbeat: Heartbeat,
+        *,
+        on_share: bool,
+        output_on_share: bool,
     ) -> None:
         """File a batch and collect the outcomes.
 
@@ -84,8 +90,8 @@ class Transfers:
             moves: the batch.
             is_over: tells whether the daemon is stopping: photos that were not begun then stay in the inbox.
             heartbeat: beats with each photo.
-            far: the source or the destination lies on a share.
-            far_output: the destination lies on a share.
+            on_share: the source or the destination lies on a share.
+            output_on_share: the destination lies on a share.
         """
 
         def _one(move: Move) -> None:
@@ -101,10 +107,10 @@ class Transfers:
                     self._pending.outcomes[row] = None
 
         threads = 1
-        if far:
-            moves, folders = _by_turns(moves, far_output=far_output)
-            threads = min(FAR_TOGETHER, IN_ONE_FOLDER * folders)
-        each(moves, _one, threads, "place", heartbeat)
+        if on_share:
+            moves, folders = _by_turns(moves, output_on_share=output_on_share)
+            threads = min(SHARE_TOGETHER, IN_ONE_FOLDER * folders)
+        for_each(moves, _one, threads, "place", heartbeat)
 
     def begin(self) -> None:
         """Forget the names and errors of the last batch."""
@@ -216,13 +222,13 @@ class Transfers:
         return True
 
 
-def _by_turns(moves: list[Move], *, far_output: bool) -> tuple[list[Move], int]:
+def _by_turns(moves: list[Move], *, output_on_share: bool) -> tuple[list[Move], int]:
     """Let folders take turns, because photos in one folder wait for each other; returns the number of folders."""
     turns: Counter[Path] = Counter()
     order = []
     sources: set[Path] = set()
     for number, move in enumerate(moves):
-        folder = move.intent.destination.parent if far_output else move.intent.source.parent
+        folder = move.intent.destination.parent if output_on_share else move.intent.source.parent
         order.append((turns[folder], number))
         turns[folder] += 1
         if move.photo.found.on_share:

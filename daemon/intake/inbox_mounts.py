@@ -60,7 +60,7 @@ class InboxMounts(NamedTuple):
         return any(self.share_and_mount(folder)[0] for folder in (self.inbox, *self.inner))
 
     def any_slow_settle(self) -> bool:
-        """Tell whether anything in the inbox is far."""
+        """Tell whether any file of the inbox must stay unchanged for longer."""
         return any(self.slow_settle(folder) for folder in (self.inbox, *self.inner))
 
     def why_polled(self) -> str:

@@ -16,7 +16,7 @@ from daemon.files.identity import Identity, look_at, look_closely_at, look_fresh
 from daemon.intake.settle import QUIET_S, Trigger
 from daemon.process.clock import Clock
 from daemon.process.heartbeat import Heartbeat
-from daemon.process.parallel import FAR_TOGETHER
+from daemon.process.parallel import SHARE_TOGETHER
 
 _END, _ANNOUNCED, _SECOND, _FOUND = range(4)
 """Priority of looks at a share: a second look makes a photo ready, a first one only adds a name."""
@@ -81,7 +81,7 @@ class Looks:
             self._asked.add((path, trigger))
             rank = _SECOND if trigger is None else _FOUND if trigger is Trigger.FOUND else _ANNOUNCED
             self._queue.put((rank, next(self._count), path, trigger))
-            if len(self._threads) < min(FAR_TOGETHER, len(self._asked)):
+            if len(self._threads) < min(SHARE_TOGETHER, len(self._asked)):
                 self._start()
 
     def came(self, looked: FileState) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from daemon.files.identity import Identity
 from daemon.photo import STOPPED, Judgement, Outcome, Photo, Read
-from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.process.parallel import SHARE_TOGETHER, for_each
 
 MAX_REMEMBERED = 4096
 """Photos remembered, about 1 kB each; beyond that the oldest are forgotten and read again when retried."""
@@ -33,8 +33,8 @@ class Remembered:
     def keep(self, photos: list[Photo]) -> None:
         """Remember photos that were classified but could not be filed; none while the daemon stops."""
         stay = [photo for photo in photos if _waits_for_its_place(photo)]
-        far = any(photo.found.on_share for photo in stay)
-        each(stay, self._keep, FAR_TOGETHER if far else 1, "remember", None)
+        on_share = any(photo.found.on_share for photo in stay)
+        for_each(stay, self._keep, SHARE_TOGETHER if on_share else 1, "remember", None)
 
     def _keep(self, photo: Photo) -> None:
         if changed_ns := _changed_ns(photo.path, photo.found.identity):

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from daemon.process.heartbeat import Heartbeat
 
-FAR_TOGETHER = 16
+SHARE_TOGETHER = 16
 """How many operations on a share run at once. A client sends more than that one after another."""
 Item = TypeVar("Item")
 
 
-def each(
+def for_each(
     items: Iterable[Item], work: Callable[[Item], object], threads: int, name: str, heartbeat: Heartbeat | None
 ) -> None:
     """Call `work` for each item in order, in several threads; the calling thread is one of them.

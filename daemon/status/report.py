@@ -17,7 +17,7 @@ from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome, Photo
 from daemon.process.log_level import Level
-from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.process.parallel import SHARE_TOGETHER, for_each
 from daemon.status.log import Form, Log, LogLine, facts_of
 from daemon.status.obstacles import Obstacles, OwnProblems, is_own_problem
 from daemon.status.progress import progress_bar
@@ -203,7 +203,7 @@ def _there(paths: set[Path]) -> set[Path]:
         if time.monotonic() < end_s and not os.path.lexists(path):
             gone.append(path)
 
-    each(paths, look, FAR_TOGETHER if len(paths) > FAR_TOGETHER else 1, "summary", None)
+    for_each(paths, look, SHARE_TOGETHER if len(paths) > SHARE_TOGETHER else 1, "summary", None)
     return paths.difference(gone)
 
 

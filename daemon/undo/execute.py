@@ -37,7 +37,7 @@ def nothing() -> str:
     return ""
 
 
-def take_back(
+def carry_out(
     ledger: Ledger, groups: Iterable[list[Step]], now_s: float, inbox: Path, obstacle: Callable[[], str] = nothing
 ) -> Iterator[list[Step]]:
     """Carry out plans, some at a time; yields the finished ones, with a reason for each file that stays.

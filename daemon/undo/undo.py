@@ -24,7 +24,7 @@ from daemon.ledger.reader import photos, records
 from daemon.ledger.reading import one_ledger, roots_of
 from daemon.photo import Outcome
 from daemon.process.sudo import as_caller
-from daemon.undo.execute import TOGETHER, finish, take_back
+from daemon.undo.execute import TOGETHER, carry_out, finish
 from daemon.undo.plan import Step, plan
 
 LOCK = "undo-lock"
@@ -69,7 +69,7 @@ def undo(
             home, _ = roots_of(path)
             if home is not None:
                 groups = plans(path, which, last, becomes)
-                yield from take_back(ledger, groups, now_s, home, partial(_obstacle, ledger))
+                yield from carry_out(ledger, groups, now_s, home, partial(_obstacle, ledger))
         except (OSError, sqlite3.Error) as error:
             raise UndoError(
                 f"Taking photos back was interrupted: {error}. No photo is lost. Fix this and run the command again."

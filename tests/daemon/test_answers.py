@@ -14,7 +14,7 @@ from contract.geometry import Pixels
 from contract.session import Model
 from daemon.classify import unjudged as answers_module
 from daemon.classify.classify import classify
-from daemon.classify.unjudged import IN_A_ROW, Answers
+from daemon.classify.unjudged import IN_A_ROW, AnswerCheck
 from tests.colour_model import LABELS
 from tests.daemon.support import daemon, encoded, model, plain, run, tree, unique, write
 from tests.doubtful_model import doubtful_model, opened_doubtful
@@ -74,12 +74,12 @@ def test_of_a_batch_those_without_numbers_alone_have_a_fault(half: bool) -> None
     assert np.isfinite(blue.scores).all()
 
 
-def looked(answers: Answers, serving: Model, count: int) -> list[str]:
-    return [answers.look(serving, classify(serving, [picture()])) for _ in range(count)]
+def looked(answers: AnswerCheck, serving: Model, count: int) -> list[str]:
+    return [answers.trouble(serving, classify(serving, [picture()])) for _ in range(count)]
 
 
 def test_a_model_that_answered_no_photo_yet_is_to_blame_for_the_eighth() -> None:
-    answers, silent = Answers(), answering(np.nan, 0, 0)
+    answers, silent = AnswerCheck(), answering(np.nan, 0, 0)
     *before, last = looked(answers, silent, IN_A_ROW)
     assert before == [""] * (IN_A_ROW - 1)
     assert last == "the model gave no valid scores for any of the first 8 photos. Use another model"
@@ -93,14 +93,14 @@ def test_a_model_that_answers_its_golden_sample_is_not_to_blame_and_seldom_asked
 ) -> None:
     asked: list[int] = []
     monkeypatch.setattr(answers_module, "replay", lambda *_: asked.append(1))
-    answers, silent = Answers(), answering(np.nan, 0, 0)
+    answers, silent = AnswerCheck(), answering(np.nan, 0, 0)
     assert looked(answers, answering(1, 0, 0), 1) == [""]
     assert looked(answers, silent, 100) == [""] * 100
     assert len(asked) == 4  # after 8, 16, 32 and 64
 
 
 def test_a_model_that_has_stopped_to_answer_is_to_blame_until_it_answers_again() -> None:
-    answers, broken = Answers(), answering(np.nan, 0, 0)
+    answers, broken = AnswerCheck(), answering(np.nan, 0, 0)
     looked(answers, answering(1, 0, 0), 1)
     assert looked(answers, broken, IN_A_ROW - 1) == [""] * (IN_A_ROW - 1)
     for said in looked(answers, broken, 3):

@@ -16,7 +16,7 @@ from daemon.decode import contents
 from daemon.decode.budget import SMALL_BYTES, Budget
 from daemon.decode.contents import PART_BYTES, hash_whole, read_whole
 from daemon.decode.decode import decode_alone, decode_here
-from daemon.decode.isolated import ForAloneError, StoppedError
+from daemon.decode.isolated import NeedsIsolationError, StoppedError
 from daemon.photo import Found, Photo
 from tests.daemon.support import descriptors, digest, opened_guard, photo_of, plain, wait_until, write
 
@@ -137,7 +137,7 @@ def test_files_of_any_number_of_readers_share_one_budget_and_what_has_no_room_is
 def test_small_files_pass_while_large_ones_have_their_half(tmp_path: Path) -> None:
     budget = Budget(8 * SMALL_BYTES)
     with budget.room(4 * SMALL_BYTES):
-        with pytest.raises(ForAloneError), budget.room(SMALL_BYTES + 1):
+        with pytest.raises(NeedsIsolationError), budget.room(SMALL_BYTES + 1):
             pass
         with budget.room(SMALL_BYTES), budget.room(SMALL_BYTES), budget.room(SMALL_BYTES), budget.room(SMALL_BYTES):
             pass

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon.doctor.boxed import Look, look
+from daemon.doctor.boxed import BoxedCheck, look
 from daemon.doctor.finding import Finding, Level
 from daemon.doctor.gpu import LIBRARIES, look_at_gpu
 from daemon.doctor.machine import inotify_in_use, look_at_machine
@@ -184,7 +184,9 @@ def test_wrong_usage_exits_with_2(words: tuple[str, ...]) -> None:
 
 def test_what_hangs_is_said_in_time_and_not_waited_for() -> None:
     began_s = time.monotonic()
-    (finding,) = look(Look("folders", {}, limit_s=0.3, inside=(sys.executable, "-c", "import time; time.sleep(600)")))
+    (finding,) = look(
+        BoxedCheck("folders", {}, limit_s=0.3, inside=(sys.executable, "-c", "import time; time.sleep(600)"))
+    )
     assert time.monotonic() - began_s < DEADLINE_S
     assert finding.level is Level.FAULT
     assert "no answer" in finding.says

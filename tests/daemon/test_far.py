@@ -20,7 +20,7 @@ from daemon.filing.transfers import IN_ONE_FOLDER
 from daemon.intake.remembered import Remembered
 from daemon.photo import STOPPED, Filing, Outcome, Photo
 from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Heartbeat
-from daemon.process.parallel import FAR_TOGETHER, each
+from daemon.process.parallel import SHARE_TOGETHER, for_each
 from daemon.queues import LEAST_TOGETHER, ROUND_S, BatchingQueue
 from daemon.status import report as report_module
 from daemon.status.report import Report
@@ -105,10 +105,10 @@ def all_filed(one: list[Photo], output: Path, ledger: Path) -> None:
 
 def test_photos_from_a_share_are_moved_many_at_once(tmp_path: Path, places: Places) -> None:
     inbox, output = roots(tmp_path)
-    together = threading.Barrier(FAR_TOGETHER, timeout=DEADLINE_S)
+    together = threading.Barrier(SHARE_TOGETHER, timeout=DEADLINE_S)
     places.before = lambda _: together.wait()
     with opened_filer(output, tmp_path / "l") as filer:
-        filer.file(one := photos(inbox, 2 * FAR_TOGETHER, on_share=True, folders=FAR_TOGETHER // IN_ONE_FOLDER))
+        filer.file(one := photos(inbox, 2 * SHARE_TOGETHER, on_share=True, folders=SHARE_TOGETHER // IN_ONE_FOLDER))
     all_filed(one, output, tmp_path / "l")
 
 
@@ -181,7 +181,7 @@ def test_what_has_not_begun_when_the_daemon_is_to_end_stays_in_the_inbox_and_is_
     filed = [photo for photo in one if photo.filing.outcome is Outcome.FILED]
     stay = [photo for photo in one if photo.filing.outcome is Outcome.AGAIN]
     assert len(filed) + len(stay) == 60
-    assert 31 <= len(filed) <= 30 + FAR_TOGETHER
+    assert 31 <= len(filed) <= 30 + SHARE_TOGETHER
     assert later[0].filing.outcome is Outcome.AGAIN
     assert len(tree(output)) == len(filed)
     with opened_ledger(tmp_path / "l") as ledger:
@@ -202,7 +202,7 @@ def test_on_this_machine_what_was_read_is_still_filed_within_a_second_of_the_sto
 def test_a_round_that_takes_hours_is_not_stuck_while_it_gets_on(
     tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch, on_share: bool
 ) -> None:
-    monkeypatch.setattr(transfers_module, "FAR_TOGETHER", 2)
+    monkeypatch.setattr(transfers_module, "SHARE_TOGETHER", 2)
     inbox, output = roots(tmp_path)
     clock, hangs = HandClock(), threading.Event()
     in_step = threading.Barrier(2 if on_share else 1, timeout=DEADLINE_S)
@@ -249,7 +249,7 @@ def test_what_a_helper_meets_is_raised_and_nothing_begins_after_it() -> None:
         done.append(number)
 
     with pytest.raises(ValueError, match="3"):
-        each(range(1000), work, 1, "helper", heartbeat)
+        for_each(range(1000), work, 1, "helper", heartbeat)
     assert done == [0, 1, 2]
     together = threading.Barrier(4, timeout=DEADLINE_S)
 
@@ -259,31 +259,31 @@ def test_what_a_helper_meets_is_raised_and_nothing_begins_after_it() -> None:
             raise ValueError(number)
 
     with pytest.raises(ValueError):
-        each(range(4), meet, 4, "helper", heartbeat)
+        for_each(range(4), meet, 4, "helper", heartbeat)
 
 
 def test_names_on_a_share_are_looked_at_together_before_they_are_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together = threading.Barrier(FAR_TOGETHER, timeout=DEADLINE_S)
+    together = threading.Barrier(SHARE_TOGETHER, timeout=DEADLINE_S)
     asked: list[str] = []
 
     def meet(path: str) -> bool:
         asked.append(path)
-        if len(asked) <= FAR_TOGETHER:
+        if len(asked) <= SHARE_TOGETHER:
             together.wait()
         return is_taken(path)
 
     monkeypatch.setattr(plan_module, "is_taken", meet)
     inbox, output = roots(tmp_path)
     (output / "red").mkdir()
-    for number in range(0, FAR_TOGETHER, 2):
+    for number in range(0, SHARE_TOGETHER, 2):
         write(output / "red" / f"{number}.jpg", b"somebody else's")
     with opened_filer(output, tmp_path / "l") as filer:
-        filer.file(one := photos(inbox, FAR_TOGETHER, on_share=True))
+        filer.file(one := photos(inbox, SHARE_TOGETHER, on_share=True))
     assert all(photo.filing.tries == 0 for photo in one), "a name was only found taken by the move"
-    assert len(tree(output)) == FAR_TOGETHER + FAR_TOGETHER // 2
-    assert len(asked) == 2 * FAR_TOGETHER  # once each, and once more for each second name and its number
+    assert len(tree(output)) == SHARE_TOGETHER + SHARE_TOGETHER // 2
+    assert len(asked) == 2 * SHARE_TOGETHER  # once each, and once more for each second name and its number
     assert (output / "red" / "0-1.jpg").read_bytes() == unique("red", 0)
 
 

@@ -11,7 +11,7 @@ import pytest
 from daemon.filing.filer import Filer
 from daemon.ledger.queries import RecordFilter
 from daemon.photo import Mode, Outcome, Photo
-from daemon.undo.execute import take_back
+from daemon.undo.execute import carry_out
 from daemon.undo.undo import plans
 from tests.daemon.house import House
 from tests.daemon.support import (
@@ -165,7 +165,7 @@ def test_what_was_taken_back_is_left_alone_while_its_content_is_the_same(
     house = House(tmp_path / "house")
     house.file("a.jpg", at_s=TIME_S)
     with opened_ledger(house.path) as ledger:
-        list(take_back(ledger, plans(house.path, RecordFilter(), -1, Outcome.UNDONE), 2.0, house.inbox))
+        list(carry_out(ledger, plans(house.path, RecordFilter(), -1, Outcome.UNDONE), 2.0, house.inbox))
     path = house.inbox / "a.jpg"
     assert known(house.path, path)
     change(path)

@@ -15,7 +15,7 @@ from daemon.intake.intake import Intake
 from daemon.intake.scanner import FAR_NAMES, RESCAN_S
 from daemon.intake.settle import Trigger
 from daemon.photo import Outcome, Photo
-from daemon.process.parallel import FAR_TOGETHER
+from daemon.process.parallel import SHARE_TOGETHER
 from tests.daemon.support import DEADLINE_S, HandClock, wait_until, write
 
 
@@ -97,7 +97,7 @@ def test_what_is_announced_does_not_wait_behind_looks_at_a_share(
         world.clock.turn(2.0)
     with hanging(monkeypatch, look) as (asked, _):
         world.intake.ready(0, 0.0)
-        wait_until(lambda: len(asked) == FAR_TOGETHER, "as many looks as there are threads")
+        wait_until(lambda: len(asked) == SHARE_TOGETHER, "as many looks as there are threads")
         write(world.inbox.parent / "new.jpg", b"x").rename(world.inbox / "new.jpg")
         world.intake.hint(world.inbox / "new.jpg", Trigger.MOVED_IN)
         assert [photo.path.name for photo in world.intake.ready(10, 0.0)] == ["new.jpg"]
@@ -112,12 +112,12 @@ def test_what_is_announced_on_a_share_is_looked_at_before_what_was_found_there(
         write(world.far / f"{number}.jpg", b"x")
     with hanging(monkeypatch, "look_closely_at") as (asked, go_on):
         world.intake.ready(0, 0.0)
-        wait_until(lambda: len(asked) == FAR_TOGETHER, "as many looks as there are threads")
+        wait_until(lambda: len(asked) == SHARE_TOGETHER, "as many looks as there are threads")
         world.intake.hint(write(world.far / "new.jpg", b"x"), Trigger.MOVED_IN)
         world.intake.ready(0, 0.0)
         go_on.set()
-        wait_until(lambda: len(asked) > FAR_TOGETHER, "the next look")
-    assert asked[FAR_TOGETHER].name == "new.jpg"
+        wait_until(lambda: len(asked) > SHARE_TOGETHER, "the next look")
+    assert asked[SHARE_TOGETHER].name == "new.jpg"
     world.settle()
     assert [photo.path.name for photo in world.intake.ready(1000, 0.0)] == ["new.jpg"]
 
@@ -183,10 +183,10 @@ def test_the_end_does_not_wait_for_looks_that_have_not_begun(world: World, monke
         write(world.far / f"{number}.jpg", b"x")
     with hanging(monkeypatch, "look_closely_at") as (asked, go_on):
         world.intake.ready(0, 0.0)
-        wait_until(lambda: len(asked) == FAR_TOGETHER, "as many looks as there are threads")
+        wait_until(lambda: len(asked) == SHARE_TOGETHER, "as many looks as there are threads")
         closing = threading.Thread(target=world.intake.close)
         closing.start()
         wait_until(lambda: world.intake.looks._queue.queue[0][0] == looks_module._END, "the end")
         go_on.set()
         closing.join(DEADLINE_S)
-    assert len(asked) == FAR_TOGETHER
+    assert len(asked) == SHARE_TOGETHER
