@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from contract.readers.heif_whole import check_whole
+from contract.heif_whole import check_whole
 
 if TYPE_CHECKING:
     from PIL import ImageFile
