@@ -73,7 +73,7 @@ def large() -> bytes:
 CASES = [
     Case("empty.jpg", bytes, "_failed", "empty: the file is empty"),
     Case("text.jpg", lambda: b"this is a text\n", "_failed", "not-a-photo"),
-    Case("notes.txt", lambda: b"this is a text\n", INBOX, "neither its name nor its content is that of a photo"),
+    Case("notes.doc", lambda: b"this is a text\n", INBOX, "neither its name nor its content is that of a photo"),
     Case("truncated.jpg", lambda: plain("red", 200)[:700], "_failed", "truncated"),
     Case("huge.png", huge_header, "_failed", "too-large: 30000 x 30000"),
     Case("200 megapixels.jpg", large, ANY),

@@ -35,7 +35,7 @@ one.ready(9, 0.0)
 assert one._scanner._watcher.is_well()
 (inbox.parent / "new.jpg").rename(inbox / "new.jpg")
 (photo,) = one.ready(9, 60.0)
-assert photo.announced
+assert photo.found.announced
 one.close()
 assert descriptors() == before
 """
