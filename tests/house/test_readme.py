@@ -112,5 +112,5 @@ def test_the_commands_work_as_written(readme: list[Command], workspace: Path) ->
         if does is Does.WATCH:
             watch(line, workspace)
         elif does is Does.RUN:
-            done = subprocess.run(["bash", "-c", line], cwd=workspace, capture_output=True, text=True, timeout=500)
+            done = subprocess.run(["bash", "-c", line], cwd=workspace, capture_output=True, text=True, timeout=1500)
             assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
