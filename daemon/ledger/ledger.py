@@ -8,13 +8,12 @@ share offers, so there SQLite runs with a rollback journal instead: slower, unde
 
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.text import printable
 from daemon.files.identity import Identity, is_on_share
 from daemon.ledger.errors import LedgerError, unusable
 from daemon.ledger.held_files import hold_edited, holds_any, is_held, keep_replaced, note_times, unchanged
@@ -22,7 +21,7 @@ from daemon.ledger.intent import COLUMNS, Intent, intent_of
 from daemon.ledger.leaving import LeavingOriginal, remember
 from daemon.ledger.lonely import newly_lonely
 from daemon.ledger.recorded_roots import LedgerRoots
-from daemon.ledger.schema import MIGRATIONS, TAKEN_BACK
+from daemon.ledger.schema import TAKEN_BACK, migrate
 from daemon.ledger.state_folder import is_running
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Outcome, Photo
@@ -156,10 +155,11 @@ class Ledger:
             )
 
     def _intents(self, which: str, *values: int | float | str | bytes) -> dict[int, Intent]:
-        cursor = self._connection.cursor()
-        cursor.row_factory = sqlite3.Row
-        rows = cursor.execute(f"SELECT * FROM photos WHERE {which} ORDER BY id", values)
-        return {row["id"]: intent_of(row) for row in rows}
+        with self._reopened_on_error():
+            cursor = self._connection.cursor()
+            cursor.row_factory = sqlite3.Row
+            rows = cursor.execute(f"SELECT * FROM photos WHERE {which} ORDER BY id", values)
+            return {row["id"]: intent_of(row) for row in rows}
 
     def known(self, path: Path, identity: Identity) -> bool:
         """Tell whether a file of the inbox is held (`is_held`); may be called from one other thread.
@@ -169,18 +169,17 @@ class Ledger:
         try:
             return is_held(self._reader, path, identity)
         except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                self._reader = self._reopened(self._reader)
             return False
 
     def unchanged(self, photos: list[Photo], now_s: float, wall_s: float) -> list[Photo]:
         """Return the photos that are held by their content (`held_files.unchanged`)."""
-        try:
+        with self._reopened_on_error():
             if not holds_any(self._connection):
                 return []
-            with self._transaction():
-                return unchanged(self._connection, photos, now_s, wall_s)
-        except sqlite3.Error:
-            self._reopen()
-            raise
+        with self._transaction():
+            return unchanged(self._connection, photos, now_s, wall_s)
 
     def of_content(self, sha256: str) -> list[Intent]:
         """Return the intents that filed photos of this content, oldest first; the photos may lie elsewhere by now."""
@@ -217,29 +216,31 @@ class Ledger:
         self._connection.executemany(_INSERT, rows)
         return [values[0] for values in rows]
 
-    def _reopen(self) -> None:
-        """Open a ledger on a share again: after a server came back, what was open before may fail for ever (sshfs)."""
-        if self.on_share:
-            for old in (self._connection, self._reader):
-                with suppress(sqlite3.Error):
-                    old.close()
-            self._connection, self._reader = _connect(self.path), _connect(self.path)
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._reopened_on_error(), Transaction(self._connection):
+            yield
 
-    def _transaction(self) -> Transaction:
-        return Transaction(self._connection)
+    @contextmanager
+    def _reopened_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error:
+            self._connection = self._reopened(self._connection)
+            raise
 
+    def _reopened(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """Open a ledger on a share again: on sshfs, a file that was open before its server came back may fail for ever.
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a ledger up to this version.
-
-    Raises:
-        LedgerError: it was written by a newer version.
-    """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise LedgerError(f"The ledger {printable(path)} was written by a newer phototriage. Update this one.")
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+        Only the thread that uses a connection may close it.
+        """
+        if not self.on_share:
+            return connection
+        with suppress(sqlite3.Error):
+            connection.close()
+        again = _connect(self.path)
+        again.execute("PRAGMA synchronous = FULL")
+        return again
 
 
 def _connect(path: Path) -> sqlite3.Connection:

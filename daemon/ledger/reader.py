@@ -25,9 +25,8 @@ from typing import TypeVar
 
 from common.text import printable
 from daemon.ledger.errors import LedgerError, unusable
-from daemon.ledger.ledger import migrate
 from daemon.ledger.queries import Record, RecordFilter, select
-from daemon.ledger.schema import MIGRATIONS
+from daemon.ledger.schema import MIGRATIONS, migrate
 from daemon.ledger.state_folder import LEDGER
 
 TRIES = 20

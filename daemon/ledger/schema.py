@@ -1,5 +1,11 @@
 """The ledger's tables: the changes of each version, in order. Append new changes; never edit an old one."""
 
+import sqlite3
+from pathlib import Path
+
+from common.text import printable
+from daemon.ledger.errors import LedgerError
+
 MIGRATIONS = (
     """
     CREATE TABLE roots (role TEXT PRIMARY KEY, path BLOB NOT NULL, marker TEXT NOT NULL, mount BLOB NOT NULL) STRICT;
@@ -132,3 +138,16 @@ TAKEN_BACK = """EXISTS (
     SELECT 1 FROM photos AS later WHERE later.undoes = photos.id AND later.state IN ('undone', 'retried')
 )"""
 """SQL condition: a later row says that this photo was taken back to the inbox."""
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a ledger up to this version.
+
+    Raises:
+        LedgerError: it was written by a newer version.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise LedgerError(f"The ledger {printable(path)} was written by a newer phototriage. Update this one.")
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")

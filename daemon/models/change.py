@@ -18,9 +18,9 @@ from pathlib import Path
 from common.errors import PhototriageError
 from common.text import printable
 from contract.session import Model, naming, open_model, read_model
-from daemon.ledger.ledger import migrate
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import roots_of
+from daemon.ledger.schema import migrate
 from daemon.ledger.state_folder import LEDGER, lock_state
 from daemon.models.history import Entry, ModelEvent, answer, note, serving
 from daemon.models.request import ChangeRequest, ModelStoreError, StoredModel
