@@ -36,7 +36,7 @@ def fuzz(world: World, photos: int, seed: int, tell: Tell) -> dict[str, int]:
             world.put_bytes(f"{number}{ending}", mutated(data, rng))
         left |= _left_with_a_reason(_sort(world))
     world.check()
-    if there := {path.name for path in world.inbox.iterdir()} - left:
+    if there := {path.name for path in world.inbox.glob("[!.]*")} - left:
         raise BrokenError(f"{len(there)} photos were left without a reason")
     counts = Counter("failed" if path.parent.name == "_failed" else "filed" for path in world.output.glob("*/*"))
     notes = sum(1 for _ in world.output.glob("_failed/*.why.txt"))
