@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon.files.identity import Identity
-from daemon.ledger import ledger as ledger_module
+from daemon.ledger import schema
 from daemon.ledger.ledger import Intent, Ledger, LedgerError
 from daemon.ledger.recorded_roots import Root
 from daemon.ledger.schema import MIGRATIONS
@@ -113,7 +113,7 @@ def test_a_new_version_brings_an_old_ledger_up_to_date_in_order_and_once(
 ) -> None:
     path = tmp_path / "l"
     with monkeypatch.context() as old:
-        old.setattr(ledger_module, "MIGRATIONS", MIGRATIONS[:1])
+        old.setattr(schema, "MIGRATIONS", MIGRATIONS[:1])
         with opened_ledger(path) as ledger:
             assert [column[1] for column in ledger._connection.execute("PRAGMA table_info(photos)")][-1] == "times_ms"
             texts = "'00', 'red', 1, '{}', 0, '', '', '', '{}'"
@@ -122,7 +122,7 @@ def test_a_new_version_brings_an_old_ledger_up_to_date_in_order_and_once(
                 (os.fsencode(A),),
             )
     more = (*MIGRATIONS, "ALTER TABLE photos ADD COLUMN a TEXT;", "UPDATE photos SET a = coalesce(a, '') || 'x';")
-    monkeypatch.setattr(ledger_module, "MIGRATIONS", more)
+    monkeypatch.setattr(schema, "MIGRATIONS", more)
     for _ in range(2):
         with opened_ledger(path) as ledger:
             assert [(intent.source, intent.mode) for intent in ledger.open_intents().values()] == [(A, Mode.MOVE)]
@@ -134,7 +134,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
     with opened_ledger(path) as ledger:
         ledger.intend([planned()], 1.0)
     with monkeypatch.context() as broken:
-        broken.setattr(ledger_module, "MIGRATIONS", (*MIGRATIONS, "DELETE FROM photos; SELECT * FROM nowhere;"))
+        broken.setattr(schema, "MIGRATIONS", (*MIGRATIONS, "DELETE FROM photos; SELECT * FROM nowhere;"))
         with pytest.raises(LedgerError, match="nowhere"):
             Ledger(path)
     with opened_ledger(path) as ledger:

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon.ledger import ledger as ledger_module
-from daemon.ledger import queries
+from daemon.ledger import queries, schema
 from daemon.ledger.ledger import Intent, Ledger
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.schema import MIGRATIONS
@@ -193,7 +192,7 @@ def test_an_old_ledger_is_read_without_being_brought_up_to_date(
 ) -> None:
     path = tmp_path / "ledger.sqlite"
     with monkeypatch.context() as old:
-        old.setattr(ledger_module, "MIGRATIONS", MIGRATIONS[:1])
+        old.setattr(schema, "MIGRATIONS", MIGRATIONS[:1])
         with opened_ledger(path):
             pass
     before = path.read_bytes()

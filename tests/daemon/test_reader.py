@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.ledger import ledger as ledger_module
 from daemon.ledger import reader as reader_module
+from daemon.ledger import schema
 from daemon.ledger.ledger import Ledger, LedgerError
 from daemon.ledger.queries import RecordFilter
 from daemon.ledger.reader import PAGE, ask_ledger, reader, records
@@ -166,7 +166,7 @@ def test_an_older_ledger_is_copied_once_however_many_pages_are_read_and_its_inbo
     path = tmp_path / "phototriage" / "x" / "ledger.sqlite"
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with monkeypatch.context() as old:
-        old.setattr(ledger_module, "MIGRATIONS", MIGRATIONS[:1])
+        old.setattr(schema, "MIGRATIONS", MIGRATIONS[:1])
         with opened_ledger(path) as ledger:
             row = (
                 "1, 'filed', 'filed', 1, 1, x'2f61', x'2f62', '1', '2', 3, 4, '0', 'red', 1, '{}', 0, '', '', '', '{}'"

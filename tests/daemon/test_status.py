@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from daemon.ledger import ledger as ledger_module
+from daemon.ledger import schema
 from daemon.ledger.intent import Intent
 from daemon.ledger.schema import MIGRATIONS
 from daemon.ledger.totals import totals
@@ -225,14 +225,14 @@ def test_an_old_ledger_is_counted_once_when_it_is_brought_up_to_date(
     (counting,) = (script for script in MIGRATIONS if "CREATE TABLE totals" in script)
     before = tuple(script for script in MIGRATIONS if script != counting)  # an insert needs the columns of today
     with monkeypatch.context() as old:
-        old.setattr(ledger_module, "MIGRATIONS", before)
+        old.setattr(schema, "MIGRATIONS", before)
         with opened_ledger(path) as ledger:
             was = Intent(Outcome.FILED, Path("/in/a"), Path("/out/a"), identity(), "00", "sea")
             rows = ledger.intend([was, was, replace(was, becomes=Outcome.FAILED, label=""), was], 1.0)
             ledger.conclude({rows[0]: Outcome.FILED, rows[1]: Outcome.FILED, rows[2]: Outcome.FAILED}, 1.0)
             (undo,) = ledger.intend([replace(was, becomes=Outcome.UNDONE, undoes=rows[0])], 2.0)
             ledger.conclude({undo: Outcome.UNDONE}, 2.0)
-    monkeypatch.setattr(ledger_module, "MIGRATIONS", (*before, counting))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*before, counting))
     with opened_ledger(path) as ledger:
         assert totals(ledger._connection, 0.0).outcomes == {"filed": 1, "failed": 1, "undone": 1}
         ledger.conclude({rows[3]: Outcome.FILED}, 3.0)
