@@ -77,6 +77,10 @@ GROUPS = {
             "Find unreadable, duplicate, leaking and suspicious photos in folders of labelled photos.",
         ),
         "train": Entry("training.commands.train:train", "Fine-tune a classifier on folders of labelled photos."),
+        "train-broad": Entry(
+            "training.commands.train_broad:train_broad",
+            "Train the broad network, from which `train` begins, on unlabelled photos of all kinds.",
+        ),
         "report": Entry(
             "training.commands.report:report",
             "Write report.html and its figures from the files of a run folder.",

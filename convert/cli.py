@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from common.options import json_option
+from contract.shipped import SHIPPED_BROAD
 
 if TYPE_CHECKING:
     from contract.metadata import Precision
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Verify an .onnx file again on this machine, instead of converting a RUN.",
 )
+@click.option(
+    "--broad",
+    type=click.Path(path_type=Path),
+    is_flag=False,
+    flag_value=SHIPPED_BROAD,
+    help="Convert a broad network alone: features and embeddings out. Without a file, the one that ships.",
+)
 @json_option("only the results, as one JSON object,")
 def convert(
     run: Path | None,
@@ -42,6 +50,7 @@ def convert(
     precision: "Precision | None",
     max_drop: float | None,
     check: Path | None,
+    broad: Path | None,
     as_json: bool,
 ) -> None:
     """Turn a run folder into one verified model file.
@@ -56,6 +65,7 @@ def convert(
       phototriage convert runs/scenes --output model.onnx
       phototriage convert runs/scenes --output model.int8.onnx --precision int8
       phototriage convert --check model.onnx
+      phototriage convert --broad --output broad.onnx
     """
     if check is not None:
         if run is not None or output is not None or precision is not None or max_drop is not None:
@@ -63,6 +73,11 @@ def convert(
                 "--check verifies one finished file. Leave out RUN, --output, --precision and --max-drop."
             )
         _check(check, as_json)
+        return
+    if broad is not None:
+        if run is not None or output is None or precision is not None or max_drop is not None:
+            raise click.UsageError("--broad needs --output, and no RUN, --precision or --max-drop.")
+        _convert_broad(broad, output, as_json)
         return
     if run is None or output is None:
         raise click.UsageError("RUN or --output is missing. Pass both, or pass --check with a finished file.")
@@ -89,6 +104,16 @@ def _check(model: Path, as_json: bool) -> None:
     for name, found in checked.rows().items():
         _line(name, found)
     click.echo(f"{click.format_filename(model)} computes on this machine what was verified.")
+
+
+def _convert_broad(network: Path, output: Path, as_json: bool) -> None:
+    from convert.broad import convert_broad
+
+    converted = convert_broad(network, output, _silent if as_json else _line)
+    if as_json:
+        click.echo(json.dumps(converted.to_json(), ensure_ascii=False))
+    else:
+        _line("written", f"{converted.output}, {converted.size_bytes / 1e6:.1f} MB")
 
 
 def _line(step: str, found: str) -> None:

@@ -21,7 +21,7 @@ from training.measure.metrics import Metrics
 from training.measure.predictions import write_predictions
 from training.measure.results import measure_run, run_manifest
 from training.network.device import describe_device, memory_errors, start_keras
-from training.network.weights import features_origin, find_weights, sha256_of
+from training.network.weights import features_origin, initial_weights
 from training.progress import Reporter, duration
 from training.recipe.recipe import Recipe
 from training.resume.checkpoint import CheckpointHeader, read_state
@@ -124,11 +124,9 @@ def _start(
     """Start a run: the network with a trained head, and the header of its checkpoints."""
     from training.network.network import build
 
-    origin, file = {"name": "none"}, None
-    if recipe.weights != "none":
-        file = find_weights(recipe.backbone, reporter.say)
-        origin = {"name": "imagenet", "file": file.name, "sha256": sha256_of(file)}
-    model = build(recipe, len(prepared.dataset.labels), file)
+    weights = initial_weights(recipe, reporter.say)
+    origin = weights.origin if weights else {"name": "none"}
+    model = build(recipe, len(prepared.dataset.labels), weights.file if weights else None)
     if recipe.head.on == "features" and recipe.head.epochs:
         with timer.stage("head"):
             _fit_head(model, prepared, recipe, origin.get("sha256", ""), reporter)

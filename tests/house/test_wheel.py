@@ -69,6 +69,8 @@ def test_the_shipped_model_its_card_and_the_unit_are_in_it(names: set[str]) -> N
         "phototriage.py",
         "contract/models/scenes.onnx",
         "contract/models/scenes.md",
+        "contract/models/broad.npz",
+        "contract/models/broad.md",
         "systemd/phototriage@.service",
         "systemd/example.toml",
         "systemd/phototriage-nvidia.service",

@@ -8,7 +8,6 @@ hard photos. Source: C. Northcutt, L. Jiang, I. Chuang, "Confident Learning: Est
 
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,19 +88,19 @@ def _features(samples: Samples, run: Run, reporter: Reporter) -> NDArray[np.floa
     start_keras()
     from training.network.features import features_of
     from training.network.network import build
-    from training.network.weights import features_origin, find_weights, sha256_of
+    from training.network.weights import features_origin, initial_weights
 
     recipe = _network_recipe(run)
-    if recipe.weights == "none":
+    weights = initial_weights(recipe)
+    if weights is None:
         reporter.say(
             "The run started with random weights, so its trained network is used. That network has seen these labels"
             " and may have memorised wrong ones, so some are missed."
         )
         return features_of(run.load_keras(), samples, "", reporter)
-    file: Path = find_weights(recipe.backbone)
     # The same key as in training, so that its cached features are found.
-    origin = features_origin(recipe, sha256_of(file))
-    return features_of(build(recipe, len(run.labels), file), samples, origin, reporter)
+    origin = features_origin(recipe, weights.sha256)
+    return features_of(build(recipe, len(run.labels), weights.file), samples, origin, reporter)
 
 
 def _network_recipe(run: Run) -> Recipe:

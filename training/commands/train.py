@@ -13,7 +13,7 @@ from common.errors import PhototriageError
 from common.options import json_option
 from common.packages import require_runtime, require_training
 from training.errors import RecipeError
-from training.recipe.recipe import Backbone, FineTune, Recipe
+from training.recipe.recipe import Backbone, FineTune, Recipe, Weights
 from training.recipe.recipe_file import Grid, load_recipe_or_grid, shipped_recipes
 from training.recipe.settings import parse_setting
 
@@ -79,7 +79,7 @@ class _Layers(click.ParamType[int | str]):
     type=click.Choice(["train", "frozen"]),
     help="Learn the statistics of these photos, or keep those of the initial weights.",
 )
-@click.option("--weights", type=click.Choice(["imagenet", "none"]), help="Weights to start from.")
+@click.option("--weights", type=click.Choice(get_args(Weights)), help="Weights to start from.")
 @click.option("--seed", type=int, help="Seed of the split, the order and the augmentation.")
 def train(
     dataset: Path,

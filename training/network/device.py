@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from training.errors import TrainingError
+
 # Keras and TensorFlow import these packages if they are installed, for functions that are not used here.
 _UNUSED = ("matplotlib", "pandas", "sklearn")
 
@@ -23,8 +25,15 @@ def describe_device() -> str:
     return f"the CPU, {len(os.sched_getaffinity(0))} cores ({backend} sees no GPU)"
 
 
-def start_keras() -> str:
+def start_keras(*, one_thread: bool = False) -> str:
     """Import Keras and its backend, and describe the device.
+
+    Args:
+        one_thread: let TensorFlow compute in one thread, so that two runs give the same bytes: with more threads, sums
+            of gradients are rounded in another order each time.
+
+    Raises:
+        TrainingError: TensorFlow computes already in more threads.
 
     On a machine without a GPU, TensorFlow writes a dozen alarming lines to file descriptor 2, some of them before it
     reads its log level. They are shown only if the import fails.
@@ -32,7 +41,19 @@ def start_keras() -> str:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # leave GPU memory to other processes
     with _stderr_on_error(), modules_hidden(_UNUSED):
+        if one_thread:
+            _compute_in_one_thread()
         return describe_device()
+
+
+def _compute_in_one_thread() -> None:
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError as error:
+        raise TrainingError("TensorFlow computes already. Train this network in a process of its own.") from error
 
 
 @contextmanager

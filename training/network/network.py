@@ -8,6 +8,8 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from training.errors import WeightsError
+from training.network.broad_network import read_broad
 from training.recipe.backbones import BACKBONES, block_starts, make_backbone
 from training.recipe.recipe import FineTune, Network, Recipe
 
@@ -21,7 +23,7 @@ def build(recipe: Recipe, classes: int, weights: Path | None, size_px: int | Non
     sigmoid. There is no Lambda layer, so the saved model loads in the safe mode of Keras.
 
     Args:
-        weights: file of the initial weights of the backbone; None for random weights.
+        weights: file of the initial weights of the backbone, Keras's or a broad network; None for random weights.
         size_px: side of the input, by default that of the recipe. It does not change the shapes of weights.
 
     Raises:
@@ -29,7 +31,7 @@ def build(recipe: Recipe, classes: int, weights: Path | None, size_px: int | Non
     """
     size = size_px or recipe.input.size_px
     images = keras.Input((size, size, 3), dtype="uint8", name="images")
-    base = make_backbone(recipe.backbone, size, weights)
+    base = _backbone(recipe, size, weights)
     pooled = layers.GlobalAveragePooling2D(name="pool")(base(_scale(recipe)(images)))
     topped = _before_last(recipe.network, recipe.seed, pooled)
     units = 1 if recipe.network.sigmoid else classes
@@ -38,6 +40,19 @@ def build(recipe: Recipe, classes: int, weights: Path | None, size_px: int | Non
     for norm in (*_batch_norms(base), *_batch_norms(model)):
         norm.momentum = recipe.fine_tune.batch_norm_momentum
     return model
+
+
+def _backbone(recipe: Recipe, size_px: int, weights: Path | None) -> keras.Model:
+    if weights is None or weights.suffix != ".npz":
+        return make_backbone(recipe.backbone, size_px, weights)
+    base = make_backbone(recipe.backbone, size_px)
+    try:
+        base.set_weights([array.astype(np.float32) for array in read_broad(weights).weights])
+    except ValueError as error:
+        raise WeightsError(
+            f"The broad network {weights} is none of {recipe.backbone}. Pass --weights imagenet."
+        ) from error
+    return base
 
 
 def _scale(recipe: Recipe) -> layers.Layer:
@@ -67,6 +82,19 @@ def _l2(network: Network) -> Any:
 def feature_model(model: keras.Model) -> keras.Model:
     """The same network up to the pooled features, float32 [N, channels]; weights are shared."""
     return keras.Model(model.input, model.get_layer("pool").output)
+
+
+def broad_features(size_px: int, weights: Path, batch_norm_momentum: float = 0.98) -> keras.Model:
+    """The network of a broad network, uint8 [N, S, S, 3] -> pooled features float32 [N, 1280].
+
+    Args:
+        weights: the broad network, or the file of ImageNet's weights from which one is made.
+        batch_norm_momentum: how slowly moving statistics follow while it learns.
+    """
+    recipe = Recipe().with_options(
+        {"input.size_px": size_px, "fine_tune.scale": 1.0, "fine_tune.batch_norm_momentum": batch_norm_momentum}
+    )
+    return feature_model(build(recipe, 1, weights))
 
 
 def top_model(model: keras.Model) -> keras.Model:

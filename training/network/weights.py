@@ -4,14 +4,54 @@ import hashlib
 import os
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
 from common.publish import publish_bytes
 from contract.geometry import Geometry
+from contract.shipped import SHIPPED_BROAD
 from training.errors import WeightsError
 from training.recipe.backbones import BACKBONES
 from training.recipe.recipe import Recipe
+
+BROAD_BACKBONE = "MobileNetV2"
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """The weights that a training begins with.
+
+    Attributes:
+        name: `broad` or `imagenet`.
+        file: an .npz of `phototriage train-broad`, or Keras's .h5.
+        sha256: of the file.
+    """
+
+    name: str
+    file: Path
+    sha256: str
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What a run stores of them."""
+        return {"name": self.name, "file": self.file.name, "sha256": self.sha256}
+
+
+def initial_weights(recipe: Recipe, say: Callable[[str], None] = lambda _: None) -> InitialWeights | None:
+    """Find the weights that a recipe begins with; None for random ones.
+
+    The broad network is a MobileNetV2. With `weights = "broad"` another backbone begins with ImageNet's weights.
+
+    Raises:
+        WeightsError: the file is damaged, or is missing and cannot be fetched.
+    """
+    if recipe.weights == "none":
+        return None
+    if recipe.weights == "broad" and recipe.backbone == BROAD_BACKBONE:
+        return InitialWeights("broad", SHIPPED_BROAD, sha256_of(SHIPPED_BROAD))
+    file = find_weights(recipe.backbone, say)
+    return InitialWeights("imagenet", file, sha256_of(file))
 
 
 def weights_path(backbone: str) -> Path:

@@ -13,7 +13,7 @@ from training.recipe.ranges import RANGES
 from training.recipe.settings import check_ranges, flatten, replace_settings, toml_literal
 
 Backbone = Literal["MobileNetV2", "EfficientNetB0", "VGG16", "ResNet50", "ResNet101", "Xception", "InceptionResNetV2"]
-Weights = Literal["imagenet", "none"]
+Weights = Literal["broad", "imagenet", "none"]
 Scaling = Literal["backbone", "unit"]
 HeadData = Literal["features", "photos"]
 OptimizerName = Literal["adamw", "adam", "sgd", "rmsprop"]
@@ -146,13 +146,15 @@ class Recipe:
     """All settings of one run; see docs/training.md.
 
     Attributes:
+        weights: `broad` begins with the broad network that ships, or with ImageNet's weights where the backbone is
+            another one.
         validation: share of each class that is held out, if the dataset has no validation folder.
         precision: target precision of the review threshold of each class, on the validation photos.
     """
 
     seed: int = 0
     backbone: Backbone = "MobileNetV2"
-    weights: Weights = "imagenet"
+    weights: Weights = "broad"
     validation: float = 0.2
     precision: float = 0.95
     input: Input = field(default_factory=Input)
