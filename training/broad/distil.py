@@ -100,6 +100,7 @@ def _make_step(teacher: Any, student: Any, settings: DistilSettings) -> Any:
 
     @tf.function
     def step(clean: Any, worse: Any) -> Any:
+        """Learn from one batch; returns its loss."""
         aim = normalised(teacher(clean, training=False))
         with tf.GradientTape() as tape:
             # Batch statistics of degraded photos differ from ImageNet's: learning them is most of the gain.

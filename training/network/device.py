@@ -33,7 +33,7 @@ def start_keras(*, one_thread: bool = False) -> str:
             of gradients are rounded in another order each time.
 
     Raises:
-        TrainingError: TensorFlow computes already in more threads.
+        TrainingError: TensorFlow computes already in more threads, or is not the backend of Keras.
 
     On a machine without a GPU, TensorFlow writes a dozen alarming lines to file descriptor 2, some of them before it
     reads its log level. They are shown only if the import fails.
@@ -47,8 +47,13 @@ def start_keras(*, one_thread: bool = False) -> str:
 
 
 def _compute_in_one_thread() -> None:
+    import keras
     import tensorflow as tf
 
+    if keras.backend.backend() != "tensorflow":
+        raise TrainingError(
+            f"This network is trained by TensorFlow, but KERAS_BACKEND is {keras.backend.backend()}. Unset it."
+        )
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
