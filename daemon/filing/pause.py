@@ -25,7 +25,7 @@ FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class Pause:
-    """Whether filing is paused; begun and ended by the filer, read by the pipeline.
+    """Whether filing is paused; begun and ended by the thread that files, read by the pipeline.
 
     Args:
         clock: time.
