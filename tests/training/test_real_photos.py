@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from contract.shipped import SHIPPED_BROAD
+from training.broad.card import card_text
 from training.errors import WeightsError
 from training.network.broad_network import read_broad
 from training.network.weights import find_weights, initial_weights, sha256_of, weights_path
@@ -39,7 +40,8 @@ def test_the_broad_network_that_ships_is_whole_and_another_backbone_begins_with_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert read_broad(SHIPPED_BROAD).projection.shape == (1280, 128)
-    assert read_broad(SHIPPED_BROAD).id in SHIPPED_BROAD.with_suffix(".md").read_text(encoding="utf-8")
+    card = card_text(SHIPPED_BROAD.name, read_broad(SHIPPED_BROAD))
+    assert SHIPPED_BROAD.with_suffix(".md").read_text(encoding="utf-8") == card
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     (tmp_path / "models").mkdir()
     weights_path("EfficientNetB0").write_bytes(b"")
