@@ -15,6 +15,7 @@ NAMES = (
     "training",
     "export",
     "backbones",
+    "broad",
     "gpu",
     "promise",
     "filing_picture",
