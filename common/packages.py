@@ -40,6 +40,20 @@ def installed_runtimes(path: Sequence[str] | None = None) -> tuple[str, ...]:
     return ()
 
 
+def installed_versions(names: Sequence[str]) -> dict[str, str]:
+    """Return the versions of Python and of these packages, without those that are not installed."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue  # such as phototriage itself in a clone
+    return found
+
+
 def has_runtime() -> bool:
     """Return whether ONNX Runtime can be imported, from these packages or from another build of it."""
     module = find_spec("onnxruntime")

@@ -68,9 +68,9 @@ def convert(
       phototriage convert --broad --output broad.onnx
     """
     if check is not None:
-        if run is not None or output is not None or precision is not None or max_drop is not None:
+        if any(one is not None for one in (run, output, precision, max_drop, broad)):
             raise click.UsageError(
-                "--check verifies one finished file. Leave out RUN, --output, --precision and --max-drop."
+                "--check verifies one finished file. Leave out RUN, --output, --precision, --max-drop and --broad."
             )
         _check(check, as_json)
         return

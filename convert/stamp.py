@@ -1,10 +1,8 @@
 """Write the contract into the model, run the ONNX checker, and open the finished bytes as a user would."""
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
-
 import onnx
 
+from common.packages import installed_versions
 from contract.metadata import METADATA_KEY, Contract
 from contract.session import MAX_MODEL_BYTES, Model, open_model
 from convert.errors import UNCHANGED, ExportError
@@ -25,13 +23,7 @@ _MADE_WITH = (
 
 def versions() -> dict[str, str]:
     """Versions of the packages that a conversion uses; those that are not installed are left out."""
-    found = {"python": platform.python_version()}
-    for name in _MADE_WITH:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return installed_versions(_MADE_WITH)
 
 
 def stamp_model(model: onnx.ModelProto, contract: Contract) -> bytes:

@@ -242,6 +242,28 @@ def test_of_a_ledger_that_cannot_be_read_no_file_is_known_and_the_intake_goes_on
         assert ledger.known(A, Identity(1, 2, 3, 4))
 
 
+def test_on_a_share_each_thread_opens_its_own_connection_again_and_leaves_the_other_alone(tmp_path: Path) -> None:
+    """One thread must not close what another reads from: SQLite then fails in any way."""
+    with opened_ledger(tmp_path / "l") as ledger:
+        ledger.intend([planned(identity=Identity(1, 2, 3, 4), mode=Mode.COPY, held=A)], 1.0)
+        ledger.on_share = True
+        reader = ledger._reader
+        ledger._connection.close()
+        with pytest.raises(sqlite3.Error):
+            ledger.open_intents()
+        assert len(ledger.open_intents()) == 1
+        assert ledger._reader is reader
+        ledger._connection.close()
+        with pytest.raises(sqlite3.Error):
+            ledger.intend([planned()], 2.0)
+        assert len(ledger.intend([planned()], 2.0)) == 1
+        filing = ledger._connection
+        ledger._reader.close()
+        assert not ledger.known(A, Identity(1, 2, 3, 4))
+        assert ledger.known(A, Identity(1, 2, 3, 4))
+        assert ledger._connection is filing
+
+
 def test_a_file_taken_back_is_known_in_its_place_until_it_is_changed_or_renamed(tmp_path: Path) -> None:
     second = 10**9
     with opened_ledger(tmp_path / "l") as ledger:

@@ -1,6 +1,7 @@
 """The broad network: what it learns from, that it is the same twice, and that its file is what it says."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from common.drawing import KINDS, draw_scene
-from contract.geometry import Geometry
+from contract.geometry import Geometry, Pixels
 from training.broad.degrade import degrade
 from training.broad.distil import DistilSettings, make_batch
 from training.broad.photos import BroadPhotos, cut, find_photos
@@ -71,6 +72,16 @@ def test_without_a_photo_as_large_as_the_input_it_says_what_to_add(photos: Path,
         find_photos([photos / "none"], SIZE, reporter)
 
 
+def test_a_list_may_name_what_is_no_file_and_a_photo_may_stand_alone(
+    photos: Path, tmp_path: Path, reporter: Reporter
+) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")  # reading it would wait for ever
+    (tmp_path / "list.txt").write_text("pipe.jpg\ngone.jpg\nphotos\nno\0path.jpg\n", encoding="utf-8")
+    found = find_photos([tmp_path / "list.txt", photos / "inner" / "00.jpg"], SIZE, reporter)
+    assert [path.name for path in found.clean] == ["00.jpg"]
+    assert len(found.unreadable) == 4
+
+
 def test_a_cut_of_a_large_photo_is_never_enlarged(tmp_path: Path) -> None:
     stripes = np.zeros((40, 40, 3), np.uint8)
     stripes[:, ::2] = 255  # an enlarged cut of these would be grey between black and white
@@ -80,9 +91,15 @@ def test_a_cut_of_a_large_photo_is_never_enlarged(tmp_path: Path) -> None:
         assert set(values) == {0, 255}
 
 
+def red(photo: Pixels) -> bool:
+    return bool(photo[..., 0].min() > 240 and photo[..., 1:].max() < 15)
+
+
 def test_a_batch_depends_on_photos_seed_and_number_alone_and_half_of_it_is_large(
     photos: Path, reporter: Reporter
 ) -> None:
+    for small in find_photos([photos], SIZE, reporter).small:
+        Image.new("RGB", (20, 20), "red").save(small)
     found = find_photos([photos], SIZE, reporter)
     settings = DistilSettings(size_px=SIZE, batch_size=8, seed=3)
     clean, worse = make_batch(found, settings, 5)
@@ -91,8 +108,9 @@ def test_a_batch_depends_on_photos_seed_and_number_alone_and_half_of_it_is_large
     assert np.array_equal(clean, again[0])
     assert np.array_equal(worse, again[1])
     assert not np.array_equal(clean, make_batch(found, settings, 6)[0])
-    only_small = BroadPhotos(found.clean, found.small[:1], ())
-    assert make_batch(only_small, settings, 0)[0].shape[0] == 8
+    assert [red(photo) for photo in clean] == 4 * [False] + 4 * [True]
+    one_small = BroadPhotos(found.clean, found.small[:1], ())
+    assert sum(red(photo) for photo in make_batch(one_small, settings, 0)[0]) == 1
 
 
 def test_damage_keeps_the_size_and_changes_most_photos() -> None:

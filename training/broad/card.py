@@ -1,22 +1,6 @@
 """The card of a broad network: what it is, what it saw, and how to make it again, as Markdown."""
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
-
 from training.network.broad_network import BroadNetwork
-
-_MADE_WITH = ("tensorflow", "keras", "numpy", "pillow")
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages on which the bytes of the weights depend."""
-    found = {"python": platform.python_version()}
-    for name in _MADE_WITH:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def card_text(name: str, network: BroadNetwork) -> str:

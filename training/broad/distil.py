@@ -20,10 +20,12 @@ from training.broad.photos import BroadPhotos, cut
 from training.errors import TrainingError
 
 SMALL_SHARE = 0.5
-"""Largest share of a batch that is photos smaller than the input. Their teacher's features are those of a soft picture:
-without them the features of small photos drift, and with more of them sharpness becomes a sign of strangers."""
+"""Largest share of a batch that is photos smaller than the input. Their teacher's features are those of a soft picture.
+Without them more shrunk strangers pass than with the teacher (docs/broad-network.md); larger shares were not tried."""
 SCALE = 0.8
+"""Side of the training photos, as a share of the input's."""
 TRIES = 100
+"""Photos that may fail one after the other."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _make_step(teacher: Any, student: Any, settings: DistilSettings) -> Any:
         """Learn from one batch; returns its loss."""
         aim = normalised(teacher(clean, training=False))
         with tf.GradientTape() as tape:
-            # Batch statistics of degraded photos differ from ImageNet's: learning them is most of the gain.
+            # Batch normalisation learns too, because statistics of degraded photos differ from ImageNet's.
             loss = 1 - tf.reduce_mean(tf.reduce_sum(normalised(student(worse, training=True)) * aim, axis=1))
         variables = student.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))

@@ -1,5 +1,6 @@
 """Make a broad network from start to end: find photos, train, fit the projection, write the file and its card."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from common.packages import installed_versions
 from contract.geometry import Geometry
-from training.broad.card import card_text, versions
+from training.broad.card import card_text
 from training.broad.distil import DistilSettings, distil, features_of_all
 from training.broad.photos import BroadPhotos, find_photos, readable
 from training.errors import TrainingError
@@ -20,6 +22,8 @@ from training.progress import Reporter
 BACKBONE = "MobileNetV2"
 DIMENSIONS = 128
 """Size of an embedding: 64, 128, 256 and all 1,280 values are within noise of each other (docs/broad-network.md)."""
+MADE_WITH = ("tensorflow", "keras", "numpy", "pillow")
+"""Packages on which the bytes of the weights depend."""
 FITTED_ON = 4000
 """Most photos that the projection is fitted on."""
 
@@ -31,14 +35,10 @@ class BroadResult:
     Attributes:
         output: its file; the card lies beside it as `.md`.
         network: what the file holds.
-        first_loss: mean loss of the first tenth of the steps.
-        last_loss: mean loss of the last tenth.
     """
 
     output: Path
     network: BroadNetwork
-    first_loss: float
-    last_loss: float
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for scripts."""
@@ -83,11 +83,11 @@ def train_broad_network(
         "training_px": settings.training_px,
         "photos": {"clean": len(photos.clean), "small": len(photos.small)},
         "loss": {"first": round(first, 4), "last": round(last, 4)},
-        "versions": versions(),
+        "versions": installed_versions(MADE_WITH),
     }
     network = _finished(student, weights, photos, settings, precision, made, reporter)
     _write(output, network)
-    return BroadResult(output, network, first, last)
+    return BroadResult(output, network)
 
 
 def _finished(
@@ -122,6 +122,8 @@ def _ticked(photo: Any, tick: Any) -> Any:
 def _check_output(output: Path) -> None:
     if output.suffix != ".npz" or output.is_dir() or not output.parent.is_dir():
         raise TrainingError(f"The output {output} must be a file that ends in .npz, in a folder that exists.")
+    if not os.access(output.parent, os.W_OK | os.X_OK):  # found now, and not after minutes of training
+        raise TrainingError(f"This user cannot write to the folder {output.parent} of the output. Pass another folder.")
 
 
 def _write(output: Path, network: BroadNetwork) -> None:

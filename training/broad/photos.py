@@ -12,6 +12,7 @@ from common.text import printable
 from contract.formats import has_photo_name
 from contract.geometry import Geometry, Pixels, to_input
 from contract.readers.opening import DAMAGED, open_picture
+from training.dataset.regular_file import regular_file_status
 from training.errors import DatasetError
 from training.progress import Reporter
 
@@ -35,7 +36,7 @@ class BroadPhotos:
 
 
 def find_photos(sources: Sequence[Path], size_px: int, reporter: Reporter) -> BroadPhotos:
-    """Find the photos of folders, with all folders below, and of text files that hold a path a line.
+    """Find photos: single ones, those of folders with all folders below, and of text files that hold a path a line.
 
     Raises:
         DatasetError: a source cannot be read, or there is no photo as large as the input.
@@ -61,7 +62,9 @@ def find_photos(sources: Sequence[Path], size_px: int, reporter: Reporter) -> Br
 
 def _paths(source: Path) -> Iterator[Path]:
     try:
-        if source.is_dir():
+        if has_photo_name(source):
+            yield source
+        elif source.is_dir():
             yield from (path for path in source.rglob("*") if has_photo_name(path) and path.is_file())
         else:
             lines = source.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -75,8 +78,9 @@ def _paths(source: Path) -> Iterator[Path]:
 
 def _side_of(path: Path) -> int:
     try:
+        regular_file_status(path)
         return _short_side(path.read_bytes())
-    except OSError:
+    except (OSError, PhotoError, ValueError):  # ValueError: a line of a list that can be no path
         return 0
 
 

@@ -32,7 +32,7 @@ def train_broad(
 ) -> None:
     """Train the broad network, from which `train` begins, on unlabelled photos of all kinds.
 
-    PHOTOS are folders, searched with all folders below, or text files that hold a path a line. MobileNetV2 begins with
+    PHOTOS are photos, folders with all folders below, or text files that hold a path a line. MobileNetV2 begins with
     ImageNet's weights. It learns to give, for a shrunk, compressed, blurred or noisy photo, the features that it gave
     to the clean photo before. Photos smaller than the input make up at most half of each batch. Mix many kinds of
     photos, because a narrow mix harms (docs/broad-network.md). The same command gives the same bytes.

@@ -1,12 +1,11 @@
 """Measure a trained network, and build its manifest (run.json)."""
 
-import platform
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.packages import installed_versions
 from contract.geometry import Geometry
 from training.dataset.prepare import PreparedData
 from training.measure.calibrate import find_temperature, find_thresholds
@@ -17,6 +16,8 @@ from training.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
+
+_MADE_WITH = ("phototriage", "tensorflow", "keras", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,5 @@ def run_manifest(prepared: PreparedData, recipe: Recipe, measured: RunMeasuremen
             "photos": {name: splits.count(name) for name in ("train", "val", "test")},
             "unreadable": prepared.unreadable,
         },
-        "made_by": {"python": platform.python_version(), **_versions()},
+        "made_by": installed_versions(_MADE_WITH),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in ("phototriage", "tensorflow", "keras", "numpy", "pillow"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue  # not installed, such as phototriage in a clone
-    return found
