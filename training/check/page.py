@@ -1,99 +1,98 @@
-"""The findings as one self-contained HTML file: counts, classes, and the worst of each kind with pictures."""
+"""The findings as one page in the look of the reports: counts, classes, and the worst of each kind with pictures."""
 
-from pathlib import Path
-
-from common.html import Html, document, h
+from common.html import Html, h, scrolling
 from common.text import printable
-from training.check.kinds import KIND_TEXTS, Finding, Kind
+from training.check.kinds import KIND_TEXTS, SHOWN_PHOTOS, Finding, Kind
 from training.check.report import Report
+from training.html.page import framed, note, section
 from training.html.thumbnails import Thumbnails, picture
 
 FINDINGS = 24  # of a kind
-PHOTOS = 4  # of a finding
 CLASSES = 200
-STYLE = Path(__file__).with_name("check.css")
 _WITHOUT_PICTURE = (Kind.UNREADABLE, Kind.UNLISTED, Kind.BALANCE)
 
 
 def page(report: Report) -> str:
     """The whole page. File names are escaped, and pictures contain only pixels."""
-    thumbs = Thumbnails(FINDINGS * PHOTOS * len(Kind))
-    name = printable(report.dataset.root.absolute().name)
-    counts = report.counts()
-    found = [kind for kind, count in counts.items() if count]
-    body = h(
-        "div",
-        h("header", h("h1", f"Data check of {name}"), h("p", printable(report.dataset.sentence()), class_="source")),
-        h("main", h("p", report.sentence(), class_="sum"), _counts(counts), _classes(report),
-          [_section(kind, report, thumbs) for kind in found], id="main"),
-        h("footer", "Written by phototriage check-data. This file holds everything it shows and loads nothing."),
-    )  # fmt: skip
-    return document(f"Data check of {name}", STYLE.read_text(encoding="utf-8"), body)
+    thumbs = Thumbnails(FINDINGS * SHOWN_PHOTOS * len(Kind))
+    title = f"Data check of {printable(report.dataset.root.absolute().name)}"
+    parts = [("checked", "Checked for", _counts(report.counts())), ("classes", "Classes", _classes(report))]
+    parts += [(kind.value, KIND_TEXTS[kind].title, _section(kind, report, thumbs))
+              for kind, count in report.counts().items() if count]  # fmt: skip
+    return framed(title, printable(report.dataset.sentence()), parts, _hero(report))
+
+
+def _hero(report: Report) -> Html:
+    faults = report.faults()
+    big = h("div", h("p", "To fix before training", class_="over"), h("p", f"{faults:,}", class_="big"))
+    numbers = (("to check", len(report.findings) - faults), ("photos", len(report.dataset.photos)),
+               ("classes", len(report.dataset.labels)))  # fmt: skip
+    tiles = h("dl", [h("div", h("dt", name), h("dd", f"{number:,}")) for name, number in numbers], class_="tiles")
+    return h("div", big, h("div", h("p", report.sentence(), class_="lead"), tiles), class_="hero")
 
 
 def _counts(counts: dict[Kind, int]) -> Html:
     rows = [
         h(
             "tr",
-            h("td", h("a", KIND_TEXTS[kind].title, href=f"#{kind.value}") if count else KIND_TEXTS[kind].title),
+            h("th", h("a", KIND_TEXTS[kind].title, href=f"#{kind.value}") if count else KIND_TEXTS[kind].title,
+              scope="row"),
             h("td", f"{count:,}", class_="number"),
             h("td", _verdict(kind, count)),
         )
         for kind, count in counts.items()
-    ]
-    head = h("tr", h("th", "Checked for", scope="col"), h("th", "Found", scope="col", class_="number"), h("th"))
-    return h("table", h("thead", head), h("tbody", rows))
+    ]  # fmt: skip
+    head = h("tr", h("th", "checked for", scope="col"), h("th", "found", scope="col", class_="number"),
+             h("th", "verdict", scope="col"))  # fmt: skip
+    table = h("table", h("thead", head), h("tbody", rows), class_="figures")
+    return section("checked", "What was checked", scrolling(table, "Findings of each kind"))
 
 
 def _verdict(kind: Kind, count: int) -> Html:
-    if not count:
-        return h("span", "none", class_="ok")
-    return h("span", "fix", class_="mend") if KIND_TEXTS[kind].fault else h("span", "check", class_="look")
+    words, level = ("fix", "warning") if KIND_TEXTS[kind].fault else ("check", "note")
+    return h("span", words if count else "none", class_=f"badge {level if count else 'ok'}")
 
 
 def _classes(report: Report) -> Html:
     classes = list(report.classes())
     columns = list(classes[0][1])
-    most = max(counts["all"] for _, counts in classes)
+    most = max(1, *(counts["all"] for _, counts in classes))
     rows = [
-        h(
-            "tr",
-            h("td", label),
-            [h("td", f"{counts[name]:,}", class_="number") for name in columns],
-            h("td", h("i", style=f"width:{100 * counts['all'] / max(1, most):.1f}%"), class_="bar"),
-        )
+        h("tr", h("th", label, scope="row"), [_number(counts[name], most, name == "all") for name in columns])
         for label, counts in classes[:CLASSES]
     ]
-    numbers = [h("th", name, scope="col", class_="number") for name in columns]
-    head = h("tr", h("th", "Class", scope="col"), numbers, h("th"))
-    rest = f"and {len(classes) - CLASSES:,} more classes" if len(classes) > CLASSES else None
-    table = h("table", h("thead", head), h("tbody", rows))
-    return h("section", h("h2", "Photos by class"), table, h("p", rest) if rest else None)
+    head = h("tr", h("th", "class", scope="col"), [h("th", name, scope="col", class_="number") for name in columns])
+    table = h("table", h("thead", head), h("tbody", rows), class_="figures")
+    rest = note(f"{len(classes) - CLASSES:,} more classes are left out here.") if len(classes) > CLASSES else None
+    return section("classes", "Photos of each class", scrolling(table, "Photos of each class"), rest)
+
+
+def _number(count: int, most: int, barred: bool) -> Html:
+    bar = {"class_": "number bar", "style": f"--part:{100 * count / most:.1f}%"} if barred else {"class_": "number"}
+    return h("td", f"{count:,}", **bar)
 
 
 def _section(kind: Kind, report: Report, thumbs: Thumbnails) -> Html:
     findings = report.of(kind)
     shown = findings[:FINDINGS]
     if kind not in _WITHOUT_PICTURE:
-        thumbs.want(report.dataset.photos[number].path for item in shown for number in item.photos[:PHOTOS])
-    words = h("p", KIND_TEXTS[kind].advice, class_="note")
+        thumbs.want(report.dataset.photos[number].path for item in shown for number in item.photos[:SHOWN_PHOTOS])
     cards = h("ul", [_card(item, report, thumbs) for item in shown], class_="findings")
-    rest = f"and {len(findings) - FINDINGS:,} more, all of them in findings.json" if len(findings) > FINDINGS else None
-    title = h("h2", f"{KIND_TEXTS[kind].title} ({len(findings):,})")
-    return h("section", title, words, cards, h("p", rest) if rest else None, id=kind.value)
+    left = len(findings) - len(shown)
+    rest = note(f"{left:,} more are in findings.json.") if left else None
+    title = f"{KIND_TEXTS[kind].title} ({len(findings):,})"
+    return section(kind.value, title, note(KIND_TEXTS[kind].advice), cards, rest)
 
 
 def _card(finding: Finding, report: Report, thumbs: Thumbnails) -> Html:
     names = report.names(finding)
     if finding.kind in _WITHOUT_PICTURE:
-        return h("li", [h("span", name, class_="path") for name in names], h("p", finding.detail))
-    figures = [
-        h(
-            "figure",
-            picture(thumbs.of(report.dataset.photos[number].path), name),
-            h("figcaption", name, class_="path"),
-        )
-        for number, name in list(zip(finding.photos, names, strict=True))[:PHOTOS]
-    ]
-    more = f"and {len(names) - PHOTOS:,} more" if len(names) > PHOTOS else None
-    return h("li", h("div", figures, class_="twins"), h("p", finding.detail), h("p", more) if more else None)
+        return h("li", [h("span", name, class_="path") for name in names], finding.detail)
+    photos = [
+        h("li", h("figure", picture(thumbs.of(report.dataset.photos[number].path), name),
+                  h("figcaption", h("span", name, class_="path"))))
+        for number, name in list(zip(finding.photos, names, strict=True))[:SHOWN_PHOTOS]
+    ]  # fmt: skip
+    left = len(names) - len(photos)
+    return h("li", finding.detail, f" ({left:,} more photos are in findings.json)" if left else None,
+             h("ul", photos, class_="photos"))  # fmt: skip

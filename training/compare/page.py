@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from common.html import Child, Html, document, h, scrolling
+from common.html import Child, Html, h, scrolling
 from training.compare.comparison import Comparison
 from training.compare.pairs import ChangedPhoto, RunPair
 from training.compare.runs import ComparedRun
 from training.compare.show import COLUMNS, row
+from training.html.page import framed, note, section
 from training.html.svg import Frame, chart, tick_names, ticks
 from training.html.thumbnails import Thumbnails, picture
 from training.report.charts import curves, learning_chart
 from training.report.content import percent
-from training.report.page import STYLE
-from training.report.sections import meanings, note, section
+from training.report.sections import meanings
 
 THUMBNAILS = 240
 PER_SIDE = 24
@@ -27,17 +27,16 @@ def page(comparison: Comparison) -> str:
     title = " against ".join(names) if len(names) < 4 else f"{len(names)} runs side by side"
     thumbs = Thumbnails(THUMBNAILS)
     parts = [
-        section("runs", "Side by side", _table(comparison), h("figure", accuracies(comparison.runs))),
-        section("verdict", "Is the difference more than chance?", _verdicts(comparison)),
-        _learning(comparison.runs),
-        *(_changes(number, pair, comparison.runs[number + 1], thumbs) for number, pair in enumerate(comparison.pairs)),
-        _classes(comparison.runs),
-        _settings(comparison),
-        meanings(),
-    ]
-    head = h("header", h("h1", title), h("p", f"Measured on {comparison.words}.", class_="source"))
-    foot = h("footer", "Written by phototriage. This file holds everything it shows and loads nothing.")
-    return document(title, STYLE.read_text(encoding="utf-8"), h("div", head, h("main", parts, id="main"), foot))
+        ("runs", "Figures", section("runs", "Side by side", _table(comparison), accuracies(comparison.runs))),
+        ("verdict", "Chance", section("verdict", "Is the difference more than chance?", _verdicts(comparison))),
+        ("learning", "Learning", _learning(comparison.runs)),
+        *((f"pair-{number}", "Changes", _changes(number, pair, comparison.runs[number + 1], thumbs))
+          for number, pair in enumerate(comparison.pairs)),
+        ("classes", "Classes", _classes(comparison.runs)),
+        ("settings", "Settings", _settings(comparison)),
+    ]  # fmt: skip
+    kept = [(name, words, part) for name, words, part in parts if part is not None]
+    return framed(title, f"Measured on {comparison.words}.", kept, below=meanings())
 
 
 def _head(names: Sequence[str]) -> Html:
@@ -78,7 +77,7 @@ def accuracies(runs: Sequence[ComparedRun]) -> Html:
         parts.append(h("line", x1=start, x2=end, y1=y, y2=y, class_=f"whisker s{number % 4}"))
         parts.append(h("circle", h("title", words), cx=x, cy=y, r=6.0, class_=f"dot s{number % 4}"))
     description = "; ".join(f"{name} {percent(metrics.accuracy, 2)}" for name, metrics in found)
-    return chart(frame, "Accuracies with their 95 % intervals", description, parts)
+    return h("figure", chart(frame, "Accuracies with their 95 % intervals", description, parts))
 
 
 def _verdicts(comparison: Comparison) -> list[Html]:

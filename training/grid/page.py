@@ -2,9 +2,8 @@
 
 import shlex
 from dataclasses import asdict
-from pathlib import Path
 
-from common.html import Html, document, h, scrolling
+from common.html import Html, h, scrolling
 from common.text import printable
 from training.grid.charts import ROWS, Cost, cells_chart, cost_chart, costs, front, legend, strip_chart, validation
 from training.grid.names import shown
@@ -12,15 +11,13 @@ from training.grid.outcome import CellOutcome
 from training.grid.results import GridResults
 from training.grid.show import size
 from training.grid.tables import cell_table, class_tables, name_of, side_table, sides
+from training.html.page import framed, note, section
 from training.progress import duration
 from training.report.charts import best_epoch, curves, learning_chart
 from training.report.content import NextStep, count, percent
-from training.report.page import STYLE
 from training.report.read import read_history
-from training.report.sections import flat, meanings, note, section, steps
+from training.report.sections import flat, meanings, steps
 from training.run import HISTORY
-
-OWN_STYLE = Path(__file__).with_name("grid.css")
 
 
 def page(results: GridResults) -> str:
@@ -31,18 +28,8 @@ def page(results: GridResults) -> str:
         parts += _with_figures(results, results.best)
     parts.append(("settings", "Settings", _settings(results)))
     parts.append(("next", "Next", steps(_next_steps(results))))
-    links = h("nav", [h("a", words, href=f"#{name}") for name, words, _ in parts], aria_label="Sections")
-    head = h("header", h("h1", title), h("p", _source(results), class_="source"))
     hero = _hero(results, results.best) if results.best else None
-    body = h("main", hero, [part for _, _, part in parts], meanings(), id="main")
-    foot = h("footer", "Written by phototriage. This file holds everything it shows and loads nothing.")
-    skip = h("a", "To the figures", href="#main", class_="skip")
-    return document(title, page_style(), h("div", skip, head, links, body, foot))
-
-
-def page_style() -> str:
-    """The style of the page: that of the reports, with additions for grids."""
-    return STYLE.read_text(encoding="utf-8") + OWN_STYLE.read_text(encoding="utf-8")
+    return framed(title, _source(results), parts, hero, meanings())
 
 
 def _with_figures(results: GridResults, best: CellOutcome) -> list[tuple[str, str, Html]]:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from common.html import Html, h
 from common.publish import publish_bytes
 from training.grid.charts import ROWS, cells_chart, clipped, colour, colour_axis, setting, validation
-from training.grid.page import page_style
 from training.grid.results import GridResults
+from training.html.page import style
 from training.report.pictures import BLUE, GREEN, ORANGE, PURPLE, png, tidy, title
 from training.report.write import PICTURES
 
@@ -39,7 +39,7 @@ def standalone(drawn: Html) -> str:
     """A chart of the page as a separate SVG file, which also adapts to light and dark."""
     inside = drawn.removeprefix("<svg")
     head, _, rest = inside.partition(">")
-    return f'<svg xmlns="http://www.w3.org/2000/svg"{head}>{h("style", Html(page_style()))}{rest}\n'
+    return f'<svg xmlns="http://www.w3.org/2000/svg"{head}>{h("style", Html(style()))}{rest}\n'
 
 
 def plot(figure: "Figure", results: GridResults) -> None:

@@ -8,7 +8,7 @@ from common.html import Child, Html, h, scrolling
 from training.grid.outcome import AVERAGES, CellOutcome, CellState, SplitFigures
 from training.grid.results import GridResults
 from training.grid.show import DASH, columns, row
-from training.report.sections import note
+from training.html.page import note
 from training.report.write import REPORT
 
 CLASSES = 250

@@ -1,11 +1,11 @@
 """The report's page, from top to bottom."""
 
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
-from common.html import Html, document, h
+from common.html import Html, h
+from training.html.page import framed, note, section
 from training.html.thumbnails import Thumbnails
 from training.measure.metrics import Bin
 from training.report.charts import best_epoch, curves, learning_chart, reliability_chart, review_chart, stage_starts
@@ -13,11 +13,10 @@ from training.report.content import ReportInput, count, percent
 from training.report.gallery import WORST, gallery, worst_mistakes
 from training.report.matrix import NARROW, PAIRS, cells, confusions, matrix_table, pair_list, panels, shown_classes
 from training.report.scores import review_curve
-from training.report.sections import card, class_table, data, glance, hero, meanings, note, section, steps
+from training.report.sections import card, class_table, data, glance, hero, meanings, steps
 from training.report.splits import split_table
 
 THUMBNAILS = 480
-STYLE = Path(__file__).with_name("report.css")
 
 
 def page(given: ReportInput) -> str:
@@ -37,12 +36,7 @@ def page(given: ReportInput) -> str:
     kept = [(name, title, body) for name, title, body in sections if body is not None]
     # The worst mistakes are made first, so that they get pictures within the limit, and shown after the matrix.
     kept.sort(key=lambda item: _ORDER.index(item[0]))
-    links = h("nav", [h("a", title, href=f"#{name}") for name, title, _ in kept], aria_label="Sections")
-    head = h("header", h("h1", given.title), h("p", given.source, class_="source") if given.source else None)
-    body = h("main", hero(given), [part for _, _, part in kept], meanings(), id="main")
-    foot = h("footer", "Written by phototriage. This file holds everything it shows and loads nothing.")
-    skip = h("a", "To the figures", href="#main", class_="skip")
-    return document(given.title, STYLE.read_text(encoding="utf-8"), h("div", skip, head, links, body, foot))
+    return framed(given.title, given.source, kept, hero(given), meanings())
 
 
 _ORDER = ("glance", "learning", "confusion", "mistakes", "trust", "classes", "data", "card", "next")

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from common.html import Child, Html, h, scrolling
+from common.html import Html, h, scrolling
+from training.html.page import note, section
 from training.html.thumbnails import Thumbnails, picture
 from training.measure.metrics import ClassMetrics
 from training.report.content import NextStep, ReportFinding, ReportInput, SplitPart, count, percent
@@ -26,16 +27,6 @@ MEANINGS = (
     ),
     ("Brier score", "Mean squared distance between the probabilities and the truth, 0 to 2 (Brier, 1950)."),
 )  # fmt: skip
-
-
-def section(name: str, title: str, *children: Child) -> Html:
-    """A section that the navigation links to."""
-    return h("section", h("h2", title, id=f"{name}-title"), children, id=name, aria_labelledby=f"{name}-title")
-
-
-def note(*words: Child) -> Html:
-    """A remark in small type."""
-    return h("p", words, class_="note")
 
 
 def hero(given: ReportInput) -> Html:

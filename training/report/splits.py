@@ -1,8 +1,8 @@
 """Metrics of training, validation and test photos side by side."""
 
 from common.html import Html, h, scrolling
+from training.html.page import note
 from training.report.content import ReportInput, percent
-from training.report.sections import note
 
 COLUMNS = ("photos", "number", "accuracy", "95 % interval", "precision", "recall", "F1", "AUC", "log loss",
            "calibration error")  # fmt: skip

@@ -129,7 +129,7 @@ def test_the_page_shows_a_limited_number_of_findings(dataset: Path, tmp_path: Pa
     run(dataset, "--output", tmp_path / "out")
     page = (tmp_path / "out" / "check.html").read_text(encoding="utf-8")
     assert page.count("<img ") == FINDINGS
-    assert "and 7 more" in page
+    assert "7 more are in findings.json." in page
     value = json.loads((tmp_path / "out" / "findings.json").read_text())
     assert value["counts"]["blank"] == FINDINGS + 7
 

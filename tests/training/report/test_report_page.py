@@ -15,10 +15,11 @@ from common.drawing import draw_scene
 from tests.training.report.conftest import MakeRun
 from tests.training.report.support import LABELS, TAKEN, TRUE, Page, probabilities
 from training.dataset.layout import Photo
+from training.html.page import style
 from training.html.thumbnails import thumbnail
 from training.measure.predictions import Predictions
 from training.report import NextStep, ReportFinding, ReportInput, report_of_run, write_report
-from training.report.page import STYLE, page
+from training.report.page import page
 
 EVIL = "<script>document.title='taken over'</script>"
 
@@ -167,14 +168,14 @@ def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_text_stands_out_from_what_is_behind_it_in_light_and_dark(theme: int) -> None:
-    style = STYLE.read_text(encoding="utf-8")
-    block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[theme]
+    text = style()
+    block = re.findall(r":root \{(.*?)\}", text, re.DOTALL)[theme]
     colours = {name: tuple(int(value[place : place + 2], 16) / 255 for place in (0, 2, 4))
                for name, value in re.findall(r"--(\w+): #([0-9a-f]{6})", block)}  # fmt: skip
     for name in ("ink", "muted", "link", "right", "wrong"):
         for behind in ("card", "paper"):
             assert contrast(colours[name], colours[behind]) >= 4.5, (name, behind)
-    deepest = max(int(value) for value in re.findall(r"--deep: (\d+)%", style)) / 100
+    deepest = max(int(value) for value in re.findall(r"--deep: (\d+)%", text)) / 100
     for tint in ("right", "wrong"):
         mixed = tuple(deepest * a + (1 - deepest) * b for a, b in zip(colours[tint], colours["card"], strict=True))
         assert contrast(colours["ink"], mixed) >= 4.5, tint
