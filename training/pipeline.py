@@ -165,7 +165,7 @@ def _fit_head(
     features = features_of(model, samples, origin, reporter)
     val = np.array([photo.split for photo in samples.photos]) == "val"
     sides = np.flatnonzero(~val), np.flatnonzero(val)
-    accuracy = train_head(model, features, samples.labels, sides, recipe.head, recipe.seed)
+    accuracy = train_head(model, features, samples.labels, sides, recipe)
     reporter.say(f"Head trained on features: validation accuracy {accuracy:.4f}.")
 
 

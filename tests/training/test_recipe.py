@@ -19,6 +19,7 @@ ODD = Recipe(
     weights="none",
     validation=0.25,
     precision=0.9,
+    monitor="loss",
     input=Input("letterbox", 96, "unit"),
     network=Network((512, 64), 0.4, True, 1e-4, True),
     head=Head("photos", 3, 9, 16, "adam", 0.002, 0.0, "plateau", 0.1, 4, 0.5, 6),

@@ -13,11 +13,11 @@ from rich.console import Console
 
 from training.fit.epoch import HEAD, START, TUNE, Epoch
 from training.fit.schedule import learning_rate, plateau_share
-from training.fit.stage import Stage, head_stage, remaining_stages, stages_of
+from training.fit.stage import Stage, head_stage, kept_in_words, remaining_stages, stages_of
 from training.pipeline import train_run
 from training.progress import Reporter
 from training.recipe.augmentation import Augmentation
-from training.recipe.recipe import FineTune, Head, Input, Network, Recipe
+from training.recipe.recipe import FineTune, Head, Input, Monitor, Network, Recipe
 from training.run import load_run
 
 Make = Callable[..., Path]
@@ -31,13 +31,13 @@ TWO_PHASE = Recipe(
 )
 
 
-def history(*figures: tuple[str, float, float]) -> list[Epoch]:
+def history(*figures: tuple[str, float, float], monitor: Monitor = "accuracy") -> list[Epoch]:
     """Epochs of (stage, accuracy, log loss), numbered from 0, of which each better one is marked."""
     epochs: list[Epoch] = []
     for number, (stage, accuracy, loss) in enumerate(figures):
         epoch = replace(Epoch.zero(stage), epoch=number, accuracy=accuracy, log_loss=loss)
         best = next((other for other in reversed(epochs) if other.best), None)
-        epochs.append(replace(epoch, best=best is None or epoch.better_than(best)))
+        epochs.append(replace(epoch, best=best is None or epoch.better_than(best, monitor)))
     return epochs
 
 
@@ -94,6 +94,30 @@ def test_a_stage_ends_with_its_epochs_or_its_patience_counted_within_it() -> Non
     assert [remaining_stages(recipe, epochs)[0].name for epochs in (done[:1], done, longer)] == [HEAD, HEAD, TUNE]
 
 
+def test_the_monitored_figure_chooses_the_epoch_and_ends_a_stage() -> None:
+    figures = [(START, 0.1, 2.0), (TUNE, 0.5, 0.9), (TUNE, 0.6, 1.0), (TUNE, 0.7, 1.1), (TUNE, 0.7, 1.0)]
+    by_accuracy, by_loss = history(*figures), history(*figures, monitor="loss")
+    assert [epoch.best for epoch in by_accuracy] == [True, True, True, True, True]
+    assert [epoch.best for epoch in by_loss] == [True, True, False, False, False]
+    patient = Stage(TUNE, FineTune(epochs=9, patience=3))
+    assert patient.end_reason(by_loss[:-1]) is None
+    assert "No improvement for 3 epochs" in str(patient.end_reason(by_loss))
+    assert patient.end_reason(by_accuracy) is None
+    equal = history((START, 0.1, 2.0), (TUNE, 0.5, 1.0), (TUNE, 0.6, 1.0), monitor="loss")
+    assert [epoch.best for epoch in equal] == [True, True, True]
+
+
+def test_which_stage_s_epoch_is_kept_is_said_in_words() -> None:
+    first = [(START, 0.1, 2.0), (HEAD, 0.5, 1.0)]
+    assert kept_in_words(history(*first)) == ""
+    won = kept_in_words(history(*first, (TUNE, 0.6, 0.9), (TUNE, 0.5, 0.9)))
+    assert won == "Epoch 2 of fine-tuning is kept: it is better than the best epoch of the head."
+    lost = kept_in_words(history(*first, (TUNE, 0.4, 1.2)))
+    assert lost == "Epoch 1 of the head is kept, because fine-tuning brought no better epoch."
+    untrained = kept_in_words(history((START, 0.9, 0.1), (HEAD, 0.5, 1.0), (TUNE, 0.4, 1.2)))
+    assert untrained.startswith("The weights from before training are kept")
+
+
 def test_the_head_s_stage_leaves_the_backbone_frozen_and_takes_its_own_settings() -> None:
     stage = head_stage(Head("photos", 7, batch_size=5, optimizer="sgd", learning_rate=0.3, patience=4))
     assert (stage.name, stage.settings.unfreeze, stage.settings.averaging) == (HEAD, 0, 0.0)
@@ -135,23 +159,24 @@ def rows(run: Path) -> list[dict[str, str]]:
 
 @pytest.mark.usefixtures("small_backbone")
 @pytest.mark.parametrize(
-    ("killed", "told"),
+    ("killed", "told", "monitor"),
     [
-        ("Head, epoch 1 of", "Resuming after the start."),
-        ("Head, epoch 3 of", "Resuming after epoch 2 of 3."),
-        ("Epoch 4 of", "Resuming after epoch 3 of 3."),
-        ("Epoch 6 of", "Resuming after epoch 5 of 7."),
+        ("Head, epoch 1 of", "Resuming after the start.", "accuracy"),
+        ("Head, epoch 3 of", "Resuming after epoch 2 of 3.", "loss"),
+        ("Epoch 4 of", "Resuming after epoch 3 of 3.", "accuracy"),
+        ("Epoch 6 of", "Resuming after epoch 5 of 7.", "loss"),
     ],
 )
 def test_a_kill_in_either_stage_costs_the_epoch_under_way_and_no_more(
-    tmp_path: Path, make_dataset: Make, reporter: Reporter, story: io.StringIO, killed: str, told: str
+    tmp_path: Path, make_dataset: Make, reporter: Reporter, story: io.StringIO, killed: str, told: str, monitor: str
 ) -> None:
     dataset, run, alone = make_dataset(tmp_path / "photos"), tmp_path / "run", tmp_path / "alone"
+    recipe = TWO_PHASE.with_options({"monitor": monitor})
     with pytest.raises(StoppedError):
-        train_run(dataset, run, TWO_PHASE, None, Stopping(killed))
-    train_run(dataset, run, TWO_PHASE, None, reporter)
+        train_run(dataset, run, recipe, None, Stopping(killed))
+    train_run(dataset, run, recipe, None, reporter)
     assert told in story.getvalue()
-    train_run(dataset, alone, TWO_PHASE, None, reporter)
+    train_run(dataset, alone, recipe, None, reporter)
     assert [row["stage"] for row in rows(alone)] == [START, *[HEAD] * 3, *[TUNE] * 4]
     assert rows(run) == rows(alone)
     for one, other in zip(*(load_run(path).load_keras().get_weights() for path in (run, alone)), strict=True):
@@ -175,6 +200,31 @@ def test_a_head_on_photos_learns_and_leaves_the_backbone_as_it_was(
     begun, ended = build(recipe, 3, None), load_run(tmp_path / "run").load_keras()
     for one, other in zip(*(model.get_layer("base").get_weights() for model in (begun, ended)), strict=True):
         assert np.array_equal(one, other)
+
+
+@pytest.mark.usefixtures("small_backbone")
+def test_fine_tuning_begins_with_the_best_epoch_of_the_head_and_the_better_of_both_is_kept(
+    tmp_path: Path, make_dataset: Make, reporter: Reporter, story: io.StringIO
+) -> None:
+    dataset = make_dataset(tmp_path / "photos")
+    swinging = {"head.learning_rate": 0.3, "network.l2": 5.0, "network.dropout": 0.0}
+    wild = TWO_PHASE.with_options({"monitor": "loss", **swinging})
+    still = {"fine_tune.learning_rate": 1e-8, "fine_tune.batch_norm": "frozen", "fine_tune.epochs": 1}
+    train_run(dataset, tmp_path / "still", wild.with_options(still), None, reporter)
+    losses = [float(row["log_loss"]) for row in rows(tmp_path / "still")]
+    best = min(losses[1:4])
+    assert best < losses[3]  # so that the last epoch of the head is not its best one
+    assert losses[4] == pytest.approx(best, rel=1e-4)
+
+    ruin = {"fine_tune.optimizer": "sgd", "fine_tune.learning_rate": 9.0, "fine_tune.averaging": 0.0}
+    train_run(dataset, tmp_path / "ruin", wild.with_options(ruin), None, reporter)
+    kept = [row for row in rows(tmp_path / "ruin") if row["best"] == "True"][-1]
+    assert kept["stage"] == HEAD
+    assert f"Epoch {kept['epoch']} of the head is kept, because fine-tuning brought no better" in story.getvalue()
+    for one, other in zip(
+        *(load_run(tmp_path / name).load_keras().get_weights() for name in ("still", "ruin")), strict=True
+    ):
+        assert np.allclose(one, other, atol=1e-4)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop"])

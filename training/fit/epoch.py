@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.progress import duration
+from training.recipe.recipe import Monitor
 
 Weights = list[NDArray[np.generic]]
 
@@ -35,9 +36,13 @@ class Epoch:
         """The epoch before any training on photos, not validated yet."""
         return cls(0, stage, math.nan, 0.0, math.inf, 0.0, 0.0, best=False)
 
-    def better_than(self, other: "Epoch") -> bool:
-        """Whether the accuracy is higher, or equal with a lower log loss."""
-        return (self.accuracy, -self.log_loss) > (other.accuracy, -other.log_loss)
+    def better_than(self, other: "Epoch", monitor: Monitor) -> bool:
+        """Whether the monitored figure is better. The other one decides between equals."""
+        return self._figures(monitor) > other._figures(monitor)
+
+    def _figures(self, monitor: Monitor) -> tuple[float, float]:
+        figures = self.accuracy, -self.log_loss
+        return figures if monitor == "accuracy" else figures[::-1]
 
     def line(self, last: int) -> str:
         """The epoch in one line; `last` is the last epoch of its stage."""

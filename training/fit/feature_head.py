@@ -12,7 +12,7 @@ from training.fit.optimizer import classes_of, loss_of, optimizer_of, targets_of
 from training.fit.stage import head_stage
 from training.measure.metrics import log_loss, softmax
 from training.network.network import top_model, two_columns
-from training.recipe.recipe import Head
+from training.recipe.recipe import Head, Recipe
 
 BLOCK = 4096  # features read at once, so that a memory-mapped array stays on disk
 
@@ -22,8 +22,7 @@ def train_head(
     features: NDArray[np.float32],
     labels: NDArray[np.int64],
     sides: tuple[NDArray[np.int64], NDArray[np.int64]],
-    head: Head,
-    seed: int,
+    recipe: Recipe,
 ) -> float:
     """Train the layers on the pooled features: a linear classifier, optionally with hidden layers.
 
@@ -34,21 +33,21 @@ def train_head(
         sides: indices of the training photos and of the validation photos.
 
     Returns:
-        The best validation accuracy.
+        The validation accuracy of the best epoch.
     """
-    train, val = sides
+    (train, val), head = sides, recipe.head
     size = min(head.batch_size, len(train))
     steps = len(train) // size
     stage = head_stage(replace(head, epochs=max(head.epochs, -(-head.least_steps // steps))))
     top = _FeatureHead(model, features, labels, head)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(recipe.seed)
     best = replace(Epoch.zero(HEAD), best=True)
     history, kept = [best], top.network.get_weights()
     while stage.end_reason(history) is None:
         picks = rng.permutation(train)[: steps * size].reshape(steps, size)
         top.learn(picks, stage.rates(history, steps))
         epoch = top.judged(val, replace(Epoch.zero(HEAD), epoch=len(history)))
-        if epoch.better_than(best):
+        if epoch.better_than(best, recipe.monitor):
             epoch = best = replace(epoch, best=True)
             kept = top.network.get_weights()
         history.append(epoch)

@@ -11,11 +11,11 @@ from training.dataset.samples import Samples
 from training.errors import TrainingError
 from training.fit.epoch import HEAD, START, Epoch, TrainingState
 from training.fit.loop import StageLoop
-from training.fit.stage import remaining_stages
+from training.fit.stage import kept_in_words, remaining_stages
 from training.measure.metrics import log_loss, softmax
 from training.network.features import logits_of
 from training.progress import Reporter
-from training.recipe.recipe import Recipe
+from training.recipe.recipe import Monitor, Recipe
 
 Data = tuple[Samples, Samples]
 
@@ -67,7 +67,7 @@ def _initial_state(model: keras.Model, validation: Samples, recipe: Recipe) -> T
     """The state before the first epoch on photos."""
     learnt = recipe.head.epochs > 0 and recipe.head.on == "features"
     epoch = _validated(model, validation, Epoch.zero(HEAD if learnt else START))
-    return TrainingState.before_stage((epoch,), model.get_weights())
+    return TrainingState.before_stage((replace(epoch, best=True),), model.get_weights())
 
 
 def _states(
@@ -86,22 +86,27 @@ def _states(
             loop = StageLoop(make_learner(), data[0], recipe, stage, reporter, state)
             with loop.feed:
                 while stage.end_reason(state.epochs) is None:
-                    state = _next_state(model, loop, data[1], state)
+                    state = _next_state(model, loop, data[1], recipe.monitor, state)
                     yield state, stage.last(state.epochs)
         if why := stage.end_reason(state.epochs):
             reporter.say(why)
+    if kept := kept_in_words(state.epochs):
+        reporter.say(kept)
 
 
-def _next_state(model: keras.Model, loop: StageLoop, validation: Samples, before: TrainingState) -> TrainingState:
+def _next_state(
+    model: keras.Model, loop: StageLoop, validation: Samples, monitor: Monitor, before: TrainingState
+) -> TrainingState:
     """The state after one more epoch."""
     trained, weights = loop.epoch(before.epochs)
     model.set_weights(weights)
-    epoch = _validated(model, validation, trained, before.best_epoch)
+    epoch = _validated(model, validation, trained)
+    epoch = replace(epoch, best=epoch.better_than(before.best_epoch, monitor))
     return loop.state((*before.epochs, epoch), weights if epoch.best else before.best)
 
 
-def _validated(model: keras.Model, validation: Samples, epoch: Epoch, best: Epoch | None = None) -> Epoch:
-    """Return the epoch with its validation metrics, and whether it is the best so far.
+def _validated(model: keras.Model, validation: Samples, epoch: Epoch) -> Epoch:
+    """Return the epoch with its validation metrics.
 
     Raises:
         TrainingError: a logit of the network is infinite or NaN.
@@ -113,5 +118,4 @@ def _validated(model: keras.Model, validation: Samples, epoch: Epoch, best: Epoc
             f"The training diverged in epoch {epoch.epoch}: a logit is infinite or NaN. Pass a lower {lower}."
         )
     accuracy = float((logits.argmax(axis=1) == validation.labels).mean())
-    found = replace(epoch, accuracy=accuracy, log_loss=log_loss(validation.labels, softmax(logits)))
-    return replace(found, best=best is None or found.better_than(best))
+    return replace(epoch, accuracy=accuracy, log_loss=log_loss(validation.labels, softmax(logits)))

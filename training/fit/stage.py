@@ -58,6 +58,17 @@ def remaining_stages(recipe: Recipe, history: Sequence[Epoch]) -> list[Stage]:
     return stages[max(under_way, default=0) :]
 
 
+def kept_in_words(history: Sequence[Epoch]) -> str:
+    """Which of two stages on photos holds the epoch that is kept; empty if there was one stage or none."""
+    if len({epoch.stage for epoch in history if epoch.epoch}) < 2:
+        return ""
+    best = next(epoch for epoch in reversed(history) if epoch.best)
+    if best.stage == TUNE:
+        return f"Epoch {best.epoch} of fine-tuning is kept: it is better than the best epoch of the head."
+    before = "The weights from before training are" if not best.epoch else f"Epoch {best.epoch} of the head is"
+    return f"{before} kept, because fine-tuning brought no better epoch."
+
+
 def stages_of(recipe: Recipe) -> Iterator[Stage]:
     """The stages that train on photos, in their order."""
     if recipe.head.on == "photos" and recipe.head.epochs:

@@ -19,6 +19,7 @@ HeadData = Literal["features", "photos"]
 OptimizerName = Literal["adamw", "adam", "sgd", "rmsprop"]
 Schedule = Literal["cosine", "constant", "plateau"]
 BatchNorm = Literal["train", "frozen"]
+Monitor = Literal["accuracy", "loss"]
 
 SHOWN = 5  # classes named in a sentence
 _BLOCKS = re.compile(r"([1-9]\d*) blocks?")
@@ -150,6 +151,8 @@ class Recipe:
             another one.
         validation: share of each class that is held out, if the dataset has no validation folder.
         precision: target precision of the review threshold of each class, on the validation photos.
+        monitor: the figure of the validation photos by which an epoch is better than another: the highest `accuracy` or
+            the lowest `loss`. It chooses the epoch that is kept, over all stages, and `patience` waits for it.
     """
 
     seed: int = 0
@@ -157,6 +160,7 @@ class Recipe:
     weights: Weights = "broad"
     validation: float = 0.2
     precision: float = 0.95
+    monitor: Monitor = "accuracy"
     input: Input = field(default_factory=Input)
     network: Network = field(default_factory=Network)
     head: Head = field(default_factory=Head)

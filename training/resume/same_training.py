@@ -41,7 +41,11 @@ def _hash(samples: Samples, root: str) -> str:
 
 
 def differing_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Describe differing settings, such as `seed: 0 there, 1 now`; empty if all are equal."""
+    """Describe differing settings, such as `seed: 0 there, 1 now`; empty if all are equal.
+
+    A setting that an earlier version did not have yet counts with its default, which is what that version did.
+    """
+    there = {**flat_settings(Recipe()), **there}
     keys = [key for key in sorted({*there, *now}) if there.get(key) != now.get(key)]
     described = [f"{key}: {json.dumps(there.get(key))} there, {json.dumps(now.get(key))} now" for key in keys[:SHOWN]]
     return "; ".join(described + ([f"and {len(keys) - SHOWN} more"] if len(keys) > SHOWN else []))

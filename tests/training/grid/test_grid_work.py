@@ -88,6 +88,17 @@ def test_what_is_finished_is_left_alone_also_by_restart(
     assert "A grid of 3 cells, 2 of them finished already; 1 to train" in story.getvalue()
 
 
+def test_cells_of_a_version_that_lacked_a_setting_are_left_alone(
+    photos: Photos, done: Path, tmp_path: Path, grid: Grid, program: Program, reporter: Reporter
+) -> None:
+    for file in (done / "grid.json", *done.glob("*/run.json")):
+        value = json.loads(file.read_text())
+        del value["recipe"]["monitor"]
+        file.write_text(json.dumps(value))
+    run_grid(photos[0], done, grid, photos[1], reporter, program=program)
+    assert starts(tmp_path) == []
+
+
 def test_a_report_that_a_kill_came_before_is_written(
     photos: Photos, done: Path, tmp_path: Path, grid: Grid, program: Program, reporter: Reporter
 ) -> None:
