@@ -23,6 +23,7 @@ from training.network.network import build, feature_model, top_model, two_column
 from training.progress import Reporter, Tick
 from training.recipe.backbones import BACKBONES, block_starts
 from training.recipe.recipe import FineTune, Input, Network, Recipe
+from training.recipe.recipe_file import load_recipe
 
 RECIPE = Recipe(weights="none", input=Input(size_px=32))
 PHOTOS = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
@@ -81,6 +82,20 @@ def test_layers_are_counted_from_the_end() -> None:
     assert next(layer.name for layer in layers if layer.trainable) == "block_15_expand"
     assert all(layer.trainable for layer in layers[134:])
     assert len(block_starts([layer.name for layer in layers])) == BACKBONES["MobileNetV2"].blocks
+
+
+def test_the_last_four_layers_are_those_of_keras_and_learn_with_the_head_alone() -> None:
+    import keras
+
+    recipe = load_recipe("last-four").with_options({"weights": "none", "input.size_px": 32})
+    model = build(recipe, 10, None)
+    unfreeze(model, recipe.fine_tune)
+    there = keras.applications.MobileNetV2(include_top=False, input_shape=(32, 32, 3), weights=None)
+    names = [layer.name for layer in there.layers[-4:]]
+    assert names == ["block_16_project_BN", "Conv_1", "Conv_1_bn", "out_relu"]
+    assert [layer.name for layer in model.get_layer("base").layers if layer.trainable] == names
+    learning = {weight.path.split("/")[-2] for weight in model.trainable_weights}
+    assert learning == {"block_16_project_BN", "Conv_1", "Conv_1_bn", "logits"}
 
 
 @pytest.mark.usefixtures("small_backbone")

@@ -59,7 +59,8 @@ def test_each_recipe_holds_what_it_reproduces() -> None:
     assert (two_phase.input.size_px, two_phase.fine_tune.unfreeze, two_phase.network.dropout) == (224, 60, 0.3)
     assert (two_phase.head.learning_rate, two_phase.fine_tune.learning_rate) == (1e-3, 1e-6)
     assert (four.fine_tune.unfreeze, four.fine_tune.batch_size, four.fine_tune.epochs) == (4, 16, 10)
-    assert four.augmentation.idle
+    moved = four.augmentation
+    assert (moved.rotation_deg, moved.shift, moved.flip, moved.crop, moved.zoom) == (20.0, 0.2, True, 1.0, 0.0)
     assert (binary.network.hidden, binary.network.sigmoid, binary.fine_tune.epochs) == ((512,), True, 0)
     study, zoo = (load_recipe_or_grid(name) for name in ("blocks-study", "frozen-zoo"))
     assert isinstance(study, Grid)
