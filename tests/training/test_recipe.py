@@ -81,7 +81,7 @@ def test_a_file_changes_what_it_names_and_no_more(tmp_path: Path) -> None:
         ("[fine_tune]\noptimizer = 'adam'", "fine_tune.weight_decay is 0.05, but adam has no weight decay"),
         ("[head]\noptimizer = 'sgd'", "head.weight_decay is 0.05, but sgd has no weight decay"),
         ("[head]\nepochs = 0\n[fine_tune]\nepochs = 0", "nothing would learn"),
-        ("[fine_tune]\ndropout = 0.1", "Did you mean network.dropout?"),
+        ("[head]\ndropout = 0.1", "Did you mean network.dropout?"),
         ("[network]\nhidden = 512", "network.hidden is 512. Pass a list of int"),
         ("[network]\nhidden = [512, 'a']", "network.hidden is 'a'. Pass int"),
         ("[network]\nhidden = [0]", "network.hidden is 0, but must be from 1"),

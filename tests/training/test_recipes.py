@@ -119,6 +119,14 @@ def test_one_sigmoid_unit_is_refused_for_three_classes_before_any_work(tmp_path:
     assert not (tmp_path / "run").exists()
 
 
+def test_options_without_effect_are_said_before_anything_else(tmp_path: Path) -> None:
+    options = ("--epochs", "0", "--learning-rate", "0.0005", "--set", "head.on=features")
+    done = CliRunner().invoke(train, [str(tmp_path), "--output", str(tmp_path / "run"), *options])
+    assert isinstance(done.exception, PhototriageError)  # there are no photos
+    told = "fine_tune.learning_rate has no effect, because fine_tune.epochs is 0, and is ignored."
+    assert done.output.splitlines()[0] == told
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -4,6 +4,7 @@ Heavy modules are imported only when a command runs, so that `--help` is fast.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -13,6 +14,7 @@ from common.errors import PhototriageError
 from common.options import json_option
 from common.packages import require_runtime, require_training
 from training.errors import RecipeError
+from training.recipe.idle import without_effect
 from training.recipe.recipe import Backbone, FineTune, Recipe, Weights
 from training.recipe.recipe_file import Grid, load_recipe_or_grid, shipped_recipes
 from training.recipe.settings import parse_setting
@@ -126,8 +128,10 @@ def train(
         "weights": weights,
         "seed": seed,
     }
-    chosen = load_recipe_or_grid(recipe) if recipe else Recipe()
-    chosen = chosen.with_options(_merged(options, settings))
+    given = _merged(options, settings)
+    chosen = (load_recipe_or_grid(recipe, click.echo) if recipe else Recipe()).with_options(given)
+    for sentence in _without_effect(chosen, given):
+        click.echo(sentence)
     require_training("`train`")
     require_runtime("`train`")  # for the report, which is written after hours
     if isinstance(chosen, Recipe):
@@ -145,6 +149,12 @@ def _merged(options: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any
         if merged.setdefault(key, value) != value:
             raise RecipeError(f"The setting {key} is given twice: {merged[key]!r} and {value!r}. Give it once.")
     return merged
+
+
+def _without_effect(chosen: Recipe | Grid, given: dict[str, Any]) -> Iterator[str]:
+    if isinstance(chosen, Recipe):
+        return without_effect([chosen], given)
+    return without_effect([chosen.recipe.with_options(cell) for cell in chosen.cells()], {*given, *chosen.axes})
 
 
 def _train_grid(dataset: Path, output: Path, grid: Grid, test: Path | None, restart: bool) -> None:

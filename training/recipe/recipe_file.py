@@ -1,14 +1,15 @@
 """Recipe files: shipped recipes by name, and files of the user. A file may hold a grid of recipes."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from training.errors import RecipeError
-from training.recipe.recipe import Recipe, recipe_of
+from training.recipe.idle import FORMER
+from training.recipe.recipe import Recipe
 from training.recipe.settings import flatten
 
 SHIPPED = Path(__file__).parents[1] / "recipes"
@@ -60,8 +61,12 @@ def load_recipe(source: Path | str) -> Recipe:
     return found
 
 
-def load_recipe_or_grid(source: Path | str) -> Recipe | Grid:
-    """Read a recipe, or a grid if the file has a table `grid`; raises as `load_recipe` does."""
+def load_recipe_or_grid(source: Path | str, say: Callable[[str], None] = lambda _: None) -> Recipe | Grid:
+    """Read a recipe, or a grid if the file has a table `grid`; raises as `load_recipe` does.
+
+    Args:
+        say: reports settings of earlier versions, which are ignored.
+    """
     file = _recipe_path(source)
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -69,7 +74,11 @@ def load_recipe_or_grid(source: Path | str) -> Recipe | Grid:
         raise RecipeError(f"The recipe {file} cannot be read: {error}") from error
     try:
         axes = table.pop("grid", None)
-        recipe = recipe_of(table)
+        settings = flatten(table)
+        for key in [key for key in settings if key in FORMER]:
+            del settings[key]
+            say(f"{file}: the setting {key} of an earlier version is ignored. Set {FORMER[key]} instead.")
+        recipe = Recipe().with_options(settings)
         return recipe if axes is None else _with_valid_cells(Grid(recipe, _axes(axes)))
     except RecipeError as error:
         raise RecipeError(f"{file}: {error}") from error

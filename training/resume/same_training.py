@@ -9,6 +9,7 @@ from typing import Any
 
 from training.dataset.prepare import PreparedData
 from training.dataset.samples import Samples
+from training.recipe.idle import FORMER
 from training.recipe.recipe import Recipe
 from training.recipe.settings import flatten
 
@@ -43,9 +44,9 @@ def _hash(samples: Samples, root: str) -> str:
 def differing_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Describe differing settings, such as `seed: 0 there, 1 now`; empty if all are equal.
 
-    A setting that an earlier version did not have yet counts with its default, which is what that version did.
+    A setting that an earlier version did not have yet counts with its default, and one that only it had does not count.
     """
-    there = {**flat_settings(Recipe()), **there}
+    there = {key: value for key, value in {**flat_settings(Recipe()), **there}.items() if key not in FORMER}
     keys = [key for key in sorted({*there, *now}) if there.get(key) != now.get(key)]
     described = [f"{key}: {json.dumps(there.get(key))} there, {json.dumps(now.get(key))} now" for key in keys[:SHOWN]]
     return "; ".join(described + ([f"and {len(keys) - SHOWN} more"] if len(keys) > SHOWN else []))
