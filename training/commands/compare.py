@@ -1,4 +1,4 @@
-"""`phototriage compare`: compare runs. Heavy modules are imported only when the command runs."""
+"""`phototriage compare`: compare models. Heavy modules are imported only when the command runs."""
 
 import json
 from pathlib import Path
@@ -9,40 +9,41 @@ from common.options import json_option
 
 
 @click.command()
-@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="RUN RUN...")
+@click.argument("models", nargs=-1, type=click.Path(path_type=Path), metavar="MODEL MODEL...")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for compare.html, a PNG and changes.csv.")
 @json_option("the comparison as one JSON object")
-def compare(runs: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
-    """Compare runs: metrics, settings that differ, and photos whose prediction changed.
+def compare(models: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
+    """Compare models: metrics, settings that differ, and photos whose prediction changed.
 
-    RUN is a run folder. The first run is the reference for the others. The comparison uses test photos if every run has
-    some, otherwise validation photos. McNemar's test on the common photos tells whether a difference is more than
-    chance.
+    MODEL is a run folder, a folder that `evaluate --output` wrote, or an .onnx file. The first one whose photos are
+    known is the reference for the others. The comparison uses test photos if all have some, otherwise validation
+    photos. McNemar's test on the common photos tells whether a difference is more than chance. An .onnx file holds
+    figures without photos, so these are shown and not tested.
 
     \b
     Examples:
       phototriage compare runs/quick runs/mine
-      phototriage compare runs/quick runs/mine runs/large --output compared
-      phototriage compare runs/quick runs/mine --json
+      phototriage compare runs/quick runs/mine model.onnx --output compared
+      phototriage compare measured/old measured/new --json
     """
-    if len(runs) < 2:
-        raise click.UsageError("Pass two runs or more.")
+    if len(models) < 2:
+        raise click.UsageError("Pass two or more.")
     from rich.console import Console
 
-    from training.compare.comparison import compare_runs
+    from training.compare.comparison import compare_models
     from training.compare.show import show
     from training.output import check_output
 
-    comparison = compare_runs(runs)
+    compared = compare_models(models)
     if output is not None:
-        for run in comparison.runs:
-            check_output(output, run.run.dataset)
+        for root in {item.root for item in compared.compared if item.root is not None}:
+            check_output(output, root)
     if as_json:
-        click.echo(json.dumps(comparison.to_dict(), ensure_ascii=False))
+        click.echo(json.dumps(compared.to_dict(), ensure_ascii=False))
     else:
-        show(comparison, Console())
+        show(compared, Console())
     if output is not None:
         from training.compare.write import write_comparison
 
-        page = write_comparison(output, comparison)
+        page = write_comparison(output, compared)
         click.echo(f"The comparison is in {click.format_filename(page)}.", err=as_json)

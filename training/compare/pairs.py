@@ -1,24 +1,25 @@
-"""Compare two runs on the same photos, and test whether the difference is more than chance."""
+"""Compare two models on the same photos, and test whether the difference is more than chance."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from os.path import relpath
 from pathlib import Path
 from typing import Any
 
 from common.text import printable
-from training.compare.runs import ComparedRun
+from training.compare.sources import Compared
+from training.report.content import SplitPart, count
 
 _Z = 1.959964  # 95 %, both sides
 
 
 @dataclass(frozen=True)
 class ChangedPhoto:
-    """A photo that one run classifies right and the other wrong.
+    """A photo that one classifies right and the other wrong.
 
     Attributes:
-        before, after: (predicted class, probability) in the reference and in the other run.
+        before, after: (predicted class, probability) in the reference and in the other.
     """
 
     photo: Path
@@ -28,16 +29,17 @@ class ChangedPhoto:
 
 
 @dataclass(frozen=True)
-class RunPair:
-    """A run against the reference, on the photos that both measured.
+class Pair:
+    """One against the reference, on the photos that both measured.
 
     Attributes:
-        gained: photos wrong in the reference and right in the other run, the most certain mistake first.
-        lost: photos right in the reference and wrong in the other run, the most certain mistake first.
+        gained: photos wrong in the reference and right in the other, the most certain mistake first.
+        lost: photos right in the reference and wrong in the other, the most certain mistake first.
         p_value: McNemar's exact test of equal accuracy; None if the classes differ (one task is then easier) or no
             photos are common.
         difference: difference of the accuracies.
         interval: 95 % interval of the difference.
+        root: the dataset of the other, to which shown paths are relative.
     """
 
     reference: str
@@ -49,13 +51,14 @@ class RunPair:
     p_value: float | None
     difference: float
     interval: tuple[float, float]
+    root: Path
 
     def sentence(self) -> str:
         """The result in words."""
         if not self.photos:
             return f"{self.other} and {self.reference} have no photos in common, so the difference cannot be tested."
         low, high = (f"{100 * bound:+.1f}" for bound in self.interval)
-        counts = f"{len(self.gained)} photos gained, {len(self.lost)} lost, of {self.photos:,} in common"
+        counts = f"{count(len(self.gained), 'photo')} gained, {len(self.lost):,} lost, of {self.photos:,} in common"
         points = f"{100 * self.difference:+.1f} points (95 % interval {low} to {high})"
         if self.p_value is None:
             return (
@@ -63,7 +66,7 @@ class RunPair:
                 " is not tested."
             )
         verdict = "more than chance explains" if self.p_value < 0.05 else "no more than chance explains"
-        return f"{self.other} against {self.reference}: {points}; {counts}. p = {self.p_value:.3f}, {verdict}."
+        return f"{self.other} against {self.reference}: {points}; {counts}. {_chance(self.p_value)}, {verdict}."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -80,6 +83,10 @@ class RunPair:
         }
 
 
+def _chance(p_value: float) -> str:
+    return "p < 0.001" if p_value < 0.0005 else f"p = {p_value:.3f}"
+
+
 def _plain(change: ChangedPhoto) -> dict[str, str]:
     return {
         "path": printable(change.photo),
@@ -89,21 +96,52 @@ def _plain(change: ChangedPhoto) -> dict[str, str]:
     }
 
 
-def compare_pair(reference: ComparedRun, other: ComparedRun) -> tuple[RunPair, list[str]]:
-    """Compare two runs photo by photo; also returns caveats about the matching of photos."""
+@dataclass(frozen=True)
+class _Measured:
+    """One whose photos are known, ready to be paired."""
+
+    name: str
+    labels: tuple[str, ...]
+    part: SplitPart
+    root: Path
+
+    def by_path(self) -> dict[str, int]:
+        return {str(photo): place for place, photo in enumerate(self.part.photos)}
+
+    def by_place(self) -> dict[str, int]:
+        return {os.path.relpath(photo, self.root): place for place, photo in enumerate(self.part.photos)}
+
+    def answer(self, place: int) -> tuple[str, float]:
+        return self.labels[int(self.part.predicted[place])], float(self.part.top[place])
+
+    def true(self, place: int) -> str:
+        return self.labels[int(self.part.true[place])]
+
+
+def measured(compared: Sequence[Compared]) -> list[_Measured]:
+    """Those whose photos are known, in their order."""
+    return [
+        _Measured(item.name, item.labels, item.part, item.root)
+        for item in compared
+        if item.part is not None and item.root is not None
+    ]
+
+
+def compare_pair(reference: _Measured, other: _Measured) -> tuple[Pair, list[str]]:
+    """Compare two of `measured` photo by photo; also returns caveats about the matching of photos."""
     notes: list[str] = []
     common = _common(reference, other, notes)
     gained: list[ChangedPhoto] = []
     lost: list[ChangedPhoto] = []
     both_right = 0
     for one, two in common:
-        change = _change(reference, one, other, two)
+        change = ChangedPhoto(other.part.photos[two], other.true(two), reference.answer(one), other.answer(two))
         was, now = (taken == change.true for taken, _ in (change.before, change.after))
         both_right += was and now
         if was != now:
             (gained if now else lost).append(change)
-    tested = bool(common) and set(reference.run.labels) == set(other.run.labels)
-    pair = RunPair(
+    tested = bool(common) and set(reference.labels) == set(other.labels)
+    pair = Pair(
         reference=reference.name,
         other=other.name,
         photos=len(common),
@@ -113,49 +151,29 @@ def compare_pair(reference: ComparedRun, other: ComparedRun) -> tuple[RunPair, l
         p_value=mcnemar(len(gained), len(lost)) if tested else None,
         difference=(len(gained) - len(lost)) / len(common) if common else 0.0,
         interval=difference_interval(len(gained), len(lost), len(common)),
+        root=other.root,
     )
     return pair, notes
 
 
-def _common(reference: ComparedRun, other: ComparedRun, notes: list[str]) -> list[tuple[int, int]]:
-    """Indices of the photos that both runs measured with the same label, matched by path or by path in the dataset."""
+def _common(reference: _Measured, other: _Measured, notes: list[str]) -> list[tuple[int, int]]:
+    """Indices of the photos that both measured with the same label, matched by path or by path in the dataset."""
     pair = f"{reference.name} and {other.name}"
-    matched = _matched(_by_path(reference), _by_path(other))
+    matched = _matched(reference.by_path(), other.by_path())
     if not matched:
-        matched = _matched(_by_place(reference), _by_place(other))
+        matched = _matched(reference.by_place(), other.by_place())
         if matched:
             notes.append(f"{pair} have different dataset folders, so photos are matched by their paths in them.")
-    same = [
-        (one, two)
-        for one, two in matched
-        if reference.run.labels[reference.part.true[one]] == other.run.labels[other.part.true[two]]
-    ]
+    same = [(one, two) for one, two in matched if reference.true(one) == other.true(two)]
     if len(same) < len(matched):
         notes.append(
-            f"{len(matched) - len(same)} photos that {pair} label differently are left out of their comparison."
+            f"{count(len(matched) - len(same), 'photo')} that {pair} label differently: left out of their comparison."
         )
     return same
 
 
 def _matched(one: dict[str, int], two: dict[str, int]) -> list[tuple[int, int]]:
     return [(place, two[key]) for key, place in one.items() if key in two]
-
-
-def _by_path(run: ComparedRun) -> dict[str, int]:
-    return {str(photo): place for place, photo in enumerate(run.part.photos)}
-
-
-def _by_place(run: ComparedRun) -> dict[str, int]:
-    return {relpath(photo, run.run.dataset): place for place, photo in enumerate(run.part.photos)}
-
-
-def _change(reference: ComparedRun, one: int, other: ComparedRun, two: int) -> ChangedPhoto:
-    return ChangedPhoto(
-        photo=other.part.photos[two],
-        true=other.run.labels[other.part.true[two]],
-        before=(reference.run.labels[reference.part.predicted[one]], float(reference.part.top[one])),
-        after=(other.run.labels[other.part.predicted[two]], float(other.part.top[two])),
-    )
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -182,20 +200,30 @@ def difference_interval(gained: int, lost: int, photos: int) -> tuple[float, flo
     return max(-1.0, centre - spread), min(1.0, centre + spread)
 
 
-def notes_on(runs: Sequence[ComparedRun]) -> list[str]:
-    """Caveats about comparing the metrics of these runs."""
-    notes = []
-    if len({frozenset(run.run.labels) for run in runs}) > 1:
-        notes.append("The runs have different classes, so their accuracies answer different questions.")
-    if len({frozenset(run.part.photos) for run in runs}) > 1:
-        words = runs[0].part.words
-        notes.append(f"The runs were measured on different {words}: only the common ones are compared.")
-    elif len({run.run.data_hash for run in runs}) > 1:
-        notes.append("The runs were trained on different data, or on different splits of it.")
-    if runs[0].part.split == "val":
+def notes_on(compared: Sequence[Compared]) -> list[str]:
+    """Caveats about comparing these metrics."""
+    notes = [f"{item.name} {words}." for item in compared for words in item.notes]
+    parts = [item.part for item in compared if item.part is not None]
+    words = dict.fromkeys(item.words for item in compared)
+    if len({frozenset(item.labels) for item in compared}) > 1:
+        notes.append("They have different classes, so their accuracies answer different questions.")
+    if len(words) > 1:
+        told = ", ".join(f"{item.name} on {item.words}" for item in compared)
+        notes.append(f"They were measured on different kinds of photos: {told}.")
+    if len({frozenset(part.photos) for part in parts}) > 1:
+        notes.append(f"They were measured on different {' and '.join(words)}: only the common ones are paired.")
+    elif len({item.data_hash for item in compared if item.data_hash}) > 1:
+        notes.append("They were trained on different data, or on different splits of it.")
+    notes += [
+        f"{item.name} holds figures without photos, so it is not paired with the others. To pair it, measure it with"
+        " `phototriage evaluate --output` and compare that folder."
+        for item in compared
+        if item.part is None
+    ]
+    if any(item.split == "val" and item.kind != "evaluation" for item in compared):
         notes.append(
             "Validation photos also selected epochs and temperatures, so all accuracies on them are slightly too high."
         )
-    if len(runs) > 3:
+    if len(parts) > 3:
         notes.append("Of twenty comparisons without a real difference, one is expected to have p below 0.05.")
     return notes

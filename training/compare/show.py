@@ -1,41 +1,52 @@
-"""Print a comparison, and format its runs as rows of text, also for the page."""
+"""Print a comparison, and format what is compared as rows of text, also for the page."""
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from training.compare.comparison import Comparison
-from training.compare.runs import ComparedRun
+from training.compare.sources import Compared
 from training.progress import duration
 
-DASH = "\N{EN DASH}"
-COLUMNS = ("run", "photos", "accuracy", "95 % interval", "log loss", "calibration error", "macro F1", "size", "time")
+DASH, INTERVAL = "\N{EN DASH}", "95 % interval"
 
 
-def row(run: ComparedRun) -> tuple[str, ...]:
-    """One run under `COLUMNS`."""
-    scores = run.part.scores
-    low, high = scores.metrics.interval
+def columns(comparison: Comparison) -> tuple[str, ...]:
+    """Column heads; macro recall stands beside the accuracy where classes differ much in size."""
+    recall = ("macro recall",) if comparison.uneven else ()
+    return ("name", "what it is", "photos", "accuracy", INTERVAL, *recall, "log loss", "calibration error",
+            "macro F1", "size", "time")  # fmt: skip
+
+
+def row(item: Compared, comparison: Comparison) -> tuple[str, ...]:
+    """One of them under `columns`."""
+    own = item.figures
+    recall = (_figure(own.recall),) if comparison.uneven else ()
     return (
-        run.name,
-        f"{scores.metrics.photos:,}",
-        f"{scores.metrics.accuracy:.4f}",
-        f"{low:.3f} to {high:.3f}",
-        f"{scores.metrics.log_loss:.4f}",
-        f"{scores.calibration_error:.4f}",
-        f"{scores.macro_f1:.4f}",
-        DASH if run.size_bytes is None else f"{run.size_bytes / 1e6:.1f} MB",
-        DASH if run.seconds is None else duration(run.seconds),
+        item.name,
+        item.what or item.kind,
+        f"{own.photos:,}",
+        f"{own.accuracy:.4f}",
+        f"{own.interval[0]:.3f} to {own.interval[1]:.3f}",
+        *recall,
+        *map(_figure, (own.log_loss, own.calibration_error, own.f1)),
+        DASH if item.size_bytes is None else f"{item.size_bytes / 1e6:.1f} MB",
+        DASH if item.seconds is None else duration(item.seconds),
     )
 
 
+def _figure(value: float | None) -> str:
+    return DASH if value is None else f"{value:.4f}"
+
+
 def show(comparison: Comparison, console: Console) -> None:
-    """Print a table of runs and differing settings, and a sentence for each pair."""
+    """Print a table of what is compared and of differing settings, and a sentence for each pair."""
     table = Table(comparison.words)
-    for run in comparison.runs:
-        table.add_column(Text(run.name), justify="right")
-    best = [run.part.scores.metrics.accuracy == comparison.best for run in comparison.runs]
-    for name, *values in list(zip(COLUMNS, *map(row, comparison.runs), strict=True))[1:]:
+    for item in comparison.compared:
+        table.add_column(Text(item.name), justify="right")
+    best = [item.figures.accuracy == comparison.best for item in comparison.compared]
+    rows = (row(item, comparison) for item in comparison.compared)
+    for name, *values in list(zip(columns(comparison), *rows, strict=True))[1:]:
         bold = name == "accuracy"
         table.add_row(
             name, *(Text(text, "bold" if bold and top else "") for text, top in zip(values, best, strict=True))

@@ -37,18 +37,20 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
 
 
 def plot(figure: "Figure", comparison: Comparison) -> None:
-    """Accuracies with their 95 % intervals, one row a run."""
-    figure.set_size_inches(7, 1.6 + 0.5 * len(comparison.runs))
+    """Accuracies with their 95 % intervals, one row each."""
+    figure.set_size_inches(7, 1.6 + 0.5 * len(comparison.compared))
     axes = figure.subplots()
-    for place, run in enumerate(reversed(comparison.runs)):
-        colour = (BLUE, ORANGE, GREEN, PURPLE)[(len(comparison.runs) - 1 - place) % 4]
-        metrics = run.part.scores.metrics
+    for place, item in enumerate(reversed(comparison.compared)):
+        colour = (BLUE, ORANGE, GREEN, PURPLE)[(len(comparison.compared) - 1 - place) % 4]
+        metrics = item.figures
         axes.plot(metrics.interval, [place, place], color=colour, linewidth=3, alpha=0.45)
         axes.plot([metrics.accuracy], [place], "o", color=colour, markersize=9)
     axes.set_yticks(
-        range(len(comparison.runs)), [clipped(run.name) for run in reversed(comparison.runs)], parse_math=False
+        range(len(comparison.compared)),
+        [clipped(item.name) for item in reversed(comparison.compared)],
+        parse_math=False,
     )
-    axes.set(ylim=(-0.6, len(comparison.runs) - 0.4), xlabel=f"accuracy on {comparison.words}, 95 % interval")
+    axes.set(ylim=(-0.6, len(comparison.compared) - 0.4), xlabel=f"accuracy on {comparison.words}, 95 % interval")
     title(axes, "Accuracy")
     tidy(axes)
 
@@ -58,9 +60,9 @@ def changes(comparison: Comparison) -> str:
     text = io.StringIO(newline="")
     out = csv.writer(text)
     out.writerow(["path", "true", "change", "reference", "taken for", "run", "taken for"])
-    for pair, run in zip(comparison.pairs, comparison.runs[1:], strict=True):
+    for pair in comparison.pairs:
         for kind, changed in (("gained", pair.gained), ("lost", pair.lost)):
             for item in changed:
                 taken = cell(pair.reference), cell(item.before[0]), cell(pair.other), cell(item.after[0])
-                out.writerow([path_cell(item.photo, run.run.dataset), cell(item.true), kind, *taken])
+                out.writerow([path_cell(item.photo, pair.root), cell(item.true), kind, *taken])
     return text.getvalue()

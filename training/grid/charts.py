@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 from common.html import Child, Html, h
 from training.grid.names import shown
-from training.grid.outcome import CellOutcome, SplitFigures
+from training.grid.outcome import CellOutcome
 from training.grid.results import GridResults
 from training.html.svg import Frame, Point, axes, chart, dot, tick_names, ticks
+from training.measure.figures import SplitFigures
 from training.report.content import percent
 
 ROWS = 60

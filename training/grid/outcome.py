@@ -9,10 +9,10 @@ from zipfile import ZipFile
 
 from training.errors import RunError
 from training.grid.plan import Cell
+from training.measure.figures import SplitFigures, read_figures
 from training.run import CHECKPOINT, MANIFEST, MODEL, load_run
 
 SPLITS = ("validation", "test", "train")
-AVERAGES = ("precision", "recall", "f1", "auc")
 
 
 class CellState(StrEnum):
@@ -22,25 +22,6 @@ class CellState(StrEnum):
     FAILED = "failed"
     UNFINISHED = "unfinished"
     WAITING = "waiting"
-
-
-@dataclass(frozen=True)
-class SplitFigures:
-    """What a run says of the photos of one side. precision to auc: means over the classes; None where it is silent.
-
-    Attributes:
-        classes: each with label, photos, precision, recall, f1 and auc.
-    """
-
-    photos: int
-    accuracy: float
-    interval: tuple[float, float]
-    log_loss: float
-    precision: float | None = None
-    recall: float | None = None
-    f1: float | None = None
-    auc: float | None = None
-    classes: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +76,7 @@ def read_outcome(folder: Path, cell: Cell, reason: str = "") -> CellOutcome:
 def _finished(folder: Path, cell: Cell) -> CellOutcome:
     try:
         run = load_run(folder)
-        figures = {side: _figures(run.metrics[side]) for side in SPLITS if run.metrics.get(side)}
+        figures = {side: read_figures(run.metrics[side]) for side in SPLITS if run.metrics.get(side)}
         seconds = round(sum(map(float, run.manifest.get("seconds", {}).values())), 2)
         parameters = count_parameters(folder / MODEL)
     except RunError as error:
@@ -103,18 +84,6 @@ def _finished(folder: Path, cell: Cell) -> CellOutcome:
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         return CellOutcome(cell, CellState.FAILED, f"{folder} is damaged ({error!r}). Move it away to train it again.")
     return CellOutcome(cell, CellState.FINISHED, "", figures, seconds, parameters)
-
-
-def _figures(card: Mapping[str, Any]) -> SplitFigures:
-    low, high = map(float, card["interval"])
-    return SplitFigures(
-        photos=int(card["photos"]),
-        accuracy=float(card["accuracy"]),
-        interval=(low, high),
-        log_loss=float(card["log_loss"]),
-        classes=tuple(card["classes"]),
-        **{name: card.get(f"macro_{name}") for name in AVERAGES},
-    )
 
 
 def count_parameters(file: Path) -> int:

@@ -44,6 +44,11 @@ class GridResults:
         """The splits for which any cell has metrics."""
         return tuple(side for side in SPLITS if any(side in outcome.figures for outcome in self.finished))
 
+    @property
+    def uneven(self) -> bool:
+        """Whether the classes differ so much in size that macro recall stands beside the accuracy."""
+        return any(outcome.figures["validation"].uneven for outcome in self.finished)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {

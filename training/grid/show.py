@@ -9,27 +9,31 @@ from rich.text import Text
 
 from common.text import cell
 from training.grid.names import shown
-from training.grid.outcome import AVERAGES, CellOutcome, SplitFigures
+from training.grid.outcome import CellOutcome
 from training.grid.results import GridResults
+from training.measure.figures import AVERAGES, SplitFigures
 from training.progress import Reporter, duration
 
 DASH = "\N{EN DASH}"
 
 
-def columns(splits: Sequence[str]) -> tuple[str, ...]:
-    """Column heads; test photos have a column if any cell measured some."""
-    tested = ("test",) if "test" in splits else ()
-    return ("cell", "validation", "95 % interval", "log loss", "macro F1", *tested, "time", "parameters")
+def columns(results: GridResults) -> tuple[str, ...]:
+    """Column heads; test photos have a column if any cell measured some, macro recall if classes differ in size."""
+    tested = ("test",) if "test" in results.splits else ()
+    recall = ("macro recall",) if results.uneven else ()
+    return ("cell", "validation", "95 % interval", *recall, "log loss", "macro F1", *tested, "time", "parameters")
 
 
-def row(outcome: CellOutcome, splits: Sequence[str]) -> tuple[str, ...]:
+def row(outcome: CellOutcome, results: GridResults) -> tuple[str, ...]:
     """A finished cell under `columns`."""
     own, test = outcome.figures["validation"], outcome.figures.get("test")
-    tested = (DASH if test is None else f"{test.accuracy:.4f}",) if "test" in splits else ()
+    tested = (DASH if test is None else f"{test.accuracy:.4f}",) if "test" in results.splits else ()
+    recall = (DASH if own.recall is None else f"{own.recall:.4f}",) if results.uneven else ()
     return (
         outcome.cell.name,
         f"{own.accuracy:.4f}",
         f"{own.interval[0]:.3f} to {own.interval[1]:.3f}",
+        *recall,
         f"{own.log_loss:.4f}",
         DASH if own.f1 is None else f"{own.f1:.4f}",
         *tested,
@@ -46,7 +50,7 @@ def size(parameters: int) -> str:
 def show(results: GridResults, reporter: Reporter) -> None:
     """Print a table of the cells, the best first, and the failed cells with their reasons."""
     if results.best is not None:
-        lines = [columns(results.splits), *(row(outcome, results.splits) for outcome in results.finished)]
+        lines = [columns(results), *(row(outcome, results) for outcome in results.finished)]
         _print_table([_fitting(line, lines, reporter.console.width) for line in lines], reporter)
     for outcome in results.failed:
         reporter.say(f"{outcome.cell.name} failed: {outcome.reason}")

@@ -5,10 +5,11 @@ from typing import Any
 from urllib.parse import quote
 
 from common.html import Child, Html, h, scrolling
-from training.grid.outcome import AVERAGES, CellOutcome, CellState, SplitFigures
+from training.grid.outcome import CellOutcome, CellState
 from training.grid.results import GridResults
 from training.grid.show import DASH, columns, row
 from training.html.page import note
+from training.measure.figures import AVERAGES, SplitFigures
 from training.report.write import REPORT
 
 CLASSES = 250
@@ -31,7 +32,7 @@ def name_of(results: GridResults, outcome: CellOutcome) -> Child:
 
 def cell_table(results: GridResults) -> Html:
     """Every cell on a line; cells without metrics come last, with their state."""
-    heads = columns(results.splits)
+    heads = columns(results)
     numbers = [h("th", name, scope="col", class_="number") for name in heads[1:]]
     head = h("tr", h("th", "#", scope="col", class_="rank"), h("th", heads[0], scope="col"), numbers)
     rows = [_cell_row(results, place, outcome) for place, outcome in enumerate(results.finished)]
@@ -41,11 +42,11 @@ def cell_table(results: GridResults) -> Html:
             colspan=len(heads) - 1))
         for outcome in results.outcomes if outcome.state is not CellState.FINISHED
     ]  # fmt: skip
-    return scrolling(h("table", h("thead", head), h("tbody", rows), class_="figures"), "SplitFigures of each cell")
+    return scrolling(h("table", h("thead", head), h("tbody", rows), class_="figures"), "Figures of each cell")
 
 
 def _cell_row(results: GridResults, place: int, outcome: CellOutcome) -> Html:
-    _, accuracy, *rest = row(outcome, results.splits)
+    _, accuracy, *rest = row(outcome, results)
     first = h("td", h("b", accuracy) if not place else accuracy, class_="number")
     cells = [first, *(h("td", text, class_="number") for text in rest)]
     name = h("th", name_of(results, outcome), scope="row")
@@ -68,7 +69,7 @@ def side_table(results: GridResults) -> Html:
         for outcome in results.finished
     ]
     table = h("table", h("thead", top, head), h("tbody", rows), class_="figures sides")
-    return scrolling(table, "SplitFigures of each cell by side")
+    return scrolling(table, "Figures of each cell by side")
 
 
 def _heads(names: Sequence[str]) -> list[Html]:

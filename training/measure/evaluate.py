@@ -46,7 +46,7 @@ class Evaluation:
         """Plain values, for JSON."""
         return {
             "model": printable(self.model),
-            "dataset": printable(self.dataset.root),
+            "dataset": printable(self.dataset.root.absolute()),
             "labels": list(self.dataset.labels),
             "unreadable": [{"path": printable(path), "reason": reason} for path, reason in self.unreadable],
             "metrics": self.metrics.to_dict(),

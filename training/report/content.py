@@ -120,7 +120,12 @@ class ReportInput:
 
     def shown(self, photo: Path) -> str:
         """The path as shown on the page: relative to the root if possible, and printable."""
-        return printable(photo.relative_to(self.root) if photo.is_relative_to(self.root) else photo)
+        return shown_path(photo, self.root)
+
+
+def shown_path(photo: Path, root: Path) -> str:
+    """The path as shown on a page: relative to the root if possible, and printable."""
+    return printable(photo.relative_to(root) if photo.is_relative_to(root) else photo)
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -17,12 +17,13 @@ from rich.console import Console
 from tests.training.grid.support import PARAMETERS, chances, write_cell
 from tests.training.report.support import Page
 from training.grid.charts import front
-from training.grid.outcome import AVERAGES, CellState, SplitFigures, read_outcome
+from training.grid.outcome import CellState, read_outcome
 from training.grid.page import page
 from training.grid.pictures import write_pictures
 from training.grid.plan import plan_cells
 from training.grid.results import GridResults, results_of
 from training.grid.show import csv_text, show
+from training.measure.figures import AVERAGES, SplitFigures
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
 from training.recipe.recipe_file import Grid

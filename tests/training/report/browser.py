@@ -52,3 +52,16 @@ def requests(log: Path) -> list[str]:
     kind = found["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
     asked = [event.get("params", {}) for event in found["events"] if event["type"] == kind]
     return [item["url"] for item in asked if item.get("initiator", "not an origin") != "not an origin"]
+
+
+def needed_px(browser: str, file: Path, folder: Path, width_px: int) -> int:
+    """How wide a page becomes in a frame of `width_px`, which may be narrower than the browser's narrowest window."""
+    said = "setTimeout(() => parent.postMessage(document.documentElement.scrollWidth, '*'), 100)"
+    text = file.read_text(encoding="utf-8").replace("Content-Security-Policy", "x-none")
+    (folder / "inner.html").write_text(f"{text}<script>{said}</script>", encoding="utf-8")
+    heard = "<script>onmessage = event => { document.title = event.data }</script>"
+    frame = folder / "frame.html"
+    frame.write_text(f'{heard}<iframe width="{width_px}" height="900" style="border:0" src="inner.html"></iframe>')
+    found = re.search(r"<title>(\d+)</title>", browse(browser, frame.as_uri(), folder).dom)
+    assert found is not None
+    return int(found[1])

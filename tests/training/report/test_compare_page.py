@@ -10,7 +10,7 @@ from PIL import Image
 from tests.training.report.conftest import MakeRun
 from tests.training.report.support import TAKEN, Page, draw_photos
 from training.commands.compare import compare
-from training.compare import compare_runs, write_comparison
+from training.compare import compare_models, write_comparison
 from training.compare.page import page
 
 OTHER = ((0, 0.9), (2, 0.8), (0, 0.7), (0, 0.6), *TAKEN[4:7], (1, 0.55), *TAKEN[8:])
@@ -41,7 +41,7 @@ def test_one_run_is_wrong_usage(make_run: MakeRun) -> None:
 
 
 def test_the_page_shows_the_photos_that_changed_and_loads_nothing(make_run: MakeRun) -> None:
-    comparison = compare_runs([make_run("first").path, make_run("<script>second", OTHER).path])
+    comparison = compare_models([make_run("first").path, make_run("<script>second", OTHER).path])
     shown = Page(page(comparison))
     assert "script" not in {tag for tag, _ in shown.elements}
     assert len(shown.all("img")) == 3
@@ -55,7 +55,7 @@ def test_the_page_shows_the_photos_that_changed_and_loads_nothing(make_run: Make
 def test_of_many_runs_the_curves_of_the_best_are_drawn(make_run: MakeRun) -> None:
     worse = [make_run(f"worse {number}", ((1, 0.9), *TAKEN[1:])).path for number in range(2)]
     better = [make_run(f"better {number}").path for number in range(4)]
-    shown = Page(page(compare_runs([*worse, *better])))
+    shown = Page(page(compare_models([*worse, *better])))
     keys = shown.text.partition("How they learnt")[2].partition("What changed")[0]
     assert "worse" not in keys
     assert "The 4 most accurate ones." in keys
@@ -63,7 +63,7 @@ def test_of_many_runs_the_curves_of_the_best_are_drawn(make_run: MakeRun) -> Non
 
 def test_three_runs_are_each_set_against_the_first(make_run: MakeRun) -> None:
     runs = [make_run("first").path, make_run("second", OTHER).path, make_run("third", OTHER[::1]).path]
-    shown = Page(page(compare_runs(runs)))
+    shown = Page(page(compare_models(runs)))
     assert "What changed from first to second" in shown.text
     assert "What changed from first to third" in shown.text
 
@@ -72,7 +72,7 @@ def test_the_folder_holds_the_page_a_picture_and_a_table_without_formulas(make_r
     labels = ("+forest", "=sea", "street")
     drawn = draw_photos(tmp_path / "photos", (0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2), labels)
     runs = [make_run(name, taken, labels=labels, of=drawn) for name, taken in (("=a", TAKEN), ("@b$_{$", OTHER))]
-    file = write_comparison(tmp_path / "compared", compare_runs([run.path for run in runs]))
+    file = write_comparison(tmp_path / "compared", compare_models([run.path for run in runs]))
     assert sorted(path.name for path in file.parent.iterdir()) == ["accuracy.png", "changes.csv", "compare.html"]
     with Image.open(file.with_name("accuracy.png")) as picture:
         assert picture.width > 600
