@@ -65,7 +65,8 @@ def _learning(given: ReportInput) -> Html | None:
             charts.append(h("figure", learning_chart(series, kind, kept, starts)))
     if not charts:
         return None
-    said = "" if kept is None else f" The dashed line marks epoch {kept:g}, whose weights were kept."
+    stage = (" of the head" if kept < starts[0] else " of fine-tuning") if kept and starts else ""
+    said = "" if kept is None else f" The dashed line marks epoch {kept:g}{stage}, whose weights were kept."
     said += " The dotted line is where fine-tuning begins." if starts else ""
     words = note(f"The training loss is measured on augmented photos, so it may be higher than the others.{said}")
     return section("learning", "How it learnt", words, h("div", charts, class_="pair"))

@@ -102,10 +102,14 @@ def test_a_head_on_features_and_a_history_without_stages_have_no_such_line() -> 
     assert stage_starts([{"epoch": "0"}, {"epoch": "1"}]) == []
 
 
-def test_the_page_of_two_stages_says_what_the_dotted_line_is(make_run: MakeRun, photos: tuple[Photo, ...]) -> None:
+@pytest.mark.parametrize(("best", "kept"), [(2, "epoch 2 of the head"), (4, "epoch 4 of fine-tuning"), (0, "epoch 0")])
+def test_the_page_of_two_stages_says_what_the_lines_are(
+    make_run: MakeRun, photos: tuple[Photo, ...], best: int, kept: str
+) -> None:
     run = make_run()
-    rows = [f"{epoch},{stage},1.0,0.{epoch}5,0.7,True" for epoch, stage in HISTORY]
+    rows = [f"{epoch},{stage},1.0,0.{epoch}5,0.7,{int(epoch) <= best}" for epoch, stage in HISTORY]
     (run.path / "history.csv").write_text("\n".join(["epoch,stage,loss,accuracy,log_loss,best", *rows]))
     shown = Page(page(report_of_run(run)))
     assert "The dotted line is where fine-tuning begins." in shown.text
+    assert f"The dashed line marks {kept}, whose weights were kept." in shown.text
     assert shown.values("class").count("start") == 2
