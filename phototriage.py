@@ -88,7 +88,7 @@ GROUPS = {
         "evaluate": Entry("training.commands.train:evaluate", "Measure a model on labelled photos."),
         "compare": Entry(
             "training.commands.compare:compare",
-            "Compare runs: metrics, settings that differ, and photos whose prediction changed.",
+            "Compare runs, evaluations and model files: metrics, and photos whose prediction changed.",
         ),
         "convert": Entry("convert.cli:convert", "Turn a run folder into one verified model file."),
         "cache": Entry(

@@ -79,7 +79,13 @@ def _tiles(best: CellOutcome) -> list[tuple[str, str]]:
     own, test = validation(best), best.figures.get("test")
     tiles = [] if test is None else [("on test photos", percent(test.accuracy))]
     tiles += [
-        (name, f"{value:.3f}") for name, value in (("macro F1", own.f1), ("mean AUC", own.auc)) if value is not None
+        (name, f"{value:.3f}")
+        for name, value in (
+            ("macro recall", own.recall if own.uneven else None),
+            ("macro F1", own.f1),
+            ("mean AUC", own.auc),
+        )
+        if value is not None
     ]
     tiles.append(("log loss", f"{own.log_loss:.3f}"))
     tiles += [("parameters", size(best.parameters))] if best.parameters is not None else []

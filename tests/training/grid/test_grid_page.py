@@ -42,9 +42,15 @@ def make_results(tmp_path: Path) -> MakeResults:
     """A grid's folder with its first cells finished, each better than the one before, and the next ones failed."""
 
     def make(
-        grid: Grid = BLOCKS, finished: int = 3, failed: int = 1, sides: Sequence[str] = ("validation",)
+        grid: Grid = BLOCKS,
+        finished: int = 3,
+        failed: int = 1,
+        sides: Sequence[str] = ("validation",),
+        left_out: int = 0,
     ) -> GridResults:
-        cells, true = plan_cells(grid), np.arange(60) % 3
+        """left_out: of the 20 photos of the last class."""
+        cells, true = plan_cells(grid), (np.arange(60) % 3)[np.arange(60) % 3 != 2]
+        true = np.concatenate([true, np.full(20 - left_out, 2)])
         folder = tmp_path / "<b>grid"
         for number, cell in enumerate(cells[:finished]):
             given = {side: chances(true, 3, number - 5.0 - place) for place, side in enumerate(sides)}
@@ -103,6 +109,19 @@ def test_figures_of_all_sides_stand_beside_each_other_whole_and_by_class(make_re
         items = [best[side].classes[place] for side in ("train", "validation", "test")]
         figures = [(item["photos"], *(f"{item[name]:.3f}" for name in AVERAGES)) for item in items]
         assert label + "".join(str(value) for values in figures for value in values) in classes
+
+
+@pytest.mark.parametrize(("left_out", "expected"), [(13, 0), (14, 2)])
+def test_macro_recall_stands_beside_the_accuracy_where_classes_differ_in_size(
+    make_results: MakeResults, left_out: int, expected: int
+) -> None:
+    """Of 20 photos a class and 7 or 6 of the last."""
+    results = make_results(left_out=left_out)
+    text = Page(page(results)).text
+    assert text.partition("Plot")[2].count("macro recall") == expected
+    out = io.StringIO()
+    show(results, Reporter(Console(file=out, width=200)))
+    assert ("macro recall" in out.getvalue()) == bool(expected)
 
 
 def averages(given: SplitFigures) -> list[float]:
