@@ -9,10 +9,12 @@ from contract.geometry import Geometry
 from training.dataset.cache import decode_all
 from training.fit.epoch import HEAD
 from training.fit.stage import stages_of
-from training.recipe.recipe import Recipe
+from training.recipe.backbones import BACKBONES
+from training.recipe.recipe import FineTune, Recipe
 
 PROBED = 16
 _FEW_S = 10.0
+_LAYERS_A_BLOCK = 10  # about: 9 in MobileNetV2 and Xception, 11 in ResNet50
 _REFERENCE_PX = 160  # side at which the default speeds were measured; work grows with the square of the side
 _COST = {"MobileNetV2": 1.0, "EfficientNetB0": 1.3, "ResNet50": 5.2, "ResNet101": 9.5, "Xception": 6.7, "VGG16": 17.0,
          "InceptionResNetV2": 7.2}  # fmt: skip
@@ -85,10 +87,20 @@ def planned(recipe: Recipe, counts: Counts, speeds: Speeds) -> list[Work]:
     if recipe.head.on == "features" and recipe.head.epochs:
         work.append(Work("features", (counts.train + counts.val) / speeds.answer))
     for stage in stages_of(recipe):
-        name, per_s = ("head", speeds.head) if stage.name == HEAD else ("fine-tuning", speeds.tune)
-        work.append(Work(name, stage.settings.epochs * (counts.train / per_s + counts.val / speeds.answer)))
+        name = "head" if stage.name == HEAD else "fine-tuning"
+        share = _learning_share(recipe.backbone, stage.settings)
+        step_s = (1 - share) / speeds.head + share / speeds.tune
+        work.append(Work(name, stage.settings.epochs * (counts.train * step_s + counts.val / speeds.answer)))
     measured = counts.all if recipe.results.train_figures else counts.val + counts.test
     return [*work, Work("measuring", measured / speeds.answer)]
+
+
+def _learning_share(backbone: str, settings: FineTune) -> float:
+    """About how much of the backbone learns, 0 to 1: its gradients end where it is frozen."""
+    if settings.unfreeze == "all":
+        return 1.0
+    blocks = settings.blocks or int(settings.unfreeze) / _LAYERS_A_BLOCK
+    return min(1.0, blocks / BACKBONES[backbone].blocks)
 
 
 def planned_on_features(counts: Counts, speeds: Speeds, tuned: int) -> list[Work]:

@@ -13,7 +13,7 @@ from common.options import json_option
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for compare.html, a PNG and changes.csv.")
 @json_option("the comparison as one JSON object")
 def compare(models: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
-    """Compare models: metrics, settings that differ, and photos whose prediction changed.
+    """Compare runs, evaluations and model files: metrics, and photos whose prediction changed.
 
     MODEL is a run folder, a folder that `evaluate --output` wrote, or an .onnx file. The first one whose photos are
     known is the reference for the others. The comparison uses test photos if all have some, otherwise validation
