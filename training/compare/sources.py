@@ -12,8 +12,9 @@ from contract.session import naming, read_contract, read_model
 from training.errors import RunError
 from training.measure.evaluate import METRICS
 from training.measure.figures import SplitFigures, read_figures
+from training.measure.predictions import read_predictions
 from training.report.content import SPLIT_WORDS, ReportInput, SplitPart
-from training.report.read import read_history, read_predictions
+from training.report.read import read_history
 from training.report.sections import flat
 from training.run import CHECKPOINT, HISTORY, MANIFEST, MODEL, PREDICTIONS, RECIPE, load_run
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from common.text import printable
 from training.measure.evaluate import Evaluation
+from training.measure.predictions import read_predictions
 from training.report.about import About, about_run
 from training.report.content import NextStep, ReportFinding, ReportInput, count
 from training.report.findings import check_step, findings_of_run, suspect_label_finding
-from training.report.read import read_history, read_predictions
+from training.report.read import read_history
 from training.run import HISTORY, MODEL, PREDICTIONS, Run
 
 _LISTED = 200  # unreadable photos that a finding holds; the page shows fewer

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tests.training.report.support import LABELS
+from training.dataset.digests import Digests
 from training.dataset.layout import Photo
 from training.errors import RunError
-from training.measure.predictions import Predictions, write_predictions
-from training.report.read import read_history, read_predictions
+from training.measure.predictions import Predictions, read_predictions, write_predictions
+from training.report.read import read_history
 
 
 def written(root: Path, predictions: Predictions, labels: tuple[str, ...] = LABELS) -> Path:
@@ -26,6 +27,28 @@ def test_predictions_come_back_with_photos_splits_and_probabilities(tmp_path: Pa
     after = read_predictions(written(tmp_path, before), tmp_path, LABELS)
     assert after.photos == photos
     assert np.abs(after.probabilities - before.probabilities).max() < 1e-6
+
+
+def test_the_answers_of_the_final_model_and_the_hashes_come_back_beside_the_honest_answers(tmp_path: Path) -> None:
+    photos = (Photo(tmp_path / "a.jpg", 0, "val"), Photo(tmp_path / "b.jpg", 1, "val"))
+    honest, final = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]]), np.array([[0.9, 0.1, 0.0], [0.1, 0.8, 0.1]])
+    hashes = Digests.of([b"\1" * 32, b"\2" * 32])
+    labels = ("sha256", "-1", "final -1")  # names like those of the further columns
+    for finals, digests in ((final, hashes), (final, None), (None, hashes), (None, None)):
+        before = Predictions(photos, honest, finals, digests)
+        after = read_predictions(written(tmp_path, before, labels), tmp_path, labels)
+        assert np.abs(after.probabilities - honest).max() < 1e-6
+        assert np.abs(after.of_final_model - before.of_final_model).max() < 2e-6
+        assert (after.final is None, after.hashes) == (finals is None, digests)
+
+
+def test_the_honest_answers_stand_in_the_columns_they_always_had(tmp_path: Path) -> None:
+    before = Predictions(
+        (Photo(tmp_path / "a.jpg", 0, "val"),), np.eye(3)[1:2], np.eye(3)[:1], Digests.of([b"\1" * 32])
+    )
+    header, line = written(tmp_path, before).read_text().splitlines()
+    assert header == "path,split,true,predicted,forest,sea,street,final forest,final sea,final street,sha256"
+    assert line == "a.jpg,val,forest,sea,0.000000,1.000000,0.000000,1.000000,0.000000,0.000000," + "01" * 32
 
 
 def test_class_names_that_look_like_formulas_come_back(tmp_path: Path) -> None:
@@ -57,6 +80,8 @@ def test_a_tie_made_by_rounding_keeps_the_class_that_was_predicted(tmp_path: Pat
         "path,split,true,predicted,forest,sea,street\na,val,sea,sea,0.9,0.1,0\n",
         "path,split,true,predicted,forest,sea,street\na,val,sea,sea,nan,0.1,0\n",
         "path,split,true,predicted,forest,sea,street\na,val\n",
+        "path,split,true,predicted,forest,sea,street,final forest\na,val,sea,sea,0,1,0,1\n",
+        "path,split,true,predicted,forest,sea,street,sha256\na,val,sea,sea,0,1,0,01\na,val,sea,sea,0,1,0,??\n",
     ],
 )
 def test_damaged_predictions_are_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
