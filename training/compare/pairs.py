@@ -1,16 +1,18 @@
 """Compare two models on the same photos, and test whether the difference is more than chance."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from common.text import printable
 from training.compare.sources import Compared
+from training.dataset.digests import Digests
 from training.report.content import SplitPart, count
 
+_Key = TypeVar("_Key", str, bytes)
 _Z = 1.959964  # 95 %, both sides
 
 
@@ -104,9 +106,13 @@ class _Measured:
     labels: tuple[str, ...]
     part: SplitPart
     root: Path
+    hashes: Digests | None
 
     def by_path(self) -> dict[str, int]:
         return {str(photo): place for place, photo in enumerate(self.part.photos)}
+
+    def by_content(self) -> dict[bytes, int]:
+        return {digest: place for place, digest in enumerate(self.hashes or ()) if digest}
 
     def by_place(self) -> dict[str, int]:
         return {os.path.relpath(photo, self.root): place for place, photo in enumerate(self.part.photos)}
@@ -121,7 +127,7 @@ class _Measured:
 def measured(compared: Sequence[Compared]) -> list[_Measured]:
     """Those whose photos are known, in their order."""
     return [
-        _Measured(item.name, item.labels, item.part, item.root)
+        _Measured(item.name, item.labels, item.part, item.root, item.hashes.get(item.split))
         for item in compared
         if item.part is not None and item.root is not None
     ]
@@ -157,9 +163,9 @@ def compare_pair(reference: _Measured, other: _Measured) -> tuple[Pair, list[str
 
 
 def _common(reference: _Measured, other: _Measured, notes: list[str]) -> list[tuple[int, int]]:
-    """Indices of the photos that both measured with the same label, matched by path or by path in the dataset."""
+    """Indices of photos that both measured with the same label, matched by path, content, or path in the dataset."""
     pair = f"{reference.name} and {other.name}"
-    matched = _matched(reference.by_path(), other.by_path())
+    matched = _matched(reference.by_path(), other.by_path()) or _matched(reference.by_content(), other.by_content())
     if not matched:
         matched = _matched(reference.by_place(), other.by_place())
         if matched:
@@ -172,7 +178,7 @@ def _common(reference: _Measured, other: _Measured, notes: list[str]) -> list[tu
     return same
 
 
-def _matched(one: dict[str, int], two: dict[str, int]) -> list[tuple[int, int]]:
+def _matched(one: Mapping[_Key, int], two: Mapping[_Key, int]) -> list[tuple[int, int]]:
     return [(place, two[key]) for key, place in one.items() if key in two]
 
 

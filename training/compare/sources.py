@@ -6,9 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from common.text import printable
 from contract.labels import check_labels
 from contract.session import naming, read_contract, read_model
+from training.dataset.digests import Digests
 from training.errors import RunError
 from training.measure.evaluate import METRICS
 from training.measure.figures import SplitFigures, read_figures
@@ -30,6 +33,7 @@ class Compared:
     Attributes:
         known: figures by split.
         parts: photos with their probabilities by split; empty where only figures are known.
+        hashes: of these photos by split; empty where they are unknown.
         root: the dataset, to which shown paths are relative; None where no photos are known.
         recipe: settings of the training; empty if unknown.
         data_hash: of the photos trained on; empty if unknown.
@@ -44,6 +48,7 @@ class Compared:
     labels: tuple[str, ...]
     known: Mapping[str, SplitFigures]
     parts: Mapping[str, SplitPart] = field(default_factory=dict)
+    hashes: Mapping[str, Digests] = field(default_factory=dict)
     root: Path | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     data_hash: str = ""
@@ -144,14 +149,15 @@ _EXPECTED = "Pass run folders, folders that `phototriage evaluate --output` wrot
 def _run(folder: Path) -> Compared:
     run = load_run(folder)
     seconds, file = run.manifest.get("seconds"), folder / MODEL
-    parts, known = {}, {}
+    parts: dict[str, SplitPart] = {}
+    hashes: dict[str, Digests] = {}
     if (folder / PREDICTIONS).is_file():
-        parts = _parts(folder, run.dataset, run.labels)
+        parts, hashes = _parts(folder, run.dataset, run.labels)
         known = _figures_of(parts)
     else:
         known = _cards(run.metrics, folder)
     return Compared(
-        folder, "run", run.labels, known, parts, run.dataset if parts else None, run.recipe, run.data_hash,
+        folder, "run", run.labels, known, parts, hashes, run.dataset if parts else None, run.recipe, run.data_hash,
         read_history(folder / HISTORY), file.stat().st_size if file.is_file() else None,
         sum(map(float, seconds.values())) if isinstance(seconds, dict) and seconds else None,
     )  # fmt: skip
@@ -165,8 +171,8 @@ def _evaluation(folder: Path) -> Compared:
         what = f"evaluation of {printable(Path(value['model']).name)}"
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError(f"{file} is missing or damaged ({error!r}). Evaluate the model again.") from error
-    parts = _parts(folder, root, labels)
-    return Compared(folder, "evaluation", labels, _figures_of(parts), parts, root, what=what)
+    parts, hashes = _parts(folder, root, labels)
+    return Compared(folder, "evaluation", labels, _figures_of(parts), parts, hashes, root, what=what)
 
 
 def _model_file(file: Path) -> Compared:
@@ -187,10 +193,13 @@ def _smaller(precision: str, metrics: Mapping[str, Any]) -> str:
     return f"computes in {precision}{words}; its figures here are those in fp32"
 
 
-def _parts(folder: Path, root: Path, labels: Sequence[str]) -> dict[str, SplitPart]:
-    """The photos of predictions.csv by split."""
+def _parts(folder: Path, root: Path, labels: Sequence[str]) -> tuple[dict[str, SplitPart], dict[str, Digests]]:
+    """The photos of predictions.csv by split, and their hashes where it holds some."""
     predictions = read_predictions(folder / PREDICTIONS, root, labels)
-    return {part.split: part for part in ReportInput("", labels, predictions, root).parts}
+    parts = {part.split: part for part in ReportInput("", labels, predictions, root).parts}
+    splits = np.array([photo.split for photo in predictions.photos])
+    known = predictions.hashes
+    return parts, {} if known is None else {split: known.take(np.flatnonzero(splits == split)) for split in parts}
 
 
 def _figures_of(parts: Mapping[str, SplitPart]) -> dict[str, SplitFigures]:

@@ -1,16 +1,19 @@
 """Two runs on the same photos: what changed is told photo by photo, and chance is not taken for progress."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.training.report.conftest import MakeRun
-from tests.training.report.support import LABELS, TAKEN, draw_photos
+from tests.training.report.support import LABELS, TAKEN, TRUE, draw_photos
 from training.compare import compare_models
 from training.compare.pairs import difference_interval, mcnemar
+from training.dataset.digests import Digests
 from training.dataset.layout import Photo
+from training.measure.predictions import read_predictions, write_predictions
 
 # Two of the three mistakes are mended, and one photo that was right is lost.
 OTHER = ((0, 0.9), (2, 0.8), (0, 0.7), (0, 0.6), *TAKEN[4:7], (1, 0.55), *TAKEN[8:])
@@ -74,6 +77,18 @@ def test_copies_of_a_dataset_are_matched_by_the_place_of_each_photo(make_run: Ma
     comparison = compare_models([make_run().path, copied.path])
     assert comparison.pairs[0].photos == 12
     assert any("matched by their paths" in note for note in comparison.notes)
+
+
+def test_photos_that_were_moved_and_renamed_are_matched_by_their_content(make_run: MakeRun, tmp_path: Path) -> None:
+    first, other = make_run("first"), tmp_path / "elsewhere"
+    moved = tuple(Photo(other / f"moved-{number}.jpg", label, "val") for number, label in enumerate(TRUE))
+    second = make_run("second", OTHER, of=moved[1:] + moved[:1], root=other)
+    for run, root, turn in ((first, tmp_path / "photos", 0), (second, other, 1)):
+        known = read_predictions(run.path / "predictions.csv", root, LABELS)
+        hashes = Digests.of(bytes([(number + turn) % 12 + 1]) * 32 for number in range(12))
+        write_predictions(run.path / "predictions.csv", replace(known, hashes=hashes), root, LABELS)
+    (pair,) = compare_models([first.path, second.path]).pairs
+    assert pair.photos == 12
 
 
 def test_runs_without_a_common_photo_stand_side_by_side_only(make_run: MakeRun, tmp_path: Path) -> None:
