@@ -88,6 +88,10 @@ class ValueMismatchError(AnswerMismatchError):
         )
 
 
+class RecordedMismatchError(ConvertError):
+    """The export does not give the answers that training recorded in predictions.csv."""
+
+
 class PrecisionError(ConvertError):
     """Base of the errors that stop fp16 or int8."""
 

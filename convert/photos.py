@@ -1,5 +1,6 @@
 """Photos for the parity check: validation photos of the run, or drawn pictures if those are missing."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from common.drawing import KINDS, draw_scene
 from common.errors import PhotoError
 from contract.geometry import Geometry, Pixels, to_input
+from training.dataset.regular_file import regular_file_status
 
 WANTED = 256
 
@@ -21,11 +23,17 @@ class ParityPhotos:
         names: path of each photo, or a description of the drawn picture.
         images: uint8 [n, size_px, size_px, 3].
         drawn: how many of the last images are drawn.
+        places: place of each real photo among the validation photos.
+        digests: SHA-256 of each real photo.
+        missing: number of chosen photos that are gone or cannot be read.
     """
 
     names: tuple[str, ...]
     images: Pixels
     drawn: int
+    places: tuple[int, ...]
+    digests: tuple[bytes, ...]
+    missing: int
 
     def __str__(self) -> str:
         real = len(self.names) - self.drawn
@@ -41,17 +49,22 @@ def parity_photos(validation: Sequence[Path], geometry: Geometry, wanted: int = 
     Photos that are missing or do not decode are left out, because the check compares arithmetic, not accuracy.
     """
     step = max(1.0, len(validation) / wanted)
-    chosen = [validation[int(i * step)] for i in range(min(wanted, len(validation)))]
-    found = [(str(path), pixels) for path in chosen if (pixels := _decoded(path, geometry)) is not None]
-    drawn = list(_drawn(geometry, wanted - len(found)))
-    names, images = zip(*found, *drawn, strict=True)
-    return ParityPhotos(names, np.stack(images), len(drawn))
+    chosen = [int(i * step) for i in range(min(wanted, len(validation)))]
+    found = [(place, *read) for place in chosen if (read := _read(validation[place], geometry)) is not None]
+    real = [(str(validation[place]), pixels) for place, _, pixels in found]
+    drawn = list(_drawn(geometry, wanted - len(real)))
+    names, images = zip(*real, *drawn, strict=True)
+    places, digests = tuple(place for place, _, _ in found), tuple(digest for _, digest, _ in found)
+    return ParityPhotos(names, np.stack(images), len(drawn), places, digests, len(chosen) - len(found))
 
 
-def _decoded(path: Path, geometry: Geometry) -> Pixels | None:
+def _read(path: Path, geometry: Geometry) -> tuple[bytes, Pixels] | None:
+    """SHA-256 of a photo, and its pixels."""
     try:
-        return to_input(path, geometry)
-    except PhotoError:
+        regular_file_status(path)
+        data = path.read_bytes()
+        return hashlib.sha256(data).digest(), to_input(data, geometry)
+    except (PhotoError, OSError):
         return None
 
 

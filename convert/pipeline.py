@@ -18,8 +18,10 @@ from convert.errors import OutputError
 from convert.gate import Parity
 from convert.measure import PrecisionMeasurement
 from convert.photos import parity_photos
+from convert.recorded import RecordedParity, compare_recorded
 from convert.stamp import open_proven, stamp_model
-from training.run import Run, load_run
+from training.measure.predictions import read_predictions
+from training.run import PREDICTIONS, Run, load_run
 
 Say = Callable[[str, str], None]
 """Called after each step with its name and its result."""
@@ -38,6 +40,7 @@ class ConversionResult:
         nodes: nodes per operator in the published graph.
         precision: fp32, fp16 or int8.
         parity: comparison of Keras and ONNX Runtime, both in fp32.
+        recorded: comparison of ONNX Runtime, in fp32, with predictions.csv.
         measured: the smaller precision compared with fp32; None for fp32.
         golden: number of pictures in the golden sample.
         replaced: whether an older file was replaced.
@@ -52,6 +55,7 @@ class ConversionResult:
     nodes: dict[str, int]
     precision: Precision
     parity: Parity
+    recorded: RecordedParity
     measured: PrecisionMeasurement | None
     golden: int
     replaced: bool
@@ -80,8 +84,8 @@ def convert_run(
 
     Raises:
         PhototriageError: the output cannot be written, the run is unfinished or damaged, its labels break the contract,
-            the export does not compute what the run computes, or the precision loses too much accuracy. `output` stays
-            unchanged.
+            the export does not compute what the run computes or recorded, or the precision loses too much accuracy.
+            `output` stays unchanged.
     """
     started = time.monotonic()
     check_output(output)
@@ -90,7 +94,7 @@ def convert_run(
     export.keras_on_cpu()
     network = run.load_keras()
     plain, model = _export(network, run, say)
-    parity = _verify(network, run, model, say)
+    parity, recorded = _verify(network, run, model, say)
     made = precision.apply_precision(kind, plain, model, run, max_drop_points, say)
     contract = card(run, parity, made)
     data = stamp_model(made.model, contract)
@@ -110,6 +114,7 @@ def convert_run(
         nodes=node_counts(made.model),
         precision=kind,
         parity=parity,
+        recorded=recorded,
         measured=made.measured,
         golden=len(contract.golden),
         replaced=replaced,
@@ -128,16 +133,19 @@ def _export(network: Any, run: Run, say: Say) -> tuple[onnx.ModelProto, onnx.Mod
     return plain, model
 
 
-def _verify(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> Parity:
-    """Compare the export with Keras."""
+def _verify(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> tuple[Parity, RecordedParity]:
+    """Compare the export with Keras, and with the answers that training recorded."""
     session = gate.open_on_cpu(model.SerializeToString())
     gate.check_signature(session, run.geometry.size_px, len(run.labels))
-    photos = parity_photos([path for path, _ in run.validation], run.geometry)
+    predictions = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels).of("val")
+    photos = parity_photos([photo.path for photo in predictions.photos], run.geometry)
     answers = gate.keras_probabilities(network, run.temperature, photos.images)
     exported = gate.onnx_probabilities(session, photos.images)
     parity = gate.compare(answers, exported, photos.names, run.labels, str(photos))
     say("parity", str(parity))
-    return parity
+    recorded = compare_recorded(session, run, predictions, photos, exported)
+    say("recorded", str(recorded))
+    return parity, recorded
 
 
 def check_output(output: Path) -> None:

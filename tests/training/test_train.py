@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def test_predictions_hold_each_photo_to_check_with_and_none_of_training(trained:
     for row in predictions:
         assert (dataset / row["path"]).is_file()
         assert sum(float(row[label]) for label in ("blue", "green", "red")) == pytest.approx(1, abs=1e-5)
+        assert row["sha256"] == sha256((dataset / row["path"]).read_bytes()).hexdigest()
 
 
 def test_the_saved_network_is_the_one_that_was_measured(trained: tuple[Path, Path]) -> None:

@@ -49,6 +49,16 @@ class Predictions:
         """[N, classes], the probabilities that the final model gives."""
         return self.probabilities if self.final is None else self.final
 
+    def of(self, split: str) -> "Predictions":
+        """Those of one split."""
+        chosen = np.flatnonzero([photo.split == split for photo in self.photos])
+        return Predictions(
+            tuple(self.photos[number] for number in chosen),
+            self.probabilities[chosen],
+            None if self.final is None else self.final[chosen],
+            None if self.hashes is None else self.hashes.take(chosen),
+        )
+
 
 def write_predictions(file: Path, predictions: Predictions, root: Path, labels: Sequence[str]) -> None:
     """Write path (relative to `root`), split, true, predicted, and one probability a class.
@@ -86,6 +96,13 @@ def read_predictions(file: Path, root: Path, labels: Sequence[str]) -> Predictio
             header = next(rows, [])
             further = header[len(_FIRST) + len(labels) :]
             columns = _Columns(len(labels), finals=len(further) >= len(labels), hashes=_HASH in further[-1:])
+            named = header[len(_FIRST) : len(_FIRST) + len(labels)]
+            if sorted(named) == sorted(map(cell, labels)) and named != [*map(cell, labels)]:
+                number = next(i for i, label in enumerate(labels) if named[i] != cell(label))
+                raise ValueError(
+                    f"its class {number + 1} is {named[number]!r}, but that of the run is {labels[number]!r}: labels"
+                    " were exchanged"
+                )
             if header != columns.header(labels):
                 raise ValueError("its columns are not those of this run")
             return _parse(rows, root, {cell(label): number for number, label in enumerate(labels)}, columns)

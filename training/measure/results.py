@@ -7,6 +7,7 @@ import numpy as np
 
 from common.packages import installed_versions
 from contract.geometry import Geometry
+from training.dataset.digests import Digests
 from training.dataset.prepare import PreparedData
 from training.measure.calibrate import find_temperature, find_thresholds
 from training.measure.metrics import Metrics, compute_metrics, softmax
@@ -60,7 +61,9 @@ def measure_run(model: "keras.Model", prepared: PreparedData, recipe: Recipe, re
         test=found.get("test"),
         train=found.get("train"),
         predictions=Predictions(
-            tuple(photo for samples in parts.values() for photo in samples.photos), np.concatenate([*given.values()])
+            tuple(photo for samples in parts.values() for photo in samples.photos),
+            np.concatenate([*given.values()]),
+            hashes=Digests(np.concatenate([samples.hashes.rows for samples in parts.values()])),
         ),
     )
 
