@@ -71,9 +71,9 @@ def _run_card(run: Run) -> Iterator[tuple[str, str]]:
         yield "Review thresholds", f"from {min(run.thresholds.values()):.2f} to {max(run.thresholds.values()):.2f}{aim}"
     weights = manifest.get("weights")
     if isinstance(weights, Mapping):
-        yield "Started from", " ".join(str(weights[key]) for key in ("name", "file") if key in weights)
+        yield "Started from", " ".join(Path(str(weights[key])).name for key in ("name", "file") if key in weights)
     if data.get("layout"):
-        yield "Data", f"{printable(run.dataset)} ({data['layout']})"
+        yield "Data", f"{printable(run.dataset.name)} ({data['layout']})"
     yield "Data SHA-256", run.data_hash
     yield "Model SHA-256", str(manifest.get("model_sha256", ""))
     if (run.path / MODEL).is_file():

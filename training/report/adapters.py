@@ -11,6 +11,7 @@ from training.report.about import About, about_run
 from training.report.content import NextStep, ReportFinding, ReportInput, count
 from training.report.findings import check_step, findings_of_run, suspect_label_finding
 from training.report.read import read_history
+from training.report.told import told_by
 from training.run import HISTORY, MODEL, PREDICTIONS, Run
 
 _LISTED = 200  # unreadable photos that a finding holds; the page shows fewer
@@ -25,24 +26,24 @@ def report_of_run(run: Run, findings: Sequence[ReportFinding] = ()) -> ReportInp
     Raises:
         RunError: predictions.csv is missing or damaged.
     """
-    place = printable("/".join(run.dataset.parts[-2:]))
     return ReportInput(
         title=printable(run.path.resolve().name),
         labels=run.labels,
         predictions=read_predictions(run.path / PREDICTIONS, run.dataset, run.labels),
         root=run.dataset,
-        source=f"A classifier of {count(len(run.labels), 'class')}, trained on {place}.",
+        source=f"A classifier of {count(len(run.labels), 'class')}, trained on {printable(run.dataset.name)}.",
         history=read_history(run.path / HISTORY),
         thresholds=run.thresholds,
         findings=(*findings_of_run(run), *findings),
         card=about_run(run).card,
         recipe=run.recipe,
         steps=(*_next_steps_of_run(run.path), check_step(run)),
+        told=told_by(run),
     )
 
 
 def _next_steps_of_run(run: Path) -> tuple[NextStep, ...]:
-    folder = shlex.quote(printable(run))
+    folder = _pasted(run)
     return (
         NextStep("Convert it to one verified model file:", f"phototriage convert {folder} --output model.onnx"),
         NextStep("Measure it on other labelled photos:", f"phototriage evaluate {folder} PHOTOS --output measured"),
@@ -62,7 +63,7 @@ def report_of_evaluation(
     """
     dataset = evaluation.dataset
     known = about or About()
-    model = ("Model", printable(evaluation.model))
+    model = ("Model", printable(evaluation.model.name))
     return ReportInput(
         title=f"{printable(evaluation.model.name)} on {printable(dataset.root.resolve().name)}",
         labels=dataset.labels,
@@ -78,14 +79,19 @@ def report_of_evaluation(
 
 
 def _next_steps_of_model(model: Path) -> tuple[NextStep, ...]:
-    name = shlex.quote(printable(model))
+    name = _pasted(model)
     if model.suffix.lower() != ".onnx":
-        run = shlex.quote(printable(model.parent if model.name == MODEL else model))
+        run = _pasted(model.parent if model.name == MODEL else model)
         return (NextStep("Convert it to one verified model file:", f"phototriage convert {run} --output model.onnx"),)
     return (
         NextStep("Show the contract of the model:", f"phototriage inspect {name}"),
         NextStep("File photos with it:", f"phototriage watch --inbox inbox --output sorted --model {name}"),
     )
+
+
+def _pasted(path: Path) -> str:
+    """The name of a file or folder as a shell needs it, without the folders above: a report is handed on."""
+    return shlex.quote(printable(path.resolve().name))
 
 
 def _unreadable(evaluation: Evaluation) -> ReportFinding:

@@ -94,6 +94,18 @@ def reliability_chart(bins: Sequence[Bin]) -> Html:
     return chart(frame, "Reliability diagram", description, parts)
 
 
+def pr_chart(curves: Mapping[str, Sequence[Point]]) -> Html:
+    """Precision over recall, one line a class."""
+    lowest = min(precision for points in curves.values() for _, precision in points)
+    frame = Frame((0.0, 1.0), (max(0.0, lowest - 0.03), 1.0), height=380)
+    parts = [axes(frame, "recall", "precision", "xy")]
+    parts += [line(frame, points, f"s{number % 4}") for number, points in enumerate(curves.values())]
+    words = "; ".join(
+        f"{name}: precision {percent(points[-1][1])} where all are found" for name, points in curves.items()
+    )
+    return h("div", legend(list(curves)), chart(frame, "Precision against recall", words, parts))
+
+
 def review_chart(curve: ReviewCurve, part: SplitPart) -> Html:
     """Share of correct photos among those not sent to review, against the share sent to review."""
     low = max(0.0, min(float(curve.precision.min()), float(curve.precision[0]) - 0.02) - 0.02)

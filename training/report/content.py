@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from common.text import printable
 from training.measure.predictions import Predictions
 from training.report.scores import Scores, score, sent_to_review
+from training.report.told import Told
 
 SPLIT_WORDS = {"test": "test photos", "val": "validation photos", "train": "training photos", "": "photos"}
 _BEST_FIRST = ("test", "val", "", "train")  # the photos least used in training predict best how new photos will do
@@ -90,6 +91,7 @@ class ReportInput:
         card: rows of the model card.
         recipe: all settings, as nested values.
         steps: next steps.
+        told: what newer runs tell beside their figures.
     """
 
     title: str
@@ -103,6 +105,7 @@ class ReportInput:
     card: Sequence[tuple[str, str]] = ()
     recipe: Mapping[str, Any] = field(default_factory=dict)
     steps: Sequence[NextStep] = ()
+    told: Told = field(default_factory=Told)
 
     @cached_property
     def parts(self) -> tuple[SplitPart, ...]:
@@ -124,8 +127,11 @@ class ReportInput:
 
 
 def shown_path(photo: Path, root: Path) -> str:
-    """The path as shown on a page: relative to the root if possible, and printable."""
-    return printable(photo.relative_to(root) if photo.is_relative_to(root) else photo)
+    """The path as shown on a page, printable: relative to the root, and of a photo elsewhere only folder and name.
+
+    A page is handed on, and the folders above tell whose computer it was written on.
+    """
+    return printable(photo.relative_to(root) if photo.is_relative_to(root) else Path(*photo.parts[-2:]))
 
 
 def percent(share: float, digits: int = 1) -> str:

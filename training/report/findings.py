@@ -109,8 +109,8 @@ def suspect_label_finding(predictions: Predictions, labels: Sequence[str]) -> Re
 
 def check_step(run: Run) -> NextStep:
     """The command that checks the data more closely with this run."""
-    names = (shlex.quote(printable(path)) for path in (run.dataset, run.path))
+    name = shlex.quote(printable(run.path.resolve().name))
     return NextStep(
         "Check the data further, also for wrong labels among the training photos:",
-        "phototriage check-data {} --run {} --output check".format(*names),
+        f"phototriage check-data PHOTOS --run {name} --output check",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import pi
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,31 @@ def review_curve(true: Ints, probabilities: Floats, points: int = 200) -> Review
     ends = ends[::-1]
     bounds = np.array([wilson(int(right[end]), int(end) + 1) for end in ends])
     return ReviewCurve(1 - (ends + 1) / len(top), right[ends] / (ends + 1), bounds[:, 0], bounds[:, 1])
+
+
+def pr_curve(of_class: NDArray[np.bool_], given: Floats, points: int = 200) -> list[tuple[float, float]]:
+    """(recall, precision) of one class at each probability from which a photo counts as the class, the highest first.
+
+    Args:
+        of_class: whether each photo is of the class, [N], at least one.
+        given: its probability of the class, [N].
+        points: most points of the curve, evenly spaced.
+    """
+    order = np.argsort(-given, kind="stable")
+    found = np.cumsum(of_class[order])
+    ends = np.append(np.flatnonzero(np.diff(given[order])), len(given) - 1)
+    ends = ends[: int(np.searchsorted(found[ends], found[-1])) + 1]  # all are found: lower ones only cost precision
+    if len(ends) > points:
+        ends = ends[np.unique(np.linspace(0, len(ends) - 1, points).round().astype(np.int64))]
+    recall, precision = found[ends] / found[-1], found[ends] / (ends + 1)
+    return list(zip(recall.tolist(), precision.tolist(), strict=True))
+
+
+def calibration_noise(bins: Sequence[Bin]) -> float:
+    """The calibration error that chance alone gives to probabilities that are true, from the photos in each bin."""
+    photos = sum(item.photos for item in bins)
+    spread = sum((item.photos * item.confidence * (1 - item.confidence)) ** 0.5 for item in bins)
+    return float((2 / pi) ** 0.5 * spread / photos)  # the mean distance of a normal value is sqrt(2 / pi) deviations
 
 
 def sent_to_review(probabilities: Floats, thresholds: Sequence[float]) -> NDArray[np.bool_]:

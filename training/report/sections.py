@@ -1,6 +1,7 @@
 """Sections of text and tables: headline, classes, data, model card, next steps."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ from common.html import Html, h, scrolling
 from training.html.page import note, section
 from training.html.thumbnails import Thumbnails, picture
 from training.measure.metrics import ClassMetrics
+from training.report.charts import pr_chart
 from training.report.content import NextStep, ReportFinding, ReportInput, SplitPart, count, percent
+from training.report.scores import pr_curve
 from training.report.summary import at_a_glance, headline
 
 TABLE_ROWS = 250
 FINDING_PHOTOS = 16
+PR_CLASSES = 4
 FEW = 8  # photos of a finding that are shown unfolded
 MEANINGS = (
     ("Interval", "The fewer photos, the wider the 95 % interval of the accuracy (Wilson, 1927)."),
@@ -48,7 +52,8 @@ def hero(given: ReportInput) -> Html:
         h("p", f"95 % interval {percent(low)} to {percent(high)}", class_="under"),
         class_="accuracy",
     )
-    return h("div", big, h("div", h("p", headline(part), class_="lead"), _tiles(given)), class_="hero")
+    chosen = h("p", given.told.choice) if given.told.choice else None
+    return h("div", big, h("div", h("p", headline(part), class_="lead"), chosen, _tiles(given)), class_="hero")
 
 
 def _tiles(given: ReportInput) -> Html:
@@ -87,7 +92,20 @@ def class_table(given: ReportInput, splits: Html | None) -> Html:
     rows = [_class_row(index, item, part, given.thresholds) for index, item in classes]
     table = h("table", h("thead", head), h("tbody", rows), class_="figures")
     words = note(f"On {count(len(part.true), part.words[:-1])}.") if splits else None
-    return section("classes", "Each class", words, left_out, scrolling(table, "Figures of each class"), splits)
+    box = scrolling(table, "Figures of each class")
+    return section("classes", "Each class", words, left_out, box, splits, _found(part))
+
+
+def _found(part: SplitPart) -> Html | None:
+    """Precision against recall of the classes with the lowest F1."""
+    weakest = sorted((item.f1, place) for place, item in enumerate(part.scores.metrics.classes) if item.photos)
+    places = [place for _, place in weakest[:PR_CLASSES]]
+    labels = [item.label for item in part.scores.metrics.classes]
+    curves = {labels[place]: pr_curve(part.true == place, part.probabilities[:, place]) for place in places}
+    few = f"The {len(places)} classes of lowest F1. " if len(weakest) > len(places) else ""
+    words = note(f"{few}The lower the probability that is enough, the more photos of a class are found, and the more"
+                 " others with them.")  # fmt: skip
+    return h("figure", h("figcaption", h("h3", "Precision against recall"), words), pr_chart(curves), class_="half")
 
 
 def _class_row(index: int, item: ClassMetrics, part: SplitPart, thresholds: Mapping[str, float]) -> Html:
@@ -144,14 +162,21 @@ def flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
     """Nested values as (`section.key`, text) in their order."""
     found: list[tuple[str, str]] = []
     for key, value in values.items():
-        found += flat(value, f"{above}{key}.") if isinstance(value, Mapping) else [(f"{above}{key}", str(value))]
+        found += flat(value, f"{above}{key}.") if isinstance(value, Mapping) else [(f"{above}{key}", _setting(value))]
     return found
+
+
+def _setting(value: object) -> str:
+    """A setting in words; of a file only its name, because a report is handed on."""
+    text = str(value)
+    return Path(text).name if text.startswith("/") else text
 
 
 def steps(ways: Sequence[NextStep]) -> Html:
     """Next steps: sentences with commands to copy."""
     items = [h("li", h("p", step.sentence), h("pre", h("code", step.command), tabindex="0")) for step in ways]
-    return section("next", "Next steps", h("ol", items, class_="steps"))
+    words = note("In the folder that holds this run or model.")
+    return section("next", "Next steps", words, h("ol", items, class_="steps"))
 
 
 def meanings() -> Html:

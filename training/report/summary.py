@@ -6,9 +6,9 @@ import numpy as np
 
 from training.report.charts import at_thresholds
 from training.report.content import ReportInput, SplitPart, count, percent
-from training.report.scores import review_curve
+from training.report.scores import calibration_noise, review_curve
 
-_TELLING = 0.01  # a smaller gap between confidence and accuracy is not worth a sentence
+_CALIBRATED = 0.03  # a smaller calibration error is not worth a warning
 _MIXED = 3  # fewer photos are no pattern
 
 
@@ -67,14 +67,19 @@ def _weakest(part: SplitPart) -> str:
 
 
 def _sureness(part: SplitPart) -> str:
-    gap = float(part.top.mean()) - part.scores.metrics.accuracy
-    if abs(gap) < _TELLING:
-        return f"Its probabilities are well calibrated: it is {percent(float(part.top.mean()))} sure on average."
-    direction = "overconfident" if gap > 0 else "underconfident"
-    return (
-        f"It is {direction} by {abs(100 * gap):.1f} points: {percent(float(part.top.mean()))} sure on average, but"
-        f" {percent(part.scores.metrics.accuracy)} right."
-    )
+    error, chance = part.scores.calibration_error, calibration_noise(part.scores.bins)
+    sure, right = float(part.top.mean()), part.scores.metrics.accuracy
+    if error <= _CALIBRATED:
+        return f"Its probabilities can be taken at their word: the calibration error is {error:.3f}."
+    if error <= 2 * chance:
+        return (
+            f"{count(len(part.true), 'photo')} are too few to tell whether its probabilities can be taken at their"
+            f" word: the calibration error is {error:.3f}, and chance alone makes {chance:.3f}."
+        )
+    told = f"{percent(sure)} sure on average, and {percent(right)} right (calibration error {error:.3f})."
+    if abs(sure - right) < error / 2:
+        return f"Its single probabilities cannot be taken at their word: {told}"
+    return f"It is {'overconfident' if sure > right else 'underconfident'}: {told}"
 
 
 def _review(part: SplitPart) -> str:

@@ -40,7 +40,7 @@ def test_an_evaluation_of_a_model_file_tells_of_unreadable_photos_and_how_to_use
 
 def test_an_evaluation_of_a_run_leads_to_its_conversion(photos: tuple[Photo, ...], tmp_path: Path) -> None:
     given = report_of_evaluation(evaluation(Path("runs/mine/model.keras"), photos, tmp_path / "photos"))
-    assert [step.command for step in given.steps] == ["phototriage convert runs/mine --output model.onnx"]
+    assert [step.command for step in given.steps] == ["phototriage convert mine --output model.onnx"]
 
 
 def test_a_run_says_the_same_of_itself_by_its_folder_and_by_its_model(make_run: MakeRun) -> None:

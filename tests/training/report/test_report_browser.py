@@ -75,7 +75,7 @@ def test_it_follows_light_and_dark_asks_nothing_runs_nothing_and_stays_silent(
     page = Page(shown.dom)
     assert not page.all("script")
     assert f"<title>{EVIL.split('>', maxsplit=1)[0].replace('<', '&lt;')}" in shown.dom
-    assert len(page.all("svg")) == 4
+    assert len(page.all("svg")) == 5
     assert len(page.all("section")) > 6
 
 

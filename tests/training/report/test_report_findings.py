@@ -8,10 +8,12 @@ from tests.training.report.conftest import MakeRun
 from tests.training.report.support import Page
 from training.dataset.layout import Photo
 from training.errors import RunError
+from training.measure.predictions import Predictions, read_predictions, write_predictions
 from training.report import report_of_run
 from training.report.charts import stage_starts
 from training.report.content import ReportFinding
 from training.report.page import page
+from training.run import PREDICTIONS
 
 EVIL = "<script>alert(1)</script>.jpg"
 FOUND = {
@@ -57,7 +59,7 @@ def test_the_page_shows_them_with_small_pictures_and_the_command_for_the_rest(ma
     assert "script" not in {tag for tag, _ in shown.elements}
     assert EVIL in shown.text
     assert "group 1: the same file in train and test" in shown.text
-    assert f"phototriage check-data {run.dataset} --run {run.path} --output check" in shown.text
+    assert "phototriage check-data PHOTOS --run mine --output check" in shown.text
 
 
 def test_what_was_not_looked_for_is_not_called_absent(make_run: MakeRun) -> None:
@@ -113,3 +115,21 @@ def test_the_page_of_two_stages_says_what_the_lines_are(
     assert "The dotted line is where fine-tuning begins." in shown.text
     assert f"The dashed line marks {kept}, whose weights were kept." in shown.text
     assert shown.values("class").count("start") == 2
+
+
+def test_a_report_that_is_handed_on_names_no_folder_of_the_person_who_trained(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    recipe = {"seed": 0, "groups": str(tmp_path / "groups.csv")}
+    run = make_run(data_findings=FOUND, recipe=recipe, weights={"name": "file", "file": str(tmp_path / "w.onnx")})
+    before = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels)
+    elsewhere = tmp_path / "elsewhere" / "sea"
+    photos = tuple(Photo(elsewhere / photo.path.name, photo.label, photo.split) for photo in before.photos)
+    moved = Predictions(photos, before.probabilities)
+    write_predictions(run.path / PREDICTIONS, moved, run.dataset, run.labels)
+    text = page(report_of_run(run))
+    assert str(tmp_path) not in text
+    assert tmp_path.name not in text
+    assert "groups.csv" in text
+    assert "w.onnx" in text
+    assert "sea/00.jpg" in text

@@ -43,7 +43,7 @@ def test_the_report_of_a_run_shows_its_figures_curves_data_card_and_next_command
         "4 s (data 2 s",
     ):
         assert words in shown.text, words
-    assert f"phototriage convert {run.path} --output model.onnx" in shown.text
+    assert "phototriage convert mine --output model.onnx" in shown.text
     pictures = sorted(path.name for path in (run.path / "figures").iterdir())
     names = ("accuracy", "classes", "confusion", "loss", "reliability", "review")
     assert pictures == [f"{name}.png" for name in names]
