@@ -104,11 +104,16 @@ def require_runtime(user: str) -> None:
 
 
 def require_training(user: str) -> None:
-    """Raise MissingPackageError if Keras or its backend TensorFlow is not installed, before photos are decoded."""
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    for module in ("keras", *(["tensorflow"] if backend == "tensorflow" else [])):
+    """Raise MissingPackageError if Keras or its backend is not installed, before photos are decoded."""
+    chosen = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    for module in ("keras", *(["tensorflow"] if chosen == "tensorflow" else [])):
         if find_spec(module) is None:
             raise MissingPackageError(missing_training(user, module, sys.version_info[:2]))
+    if find_spec(chosen) is None:
+        raise MissingPackageError(
+            f"{user} needs {chosen}, because KERAS_BACKEND names it, and it is not installed. Install it, or unset"
+            " KERAS_BACKEND: TensorFlow is then used"
+        )
 
 
 def missing_package(user: str, error: ImportError | AttributeError) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from common.packages import MissingPackageError, require_training
+
 ONLY = {"device.py", "distil.py"}
 """The device, and the broad network, whose bytes are the same twice only in one thread of TensorFlow."""
 TRAIN = """
@@ -60,3 +62,11 @@ def test_training_runs_end_to_end_on_jax(tmp_path: Path, root: Path, make_datase
     assert done.returncode == 0, done.stderr
     assert "(jax sees no GPU)" in done.stdout or "by jax" in done.stdout
     assert (tmp_path / "run" / "run.json").is_file()
+
+
+def test_a_backend_of_keras_that_is_not_installed_is_named_before_anything_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "no_such_backend")
+    with pytest.raises(MissingPackageError, match="needs no_such_backend, because KERAS_BACKEND names it"):
+        require_training("`train`")
