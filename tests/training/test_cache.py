@@ -1,16 +1,26 @@
 """Each photo is decoded once, whatever happens to the process, and what the cache gives is what to_input gives."""
 
+import io
 import os
+import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from common.errors import Reason
 from contract.geometry import Geometry, to_input
+from contract.limits import memory_limit
 from training.dataset.cache import cache_folder, cache_root, decode_all, difference_hash
+from training.dataset.decoders import decoders
+from training.dataset.prepare import prepare
 from training.errors import TrainingError
+from training.progress import Reporter
+from training.recipe.recipe import Input, Recipe
 
 GEOMETRY = Geometry(size_px=40)
 MakePhotos = Callable[..., list[Path]]
@@ -131,6 +141,96 @@ def test_a_damaged_index_is_begun_anew(tmp_path: Path, make_photos: MakePhotos) 
     with sqlite3.connect(index) as connection:
         assert connection.execute("SELECT count(*) FROM content").fetchone() == (2,)
     connection.close()
+
+
+def test_a_photo_that_failed_for_want_of_memory_is_tried_again(tmp_path: Path) -> None:
+    big = tmp_path / "big.png"
+    Image.new("RGB", (8000, 8000)).save(big, compress_level=1)
+    with memory_limit(100 << 20):
+        (failure,) = decode_all([big], GEOMETRY, workers=1).failures
+    assert "not enough memory" in failure[1]
+    assert list(decode_all([big], GEOMETRY).rows) == [0]
+
+
+def test_no_fault_is_kept_because_another_codec_might_cure_it(tmp_path: Path, make_photos: MakePhotos) -> None:
+    paths = make_photos(tmp_path, "red", 3)
+    paths[0].write_bytes(b"")
+    paths[1].write_bytes(paths[1].read_bytes()[:300])
+    decode_all(paths, GEOMETRY)
+    (index,) = cache_folder(GEOMETRY).glob("*.sqlite")
+    assert not any(reason.encode() in index.read_bytes() for reason in Reason)
+
+
+def test_another_version_of_a_decoder_decodes_all_again_and_leaves_nothing_behind(
+    tmp_path: Path, make_photos: MakePhotos
+) -> None:
+    paths = make_photos(tmp_path, "red", 3)
+    decode_all(paths, GEOMETRY)
+    (index,) = cache_folder(GEOMETRY).glob("*.sqlite")
+    with sqlite3.connect(index) as connection:
+        assert connection.execute("SELECT words FROM decoders").fetchone() == (decoders(),)
+        connection.execute("UPDATE decoders SET words = 'Pillow 12.0.0'")
+    connection.close()
+    older = index.with_name("index-1.sqlite")  # as the version before left it
+    older.touch()
+    found = decode_all(paths, GEOMETRY)
+    assert found.fresh == 3
+    assert "(Pillow 12.0.0)" in found.notes[0]
+    assert (cache_folder(GEOMETRY) / "pixels.u8").stat().st_size == found.pixels.nbytes
+    assert not older.exists()
+    assert decode_all(paths, GEOMETRY).notes == ()
+
+
+def test_the_decoders_are_named_with_their_versions() -> None:
+    assert re.match(r"Pillow \d+\..*jpg \d.*webp \d.*pi-heif \d.*own readers \d", decoders())
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 4800, b"\x80"], ids=["zeroed row", "flipped bits"])
+def test_a_damaged_row_is_decoded_again_alone_and_said(tmp_path: Path, make_photos: MakePhotos, damage: bytes) -> None:
+    paths = make_photos(tmp_path, "red", 3)
+    decode_all(paths, GEOMETRY)
+    with (cache_folder(GEOMETRY) / "pixels.u8").open("r+b") as file:
+        file.seek(4800)
+        file.write(damage)
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(paths[1].read_bytes())
+    found = decode_all([*paths, copy], GEOMETRY)
+    assert found.fresh == 1
+    assert found.notes == ("Damaged in the cache of decoded photos, and decoded again: 1.",)
+    for path, row in zip([*paths, copy], found.rows, strict=True):
+        assert np.array_equal(found.pixels[row], to_input(path, GEOMETRY))
+    again = decode_all([*paths, copy], GEOMETRY)
+    assert (again.fresh, again.notes) == (0, ())
+
+
+def test_an_index_with_flipped_bytes_feeds_no_photo_in_the_place_of_another(
+    tmp_path: Path, make_photos: MakePhotos
+) -> None:
+    paths = make_photos(tmp_path, "red", 12)
+    wanted = [to_input(path, GEOMETRY) for path in paths]
+    decode_all(paths, GEOMETRY)
+    (index,) = cache_folder(GEOMETRY).glob("*.sqlite")
+    whole = index.read_bytes()
+    pixels = (cache_folder(GEOMETRY) / "pixels.u8").read_bytes()
+    places = [place for place, byte in enumerate(whole) if byte][:: max(1, sum(map(bool, whole)) // 150)]
+    for place in places:
+        (cache_folder(GEOMETRY) / "pixels.u8").write_bytes(pixels)
+        index.write_bytes(whole[:place] + bytes([whole[place] ^ 0x15]) + whole[place + 1 :])
+        with suppress(TrainingError):  # the sentence says to run the same command again
+            decode_all(paths, GEOMETRY)
+        found = decode_all(paths, GEOMETRY)
+        for row, photo in zip(found.rows, wanted, strict=True):
+            assert np.array_equal(found.pixels[row], photo)
+
+
+def test_what_happened_to_the_cache_is_said(make_dataset: Callable[..., Path], tmp_path: Path, story: io.StringIO,
+                                            reporter: Reporter) -> None:  # fmt: skip
+    recipe = Recipe(input=Input(size_px=40))
+    for _ in range(2):
+        prepare(make_dataset(tmp_path / "photos", count=4), None, recipe, reporter)
+        for index in cache_folder(GEOMETRY).glob("*.sqlite"):
+            index.write_bytes(b"not a database" * 100)
+    assert "The index of the cache of decoded photos is damaged" in story.getvalue()
 
 
 def test_progress_counts_every_photo(tmp_path: Path, make_photos: MakePhotos) -> None:

@@ -3,12 +3,15 @@
 One folder per geometry holds `pixels.u8` (fixed-size rows of uint8 [S, S, 3]) and an index in SQLite. The index maps
 each content (SHA-256) to its row, and each path to its content while size and times stay the same. So a second run over
 the same folders reads no photo, a copied dataset is not decoded again, and the pixels need not fit into memory.
+
+Photos are decoded again when a decoder has another version, and when the checksum of their row does not hold.
 """
 
 import errno
 import fcntl
 import hashlib
 import os
+import sqlite3
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +26,10 @@ from PIL import Image
 
 from common.errors import PhotoError
 from contract.geometry import Geometry, to_input
-from training.dataset.cache_index import CacheIndex, IndexedPhoto
+from training.dataset.cache_index import CacheIndex, IndexedPhoto, remove_index
+from training.dataset.decoders import decoders
 from training.dataset.digests import SIZE, Digests
+from training.dataset.pixel_file import PixelFile, checksum
 from training.dataset.regular_file import regular_file_status
 from training.errors import TrainingError
 
@@ -43,6 +48,7 @@ class DecodeResult:
         failures: (path, reason) of the unreadable ones.
         pixels: uint8 [rows, S, S, 3], memory-mapped and read-only.
         fresh: number of photos decoded now.
+        notes: sentences about damage of the cache, and why photos were decoded again.
     """
 
     rows: NDArray[np.int64]
@@ -51,6 +57,7 @@ class DecodeResult:
     failures: tuple[tuple[Path, str], ...]
     pixels: NDArray[np.uint8]
     fresh: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -96,42 +103,44 @@ def decode_all(
         workers: threads; by default one per core that this process may use.
 
     Raises:
-        TrainingError: the cache cannot be written, because space or rights are missing. Unreadable photos are not
-            errors.
+        TrainingError: the cache cannot be written, because space or rights are missing, or its index is damaged.
+            Unreadable photos are not errors.
     """
     folder = cache_folder(geometry)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _exclusive(folder), CacheIndex.open(folder, geometry) as index:
-            found = _fill(paths, geometry, index, folder / "pixels.u8", tick, workers or len(os.sched_getaffinity(0)))
-            return _result(found, index, folder / "pixels.u8", geometry.size_px)
+        with _exclusive(folder), CacheIndex.open(folder, geometry, decoders()) as index:
+            with PixelFile(folder / "pixels.u8", index, geometry.size_px) as pixels:
+                found = _fill(paths, geometry, pixels, tick, workers or len(os.sched_getaffinity(0)))
+            return _result(found, pixels, geometry.size_px)
     except OSError as error:
         raise TrainingError(_unwritable(folder, error)) from error
+    except sqlite3.Error as error:
+        raise TrainingError(_unindexed(folder, error)) from error
 
 
 def _fill(
-    paths: Iterable[Path], geometry: Geometry, index: CacheIndex, file: Path, tick: Callable[[int], None], workers: int
+    paths: Iterable[Path], geometry: Geometry, pixels: PixelFile, tick: Callable[[int], None], workers: int
 ) -> _DecodeRows:
-    found = _DecodeRows()
-    with ThreadPoolExecutor(workers, "decode") as pool, file.open("ab") as pixels:
+    found, index = _DecodeRows(), pixels.index
+    with ThreadPoolExecutor(workers, "decode") as pool:
         for chunk in _chunks(paths, CHUNK):
             known = index.rows
-            work = pool.map(lambda part: [_read(path, geometry, index) for path in part], _chunks(chunk, SLICE))
+            work = pool.map(lambda part: [_read(path, geometry, pixels) for path in part], _chunks(chunk, SLICE))
             for path, (entry, photo) in zip(chunk, chain.from_iterable(work), strict=True):
-                found.add(path, _store(path, entry, photo, index, pixels.write))
+                found.add(path, _store(path, entry, photo, pixels))
                 tick(1)
             if index.rows > known:
-                pixels.flush()
                 os.fsync(pixels.fileno())  # after a power cut the index must not point to rows that were lost
             index.commit()
     return found
 
 
-def _read(path: Path, geometry: Geometry, index: CacheIndex) -> tuple[IndexedPhoto, NDArray[np.uint8] | None]:
+def _read(path: Path, geometry: Geometry, pixels: PixelFile) -> tuple[IndexedPhoto, NDArray[np.uint8] | None]:
     """Look up one photo, or decode it. A failure is returned as an entry with its reason."""
     try:
         status = regular_file_status(path)
-        known = index.by_path(path, status)
+        known = pixels.intact(pixels.index.by_path(path, status))
         if known is not None:
             return known, None
         data = path.read_bytes()
@@ -140,7 +149,7 @@ def _read(path: Path, geometry: Geometry, index: CacheIndex) -> tuple[IndexedPho
     except OSError as error:
         return IndexedPhoto(b"", fault=f"it could not be opened ({error.strerror})"), None
     digest = hashlib.sha256(data).digest()
-    known = index.by_hash(digest)
+    known = pixels.intact(pixels.index.by_hash(digest))
     if known is not None:
         return known.at(status), None
     try:
@@ -150,29 +159,35 @@ def _read(path: Path, geometry: Geometry, index: CacheIndex) -> tuple[IndexedPho
     return IndexedPhoto(digest, difference_hash=difference_hash(photo)).at(status), photo
 
 
-def _store(
-    path: Path, entry: IndexedPhoto, photo: NDArray[np.uint8] | None, index: CacheIndex, write: Callable[[bytes], int]
-) -> IndexedPhoto:
+def _store(path: Path, entry: IndexedPhoto, photo: NDArray[np.uint8] | None, pixels: PixelFile) -> IndexedPhoto:
     """Give a newly decoded photo its row. A copy in the same chunk was decoded twice but is stored once."""
+    index = pixels.index
     if photo is not None:
         copy = index.by_hash(entry.digest)
-        entry = entry.stored(index.rows if copy is None else copy.row)
+        entry = entry.stored(index.rows if copy is None else copy.row, checksum(photo.tobytes(), entry))
         if copy is None:
-            write(photo.tobytes())
+            pixels.append(photo)
     index.remember(path, entry)
     return entry
 
 
-def _result(found: _DecodeRows, index: CacheIndex, file: Path, size_px: int) -> DecodeResult:
+def _result(found: _DecodeRows, pixels: PixelFile, size_px: int) -> DecodeResult:
+    index = pixels.index
     shape = (index.rows, size_px, size_px, 3)
     return DecodeResult(
         rows=np.frombuffer(found.rows, np.int64),
         hashes=Digests(np.frombuffer(found.hashes, np.uint8).reshape(-1, SIZE)),
         difference_hashes=np.frombuffer(found.difference_hashes, np.uint64),
         failures=tuple(found.failures),
-        pixels=np.memmap(file, np.uint8, "r", shape=shape) if index.rows else np.zeros(shape, np.uint8),
+        pixels=np.memmap(pixels.file, np.uint8, "r", shape=shape) if index.rows else np.zeros(shape, np.uint8),
         fresh=index.fresh,
+        notes=(*index.notes, *_damage_in_words(pixels.damaged)),
     )
+
+
+def _damage_in_words(rows: int) -> Iterator[str]:
+    if rows:
+        yield f"Damaged in the cache of decoded photos, and decoded again: {rows:,}."
 
 
 def difference_hash(photo: NDArray[np.uint8]) -> int:
@@ -205,3 +220,13 @@ def _unwritable(folder: Path, error: OSError) -> str:
         return f"The disk is full under {folder}, the cache of decoded photos. Free space, or set XDG_CACHE_HOME."
     why = error.strerror or error
     return f"Decoded photos cannot be stored in {folder} ({why}). Set XDG_CACHE_HOME to a writable folder."
+
+
+def _unindexed(folder: Path, error: sqlite3.Error) -> str:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return _unwritable(folder, OSError(errno.ENOSPC, "the disk is full"))
+    remove_index(folder)
+    return (
+        f"The index of the cache of decoded photos in {folder} cannot be used ({error}), and has been removed. Run the "
+        "same command again: it decodes the photos again."
+    )

@@ -1,4 +1,8 @@
-"""The index of the pixel cache: the row of each content, and the content of each path."""
+"""The index of the pixel cache: the row of each content, and the content of each path.
+
+It holds readable photos only. A photo that cannot be read is tried again by each run, because another codec, another
+version of it or more memory may cure it.
+"""
 
 import os
 import sqlite3
@@ -12,16 +16,17 @@ from contract.geometry import Geometry
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS content (
-    digest BLOB PRIMARY KEY, row INTEGER NOT NULL, look INTEGER NOT NULL, fault TEXT NOT NULL) WITHOUT ROWID;
+    digest BLOB PRIMARY KEY, row INTEGER NOT NULL, look INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS file (
     path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS decoders (words TEXT NOT NULL);
 """
-_BY_HASH = "SELECT digest, row, look, fault FROM content WHERE digest = ?"
+_BY_HASH = "SELECT digest, row, look, crc FROM content WHERE digest = ?"
 _BY_PATH = """
-SELECT digest, row, look, fault FROM file JOIN content USING (digest)
+SELECT digest, row, look, crc FROM file JOIN content USING (digest)
 WHERE path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ?
 """
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,15 @@ class IndexedPhoto:
         digest: SHA-256 of the file.
         row: row in the pixel file; -1 for none.
         difference_hash: see training.dataset.cache.difference_hash.
-        fault: why the photo is unreadable; empty if it is readable.
+        crc: CRC-32 of pixels, digest and difference hash.
+        fault: why the photo is unreadable; empty if it is readable. It is not kept.
         stamp: size, mtime and ctime of the file with that content; None if the index already knows the file.
     """
 
     digest: bytes
     row: int = -1
     difference_hash: int = 0
+    crc: int = 0
     fault: str = ""
     stamp: tuple[int, int, int] | None = None
 
@@ -46,9 +53,9 @@ class IndexedPhoto:
         """The same content in a file of that status."""
         return replace(self, stamp=_stamp(status))
 
-    def stored(self, row: int) -> "IndexedPhoto":
+    def stored(self, row: int, crc: int) -> "IndexedPhoto":
         """The same content in that row."""
-        return replace(self, row=row)
+        return replace(self, row=row, crc=crc)
 
 
 class CacheIndex:
@@ -57,28 +64,40 @@ class CacheIndex:
     Attributes:
         rows: number of rows.
         fresh: number of rows added by this process.
+        notes: sentences about what had to be discarded.
     """
 
-    def __init__(self, connection: sqlite3.Connection, pixels: Path, row_bytes: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, pixels: Path, row_bytes: int, decoders: str) -> None:
         self._connection, self._lock = connection, Lock()
+        self.fresh, self.notes = 0, list[str]()
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
         connection.executescript(_SCHEMA)
         self.rows = int(connection.execute("SELECT coalesce(max(row) + 1, 0) FROM content").fetchone()[0])
-        self.fresh = 0
+        self._decoded_by(decoders)
         self._agree_with(pixels, row_bytes)
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path, geometry: Geometry) -> Iterator["CacheIndex"]:
-        """Open the index of a cache folder. A damaged index is replaced by an empty one."""
+    def open(cls, folder: Path, geometry: Geometry, decoders: str) -> Iterator["CacheIndex"]:
+        """Open the index of a cache folder. A damaged index is replaced by an empty one.
+
+        Args:
+            decoders: names and versions of what decodes photos here. Photos decoded by others are decoded again.
+        """
         file, pixels = folder / f"index-{VERSION}.sqlite", folder / "pixels.u8"
         row_bytes = geometry.size_px**2 * 3
+        _remove_older(folder)
+        connection = _connect(file)
         try:
-            connection = _connect(file)
-            index = cls(connection, pixels, row_bytes)
+            index = cls(connection, pixels, row_bytes, decoders)
         except sqlite3.DatabaseError:
-            file.unlink(missing_ok=True)
+            connection.close()
+            remove_index(folder)
             connection = _connect(file)
-            index = cls(connection, pixels, row_bytes)
+            index = cls(connection, pixels, row_bytes, decoders)
+            index.notes.append("The index of the cache of decoded photos is damaged, so all photos are decoded again.")
         os.utime(file)  # the time of the last use, for `phototriage cache`
         with closing(connection):
             yield index
@@ -96,8 +115,8 @@ class CacheIndex:
         return _entry(*found) if found else None
 
     def remember(self, path: Path, entry: IndexedPhoto) -> None:
-        """Add one photo. A file that could not be opened is not added, so the next run tries it again."""
-        if entry.stamp is None:
+        """Add one photo. One that could not be read is not added, so the next run tries it again."""
+        if entry.stamp is None or entry.row < 0:
             return
         signed = (
             entry.difference_hash - 2**64 if entry.difference_hash >= 2**63 else entry.difference_hash
@@ -106,30 +125,69 @@ class CacheIndex:
             if entry.row == self.rows:
                 self.rows += 1
                 self.fresh += 1
-            content = (entry.digest, entry.row, signed, entry.fault)
+            content = (entry.digest, entry.row, signed, entry.crc)
             self._connection.execute("INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?)", content)
             file = (_key(path), *entry.stamp, entry.digest)
             self._connection.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)", file)
+
+    def forget(self, entry: IndexedPhoto) -> None:
+        """Remove a content whose row is damaged; one that was stored meanwhile stays."""
+        with self._lock:
+            self._connection.execute("DELETE FROM content WHERE digest = ? AND row = ?", (entry.digest, entry.row))
 
     def commit(self) -> None:
         """Write the additions durably."""
         with self._lock:
             self._connection.commit()
 
+    def _decoded_by(self, decoders: str) -> None:
+        """Clear the index if its photos were decoded by other decoders than these."""
+        found = self._connection.execute("SELECT words FROM decoders").fetchall()
+        if found == [(decoders,)]:
+            return
+        if self.rows:
+            then = ", ".join(words for (words,) in found) or "unknown ones"
+            self.notes.append(
+                f"The cache of decoded photos was made by other decoders ({then}), so all photos are decoded again."
+            )
+        self._clear()
+        self._connection.execute("DELETE FROM decoders")
+        self._connection.execute("INSERT INTO decoders VALUES (?)", (decoders,))
+        self._connection.commit()
+
     def _agree_with(self, pixels: Path, row_bytes: int) -> None:
         """Truncate rows without an index entry (after a kill), and clear the index if rows are missing."""
         pixels.touch()
         if pixels.stat().st_size < self.rows * row_bytes:
-            self._connection.executescript("DELETE FROM content; DELETE FROM file;")
-            self.rows = 0
+            self.notes.append("The cache of decoded photos has lost rows, so all photos are decoded again.")
+            self._clear()
         if not self.rows:  # a new file: truncating the old one would kill a training that has it mapped (SIGBUS)
             pixels.unlink()
             pixels.touch()
         os.truncate(pixels, self.rows * row_bytes)
 
+    def _clear(self) -> None:
+        self._connection.executescript("DELETE FROM content; DELETE FROM file;")
+        self.rows = 0
 
-def _entry(digest: bytes, row: int, difference_hash: int, fault: str) -> IndexedPhoto:
-    return IndexedPhoto(digest, row, difference_hash & (2**64 - 1), fault)
+
+def remove_index(folder: Path) -> None:
+    """Remove the index of a cache folder, so that the next run begins with an empty one."""
+    for name in (f"index-{VERSION}.sqlite", f"index-{VERSION}.sqlite-journal"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _remove_older(folder: Path) -> None:
+    """Remove the indexes of earlier versions. Their pixels go too, because a new index starts a new pixel file."""
+    for file in folder.glob("index-*.sqlite*"):
+        if not file.name.startswith(f"index-{VERSION}."):
+            file.unlink(missing_ok=True)
+
+
+def _entry(digest: bytes, row: int, difference_hash: int, crc: int) -> IndexedPhoto:
+    if not type(row) is type(difference_hash) is type(crc) is int:  # a flipped bit can make text of a number
+        raise sqlite3.DatabaseError("a number is none")
+    return IndexedPhoto(digest, row, difference_hash & (2**64 - 1), crc)
 
 
 def _connect(file: Path) -> sqlite3.Connection:

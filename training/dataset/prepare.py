@@ -100,6 +100,8 @@ def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Rep
     geometry = Geometry(recipe.input.geometry, size_px)
     with reporter.work(f"Decoding to {size_px} px", len(photos)) as tick:
         decoded = decode_all((photo.path for photo in photos), geometry, tick)
+    for note in decoded.notes:
+        reporter.say(note)
     place = cache_folder(geometry)
     reporter.say(f"The cache of decoded photos is {place}; {decoded.fresh} of {len(photos)} photos were decoded now.")
     return decoded
