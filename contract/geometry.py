@@ -22,7 +22,7 @@ from common.strict_json import short_repr
 from common.text import printable
 from contract.formats import SNIFF_BYTES, readable_formats, sniff
 from contract.readers.opening import ways_to_open
-from contract.rgb import to_rgb
+from contract.rgb import resized_rgb
 
 Mode = Literal["stretch", "letterbox"]
 Pixels = NDArray[np.uint8]
@@ -30,7 +30,7 @@ Pixels = NDArray[np.uint8]
 MAX_HEADER_PIXELS = 400_000_000
 """Largest photo according to its header. A JPEG of that size is decoded at one eighth, which costs little."""
 MAX_DECODED_PIXELS = 120_000_000
-"""Largest picture in memory (4 bytes a pixel or more), after the reduced decoding of a JPEG."""
+"""Largest picture in memory (1 to 4 bytes a pixel and its decoder's own), after the reduced decoding of a JPEG."""
 MAX_FILE_BYTES = 1 << 29
 """Largest file that counts as a photo: its bytes are in memory while it is decoded."""
 MAX_DETAIL = 200
@@ -44,6 +44,9 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
+_DRAFT, _PROGRESSIVE = 17, 5
+"""Factors on the largest picture in memory: the largest header, because a JPEG may be decoded at 1/8 of its sides, and
+that of a progressive JPEG."""
 _OF_DAMAGE = (Reason.CORRUPT, Reason.TRUNCATED)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -104,7 +107,7 @@ def to_input(source: bytes | Path | Image.Image, geometry: Geometry, max_pixels:
     Args:
         source: the bytes of the file, its path, or a picture that Pillow has opened.
         geometry: geometry of the result.
-        max_pixels: largest picture to hold in memory, at most `MAX_DECODED_PIXELS`.
+        max_pixels: largest picture to hold in memory, at most `MAX_DECODED_PIXELS`. A JPEG's header may say more.
 
     Returns:
         uint8 [size_px, size_px, 3], RGB.
@@ -170,21 +173,21 @@ def _unidentified(data: bytes) -> PhotoError:
 
 def _resized(image: Image.Image, geometry: Geometry, max_pixels: int) -> Pixels:
     # The coefficients of a progressive JPEG fill 2 to 6 bytes a pixel of its header, even if it is decoded at 1/8.
-    _check_size(image, MAX_DECODED_PIXELS if image.info.get("progressive") else MAX_HEADER_PIXELS)
+    progressive = min(MAX_DECODED_PIXELS, _PROGRESSIVE * max_pixels)
+    _check_size(image, progressive if image.info.get("progressive") else min(MAX_HEADER_PIXELS, _DRAFT * max_pixels))
     image.draft(None, (2 * geometry.size_px, 2 * geometry.size_px))
     _check_size(image, max_pixels)
     image.load()
     orientation = _orientation(image)
-    rgb = to_rgb(image)
     if geometry.mode == "stretch":
-        return _turned(rgb.resize((geometry.size_px, geometry.size_px), Image.Resampling.BILINEAR), orientation)
-    return _letterboxed(rgb, orientation, geometry.size_px)
+        return _turned(resized_rgb(image, (geometry.size_px, geometry.size_px)), orientation)
+    return _letterboxed(image, orientation, geometry.size_px)
 
 
-def _letterboxed(rgb: Image.Image, orientation: int, size_px: int) -> Pixels:
-    scale = size_px / max(rgb.size)
-    width, height = (max(1, round(side * scale)) for side in rgb.size)
-    content = _turned(rgb.resize((width, height), Image.Resampling.BILINEAR), orientation)
+def _letterboxed(image: Image.Image, orientation: int, size_px: int) -> Pixels:
+    scale = size_px / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    content = _turned(resized_rgb(image, (width, height)), orientation)
     height, width = content.shape[:2]
     top, left = (size_px - height) // 2, (size_px - width) // 2
     pixels = np.zeros((size_px, size_px, 3), np.uint8)

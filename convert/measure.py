@@ -16,6 +16,8 @@ from common.errors import PhotoError
 from contract.session import run_session
 from convert.errors import UNCHANGED, AccuracyDropError, TooFewPhotosError
 from convert.gate import onnx_probabilities
+from training.dataset.decoding import decode, turn_of
+from training.dataset.regular_file import regular_file_status
 
 CALIBRATION = 256
 """Photos used to calibrate int8; at most a quarter of the validation photos."""
@@ -77,17 +79,13 @@ def read_labelled(validation: Sequence[tuple[Path, int]], geometry: contract.geo
     Raises:
         TooFewPhotosError: too few photos can be read. Drawn pictures cannot replace them: they have no true accuracy.
     """
-
-    def read(item: tuple[Path, int]) -> contract.geometry.Pixels | None:
-        try:
-            return contract.geometry.to_input(item[0], geometry)
-        except PhotoError:
-            return None
-
     step = max(1.0, len(validation) / MOST)
     chosen = [validation[int(i * step)] for i in range(min(MOST, len(validation)))]
     with ThreadPoolExecutor() as pool:
-        found = [(pixels, label) for pixels, (_, label) in zip(pool.map(read, chosen), chosen, strict=True)]
+        found = [
+            (pixels, label)
+            for pixels, (_, label) in zip(pool.map(lambda item: _read(item[0], geometry), chosen), chosen, strict=True)
+        ]
     whole = [(pixels, label) for pixels, label in found if pixels is not None]
     if len(whole) < FEWEST:
         raise TooFewPhotosError(
@@ -96,6 +94,14 @@ def read_labelled(validation: Sequence[tuple[Path, int]], geometry: contract.geo
             "or convert to fp32."
         )
     return LabelledPhotos(np.stack([pixels for pixels, _ in whole]), np.array([label for _, label in whole], np.int64))
+
+
+def _read(path: Path, geometry: contract.geometry.Geometry) -> contract.geometry.Pixels | None:
+    try:
+        with turn_of(regular_file_status(path).st_size):
+            return decode(path.read_bytes(), geometry)
+    except (PhotoError, OSError):
+        return None
 
 
 def split(photos: LabelledPhotos) -> tuple[LabelledPhotos, LabelledPhotos]:

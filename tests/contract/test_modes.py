@@ -1,6 +1,9 @@
 """Every format and every pixel mode becomes the RGB picture that a viewer shows."""
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,3 +124,55 @@ def test_of_an_animation_the_first_frame_counts(pillow_format: str) -> None:
 def test_a_grey_photo_may_be_letterboxed_too() -> None:
     pixels = to_input(encoded(scene().convert("L"), "JPEG"), Geometry("letterbox", 32))
     assert (pixels[..., 0] == pixels[..., 2]).all()
+
+
+def transparent_palette() -> Image.Image:
+    image = scene().quantize(16)
+    image.info["transparency"] = 3
+    return image
+
+
+LARGE = {
+    **{mode: scene().convert(mode) for mode in ("1", "L", "CMYK", "P", "YCbCr", "RGBA", "LA", "RGBa", "RGB")},
+    "P with a transparent colour": transparent_palette(),
+    "PA": transparent_palette().convert("PA"),
+    "I": Image.fromarray(np.linspace(0, 40_000, 3000, dtype=np.int32).reshape(50, 60)),
+    "I;16": Image.fromarray(np.linspace(0, 65_535, 3000).astype(np.uint16).reshape(50, 60)),
+    "F": Image.fromarray(np.linspace(-1, 300, 3000, dtype=np.float32).reshape(50, 60)),
+    "F up to 1": Image.fromarray(np.linspace(0, 1, 3000, dtype=np.float32).reshape(50, 60)),
+}
+
+
+@pytest.mark.parametrize("mode", LARGE)
+@pytest.mark.parametrize("geometry", [SMALL, Geometry("letterbox", 32)])
+def test_a_large_picture_converted_in_bands_gives_the_same_pixels(
+    mode: str, geometry: Geometry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = to_input(LARGE[mode].copy(), geometry)
+    monkeypatch.setattr("contract.rgb.BAND_PIXELS", 7 * LARGE[mode].width)
+    assert np.array_equal(to_input(LARGE[mode].copy(), geometry), whole)
+
+
+@pytest.mark.parametrize("mode", ["P", "I;16"])
+def test_a_picture_of_64_megapixels_takes_hardly_more_memory_than_its_own_pixels(
+    tmp_path: Path, root: Path, mode: str
+) -> None:
+    large = Image.new(mode, (8000, 8000))
+    if mode == "P":
+        large.info["transparency"] = 0
+    large.save(tmp_path / "large.png", compress_level=1)
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from contract.geometry import Geometry, to_input\n"
+        "data = Path(sys.argv[1]).read_bytes()\n"
+        "to_input(Path(sys.argv[2]).read_bytes(), Geometry(size_px=224))\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "to_input(data, Geometry(size_px=224))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    scene().convert(mode).save(tmp_path / "small.png")
+    files = [str(tmp_path / name) for name in ("large.png", "small.png")]
+    done = subprocess.run([sys.executable, "-c", code, *files], cwd=root, capture_output=True, text=True, check=True)
+    taken = int(done.stdout) * 1024
+    assert taken < 64e6 * (2 if mode == "I;16" else 1) + 60e6

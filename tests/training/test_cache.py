@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import pytest
 from PIL import Image
 
 from common.errors import Reason
-from contract.geometry import Geometry, to_input
+from contract.geometry import MAX_FILE_BYTES, Geometry, to_input
 from contract.limits import memory_limit
 from training.dataset.cache import cache_folder, cache_root, decode_all, difference_hash
 from training.dataset.decoders import decoders
+from training.dataset.decoding import PARALLEL_BYTES, turn_of
 from training.dataset.prepare import prepare
 from training.errors import TrainingError
+from training.measure import evaluate
 from training.progress import Reporter
 from training.recipe.recipe import Input, Recipe
 
@@ -150,6 +153,29 @@ def test_a_photo_that_failed_for_want_of_memory_is_tried_again(tmp_path: Path) -
         (failure,) = decode_all([big], GEOMETRY, workers=1).failures
     assert "not enough memory" in failure[1]
     assert list(decode_all([big], GEOMETRY).rows) == [0]
+
+
+def test_a_large_photo_waits_until_no_other_one_is_in_memory(tmp_path: Path, make_photos: MakePhotos) -> None:
+    (small,) = make_photos(tmp_path, "red", 1)
+    large, long = tmp_path / "large.png", tmp_path / "long.jpg"
+    Image.new("L", (6000, 4001)).save(large, compress_level=1)
+    long.write_bytes(small.read_bytes())
+    os.truncate(long, PARALLEL_BYTES + 1)
+    with ThreadPoolExecutor(2) as pool:
+        with turn_of(PARALLEL_BYTES + 1):  # as if a large photo were in memory
+            waiting = pool.submit(decode_all, [small, large], GEOMETRY), pool.submit(evaluate._read, long, GEOMETRY)
+            for future in waiting:
+                with pytest.raises(TimeoutError):
+                    future.result(timeout=0.5)
+        assert list(waiting[0].result().rows) == [0, 1]
+        assert isinstance(waiting[1].result(), np.ndarray)
+
+
+def test_a_file_larger_than_the_limit_is_not_read(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.jpg"
+    huge.touch()
+    os.truncate(huge, MAX_FILE_BYTES + 1)
+    assert decode_all([huge], GEOMETRY).failures == ((huge, "file-too-large: 513 MiB is more than 512 MiB, the limit"),)
 
 
 def test_no_fault_is_kept_because_another_codec_might_cure_it(tmp_path: Path, make_photos: MakePhotos) -> None:

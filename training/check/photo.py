@@ -11,9 +11,10 @@ from PIL import Image
 
 from common.errors import PhotoError, Reason
 from contract.formats import SNIFF_BYTES, sniff
-from contract.geometry import MAX_FILE_BYTES, Geometry, to_input
+from contract.geometry import MAX_FILE_BYTES, Geometry
 from contract.readers.opening import open_picture
 from training.dataset.cache import difference_hash
+from training.dataset.decoding import decode
 
 THUMBNAIL_PX = 16
 
@@ -63,7 +64,7 @@ def inspect_photo(path: Path, geometry: Geometry) -> PhotoInspection:
         return PhotoInspection(fault=error)
     digest, mistyped = hashlib.sha256(data).digest(), _mistyped(path, data)
     try:
-        pixels = to_input(data, geometry)
+        pixels = decode(data, geometry)
     except PhotoError as error:
         return PhotoInspection(digest, error, mistyped if error.reason is not Reason.NOT_A_PHOTO else "")
     with open_picture(data) as image:  # reads only the header of a file that has just been decoded

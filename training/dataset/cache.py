@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import PhotoError
-from contract.geometry import Geometry, to_input
+from contract.geometry import Geometry
 from training.dataset.cache_index import CacheIndex, IndexedPhoto, remove_index
 from training.dataset.decoders import decoders
+from training.dataset.decoding import decode, turn_of
 from training.dataset.digests import SIZE, Digests
 from training.dataset.pixel_file import PixelFile, checksum
 from training.dataset.regular_file import regular_file_status
@@ -143,17 +144,23 @@ def _read(path: Path, geometry: Geometry, pixels: PixelFile) -> tuple[IndexedPho
         known = pixels.intact(pixels.index.by_path(path, status))
         if known is not None:
             return known, None
-        data = path.read_bytes()
+        with turn_of(status.st_size):
+            return _decode(path.read_bytes(), status, geometry, pixels)
     except PhotoError as error:
         return IndexedPhoto(b"", fault=str(error)), None
     except OSError as error:
         return IndexedPhoto(b"", fault=f"it could not be opened ({error.strerror})"), None
+
+
+def _decode(
+    data: bytes, status: os.stat_result, geometry: Geometry, pixels: PixelFile
+) -> tuple[IndexedPhoto, NDArray[np.uint8] | None]:
     digest = hashlib.sha256(data).digest()
     known = pixels.intact(pixels.index.by_hash(digest))
     if known is not None:
         return known.at(status), None
     try:
-        photo = to_input(data, geometry)
+        photo = decode(data, geometry)
     except PhotoError as error:
         return IndexedPhoto(digest, fault=str(error)).at(status), None
     return IndexedPhoto(digest, difference_hash=difference_hash(photo)).at(status), photo

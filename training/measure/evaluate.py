@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from common.errors import PhotoError
 from common.publish import publish_bytes
 from common.text import printable
-from contract.geometry import Geometry, to_input
+from contract.geometry import Geometry
+from training.dataset.decoding import decode, turn_of
 from training.dataset.layout import Dataset, Photo, find_dataset
 from training.dataset.regular_file import regular_file_status
 from training.errors import DatasetError
@@ -124,8 +125,8 @@ def _decoded(
 
 def _read(path: Path, geometry: Geometry) -> NDArray[np.uint8] | str:
     try:
-        regular_file_status(path)
-        return to_input(path, geometry)
+        with turn_of(regular_file_status(path).st_size):
+            return decode(path.read_bytes(), geometry)
     except PhotoError as error:
         return str(error)
     except OSError as error:
