@@ -11,7 +11,8 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from common.drawing import KINDS, draw_scene
-from common.errors import ContractError, ModelError, PhotoError
+from common.errors import ContractError, ModelError, PhotoError, Reason
+from contract.formats import SNIFF_BYTES, sniff
 from contract.geometry import Geometry, Pixels, to_input
 from contract.metadata import Contract, GoldenCase
 
@@ -22,6 +23,11 @@ MINIMUM_MARGIN = 0.05
 """Least distance between the two best probabilities of a clear prediction."""
 GRID_TOLERANCE = 4
 """Largest difference of a mean colour, of 255, between versions of a JPEG decoder."""
+GOLDEN_PIXELS = 4_000_000
+"""Largest golden file in memory, because any model file may hold one."""
+_FORMATS = ("JPEG", "PNG")
+_DRAFT_PX = 512
+"""Largest input for which a large JPEG is added. It must have four times these sides."""
 _SHARPEST = (0.3, 0.9)
 _TRIED, _KEPT = 48, 3
 
@@ -45,7 +51,7 @@ def pattern(seed: int, size_px: int) -> Pixels:
 
 
 def make_golden(run: Classify, geometry: Geometry) -> tuple[GoldenCase, ...]:
-    """Choose patterns and image files with a clear prediction, of different classes where possible.
+    """Choose patterns and image files with a clear prediction, of different classes where possible, and a large JPEG.
 
     Args:
         run: the finished model, on the processor where it was verified.
@@ -56,17 +62,13 @@ def make_golden(run: Classify, geometry: Geometry) -> tuple[GoldenCase, ...]:
     """
     patterns = [("pattern", seed, b"") for seed in range(_TRIED)]
     files = [("encoded", seed, data) for seed, data in enumerate(_encoded_drawings())]
-    return (*_clearest(run, geometry, patterns), *_clearest(run, geometry, files))
+    large = [("encoded", len(files) + number, data) for number, data in enumerate(_large_drawings(geometry.size_px))]
+    clear = (*_clearest(run, geometry, patterns), *_clearest(run, geometry, files))
+    return (*clear, *_answered(run, geometry, large)[:1])
 
 
 def _clearest(run: Classify, geometry: Geometry, sources: list[tuple[str, int, bytes]]) -> list[GoldenCase]:
-    cases: list[GoldenCase] = []
-    for source, seed, encoded in sources:
-        pixels = to_input(encoded, geometry) if encoded else pattern(seed, geometry.size_px)
-        answer = tuple(float(value) for value in run(pixels[None])[0])
-        cases.append(GoldenCase(source, seed, _grid(pixels), answer, encoded))  # type: ignore[arg-type]
-    # A probability near 1 hardly changes if the arithmetic drifts, so clear predictions that can change come first.
-    cases.sort(key=lambda case: (not _SHARPEST[0] <= _margin(case) <= _SHARPEST[1], -np.nan_to_num(_margin(case))))
+    cases = _answered(run, geometry, sources)
     if not _margin(cases[0]) >= MINIMUM_MARGIN:  # written this way, NaN is not clear either
         raise ContractError(
             f"The model has no clear prediction for any of {len(cases)} generated pictures (best margin "
@@ -76,6 +78,31 @@ def _clearest(run: Classify, geometry: Geometry, sources: list[tuple[str, int, b
     for case in cases:
         best_of_class.setdefault(int(np.argmax(case.probabilities)), case)
     return [case for case in best_of_class.values() if _margin(case) >= MINIMUM_MARGIN][:_KEPT]
+
+
+def _answered(run: Classify, geometry: Geometry, sources: list[tuple[str, int, bytes]]) -> list[GoldenCase]:
+    """The cases of all sources, the best first."""
+    cases: list[GoldenCase] = []
+    for source, seed, encoded in sources:
+        pixels = decode_golden(encoded, geometry) if encoded else pattern(seed, geometry.size_px)
+        answer = tuple(float(value) for value in run(pixels[None])[0])
+        cases.append(GoldenCase(source, seed, _grid(pixels), answer, encoded))  # type: ignore[arg-type]
+    # A probability near 1 hardly changes if the arithmetic drifts, so clear predictions that can change come first.
+    return sorted(
+        cases,
+        key=lambda case: (not _SHARPEST[0] <= _margin(case) <= _SHARPEST[1], -np.nan_to_num(_margin(case))),
+    )
+
+
+def decode_golden(encoded: bytes, geometry: Geometry) -> Pixels:
+    """Decode a golden file, within limits that no file of a hostile model exceeds.
+
+    Raises:
+        PhotoError: it is too large, is neither JPEG nor PNG, or cannot be read.
+    """
+    if sniff(encoded[:SNIFF_BYTES]) not in _FORMATS:
+        raise PhotoError(Reason.UNSUPPORTED, f"golden files are {' or '.join(_FORMATS)}")
+    return to_input(encoded, geometry, GOLDEN_PIXELS)
 
 
 def _margin(case: GoldenCase) -> float:
@@ -93,9 +120,18 @@ def _encoded_drawings() -> Iterator[bytes]:
             yield _png(image, exif) if number % 3 == 2 else _jpeg(image, exif)
 
 
-def _jpeg(image: Image.Image, exif: Image.Exif) -> bytes:
+def _large_drawings(size_px: int) -> Iterator[bytes]:
+    """Yield JPEGs so large that a decoder reduces them while it decodes, as it does with those of a camera."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for kind in sorted(KINDS) if size_px <= _DRAFT_PX else ():
+        image = draw_scene(kind, 0, (160, 96)).resize((5 * size_px, 4 * size_px), Image.Resampling.BICUBIC)
+        yield _jpeg(image, exif, quality=50, optimize=True)
+
+
+def _jpeg(image: Image.Image, exif: Image.Exif, quality: int = 80, *, optimize: bool = False) -> bytes:
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=80, exif=exif)
+    image.save(out, "JPEG", quality=quality, exif=exif, optimize=optimize)
     return out.getvalue()
 
 
@@ -157,7 +193,7 @@ def _replayed_input(case: GoldenCase, contract: Contract) -> Pixels:
     if not case.encoded:
         return pattern(case.seed, contract.geometry.size_px)
     try:
-        pixels = to_input(case.encoded, contract.geometry)
+        pixels = decode_golden(case.encoded, contract.geometry)
     except PhotoError as error:
         raise ModelError(f"Golden file {case.seed} of the model is not a photo ({error}). Convert it again.") from error
     difference = int(np.abs(np.subtract(_grid(pixels), case.grid)).max())

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from contract.geometry import to_input
-from contract.golden import make_golden, pattern
+from contract.golden import decode_golden, make_golden, pattern
 from contract.metadata import GoldenCase, Precision
 from contract.session import run_session
 from convert import gate, lower
@@ -113,7 +112,9 @@ def _tolerance(
     other = verified if kind == "fp16" else model
     session = one_thread(other.SerializeToString(), literal=True)
     size_px = run.geometry.size_px
-    pixels = [to_input(case.encoded, run.geometry) if case.encoded else pattern(case.seed, size_px) for case in golden]
+    pixels = [
+        decode_golden(case.encoded, run.geometry) if case.encoded else pattern(case.seed, size_px) for case in golden
+    ]
     answers = gate.onnx_probabilities(session, np.stack(pixels))
     off = float(np.abs(answers - np.array([case.probabilities for case in golden])).max())
     limits = {name: min(_MOST, max(least, _HEAD_ROOM * off)) for name, least in _LEAST[kind].items()}
