@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.dataset.cache import cache_root
+from training.dataset.decoders import decoders
+from training.dataset.feature_file import DamagedFeaturesError, open_features, seal
 from training.dataset.samples import Samples
 from training.network.network import feature_model, two_columns
 from training.progress import Reporter
@@ -44,13 +46,11 @@ def features_of(model: keras.Model, samples: Samples, origin: str, reporter: Rep
             cached.
     """
     network = feature_model(model)
-    key = hashlib.sha256(b"".join((origin.encode(), b"\0", *samples.hashes)))
+    key = hashlib.sha256(b"".join((f"{origin} {decoders()}".encode(), b"\0", *samples.hashes)))
     file = cache_root() / "features" / f"{key.hexdigest()}.npy"
     if origin:
-        with suppress(FileNotFoundError):
-            known: NDArray[np.float32] = np.load(file, mmap_mode="r")
-            with suppress(OSError):  # the file of another user, readable but not writable
-                os.utime(file)  # the time of the last use, for `phototriage cache`
+        known = _known(file, len(samples.rows), reporter)
+        if known is not None:
             return known
     file.parent.mkdir(parents=True, exist_ok=True)
     with (file.parent / "lock").open("w") as lock:
@@ -76,7 +76,22 @@ def _compute_features(
             _predict_into(out, network, samples, tick)
         out.flush()
         if keep:
+            seal(part, out)
             part.rename(file)
     finally:
         part.unlink(missing_ok=True)
     return out
+
+
+def _known(file: Path, photos: int, reporter: Reporter) -> NDArray[np.float32] | None:
+    """Features in the cache; None if there are none, or if they are damaged."""
+    try:
+        known = open_features(file, photos)
+    except FileNotFoundError:
+        return None
+    except DamagedFeaturesError as error:
+        reporter.say(f"The cached features {file} are damaged ({error}), and are computed again.")
+        return None
+    with suppress(OSError):  # the file of another user, readable but not writable
+        os.utime(file)  # the time of the last use, for `phototriage cache`
+    return known
