@@ -1,7 +1,6 @@
 """Schedules, metrics and calibration: plain functions, checked against values known from elsewhere."""
 
 import json
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from sklearn import metrics as sklearn_metrics
 
 from common.strict_json import MAX_JSON_BYTES
 from training.fit.schedule import averaging_decay, learning_rate
-from training.measure.calibrate import find_temperature, find_thresholds
+from training.measure.calibrate import Calibration, calibrate, find_temperature, least_right, probabilities_sentence
 from training.measure.metrics import auc, compute_metrics, log_loss, softmax, wilson
 
 
@@ -92,6 +91,13 @@ def test_a_class_without_photos_or_predictions_measures_zero_and_not_an_error() 
     assert found.sentence("photos") == "Accuracy on the 2 photos: 1.0000 (95 % interval 0.342 to 1.000), 0 wrong."
 
 
+def test_macro_recall_stands_beside_the_accuracy_where_classes_differ_in_size() -> None:
+    uneven = compute_metrics(np.array([0] * 8 + [1, 1]), np.array([[0.9, 0.1]] * 9 + [[0.1, 0.9]]), "ab")
+    assert uneven.sentence().endswith("1 wrong. Mean recall of the classes: 0.7500.")
+    even = compute_metrics(np.array([0, 0, 0, 1]), np.array([[0.9, 0.1]] * 4), "ab")
+    assert even.sentence().endswith("1 wrong.")
+
+
 def test_a_certain_mistake_costs_much_but_not_everything() -> None:
     assert log_loss(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(34.54, abs=0.01)
 
@@ -105,27 +111,67 @@ def test_calibration_finds_the_temperature_that_spoilt_the_logits(temperature: f
     assert find_temperature(logits * temperature, true) == pytest.approx(temperature, rel=0.05)
 
 
-def two_class(top: Sequence[float]) -> np.ndarray:
-    return np.array([[value, 1 - value] for value in top])
+def known_answers(count: int, seed: int, sharper: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Logits whose probabilities are right, times `sharper`, and classes drawn by them."""
+    rng = np.random.default_rng(seed)
+    logits = 3 * rng.normal(size=(count, 3))
+    true = (softmax(logits).cumsum(axis=1) > rng.random((count, 1))).argmax(axis=1)
+    return logits * sharper, true
 
 
-def test_a_threshold_is_the_smallest_that_keeps_the_precision() -> None:
-    probabilities = two_class([0.99, 0.95, 0.9, 0.8, 0.7, 0.6])
-    true = np.array([0, 0, 0, 1, 0, 1])  # as class 0: right, right, right, wrong, right, wrong
-    assert find_thresholds(probabilities, true, "ab", 1.0)["a"] == pytest.approx(0.9)
-    assert find_thresholds(probabilities, true, "ab", 0.8)["a"] == pytest.approx(0.7)
-    assert find_thresholds(probabilities, true, "ab", 0.6)["a"] == 0.0  # all are good enough
+def realised(logits: np.ndarray, true: np.ndarray, chosen: Calibration) -> float:
+    """Precision above the thresholds."""
+    given = softmax(logits, chosen.temperature)
+    passed = given.max(axis=1) >= np.array([*chosen.thresholds.values()])[given.argmax(axis=1)]
+    return float((given.argmax(axis=1) == true)[passed].mean())
 
 
-def test_where_the_precision_is_out_of_reach_the_best_there_is_is_taken() -> None:
-    probabilities = two_class([0.99, 0.9, 0.8])
-    assert find_thresholds(probabilities, np.array([1, 0, 0]), "ab", 0.95)["a"] == pytest.approx(0.8)
+def test_thresholds_from_few_photos_keep_their_word_on_new_ones() -> None:
+    new, true = known_answers(20_000, 1)
+    found = [calibrate(*known_answers(120, seed), "abc", 0.95) for seed in range(2, 42)]
+    assert np.mean([realised(new, true, each) for each in found]) >= 0.94
+    expected = np.mean([each.precision for each in found if each.precision is not None])
+    assert expected == pytest.approx(0.95, abs=0.02)  # measured on photos that chose nothing
+
+
+def test_no_threshold_is_zero_and_few_answers_share_one() -> None:
+    logits, true = 10 * np.eye(3)[np.arange(60) % 3], np.arange(60) % 3
+    thresholds = calibrate(logits, true, "abc", 0.95).thresholds
+    assert min(thresholds.values()) > 0.5
+    assert len(set(thresholds.values())) == 1
+
+
+def test_too_few_right_answers_promise_nothing_and_say_so() -> None:
+    assert least_right(0.95) == 45
+    few, enough = (calibrate(*known_answers(count, 0), "abc", 0.95).sentences for count in (30, 3000))
+    assert "cannot promise a precision of 0.95, because that takes 45" in few[0]
+    assert enough == ()
+
+
+def test_a_temperature_at_its_bound_is_said() -> None:
+    found = calibrate(*known_answers(2000, 0, sharper=20.0), "abc", 0.95)
+    assert "The temperature stands at its bound (5)" in found.sentences[-1]
 
 
 def test_a_class_that_was_never_predicted_is_never_trusted() -> None:
-    assert find_thresholds(two_class([0.9]), np.array([0]), "ab", 0.9)["b"] == 1.0
+    logits = np.array([[3.0, 0.0, -9.0], [0.0, 3.0, -9.0]] * 30)
+    assert calibrate(logits, np.array([0, 1] * 30), "abc", 0.95).thresholds["c"] == 1.0
 
 
 def test_photos_of_one_probability_stand_or_fall_together() -> None:
-    thresholds = find_thresholds(two_class([0.9, 0.9, 0.9]), np.array([0, 0, 1]), "ab", 0.95)
-    assert thresholds["a"] == pytest.approx(0.9)
+    logits, true = np.array([[2.0, 0.0]] * 60 + [[9.0, 0.0]] * 400), np.array([1] * 50 + [0] * 410)
+    chosen = calibrate(logits, true, "ab", 0.95)
+    assert softmax(logits, chosen.temperature)[0, 0] < chosen.thresholds["a"] < 1.0
+
+
+def test_a_calibration_is_plain_json() -> None:
+    given = calibrate(*known_answers(100, 0), "abc", 0.95).to_dict()
+    assert list(json.loads(json.dumps(given))["thresholds"]) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("sharper", "count", "words"), [
+    (1.0, 5000, "can be taken"), (3.0, 5000, "cannot be taken"), (1.0, 12, "too few photos"),
+])  # fmt: skip
+def test_probabilities_are_taken_at_their_word_by_the_calibration_error(sharper: float, count: int, words: str) -> None:
+    logits, true = known_answers(count, 0, sharper)
+    assert words in probabilities_sentence(true, softmax(logits))

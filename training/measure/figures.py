@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from training.measure.metrics import UNEVEN
+
 AVERAGES = ("precision", "recall", "f1", "auc")
-UNEVEN = 3
-"""Where the largest class has more than so many times the photos of the smallest, accuracy hides the small ones."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
+UNEVEN = 3
+"""Where the largest class has more than so many times the photos of the smallest, accuracy hides the small ones."""
 BINS = 15
 BINNING = f"{BINS} bins of equal width over the highest probability"
 _CARD_DIGITS = 6  # digits per class, because the metrics of two thousand classes must fit into the metadata of a model
@@ -63,11 +65,13 @@ class Metrics:
     confusion: tuple[tuple[int, ...], ...]
 
     def sentence(self, name: str = "photos") -> str:
-        """The accuracy in words, with its interval."""
+        """The accuracy in words, with its interval; with the macro recall where classes differ much in size."""
         low, high = self.interval
+        sizes = [item.photos for item in self.classes if item.photos]
+        recall = f" Mean recall of the classes: {self.macro_recall:.4f}." if max(sizes) > UNEVEN * min(sizes) else ""
         return (
             f"Accuracy on the {self.photos} {name}: {self.accuracy:.4f} (95 % interval {low:.3f} to {high:.3f}),"
-            f" {self.photos - self.correct} wrong."
+            f" {self.photos - self.correct} wrong.{recall}"
         )
 
     def to_dict(self) -> dict[str, Any]:

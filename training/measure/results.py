@@ -9,7 +9,7 @@ from common.packages import installed_versions
 from contract.geometry import Geometry
 from training.dataset.digests import Digests
 from training.dataset.prepare import PreparedData
-from training.measure.calibrate import find_temperature, find_thresholds
+from training.measure.calibrate import Calibration, calibrate
 from training.measure.metrics import Metrics, compute_metrics, softmax
 from training.measure.predictions import Predictions
 from training.progress import Reporter
@@ -26,16 +26,14 @@ class RunMeasurement:
     """Calibration and metrics of a trained network.
 
     Attributes:
-        temperature: divisor of the logits.
-        thresholds: review threshold of each class.
+        calibration: temperature and review thresholds, and what they hold on new photos.
         validation: metrics of the validation photos.
         test: metrics of the test photos; None without test photos.
         train: metrics of the training photos; None unless the recipe requests them.
         predictions: predictions of all measured photos.
     """
 
-    temperature: float
-    thresholds: dict[str, float]
+    calibration: Calibration
     validation: Metrics
     test: Metrics | None
     train: Metrics | None
@@ -51,12 +49,11 @@ def measure_run(model: "keras.Model", prepared: PreparedData, recipe: Recipe, re
     parts = {split: samples for split in splits if (samples := prepared.samples.of(split)).photos}
     with reporter.work("Measuring", sum(len(samples.photos) for samples in parts.values())) as tick:
         logits = {split: logits_of(model, samples, tick) for split, samples in parts.items()}
-    temperature = find_temperature(logits["val"], parts["val"].labels)
-    given = {split: softmax(values, temperature) for split, values in logits.items()}
+    calibration = calibrate(logits["val"], parts["val"].labels, labels, recipe.precision)
+    given = {split: softmax(values, calibration.temperature) for split, values in logits.items()}
     found = {split: compute_metrics(samples.labels, given[split], labels) for split, samples in parts.items()}
     return RunMeasurement(
-        temperature=temperature,
-        thresholds=find_thresholds(given["val"], parts["val"].labels, labels, recipe.precision),
+        calibration=calibration,
         validation=found["val"],
         test=found.get("test"),
         train=found.get("train"),
@@ -79,8 +76,9 @@ def run_manifest(prepared: PreparedData, recipe: Recipe, measured: RunMeasuremen
     return {
         "labels": list(prepared.dataset.labels),
         "geometry": {"id": geometry.id, "size_px": geometry.size_px},
-        "temperature": measured.temperature,
-        "thresholds": measured.thresholds,
+        "temperature": measured.calibration.temperature,
+        "thresholds": measured.calibration.thresholds,
+        "calibration": measured.calibration.to_dict(),
         "metrics": metrics,
         "recipe": asdict(recipe),
         "dataset": {

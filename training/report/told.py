@@ -68,7 +68,7 @@ def told_by(run: Run) -> Told:
                 CurvePoint(float(item["share"]), int(item["photos"]), float(item["accuracy"]), _pair(item["interval"]))
                 for item in manifest.get("learning_curve") or ()
             ),
-            _promise(manifest["promise"]) if manifest.get("promise") else None,
+            _promise(manifest["calibration"]) if manifest.get("calibration") else None,
             tuple(
                 ForeignKind(str(item["kind"]), int(item["photos"]), float(item["filed"]), _pair(item["interval"]))
                 for item in manifest.get("foreign") or ()

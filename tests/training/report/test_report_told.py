@@ -21,7 +21,7 @@ TOLD = {
         {"share": 0.5, "photos": 24, "accuracy": 0.7, "interval": [0.5, 0.85]},
         {"share": 1.0, "photos": 48, "accuracy": 0.75, "interval": [0.55, 0.88]},
     ],
-    "promise": {
+    "calibration": {
         "precision": 0.962,
         "interval": [0.93, 0.98],
         "coverage": 0.81,
