@@ -4,35 +4,27 @@ A killed training resumes after its last epoch, from the checkpoint in its run f
 """
 
 import errno
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from training.check.known import known_findings
 from training.dataset.prepare import PreparedData, prepare
+from training.dataset.samples import FEW
 from training.errors import TrainingError
 from training.extras import write_extras
-from training.fit.epoch import HEAD, TrainingState
-from training.fit.stage import remaining_stages
+from training.learnt import Learnt
 from training.measure.metrics import Metrics
 from training.measure.predictions import write_predictions
-from training.measure.results import measure_run, run_manifest
-from training.network.device import describe_device, memory_errors, start_keras
-from training.network.weights import features_origin, initial_weights
+from training.measure.results import run_manifest
+from training.network.device import describe_device, memory_errors, repeats, start_keras, uses_tensorflow
 from training.progress import Reporter, duration
 from training.recipe.recipe import Recipe
-from training.resume.checkpoint import CheckpointHeader, read_state
-from training.resume.epoch_writer import EpochWriter
-from training.resume.same_training import flat_settings, photos_fingerprint
+from training.resume.checkpoint import CheckpointHeader
+from training.resume.epoch_writer import finish
 from training.resume.timer import Timer
-from training.resume.unfinished import check_photos, find_unfinished, output_lock, remove_leftovers
+from training.resume.unfinished import find_unfinished, output_lock, remove_leftovers
 from training.run import CHECKPOINT, PREDICTIONS, write_manifest
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True)
@@ -63,9 +55,11 @@ def train_run(
     """
     find_unfinished(output, dataset, recipe, restart)
     timer = Timer()
+    reporter.say(f"Training runs on {start_keras(one_thread=recipe.on_features)}.")
+    if not repeats():
+        reporter.say("Two runs of this command may differ in the last digits: gradients are summed in several threads.")
     with timer.stage("data"):
-        prepared = prepare(dataset, test, recipe, reporter)
-    reporter.say(f"Training runs on {start_keras()}.")
+        prepared = prepare(dataset, test, recipe, reporter, FEW if recipe.on_features and uses_tensorflow() else 0)
     try:
         with output_lock(output):
             header = find_unfinished(
@@ -89,104 +83,36 @@ def _train(
     import keras
 
     keras.utils.set_random_seed(recipe.seed)
-    state = None
     remove_leftovers(output, everything=kept is None)
-    if kept is None:
-        model, header = _start(prepared, recipe, timer, reporter)
-    else:
-        model, header, state = _resume(prepared, output, recipe, kept, reporter)
-        timer.add(header.seconds)
-    writer = EpochWriter(output, model, recipe, header, timer)
-    with timer.stage("photos"):
-        interrupted = _train_on_photos(model, prepared, recipe, writer, reporter, state)
+    learnt = _way(recipe)(prepared, output, recipe, kept, timer, reporter)
+    measured = learnt.measured
     with timer.stage("measure"):
-        reporter.say("Calibrating on the validation photos.")
-        measured = measure_run(model, prepared, recipe, reporter)
         write_predictions(output / PREDICTIONS, measured.predictions, prepared.dataset.root, prepared.dataset.labels)
         write_extras(output, prepared, measured, recipe, reporter)
     findings = known_findings(prepared.dataset, prepared.found)
     manifest = run_manifest(prepared, recipe, measured) | {
         "data_findings": findings.with_suspect_labels(measured.predictions, prepared.dataset).to_dict(),
-        "weights": dict(header.origin),
+        "weights": dict(learnt.origin),
         "device": describe_device(),
+        "repeatable": repeats(),
         "seconds": timer.seconds,
-        "interrupted": interrupted,
-        "resumed_after": list(header.resumed_after),
+        "interrupted": learnt.interrupted,
+        "resumed_after": list(learnt.resumed_after),
+        **learnt.facts,
     }
     write_manifest(output, manifest)
-    writer.finish()
+    finish(output)
     return TrainingResult(output, measured.validation, measured.test, sum(timer.seconds.values()))
 
 
-def _start(
-    prepared: PreparedData, recipe: Recipe, timer: Timer, reporter: Reporter
-) -> "tuple[keras.Model, CheckpointHeader]":
-    """Start a run: the network with a trained head, and the header of its checkpoints."""
-    from training.network.network import build
+def _way(recipe: Recipe) -> Callable[..., Learnt]:
+    if recipe.on_features and uses_tensorflow():
+        from training.on_features.train import train_on_features
 
-    weights = initial_weights(recipe, reporter.say)
-    origin = weights.origin if weights else {"name": "none"}
-    model = build(recipe, len(prepared.dataset.labels), weights.file if weights else None)
-    if recipe.head.on == "features" and recipe.head.epochs:
-        with timer.stage("head"):
-            _fit_head(model, prepared, recipe, origin.get("sha256", ""), reporter)
-    return model, CheckpointHeader(flat_settings(recipe), photos_fingerprint(prepared), origin)
+        return train_on_features
+    from training.on_photos import train_network
 
-
-def _resume(
-    prepared: PreparedData, output: Path, recipe: Recipe, kept: CheckpointHeader, reporter: Reporter
-) -> "tuple[keras.Model, CheckpointHeader, TrainingState]":
-    """Resume a run: the network and its state. The initial weights are not needed any more."""
-    from training.network.network import build
-
-    check_photos(output, kept, photos_fingerprint(prepared))
-    header, state = read_state(output)
-    reporter.say(f"Resuming after {_progress_in_words(state, recipe)}.")
-    model = build(recipe, len(prepared.dataset.labels), None)
-    return model, replace(header, resumed_after=(*header.resumed_after, state.epoch)), state
-
-
-def _progress_in_words(state: TrainingState, recipe: Recipe) -> str:
-    """The last completed step of an unfinished run, in words."""
-    stages = remaining_stages(recipe, state.epochs)
-    if state.epoch:
-        return f"epoch {state.epoch} of {stages[0].last(state.epochs)}"
-    return "the head stage" if state.epochs[0].stage == HEAD else "the start"
-
-
-def _fit_head(
-    model: "keras.Model", prepared: PreparedData, recipe: Recipe, weights_hash: str, reporter: Reporter
-) -> None:
-    from training.fit.feature_head import train_head
-    from training.network.features import features_of
-
-    samples = prepared.samples.of("train", "val")
-    origin = features_origin(recipe, weights_hash) if weights_hash else ""
-    features = features_of(model, samples, origin, reporter)
-    val = np.array([photo.split for photo in samples.photos]) == "val"
-    sides = np.flatnonzero(~val), np.flatnonzero(val)
-    accuracy = train_head(model, features, samples.labels, sides, recipe)
-    reporter.say(f"Head trained on features: validation accuracy {accuracy:.4f}.")
-
-
-def _train_on_photos(
-    model: "keras.Model",
-    prepared: PreparedData,
-    recipe: Recipe,
-    writer: EpochWriter,
-    reporter: Reporter,
-    state: TrainingState | None,
-) -> bool:
-    from training.fit.finetune import train_on_photos
-    from training.network.network import build
-
-    def make_learner() -> "keras.Model":
-        return build(recipe, len(prepared.dataset.labels), None, recipe.training_px)
-
-    data = (prepared.learning, prepared.samples.of("val"))
-    interrupted = train_on_photos(model, make_learner, data, recipe, writer.write_epoch, reporter, state)
-    writer.save_model()  # again: a kill or Ctrl-C may have interrupted the writing of the best network
-    return interrupted
+    return train_network
 
 
 def _memory_sentence(output: Path) -> str:

@@ -12,8 +12,9 @@ import pytest
 
 from common.packages import MissingPackageError, require_training
 
-ONLY = {"device.py", "distil.py"}
-"""The device, and the broad network, whose bytes are the same twice only in one thread of TensorFlow."""
+ONLY = {"device.py", "distil.py", "trunk.py"}
+"""The device; the broad network, whose bytes are the same twice only in one thread of TensorFlow; and
+its trunk, which tf2onnx exports."""
 TRAIN = """
 import runpy, sys
 from pathlib import Path
@@ -24,7 +25,8 @@ from training.recipe.recipe import Recipe
 
 conftest, dataset, output = map(Path, sys.argv[1:])
 network.make_backbone = runpy.run_path(str(conftest))["three_layers"]
-few = {"weights": "none", "input.size_px": 64, "head.least_steps": 5, "fine_tune.epochs": 2, "fine_tune.batch_size": 8}
+few = {"weights": "none", "input.size_px": 64, "head.least_steps": 5, "fine_tune.epochs": 2, "fine_tune.batch_size": 8,
+       "fine_tune.unfreeze": "all"}
 pipeline.train_run(dataset, output, Recipe().with_options(few), None, progress.Reporter(Console()))
 """
 
@@ -40,7 +42,7 @@ def imported(file: Path) -> set[str]:
     return names
 
 
-def test_no_module_of_training_but_two_knows_a_backend(root: Path) -> None:
+def test_no_module_of_training_but_three_knows_a_backend(root: Path) -> None:
     modules = list((root / "training").rglob("*.py"))
     knowing = {path.name for path in modules if imported(path) & {"tensorflow", "jax", "torch"}}
     assert len(modules) > 50

@@ -25,7 +25,7 @@ from training.recipe.backbones import BACKBONES, block_starts
 from training.recipe.recipe import FineTune, Input, Network, Recipe
 from training.recipe.recipe_file import load_recipe
 
-RECIPE = Recipe(weights="none", input=Input(size_px=32))
+RECIPE = Recipe(weights="none", input=Input(size_px=32), fine_tune=FineTune(unfreeze="all", batch_norm="train"))
 PHOTOS = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
 
 
@@ -52,7 +52,7 @@ def after_a_step(recipe: Recipe) -> tuple[Any, list[Any], list[Any]]:
 def test_batch_norm_learns_the_photos_statistics_or_keeps_its_own() -> None:
     _, before, after = after_a_step(RECIPE)
     assert not any(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
-    frozen = replace(RECIPE, fine_tune=FineTune(batch_norm="frozen"))
+    frozen = replace(RECIPE, fine_tune=FineTune(unfreeze="all", batch_norm="frozen"))
     model, before, after = after_a_step(frozen)
     assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
     assert unfreeze(model, frozen.fine_tune) > 0
@@ -66,19 +66,19 @@ def test_the_momentum_of_batch_norm_is_the_recipes() -> None:
 @pytest.mark.usefixtures("small_backbone")
 @pytest.mark.parametrize(("last", "learns"), [(0, False), (1, False), (2, True), (9, True), ("all", True)])
 def test_only_the_layers_unfrozen_learn(last: int | str, learns: bool) -> None:
-    recipe = Recipe().with_options({"fine_tune.unfreeze": last, "input.size_px": 32})
+    recipe = Recipe().with_options({"fine_tune.unfreeze": last, "fine_tune.batch_norm": "train", "input.size_px": 32})
     _, before, after = after_a_step(recipe)  # the last layers are a batch norm and a ReLU
     assert learns != np.array_equal(before[-1], after[-1])
 
 
 def test_layers_are_counted_from_the_end() -> None:
     model = build(RECIPE, 2, None)
-    everything, five, one = (unfreeze(model, FineTune(unfreeze=last)) for last in ("all", 5, 2))
+    everything, five, one = (unfreeze(model, FineTune(unfreeze=last, batch_norm="train")) for last in ("all", 5, 2))
     assert everything > five > one > 0
     layers = model.get_layer("base").layers
-    unfreeze(model, FineTune(unfreeze=1))
+    unfreeze(model, FineTune(unfreeze=1, batch_norm="train"))
     assert [layer.trainable for layer in layers] == [False] * 153 + [True]
-    unfreeze(model, FineTune(unfreeze="2 blocks"))
+    unfreeze(model, FineTune(unfreeze="2 blocks", batch_norm="train"))
     assert next(layer.name for layer in layers if layer.trainable) == "block_15_expand"
     assert all(layer.trainable for layer in layers[134:])
     assert len(block_starts([layer.name for layer in layers])) == BACKBONES["MobileNetV2"].blocks

@@ -30,7 +30,7 @@ RECIPE = Recipe(
     weights="none",
     input=Input(size_px=32),
     head=Head(epochs=1, least_steps=10),
-    fine_tune=FineTune(epochs=5, batch_size=8, learning_rate=0.2, averaging=0.9),
+    fine_tune=FineTune(unfreeze="all", batch_norm="train", epochs=5, batch_size=8, learning_rate=0.2, averaging=0.9),
     augmentation=Augmentation(crop=0.7, shift=0.05, rotation_deg=10, flip=True),
 )
 KILLED = """

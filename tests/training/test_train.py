@@ -19,7 +19,7 @@ from common.errors import PhototriageError
 from training.errors import DatasetError, TrainingError
 from training.pipeline import train_run
 from training.progress import Reporter
-from training.recipe.recipe import FineTune, Head, Input, Recipe
+from training.recipe.recipe import FineTune, Head, Input, Network, Recipe
 from training.run import load_run
 
 Make = Callable[..., Path]
@@ -36,10 +36,10 @@ def rows(file: Path) -> list[dict[str, str]]:
 @pytest.mark.usefixtures("small_backbone")
 def test_colours_are_learnt_by_head_and_fine_tuning(tmp_path: Path, make_dataset: Make, reporter: Reporter) -> None:
     dataset = make_dataset(tmp_path / "photos")
-    recipe = replace(HEAD_ALONE, head=Head(epochs=1, least_steps=1))
+    recipe = replace(HEAD_ALONE, network=Network(hidden=(8,)), head=Head(epochs=1, least_steps=1))
     guessed = train_run(dataset, tmp_path / "guessed", recipe, None, reporter)
     head = train_run(dataset, tmp_path / "head", replace(recipe, head=Head(learning_rate=0.05)), None, reporter)
-    tuning = FineTune(epochs=15, batch_size=8, learning_rate=0.02, averaging=0.5)
+    tuning = FineTune(unfreeze="all", batch_norm="train", epochs=15, batch_size=8, learning_rate=0.02, averaging=0.5)
     tuned = train_run(dataset, tmp_path / "tuned", replace(recipe, fine_tune=tuning), None, reporter)
     assert min(head.validation.accuracy, tuned.validation.accuracy) > 0.9
     assert max(head.validation.log_loss, tuned.validation.log_loss) < guessed.validation.log_loss
@@ -83,7 +83,7 @@ def test_the_resolved_recipe_trains_the_same_run_again(tmp_path: Path, make_data
     from training.recipe.recipe_file import load_recipe
 
     dataset = make_dataset(tmp_path / "photos")
-    recipe = replace(HEAD_ALONE, seed=5, fine_tune=FineTune(epochs=2, batch_size=8))
+    recipe = replace(HEAD_ALONE, seed=5, fine_tune=FineTune(unfreeze="all", batch_norm="train", epochs=2, batch_size=8))
     train_run(dataset, tmp_path / "first", recipe, None, reporter)
     train_run(dataset, tmp_path / "again", load_recipe(tmp_path / "first" / "recipe.toml"), None, reporter)
     one, other = load_run(tmp_path / "first"), load_run(tmp_path / "again")
@@ -132,7 +132,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_finishes_the_run(
             if line.startswith("Epoch 1"):
                 os.kill(os.getpid(), signal.SIGINT)
 
-    recipe = replace(HEAD_ALONE, fine_tune=FineTune(epochs=1000, batch_size=8))
+    recipe = replace(HEAD_ALONE, fine_tune=FineTune(unfreeze="all", batch_norm="train", epochs=1000, batch_size=8))
     train_run(make_dataset(tmp_path / "photos"), tmp_path / "run", recipe, None, Impatient(Console(file=story)))
     manifest = json.loads((tmp_path / "run" / "run.json").read_text())
     assert manifest["interrupted"] is True
@@ -178,7 +178,9 @@ def test_photos_that_cannot_be_trained_on_leave_no_run_behind(
 def test_a_loss_that_explodes_ends_in_a_sentence_and_keeps_the_head(
     tmp_path: Path, make_dataset: Make, reporter: Reporter
 ) -> None:
-    wild = FineTune(epochs=60, batch_size=8, learning_rate=10.0, weight_decay=10.0, warmup=0.0, batch_norm="frozen")
+    wild = FineTune(
+        unfreeze="all", epochs=60, batch_size=8, learning_rate=10.0, weight_decay=10.0, warmup=0.0, batch_norm="frozen"
+    )
     recipe = replace(HEAD_ALONE, fine_tune=wild)
     dataset = make_dataset(tmp_path / "photos", ("a", "b"))
     with pytest.raises(TrainingError, match="lower --learning-rate"):
@@ -195,7 +197,7 @@ def test_a_step_that_does_not_fit_into_memory_ends_in_a_sentence_and_keeps_the_e
 
     from training.fit.loop import StageLoop
 
-    recipe = replace(HEAD_ALONE, fine_tune=FineTune(epochs=2, batch_size=8))
+    recipe = replace(HEAD_ALONE, fine_tune=FineTune(unfreeze="all", batch_norm="train", epochs=2, batch_size=8))
     dataset, whole = make_dataset(tmp_path / "photos", ("a", "b")), StageLoop.epoch
 
     def full(loop: StageLoop, history: Any) -> Any:

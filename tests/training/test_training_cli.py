@@ -17,7 +17,7 @@ from training.recipe.recipe import Recipe
 from training.recipe.recipe_file import load_recipe
 
 Make = Callable[..., Path]
-QUICK = ("--weights", "none", "--size-px", "32", "--epochs", "0")
+QUICK = ("--weights", "none", "--size-px", "32", "--epochs", "0", "--unfreeze", "all")
 
 
 def run(command: Any, *arguments: object) -> Result:
@@ -62,7 +62,8 @@ def test_an_option_reaches_the_run(tmp_path: Path, make_dataset: Make, option: s
     dataset = make_dataset(tmp_path / "photos", ("a", "b"), count=3)
     result = run(train, dataset, "--output", tmp_path / "run", *QUICK, option, value)
     assert result.exit_code == 0, result.output
-    base = Recipe().with_options({"weights": "none", "input.size_px": 32, "fine_tune.epochs": 0})
+    settings = {"weights": "none", "input.size_px": 32, "fine_tune.epochs": 0, "fine_tune.unfreeze": "all"}
+    base = Recipe().with_options(settings)
     assert load_recipe(tmp_path / "run" / "recipe.toml") == base.with_options({key: value})
     manifest = json.loads((tmp_path / "run" / "run.json").read_text())
     part: Any = manifest["recipe"]

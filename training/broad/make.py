@@ -15,7 +15,7 @@ from training.broad.distil import DistilSettings, distil, features_of_all
 from training.broad.photos import BroadPhotos, find_photos, readable
 from training.errors import TrainingError
 from training.network.broad_network import BroadNetwork, fit_projection, rounded, write_broad
-from training.network.device import start_keras
+from training.network.device import repeats, start_keras, uses_tensorflow
 from training.network.weights import find_weights, sha256_of
 from training.progress import Reporter
 
@@ -67,7 +67,13 @@ def train_broad_network(
     )
     weights = find_weights(BACKBONE, reporter.say)
     device = start_keras(one_thread=True)
-    reporter.say(f"Training runs on {device}, in one thread, so that the same command gives the same bytes.")
+    if not uses_tensorflow():
+        raise TrainingError(
+            f"The broad network is trained by TensorFlow, but KERAS_BACKEND is {os.environ.get('KERAS_BACKEND')}."
+            " Unset it."
+        )
+    same = ", in one thread, so that the same command gives the same bytes" if repeats() else ""
+    reporter.say(f"Training runs on {device}{same}.")
     from training.network.network import broad_features
 
     teacher, student = (broad_features(settings.training_px, weights, settings.batch_norm_momentum) for _ in range(2))

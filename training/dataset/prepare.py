@@ -67,11 +67,13 @@ class PreparedData:
         return total.hexdigest()
 
 
-def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -> PreparedData:
+def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter, hold_out_from: int = 0) -> PreparedData:
     """Find, decode and split the photos of a dataset.
 
     Args:
         test: a folder of additional test photos.
+        hold_out_from: hold photos out for validation from this number of photos on; fewer all go to training, unless
+            the dataset has a validation folder.
 
     Raises:
         DatasetError: there is nothing to train on.
@@ -91,7 +93,7 @@ def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter) -
     _report_failures(decoded, reporter)
     samples, groups = _readable(photos, decoded)
     found = DecodedDataset(samples, groups, decoded.difference_hashes[decoded.rows >= 0], decoded.failures)
-    samples = _assign_splits(samples, groups, dataset.labels, recipe, reporter)
+    samples = _assign_splits(samples, groups, dataset.labels, recipe, reporter, hold_out_from)
     learning = _training_samples(samples.of("train"), recipe, reporter)
     return PreparedData(dataset, samples, learning, len(decoded.failures), found)
 
@@ -125,7 +127,12 @@ def _readable(photos: list[Photo], decoded: DecodeResult) -> tuple[Samples, list
 
 
 def _assign_splits(
-    samples: Samples, group_of: list[int], labels: tuple[str, ...], recipe: Recipe, reporter: Reporter
+    samples: Samples,
+    group_of: list[int],
+    labels: tuple[str, ...],
+    recipe: Recipe,
+    reporter: Reporter,
+    hold_out_from: int,
 ) -> Samples:
     """Assign photos to splits, and leave out training photos with a near duplicate in validation or test."""
     checked = np.array([photo.split in ("val", "test") for photo in samples.photos])
@@ -136,6 +143,8 @@ def _assign_splits(
         reporter.say(f"{leaks} training photos are left out, because validation or test photos show the same.")
     if not any(photo.split == "val" for photo in samples.photos):
         sides = split_groups(samples.labels[free], groups[free], recipe.validation, recipe.seed, labels)
+        if len(free) < hold_out_from:  # after the split, which refuses classes of one photo
+            sides = ["train"] * len(free)
     else:
         sides = ["train"] * len(free)
         _check_classes(samples.take(free), labels)
@@ -159,7 +168,8 @@ def _report_split(samples: Samples, copies: int, reporter: Reporter) -> None:
     counts = Counter(photo.split for photo in samples.photos)
     kept = f" {copies} near duplicates stay in the split of their first copy." if copies else ""
     test = f", {counts['test']} to test" if counts["test"] else ""
-    reporter.say(f"{counts['train']} photos to train, {counts['val']} to validate{test}.{kept}")
+    judged = f"{counts['val']} to validate" if counts["val"] else "all of them judge in turn what has not seen them"
+    reporter.say(f"{counts['train']} photos to train, {judged}{test}.{kept}")
 
 
 def _report_failures(decoded: DecodeResult, reporter: Reporter) -> None:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from training.dataset.digests import Digests
 from training.dataset.layout import Photo
 
+FEW = 2000
+"""Photos below which all teach and judge in turn, where a head learns from features. From here on some are held out."""
+
 
 @dataclass(frozen=True)
 class Samples:

@@ -11,6 +11,7 @@ from training.recipe.recipe import Monitor
 
 Weights = list[NDArray[np.generic]]
 
+BEST = ", best so far"
 START, HEAD, TUNE = "start", "head", "fine-tune"  # values of Epoch.stage
 
 
@@ -46,11 +47,13 @@ class Epoch:
 
     def line(self, last: int) -> str:
         """The epoch in one line; `last` is the last epoch of its stage."""
-        kept = ", best so far" if self.best and self.epoch else ""
+        kept = BEST if self.best and self.epoch else ""
         speed = f", {self.photos_per_s:.0f} photos/s, {duration(self.seconds)}" if self.epoch else ""
         loss = f" loss {self.loss:.3f}," if self.epoch else ""
-        figures = f"{loss} validation accuracy {self.accuracy:.4f}, log loss {self.log_loss:.3f}{speed}{kept}"
-        return f"{self._name(last)}:{figures}"
+        judged = f" validation accuracy {self.accuracy:.4f}, log loss {self.log_loss:.3f}"
+        if math.isnan(self.accuracy):  # no photo is held out
+            judged, loss = "", loss.rstrip(",")
+        return f"{self._name(last)}:{loss}{judged}{speed}{kept}"
 
     def _name(self, last: int) -> str:
         if not self.epoch:

@@ -11,16 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from training.dataset.samples import Samples
 from training.errors import CheckpointError
 from training.fit.epoch import Epoch, TrainingState, Weights
 from training.fit.feed import BatchFeed
-from training.fit.optimizer import classes_of, loss_of, optimizer_of, targets_of
+from training.fit.optimizer import loss_of, optimizer_of, targets_of
 from training.fit.schedule import averaging_decay
 from training.fit.stage import Stage
-from training.network.network import unfreeze
 from training.progress import Reporter
-from training.recipe.recipe import Recipe
 
 AVERAGE_EVERY = 8  # steps between updates of the averaged weights, because copying them takes as long as a photo
 OTHER_NETWORK = (
@@ -66,7 +63,8 @@ class StageLoop:
     """A running stage: learner, optimizer, batches, weight average and step count, started from a state.
 
     Args:
-        learner: the new network that learns.
+        learner: the new network that learns; what stays frozen is not trainable.
+        feed: its batches.
         state: a state of this stage, or the state before it begins.
 
     Raises:
@@ -76,27 +74,17 @@ class StageLoop:
     def __init__(
         self,
         learner: keras.Model,
-        train: Samples,
-        recipe: Recipe,
+        feed: BatchFeed,
         stage: Stage,
         reporter: Reporter,
         state: TrainingState,
     ) -> None:
         settings = stage.settings
-        unfreeze(learner, settings)
         self._optimizer = optimizer_of(settings)
         self._outputs = int(learner.output_shape[-1])
         learner.compile(self._optimizer, loss_of(self._outputs, settings.label_smoothing))
         _assign(learner.weights, state.best)
-        self.feed = BatchFeed(
-            train.pixels,
-            train.rows,
-            train.labels,
-            classes_of(learner),
-            settings.batch_size,
-            recipe.augmentation,
-            recipe.seed,
-        )
+        self.feed = feed
         self._learner, self._stage, self._reporter = learner, stage, reporter
         self._average = WeightAverage(learner, settings.averaging, min(AVERAGE_EVERY, self.feed.steps))
         self._step = state.step

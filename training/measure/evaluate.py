@@ -103,6 +103,12 @@ def _chosen(dataset: Dataset, classifier: Classifier, reporter: Reporter) -> tup
             return dataset.of(split)
     run = classifier.run
     if run is not None and run.dataset.resolve() == dataset.root.resolve():
+        if "judged" in run.manifest:
+            raise DatasetError(
+                f"{run.path} was trained on {dataset.root}, and in the end its head learnt from photos that judged,"
+                " so measuring them again would flatter it. The figures in its run.json and report come from heads that"
+                " had not seen them. Pass a folder of other photos."
+            )
         reporter.say(f"{dataset.sentence()} This run was trained on it, so only the held-out photos are measured.")
         return tuple(Photo(path, label, "val") for path, label in run.validation)
     reporter.say(dataset.sentence())

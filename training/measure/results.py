@@ -1,5 +1,6 @@
 """Measure a trained network, and build its manifest (run.json)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ from common.packages import installed_versions
 from contract.geometry import Geometry
 from training.dataset.digests import Digests
 from training.dataset.prepare import PreparedData
+from training.dataset.samples import Samples
 from training.measure.calibrate import Calibration, calibrate
-from training.measure.metrics import Metrics, compute_metrics, softmax
+from training.measure.metrics import Floats, Metrics, compute_metrics, softmax
 from training.measure.predictions import Predictions
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
@@ -40,29 +42,59 @@ class RunMeasurement:
     predictions: Predictions
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Logits of one split.
+
+    Attributes:
+        samples: the photos.
+        logits: [N, classes], of a model that has not learnt from the photo.
+        final: [N, classes], of the final model; None if that gave `logits`.
+    """
+
+    samples: Samples
+    logits: Floats
+    final: Floats | None = None
+
+
 def measure_run(model: "keras.Model", prepared: PreparedData, recipe: Recipe, reporter: Reporter) -> RunMeasurement:
-    """Calibrate on the validation photos, and then measure the test photos once."""
+    """Let a network answer the photos of the splits, and measure the answers."""
     from training.network.features import logits_of
 
-    labels = prepared.dataset.labels
     splits = ("val", "test", "train") if recipe.results.train_figures else ("val", "test")
     parts = {split: samples for split in splits if (samples := prepared.samples.of(split)).photos}
     with reporter.work("Measuring", sum(len(samples.photos) for samples in parts.values())) as tick:
-        logits = {split: logits_of(model, samples, tick) for split, samples in parts.items()}
-    calibration = calibrate(logits["val"], parts["val"].labels, labels, recipe.precision)
-    given = {split: softmax(values, calibration.temperature) for split, values in logits.items()}
-    found = {split: compute_metrics(samples.labels, given[split], labels) for split, samples in parts.items()}
+        answers = {split: Answers(samples, logits_of(model, samples, tick)) for split, samples in parts.items()}
+    return measured_answers(answers, prepared.dataset.labels, recipe)
+
+
+def measured_answers(answers: Mapping[str, Answers], labels: Sequence[str], recipe: Recipe) -> RunMeasurement:
+    """Calibrate on the honest answers of the validation photos, and measure all splits.
+
+    Args:
+        answers: `val`, and where there are any `test` and `train`.
+    """
+    calibration = calibrate(answers["val"].logits, answers["val"].samples.labels, labels, recipe.precision)
+    given = {split: softmax(part.logits, calibration.temperature) for split, part in answers.items()}
+    found = {split: compute_metrics(part.samples.labels, given[split], labels) for split, part in answers.items()}
     return RunMeasurement(
         calibration=calibration,
         validation=found["val"],
         test=found.get("test"),
         train=found.get("train"),
         predictions=Predictions(
-            tuple(photo for samples in parts.values() for photo in samples.photos),
+            tuple(photo for part in answers.values() for photo in part.samples.photos),
             np.concatenate([*given.values()]),
-            hashes=Digests(np.concatenate([samples.hashes.rows for samples in parts.values()])),
+            None if answers["val"].final is None else _final(answers, calibration.temperature),
+            Digests(np.concatenate([part.samples.hashes.rows for part in answers.values()])),
         ),
     )
+
+
+def _final(answers: Mapping[str, Answers], temperature: float) -> Floats:
+    """Probabilities of the final model for all photos."""
+    given = (part.logits if part.final is None else part.final for part in answers.values())
+    return np.concatenate([softmax(logits, temperature) for logits in given])
 
 
 def run_manifest(prepared: PreparedData, recipe: Recipe, measured: RunMeasurement) -> dict[str, Any]:

@@ -4,10 +4,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
-
-from training.errors import TrainingError
 
 # Keras and TensorFlow import these packages if they are installed, for functions that are not used here.
 _UNUSED = ("matplotlib", "pandas", "sklearn")
@@ -30,10 +28,7 @@ def start_keras(*, one_thread: bool = False) -> str:
 
     Args:
         one_thread: let TensorFlow compute in one thread, so that two runs give the same bytes: with more threads, sums
-            of gradients are rounded in another order each time.
-
-    Raises:
-        TrainingError: TensorFlow computes already in more threads, or is not the backend of Keras.
+            of gradients are rounded in another order each time. `repeats` says whether that could be had.
 
     On a machine without a GPU, TensorFlow writes a dozen alarming lines to file descriptor 2, some of them before it
     reads its log level. They are shown only if the import fails.
@@ -47,18 +42,31 @@ def start_keras(*, one_thread: bool = False) -> str:
 
 
 def _compute_in_one_thread() -> None:
-    import keras
+    if not uses_tensorflow():
+        return
     import tensorflow as tf
 
-    if keras.backend.backend() != "tensorflow":
-        raise TrainingError(
-            f"This network is trained by TensorFlow, but KERAS_BACKEND is {keras.backend.backend()}. Unset it."
-        )
-    try:
+    with suppress(RuntimeError):  # TensorFlow computes already in this process
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError as error:
-        raise TrainingError("TensorFlow computes already. Train this network in a process of its own.") from error
+
+
+def uses_tensorflow() -> bool:
+    """Whether TensorFlow is the backend of Keras."""
+    import keras
+
+    return str(keras.backend.backend()) == "tensorflow"
+
+
+def repeats() -> bool:
+    """Whether two runs give the same bytes: TensorFlow computes in one thread, and there is no GPU."""
+    if not uses_tensorflow():
+        return False
+    import tensorflow as tf
+
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    also = tf.config.threading.get_inter_op_parallelism_threads()
+    return threads == also == 1 and not tf.config.list_physical_devices("GPU")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from training.dataset.decoders import decoders
 from training.dataset.feature_file import DamagedFeaturesError, open_features, seal
 from training.dataset.samples import Samples
 from training.network.network import feature_model, two_columns
-from training.progress import Reporter
+from training.progress import Reporter, Tick
 
 PREDICT_BATCH = 64
 
@@ -39,13 +40,33 @@ def _predict_into(out: NDArray[np.float32], model: keras.Model, samples: Samples
 
 
 def features_of(model: keras.Model, samples: Samples, origin: str, reporter: Reporter) -> NDArray[np.float32]:
-    """Pooled features, float32 [N, F], memory-mapped; cached for the next run on the same photos.
+    """Pooled features of a Keras network, float32 [N, F], memory-mapped; cached for the next run on the same photos.
 
     Args:
         origin: SHA-256 of the weights and geometry of the photos; empty for random weights, whose features are not
             cached.
     """
     network = feature_model(model)
+
+    def fill(out: NDArray[np.float32], tick: Tick) -> None:
+        _predict_into(out, network, samples, tick)
+
+    return cached_features(samples, int(network.output_shape[-1]), origin, fill, reporter)
+
+
+def cached_features(
+    samples: Samples,
+    width: int,
+    origin: str,
+    fill: Callable[[NDArray[np.float32], Tick], None],
+    reporter: Reporter,
+) -> NDArray[np.float32]:
+    """Features of samples, float32 [N, width], memory-mapped; computed by `fill` unless they are in the cache.
+
+    Args:
+        origin: what decides the features beside the photos; empty if they are not worth keeping.
+        fill: computes all rows.
+    """
     key = hashlib.sha256(b"".join((f"{origin} {decoders()}".encode(), b"\0", *samples.hashes)))
     file = cache_root() / "features" / f"{key.hexdigest()}.npy"
     if origin:
@@ -57,14 +78,17 @@ def features_of(model: keras.Model, samples: Samples, origin: str, reporter: Rep
         fcntl.flock(
             lock, fcntl.LOCK_SH
         )  # held while a file is incomplete, so that `phototriage cache --clean` skips it
-        return _compute_features(network, samples, file, bool(origin), reporter)
+        return _compute(file, (len(samples.rows), width), bool(origin), fill, reporter)
 
 
-def _compute_features(
-    network: keras.Model, samples: Samples, file: Path, keep: bool, reporter: Reporter
+def _compute(
+    file: Path,
+    shape: tuple[int, int],
+    keep: bool,
+    fill: Callable[[NDArray[np.float32], Tick], None],
+    reporter: Reporter,
 ) -> NDArray[np.float32]:
     """Compute features into a new file. It is renamed to `file`, or has no name if it is not kept."""
-    shape = (len(samples.rows), int(network.output_shape[-1]))
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         out = np.lib.format.open_memmap(part, "w+", np.float32, shape)
@@ -72,8 +96,8 @@ def _compute_features(
             "r+b"
         ) as whole:  # allocate the space now, because a disk that fills up later would kill the process (SIGBUS)
             os.posix_fallocate(whole.fileno(), 0, part.stat().st_size)
-        with reporter.work("Features", len(samples.rows)) as tick:
-            _predict_into(out, network, samples, tick)
+        with reporter.work("Features", shape[0]) as tick:
+            fill(out, tick)
         out.flush()
         if keep:
             seal(part, out)

@@ -45,6 +45,7 @@ def _rules(recipe: Recipe) -> Iterator[tuple[str, set[str]]]:
     head, tune = recipe.head, recipe.fine_tune
     if not head.epochs:
         yield "head.epochs is 0", _section("head") - {"head.epochs"}
+    yield from _rules_of_regression(recipe)
     if head.on == "photos":
         yield "head.on is photos", {"head.least_steps"}
     if not tune.epochs:
@@ -57,6 +58,19 @@ def _rules(recipe: Recipe) -> Iterator[tuple[str, set[str]]]:
             yield f"{name}.schedule is {stage.schedule}", {f"{name}.plateau_patience", f"{name}.plateau_factor"}
     if not recipe.learns_from_photos:
         yield "no stage learns from photos", _section("augmentation")
+
+
+def _rules_of_regression(recipe: Recipe) -> Iterator[tuple[str, set[str]]]:
+    if recipe.head.on == "features" and recipe.network.linear:
+        yield "the head on features is a logistic regression", _section("head") - {"head.on", "head.epochs"}
+    if not recipe.on_features:
+        if recipe.fine_tune.least_steps:
+            yield "only blocks of the broad network under a linear head learn for so long", {"fine_tune.least_steps"}
+        return
+    if not recipe.fine_tune.epochs:
+        yield "the head on features is a logistic regression", {"network.dropout", "network.l2"}
+    if not recipe.fine_tune.patience:
+        yield "the last epoch is the one that is judged while fine_tune.patience is 0", {"monitor"}
 
 
 def _section(name: str) -> set[str]:

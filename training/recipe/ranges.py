@@ -24,6 +24,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "head.least_steps": (1, 1_000_000),
     **{f"head.{key}": limits for key, limits in _STAGE.items()},
     **{f"fine_tune.{key}": limits for key, limits in _STAGE.items()},
+    "fine_tune.least_steps": (0, 1_000_000),
     "fine_tune.scale": (0.25, 1.0),
     "fine_tune.label_smoothing": (0.0, 0.9),
     "fine_tune.batch_norm_momentum": (0.0, 0.9999),

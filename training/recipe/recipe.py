@@ -56,6 +56,10 @@ class Network:
     l2: float = 0.0
     sigmoid: bool = False
 
+    @property
+    def linear(self) -> bool:
+        return not (self.hidden or self.batch_norm or self.sigmoid)
+
 
 @dataclass(frozen=True)
 class Head:
@@ -90,6 +94,7 @@ class FineTune:
         unfreeze: how much of the backbone learns, counted from its end: layers (0: none, what stands on it alone),
             blocks such as `3 blocks`, or `all`.
         epochs: 0 leaves the stage out.
+        least_steps: fewest steps; few photos get more epochs.
         scale: side of the photos trained on, as a share of the input's, to the nearest 32 px. Crops make things look
             larger in training than in use; the larger input makes up for that, and training costs less. Source: Touvron
             et al., "Fixing the train-test resolution discrepancy", 2019.
@@ -103,22 +108,23 @@ class FineTune:
         patience: epochs without a better one by validation after which the stage ends, 0 = never.
     """
 
-    unfreeze: int | str = "all"
+    unfreeze: int | str = "4 blocks"
     epochs: int = 4
     scale: float = 5 / 6
     batch_size: int = 32
     optimizer: OptimizerName = "adamw"
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     weight_decay: float = 0.05
     schedule: Schedule = "cosine"
     warmup: float = 0.1
     plateau_patience: int = 2
     plateau_factor: float = 0.2
     label_smoothing: float = 0.1
-    batch_norm: BatchNorm = "train"
+    batch_norm: BatchNorm = "frozen"
     batch_norm_momentum: float = 0.98
     averaging: float = 0.998
     patience: int = 0
+    least_steps: int = 300
 
     @property
     def blocks(self) -> int | None:
@@ -172,6 +178,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_recipe(self)
+
+    @property
+    def on_features(self) -> bool:
+        """Whether a linear layer on features is trained, and at most the last blocks of the broad network."""
+        few = self.network.linear and (not self.fine_tune.epochs or self.fine_tune.blocks is not None)
+        broad = self.weights == "broad" and self.backbone == "MobileNetV2" and self.input.scaling == "backbone"
+        return broad and few and self.head.on == "features" and self.head.epochs > 0
 
     @property
     def learns_from_photos(self) -> bool:
@@ -228,9 +241,7 @@ def check_recipe(recipe: "Recipe") -> None:
         )
     check_backbone(recipe.backbone, min(recipe.input.size_px, recipe.training_px), recipe.fine_tune.blocks)
     if not recipe.head.epochs and not recipe.fine_tune.epochs:
-        raise RecipeError(
-            "The settings head.epochs and fine_tune.epochs are both 0, so nothing would learn. Raise one."
-        )
+        raise RecipeError("The settings head.epochs and fine_tune.epochs are 0, so nothing would learn. Raise one.")
     for name, stage in (("head", recipe.head), ("fine_tune", recipe.fine_tune)):
         if stage.epochs and stage.weight_decay and stage.optimizer != "adamw":
             raise RecipeError(

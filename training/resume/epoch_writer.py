@@ -23,11 +23,12 @@ class EpochWriter:
     """Writes checkpoint, history and the best network of a training into its run folder.
 
     Args:
-        model: the network, which holds the weights of the epoch when `write_epoch` is called.
+        model: the network, which holds the weights of the epoch when `write_epoch` is called; None if epochs train only
+            a part of it, and the whole is written at the end.
     """
 
     def __init__(
-        self, output: Path, model: "keras.Model", recipe: Recipe, header: CheckpointHeader, timer: Timer
+        self, output: Path, model: "keras.Model | None", recipe: Recipe, header: CheckpointHeader, timer: Timer
     ) -> None:
         self._output, self._model, self._recipe, self._header, self._timer = output, model, recipe, header, timer
 
@@ -45,13 +46,20 @@ class EpochWriter:
             self.save_model()
 
     def save_model(self) -> None:
-        """Write model.keras: the network without the optimizer, which belongs to the learner."""
-        with publishing(self._output / MODEL) as part:
-            self._model.save(part)
+        """Write model.keras, if there is a network: without the optimizer, which belongs to the learner."""
+        if self._model is not None:
+            save_network(self._output, self._model)
 
-    def finish(self) -> None:
-        """Remove the checkpoint, because the run is complete."""
-        (self._output / CHECKPOINT).unlink(missing_ok=True)
+
+def finish(output: Path) -> None:
+    """Remove the checkpoint, because the run is complete."""
+    (output / CHECKPOINT).unlink(missing_ok=True)
+
+
+def save_network(output: Path, model: "keras.Model") -> None:
+    """Write model.keras of a run folder by one rename."""
+    with publishing(output / MODEL) as part:
+        model.save(part)
 
 
 def _table(epochs: Sequence[Epoch]) -> bytes:

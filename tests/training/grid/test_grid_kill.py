@@ -20,6 +20,8 @@ input.size_px = 32
 head.epochs = 1
 head.least_steps = 5
 fine_tune.epochs = 20
+fine_tune.unfreeze = "all"
+fine_tune.batch_norm = "train"
 fine_tune.batch_size = 8
 [grid]
 network.dropout = [0.1]

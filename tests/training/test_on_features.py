@@ -1,0 +1,169 @@
+"""Training on the features of the broad network: twice the same, through a kill too, and never worse than the head."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from training.errors import DatasetError
+from training.fit.regression import LinearHead, choose_c, fit_head, out_of_fold
+from training.measure.evaluate import evaluate_model
+from training.on_features.candidate import Candidate
+from training.on_features.choice import HEAD, TUNED, choose
+from training.on_features.sides import NEVER_LEARNT, Sides
+from training.progress import Reporter
+
+Make = Callable[..., Path]
+TRAIN = """
+import os, signal, sys
+from pathlib import Path
+from rich.console import Console
+from training import pipeline, progress
+from training.on_features import fine_tune
+from training.on_features.choice import Choice
+from training.recipe.recipe import Recipe
+
+dataset, output, kill_at = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+fine_tune.LEAST_PHOTOS = 10
+fine_tune.choose = lambda *given: Choice("fine-tuned", "forced, so that the tail is in the network")
+
+class Killing(progress.Reporter):
+    def say(self, line):
+        super().say(line)
+        if kill_at != "never" and line.startswith(kill_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+few = {"input.size_px": 32, "fine_tune.epochs": 2, "fine_tune.least_steps": 0, "fine_tune.batch_size": 8}
+pipeline.train_run(dataset, output, Recipe().with_options(few), None, Killing(Console(width=300)))
+"""
+
+
+def train(dataset: Path, output: Path, kill_at: str = "never") -> subprocess.CompletedProcess[str]:
+    arguments = [sys.executable, "-c", TRAIN, os.fspath(dataset), os.fspath(output), kill_at]
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=600)
+
+
+def weights(run: Path) -> list[Any]:
+    import keras
+
+    values: list[Any] = keras.saving.load_model(run / "model.keras", compile=False).get_weights()
+    return values
+
+
+def test_the_same_command_gives_the_same_bytes_through_a_kill_too(tmp_path: Path, make_dataset: Make) -> None:
+    dataset = tmp_path / "photos"
+    make_dataset(dataset / "train", ("blue", "red"), count=12)
+    make_dataset(dataset / "val", ("blue", "red"), count=6, seed=1)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    done = train(dataset, whole)
+    assert done.returncode == 0, done.stderr
+    assert train(dataset, killed, "Epoch 2").returncode == -9
+    resumed = train(dataset, killed)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Resuming after epoch 1" in resumed.stdout
+    one, other = weights(whole), weights(killed)
+    assert len(one) > 300  # trunk and two tails
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    manifest = json.loads((whole / "run.json").read_text())
+    assert manifest["repeatable"] is True
+    assert manifest["choice"]["kept"] == TUNED
+    assert manifest["judged"] == "held out"
+    (dataset / "val").rename(tmp_path / "away")
+    with pytest.raises(DatasetError, match="would flatter it"):
+        evaluate_model(whole, dataset, None, Reporter(Console(quiet=True)))
+
+
+def blobs(count: int, seed: int = 0) -> tuple[Any, Any]:
+    """Unit vectors of three classes, which overlap."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    rows = np.eye(3, 8)[labels] + rng.normal(0, 0.5, (count, 8))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), labels
+
+
+def test_the_head_is_the_same_twice_and_a_class_without_photos_never_wins() -> None:
+    rows, labels = blobs(90)
+    one, other = (fit_head(rows, labels, 4, 3.0) for _ in range(2))
+    assert one.kernel.tobytes() == other.kernel.tobytes()
+    answers = one.logits(rows).argmax(axis=1)
+    assert (answers == labels).mean() > 0.6
+    assert (answers < 3).all()
+
+
+def test_two_classes_get_a_logit_each_with_the_probabilities_of_the_regression() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    rows, labels = blobs(90)
+    rows, labels = rows[labels < 2], labels[labels < 2]
+    logits = fit_head(rows, labels, 2, 3.0).logits(rows)
+    wanted = LogisticRegression(C=3.0, max_iter=1000).fit(rows, labels).decision_function(rows)
+    assert logits[:, 1] - logits[:, 0] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_no_photo_is_answered_by_a_head_that_learnt_from_it_or_from_its_copy() -> None:
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(30, 64)).astype(np.float32)
+    half /= np.linalg.norm(half, axis=1, keepdims=True)
+    rows, groups = np.vstack([half, half]), np.tile(np.arange(30), 2)
+    labels = np.tile(rng.integers(0, 2, 30), 2)  # nothing but a copy tells the label
+    right = out_of_fold(rows, labels, groups, 2, 100.0).argmax(axis=1) == labels
+    assert right.mean() < 0.75
+    apart = out_of_fold(rows, labels, np.arange(60), 2, 100.0).argmax(axis=1) == labels
+    assert apart.mean() > 0.85
+
+
+def test_the_penalty_is_chosen_by_answers_to_unseen_photos() -> None:
+    rows, labels = blobs(60)
+    noise = np.random.default_rng(1).permutation(labels)
+    groups = np.arange(60)
+    assert choose_c(rows, noise, groups, 3) == 1.0  # nothing to learn: the strongest penalty that is tried
+    assert choose_c(rows, labels, groups, 3) > 1.0
+
+
+def candidate(right: Any, sure: float) -> Candidate:
+    """Answers to photos of class 0 of two: right or wrong, each as sure."""
+    logits = np.where(right[:, None], [[sure, 0.0]], [[0.0, sure]])
+    return Candidate((), 1.0, logits)
+
+
+def sides(count: int) -> Sides:
+    none, all_of_them = np.arange(0), np.arange(count)
+    return Sides(np.zeros(count, np.int64), all_of_them, none, all_of_them, none, 2)
+
+
+def test_fine_tuning_is_kept_only_if_chance_does_not_explain_it() -> None:
+    before = np.arange(200) >= 20  # 20 wrong
+    few, many = before.copy(), before.copy()
+    few[:3], many[:12] = True, True
+    head = candidate(before, 2.0)
+    assert choose(head, candidate(few, 2.0), sides(200)).kept == HEAD
+    assert choose(head, candidate(many, 2.0), sides(200)).kept == TUNED
+    assert choose(candidate(many, 2.0), head, sides(200)).kept == HEAD
+    assert "mended 12 answers and spoilt 0" in choose(head, candidate(many, 2.0), sides(200)).why
+
+
+def test_a_thousand_validation_photos_in_whole_groups_are_never_learnt_from() -> None:
+    count = 9000
+    groups = np.arange(count) // 3
+    train, val = np.arange(0, 6900), np.arange(6900, count)
+    found = Sides(np.zeros(count, np.int64), groups, train, val, train[:0], 2).never_learnt(seed=0)
+    assert NEVER_LEARNT - 3 < len(found) <= NEVER_LEARNT
+    assert set(found) <= set(val)
+    assert np.isin(groups[np.setdiff1d(val, found)], groups[found]).sum() == 0
+    few = Sides(np.zeros(900, np.int64), groups[:900], train[:700], np.arange(700, 900), train[:0], 2)
+    assert len(few.never_learnt(seed=0)) == 0
+
+
+def test_a_head_holds_what_it_was_fitted_with() -> None:
+    rows, labels = blobs(30)
+    head = fit_head(rows, labels, 3, 3.0)
+    assert isinstance(head, LinearHead)
+    assert (head.kernel.shape, head.bias.shape, head.c) == ((8, 3), (3,), 3.0)
+    assert {head.kernel.dtype, head.bias.dtype} == {np.dtype(np.float32)}

@@ -1,0 +1,84 @@
+"""A candidate: features, a head on them, and its answers on photos that it has not learnt from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.fit.regression import GRID, LinearHead, choose_c, fit_head, out_of_fold
+from training.measure.metrics import Floats, log_loss, softmax
+from training.network.broad_network import unit_length
+from training.on_features.sides import Ints, Sides
+
+MOST_PHOTOS = 100_000
+"""The most photos that a head learns from: a linear layer is well determined by them, and 1 GB holds their features."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to classify.
+
+    Attributes:
+        parts: float32 [N, F] for each part of the features, which are used at unit length, side by side.
+        c: inverse strength of the L2 penalty.
+        honest: logits float32 [judges, classes] of heads that have not learnt from the photo.
+    """
+
+    parts: tuple[NDArray[np.float32], ...]
+    c: float
+    honest: Floats
+
+    def rows(self, numbers: Ints) -> NDArray[np.float32]:
+        """Features of some photos, float32 [n, sum of F]."""
+        return rows_of(self.parts, numbers)
+
+    def fit(self, sides: Sides, numbers: Ints, seed: int) -> LinearHead:
+        """A head that has learnt from these photos."""
+        chosen = most(numbers, seed)
+        return fit_head(self.rows(chosen), sides.labels[chosen], sides.classes, self.c)
+
+    def right(self, sides: Sides) -> NDArray[np.bool_]:
+        """Whether each judging photo is answered rightly."""
+        answers: NDArray[np.bool_] = self.honest.argmax(axis=1) == sides.labels[sides.judges]
+        return answers
+
+
+def rows_of(parts: Sequence[NDArray[np.float32]], numbers: Ints) -> NDArray[np.float32]:
+    """Unit-length features of some photos, part beside part."""
+    return np.hstack([unit_length(np.asarray(part[numbers])) for part in parts])
+
+
+def most(numbers: Ints, seed: int) -> Ints:
+    """At most MOST_PHOTOS of these photos, drawn by seed, in their order."""
+    if len(numbers) <= MOST_PHOTOS:
+        return numbers
+    return np.sort(np.random.default_rng(seed).choice(numbers, MOST_PHOTOS, replace=False))
+
+
+def on_broad(features: NDArray[np.float32], sides: Sides, seed: int) -> Candidate:
+    """The candidate on broad features: C by out-of-fold log loss over the training photos."""
+    train = most(sides.train, seed)
+    rows, labels, groups = rows_of([features], train), sides.labels[train], sides.groups[train]
+    c = choose_c(rows, labels, groups, sides.classes)
+    if len(sides.val):
+        logits = fit_head(rows, labels, sides.classes, c).logits(rows_of([features], sides.val))
+    else:
+        logits = out_of_fold(rows, labels, groups, sides.classes, c)
+    return Candidate((features,), c, logits)
+
+
+def on_both(task: NDArray[np.float32], broad: NDArray[np.float32], sides: Sides, seed: int) -> Candidate:
+    """The candidate on [task | broad] features.
+
+    C comes from the validation photos: the network was tuned on the training photos, so answers on them are too good.
+    """
+    train, val = most(sides.train, seed), sides.val
+    rows, judged = rows_of([task, broad], train), rows_of([task, broad], val)
+
+    def answers(c: float) -> Floats:
+        return fit_head(rows, sides.labels[train], sides.classes, c).logits(judged)
+
+    given = {c: answers(c) for c in GRID}
+    best = min(GRID, key=lambda c: log_loss(sides.labels[val], softmax(given[c])))
+    return Candidate((task, broad), best, given[best])

@@ -1,0 +1,63 @@
+"""Which photos a head learns from, which judge it, and which no head ever sees."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset.prepare import PreparedData
+from training.dataset.samples import FEW
+
+NEVER_LEARNT = 1000
+"""The most validation photos that are never learnt from: 1,000 photos tell a loss of 2 points."""
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Places of photos in the samples of a dataset.
+
+    Attributes:
+        labels: class of every sample, int64 [N].
+        groups: number of its group of near copies, int64 [N].
+        train, val, test: places of each split. Without validation photos, the training photos judge the heads that
+            have not seen them.
+        classes: number of classes.
+    """
+
+    labels: Ints
+    groups: Ints
+    train: Ints
+    val: Ints
+    test: Ints
+    classes: int
+
+    @property
+    def judges(self) -> Ints:
+        """The photos whose answers choose and calibrate."""
+        return self.val if len(self.val) else self.train
+
+    def never_learnt(self, seed: int) -> Ints:
+        """Validation photos that no head ever learns from, in whole groups of near copies; none where photos are few.
+
+        A later model is compared with this one on them, so they must be new to both.
+        """
+        if len(self.train) + len(self.val) < FEW or not len(self.val):
+            return self.val[:0]
+        order = np.random.default_rng((seed, len(self.val))).permutation(np.unique(self.groups[self.val]))
+        place = {group: number for number, group in enumerate(order.tolist())}
+        ranks = np.array([place[group] for group in self.groups[self.val].tolist()])
+        counts = np.cumsum(np.bincount(ranks))
+        chosen: Ints = self.val[ranks < np.searchsorted(counts, NEVER_LEARNT, "right")]
+        return chosen
+
+
+def sides_of(prepared: PreparedData) -> Sides:
+    """The sides of a prepared dataset."""
+    samples = prepared.samples
+    split = np.array([photo.split for photo in samples.photos])
+    group = dict(zip(prepared.found.samples.rows.tolist(), prepared.found.groups, strict=True))
+    train, val, test = (np.flatnonzero(split == name) for name in ("train", "val", "test"))
+    groups = np.array([group[row] for row in samples.rows.tolist()], np.int64)
+    return Sides(samples.labels, groups, train, val, test, len(prepared.dataset.labels))

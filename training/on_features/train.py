@@ -1,0 +1,130 @@
+"""The way from photos to a network by features: describe, fit a head, fine-tune if that helps, choose, calibrate."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset.prepare import PreparedData
+from training.dataset.samples import Samples
+from training.fit.regression import FOLDS, LinearHead, fit_head, folds
+from training.learnt import Learnt
+from training.measure.learning_curve import CurvePoint, learning_curve
+from training.measure.results import Answers, measured_answers
+from training.network.features import cached_features
+from training.network.trunk import Trunk, open_trunk
+from training.network.weights import features_origin, initial_weights
+from training.on_features.candidate import Candidate, most, on_broad
+from training.on_features.fine_tune import Base, fine_tune
+from training.on_features.sides import Sides, sides_of
+from training.on_features.whole import write_network
+from training.progress import Reporter
+from training.recipe.recipe import Recipe
+from training.resume.checkpoint import CheckpointHeader
+from training.resume.timer import Timer
+
+
+def train_on_features(
+    prepared: PreparedData,
+    output: Path,
+    recipe: Recipe,
+    kept: CheckpointHeader | None,
+    timer: Timer,
+    reporter: Reporter,
+) -> Learnt:
+    """Train a network whose linear layer stands on the features of the broad network, and of a fine-tuned copy of its
+    last blocks where that answers better.
+
+    Args:
+        recipe: one for which `Recipe.on_features` is true, and broad weights.
+        kept: header of the checkpoint to resume from.
+
+    Raises:
+        TrainingError: the training diverged, or the written network does not give the answers that were measured.
+    """
+    weights = initial_weights(recipe, reporter.say)
+    assert weights is not None  # of a recipe on features
+    trunk, sides = open_trunk(recipe, weights), sides_of(prepared)
+    with timer.stage("features"):
+        broad = broad_features(trunk, prepared.samples, features_origin(recipe, weights.sha256), reporter)
+    with timer.stage("head"):
+        head = on_broad(broad, sides, recipe.seed)
+        right = head.right(sides)
+        reporter.say(
+            f"Head on the broad network's features: accuracy {right.mean():.4f} on {len(right)} photos"
+            f" {'held out' if len(sides.val) else 'by cross-validation'}."
+        )
+    base = Base(trunk, weights, prepared, sides, head, broad)
+    tuned = fine_tune(base, output, recipe, kept, timer, reporter)
+    reporter.say(tuned.choice.why)
+    chosen = tuned.candidate if tuned.candidate is not None else head
+    with timer.stage("measure"):
+        learnt_from = np.setdiff1d(np.concatenate([sides.train, sides.val]), sides.never_learnt(recipe.seed))
+        final = chosen.fit(sides, learnt_from, recipe.seed)
+        write_network(output, recipe, weights, tuned.task, final, (prepared.samples, chosen))
+        measured = measured_answers(
+            _answers(prepared.samples, sides, chosen, final, recipe), prepared.dataset.labels, recipe
+        )
+    for sentence in measured.calibration.sentences:
+        reporter.say(sentence)
+    return Learnt(
+        measured,
+        weights.origin,
+        tuned.interrupted,
+        tuned.resumed_after,
+        {
+            "choice": tuned.choice.to_dict(),
+            "head": {"c": chosen.c, "photos": len(learnt_from)},
+            "judged": "held out" if len(sides.val) else "out of fold",
+            "learning_curve": [point.to_dict() for point in _curve(head, sides, recipe.seed)],
+        },
+    )
+
+
+def broad_features(trunk: Trunk, samples: Samples, origin: str, reporter: Reporter) -> NDArray[np.float32]:
+    """Pooled broad features of samples, float32 [N, F], memory-mapped and cached."""
+
+    def fill(out: NDArray[np.float32], tick: Any) -> None:
+        for place, values in trunk.each(trunk.features, samples):
+            out[place] = values
+            tick(len(values))
+
+    return cached_features(samples, trunk.width, f"{origin} onnxruntime", fill, reporter)
+
+
+def _curve(head: Candidate, sides: Sides, seed: int) -> list[CurvePoint]:
+    """What the head on broad features would be with fewer photos."""
+    numbers = most(sides.train, seed)
+    if len(sides.val):
+        places = np.concatenate([numbers, sides.val])
+        parts = [(np.arange(len(numbers)), np.arange(len(numbers), len(places)))]
+    else:
+        places, parts = numbers, list(folds(sides.labels[numbers], sides.groups[numbers], FOLDS))
+    labels = sides.labels[places]
+    return learning_curve(
+        head.rows(places),
+        labels,
+        parts,
+        lambda x, y: fit_head(x, y.astype(np.int64), sides.classes, head.c).logits,
+        seed,
+    )
+
+
+def _answers(
+    samples: Samples, sides: Sides, chosen: Candidate, final: LinearHead, recipe: Recipe
+) -> dict[str, Answers]:
+    """What was answered to the photos of each split, by heads that have not learnt from them and by the final one."""
+
+    def finally_(numbers: NDArray[np.int64]) -> Any:
+        return final.logits(chosen.rows(numbers))
+
+    judges = samples.take(sides.judges)
+    judges = replace(judges, photos=tuple(photo.on("val") for photo in judges.photos))
+    answers = {"val": Answers(judges, chosen.honest, finally_(sides.judges))}
+    if len(sides.test):
+        answers["test"] = Answers(samples.take(sides.test), finally_(sides.test))
+    if recipe.results.train_figures:
+        answers["train"] = Answers(samples.take(sides.train), finally_(sides.train))
+    return answers
