@@ -19,7 +19,7 @@ _Z = 0.253347
 """Normal quantile of 0.6, the level of the one-sided lower bound of a threshold's precision.
 
 Chosen on training photos that no head saw: 0.5, 0.6 and 0.7 realise 0.944, 0.948 and 0.953 in the worst case (20 and 50
-photos a class) where 0.95 is wanted, and each step costs 3 points of coverage.
+photos a class) where 0.95 is wanted, and each step costs 2 to 5 points of coverage.
 """
 OWN = 1000
 """Answers that name a class from which it gets a threshold of its own."""
