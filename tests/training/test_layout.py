@@ -42,6 +42,24 @@ def test_split_folders_are_found_under_their_usual_names(
     assert "(2 train, 4 val, 6 test)" in found.sentence()
 
 
+@pytest.mark.parametrize(
+    ("folders", "sentence"),
+    [
+        (("trn", "test"), "trn holds the same classes as test"),
+        (("train", "vaild", "test"), "vaild holds the same classes as train, test"),
+        (("train", "extra"), "extra holds the same classes as train"),
+        (("train", "val", "validation"), "val and validation, which mean the same split"),
+    ],
+)
+def test_a_folder_that_would_be_passed_over_is_named(
+    tmp_path: Path, make_dataset: Make, folders: tuple[str, ...], sentence: str
+) -> None:
+    for folder in folders:
+        make_dataset(tmp_path / folder, ("a", "b"), count=1)
+    with pytest.raises(DatasetError, match=sentence):
+        find_dataset(tmp_path)
+
+
 def test_the_doubled_folder_is_found_from_its_outer_half(tmp_path: Path, make_dataset: Make) -> None:
     make_dataset(tmp_path / "seg_train" / "seg_train", ("a", "b"), count=2)
     assert find_dataset(tmp_path / "seg_train").labels == ("a", "b")

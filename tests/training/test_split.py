@@ -23,6 +23,16 @@ def test_each_class_gives_its_share() -> None:
     assert held == [20, 10, 1]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_that_is_most_of_its_class_stays_in_training(seed: int) -> None:
+    groups = [0] * 90 + list(range(1, 11))
+    sides = split_groups([0] * 100, groups, 0.2, seed, "a")
+    assert sides[:90] == ["train"] * 90
+    assert sides.count("val") >= 9
+    pair = split_groups([0] * 100, [0] * 60 + [1] * 40, 0.2, seed, "a")
+    assert pair.count("val") == 40
+
+
 def test_a_seed_repeats_the_split_and_another_changes_it() -> None:
     labels = [0, 1] * 50
     one, same, other = (split_groups(labels, range(100), 0.2, seed, "ab") for seed in (1, 1, 2))

@@ -112,12 +112,17 @@ def test_bad_photos_leaks_and_test_photos_stay_out_of_training(
 
 
 @pytest.mark.usefixtures("small_backbone")
-def test_a_validation_folder_is_used_as_it_is(tmp_path: Path, make_dataset: Make, reporter: Reporter) -> None:
+def test_a_validation_folder_is_used_but_for_photos_that_test_holds_too(
+    tmp_path: Path, make_dataset: Make, reporter: Reporter, story: io.StringIO
+) -> None:
     make_dataset(tmp_path / "photos" / "train", ("a", "b"), count=4)
     make_dataset(tmp_path / "photos" / "val", ("a", "b"), count=3, seed=1)
+    test = make_dataset(tmp_path / "photos" / "test", ("a", "b"), count=2, seed=2)
+    shutil.copy(test / "a" / "000.jpg", tmp_path / "photos" / "val" / "a" / "twin.jpg")
     train_run(tmp_path / "photos", tmp_path / "run", HEAD_ALONE, None, reporter)
     assert {path.parents[1].name for path, _ in load_run(tmp_path / "run").validation} == {"val"}
     assert len(load_run(tmp_path / "run").validation) == 6
+    assert "1 validation photos are left out, because test photos show the same." in story.getvalue()
 
 
 @pytest.mark.usefixtures("small_backbone")

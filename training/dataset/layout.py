@@ -11,7 +11,8 @@ import errno
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -183,16 +184,41 @@ def _split_roots(root: Path) -> tuple[dict[str, Path], str]:
     """Map each split to the folder of its class folders; the split is empty if the dataset has no splits."""
     root = _without_doubling(root)
     by_name = {folder.name.lower(): folder for folder in _subfolders(root)}
-    found = {
-        split: _without_doubling(by_name[name])
+    candidates = {
+        # a class may also be called `train`, and show railways
+        split: [by_name[name] for name in names if name in by_name and _subfolders(by_name[name])]
         for split, names in SPLIT_NAMES.items()
-        for name in names
-        if name in by_name and _subfolders(by_name[name])  # a class may also be called `train`, and show railways
     }
+    found = {split: _without_doubling(folders[0]) for split, folders in candidates.items() if folders}
+    _check_misspelt(found, by_name)
     if "train" in found or ("test" in found and len(by_name) <= 2):
+        for folders in candidates.values():
+            if len(folders) > 1:
+                names = " and ".join(folder.name for folder in folders)
+                raise DatasetError(
+                    f"{root} holds {names}, which mean the same split. Put their photos into one of them."
+                )
         shown = ", ".join(str(folder.relative_to(root)) for folder in found.values())
         return found, f"the split folders {shown}"
     return {"": root}, "class folders"
+
+
+def _check_misspelt(found: Mapping[str, Path], by_name: Mapping[str, Path]) -> None:
+    """Raise DatasetError if a folder holds the classes of a split folder, but is none, such as `trn` beside `test`."""
+    classes = {folder.name for split in found.values() for folder in _subfolders(split)}
+    known = {name for names in SPLIT_NAMES.values() for name in names}
+    for name, folder in by_name.items():
+        if name in known or not classes:
+            continue
+        with suppress(PermissionError):  # it is named later, as a folder that cannot be listed
+            alike = classes & {inner.name for inner in _subfolders(folder)}
+            if len(alike) < 2:
+                continue
+            raise DatasetError(
+                f"{folder} holds the same classes as {', '.join(str(each.name) for each in found.values())}"
+                f" ({', '.join(sorted(alike)[:SHOWN])}), but its name is that of no split. Call it train, val or test,"
+                " or move it elsewhere."
+            )
 
 
 def _without_doubling(folder: Path) -> Path:

@@ -134,14 +134,20 @@ def _assign_splits(
     reporter: Reporter,
     hold_out_from: int,
 ) -> Samples:
-    """Assign photos to splits, and leave out training photos with a near duplicate in validation or test."""
-    checked = np.array([photo.split in ("val", "test") for photo in samples.photos])
+    """Assign photos to splits. Training photos with a near duplicate in validation or test are left out, and validation
+    photos with one in test: both would flatter the figures.
+    """
+    split = np.array([photo.split for photo in samples.photos])
     groups = np.array(group_of)
-    free = np.flatnonzero(~checked & ~np.isin(groups, groups[checked]))
-    leaks = len(groups) - int(checked.sum()) - len(free)
+    twins = (split == "val") & np.isin(groups, groups[split == "test"])
+    if twins.any():
+        reporter.say(f"{int(twins.sum())} validation photos are left out, because test photos show the same.")
+    checked = np.isin(split, ("val", "test")) & ~twins
+    free = np.flatnonzero(~checked & ~twins & ~np.isin(groups, groups[checked]))
+    leaks = len(groups) - int(checked.sum()) - int(twins.sum()) - len(free)
     if leaks:
         reporter.say(f"{leaks} training photos are left out, because validation or test photos show the same.")
-    if not any(photo.split == "val" for photo in samples.photos):
+    if not (checked & (split == "val")).any():
         sides = split_groups(samples.labels[free], groups[free], recipe.validation, recipe.seed, labels)
         if len(free) < hold_out_from:  # after the split, which refuses classes of one photo
             sides = ["train"] * len(free)

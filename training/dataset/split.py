@@ -57,12 +57,12 @@ def _drawn_groups(sizes: list[int], share: float, rng: np.random.Generator, name
     wanted = share * sum(sizes)
     drawn: list[int] = []
     held = 0
-    for place in rng.permutation(len(sizes))[: len(sizes) - 1].tolist():
-        if drawn and held + sizes[place] / 2 > wanted:
-            break
-        drawn.append(place)
-        held += sizes[place]
-    return drawn
+    order = rng.permutation(len(sizes)).tolist()
+    for place in order[:-1]:
+        if held + sizes[place] / 2 <= wanted:  # a larger group stays in training, whenever it is drawn
+            drawn.append(place)
+            held += sizes[place]
+    return drawn or [min(order, key=lambda place: sizes[place])]
 
 
 class UnionFind:
