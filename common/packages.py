@@ -4,10 +4,12 @@
 installed. So the base asks for neither: the extra `cpu` or `cuda` does. Nothing here imports them.
 """
 
+import json
 import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -103,16 +105,26 @@ def require_runtime(user: str) -> None:
         raise runtime_error(user, installed_runtimes())
 
 
+def keras_backend() -> str:
+    """The backend that Keras will use: that of KERAS_BACKEND, else that of its keras.json, else TensorFlow."""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    named = os.environ.get("KERAS_BACKEND")
+    if not named:
+        with suppress(OSError, ValueError, AttributeError):  # no such file, or one that Keras does not read either
+            named = json.loads(Path(home, "keras.json").read_text(encoding="utf-8")).get("backend")
+    return str(named or "tensorflow")
+
+
 def require_training(user: str) -> None:
     """Raise MissingPackageError if Keras or its backend is not installed, before photos are decoded."""
-    chosen = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    chosen = keras_backend()
     for module in ("keras", *(["tensorflow"] if chosen == "tensorflow" else [])):
         if find_spec(module) is None:
             raise MissingPackageError(missing_training(user, module, sys.version_info[:2]))
     if find_spec(chosen) is None:
         raise MissingPackageError(
-            f"{user} needs {chosen}, because KERAS_BACKEND names it, and it is not installed. Install it, or unset"
-            " KERAS_BACKEND: TensorFlow is then used"
+            f"{user} needs {chosen}, because KERAS_BACKEND or keras.json names it, and it is not installed. Install"
+            " it, or set KERAS_BACKEND=tensorflow"
         )
 
 

@@ -1,20 +1,17 @@
-"""Say before a training how long it takes: what each stage does, divided by speeds, measured where that is quick."""
+"""Say before a training how long it takes: what each stage does, divided by speeds that were measured elsewhere."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from contract.geometry import Geometry
-from training.dataset.cache import decode_all
 from training.fit.epoch import HEAD
-from training.fit.stage import stages_of
+from training.fit.stage import stages_of, with_least_steps
+from training.on_features.sides import LEAST_PHOTOS, TUNING_FOLDS
 from training.recipe.backbones import BACKBONES
 from training.recipe.recipe import FineTune, Recipe
 
-PROBED = 16
 _FEW_S = 10.0
 _LAYERS_A_BLOCK = 10  # about: 9 in MobileNetV2 and Xception, 11 in ResNet50
+_BUILD_S = 10.0  # to build the networks of one fine-tuning
 _REFERENCE_PX = 160  # side at which the default speeds were measured; work grows with the square of the side
 _COST = {"MobileNetV2": 1.0, "EfficientNetB0": 1.3, "ResNet50": 5.2, "ResNet101": 9.5, "Xception": 6.7, "VGG16": 17.0,
          "InceptionResNetV2": 7.2}  # fmt: skip
@@ -31,12 +28,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Counts:
-    """Photos of each side, and how many the cache lacks, those of a second size counted again."""
+    """Photos of each side."""
 
     train: int
     val: int
     test: int = 0
-    undecoded: int = 0
 
     @property
     def all(self) -> int:
@@ -49,41 +45,38 @@ class Speeds:
     """Photos a second. The defaults are those of one core, MobileNetV2 and 160 px (docs/measurements.md).
 
     Attributes:
-        decode: from a file to pixels.
         features: through the backbone by ONNX Runtime.
+        regression: training photos of which a head on features chooses its penalty and learns.
+        tail: training steps of the last blocks on the frozen trunk.
         answer: through the whole network by Keras.
         head: training steps with a frozen backbone.
         tune: training steps of the whole network.
     """
 
-    decode: float = 390.0
     features: float = 225.0
+    regression: float = 400.0
+    tail: float = 215.0
     answer: float = 121.0
     head: float = 139.0
     tune: float = 27.0
 
 
-def guessed(recipe: Recipe, cores: int, network_cores: int) -> Speeds:
-    """Speeds of this machine before anything is measured.
-
-    Args:
-        cores: that decode, and compute features by ONNX Runtime.
-        network_cores: that Keras uses.
-    """
+def guessed(recipe: Recipe, cores: int) -> Speeds:
+    """Speeds of this machine: regression and tail take one core, everything else takes all."""
     one, cost = Speeds(), _COST[recipe.backbone]
     whole, tuned = ((px / _REFERENCE_PX) ** 2 * cost for px in (recipe.input.size_px, recipe.training_px))
     return Speeds(
-        decode=one.decode * cores,
         features=one.features * cores / whole,
-        answer=one.answer * network_cores / whole,
-        head=one.head * network_cores / tuned,
-        tune=one.tune * network_cores / tuned,
+        tail=one.tail / tuned,
+        answer=one.answer * cores / whole,
+        head=one.head * cores / tuned,
+        tune=one.tune * cores / tuned,
     )
 
 
 def planned(recipe: Recipe, counts: Counts, speeds: Speeds) -> list[Work]:
     """The stages of a recipe that Keras trains epoch by epoch; early stopping may shorten them."""
-    work = [Work("decoding", counts.undecoded / speeds.decode)]
+    work = list[Work]()
     if recipe.head.on == "features" and recipe.head.epochs:
         work.append(Work("features", (counts.train + counts.val) / speeds.answer))
     for stage in stages_of(recipe):
@@ -103,17 +96,22 @@ def _learning_share(backbone: str, settings: FineTune) -> float:
     return min(1.0, blocks / BACKBONES[backbone].blocks)
 
 
-def planned_on_features(counts: Counts, speeds: Speeds, tuned: int) -> list[Work]:
-    """The stages of a recipe whose head is a regression on broad features; the regression itself takes seconds.
-
-    Args:
-        tuned: photos that fine-tuning sees, steps times batch; 0 if there is none.
-    """
-    return [
-        Work("decoding", counts.undecoded / speeds.decode),
+def planned_on_features(recipe: Recipe, counts: Counts, speeds: Speeds) -> list[Work]:
+    """The stages of a recipe whose head is a regression on broad features, if fine-tuning turns out to help."""
+    work = [
         Work("features", counts.all / speeds.features),
-        Work("fine-tuning", tuned / speeds.tune),
-        Work("features of the tuned network", counts.all / speeds.answer if tuned else 0.0),
+        Work("regression", counts.train / speeds.regression),
+    ]
+    if not recipe.fine_tune.epochs or counts.train + counts.val < LEAST_PHOTOS:
+        return work
+    epochs = with_least_steps(recipe, counts.train).fine_tune.epochs
+    times = 1 if counts.val else TUNING_FOLDS + 1  # without validation photos, each fold is tuned too
+    tuning_s = times * (_BUILD_S + epochs * (counts.train / speeds.tail + counts.val / speeds.answer))
+    described = counts.all + (times - 1) * counts.train
+    return [
+        *work,
+        Work("fine-tuning", tuning_s),
+        Work("its features and regression", described / speeds.answer + counts.train / speeds.regression),
     ]
 
 
@@ -137,29 +135,3 @@ def _rough(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{round(seconds / 60)} min"
     return f"{round(seconds / 1800) / 2:g} h"
-
-
-def probe_decoding(
-    paths: Sequence[Path], geometry: Geometry, speeds: Speeds, clock: Callable[[], float] = time.monotonic
-) -> tuple[float, Speeds]:
-    """Decode a few photos, spread over all; they stay in the cache.
-
-    Returns:
-        The share of photos that the cache lacks, 0 to 1, and `speeds` with that of decoding if any was decoded.
-
-    Raises:
-        TrainingError: the cache cannot be written.
-    """
-    chosen = paths[:: max(1, len(paths) // PROBED)][:PROBED]
-    started = clock()
-    fresh = decode_all(chosen, geometry).fresh
-    measured = replace(speeds, decode=fresh / max(clock() - started, 1e-6)) if fresh else speeds
-    return fresh / max(1, len(chosen)), measured
-
-
-def probe_network(step: Callable[[], object], photos: int, clock: Callable[[], float] = time.monotonic) -> float:
-    """Photos a second of a step that takes `photos`. It runs twice, because the first call builds the graph."""
-    step()
-    started = clock()
-    step()
-    return photos / max(clock() - started, 1e-6)

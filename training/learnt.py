@@ -1,10 +1,33 @@
-"""What a way of training hands on to the end of a training."""
+"""What a way of training gets, and what it hands on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from training.dataset.prepare import PreparedData
 from training.measure.results import RunMeasurement
+from training.progress import Reporter
+from training.recipe.recipe import Recipe
+from training.resume.checkpoint import CheckpointHeader
+from training.resume.timer import Timer
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training.
+
+    Attributes:
+        output: its run folder.
+        kept: header of the checkpoint to resume from; None from the beginning.
+    """
+
+    prepared: PreparedData
+    output: Path
+    recipe: Recipe
+    kept: CheckpointHeader | None
+    timer: Timer
+    reporter: Reporter
 
 
 @dataclass(frozen=True)

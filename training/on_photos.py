@@ -14,7 +14,7 @@ from training.dataset.prepare import PreparedData
 from training.fit.epoch import HEAD, TrainingState
 from training.fit.regression import choose_c, fit_head
 from training.fit.stage import Stage, remaining_stages
-from training.learnt import Learnt
+from training.learnt import Learnt, Task
 from training.measure.results import measure_run
 from training.network.weights import features_origin, initial_weights
 from training.progress import Reporter
@@ -31,27 +31,18 @@ if TYPE_CHECKING:
     from training.fit.finetune import Lessons
 
 
-def train_network(
-    prepared: PreparedData,
-    output: Path,
-    recipe: Recipe,
-    kept: CheckpointHeader | None,
-    timer: Timer,
-    reporter: Reporter,
-) -> Learnt:
+def train_network(task: Task) -> Learnt:
     """Train a network; the best epoch on the validation photos is kept.
-
-    Args:
-        kept: header of the checkpoint to resume from.
 
     Raises:
         TrainingError: the training diverged.
     """
+    prepared, output, recipe, timer, reporter = task.prepared, task.output, task.recipe, task.timer, task.reporter
     state = None
-    if kept is None:
+    if task.kept is None:
         model, header = _start(prepared, recipe, timer, reporter)
     else:
-        model, header, state = _resume(prepared, output, recipe, kept, reporter)
+        model, header, state = _resume(prepared, output, recipe, task.kept, reporter)
         timer.add(header.seconds)
     writer = EpochWriter(output, model, recipe, header, timer)
     with timer.stage("photos"):

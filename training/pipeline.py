@@ -4,6 +4,8 @@ A killed training resumes after its last epoch, from the checkpoint in its run f
 """
 
 import errno
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +14,15 @@ from training.check.known import known_findings
 from training.dataset.prepare import PreparedData, prepare
 from training.dataset.samples import FEW
 from training.errors import TrainingError
+from training.estimate import Counts, guessed, planned, planned_on_features, sentence
 from training.extras import write_extras
-from training.learnt import Learnt
+from training.learnt import Learnt, Task
 from training.measure.metrics import Metrics
 from training.measure.predictions import write_predictions
 from training.measure.results import run_manifest
 from training.network.device import describe_device, memory_errors, repeats, start_keras, uses_tensorflow
 from training.progress import Reporter, duration
 from training.recipe.recipe import Recipe
-from training.resume.checkpoint import CheckpointHeader
 from training.resume.epoch_writer import finish
 from training.resume.timer import Timer
 from training.resume.unfinished import find_unfinished, output_lock, remove_leftovers
@@ -59,32 +61,37 @@ def train_run(
     if not repeats():
         reporter.say("Two runs of this command may differ in the last digits: gradients are summed in several threads.")
     with timer.stage("data"):
-        prepared = prepare(dataset, test, recipe, reporter, FEW if recipe.on_features and uses_tensorflow() else 0)
+        prepared = prepare(dataset, test, recipe, reporter, hold_out_from(recipe))
     try:
         with output_lock(output):
             header = find_unfinished(
                 output, dataset, recipe, restart
             )  # again: another training may have ended there meanwhile
-            return _train(prepared, output, recipe, header, timer, reporter)
+            return _train(Task(prepared, output, recipe, header, timer, reporter))
     except memory_errors() as error:
         raise TrainingError(_memory_sentence(output)) from error
     except OSError as error:
         raise TrainingError(_error_sentence(error, output)) from error
 
 
-def _train(
-    prepared: PreparedData,
-    output: Path,
-    recipe: Recipe,
-    kept: CheckpointHeader | None,
-    timer: Timer,
-    reporter: Reporter,
-) -> TrainingResult:
+def hold_out_from(recipe: Recipe) -> int:
+    """Number of photos from which some are held out for validation, where the dataset has no folder for that."""
+    return FEW if _on_features(recipe) else 0
+
+
+def _on_features(recipe: Recipe) -> bool:
+    return recipe.on_features and uses_tensorflow()
+
+
+def _train(task: Task) -> TrainingResult:
     import keras
 
+    prepared, output, recipe, timer, reporter = task.prepared, task.output, task.recipe, task.timer, task.reporter
     keras.utils.set_random_seed(recipe.seed)
-    remove_leftovers(output, everything=kept is None)
-    learnt = _way(recipe)(prepared, output, recipe, kept, timer, reporter)
+    remove_leftovers(output, everything=task.kept is None)
+    if task.kept is None:
+        reporter.say(_time_needed(prepared, recipe))
+    learnt = _way(recipe)(task)
     measured = learnt.measured
     with timer.stage("measure"):
         write_predictions(output / PREDICTIONS, measured.predictions, prepared.dataset.root, prepared.dataset.labels)
@@ -105,8 +112,18 @@ def _train(
     return TrainingResult(output, measured.validation, measured.test, sum(timer.seconds.values()))
 
 
-def _way(recipe: Recipe) -> Callable[..., Learnt]:
-    if recipe.on_features and uses_tensorflow():
+def _time_needed(prepared: PreparedData, recipe: Recipe) -> str:
+    splits = Counter(photo.split for photo in prepared.samples.photos)
+    counts = Counts(splits["train"], splits["val"], splits["test"])
+    cores = len(os.sched_getaffinity(0))
+    if _on_features(recipe):
+        return sentence(planned_on_features(recipe, counts, guessed(recipe, cores)))
+    early = recipe.head.patience or recipe.fine_tune.patience
+    return sentence(planned(recipe, counts, guessed(recipe, cores)), at_most=early > 0)
+
+
+def _way(recipe: Recipe) -> Callable[[Task], Learnt]:
+    if _on_features(recipe):
         from training.on_features.train import train_on_features
 
         return train_on_features

@@ -66,9 +66,20 @@ def test_training_runs_end_to_end_on_jax(tmp_path: Path, root: Path, make_datase
     assert (tmp_path / "run" / "run.json").is_file()
 
 
+@pytest.mark.parametrize("by_file", [False, True])
 def test_a_backend_of_keras_that_is_not_installed_is_named_before_anything_is_decoded(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by_file: bool
 ) -> None:
-    monkeypatch.setenv("KERAS_BACKEND", "no_such_backend")
-    with pytest.raises(MissingPackageError, match="needs no_such_backend, because KERAS_BACKEND names it"):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    if by_file:
+        (tmp_path / "keras.json").write_text('{"backend": "no_such_backend"}')
+    else:
+        monkeypatch.setenv("KERAS_BACKEND", "no_such_backend")
+    with pytest.raises(
+        MissingPackageError, match=r"needs no_such_backend, because KERAS_BACKEND or keras\.json names it"
+    ):
         require_training("`train`")
+    (tmp_path / "keras.json").write_text("no json")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    require_training("`train`")  # by TensorFlow, as Keras too does not read such a file

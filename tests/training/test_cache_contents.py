@@ -94,6 +94,7 @@ def test_nothing_else_is_touched(photos: list[Path], features: Path, tmp_path: P
     mine = [root / "notes.txt", root / "pixels" / "notes.txt", folder / "notes.txt", features.with_name("mine.npy")]
     for file in mine:
         file.write_text("mine")
+    features.with_suffix(".trunk").write_bytes(b"a network that an earlier training exported")
     assert run("--clean").exit_code == 0
     assert files() == {"lock", "notes.txt", "mine.npy"}
     assert all(file.read_text() == "mine" for file in [*mine, away / "pixels.u8"])

@@ -1,11 +1,7 @@
-"""Before a training its time is said: from what the recipe does, and from speeds that a short probe measured."""
-
-from pathlib import Path
+"""Before a training its time is said: from what the recipe does, and from speeds that were measured."""
 
 import pytest
 
-from common.drawing import draw_scene
-from contract.geometry import Geometry
 from training.estimate import (
     Counts,
     Speeds,
@@ -13,16 +9,14 @@ from training.estimate import (
     guessed,
     planned,
     planned_on_features,
-    probe_decoding,
-    probe_network,
     sentence,
 )
 from training.recipe.backbones import BACKBONES
-from training.recipe.recipe import recipe_of
+from training.recipe.recipe import Recipe, recipe_of
 from training.recipe.recipe_file import load_recipe
 
-COUNTS = Counts(train=1000, val=200, test=100, undecoded=2000)
-SPEEDS = Speeds(decode=100, features=50, answer=100, head=40, tune=10)
+COUNTS = Counts(train=1000, val=200, test=100)
+SPEEDS = Speeds(features=50, regression=100, tail=200, answer=100, head=40, tune=10)
 
 
 @pytest.mark.parametrize(
@@ -47,40 +41,26 @@ def test_a_classic_recipe_takes_its_epochs_times_its_photos() -> None:
     recipe = load_recipe("two-phase")
     times = {work.name: work.seconds for work in planned(recipe, COUNTS, SPEEDS)}
     assert times == {
-        "decoding": 20,
         "head": recipe.head.epochs * (1000 / 40 + 200 / 100),
         "fine-tuning": pytest.approx(recipe.fine_tune.epochs * (1000 * (6 / 17 / 10 + 11 / 17 / 40) + 200 / 100)),
         "measuring": 3,
     }
 
 
-def test_the_regression_on_features_takes_one_pass_and_what_is_tuned() -> None:
-    times = {work.name: work.seconds for work in planned_on_features(COUNTS, SPEEDS, tuned=3200)}
-    assert times == {"decoding": 20, "features": 26, "fine-tuning": 320, "features of the tuned network": 13}
-    assert sum(work.seconds for work in planned_on_features(COUNTS, SPEEDS, tuned=0)) == 46
+def test_the_default_tunes_once_with_validation_photos_and_once_more_for_each_fold_without() -> None:
+    default = Recipe()  # 4 epochs are fewer than 300 steps of 32 photos: 10 epochs of 31 steps
+    times = {work.name: work.seconds for work in planned_on_features(default, COUNTS, SPEEDS)}
+    tuning = 10 + 10 * (1000 / 200 + 200 / 100)
+    assert times == {"features": 26, "regression": 10, "fine-tuning": tuning, "its features and regression": 23}
+    folded = planned_on_features(default, Counts(train=1000, val=0), SPEEDS)[2]
+    assert folded.seconds == 4 * (10 + 10 * 1000 / 200)
+    assert len(planned_on_features(default, Counts(train=100, val=0), SPEEDS)) == 2  # too few to tune on
+    assert len(planned_on_features(default.with_options({"fine_tune.epochs": 0}), COUNTS, SPEEDS)) == 2
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_a_guess_grows_with_cores_and_falls_with_pixels(backbone: str) -> None:
     small, large = (recipe_of({"backbone": backbone, "input": {"size_px": size}}) for size in (160, 320))
-    assert guessed(small, 4, 1).features == pytest.approx(4 * guessed(small, 1, 1).features)
-    assert guessed(small, 4, 1).tune == guessed(small, 1, 1).tune
-    assert guessed(small, 1, 1).answer == pytest.approx(4 * guessed(large, 1, 1).answer)
-
-
-def test_decoding_is_measured_on_a_few_photos_and_a_cached_dataset_needs_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    paths = [tmp_path / f"{number:02d}.jpg" for number in range(40)]
-    for number, path in enumerate(paths):
-        draw_scene("sea", number, (24, 20)).save(path)
-    clock = iter((0.0, 2.0, 5.0, 6.0)).__next__
-    assert probe_decoding(paths, Geometry("stretch", 32), SPEEDS, clock) == (1.0, Speeds(8, 50, 100, 40, 10))
-    assert probe_decoding(paths, Geometry("stretch", 32), SPEEDS, clock) == (0.0, SPEEDS)
-
-
-def test_the_first_step_which_builds_the_graph_is_not_counted() -> None:
-    seen: list[float] = []
-    assert probe_network(lambda: seen.append(0), 32, iter((10.0, 10.5)).__next__) == 64
-    assert len(seen) == 2
+    assert guessed(small, 4).features == pytest.approx(4 * guessed(small, 1).features)
+    assert guessed(small, 4).tail == guessed(small, 1).tail  # TensorFlow computes in one thread
+    assert guessed(small, 1).answer == pytest.approx(4 * guessed(large, 1).answer)

@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from training.dataset.prepare import prepare
 from training.errors import DatasetError
-from training.fit.regression import LinearHead, choose_c, fit_head, out_of_fold
+from training.fit.regression import GRID, LinearHead, choose_c, fit_head, out_of_fold
 from training.measure.evaluate import evaluate_model
 from training.on_features.candidate import Candidate
 from training.on_features.choice import HEAD, TUNED, choose
 from training.on_features.sides import NEVER_LEARNT, Sides
+from training.pipeline import hold_out_from
 from training.progress import Reporter
+from training.recipe.recipe_file import load_recipe
 
 Make = Callable[..., Path]
 TRAIN = """
@@ -34,13 +37,22 @@ dataset, output, kill_at = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 fine_tune.LEAST_PHOTOS = 10
 fine_tune.choose = lambda *given: Choice("fine-tuned", "forced, so that the tail is in the network")
 
+if kill_at == "ctrl-c":
+    from training.fit.loop import StageLoop
+
+    def stopped(loop, history):
+        print("an epoch begins")
+        raise KeyboardInterrupt
+
+    StageLoop.epoch = stopped
+
 class Killing(progress.Reporter):
     def say(self, line):
         super().say(line)
         if kill_at != "never" and line.startswith(kill_at):
             os.kill(os.getpid(), signal.SIGKILL)
 
-few = {"input.size_px": 32, "fine_tune.epochs": 2, "fine_tune.least_steps": 0, "fine_tune.batch_size": 8}
+few = {"input.size_px": 96, "fine_tune.epochs": 2, "fine_tune.least_steps": 0, "fine_tune.batch_size": 8}
 pipeline.train_run(dataset, output, Recipe().with_options(few), None, Killing(Console(width=300)))
 """
 
@@ -70,6 +82,9 @@ def test_the_same_command_gives_the_same_bytes_through_a_kill_too(tmp_path: Path
     assert "Resuming after epoch 1" in resumed.stdout
     one, other = weights(whole), weights(killed)
     assert len(one) > 300  # trunk and two tails
+    kernels = [value for value in one if value.shape == (1, 1, 320, 1280)]  # the last convolution of both tails
+    assert len(kernels) == 2
+    assert not np.array_equal(*kernels)  # one has learnt
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
     manifest = json.loads((whole / "run.json").read_text())
     assert manifest["repeatable"] is True
@@ -78,6 +93,23 @@ def test_the_same_command_gives_the_same_bytes_through_a_kill_too(tmp_path: Path
     (dataset / "val").rename(tmp_path / "away")
     with pytest.raises(DatasetError, match="would flatter it"):
         evaluate_model(whole, dataset, None, Reporter(Console(quiet=True)))
+
+
+def test_ctrl_c_while_fine_tuning_is_judged_keeps_the_head_and_a_grid_knows_the_run(
+    tmp_path: Path, make_dataset: Make
+) -> None:
+    dataset = make_dataset(tmp_path / "photos", ("blue", "red"), count=8)
+    run = tmp_path / "grid" / "cell"
+    run.parent.mkdir()
+    done = train(dataset, run, "ctrl-c")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("an epoch begins") == 1  # the other folds do not begin
+    manifest = json.loads((run / "run.json").read_text())
+    assert (manifest["interrupted"], manifest["choice"]["kept"], manifest["judged"]) == (True, HEAD, "out of fold")
+    assert manifest["dataset"]["photos"] == {"train": 16, "val": 0, "test": 0}
+    recipe = load_recipe(run / "recipe.toml")
+    found = prepare(dataset, None, recipe, Reporter(Console(quiet=True)), hold_out_from(recipe))
+    assert found.data_hash() == manifest["dataset"]["sha256"]  # by which a grid knows the photos of a finished cell
 
 
 def blobs(count: int, seed: int = 0) -> tuple[Any, Any]:
@@ -107,6 +139,16 @@ def test_two_classes_get_a_logit_each_with_the_probabilities_of_the_regression()
     assert logits[:, 1] - logits[:, 0] == pytest.approx(wanted, abs=1e-4)
 
 
+def test_a_class_of_few_photos_is_found_as_often_as_one_of_many() -> None:
+    rows, labels = blobs(900)
+    few = np.flatnonzero((labels != 2) | (np.arange(900) < 45))  # 300, 300 and 15 photos
+    head = fit_head(rows[few], labels[few], 3, 3.0)
+    new, true = blobs(3000, seed=1)
+    right = head.logits(new).argmax(axis=1) == true
+    recalls = [right[true == label].mean() for label in range(3)]
+    assert min(recalls) > 0.75 * max(recalls)
+
+
 def test_no_photo_is_answered_by_a_head_that_learnt_from_it_or_from_its_copy() -> None:
     rng = np.random.default_rng(0)
     half = rng.normal(size=(30, 64)).astype(np.float32)
@@ -123,8 +165,8 @@ def test_the_penalty_is_chosen_by_answers_to_unseen_photos() -> None:
     rows, labels = blobs(60)
     noise = np.random.default_rng(1).permutation(labels)
     groups = np.arange(60)
-    assert choose_c(rows, noise, groups, 3) == 1.0  # nothing to learn: the strongest penalty that is tried
-    assert choose_c(rows, labels, groups, 3) > 1.0
+    assert choose_c(rows, noise, groups, 3) == GRID[0]  # nothing to learn: the strongest penalty that is tried
+    assert choose_c(rows, labels, groups, 3) > GRID[0]
 
 
 def candidate(right: Any, sure: float) -> Candidate:

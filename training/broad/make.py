@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from common.packages import installed_versions
+from common.packages import installed_versions, keras_backend
 from contract.geometry import Geometry
 from training.broad.card import card_text
 from training.broad.distil import DistilSettings, distil, features_of_all
@@ -69,8 +69,8 @@ def train_broad_network(
     device = start_keras(one_thread=True)
     if not uses_tensorflow():
         raise TrainingError(
-            f"The broad network is trained by TensorFlow, but KERAS_BACKEND is {os.environ.get('KERAS_BACKEND')}."
-            " Unset it."
+            f"The broad network is trained by TensorFlow, but the backend of Keras is {keras_backend()}."
+            " Set KERAS_BACKEND=tensorflow."
         )
     same = ", in one thread, so that the same command gives the same bytes" if repeats() else ""
     reporter.say(f"Training runs on {device}{same}.")

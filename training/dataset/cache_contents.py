@@ -20,7 +20,7 @@ from training.errors import TrainingError
 PHOTOS, FEATURES, REST = "photos", "features", "half-written"
 _FOLDER = re.compile(r".+-([1-9]\d*)")
 _PIXELS = re.compile(r"pixels\.u8|index-\d+\.sqlite(-journal|-wal|-shm)?")
-_FEATURES = re.compile(r"[0-9a-f]{64}\.npy")
+_FEATURES = re.compile(r"[0-9a-f]{64}\.(npy|trunk)")  # features of photos, and the network that gives them
 _PART = re.compile(r"\.[0-9a-f]{64}\.npy\.\d+\.part")
 
 

@@ -1,7 +1,7 @@
 """The stages of a recipe that train on photos: their settings, learning rates, and ends."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from training.fit.epoch import HEAD, TUNE, Epoch
 from training.fit.schedule import learning_rate, plateau_share
@@ -82,3 +82,10 @@ def head_stage(head: Head) -> Stage:
     shared = {item.name for item in fields(Head)} & {item.name for item in fields(FineTune)}
     values = {name: getattr(head, name) for name in shared}
     return Stage(HEAD, FineTune(unfreeze=0, label_smoothing=0.0, averaging=0.0, **values))
+
+
+def with_least_steps(recipe: Recipe, photos: int) -> Recipe:
+    """The recipe with as many epochs of fine-tuning as its `least_steps` take on so many training photos."""
+    stage = recipe.fine_tune
+    steps = max(1, photos // stage.batch_size)
+    return replace(recipe, fine_tune=replace(stage, epochs=max(stage.epochs, -(-stage.least_steps // steps))))

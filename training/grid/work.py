@@ -17,6 +17,7 @@ from training.grid.plan import Cell, plan_cells
 from training.grid.results import GridResults, results_of
 from training.grid.show import show
 from training.grid.write import PAGE, write_results
+from training.pipeline import hold_out_from
 from training.progress import Reporter, duration
 from training.recipe.recipe_file import Grid
 from training.report.adapters import report_of_run
@@ -84,9 +85,10 @@ def _check_photos(dataset: Path, output: Path, test: Path | None, cells: Sequenc
         run = finished_run(output, cell)
         if known and run is None:
             continue
-        sides = (cell.recipe.seed, cell.recipe.validation, cell.recipe.input.geometry, cell.recipe.input.size_px)
+        recipe, least = cell.recipe, hold_out_from(cell.recipe)
+        sides = (recipe.seed, recipe.validation, recipe.input.geometry, recipe.input.size_px, least)
         if sides not in known:
-            known[sides] = prepare(dataset, test, cell.recipe, reporter).data_hash()
+            known[sides] = prepare(dataset, test, recipe, reporter, least).data_hash()
         if run is not None and run.data_hash != known[sides]:
             raise TrainingError(
                 f"{run.path} is a finished run on other photos than those of {dataset}. {RUNS_ARE_KEPT}"

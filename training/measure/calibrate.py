@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.measure.metrics import BINS, Floats, Ints, log_loss, softmax, wilson
+from training.measure.metrics import Floats, Ints, log_loss, softmax, wilson
 
 _GOLDEN = (5**0.5 - 1) / 2
 LEAST, MOST = 0.2, 5.0
@@ -24,8 +24,6 @@ photos a class) where 0.95 is wanted, and each step costs 2 to 5 points of cover
 OWN = 1000
 """Answers that name a class from which it gets a threshold of its own."""
 FOLDS = 5
-TOO_VAGUE, NEGLIGIBLE = 0.1, 0.01
-"""Calibration errors: chance alone exceeds the first, so nothing can be told; below the second, nobody minds."""
 
 
 def find_temperature(logits: Floats, true: Ints, least: float = LEAST, most: float = MOST) -> float:
@@ -160,25 +158,3 @@ def _bounds(top: Floats, right: NDArray[np.bool_], z: float) -> tuple[Floats, Fl
     # Photos with equal probability pass or fail together, so only the last of each run counts.
     ends = np.append(np.flatnonzero(np.diff(top[order])), len(top) - 1)
     return top[order][ends], low[ends]
-
-
-def probabilities_sentence(true: Ints, probabilities: Floats) -> str:
-    """Whether probabilities can be taken at their word: by the calibration error, against what chance alone gives.
-
-    Chance: the error of answers that are right exactly as often as their probability says, 200 draws, 95th percentile.
-    """
-    top = probabilities.max(axis=1).astype(np.float64)
-    place = np.clip(np.ceil(top * BINS).astype(np.int64) - 1, 0, BINS - 1)
-
-    def error(right: NDArray[np.bool_]) -> float:
-        return float(np.abs(np.bincount(place, right - top, BINS)).sum() / len(top))
-
-    found = error(probabilities.argmax(axis=1) == true)
-    rng = np.random.default_rng(0)
-    chance = float(np.quantile([error(rng.random(len(top)) < top) for _ in range(200)], 0.95))
-    words = f"calibration error {found:.3f}; chance alone gives up to {chance:.3f} on {len(top):,} photos"
-    if chance > TOO_VAGUE:
-        return f"There are too few photos to tell whether its probabilities can be taken at their word ({words})."
-    if found <= max(chance, NEGLIGIBLE):
-        return f"Its probabilities can be taken at their word ({words})."
-    return f"Its probabilities cannot be taken at their word ({words})."

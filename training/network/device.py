@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from common.packages import keras_backend
+
 # Keras and TensorFlow import these packages if they are installed, for functions that are not used here.
 _UNUSED = ("matplotlib", "pandas", "sklearn")
 
@@ -52,10 +54,8 @@ def _compute_in_one_thread() -> None:
 
 
 def uses_tensorflow() -> bool:
-    """Whether TensorFlow is the backend of Keras."""
-    import keras
-
-    return str(keras.backend.backend()) == "tensorflow"
+    """Whether TensorFlow is the backend of Keras, which need not be imported for the answer."""
+    return keras_backend() == "tensorflow"
 
 
 def repeats() -> bool:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fit.regression import GRID, LinearHead, choose_c, fit_head, out_of_fold
-from training.measure.metrics import Floats, log_loss, softmax
+from training.fit.regression import LinearHead, best_c, choose_c, fit_head, out_of_fold
+from training.measure.learning_curve import share_of
+from training.measure.metrics import Floats
 from training.network.broad_network import unit_length
 from training.on_features.sides import Ints, Sides
 
@@ -35,7 +36,7 @@ class Candidate:
 
     def fit(self, sides: Sides, numbers: Ints, seed: int) -> LinearHead:
         """A head that has learnt from these photos."""
-        chosen = most(numbers, seed)
+        chosen = most(sides, numbers, seed)
         return fit_head(self.rows(chosen), sides.labels[chosen], sides.classes, self.c)
 
     def right(self, sides: Sides) -> NDArray[np.bool_]:
@@ -49,16 +50,16 @@ def rows_of(parts: Sequence[NDArray[np.float32]], numbers: Ints) -> NDArray[np.f
     return np.hstack([unit_length(np.asarray(part[numbers])) for part in parts])
 
 
-def most(numbers: Ints, seed: int) -> Ints:
-    """At most MOST_PHOTOS of these photos, drawn by seed, in their order."""
+def most(sides: Sides, numbers: Ints, seed: int) -> Ints:
+    """At most about MOST_PHOTOS of these photos, of each class alike, drawn by seed, in their order."""
     if len(numbers) <= MOST_PHOTOS:
         return numbers
-    return np.sort(np.random.default_rng(seed).choice(numbers, MOST_PHOTOS, replace=False))
+    return share_of(sides.labels, numbers, MOST_PHOTOS / len(numbers), seed)
 
 
 def on_broad(features: NDArray[np.float32], sides: Sides, seed: int) -> Candidate:
     """The candidate on broad features: C by out-of-fold log loss over the training photos."""
-    train = most(sides.train, seed)
+    train = most(sides, sides.train, seed)
     rows, labels, groups = rows_of([features], train), sides.labels[train], sides.groups[train]
     c = choose_c(rows, labels, groups, sides.classes)
     if len(sides.val):
@@ -73,12 +74,9 @@ def on_both(task: NDArray[np.float32], broad: NDArray[np.float32], sides: Sides,
 
     C comes from the validation photos: the network was tuned on the training photos, so answers on them are too good.
     """
-    train, val = most(sides.train, seed), sides.val
+    train, val = most(sides, sides.train, seed), sides.val
     rows, judged = rows_of([task, broad], train), rows_of([task, broad], val)
-
-    def answers(c: float) -> Floats:
-        return fit_head(rows, sides.labels[train], sides.classes, c).logits(judged)
-
-    given = {c: answers(c) for c in GRID}
-    best = min(GRID, key=lambda c: log_loss(sides.labels[val], softmax(given[c])))
-    return Candidate((task, broad), best, given[best])
+    c, logits = best_c(
+        lambda c: fit_head(rows, sides.labels[train], sides.classes, c).logits(judged), sides.labels[val]
+    )
+    return Candidate((task, broad), c, logits)

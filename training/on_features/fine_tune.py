@@ -1,7 +1,6 @@
 """Fine-tune the last blocks, and find out whether that answers better than the head alone."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from training.dataset.prepare import PreparedData
 from training.fit.epoch import HEAD as HEAD_STAGE
 from training.fit.epoch import Epoch, TrainingState
+from training.learnt import Task
 from training.measure.metrics import log_loss, softmax
 from training.network.features import cached_features
 from training.network.trunk import Trunk
@@ -18,18 +18,14 @@ from training.network.weights import InitialWeights
 from training.on_features.candidate import Candidate, on_both
 from training.on_features.choice import HEAD, Choice, choose
 from training.on_features.folds import cross_validated
-from training.on_features.sides import Sides
+from training.on_features.sides import LEAST_PHOTOS, Sides
 from training.on_features.tail_training import Lesson, TailTraining
 from training.progress import Reporter, Tick
-from training.recipe.recipe import Recipe
 from training.resume.checkpoint import CheckpointHeader, read_state
 from training.resume.epoch_writer import EpochWriter
 from training.resume.same_training import flat_settings, photos_fingerprint
 from training.resume.timer import Timer
 from training.resume.unfinished import check_photos
-
-LEAST_PHOTOS = 300
-"""Fewer photos cannot tell whether fine-tuning helps: it mends about 7 answers of 100 and spoils 4."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +61,13 @@ class Base:
     broad: NDArray[np.float32]
 
 
-def fine_tune(
-    base: Base, output: Path, recipe: Recipe, kept: CheckpointHeader | None, timer: Timer, reporter: Reporter
-) -> FineTuned:
+def fine_tune(base: Base, task: Task) -> FineTuned:
     """Fine-tune if the recipe asks for it and the photos can tell whether it helps.
 
     With validation photos, they judge. Without, cross-validation on the training photos judges first, and the network
     is tuned on all of them only if that showed it to help.
-
-    Args:
-        kept: header of the checkpoint to resume from.
     """
+    output, recipe, kept, timer, reporter = task.output, task.recipe, task.kept, task.timer, task.reporter
     photos, sides = base.prepared, base.sides
     header = CheckpointHeader(flat_settings(recipe), photos_fingerprint(photos), base.weights.origin)
     state = None
@@ -89,39 +81,40 @@ def fine_tune(
     training = TailTraining(recipe, base.weights, base.trunk, sides.classes, reporter)
     if state is None:
         writer.write_epoch(TrainingState.before_stage((_head_epoch(base.head, sides),), []))
-    choice, judged = _judged_before(training, base, timer)
+    try:
+        choice, judged = _judged_before(training, base, timer)
+    except KeyboardInterrupt:
+        stopped = Choice(HEAD, "Ctrl-C stopped fine-tuning while it was judged: the head on broad features is kept.")
+        return FineTuned(stopped, interrupted=True, resumed_after=header.resumed_after)
     if choice is not None and choice.kept == HEAD:
         return FineTuned(choice, resumed_after=header.resumed_after)
     begun = state if state is not None and state.best else None
     with timer.stage("photos"):
         tuned, interrupted = training.train(_lesson(base), writer.write_epoch, begun)
     with timer.stage("features"):
-        task = _task_features(training, tuned, base, reporter)
+        features = _task_features(training, tuned, base, reporter)
     if choice is None or judged is None:
-        judged = on_both(task, base.broad, sides, recipe.seed)
+        with timer.stage("head"):
+            judged = on_both(features, base.broad, sides, recipe.seed)
         choice = choose(base.head, judged, sides)
     if choice.kept == HEAD:
         return FineTuned(choice, None, None, interrupted, header.resumed_after)
-    candidate = replace(judged, parts=(task, base.broad))
+    candidate = replace(judged, parts=(features, base.broad))
     return FineTuned(choice, candidate, tuned.get_weights(), interrupted, header.resumed_after)
 
 
 def _judged_before(training: TailTraining, base: Base, timer: Timer) -> tuple[Choice | None, Candidate | None]:
     """The choice if it can be made without fine-tuning on all photos."""
-    sides, photos = base.sides, len(base.sides.train)
+    sides, photos = base.sides, len(base.sides.train) + len(base.sides.val)
     if not training.recipe.fine_tune.epochs:
-        return Choice(
-            HEAD, "The recipe asks for no fine-tuning: the head on the broad network's features is kept."
-        ), None
-    if photos + len(sides.val) < LEAST_PHOTOS:
-        return (
-            Choice(
-                HEAD,
-                f"Fine-tuning is left out: {photos + len(sides.val)} photos cannot tell whether it helps ("
-                f"{LEAST_PHOTOS} can). The head on the broad network's features is kept.",
-            ),
-            None,
+        why = "The recipe asks for no fine-tuning: the head on the broad network's features is kept."
+        return Choice(HEAD, why), None
+    if photos < LEAST_PHOTOS:
+        why = (
+            f"Fine-tuning is left out: {photos} photos cannot tell whether it helps ({LEAST_PHOTOS} can). The head on"
+            " the broad network's features is kept."
         )
+        return Choice(HEAD, why), None
     if len(sides.val):
         return None, None
     with timer.stage("judging"):

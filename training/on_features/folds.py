@@ -11,18 +11,15 @@ from training.fit.epoch import HEAD, Epoch
 from training.fit.regression import GRID, fit_head, folds
 from training.measure.metrics import log_loss, softmax
 from training.on_features.candidate import Candidate, rows_of
-from training.on_features.sides import Ints, Sides
+from training.on_features.sides import TUNING_FOLDS, Ints, Sides
 from training.on_features.tail_training import Lesson, TailTraining
 from training.progress import Reporter
-
-FOLDS = 3
-"""Each fold costs a fine-tuning; more of them judge a network that is closer to the final one."""
 
 
 def cross_validated(
     training: TailTraining, prepared: PreparedData, broad: NDArray[np.float32], sides: Sides, c: float
 ) -> Candidate:
-    """Fine-tune FOLDS times without a part of the photos, and answer that part.
+    """Fine-tune TUNING_FOLDS times without a part of the photos, and answer that part.
 
     Args:
         broad: broad features of all samples.
@@ -30,12 +27,15 @@ def cross_validated(
 
     Returns:
         A candidate with honest answers to the training photos, and no features of its own yet.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C stopped one of the trainings.
     """
     given = {each: np.zeros((len(sides.train), sides.classes), np.float32) for each in GRID}
     quiet = replace(training, reporter=Reporter(Console(quiet=True)))
     labels, groups = sides.labels[sides.train], sides.groups[sides.train]
     with training.reporter.work("Judging fine-tuning", len(sides.train)) as tick:
-        for learnt, held in folds(labels, groups, FOLDS):
+        for learnt, held in folds(labels, groups, TUNING_FOLDS):
             for each, logits in _answers(quiet, prepared, broad, sides, (learnt, held), c):
                 given[each][held] = logits
             tick(len(held))
@@ -55,8 +55,14 @@ def _answers(
     learnt, held = (sides.train[places] for places in fold)
     start = fit_head(rows_of([broad], learnt), sides.labels[learnt], sides.classes, c)
     judges = prepared.samples.take(held)
-    lesson = Lesson(prepared.learning.take(fold[0]), judges, start, replace(Epoch.zero(HEAD), best=True))
-    tuned, _ = training.train(lesson)
+    known = {prepared.samples.photos[number] for number in learnt}
+    learning = prepared.learning.take(  # a photo may have been removed before it was decoded to this size
+        [place for place, photo in enumerate(prepared.learning.photos) if photo in known]
+    )
+    lesson = Lesson(learning, judges, start, replace(Epoch.zero(HEAD), best=True))
+    tuned, interrupted = training.train(lesson)
+    if interrupted:
+        raise KeyboardInterrupt
     task = np.zeros((len(sides.labels), broad.shape[1]), np.float32)
     for numbers in (learnt, held):
         values = np.zeros((len(numbers), broad.shape[1]), np.float32)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -14,7 +14,7 @@ from training.fit.epoch import Epoch, TrainingState
 from training.fit.feed import BatchFeed
 from training.fit.finetune import Lessons, train_on_photos
 from training.fit.regression import LinearHead
-from training.fit.stage import Stage
+from training.fit.stage import Stage, with_least_steps
 from training.network.features import PREDICT_BATCH
 from training.network.tails import LENGTH, tail
 from training.network.trunk import Trunk
@@ -73,17 +73,18 @@ class TailTraining:
         Returns:
             The tail for photos of the input's size, and whether Ctrl-C stopped it.
         """
-        recipe = self._with_least_steps(len(lesson.learning.rows))
+        recipe = with_least_steps(self.recipe, len(lesson.learning.rows))
         judged = tail(recipe, self.classes, self.weights.file, recipe.input.size_px)
         judged.get_layer("logits").set_weights([lesson.start.kernel / np.float32(LENGTH), lesson.start.bias])
-        judges = lesson.judges.take(np.arange(len(lesson.judges.rows))[:MOST_JUDGES])
+        count = len(lesson.judges.rows)  # of all classes, which follow each other
+        judges = lesson.judges.take(np.linspace(0, count - 1, min(count, MOST_JUDGES)).astype(np.int64))
         maps = [part for _, part in self.trunk.each(self.trunk.maps, judges)]
         lessons = Lessons(
             learner=lambda _: tail(recipe, self.classes, None, recipe.training_px),
             feed=lambda stage: self._feed(lesson.learning, stage),
             logits=lambda: self._answers(judged, maps),
             labels=judges.labels,
-            last_is_best=not recipe.fine_tune.patience,
+            last_is_best=not (recipe.fine_tune.patience and count),
         )
         begun = state or TrainingState.before_stage((lesson.first,), judged.get_weights())
         return judged, train_on_photos(judged, lessons, recipe, on_epoch, self.reporter, begun)
@@ -99,11 +100,6 @@ class TailTraining:
         for place, maps in self.trunk.each(self.trunk.maps, samples):
             out[place] = _predict(describe, maps)
             tick(len(maps))
-
-    def _with_least_steps(self, photos: int) -> Recipe:
-        stage = self.recipe.fine_tune
-        steps = max(1, photos // stage.batch_size)
-        return replace(self.recipe, fine_tune=replace(stage, epochs=max(stage.epochs, -(-stage.least_steps // steps))))
 
     def _feed(self, learning: Samples, stage: Stage) -> BatchFeed:
         return BatchFeed(

@@ -1,16 +1,14 @@
 """The way from photos to a network by features: describe, fit a head, fine-tune if that helps, choose, calibrate."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset.prepare import PreparedData
 from training.dataset.samples import Samples
 from training.fit.regression import FOLDS, LinearHead, fit_head, folds
-from training.learnt import Learnt
+from training.learnt import Learnt, Task
 from training.measure.learning_curve import CurvePoint, learning_curve
 from training.measure.results import Answers, measured_answers
 from training.network.features import cached_features
@@ -22,28 +20,19 @@ from training.on_features.sides import Sides, sides_of
 from training.on_features.whole import write_network
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
-from training.resume.checkpoint import CheckpointHeader
-from training.resume.timer import Timer
 
 
-def train_on_features(
-    prepared: PreparedData,
-    output: Path,
-    recipe: Recipe,
-    kept: CheckpointHeader | None,
-    timer: Timer,
-    reporter: Reporter,
-) -> Learnt:
+def train_on_features(task: Task) -> Learnt:
     """Train a network whose linear layer stands on the features of the broad network, and of a fine-tuned copy of its
     last blocks where that answers better.
 
     Args:
-        recipe: one for which `Recipe.on_features` is true, and broad weights.
-        kept: header of the checkpoint to resume from.
+        task: its recipe is one for which `Recipe.on_features` is true.
 
     Raises:
         TrainingError: the training diverged, or the written network does not give the answers that were measured.
     """
+    prepared, recipe, timer, reporter = task.prepared, task.recipe, task.timer, task.reporter
     weights = initial_weights(recipe, reporter.say)
     assert weights is not None  # of a recipe on features
     trunk, sides = open_trunk(recipe, weights), sides_of(prepared)
@@ -57,16 +46,17 @@ def train_on_features(
             f" {'held out' if len(sides.val) else 'by cross-validation'}."
         )
     base = Base(trunk, weights, prepared, sides, head, broad)
-    tuned = fine_tune(base, output, recipe, kept, timer, reporter)
+    tuned = fine_tune(base, task)
     reporter.say(tuned.choice.why)
     chosen = tuned.candidate if tuned.candidate is not None else head
     with timer.stage("measure"):
         learnt_from = np.setdiff1d(np.concatenate([sides.train, sides.val]), sides.never_learnt(recipe.seed))
         final = chosen.fit(sides, learnt_from, recipe.seed)
-        write_network(output, recipe, weights, tuned.task, final, (prepared.samples, chosen))
+        write_network(task.output, recipe, weights, tuned.task, final, (prepared.samples, chosen))
         measured = measured_answers(
             _answers(prepared.samples, sides, chosen, final, recipe), prepared.dataset.labels, recipe
         )
+        curve = _curve(head, sides, recipe.seed)
     for sentence in measured.calibration.sentences:
         reporter.say(sentence)
     return Learnt(
@@ -78,7 +68,7 @@ def train_on_features(
             "choice": tuned.choice.to_dict(),
             "head": {"c": chosen.c, "photos": len(learnt_from)},
             "judged": "held out" if len(sides.val) else "out of fold",
-            "learning_curve": [point.to_dict() for point in _curve(head, sides, recipe.seed)],
+            "learning_curve": [point.to_dict() for point in curve],
         },
     )
 
@@ -96,7 +86,7 @@ def broad_features(trunk: Trunk, samples: Samples, origin: str, reporter: Report
 
 def _curve(head: Candidate, sides: Sides, seed: int) -> list[CurvePoint]:
     """What the head on broad features would be with fewer photos."""
-    numbers = most(sides.train, seed)
+    numbers = most(sides, sides.train, seed)
     if len(sides.val):
         places = np.concatenate([numbers, sides.val])
         parts = [(np.arange(len(numbers)), np.arange(len(numbers), len(places)))]
