@@ -1,4 +1,7 @@
-"""Export Keras to ONNX with tf2onnx. No other module uses tf2onnx, which is pinned and has few maintainers."""
+"""Export a run's network to ONNX with tf2onnx, which is pinned and has few maintainers.
+
+Two other modules call it: convert/broad.py, and training/network/trunk.py for the frozen part of a training.
+"""
 
 import os
 from typing import Any
