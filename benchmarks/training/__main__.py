@@ -4,6 +4,7 @@
     python -m benchmarks.training feed              batches as they come against one batch repeated from memory
     python -m benchmarks.training memory            ten times the photos: does memory grow
     python -m benchmarks.training restart DATASET   from the start of the process to the first step, the second time
+    python -m benchmarks.training few SHARED        what the default makes of few photos, and what it then files
 
 Each part takes --json for scripts, --short for a look at whether it works, and --help. Docs: docs/benchmarks.md.
 """
@@ -12,10 +13,10 @@ import argparse
 import os
 
 from benchmarks.common import add_options, finish
-from benchmarks.training import again, flat, reach, supply
+from benchmarks.training import again, few, flat, reach, supply
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-PARTS = {"time": reach, "feed": supply, "memory": flat, "restart": again}
+PARTS = {"time": reach, "feed": supply, "memory": flat, "restart": again, "few": few}
 
 
 def main() -> None:

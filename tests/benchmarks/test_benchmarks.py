@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import machine
@@ -15,6 +16,9 @@ from benchmarks.photos import MIXES, WEIGHS_MB, made
 from benchmarks.throughput.chart import NAMES, chart
 from benchmarks.throughput.takers import BOUNDS, DAEMON, DATASET, LOOP, PREDICT, steady
 from benchmarks.told import Told
+from benchmarks.training.few import KEPT, summed
+from benchmarks.training.filed import oracle
+from benchmarks.training.subsets import ROWS
 
 TINY = {
     "throughput": ["--mixes", "small", "--rounds", "1", "--photos-each", "48"],
@@ -84,7 +88,7 @@ def test_a_result_without_a_place_on_the_page_is_refused(tmp_path: Path) -> None
 
 def test_every_benchmark_has_its_place_on_the_page(root: Path) -> None:
     page = (root / "docs" / "measurements.md").read_text()
-    parts = [f"training {part}" for part in ("time", "feed", "memory", "restart")]
+    parts = [f"training {part}" for part in ("time", "feed", "memory", "restart", "few")]
     for name in (*TINY, "export", "backbones", *parts):
         assert f"<!-- {name} -->" in page
         assert f"<!-- end of {name} -->" in page
@@ -122,3 +126,31 @@ def test_the_steady_rate_does_not_depend_on_how_many_photos_are_filed_together(t
 
 def test_of_few_photos_all_the_way_counts() -> None:
     assert steady([(0.0, 0, 0.0), (1.0, 0, 0.1), (2.0, 10, 0.2)], 10) == (5.0, 20.0)
+
+
+def test_an_oracle_files_as_many_photos_as_the_precision_allows() -> None:
+    right = np.array([True, True, False, True, True, False])
+    falling = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+    assert oracle(falling, right, 1.0) == pytest.approx(2 / 6)
+    assert oracle(falling, right, 0.8) == pytest.approx(5 / 6), "a mistake between is made up for by those after it"
+    assert oracle(np.full(6, 0.5), right, 0.8) == 0.0, "equal probabilities pass or fail together"
+
+
+def test_a_row_draws_other_photos_each_time_and_as_many_of_each_class_as_it_says() -> None:
+    photos = {label: [Path(label, f"{number}.jpg") for number in range(1200)] for label in "abcdef"}
+    first, again, second = (ROWS["uneven scenes"].drawn(photos, draw) for draw in (0, 0, 1))
+    assert [len(files) for files in first.values()] == [1000, 500, 100, 50, 20, 1000]
+    assert first == again
+    assert first["d"] != second["d"]
+    assert ROWS["scenes all"].drawn(photos, 1) == photos
+    assert {len(files) for files in ROWS["scenes 5"].drawn(photos, 0).values()} == {5}
+
+
+def test_draws_are_summed_up_as_their_mean_and_their_worst() -> None:
+    draws: list[dict[str, Any]] = [
+        {"accuracy": 0.8, "log loss": 0.5, KEPT: True, "filed: right": 0.9},
+        {"accuracy": 0.7, "log loss": 0.6, KEPT: False, "filed: right": None},
+    ]
+    mean, worst = summed("a", draws)
+    assert list(mean.values()) == ["a", 2, "mean", 0.75, 0.55, 1, 0.9]
+    assert (worst["accuracy"], worst["log loss"], worst["filed: right"]) == (0.7, 0.6, 0.9)
