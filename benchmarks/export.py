@@ -22,9 +22,9 @@ import onnxruntime as ort
 
 from benchmarks.common import finish, parser
 from benchmarks.told import Row, Told
+from contract.answers import run_session
 from contract.geometry import Geometry
 from contract.gpu import cuda_obstacle
-from contract.session import run_session
 from convert import export, lower
 from convert.clean import clean, node_counts
 from convert.photos import parity_photos

@@ -5,16 +5,14 @@ earlier size. There, 8 photos took as long as one, and more than 64 at once were
 """
 
 from collections.abc import Callable, Mapping
-from typing import cast
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
+from contract.answers import Answers, ask, joined
 from contract.geometry import Pixels
-from contract.golden import Classify
+from contract.golden import Answer
 from contract.gpu import gpu_error
-from contract.metadata import INPUT_NAME, OUTPUT_NAME
 
 CUDA_BATCHES: Mapping[int, float] = {8: 0.25, 64: 0.75}
 """Batch sizes in rising order, each with its share of the memory."""
@@ -26,15 +24,19 @@ class Batches:
     Args:
         reopen: opens a session that may use this share of the memory.
         prove: replays the golden sample and returns the largest difference.
+        familiar: whether the model has the outputs of familiarity.
     """
 
-    def __init__(self, reopen: Callable[[float], ort.InferenceSession], prove: Callable[[Classify], float]) -> None:
+    def __init__(
+        self, reopen: Callable[[float], ort.InferenceSession], prove: Callable[[Answer], float], *, familiar: bool
+    ) -> None:
         self._reopen = reopen
         self._prove = prove
+        self._familiar = familiar
         self._ready: dict[int, ort.InferenceSession] = {}
 
-    def run(self, images: Pixels) -> NDArray[np.float32]:
-        """Classify uint8 [n, size, size, 3]; returns float32 [n, classes]. Batches are padded to a fixed size.
+    def answer(self, images: Pixels) -> Answers:
+        """Answer uint8 [n, size, size, 3]. Batches are padded to a fixed size.
 
         Raises:
             ModelError, GpuMemoryError, GpuLostError: as in `prepare`.
@@ -45,8 +47,8 @@ class Batches:
             some = images[first : first + most]
             size = size_for(len(some))
             self.prepare(size)
-            parts.append(_run_filled(self._ready[size], some, size))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            parts.append(self._filled(self._ready[size], some, size))
+        return joined(parts)
 
     def prepare(self, size: int) -> float:
         """Open and verify the session of a batch size, unless that is done.
@@ -62,7 +64,7 @@ class Batches:
         if size in self._ready:
             return 0.0
         session = self._reopen(CUDA_BATCHES[size])
-        difference = self._prove(lambda images: _run_filled(session, images, size))
+        difference = self._prove(lambda images: self._filled(session, images, size))
         self._ready[size] = session
         return difference
 
@@ -70,17 +72,16 @@ class Batches:
         """Close the session of a batch size to free its GPU memory."""
         self._ready.pop(size, None)
 
+    def _filled(self, session: ort.InferenceSession, images: Pixels, size: int) -> Answers:
+        count = len(images)
+        if count < size:
+            images = np.concatenate([images, np.zeros((size - count, *images.shape[1:]), np.uint8)])
+        try:
+            return ask(session, images, familiar=self._familiar).first(count)
+        except Exception as error:  # onnxruntime's own exceptions share no base class but this
+            raise gpu_error(error) from error
+
 
 def size_for(count: int) -> int:
     """Return the smallest batch size that holds `count` photos, at most the largest one."""
     return next(size for size in CUDA_BATCHES if size >= count)
-
-
-def _run_filled(session: ort.InferenceSession, images: Pixels, size: int) -> NDArray[np.float32]:
-    count = len(images)
-    if count < size:
-        images = np.concatenate([images, np.zeros((size - count, *images.shape[1:]), np.uint8)])
-    try:
-        return cast("NDArray[np.float32]", session.run([OUTPUT_NAME], {INPUT_NAME: images})[0])[:count]
-    except Exception as error:  # onnxruntime's own exceptions share no base class but this
-        raise gpu_error(error) from error

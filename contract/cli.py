@@ -9,6 +9,7 @@ import click
 from common.options import json_option
 from common.tables import show
 from common.text import printable
+from contract.familiarity import Familiarity
 from contract.shipped import SHIPPED_MODEL
 
 
@@ -44,6 +45,7 @@ def inspect(model: Path, as_json: bool) -> None:
             "precision": contract.precision,
             "accuracy": "; ".join(_accuracies(contract.metrics)) or "-",
             "review below": _pairs({label: least for label, least in contract.thresholds.items() if least}),
+            "unfamiliar": _familiarity(contract.familiarity),
             "trained on": _pairs({name: value for name, value in contract.data.items() if name != "sha256"}),
             "golden sample": f"{len(contract.golden)} pictures replayed, max difference {opened.golden_difference:.1e}",
         }
@@ -52,6 +54,12 @@ def inspect(model: Path, as_json: bool) -> None:
     if split is not None:
         _print_classes(split, _classes(contract.metrics[split]))
     click.echo("More (recipe, versions, all metrics, tolerances): --json")
+
+
+def _familiarity(familiarity: Familiarity | None) -> str:
+    if familiarity is None:
+        return "not known: the model files every photo under a class, whatever the photo shows"
+    return str(familiarity)
 
 
 def _accuracies(metrics: Mapping[str, object]) -> Iterator[str]:

@@ -5,19 +5,23 @@ pass through `to_input` first and reveal a wrong geometry (a decoder, an orienta
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from common.drawing import KINDS, draw_scene
 from common.errors import ContractError, ModelError, PhotoError, Reason
+from contract.answers import Answers
+from contract.familiarity import VALUES
 from contract.formats import SNIFF_BYTES, sniff
 from contract.geometry import Geometry, Pixels, to_input
 from contract.metadata import Contract, GoldenCase
 
-Classify = Callable[[Pixels], "np.ndarray[tuple[int, int], np.dtype[np.float32]]"]
-"""uint8 [n, size, size, 3] -> float32 [n, classes]."""
+Answer = Callable[[Pixels], Answers]
+"""uint8 [n, size, size, 3] -> answers for n photos."""
+_Floats = NDArray[np.float32]
 
 MINIMUM_MARGIN = 0.05
 """Least distance between the two best probabilities of a clear prediction."""
@@ -50,11 +54,11 @@ def pattern(seed: int, size_px: int) -> Pixels:
     return np.stack(planes, axis=-1).astype(np.uint8)
 
 
-def make_golden(run: Classify, geometry: Geometry) -> tuple[GoldenCase, ...]:
+def make_golden(answer: Answer, geometry: Geometry) -> tuple[GoldenCase, ...]:
     """Choose patterns and image files with a clear prediction, of different classes where possible, and a large JPEG.
 
     Args:
-        run: the finished model, on the processor where it was verified.
+        answer: the finished model, on the processor where it was verified.
         geometry: geometry of the model.
 
     Raises:
@@ -63,12 +67,12 @@ def make_golden(run: Classify, geometry: Geometry) -> tuple[GoldenCase, ...]:
     patterns = [("pattern", seed, b"") for seed in range(_TRIED)]
     files = [("encoded", seed, data) for seed, data in enumerate(_encoded_drawings())]
     large = [("encoded", len(files) + number, data) for number, data in enumerate(_large_drawings(geometry.size_px))]
-    clear = (*_clearest(run, geometry, patterns), *_clearest(run, geometry, files))
-    return (*clear, *_answered(run, geometry, large)[:1])
+    clear = (*_clearest(answer, geometry, patterns), *_clearest(answer, geometry, files))
+    return (*clear, *_answered(answer, geometry, large)[:1])
 
 
-def _clearest(run: Classify, geometry: Geometry, sources: list[tuple[str, int, bytes]]) -> list[GoldenCase]:
-    cases = _answered(run, geometry, sources)
+def _clearest(answer: Answer, geometry: Geometry, sources: list[tuple[str, int, bytes]]) -> list[GoldenCase]:
+    cases = _answered(answer, geometry, sources)
     if not _margin(cases[0]) >= MINIMUM_MARGIN:  # written this way, NaN is not clear either
         raise ContractError(
             f"The model has no clear prediction for any of {len(cases)} generated pictures (best margin "
@@ -80,18 +84,25 @@ def _clearest(run: Classify, geometry: Geometry, sources: list[tuple[str, int, b
     return [case for case in best_of_class.values() if _margin(case) >= MINIMUM_MARGIN][:_KEPT]
 
 
-def _answered(run: Classify, geometry: Geometry, sources: list[tuple[str, int, bytes]]) -> list[GoldenCase]:
+def _answered(answer: Answer, geometry: Geometry, sources: list[tuple[str, int, bytes]]) -> list[GoldenCase]:
     """The cases of all sources, the best first."""
     cases: list[GoldenCase] = []
     for source, seed, encoded in sources:
         pixels = decode_golden(encoded, geometry) if encoded else pattern(seed, geometry.size_px)
-        answer = tuple(float(value) for value in run(pixels[None])[0])
-        cases.append(GoldenCase(source, seed, _grid(pixels), answer, encoded))  # type: ignore[arg-type]
+        cases.append(_case(answer(pixels[None]), pixels, (source, seed, encoded)))
     # A probability near 1 hardly changes if the arithmetic drifts, so clear predictions that can change come first.
     return sorted(
         cases,
         key=lambda case: (not _SHARPEST[0] <= _margin(case) <= _SHARPEST[1], -np.nan_to_num(_margin(case))),
     )
+
+
+def _case(answers: Answers, pixels: Pixels, drawn: tuple[str, int, bytes]) -> GoldenCase:
+    source, seed, encoded = drawn
+    probabilities = tuple(map(float, answers.probabilities[0]))
+    embedding = () if answers.embedding is None else tuple(round(float(value), 6) for value in answers.embedding[0])
+    familiarity = None if answers.familiarity is None else float(answers.familiarity[0])
+    return GoldenCase(source, seed, _grid(pixels), probabilities, encoded, embedding, familiarity)  # type: ignore[arg-type]
 
 
 def decode_golden(encoded: bytes, geometry: Geometry) -> Pixels:
@@ -147,11 +158,11 @@ def _grid(pixels: Pixels) -> tuple[int, ...]:
     return tuple(round(float(value)) for value in np.concatenate(fields))
 
 
-def replay(run: Classify, contract: Contract, provider: str) -> float:
+def replay(answer: Answer, contract: Contract, provider: str) -> float:
     """Replay the golden sample and compare with the contract.
 
     Args:
-        run: the model, opened on `provider`.
+        answer: the model, opened on `provider`.
         contract: holds the golden sample and the tolerances.
         provider: `cpu` or `cuda`; selects the tolerance.
 
@@ -159,34 +170,59 @@ def replay(run: Classify, contract: Contract, provider: str) -> float:
         The largest difference of a probability over all cases.
 
     Raises:
-        ModelError: an input or a probability differs by more than the tolerance.
+        ModelError: an input, a probability, an embedding or a familiarity differs by more than its tolerance.
     """
     if not contract.golden:
         raise ContractError("The model carries no golden sample, so nothing shows that it computes what was verified.")
     worst = 0.0
-    for case, got in zip(contract.golden, _answers(run, contract), strict=True):
-        difference = float(np.abs(got - np.asarray(case.probabilities, np.float32)).max())
-        limit = contract.tolerance[provider] + (contract.tolerance["decoder"] if case.encoded else 0.0)
-        if not difference <= limit:
-            raise ModelError(
-                f"The model does not compute what was verified: on golden {case.source} {case.seed} a probability "
-                f"differs by {difference:.2g} (at most {limit:.2g} on {provider}). Convert it again, or use the CPU."
-            )
-        worst = max(worst, difference)
+    for case, (got, *more) in zip(contract.golden, _answers(answer, contract), strict=True):
+        worst = max(worst, _check("a probability", got, case.probabilities, contract.tolerance, case, provider))
+        if contract.familiarity is not None:
+            tolerance = contract.familiarity.tolerance
+            for name, values, wanted in zip(VALUES, more, (case.embedding, (case.familiarity,)), strict=True):
+                _check(f"the {name}", values, wanted, tolerance[name], case, provider)
     return worst
 
 
-def _answers(run: Classify, contract: Contract) -> Iterator["np.ndarray[tuple[int], np.dtype[np.float32]]"]:
-    """Run in batches of two: one photo would not reveal a fixed batch size of one, and more would only need memory."""
+def _check(
+    what: str,
+    got: _Floats,
+    wanted: Sequence[float | None],
+    limits: Mapping[str, float],
+    case: GoldenCase,
+    provider: str,
+) -> float:
+    """Return the largest difference, or raise ModelError if it is more than the limit."""
+    difference = float(np.abs(got - np.asarray(wanted, np.float32)).max())
+    limit = limits[provider] + (limits["decoder"] if case.encoded else 0.0)
+    if not difference <= limit:  # written this way, NaN is refused too
+        raise ModelError(
+            f"The model does not compute what was verified: on golden {case.source} {case.seed} {what} "
+            f"differs by {difference:.2g} (at most {limit:.2g} on {provider}). Convert it again, or use the CPU."
+        )
+    return difference
+
+
+def _answers(answer: Answer, contract: Contract) -> Iterator[tuple[_Floats, ...]]:
+    """Yield probabilities [classes], and with familiarity embedding [D] and familiarity [1], of each case.
+
+    It runs in batches of two: one photo would not reveal a fixed batch size of one, and more would only need memory.
+    """
     for start in range(0, len(contract.golden), 2):
         pair = [_replayed_input(case, contract) for case in contract.golden[start : start + 2]]
-        answers = run(np.stack(pair))
-        wanted = (len(pair), len(contract.labels))
-        if answers.shape != wanted:
-            raise ModelError(
-                f"The output of the model has the shape {answers.shape} instead of {wanted}. Convert it again."
-            )
-        yield from answers
+        answers = answer(np.stack(pair))
+        _check_shape("output", answers.probabilities, (len(pair), len(contract.labels)))
+        if contract.familiarity is None or answers.embedding is None or answers.familiarity is None:
+            yield from ((row,) for row in answers.probabilities)
+            continue
+        _check_shape("embedding", answers.embedding, (len(pair), contract.familiarity.dimensions))
+        _check_shape("familiarity", answers.familiarity, (len(pair),))
+        yield from zip(answers.probabilities, answers.embedding, answers.familiarity[:, None], strict=True)
+
+
+def _check_shape(what: str, values: _Floats, wanted: tuple[int, ...]) -> None:
+    if values.shape != wanted:
+        raise ModelError(f"The {what} of the model has the shape {values.shape} instead of {wanted}. Convert it again.")
 
 
 def _replayed_input(case: GoldenCase, contract: Contract) -> Pixels:

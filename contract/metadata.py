@@ -13,18 +13,20 @@ from typing import Any, Literal, get_args
 
 from common.errors import ContractError
 from common.strict_json import check_mapping, check_number, read_object, short_repr
+from contract.familiarity import MAX_TOLERANCE, TOLERANCES, Familiarity, familiarity_of
 from contract.geometry import Geometry
 from contract.labels import check_labels
 
 METADATA_KEY = "phototriage"
 """Key of the contract among the ONNX metadata properties."""
-FORMAT = 1
+FORMAT = 2
+READ_FORMATS = (1, FORMAT)
+"""Format 1 knows no familiarity."""
 INPUT_NAME, OUTPUT_NAME = "images", "probabilities"
+EMBEDDING_NAME, FAMILIARITY_NAME, NEAREST_NAME = "embedding", "familiarity", "nearest"
+"""Further outputs of a model with familiarity."""
 MAX_CASES = 64
 """Most golden cases of a contract, because each one is classified before the model is used."""
-TOLERANCES = ("cpu", "cuda", "decoder")
-MAX_TOLERANCE = 0.5
-"""With a larger tolerance a replay could hardly fail."""
 
 Precision = Literal["fp32", "fp16", "int8"]
 Source = Literal["pattern", "encoded"]
@@ -32,7 +34,7 @@ Source = Literal["pattern", "encoded"]
 
 @dataclass(frozen=True, slots=True)
 class GoldenCase:
-    """One picture with the probabilities that the model gave it when it was converted.
+    """One picture with the answers that the model gave it when it was converted.
 
     Attributes:
         source: `pattern`: the input is `golden.pattern(seed)`; `encoded`: `encoded` passes through `to_input` first.
@@ -40,6 +42,7 @@ class GoldenCase:
         encoded: a whole image file; empty for `pattern`.
         grid: mean colours of the input in 4 x 4 fields, row by row: 48 numbers that reveal a rotated or skewed picture.
         probabilities: one number a label.
+        embedding, familiarity: of a model that has them; else empty and None.
     """
 
     source: Source
@@ -47,6 +50,8 @@ class GoldenCase:
     grid: tuple[int, ...]
     probabilities: tuple[float, ...]
     encoded: bytes = b""
+    embedding: tuple[float, ...] = ()
+    familiarity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Contract:
         golden: golden sample, replayed before the model is used.
         tolerance: largest difference of a probability from `golden` by provider (`cpu`, `cuda`), and `decoder`, for
             encoded cases, whose pixels may differ by a unit from one version of a JPEG library to the next.
+        familiarity: how it tells photos of no class; None for a model that cannot.
     """
 
     labels: tuple[str, ...]
@@ -79,6 +85,7 @@ class Contract:
     made_by: Mapping[str, str] = field(default_factory=dict)
     golden: tuple[GoldenCase, ...] = ()
     tolerance: Mapping[str, float] = field(default_factory=lambda: {"cpu": 1e-4, "cuda": 1e-3, "decoder": 2e-2})
+    familiarity: Familiarity | None = None
 
     def __post_init__(self) -> None:
         check_labels(self.labels)
@@ -100,12 +107,13 @@ class Contract:
         if len(self.golden) > MAX_CASES:
             raise ContractError(f"The contract holds {len(self.golden)} golden cases; at most {MAX_CASES} are read.")
         for case in self.golden:
-            _check_case(case, len(self.labels))
+            _check_case(case, len(self.labels), self.familiarity)
 
     def to_json(self) -> str:
         """Write the contract as one line of JSON."""
         value = {"format": FORMAT} | {item.name: getattr(self, item.name) for item in fields(self)}
         value["geometry"] = {"id": self.geometry.id, "size_px": self.geometry.size_px}
+        value["familiarity"] = False if self.familiarity is None else self.familiarity.to_value()
         value["golden"] = [asdict(case) | {"encoded": base64.b64encode(case.encoded).decode()} for case in self.golden]
         return json.dumps(value, ensure_ascii=False, sort_keys=True, default=dict, allow_nan=False)
 
@@ -118,10 +126,13 @@ class Contract:
         """
         value = read_object(text)
         version = value.pop("format", None)
-        if type(version) is not int or version != FORMAT:
+        if type(version) is not int or version not in READ_FORMATS:
             raise ContractError(
-                f"The contract has format {short_repr(version)}; this version of phototriage reads {FORMAT}."
+                f"The contract has format {short_repr(version)}; this version of phototriage reads"
+                f" {' and '.join(map(str, READ_FORMATS))}."
             )
+        if version == 1:
+            value = _as_format_2(value)
         names = {item.name for item in fields(cls)}
         if names != value.keys():
             odd = ", ".join(short_repr(name) for name in sorted(names ^ value.keys())[:12])
@@ -130,9 +141,20 @@ class Contract:
             value["geometry"] = Geometry.from_id(value["geometry"]["id"], value["geometry"]["size_px"])
             value["golden"] = tuple(_case(item) for item in _list(value["golden"]))
             value["labels"] = tuple(_list(value["labels"]))
+            value["familiarity"] = familiarity_of(value["familiarity"])
             return cls(**value)
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
             raise ContractError(f"The contract is malformed: {short_repr(error)}. Convert the model again.") from error
+
+
+def _as_format_2(value: dict[str, Any]) -> dict[str, Any]:
+    """A contract of format 1 with what format 2 adds to it."""
+    if "familiarity" in value:
+        raise ContractError("The contract has format 1, which has no 'familiarity'. Convert the model again.")
+    golden = value.get("golden")
+    cases = golden if isinstance(golden, list) else []
+    more: dict[str, Any] = {"embedding": [], "familiarity": None}
+    return value | {"familiarity": False, "golden": [case | more if isinstance(case, dict) else case for case in cases]}
 
 
 def _list(value: object) -> list[Any]:
@@ -148,10 +170,12 @@ def _case(item: Mapping[str, Any]) -> GoldenCase:
         grid=tuple(_list(item["grid"])),
         probabilities=tuple(_list(item["probabilities"])),
         encoded=base64.b64decode(item["encoded"], validate=True),
+        embedding=tuple(_list(item["embedding"])),
+        familiarity=item["familiarity"],
     )
 
 
-def _check_case(case: GoldenCase, classes: int) -> None:
+def _check_case(case: GoldenCase, classes: int, familiarity: Familiarity | None) -> None:
     if case.source not in get_args(Source) or type(case.seed) is not int or len(case.grid) != 48:
         raise ContractError(
             f"A golden sample of the contract is malformed: {short_repr(case.source)}, {short_repr(case.seed)}."
@@ -164,3 +188,9 @@ def _check_case(case: GoldenCase, classes: int) -> None:
         check_number("golden sample", probability, least=0.0, most=1.001)
     if not 0.9 < sum(case.probabilities) < 1.1:
         raise ContractError("A golden sample of the contract holds probabilities that do not add up to one.")
+    if (case.familiarity is None) != (familiarity is None) or len(case.embedding) != (
+        0 if familiarity is None else familiarity.dimensions
+    ):
+        raise ContractError("A golden sample of the contract does not fit its familiarity.")
+    for value in case.embedding if case.familiarity is None else (*case.embedding, case.familiarity):
+        check_number("golden sample", value, least=-1.001, most=1.001)

@@ -10,22 +10,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from common.errors import ContractError, DeviceError, GpuError, ModelError, PhototriageError
-from common.strict_json import short_repr
 from common.text import printable
+from contract.answers import Answers, ask
 from contract.batches import CUDA_BATCHES, Batches
 from contract.geometry import Pixels
 from contract.golden import replay
 from contract.gpu import cuda_obstacle, first_line, gpu_error, preload_cuda
 from contract.graph import check_graph
 from contract.limits import memory_limit, time_limit
-from contract.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, Contract
+from contract.metadata import Contract
+from contract.signature import checked_contract
 
 Device = Literal["auto", "cpu", "cuda"]
 Provider = Literal["cpu", "cuda"]
@@ -66,13 +67,19 @@ class Model:
     session: ort.InferenceSession
     batches: Batches | None = None
 
-    def run(self, images: Pixels) -> NDArray[np.float32]:
-        """Classify uint8 [n, size, size, 3]; returns float32 [n, classes], rows that add up to one.
+    def answer(self, images: Pixels) -> Answers:
+        """Answer uint8 [n, size, size, 3].
 
         Raises:
             GpuMemoryError, GpuLostError: on CUDA only, as in `Batches.prepare`.
         """
-        return run_session(self.session, images) if self.batches is None else self.batches.run(images)
+        if self.batches is not None:
+            return self.batches.answer(images)
+        return ask(self.session, images, familiar=self.contract.familiarity is not None)
+
+    def run(self, images: Pixels) -> NDArray[np.float32]:
+        """The probabilities of `answer` alone, float32 [n, classes]."""
+        return self.answer(images).probabilities
 
 
 def open_model(
@@ -125,8 +132,9 @@ def _opened(data: bytes, device: Device, threads: int, gpu_memory_mb: int) -> Mo
 def _open_on_cpu(data: bytes, threads: int, note: str, options: ort.RunOptions) -> Model:
     session = _create(data, ["CPUExecutionProvider"], threads)
     try:
-        contract = _checked_contract(session)
-        difference = replay(lambda images: run_session(session, images, options), contract, "cpu")
+        contract = checked_contract(session)
+        familiar = contract.familiarity is not None
+        difference = replay(lambda images: ask(session, images, familiar=familiar, options=options), contract, "cpu")
     except PhototriageError:
         raise
     except Exception as error:  # onnxruntime's own exceptions share no base class but this
@@ -138,10 +146,12 @@ def _open_on_cuda(data: bytes, reopen: Callable[[float], ort.InferenceSession]) 
     """Open and verify the smallest batch size; the others are verified when they are opened."""
     size, share = next(iter(CUDA_BATCHES.items()))
     session = reopen(share)
-    contract = _checked_contract(session)
+    contract = checked_contract(session)
     opened = [session]
     batches = Batches(
-        lambda share: opened.pop() if opened else reopen(share), lambda run: replay(run, contract, "cuda")
+        lambda share: opened.pop() if opened else reopen(share),
+        lambda answer: replay(answer, contract, "cuda"),
+        familiar=contract.familiarity is not None,
     )
     difference = batches.prepare(size)
     return Model(contract, hashlib.sha256(data).hexdigest(), "cuda", "", difference, session, batches)
@@ -164,18 +174,11 @@ def read_model(path: Path) -> bytes:
         ) from error
 
 
-def run_session(
-    session: ort.InferenceSession, images: Pixels, options: ort.RunOptions | None = None
-) -> NDArray[np.float32]:
-    """Run a session with the names of the contract on uint8 [n, size, size, 3]; returns float32 [n, classes]."""
-    return cast("NDArray[np.float32]", session.run([OUTPUT_NAME], {INPUT_NAME: images}, options)[0])
-
-
 def read_contract(data: bytes) -> Contract:
     """Read the contract of a model on the CPU, and check names and shapes; no picture is classified."""
     with memory_limit():
         session = _create(data, ["CPUExecutionProvider"], 1)
-    return _checked_contract(session)
+    return checked_contract(session)
 
 
 def _cuda_session(data: bytes, threads: int, gpu_memory_mb: int, share: float) -> ort.InferenceSession:
@@ -212,37 +215,3 @@ def _create(data: bytes, providers: list[Any], threads: int) -> ort.InferenceSes
         raise ModelError(
             f"onnxruntime cannot open this model: {first_line(str(error))}. Convert the run again."
         ) from error
-
-
-def _contract_of(session: ort.InferenceSession) -> Contract:
-    try:
-        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    except UnicodeDecodeError as error:
-        raise ContractError("The metadata of the model is not UTF-8 text. Convert the run again.") from error
-    if text is None:
-        raise ContractError(
-            "The model has no phototriage contract. Make a model that has one: phototriage convert RUN."
-        )
-    return Contract.from_json(text)
-
-
-def _checked_contract(session: ort.InferenceSession) -> Contract:
-    contract = _contract_of(session)
-    _check_signature(session, contract)
-    return contract
-
-
-def _check_signature(session: ort.InferenceSession, contract: Contract) -> None:
-    size = contract.geometry.size_px
-    inputs = [(item.name, item.type, item.shape[1:]) for item in session.get_inputs()]
-    outputs = [(item.name, item.type, item.shape[1:]) for item in session.get_outputs()]
-    for got, wanted in (
-        (inputs, [(INPUT_NAME, "tensor(uint8)", [size, size, 3])]),
-        (outputs, [(OUTPUT_NAME, "tensor(float)", [len(contract.labels)])]),
-    ):
-        if got != wanted:
-            raise ContractError(
-                f"The graph of the model has {short_repr(got)}, but its contract says {wanted}. Convert it again."
-            )
-    if any(isinstance(item.shape[0], int) for item in (*session.get_inputs(), *session.get_outputs())):
-        raise ContractError("The model has a fixed batch size, but its first dimension must be free. Convert it again.")

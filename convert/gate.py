@@ -8,9 +8,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from contract.answers import run_session
 from contract.geometry import Pixels
 from contract.metadata import INPUT_NAME, OUTPUT_NAME
-from contract.session import run_session
 from convert.errors import (
     UNCHANGED,
     AnswerMismatchError,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import contract.geometry
 from common.errors import PhotoError
-from contract.session import run_session
+from contract.answers import run_session
 from convert.errors import UNCHANGED, AccuracyDropError, TooFewPhotosError
 from convert.gate import onnx_probabilities
 from training.dataset.decoding import decode, turn_of

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
+from contract.answers import ask
 from contract.golden import decode_golden, make_golden, pattern
 from contract.metadata import GoldenCase, Precision
-from contract.session import run_session
 from convert import gate, lower
 from convert.clean import clean, node_counts
 from convert.export import checked
@@ -103,7 +103,7 @@ def _lowered(
 
 def _golden(model: onnx.ModelProto, run: Run) -> tuple[GoldenCase, ...]:
     session = one_thread(model.SerializeToString())
-    return make_golden(lambda images: run_session(session, images), run.geometry)
+    return make_golden(lambda images: ask(session, images, familiar=False), run.geometry)
 
 
 def _tolerance(

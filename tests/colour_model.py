@@ -12,10 +12,19 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
+from contract.answers import ask
+from contract.familiarity import Familiarity
 from contract.geometry import Geometry, Mode
 from contract.golden import make_golden
-from contract.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, Contract
-from contract.session import run_session
+from contract.metadata import (
+    EMBEDDING_NAME,
+    FAMILIARITY_NAME,
+    INPUT_NAME,
+    METADATA_KEY,
+    NEAREST_NAME,
+    OUTPUT_NAME,
+    Contract,
+)
 
 LABELS = ("red", "green", "blue")
 COLOURS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1))
@@ -28,6 +37,7 @@ def colour_model(
     mode: Mode = "stretch",
     *,
     gain: float = 12.0,
+    familiarity: Familiarity | None = None,
     **contract: Any,
 ) -> bytes:
     """Build the model's file: mean colour of the picture, times a colour matrix and `gain`, softmax.
@@ -37,20 +47,32 @@ def colour_model(
         size_px: side of the input.
         mode: of the geometry.
         gain: sharpness; at 12 a plain red photo is `labels[0]` with p > 0.99.
+        familiarity: adds the outputs of familiarity: the embedding is the mean colour at unit length, the centres are
+            the colours of the labels. A pure colour has familiarity 1, grey 0.58 without a mixed colour among them.
         contract: other fields of `Contract` to set (`thresholds`, `tolerance`, `golden`, ...).
 
     Returns:
         An .onnx file with its contract, golden sample included, as made by a real session.
     """
-    graph = colour_graph(len(labels), size_px, gain)
+    familiar = familiarity is not None
+    graph = colour_graph(len(labels), size_px, gain, familiar=familiar)
     fields: dict[str, Any] = {"labels": labels, "geometry": Geometry(mode, size_px), "made_by": {"colour_model": "1"}}
+    fields["familiarity"] = familiarity
     if "golden" not in contract:
-        fields["golden"] = _golden(len(labels), size_px, mode, gain)
+        fields["golden"] = _golden(len(labels), size_px, mode, gain, familiar)
     return with_metadata(graph, Contract(**(fields | contract)).to_json())
 
 
+FAMILIAR = Familiarity(
+    id="colours-1", dimensions=3, centres=3, threshold=0.9, kept=0.98, kept_at_least=0.97, photos=1000
+)
+"""For `colour_model(familiarity=FAMILIAR)`: grey and mixed colours are unfamiliar."""
+
+
 @cache
-def colour_graph(classes: int, size_px: int = 32, gain: float = 12.0, batch: int | str = "batch") -> bytes:
+def colour_graph(
+    classes: int, size_px: int = 32, gain: float = 12.0, batch: int | str = "batch", *, familiar: bool = False
+) -> bytes:
     """Build the network alone, with no contract in it."""
     initializers = {
         "scale": np.array(1 / 255, np.float32),
@@ -64,11 +86,29 @@ def colour_graph(classes: int, size_px: int = 32, gain: float = 12.0, batch: int
         helper.make_node("MatMul", ["mean", "matrix"], ["logits"]),
         helper.make_node("Softmax", ["logits"], [OUTPUT_NAME], axis=-1),
     ]
+    outputs = [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, [batch, classes])]
+    if familiar:
+        initializers["centres"] = np.array([_colour(number) for number in range(classes)], np.float32).T
+        initializers["tiny"] = np.array(1e-6, np.float32)
+        initializers["last"] = np.array([1], np.int64)
+        nodes += [
+            helper.make_node("ReduceL2", ["mean", "last"], ["length"], keepdims=1),
+            helper.make_node("Max", ["length", "tiny"], ["divisor"]),
+            helper.make_node("Div", ["mean", "divisor"], [EMBEDDING_NAME]),
+            helper.make_node("MatMul", [EMBEDDING_NAME, "centres"], ["cosines"]),
+            helper.make_node("ReduceMax", ["cosines", "last"], [FAMILIARITY_NAME], keepdims=0),
+            helper.make_node("ArgMax", ["cosines"], [NEAREST_NAME], axis=1, keepdims=0),
+        ]
+        outputs += [
+            helper.make_tensor_value_info(EMBEDDING_NAME, TensorProto.FLOAT, [batch, 3]),
+            helper.make_tensor_value_info(FAMILIARITY_NAME, TensorProto.FLOAT, [batch]),
+            helper.make_tensor_value_info(NEAREST_NAME, TensorProto.INT64, [batch]),
+        ]
     graph = helper.make_graph(
         nodes,
         "colours",
         [helper.make_tensor_value_info(INPUT_NAME, TensorProto.UINT8, [batch, size_px, size_px, 3])],
-        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, [batch, classes])],
+        outputs,
         [numpy_helper.from_array(value, name) for name, value in initializers.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
@@ -86,9 +126,10 @@ def _colour(number: int) -> tuple[float, ...]:
 
 
 @cache
-def _golden(classes: int, size_px: int, mode: Mode, gain: float) -> Any:
-    session = ort.InferenceSession(colour_graph(classes, size_px, gain), providers=["CPUExecutionProvider"])
-    return make_golden(lambda images: run_session(session, images), Geometry(mode, size_px))
+def _golden(classes: int, size_px: int, mode: Mode, gain: float, familiar: bool) -> Any:
+    graph = colour_graph(classes, size_px, gain, familiar=familiar)
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    return make_golden(lambda images: ask(session, images, familiar=familiar), Geometry(mode, size_px))
 
 
 def with_metadata(model: bytes, text: str | None) -> bytes:

@@ -12,10 +12,11 @@ from benchmarks.gpu import graphs
 from benchmarks.gpu.bench import Bench, SkippedError, shipped
 from benchmarks.gpu.photos import found
 from benchmarks.gpu.sessions import make
+from contract.answers import ask, run_session
+from contract.familiarity import MAX_TOLERANCE
 from contract.geometry import Pixels, to_input
 from contract.golden import replay
-from contract.metadata import MAX_TOLERANCE
-from contract.session import Model, open_model, read_contract, run_session
+from contract.session import Model, open_model, read_contract
 
 MOST = 1200
 BATCH = 64
@@ -61,7 +62,7 @@ def golden(session: Any) -> float:
     """Largest difference from the shipped model's golden sample, with no limit in the way."""
     contract = read_contract(shipped())
     wide = replace(contract, tolerance=dict.fromkeys(contract.tolerance, MAX_TOLERANCE))
-    return replay(lambda images: run_session(session, images), wide, "cuda")
+    return replay(lambda images: ask(session, images, familiar=wide.familiarity is not None), wide, "cuda")
 
 
 def run(bench: Bench) -> None:

@@ -55,7 +55,7 @@ class AnswerCheck:
     def _proven(self, model: Model) -> str:
         """Replay the golden sample; if it passes, the next check follows after twice as many photos."""
         try:
-            replay(model.run, model.contract, model.provider)
+            replay(model.answer, model.contract, model.provider)
         except ModelError as error:
             return f"the model gives no valid scores any more ({error})"
         self._look_at = 2 * self._row

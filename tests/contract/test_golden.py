@@ -13,11 +13,12 @@ from PIL import Image
 
 from common.drawing import KINDS, draw_scene
 from common.errors import ContractError, ModelError
+from contract.answers import Answers
 from contract.geometry import Geometry, Pixels, to_input
 from contract.golden import MINIMUM_MARGIN, make_golden, pattern, replay
 from contract.metadata import Contract
 from contract.session import Model, open_model
-from tests.colour_model import colour_model
+from tests.colour_model import FAMILIAR, LABELS, colour_model, with_metadata
 
 PATTERNS = {
     (0, 32): "5b7b751a3f8787a2",
@@ -72,26 +73,26 @@ def test_the_sample_holds_clear_answers_of_several_classes_of_both_kinds(model: 
 
 def test_the_sample_repeats_on_the_processor_that_made_it(model: Model) -> None:
     assert model.golden_difference < 1e-5
-    assert make_golden(model.run, model.contract.geometry) == model.contract.golden
+    assert make_golden(model.answer, model.contract.geometry) == model.contract.golden
 
 
-def one_opinion(images: Pixels) -> NDArray[np.float32]:
-    return np.full((len(images), 3), 1 / 3, np.float32)
+def one_opinion(images: Pixels) -> Answers:
+    return Answers(np.full((len(images), 3), 1 / 3, np.float32))
 
 
-def no_number(images: Pixels) -> NDArray[np.float32]:
-    return np.full((len(images), 3), np.nan, np.float32)
+def no_number(images: Pixels) -> Answers:
+    return Answers(np.full((len(images), 3), np.nan, np.float32))
 
 
 @pytest.mark.parametrize("run", [one_opinion, no_number])
-def test_a_model_without_a_clear_opinion_gets_no_sample(run: Callable[[Pixels], NDArray[np.float32]]) -> None:
+def test_a_model_without_a_clear_opinion_gets_no_sample(run: Callable[[Pixels], Answers]) -> None:
     with pytest.raises(ContractError, match="no clear prediction"):
         make_golden(run, Geometry(size_px=32))
 
 
 def test_a_contract_without_a_sample_cannot_be_replayed(model: Model) -> None:
     with pytest.raises(ContractError, match="no golden sample"):
-        replay(model.run, replace(model.contract, golden=()), "cpu")
+        replay(model.answer, replace(model.contract, golden=()), "cpu")
 
 
 @pytest.mark.parametrize("source", ["pattern", "encoded"])
@@ -100,14 +101,14 @@ def test_a_changed_answer_is_noticed(model: Model, source: str) -> None:
     shares = np.asarray(case.probabilities) * 0.95 + 0.05 / 3  # a little less sure of it
     spoilt = replace(model.contract, golden=(replace(case, probabilities=tuple(shares.tolist())),))
     with pytest.raises(ModelError, match="does not compute what was verified"):
-        replay(model.run, spoilt, "cpu")
+        replay(model.answer, spoilt, "cpu")
 
 
 def test_a_changed_weight_is_noticed(model: Model) -> None:
     tolerant = dict.fromkeys(("cpu", "cuda", "decoder"), 0.5)
     other = open_model(colour_model(gain=12.1, golden=model.contract.golden, tolerance=tolerant), "cpu")
     with pytest.raises(ModelError, match="does not compute"):
-        replay(other.run, model.contract, "cpu")
+        replay(other.answer, model.contract, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_a_changed_weight_is_noticed(model: Model) -> None:
 )
 def test_other_arithmetic_is_noticed(model: Model, wrong: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> None:
     with pytest.raises(ModelError, match="does not compute"):
-        replay(lambda images: wrong(model.run(images)), model.contract, "cpu")
+        replay(lambda images: Answers(wrong(model.run(images))), model.contract, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -133,12 +134,12 @@ def test_answers_of_another_shape_are_noticed(
     model: Model, wrong: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 ) -> None:
     with pytest.raises(ModelError, match="shape"):
-        replay(lambda images: wrong(model.run(images)), model.contract, "cpu")
+        replay(lambda images: Answers(wrong(model.run(images))), model.contract, "cpu")
 
 
 def test_the_tolerance_is_that_of_the_provider(model: Model) -> None:
-    def slightly_off(images: Pixels) -> NDArray[np.float32]:
-        return model.run(images) + np.float32(5e-4)
+    def slightly_off(images: Pixels) -> Answers:
+        return Answers(model.run(images) + np.float32(5e-4))
 
     patterns = tuple(case for case in model.contract.golden if case.source == "pattern")
     contract = replace(model.contract, golden=patterns)
@@ -153,7 +154,7 @@ def test_every_encoded_case_shows_another_geometry(model: Model) -> None:
     for case in model.contract.golden:
         if case.source == "encoded":
             with pytest.raises(ModelError, match="not decoded as when"):
-                replay(model.run, replace(model.contract, geometry=wrong, golden=(case,)), "cpu")
+                replay(model.answer, replace(model.contract, geometry=wrong, golden=(case,)), "cpu")
 
 
 def test_every_encoded_case_shows_a_lost_exif_turn(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +162,7 @@ def test_every_encoded_case_shows_a_lost_exif_turn(model: Model, monkeypatch: py
     for case in model.contract.golden:
         if case.source == "encoded":
             with pytest.raises(ModelError, match="not decoded as when"):
-                replay(model.run, replace(model.contract, golden=(case,)), "cpu")
+                replay(model.answer, replace(model.contract, golden=(case,)), "cpu")
 
 
 def test_swapped_colours_are_noticed(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,14 +170,14 @@ def test_swapped_colours_are_noticed(model: Model, monkeypatch: pytest.MonkeyPat
         "contract.golden.to_input", lambda data, geometry, most: to_input(data, geometry, most)[..., ::-1]
     )
     with pytest.raises(ModelError, match="not decoded as when"):
-        replay(model.run, model.contract, "cpu")
+        replay(model.answer, model.contract, "cpu")
 
 
 def test_a_golden_file_that_is_no_photo_is_the_models_fault(model: Model) -> None:
     case = next(case for case in model.contract.golden if case.encoded)
     spoilt = replace(model.contract, golden=(replace(case, encoded=case.encoded[:99]),))
     with pytest.raises(ModelError, match="Golden file"):
-        replay(model.run, spoilt, "cpu")
+        replay(model.answer, spoilt, "cpu")
 
 
 def test_the_last_case_is_a_jpeg_that_is_reduced_while_it_is_decoded(model: Model) -> None:
@@ -197,10 +198,45 @@ def test_a_golden_file_of_a_hostile_model_is_not_decoded(
     Image.new("1", size).save(out, kind)
     case = replace(model.contract.golden[-1], encoded=out.getvalue())
     with pytest.raises(ModelError, match=words):
-        replay(model.run, replace(model.contract, golden=(case,)), "cpu")
+        replay(model.answer, replace(model.contract, golden=(case,)), "cpu")
 
 
 def test_the_sample_is_small_enough_to_travel(model: Model) -> None:
     contract: Contract = model.contract
     assert len(contract.to_json()) < 100_000
     assert json.loads(contract.to_json())["golden"]
+
+
+@pytest.fixture(scope="module")
+def familiar() -> Model:
+    return open_model(colour_model(familiarity=FAMILIAR), "cpu")
+
+
+@pytest.mark.parametrize("values", ["embedding", "familiarity"])
+def test_another_embedding_or_familiarity_is_noticed(familiar: Model, values: str) -> None:
+    def off(images: Pixels) -> Answers:
+        answers = familiar.answer(images)
+        return answers._replace(**{values: getattr(answers, values) + np.float32(0.06)})
+
+    assert replay(familiar.answer, familiar.contract, "cpu") < 1e-4
+    with pytest.raises(ModelError, match=f"the {values} differs by 0.06"):
+        replay(off, familiar.contract, "cpu")
+
+
+def test_a_model_with_familiarity_answers_it_for_each_photo(familiar: Model) -> None:
+    red, grey = np.zeros((2, 32, 32, 3), np.uint8)
+    red[..., 0], grey[...] = 255, 128
+    answers = familiar.answer(np.stack([red, grey]))
+    assert answers.embedding is not None
+    assert answers.familiarity is not None
+    assert answers.nearest is not None
+    assert answers.familiarity == pytest.approx([1.0, 3**-0.5], abs=1e-3)
+    assert answers.nearest[0] == 0
+    assert np.linalg.norm(answers.embedding, axis=1) == pytest.approx([1.0, 1.0], abs=1e-3)
+
+
+def test_a_graph_without_the_outputs_that_its_contract_names_is_refused() -> None:
+    graph = colour_model(golden=())
+    named = json.loads(Contract(LABELS, Geometry(size_px=32), familiarity=FAMILIAR).to_json())
+    with pytest.raises(ContractError, match="graph of the model has"):
+        open_model(with_metadata(graph, json.dumps(named)), "cpu")

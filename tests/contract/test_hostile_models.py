@@ -71,7 +71,7 @@ def test_metadata_that_is_no_text_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"labels": ["../../x", "b", "c"]}, {"format": 2}, {"golden": []}, {"temperature": None}, {"labels": ["a", "b"]}],
+    [{"labels": ["../../x", "b", "c"]}, {"format": 3}, {"golden": []}, {"temperature": None}, {"labels": ["a", "b"]}],
     ids=str,
 )
 def test_a_broken_contract_is_refused_before_anything_runs(changes: dict[str, Any]) -> None:

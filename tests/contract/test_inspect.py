@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from common.errors import ContractError, ModelError
 from contract.cli import inspect
-from tests.colour_model import colour_model, contract_text, with_changes
+from contract.familiarity import Familiarity
+from tests.colour_model import FAMILIAR, colour_model, contract_text, with_changes
 
 
 @pytest.fixture
@@ -107,3 +108,13 @@ def test_accuracies_are_shown_with_their_intervals_and_classes_of_the_test_photo
     assert "accuracy 0.750 test (0.500 to 0.875)" in " ".join(output.split())
     assert "{" not in output
     assert [line.split() for line in output.splitlines() if line.startswith("green")] == [["green", "0.5", "0.25"]]
+
+
+@pytest.mark.parametrize(("familiarity", "said"), [(FAMILIAR, "at most 3.0% of good photos"), (None, "not known")])
+def test_it_says_in_a_sentence_what_happens_to_photos_of_no_class(
+    tmp_path: Path, familiarity: Familiarity | None, said: str
+) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(colour_model(familiarity=familiarity))
+    shown = " ".join(CliRunner().invoke(inspect, [str(file)]).output.split())
+    assert said in shown

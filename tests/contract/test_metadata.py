@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ContractError
+from contract.familiarity import Familiarity
 from contract.geometry import Geometry
 from contract.metadata import MAX_CASES, Contract, GoldenCase
 from tests.contract.photos import QUICK
@@ -31,6 +32,7 @@ CONTRACT = Contract(
     tolerance={"cpu": 1e-4, "cuda": 1e-2, "decoder": 2e-2},
 )
 VALUE: dict[str, Any] = json.loads(CONTRACT.to_json())
+FAMILIAR = Familiarity("ab12-fp32", 3, 60, 0.61, 0.98, None, 40).to_value()
 
 
 def refusal(value: object) -> str:
@@ -52,15 +54,44 @@ def test_a_contract_comes_back_as_it_was_written() -> None:
     assert "\n" not in text
 
 
+def test_a_contract_with_familiarity_comes_back_as_it_was_written() -> None:
+    golden = tuple(replace(case, embedding=(0.6, -0.8, 0.0), familiarity=0.5) for case in CONTRACT.golden)
+    whole = replace(CONTRACT, familiarity=Familiarity("ab12-fp32", 3, 60, 0.61, 0.98, 0.97, 1200), golden=golden)
+    assert Contract.from_json(whole.to_json()) == whole
+
+
+def test_a_contract_of_format_1_has_no_familiarity() -> None:
+    old = {name: value for name, value in VALUE.items() if name != "familiarity"} | {"format": 1}
+    old["golden"] = [
+        {name: case[name] for name in case if name not in ("embedding", "familiarity")} for case in old["golden"]
+    ]
+    assert Contract.from_json(json.dumps(old)) == CONTRACT
+
+
+def test_the_promise_is_said_only_where_enough_photos_were_held_out() -> None:
+    few = Familiarity("ab12-fp32", 3, 60, 0.61, 0.98, None, 40)
+    assert "only 40 photos" in str(few)
+    assert "cannot be promised" in str(few)
+    assert "at most 2.5% of good photos" in str(replace(few, kept_at_least=0.975, photos=1200))
+
+
 def test_the_written_form_is_frozen() -> None:
     """Models out there hold it: a change of these keys takes a new format number."""
-    assert VALUE["format"] == 1
+    assert VALUE["format"] == 2
     assert VALUE.keys() == {
         *("format", "labels", "geometry", "precision", "temperature", "thresholds", "metrics", "recipe", "data"),
-        *("made_by", "golden", "tolerance"),
+        *("made_by", "golden", "tolerance", "familiarity"),
     }
     assert VALUE["geometry"] == {"id": "exif-rgb-letterbox-bilinear-1", "size_px": 96}
-    assert VALUE["golden"][0].keys() == {"source", "seed", "grid", "probabilities", "encoded"}
+    assert VALUE["golden"][0].keys() == {
+        "source",
+        "seed",
+        "grid",
+        "probabilities",
+        "encoded",
+        "embedding",
+        "familiarity",
+    }
 
 
 @pytest.mark.parametrize("key", VALUE)
@@ -70,7 +101,8 @@ def test_a_missing_key_is_refused_by_its_name(key: str) -> None:
 
 
 BREACHES: list[tuple[dict[str, Any], str]] = [
-    ({"format": 2}, "format 2"),
+    ({"format": 3}, "format 3"),
+    ({"format": 1}, "format 1, which has no 'familiarity'"),
     ({"format": True}, "format True"),
     ({"format": 1.0}, "format 1.0"),
     ({"format": "1"}, "format '1'"),
@@ -134,6 +166,32 @@ BREACHES: list[tuple[dict[str, Any], str]] = [
     (case(encoded="?!"), "malformed"),
     (case(encoded=5), "malformed"),
     (case(encoded="é"), "malformed"),
+    (case(familiarity=0.5), "does not fit its familiarity"),
+    (case(embedding=[1.0]), "does not fit its familiarity"),
+    (case(embedding=None), "malformed"),
+    ({"familiarity": None}, "not false or"),
+    ({"familiarity": {}}, "not false or"),
+    ({"familiarity": FAMILIAR}, "does not fit its familiarity"),
+    *(
+        ({"familiarity": FAMILIAR | change, "golden": []}, said)
+        for change, said in (
+            ({"id": 5}, "id of the embeddings"),
+            ({"id": ""}, "id of the embeddings"),
+            ({"id": "\x1b[31m"}, "id of the embeddings"),
+            ({"dimensions": 2.0}, "whole number"),
+            ({"dimensions": 10**6}, "out of range"),
+            ({"centres": 0}, "out of range"),
+            ({"photos": True}, "whole number"),
+            ({"threshold": math.nan}, "out of range"),
+            ({"threshold": 2}, "out of range"),
+            ({"kept": None}, "out of range"),
+            ({"kept_at_least": 1.1}, "out of range"),
+            ({"tolerance": {}}, "tolerances for"),
+            ({"tolerance": {"embedding": 1, "familiarity": 1}}, "not a table"),
+            ({"tolerance": FAMILIAR["tolerance"] | {"embedding": {"cpu": 1e-4}}}, "must be given for each"),
+            ({"tolerance": {name: {"cpu": 0, "cuda": 1, "decoder": 1} for name in FAMILIAR["tolerance"]}}, "range"),
+        )
+    ),
 ]
 
 

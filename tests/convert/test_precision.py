@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from common.drawing import draw_scene
+from contract.answers import run_session
 from contract.geometry import Geometry
-from contract.session import open_model, run_session
+from contract.session import open_model
 from convert.card import card
 from convert.clean import clean
 from convert.errors import AccuracyDropError, TooFewPhotosError

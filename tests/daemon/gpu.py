@@ -39,7 +39,7 @@ class Gpu:
     def get_providers(self) -> list[str]:
         return ["CUDAExecutionProvider", "CPUExecutionProvider"]
 
-    def run(self, names: list[str], feeds: dict[str, Any]) -> list[Any]:
+    def run(self, names: list[str], feeds: dict[str, Any], _options: object = None) -> list[Any]:
         size = len(feeds[INPUT_NAME])
         self.before(size)
         if self.fault or size > self.fits:
@@ -56,7 +56,7 @@ def on_gpu(gpu: Gpu) -> Model:
         gpu.opened.append(share)
         return gpu
 
-    batches = Batches(reopen, lambda run: replay(run, model().contract, "cuda"))
+    batches = Batches(reopen, lambda run: replay(run, model().contract, "cuda"), familiar=False)
     return replace(model(), provider="cuda", session=gpu, batches=batches)
 
 
