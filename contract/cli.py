@@ -58,8 +58,11 @@ def inspect(model: Path, as_json: bool) -> None:
 
 def _familiarity(familiarity: Familiarity | None) -> str:
     if familiarity is None:
-        return "not known: the model files every photo under a class, whatever the photo shows"
-    return str(familiarity)
+        return "not known, so every photo is filed under a class"
+    promise = (
+        f"at most {1 - familiarity.kept_at_least:.1%} of good photos" if familiarity.kept_at_least else "no promise"
+    )
+    return f"less than {familiarity.threshold:.3f} like those learnt from; {promise}"
 
 
 def _accuracies(metrics: Mapping[str, object]) -> Iterator[str]:
