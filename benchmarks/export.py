@@ -37,10 +37,12 @@ def network(folder: Path | None) -> tuple[Any, Geometry, float, list[Path]]:
     """(Keras model, geometry, temperature, photos) of the run, or of MobileNetV2 as training builds it."""
     export.keras_on_cpu()
     if folder is not None:
-        from training.run import load_run
+        from training.measure.predictions import read_predictions
+        from training.run import PREDICTIONS, load_run
 
         run = load_run(folder)
-        return run.load_keras(), run.geometry, run.temperature, [path for path, _ in run.validation]
+        validation = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels).of("val")
+        return run.load_keras(), run.geometry, run.temperature, [photo.path for photo in validation.photos]
     import keras
 
     images = keras.Input((224, 224, 3), dtype="uint8", name="images")

@@ -2,7 +2,6 @@
 
 import statistics
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from convert.errors import UNCHANGED, AccuracyDropError, TooFewPhotosError
 from convert.gate import onnx_probabilities
 from training.dataset.decoding import decode, turn_of
 from training.dataset.regular_file import regular_file_status
+from training.measure.predictions import Predictions
 
 CALIBRATION = 256
 """Photos used to calibrate int8; at most a quarter of the validation photos."""
@@ -29,14 +29,21 @@ _WARM_UP, _ROUNDS = 3, 31
 
 @dataclass(frozen=True)
 class LabelledPhotos:
-    """Validation photos with their classes: uint8 [n, size, size, 3] and int64 [n]."""
+    """Validation photos with their classes.
+
+    Attributes:
+        images: uint8 [n, size, size, 3].
+        labels: int64 [n], class indices.
+        learnt: whether the final model may have learnt from them; None if that is unknown.
+    """
 
     images: contract.geometry.Pixels
     labels: NDArray[np.int64]
+    learnt: bool | None = None
 
     def select(self, chosen: NDArray[np.bool_]) -> "LabelledPhotos":
         """Select some of the photos."""
-        return LabelledPhotos(self.images[chosen], self.labels[chosen])
+        return LabelledPhotos(self.images[chosen], self.labels[chosen], self.learnt)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class PrecisionMeasurement:
     Attributes:
         photos: number of photos measured; none of them was used for calibration.
         calibrated_on: number of other validation photos that int8 was calibrated on.
+        learnt: whether the final model may have learnt from the photos, so that both accuracies are flattered; None if
+            that is unknown.
         fp32_accuracy, accuracy: share of photos whose top class is right.
         drop_points: points (hundredths) of accuracy lost; negative if accuracy rose.
         agreement: share of photos with the same top class in both.
@@ -56,6 +65,7 @@ class PrecisionMeasurement:
 
     photos: int
     calibrated_on: int
+    learnt: bool | None
     fp32_accuracy: float
     accuracy: float
     drop_points: float
@@ -66,34 +76,39 @@ class PrecisionMeasurement:
     cpu_speed: float
 
     def __str__(self) -> str:
+        learnt = {None: "", True: " that the final model has learnt from", False: " that it has not learnt from"}
         return (
             f"top-1 {self.fp32_accuracy:.2%} -> {self.accuracy:.2%} ({-self.drop_points:+.2f} points) on {self.photos} "
-            f"validation photos, {self.agreement:.1%} agree with fp32, {self.fp32_bytes / 1e6:.1f} -> "
-            f"{self.bytes / 1e6:.1f} MB, {self.cpu_speed:.2f} times fp32's photos per second of CPU time"
+            f"validation photos{learnt[self.learnt]}, {self.agreement:.1%} agree with fp32, "
+            f"{self.fp32_bytes / 1e6:.1f} -> {self.bytes / 1e6:.1f} MB, "
+            f"{self.cpu_speed:.2f} times fp32's photos per second of CPU time"
         )
 
 
-def read_labelled(validation: Sequence[tuple[Path, int]], geometry: contract.geometry.Geometry) -> LabelledPhotos:
+def read_labelled(validation: Predictions, geometry: contract.geometry.Geometry) -> LabelledPhotos:
     """Read validation photos, evenly spread over the set. Missing and broken photos are left out.
+
+    Photos are chosen that the final model has not learnt from. A run on few photos has none, and then all are used.
 
     Raises:
         TooFewPhotosError: too few photos can be read. Drawn pictures cannot replace them: they have no true accuracy.
     """
-    step = max(1.0, len(validation) / MOST)
-    chosen = [validation[int(i * step)] for i in range(min(MOST, len(validation)))]
+    never = validation.never_learnt()
+    learnt = None if never is None else len(never.photos) < FEWEST
+    photos = validation.photos if never is None or learnt else never.photos
+    step = max(1.0, len(photos) / MOST)
+    chosen = [photos[int(i * step)] for i in range(min(MOST, len(photos)))]
     with ThreadPoolExecutor() as pool:
-        found = [
-            (pixels, label)
-            for pixels, (_, label) in zip(pool.map(lambda item: _read(item[0], geometry), chosen), chosen, strict=True)
-        ]
-    whole = [(pixels, label) for pixels, label in found if pixels is not None]
+        found = pool.map(lambda photo: (_read(photo.path, geometry), photo.label), chosen)
+        whole = [(pixels, label) for pixels, label in found if pixels is not None]
     if len(whole) < FEWEST:
         raise TooFewPhotosError(
-            f"Only {len(whole)} of the run's {len(validation)} validation photos can be read, but at least {FEWEST} "
-            f"are needed to measure a smaller precision. {UNCHANGED} Put the dataset back where the run was trained, "
-            "or convert to fp32."
+            f"Only {len(whole)} of the run's {len(photos)} validation photos can be read, but at least {FEWEST} are "
+            f"needed to measure a smaller precision. {UNCHANGED} Put the dataset back where the run was trained, or "
+            "convert to fp32."
         )
-    return LabelledPhotos(np.stack([pixels for pixels, _ in whole]), np.array([label for _, label in whole], np.int64))
+    images, labels = zip(*whole, strict=True)
+    return LabelledPhotos(np.stack(images), np.array(labels, np.int64), learnt)
 
 
 def _read(path: Path, geometry: contract.geometry.Geometry) -> contract.geometry.Pixels | None:
@@ -120,6 +135,7 @@ def measure_precision(fp32: bytes, smaller: bytes, photos: LabelledPhotos, calib
     return PrecisionMeasurement(
         photos=len(photos.labels),
         calibrated_on=calibrated_on,
+        learnt=photos.learnt,
         fp32_accuracy=right[0],
         accuracy=right[1],
         drop_points=100 * (right[0] - right[1]),

@@ -20,7 +20,7 @@ from convert.measure import PrecisionMeasurement
 from convert.photos import parity_photos
 from convert.recorded import RecordedParity, compare_recorded
 from convert.stamp import open_proven, stamp_model
-from training.measure.predictions import read_predictions
+from training.measure.predictions import Predictions, read_predictions
 from training.run import PREDICTIONS, Run, load_run
 
 Say = Callable[[str, str], None]
@@ -94,8 +94,9 @@ def convert_run(
     export.keras_on_cpu()
     network = run.load_keras()
     plain, model = _export(network, run, say)
-    parity, recorded = _verify(network, run, model, say)
-    made = precision.apply_precision(kind, plain, model, run, max_drop_points, say)
+    validation = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels).of("val")
+    parity, recorded = _verify(network, run, validation, model, say)
+    made = precision.apply_precision(kind, plain, model, run, validation, max_drop_points, say)
     contract = card(run, parity, made)
     data = stamp_model(made.model, contract)
     opened = open_proven(data, contract)
@@ -133,17 +134,18 @@ def _export(network: Any, run: Run, say: Say) -> tuple[onnx.ModelProto, onnx.Mod
     return plain, model
 
 
-def _verify(network: Any, run: Run, model: onnx.ModelProto, say: Say) -> tuple[Parity, RecordedParity]:
+def _verify(
+    network: Any, run: Run, validation: Predictions, model: onnx.ModelProto, say: Say
+) -> tuple[Parity, RecordedParity]:
     """Compare the export with Keras, and with the answers that training recorded."""
     session = gate.open_on_cpu(model.SerializeToString())
     gate.check_signature(session, run.geometry.size_px, len(run.labels))
-    predictions = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels).of("val")
-    photos = parity_photos([photo.path for photo in predictions.photos], run.geometry)
+    photos = parity_photos([photo.path for photo in validation.photos], run.geometry)
     answers = gate.keras_probabilities(network, run.temperature, photos.images)
     exported = gate.onnx_probabilities(session, photos.images)
     parity = gate.compare(answers, exported, photos.names, run.labels, str(photos))
     say("parity", str(parity))
-    recorded = compare_recorded(session, run, predictions, photos, exported)
+    recorded = compare_recorded(session, run, validation, photos, exported)
     say("recorded", str(recorded))
     return parity, recorded
 

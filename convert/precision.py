@@ -18,7 +18,16 @@ from contract.metadata import GoldenCase, Precision
 from convert import gate, lower
 from convert.clean import clean, node_counts
 from convert.export import checked
-from convert.measure import PrecisionMeasurement, check_drop, measure_precision, one_thread, read_labelled, split
+from convert.measure import (
+    LabelledPhotos,
+    PrecisionMeasurement,
+    check_drop,
+    measure_precision,
+    one_thread,
+    read_labelled,
+    split,
+)
+from training.measure.predictions import Predictions
 from training.run import Run
 
 MAX_DROP_POINTS = 1.0
@@ -57,6 +66,7 @@ def apply_precision(
     plain: onnx.ModelProto,
     verified: onnx.ModelProto,
     run: Run,
+    validation: Predictions,
     max_drop_points: float,
     say: Callable[[str, str], None],
 ) -> PrecisionResult:
@@ -66,7 +76,8 @@ def apply_precision(
         kind: the precision.
         plain: the export before cleaning. int8 is cleaned from it again, without the pads made for cuDNN.
         verified: the clean fp32 graph that has passed the gate.
-        run: the run, which names the validation photos.
+        run: the run.
+        validation: predictions of its validation photos.
         max_drop_points: points of accuracy that the precision may lose.
         say: called after each step.
 
@@ -78,7 +89,7 @@ def apply_precision(
     if kind == "fp32":
         golden = _golden(verified, run)
         return PrecisionResult(kind, verified, None, golden, _FP32)
-    model, measured = _lowered(kind, plain, verified, run)
+    model, measured = _lowered(kind, plain, verified, read_labelled(validation, run.geometry))
     counts = node_counts(model)
     say(kind, f"{sum(counts.values())} nodes: {', '.join(f'{count} {op}' for op, count in counts.items())}")
     say("measured", str(measured))
@@ -89,9 +100,9 @@ def apply_precision(
 
 
 def _lowered(
-    kind: Precision, plain: onnx.ModelProto, verified: onnx.ModelProto, run: Run
+    kind: Precision, plain: onnx.ModelProto, verified: onnx.ModelProto, photos: LabelledPhotos
 ) -> tuple[onnx.ModelProto, PrecisionMeasurement]:
-    photos, calibrated_on = read_labelled(run.validation, run.geometry), 0
+    calibrated_on = 0
     if kind == "fp16":
         model = checked(lower.to_fp16(verified))
     else:

@@ -3,18 +3,15 @@
 `run.json`, the manifest, is written last. A folder without it is an unfinished run.
 """
 
-import csv
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from common.errors import ContractError
 from common.publish import publish_bytes
-from common.text import cell
 from contract.geometry import Geometry
 from contract.labels import check_labels
 from training.errors import RunError
@@ -55,19 +52,6 @@ class Run:
     dataset: Path
     data_hash: str
     manifest: Mapping[str, Any] = field(repr=False, default_factory=dict)
-
-    @property
-    def validation(self) -> list[tuple[Path, int]]:
-        """The validation photos, each with its class index. The files may no longer exist.
-
-        Raises:
-            RunError: predictions.csv is missing or damaged.
-        """
-        file = self.path / PREDICTIONS
-        try:
-            return list(read_photos(file, self.dataset, self.labels, "val"))
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{file} is missing or damaged ({error!r}). Train the run again.") from error
 
     def load_keras(self) -> Any:
         """Load the network: uint8 [N, S, S, 3] -> logits float32 [N, classes].
@@ -148,12 +132,3 @@ def _sha256(file: Path) -> str:
 
 
 CHECKPOINT = "checkpoint.npz"
-
-
-def read_photos(file: Path, root: Path, labels: Sequence[str], split: str) -> Iterator[tuple[Path, int]]:
-    """Path and class index of each photo of one split, as `write_predictions` wrote them."""
-    index = {cell(label): number for number, label in enumerate(labels)}
-    with file.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
-        for row in csv.DictReader(lines):
-            if row["split"] == split:
-                yield Path(os.path.normpath(root / row["path"])), index[row["true"]]

@@ -24,7 +24,9 @@ from convert.stamp import stamp_model
 from phototriage import cli
 from tests.convert.calls import convert
 from tests.convert.conftest import LABELS, drawings
-from training.run import load_run
+from training.dataset.layout import Photo
+from training.measure.predictions import Predictions, read_predictions
+from training.run import PREDICTIONS, load_run
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +44,8 @@ def int8(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fp16(plain: onnx.ModelProto, run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An fp16 file, made by the steps behind the command from the network that is exported already."""
     output, run = tmp_path_factory.mktemp("smaller") / "fp16.onnx", load_run(run_folder)
-    made = apply_precision("fp16", plain, clean(plain), run, 50, lambda _step, _found: None)
+    validation = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels)
+    made = apply_precision("fp16", plain, clean(plain), run, validation, 50, lambda _step, _found: None)
     output.write_bytes(stamp_model(made.model, card(run, Parity("12 photos", 1e-6, 0), made)))
     return output
 
@@ -138,9 +141,20 @@ def test_a_precision_that_costs_too_much_is_refused_with_the_figures(published: 
 
 
 def test_without_photos_to_measure_on_a_smaller_precision_is_refused(tmp_path: Path) -> None:
-    gone = [(tmp_path / f"{i}.jpg", 0) for i in range(100)]
+    gone = Predictions(tuple(Photo(tmp_path / f"{i}.jpg", 0, "val") for i in range(100)), np.ones((100, 2)) / 2)
     with pytest.raises(TooFewPhotosError, match="Only 0 of the run's 100 validation photos"):
         read_labelled(gone, Geometry(size_px=32))
+
+
+def test_a_smaller_precision_is_measured_on_photos_that_the_final_model_has_not_learnt_from(tmp_path: Path) -> None:
+    photos = tuple(Photo(tmp_path / f"{i}.png", i % 3, "val") for i in range(30))
+    for photo in photos:
+        draw_scene("forest", int(photo.path.stem)).save(photo.path)
+    learnt = np.arange(30) % 2 == 0
+    for given, count, said in ((learnt, 15, False), (learnt | True, 30, True), (None, 30, None)):
+        found = read_labelled(Predictions(photos, np.ones((30, 3)) / 3, learnt=given), Geometry(size_px=32))
+        assert (len(found.labels), found.learnt) == (count, said)
+    assert set(found.labels) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("count", [12, 40, 1748])

@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from PIL import Image
 from common.errors import PhototriageError
 from tests.colour_model import colour_model
 from training.measure.evaluate import evaluate_model
+from training.measure.predictions import read_predictions, write_predictions
 from training.measure.show import show
 from training.progress import Reporter
 from training.run import load_run
@@ -88,6 +91,21 @@ def test_a_run_is_measured_on_what_it_held_out_of_its_own_dataset(
     assert found.metrics.photos == wanted["photos"]
     assert found.metrics.log_loss == pytest.approx(wanted["log_loss"], abs=1e-4)
     assert "held-out" in story.getvalue()
+
+
+def test_a_run_of_an_earlier_version_which_does_not_say_what_it_learnt_is_measured_as_before(
+    trained: tuple[Path, Path], tmp_path: Path, reporter: Reporter, story: io.StringIO
+) -> None:
+    dataset, folder = trained
+    shutil.copytree(folder, tmp_path / "run")
+    run = load_run(folder)
+    now = read_predictions(folder / "predictions.csv", dataset, run.labels)
+    write_predictions(tmp_path / "run" / "predictions.csv", replace(now, learnt=None), dataset, run.labels)
+    assert evaluate_model(tmp_path / "run", dataset, None, reporter).predictions.photos == now.of("val").photos
+    assert "held-out" in story.getvalue()
+    manifest = tmp_path / "run" / "run.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"judged": "held out"}))
+    assert "would flatter it" in refused(tmp_path / "run", dataset, None, reporter)
 
 
 def test_the_network_file_of_a_run_stands_for_the_run(trained: tuple[Path, Path], reporter: Reporter) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from training.dataset.prepare import prepare
 from training.errors import DatasetError
 from training.fit.regression import GRID, LinearHead, choose_c, fit_head, out_of_fold
 from training.measure.evaluate import evaluate_model
+from training.measure.predictions import read_predictions, write_predictions
 from training.on_features.candidate import Candidate
 from training.on_features.choice import HEAD, TUNED, choose
 from training.on_features.sides import NEVER_LEARNT, Sides
@@ -29,12 +31,13 @@ import os, signal, sys
 from pathlib import Path
 from rich.console import Console
 from training import pipeline, progress
-from training.on_features import fine_tune
+from training.on_features import fine_tune, sides
 from training.on_features.choice import Choice
 from training.recipe.recipe import Recipe
 
 dataset, output, kill_at = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 fine_tune.LEAST_PHOTOS = 10
+sides.FEW, sides.NEVER_LEARNT = 20, 4
 fine_tune.choose = lambda *given: Choice("fine-tuned", "forced, so that the tail is in the network")
 
 if kill_at == "ctrl-c":
@@ -90,9 +93,18 @@ def test_the_same_command_gives_the_same_bytes_through_a_kill_too(tmp_path: Path
     assert manifest["repeatable"] is True
     assert manifest["choice"]["kept"] == TUNED
     assert manifest["judged"] == "held out"
-    (dataset / "val").rename(tmp_path / "away")
+    quiet = Reporter(Console(quiet=True))
+    labels = tuple(manifest["labels"])
+    found = read_predictions(whole / "predictions.csv", dataset, labels)
+    never = found.never_learnt()
+    assert never is not None
+    assert (len(found.photos), len(never.photos)) == (12, 4)
+    measured = evaluate_model(whole, dataset, None, quiet).predictions  # of its own validation folder these four
+    assert measured.photos == never.photos
+    assert np.abs(measured.probabilities - never.of_final_model).max() < 1e-3
+    write_predictions(whole / "predictions.csv", replace(found, learnt=found.true >= 0), dataset, labels)
     with pytest.raises(DatasetError, match="would flatter it"):
-        evaluate_model(whole, dataset, None, Reporter(Console(quiet=True)))
+        evaluate_model(whole, dataset, None, quiet)
 
 
 def test_ctrl_c_while_fine_tuning_is_judged_keeps_the_head_and_a_grid_knows_the_run(

@@ -11,6 +11,7 @@ import pytest
 
 from contract.geometry import Geometry
 from training.errors import RunError
+from training.measure.predictions import read_predictions
 from training.run import load_run
 
 Trained = tuple[Path, Path]
@@ -45,10 +46,14 @@ def test_a_run_tells_what_was_trained(trained: Trained) -> None:
 def test_the_validation_photos_are_those_held_out(trained: Trained) -> None:
     dataset, folder = trained
     run = load_run(folder)
-    assert len(run.validation) == 6
-    for path, label in run.validation:
-        assert path.is_file()
-        assert path.parent == dataset / run.labels[label]
+    found = read_predictions(folder / "predictions.csv", run.dataset, run.labels)
+    validation, test = found.of("val"), found.of("test")
+    assert (len(validation.photos), len(test.photos)) == (6, 12)
+    for photo in validation.photos:
+        assert photo.path.is_file()
+        assert photo.path.parent == dataset / run.labels[photo.label]
+    assert found.learnt is not None
+    assert not found.learnt.any()  # the network has learnt from the training photos alone
 
 
 def test_the_network_takes_bytes_and_gives_logits(trained: Trained) -> None:
@@ -123,4 +128,4 @@ def test_a_network_other_than_the_manifests_is_refused(copy: Path) -> None:
 def test_damaged_predictions_are_named(copy: Path) -> None:
     (copy / "predictions.csv").write_text("path,split,true\nx,val,unknown\n")
     with pytest.raises(RunError, match=r"predictions\.csv"):
-        _ = load_run(copy).validation
+        read_predictions(copy / "predictions.csv", copy, load_run(copy).labels)

@@ -9,8 +9,7 @@ import pytest
 
 from common.text import cell
 from training.dataset.layout import Photo
-from training.measure.predictions import Predictions, write_predictions
-from training.run import read_photos
+from training.measure.predictions import Predictions, read_predictions, write_predictions
 
 LABELS = ("=SUM(A1)", "plain", "'=SUM(A1)", "@home")
 
@@ -45,10 +44,9 @@ def test_no_cell_begins_a_formula_and_every_photo_is_found_again(tmp_path: Path,
     with (tmp_path / "p.csv").open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
         cells = [value for row in csv.reader(lines) for value in row]
     assert not [value for value in cells if value.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
-    assert list(read_photos(tmp_path / "p.csv", tmp_path, LABELS, "val")) == [
-        (tmp_path / name, label) for name in names
-    ]
-    assert list(read_photos(tmp_path / "p.csv", tmp_path, LABELS, "test")) == [(outside.path, 1)]
+    found = read_predictions(tmp_path / "p.csv", tmp_path, LABELS)
+    assert found.of("val").photos == tuple(Photo(tmp_path / name, label, "val") for name in names)
+    assert found.of("test").photos == (outside,)
 
 
 def test_two_labels_never_become_one() -> None:

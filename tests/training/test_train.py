@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 
 from common.errors import PhototriageError
+from training.dataset.layout import Photo
 from training.errors import DatasetError, TrainingError
+from training.measure.predictions import read_predictions
 from training.pipeline import train_run
 from training.progress import Reporter
 from training.recipe.recipe import FineTune, Head, Input, Network, Recipe
-from training.run import load_run
+from training.run import Run, load_run
 
 Make = Callable[..., Path]
 HEAD_ALONE = Recipe(
@@ -66,12 +68,16 @@ def test_predictions_hold_each_photo_to_check_with_and_none_of_training(trained:
         assert row["sha256"] == sha256((dataset / row["path"]).read_bytes()).hexdigest()
 
 
+def validation_photos(run: Run) -> tuple[Photo, ...]:
+    return read_predictions(run.path / "predictions.csv", run.dataset, run.labels).of("val").photos
+
+
 def test_the_saved_network_is_the_one_that_was_measured(trained: tuple[Path, Path]) -> None:
     from training.dataset.cache import decode_all
     from training.measure.metrics import softmax
 
     run = load_run(trained[1])
-    pixels = decode_all([path for path, _ in run.validation], run.geometry)
+    pixels = decode_all([photo.path for photo in validation_photos(run)], run.geometry)
     photos = np.stack([pixels.pixels[row] for row in pixels.rows])
     again = softmax(run.load_keras().predict_on_batch(photos), run.temperature)
     written = [row for row in rows(run.path / "predictions.csv") if row["split"] == "val"]
@@ -88,7 +94,7 @@ def test_the_resolved_recipe_trains_the_same_run_again(tmp_path: Path, make_data
     train_run(dataset, tmp_path / "again", load_recipe(tmp_path / "first" / "recipe.toml"), None, reporter)
     one, other = load_run(tmp_path / "first"), load_run(tmp_path / "again")
     assert one.data_hash == other.data_hash
-    assert one.validation == other.validation
+    assert validation_photos(one) == validation_photos(other)
     first, again = (rows(run.path / "history.csv") for run in (one, other))
     assert [float(row["log_loss"]) for row in first] == pytest.approx([float(row["log_loss"]) for row in again])
 
@@ -120,8 +126,9 @@ def test_a_validation_folder_is_used_but_for_photos_that_test_holds_too(
     test = make_dataset(tmp_path / "photos" / "test", ("a", "b"), count=2, seed=2)
     shutil.copy(test / "a" / "000.jpg", tmp_path / "photos" / "val" / "a" / "twin.jpg")
     train_run(tmp_path / "photos", tmp_path / "run", HEAD_ALONE, None, reporter)
-    assert {path.parents[1].name for path, _ in load_run(tmp_path / "run").validation} == {"val"}
-    assert len(load_run(tmp_path / "run").validation) == 6
+    photos = validation_photos(load_run(tmp_path / "run"))
+    assert {photo.path.parents[1].name for photo in photos} == {"val"}
+    assert len(photos) == 6
     assert "1 validation photos are left out, because test photos show the same." in story.getvalue()
 
 

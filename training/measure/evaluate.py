@@ -21,10 +21,10 @@ from training.dataset.regular_file import regular_file_status
 from training.errors import DatasetError
 from training.measure.metrics import Metrics, compute_metrics
 from training.measure.open_model import BATCH, Classifier, open_classifier
-from training.measure.predictions import Predictions, write_predictions
+from training.measure.predictions import Predictions, read_predictions, write_predictions
 from training.output import check_output
 from training.progress import Reporter
-from training.run import PREDICTIONS
+from training.run import PREDICTIONS, Run
 
 METRICS = "metrics.json"
 
@@ -57,8 +57,9 @@ class Evaluation:
 def evaluate_model(model: Path, dataset: Path, output: Path | None, reporter: Reporter) -> Evaluation:
     """Classify the photos of a dataset and compare with its folders.
 
-    Of a dataset with a test folder only that is measured, otherwise its validation folder, otherwise all photos. Of the
-    dataset that the run was trained on, only the held-out photos are measured.
+    Of a dataset with a test folder only that is measured. Of the dataset that the run was trained on, only the
+    held-out photos that the final model has not learnt from are measured. Of any other dataset its validation folder is
+    measured, or all photos where it has none.
 
     Args:
         model: a run folder, the model.keras in it, or an .onnx file.
@@ -97,22 +98,42 @@ def evaluate_model(model: Path, dataset: Path, output: Path | None, reporter: Re
 
 def _chosen(dataset: Dataset, classifier: Classifier, reporter: Reporter) -> tuple[Photo, ...]:
     """The photos to measure; prints one line about them."""
+    own, run = None, classifier.run
+    if run is not None and not dataset.of("test") and run.dataset.resolve() == dataset.root.resolve():
+        own = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels).of("val")
+        if own.learnt is not None:
+            return _never_learnt(own, run, dataset, reporter)
     for split, words in (("test", "test folder"), ("val", "validation folder")):
         if dataset.of(split):
             reporter.say(f"{dataset.sentence()} Only its {words} is measured.")
             return dataset.of(split)
-    run = classifier.run
-    if run is not None and run.dataset.resolve() == dataset.root.resolve():
+    if run is not None and own is not None:  # an earlier version wrote the run
         if "judged" in run.manifest:
-            raise DatasetError(
-                f"{run.path} was trained on {dataset.root}, and in the end its head learnt from photos that judged,"
-                " so measuring them again would flatter it. The figures in its run.json and report come from heads that"
-                " had not seen them. Pass a folder of other photos."
-            )
+            raise DatasetError(_flattering(run, dataset))
         reporter.say(f"{dataset.sentence()} This run was trained on it, so only the held-out photos are measured.")
-        return tuple(Photo(path, label, "val") for path, label in run.validation)
+        return own.photos
     reporter.say(dataset.sentence())
     return dataset.photos
+
+
+def _never_learnt(own: Predictions, run: Run, dataset: Dataset, reporter: Reporter) -> tuple[Photo, ...]:
+    """The held-out photos of the run's own dataset that its final model has not learnt from."""
+    never = own.never_learnt()
+    if never is None or not never.photos:
+        raise DatasetError(_flattering(run, dataset))
+    reporter.say(
+        f"{dataset.sentence()} This run was trained on it, so only the {len(never.photos)} held-out photos that its"
+        " final model has not learnt from are measured."
+    )
+    return never.photos
+
+
+def _flattering(run: Run, dataset: Dataset) -> str:
+    return (
+        f"{run.path} was trained on {dataset.root}, and in the end its head learnt from photos that judged, so"
+        " measuring them again would flatter it. The figures in its run.json and report come from heads that had"
+        " not seen them. Pass a folder of other photos."
+    )
 
 
 def _decoded(

@@ -20,7 +20,9 @@ from training.measure.metrics import Floats
 
 ROUNDING = 5e-7  # half of the last digit in the file: a probability written as 0 may be larger than 0
 _FIRST = ("path", "split", "true", "predicted")
+_LEARNT = "learnt"
 _HASH = "sha256"
+_WORDS = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ class Predictions:
             thresholds come from them.
         final: [N, classes], of the final model, which may have learnt from the photo; None if `probabilities` are its.
         hashes: SHA-256 of each photo; None if they are unknown.
+        learnt: bool [N], whether the final model may have learnt from the photo or from a near copy; None if unknown.
     """
 
     photos: tuple[Photo, ...]
     probabilities: Floats
     final: Floats | None = None
     hashes: Digests | None = None
+    learnt: NDArray[np.bool_] | None = None
 
     @property
     def true(self) -> NDArray[np.int64]:
@@ -51,12 +55,19 @@ class Predictions:
 
     def of(self, split: str) -> "Predictions":
         """Those of one split."""
-        chosen = np.flatnonzero([photo.split == split for photo in self.photos])
+        return self._take(np.flatnonzero([photo.split == split for photo in self.photos]))
+
+    def never_learnt(self) -> "Predictions | None":
+        """Those of photos that the final model has not learnt from; None if that is unknown."""
+        return None if self.learnt is None else self._take(np.flatnonzero(~self.learnt))
+
+    def _take(self, chosen: NDArray[np.int64]) -> "Predictions":
         return Predictions(
             tuple(self.photos[number] for number in chosen),
             self.probabilities[chosen],
             None if self.final is None else self.final[chosen],
             None if self.hashes is None else self.hashes.take(chosen),
+            None if self.learnt is None else self.learnt[chosen],
         )
 
 
@@ -64,19 +75,21 @@ def write_predictions(file: Path, predictions: Predictions, root: Path, labels: 
     """Write path (relative to `root`), split, true, predicted, and one probability a class.
 
     Further columns follow where they are known: `final CLASS`, the probability that the final model gives, for each
-    class, and `sha256` of the photo.
+    class, `learnt` (yes or no), whether the final model may have learnt from the photo, and `sha256` of the photo.
     """
     text = io.StringIO(newline="")
     out = csv.writer(text)
-    hashes = () if predictions.hashes is None else (_HASH,)
-    finals = () if predictions.final is None else _finals(labels)
-    out.writerow([*_FIRST, *map(cell, labels), *finals, *hashes])
+    columns = _Columns(
+        len(labels), *(part is not None for part in (predictions.final, predictions.learnt, predictions.hashes))
+    )
+    out.writerow(columns.header(labels))
     for number, (photo, row) in enumerate(zip(predictions.photos, predictions.probabilities, strict=True)):
         names = (cell(labels[photo.label]), cell(labels[int(row.argmax())]))
         last = () if predictions.final is None else predictions.final[number]
+        learnt = () if predictions.learnt is None else ("yes" if predictions.learnt[number] else "no",)
         digest = () if predictions.hashes is None else (predictions.hashes[number].hex(),)
         values = (f"{value:.6f}" for value in (*row, *last))
-        out.writerow([path_cell(photo.path, root), photo.split, *names, *values, *digest])
+        out.writerow([path_cell(photo.path, root), photo.split, *names, *values, *learnt, *digest])
     publish_bytes(file, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
@@ -95,7 +108,9 @@ def read_predictions(file: Path, root: Path, labels: Sequence[str]) -> Predictio
             rows = csv.reader(lines)
             header = next(rows, [])
             further = header[len(_FIRST) + len(labels) :]
-            columns = _Columns(len(labels), finals=len(further) >= len(labels), hashes=_HASH in further[-1:])
+            finals = further[: len(labels)] == _finals(labels)
+            rest = further[len(labels) :] if finals else further
+            columns = _Columns(len(labels), finals, rest[:1] == [_LEARNT], rest[-1:] == [_HASH])
             named = header[len(_FIRST) : len(_FIRST) + len(labels)]
             if sorted(named) == sorted(map(cell, labels)) and named != [*map(cell, labels)]:
                 number = next(i for i, label in enumerate(labels) if named[i] != cell(label))
@@ -116,11 +131,13 @@ class _Columns:
 
     classes: int
     finals: bool
+    learnt: bool
     hashes: bool
 
     def header(self, labels: Sequence[str]) -> list[str]:
         finals = _finals(labels) if self.finals else ()
-        return [*_FIRST, *map(cell, labels), *finals, *([_HASH] if self.hashes else ())]
+        last = [name for name, there in ((_LEARNT, self.learnt), (_HASH, self.hashes)) if there]
+        return [*_FIRST, *map(cell, labels), *finals, *last]
 
     @property
     def probabilities(self) -> int:
@@ -134,13 +151,15 @@ def _finals(labels: Sequence[str]) -> list[str]:
 def _parse(rows: Iterable[list[str]], root: Path, index: dict[str, int], columns: _Columns) -> Predictions:
     photos: list[Photo] = []
     given, predicted, hashes = array("d"), array("q"), bytearray()  # 8 bytes a number, because there may be a million
+    learnt = bytearray()
     end = len(_FIRST) + columns.probabilities
     for row in rows:
-        if len(row) != end + columns.hashes:
+        if len(row) != end + columns.learnt + columns.hashes:
             raise ValueError("a line is too short or too long")
         photos.append(Photo(Path(os.path.normpath(root / row[0])), index[row[2]], row[1]))
         predicted.append(index[row[3]])
         given.extend(map(float, row[len(_FIRST) : end]))
+        learnt += bytes([_WORDS[row[end]]]) if columns.learnt else b""
         hashes += bytes.fromhex(row[-1]).ljust(SIZE, b"\0") if columns.hashes else b""
     if not photos:
         raise ValueError("it holds no photos")
@@ -152,6 +171,7 @@ def _parse(rows: Iterable[list[str]], root: Path, index: dict[str, int], columns
         _restored(values[:, : columns.classes], np.frombuffer(predicted, np.int64)),
         _positive(values[:, columns.classes :]) if columns.finals else None,
         Digests(np.frombuffer(hashes, np.uint8).reshape(len(photos), SIZE)) if columns.hashes else None,
+        np.frombuffer(learnt, np.bool_) if columns.learnt else None,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.packages import installed_versions
 from contract.geometry import Geometry
@@ -49,11 +50,13 @@ class Answers:
     Attributes:
         samples: the photos.
         logits: [N, classes], of a model that has not learnt from the photo.
+        learnt: bool [N], whether the final model may have learnt from the photo, or from a near copy of it.
         final: [N, classes], of the final model; None if that gave `logits`.
     """
 
     samples: Samples
     logits: Floats
+    learnt: NDArray[np.bool_]
     final: Floats | None = None
 
 
@@ -64,7 +67,10 @@ def measure_run(model: "keras.Model", prepared: PreparedData, recipe: Recipe, re
     splits = ("val", "test", "train") if recipe.results.train_figures else ("val", "test")
     parts = {split: samples for split in splits if (samples := prepared.samples.of(split)).photos}
     with reporter.work("Measuring", sum(len(samples.photos) for samples in parts.values())) as tick:
-        answers = {split: Answers(samples, logits_of(model, samples, tick)) for split, samples in parts.items()}
+        answers = {
+            split: Answers(samples, logits_of(model, samples, tick), np.full(len(samples.photos), split == "train"))
+            for split, samples in parts.items()
+        }
     return measured_answers(answers, prepared.dataset.labels, recipe)
 
 
@@ -87,6 +93,7 @@ def measured_answers(answers: Mapping[str, Answers], labels: Sequence[str], reci
             np.concatenate([*given.values()]),
             None if answers["val"].final is None else _final(answers, calibration.temperature),
             Digests(np.concatenate([part.samples.hashes.rows for part in answers.values()])),
+            np.concatenate([part.learnt for part in answers.values()]),
         ),
     )
 

@@ -54,7 +54,7 @@ def train_on_features(task: Task) -> Learnt:
         final = chosen.fit(sides, learnt_from, recipe.seed)
         write_network(task.output, recipe, weights, tuned.task, final, (prepared.samples, chosen))
         measured = measured_answers(
-            _answers(prepared.samples, sides, chosen, final, recipe), prepared.dataset.labels, recipe
+            _answers(prepared.samples, sides, chosen, (final, learnt_from), recipe), prepared.dataset.labels, recipe
         )
         curve = _curve(head, sides, recipe.seed)
     for sentence in measured.calibration.sentences:
@@ -103,18 +103,24 @@ def _curve(head: Candidate, sides: Sides, seed: int) -> list[CurvePoint]:
 
 
 def _answers(
-    samples: Samples, sides: Sides, chosen: Candidate, final: LinearHead, recipe: Recipe
+    samples: Samples, sides: Sides, chosen: Candidate, taught: tuple[LinearHead, NDArray[np.int64]], recipe: Recipe
 ) -> dict[str, Answers]:
-    """What was answered to the photos of each split, by heads that have not learnt from them and by the final one."""
+    """What was answered to the photos of each split, by heads that have not learnt from them and by the final one.
+
+    Args:
+        taught: the final head, and the photos that it may have learnt from.
+    """
+    final, learnt_from = taught
 
     def finally_(numbers: NDArray[np.int64]) -> Any:
         return final.logits(chosen.rows(numbers))
 
     judges = samples.take(sides.judges)
     judges = replace(judges, photos=tuple(photo.on("val") for photo in judges.photos))
-    answers = {"val": Answers(judges, chosen.honest, finally_(sides.judges))}
+    learnt = np.isin(np.arange(len(samples.rows)), learnt_from)
+    answers = {"val": Answers(judges, chosen.honest, learnt[sides.judges], finally_(sides.judges))}
     if len(sides.test):
-        answers["test"] = Answers(samples.take(sides.test), finally_(sides.test))
+        answers["test"] = Answers(samples.take(sides.test), finally_(sides.test), learnt[sides.test])
     if recipe.results.train_figures:
-        answers["train"] = Answers(samples.take(sides.train), finally_(sides.train))
+        answers["train"] = Answers(samples.take(sides.train), finally_(sides.train), learnt[sides.train])
     return answers

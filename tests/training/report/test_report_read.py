@@ -1,5 +1,6 @@
 """What training wrote as predictions comes back as it was, whatever the names are."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -33,22 +34,29 @@ def test_the_answers_of_the_final_model_and_the_hashes_come_back_beside_the_hone
     photos = (Photo(tmp_path / "a.jpg", 0, "val"), Photo(tmp_path / "b.jpg", 1, "val"))
     honest, final = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]]), np.array([[0.9, 0.1, 0.0], [0.1, 0.8, 0.1]])
     hashes = Digests.of([b"\1" * 32, b"\2" * 32])
-    labels = ("sha256", "-1", "final -1")  # names like those of the further columns
-    for finals, digests in ((final, hashes), (final, None), (None, hashes), (None, None)):
-        before = Predictions(photos, honest, finals, digests)
+    labels = ("sha256", "learnt", "final learnt")  # names like those of the further columns
+    for finals, digests, learnt in product((final, None), (hashes, None), (np.array([True, False]), None)):
+        before = Predictions(photos, honest, finals, digests, learnt)
         after = read_predictions(written(tmp_path, before, labels), tmp_path, labels)
         assert np.abs(after.probabilities - honest).max() < 1e-6
         assert np.abs(after.of_final_model - before.of_final_model).max() < 2e-6
         assert (after.final is None, after.hashes) == (finals is None, digests)
+        assert np.array_equal(after.learnt, learnt)  # type: ignore[arg-type]
+        never = after.never_learnt()
+        assert never is None if learnt is None else never is not None and never.photos == photos[1:]
 
 
 def test_the_honest_answers_stand_in_the_columns_they_always_had(tmp_path: Path) -> None:
     before = Predictions(
-        (Photo(tmp_path / "a.jpg", 0, "val"),), np.eye(3)[1:2], np.eye(3)[:1], Digests.of([b"\1" * 32])
+        (Photo(tmp_path / "a.jpg", 0, "val"),),
+        np.eye(3)[1:2],
+        np.eye(3)[:1],
+        Digests.of([b"\1" * 32]),
+        np.ones(1, bool),
     )
     header, line = written(tmp_path, before).read_text().splitlines()
-    assert header == "path,split,true,predicted,forest,sea,street,final forest,final sea,final street,sha256"
-    assert line == "a.jpg,val,forest,sea,0.000000,1.000000,0.000000,1.000000,0.000000,0.000000," + "01" * 32
+    assert header == "path,split,true,predicted,forest,sea,street,final forest,final sea,final street,learnt,sha256"
+    assert line == "a.jpg,val,forest,sea,0.000000,1.000000,0.000000,1.000000,0.000000,0.000000,yes," + "01" * 32
 
 
 def test_class_names_that_look_like_formulas_come_back(tmp_path: Path) -> None:
