@@ -1,10 +1,11 @@
 """Find duplicates and near duplicates, which must not be on both sides of a split.
 
 Duplicates have the same SHA-256. Near duplicates have difference hashes at most 3 bits apart and similar colours in
-their thumbnails. The colours are needed because calm seas and foggy glaciers can share a hash.
+their thumbnails. The colours are needed because calm seas and foggy glaciers can share a hash. Where there are features
+of the photos, copies that were moved, mirrored, cropped, brightened or framed are found, too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -12,16 +13,27 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.dataset.digests import Digests
+from training.dataset.neighbours import mutual_neighbours
 from training.dataset.split import UnionFind
+
+Ints = NDArray[np.int64]
 
 MAX_BITS = 3
 MAX_THUMBNAIL_DIFFERENCE = 6.0  # of 255, mean over a 16 x 16 thumbnail; a re-encoded photo stays under 3
+LEAST_COSINE = 0.85
+"""Cosine of features from which two photos get a second look; crops to 80 % are at 0.9 and below."""
+
 _REACH = 32  # neighbours compared in a band: without a limit, thousands of plain photos take quadratic time
+_TONE_BOUNDS = np.array([3, 3, 6, 2]) * MAX_THUMBNAIL_DIFFERENCE  # how far the tones of similar thumbnails can differ
 _THUMBNAILS = 16_384  # thumbnails in memory, 2 kB each, because plain photos are compared with dozens of others
 
 
 def find_near_duplicates(
-    hashes: Sequence[bytes], difference_hashes: NDArray[np.uint64], rows: NDArray[np.int64], pixels: NDArray[np.uint8]
+    hashes: Sequence[bytes],
+    difference_hashes: NDArray[np.uint64],
+    rows: NDArray[np.int64],
+    pixels: NDArray[np.uint8],
+    features: NDArray[np.float32] | None = None,
 ) -> list[int]:
     """Return the group number of each photo; near duplicates share a number.
 
@@ -29,15 +41,32 @@ def find_near_duplicates(
         hashes: SHA-256 of each photo.
         difference_hashes: its difference hash (training.dataset.cache.difference_hash).
         rows: its row in pixels, uint8 [rows, S, S, 3].
+        features: float32 [N, F], its broad features, of any length. Photos are also near duplicates if they are among
+            each other's nearest by cosine, and their pixels agree in a second look.
     """
     groups = UnionFind(len(rows))
     for one, other in _same(hashes if isinstance(hashes, Digests) else Digests.of(hashes)):
         groups.join(one, other)
     thumbnail = lru_cache(_THUMBNAILS)(lambda row: _thumbnail(pixels[row]))
-    for one, other in _alike(difference_hashes):
+    for one, other in _alike(difference_hashes, lambda photo: thumbnail(rows[photo])):
         if groups.find(one) != groups.find(other) and _same_colours(thumbnail(rows[one]), thumbnail(rows[other])):
             groups.join(one, other)
+    if features is not None:
+        _join_by_features(groups, features, rows, pixels)
     return groups.numbers()
+
+
+def _join_by_features(
+    groups: UnionFind, features: NDArray[np.float32], rows: NDArray[np.int64], pixels: NDArray[np.uint8]
+) -> None:
+    """Join photos that are close by features. One photo of each group is compared: copies would fill its neighbours."""
+    from training.dataset.second_look import same_picture  # SciPy, which check-data does without
+
+    first = np.unique(np.array(groups.numbers(), np.int64))
+    for one, other in mutual_neighbours(features if len(first) == len(features) else features[first], LEAST_COSINE):
+        pair = first[[one, other]].tolist()
+        if groups.find(pair[0]) != groups.find(pair[1]) and same_picture(*pixels[rows[pair]]):
+            groups.join(*pair)
 
 
 def _same(hashes: Digests) -> Iterator[tuple[int, int]]:
@@ -49,16 +78,43 @@ def _same(hashes: Digests) -> Iterator[tuple[int, int]]:
         yield int(order[place]), int(order[place + 1])
 
 
-def _alike(difference_hashes: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
-    """Pairs at most 3 bits apart. They agree in at least one of four bands of 16 bits (pigeonhole principle)."""
+def _alike(
+    difference_hashes: NDArray[np.uint64], thumbnail: Callable[[int], NDArray[np.int16]]
+) -> Iterator[tuple[int, int]]:
+    """Pairs at most 3 bits apart. They agree in at least one of four bands of 16 bits (pigeonhole principle).
+
+    Where more photos share a band than are compared, such as thousands of plain ones, they are compared in further
+    orders: copies have similar tones, so they are neighbours in one of them.
+    """
+    tones = np.full((len(difference_hashes), len(_TONE_BOUNDS)), np.nan, np.float32)  # of crowded photos
     for band in range(4):
-        part = (difference_hashes >> np.uint64(16 * band)) & np.uint64(0xFFFF)
-        order = np.lexsort((difference_hashes, part))
-        for step in range(1, min(_REACH, len(order) - 1) + 1):
-            one, other = order[:-step], order[step:]
-            near = np.bitwise_count(difference_hashes[one] ^ difference_hashes[other]) <= MAX_BITS
-            for place in np.flatnonzero((part[one] == part[other]) & near):
-                yield int(one[place]), int(other[place])
+        part = ((difference_hashes >> np.uint64(16 * band)) & np.uint64(0xFFFF)).astype(np.int64)
+        crowded = np.flatnonzero(np.bincount(part, minlength=1 << 16)[part] > _REACH)
+        for photo in crowded[np.isnan(tones[crowded, 0])].tolist():
+            tones[photo] = _tones(thumbnail(photo))
+        yield from _near(np.lexsort((difference_hashes, part)), part, difference_hashes, tones)
+        for tone in tones[crowded].T:
+            yield from _near(crowded[np.lexsort((tone, part[crowded]))], part, difference_hashes, tones)
+
+
+def _near(
+    order: Ints, part: Ints, difference_hashes: NDArray[np.uint64], tones: NDArray[np.float32]
+) -> Iterator[tuple[int, int]]:
+    """Neighbours in an order that share a band, are at most 3 bits apart and can have similar colours."""
+    for step in range(1, min(_REACH, len(order) - 1) + 1):
+        one, other = order[:-step], order[step:]
+        near = np.bitwise_count(difference_hashes[one] ^ difference_hashes[other]) <= MAX_BITS
+        places = np.flatnonzero((part[one] == part[other]) & near)
+        one, other = one[places], other[places]
+        apart = (np.abs(tones[one] - tones[other]) > _TONE_BOUNDS).any(axis=1)  # unknown tones are not apart
+        yield from zip(one[~apart].tolist(), other[~apart].tolist(), strict=True)
+
+
+def _tones(thumbnail: NDArray[np.int16]) -> tuple[float, ...]:
+    """Brightness, warmth, green, and how much lighter the upper half is."""
+    red, green, blue = thumbnail.mean(axis=(0, 1))
+    half = len(thumbnail) // 2
+    return red + green + blue, red - blue, 2 * green - red - blue, thumbnail[:half].mean() - thumbnail[half:].mean()
 
 
 def _same_colours(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:

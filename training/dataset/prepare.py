@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,13 +67,22 @@ class PreparedData:
         return total.hexdigest()
 
 
-def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter, hold_out_from: int = 0) -> PreparedData:
+def prepare(
+    root: Path,
+    test: Path | None,
+    recipe: Recipe,
+    reporter: Reporter,
+    hold_out_from: int = 0,
+    describe: Callable[[Samples], NDArray[np.float32]] | None = None,
+) -> PreparedData:
     """Find, decode and split the photos of a dataset.
 
     Args:
         test: a folder of additional test photos.
         hold_out_from: hold photos out for validation from this number of photos on; fewer all go to training, unless
             the dataset has a validation folder.
+        describe: gives the broad features of all readable photos, float32 [N, F], by which more near duplicates are
+            found: moved, mirrored, cropped, brightened.
 
     Raises:
         DatasetError: there is nothing to train on.
@@ -91,7 +100,7 @@ def prepare(root: Path, test: Path | None, recipe: Recipe, reporter: Reporter, h
         photos += [photo.on("test") for photo in chosen]
     decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
     _report_failures(decoded, reporter)
-    samples, groups = _readable(photos, decoded)
+    samples, groups = _readable(photos, decoded, describe)
     found = DecodedDataset(samples, groups, decoded.difference_hashes[decoded.rows >= 0], decoded.failures)
     samples = _assign_splits(samples, groups, dataset.labels, recipe, reporter, hold_out_from)
     learning = _training_samples(samples.of("train"), recipe, reporter)
@@ -118,12 +127,17 @@ def _training_samples(train: Samples, recipe: Recipe, reporter: Reporter) -> Sam
     return replace(train, rows=decoded.rows, pixels=decoded.pixels).take(good)
 
 
-def _readable(photos: list[Photo], decoded: DecodeResult) -> tuple[Samples, list[int]]:
+def _readable(
+    photos: list[Photo], decoded: DecodeResult, describe: Callable[[Samples], NDArray[np.float32]] | None
+) -> tuple[Samples, list[int]]:
     good = np.flatnonzero(decoded.rows >= 0)
     if not len(good):
         raise DatasetError("None of the photos can be read. Check that a picture viewer can open them.")
     samples = Samples(tuple(photos), decoded.rows, decoded.hashes, decoded.pixels).take(good)
-    return samples, find_near_duplicates(samples.hashes, decoded.difference_hashes[good], samples.rows, samples.pixels)
+    features = None if describe is None else describe(samples)
+    return samples, find_near_duplicates(
+        samples.hashes, decoded.difference_hashes[good], samples.rows, samples.pixels, features
+    )
 
 
 def _assign_splits(
