@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from training.check.known import known_findings
-from training.dataset.prepare import PreparedData, prepare
-from training.dataset.samples import FEW
+from training.dataset.prepare import Describe, prepare
+from training.dataset.samples import FEW, Samples
 from training.errors import TrainingError
 from training.estimate import Counts, guessed, planned, planned_on_features, sentence
 from training.extras import write_extras
@@ -55,13 +58,16 @@ def train_run(
         PhototriageError: the dataset, the output or the weights cannot be used, or training fails. Decoded photos stay
             in the cache, and the epochs done so far stay in the output folder.
     """
-    find_unfinished(output, dataset, recipe, restart)
+    begun = find_unfinished(output, dataset, recipe, restart) is not None
     timer = Timer()
     reporter.say(f"Training runs on {start_keras(one_thread=recipe.on_features)}.")
     if not repeats():
         reporter.say("Two runs of this command may differ in the last digits: gradients are summed in several threads.")
     with timer.stage("data"):
-        prepared = prepare(dataset, test, recipe, reporter, hold_out_from(recipe))
+        describe = described_by(recipe, reporter, timer)
+        if describe is not None and not begun:
+            describe = _after_the_time(describe, recipe, reporter)
+        prepared = prepare(dataset, test, recipe, reporter, hold_out_from(recipe), describe)
     try:
         with output_lock(output):
             header = find_unfinished(
@@ -79,6 +85,20 @@ def hold_out_from(recipe: Recipe) -> int:
     return FEW if _on_features(recipe) else 0
 
 
+def described_by(recipe: Recipe, reporter: Reporter, timer: Timer) -> Describe | None:
+    """What gives the broad features of photos before they are split; None if the recipe does not learn from them."""
+    if not _on_features(recipe):
+        return None
+
+    def describe(samples: Samples) -> NDArray[np.float32]:
+        from training.on_features.describe import broad_features
+
+        with timer.stage("features"):
+            return broad_features(samples, recipe, reporter)
+
+    return describe
+
+
 def _on_features(recipe: Recipe) -> bool:
     return recipe.on_features and uses_tensorflow()
 
@@ -89,8 +109,8 @@ def _train(task: Task) -> TrainingResult:
     prepared, output, recipe, timer, reporter = task.prepared, task.output, task.recipe, task.timer, task.reporter
     keras.utils.set_random_seed(recipe.seed)
     remove_leftovers(output, everything=task.kept is None)
-    if task.kept is None:
-        reporter.say(_time_needed(prepared, recipe))
+    if task.kept is None and not _on_features(recipe):
+        reporter.say(_time_needed(Counter(photo.split for photo in prepared.samples.photos), recipe))
     learnt = _way(recipe)(task)
     measured = learnt.measured
     with timer.stage("measure"):
@@ -112,8 +132,22 @@ def _train(task: Task) -> TrainingResult:
     return TrainingResult(output, measured.validation, measured.test, sum(timer.seconds.values()))
 
 
-def _time_needed(prepared: PreparedData, recipe: Recipe) -> str:
-    splits = Counter(photo.split for photo in prepared.samples.photos)
+def _after_the_time(describe: Describe, recipe: Recipe, reporter: Reporter) -> Describe:
+    """Say how long the training will take, then describe: that alone takes minutes where there are many photos."""
+
+    def told(samples: Samples) -> NDArray[np.float32]:
+        splits = Counter(photo.split or "train" for photo in samples.photos)
+        if not splits["val"] and splits["train"] >= hold_out_from(recipe):
+            splits["val"] = round(recipe.validation * splits["train"])
+            splits["train"] -= splits["val"]
+        reporter.say(_time_needed(splits, recipe))
+        return describe(samples)
+
+    return told
+
+
+def _time_needed(splits: Counter[str], recipe: Recipe) -> str:
+    """The expected time in words, by the number of photos of each split."""
     counts = Counts(splits["train"], splits["val"], splits["test"])
     cores = len(os.sched_getaffinity(0))
     if _on_features(recipe):

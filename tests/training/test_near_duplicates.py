@@ -74,7 +74,7 @@ def test_mutual_neighbours_are_found_among_few_and_most_of_them_among_many(count
     planted = {(number, count - 1 - number) for number in range(100)}
     for one, other in planted:
         features[other] = 3 * features[one] + 0.3 * features[other]
-    found = list(mutual_neighbours(features, 0.9))
+    found = list(mutual_neighbours(features, np.arange(count), 0.9))
     assert len(found) == len(set(found))
     assert set(found) <= planted
     assert len(found) == 100 if count == 600 else len(found) >= 80
@@ -84,11 +84,17 @@ def test_a_photo_that_is_near_to_many_is_the_neighbour_of_its_nearest_alone() ->
     features = np.eye(12, dtype=np.float32)
     features[:, 11] = np.linspace(3, 2.5, 12)  # photo 11 points where the others come close to each other
     features[11, :11] = 0
-    assert {pair for pair in mutual_neighbours(features, 0.9) if 11 in pair} == {(0, 11), (1, 11), (2, 11)}
+    assert {pair for pair in mutual_neighbours(features, np.arange(12), 0.9) if 11 in pair} == {
+        (0, 11),
+        (1, 11),
+        (2, 11),
+    }
 
 
 def test_few_photos_are_not_too_few_for_neighbours() -> None:
-    assert [list(mutual_neighbours(np.ones((count, 4), np.float32), 0.9)) for count in range(3)] == [[], [], [(0, 1)]]
+    alike = np.ones((3, 4), np.float32)
+    found = [list(mutual_neighbours(alike, np.arange(3)[3 - count :], 0.9)) for count in range(3)]
+    assert found == [[], [], [(1, 2)]]
 
 
 def test_copies_are_found_among_hundreds_of_photos_with_one_hash() -> None:

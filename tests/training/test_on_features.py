@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 from rich.console import Console
 
 from training.dataset.prepare import prepare
@@ -76,6 +77,8 @@ def test_the_same_command_gives_the_same_bytes_through_a_kill_too(tmp_path: Path
     dataset = tmp_path / "photos"
     make_dataset(dataset / "train", ("blue", "red"), count=12)
     make_dataset(dataset / "val", ("blue", "red"), count=6, seed=1)
+    with Image.open(dataset / "val" / "red" / "000.jpg") as photo:
+        ImageOps.mirror(photo).save(dataset / "train" / "red" / "mirrored.jpg", quality=90)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     done = train(dataset, whole)
     assert done.returncode == 0, done.stderr
@@ -84,6 +87,8 @@ def test_the_same_command_gives_the_same_bytes_through_a_kill_too(tmp_path: Path
     assert resumed.returncode == 0, resumed.stderr
     assert "Resuming after epoch 1" in resumed.stdout
     one, other = weights(whole), weights(killed)
+    assert "1 training photos are left out, because validation or test photos show the same" in done.stdout
+    assert json.loads((whole / "run.json").read_text())["dataset"]["photos"] == {"train": 24, "val": 12, "test": 0}
     assert len(one) > 300  # trunk and two tails
     kernels = [value for value in one if value.shape == (1, 1, 320, 1280)]  # the last convolution of both tails
     assert len(kernels) == 2

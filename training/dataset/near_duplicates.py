@@ -63,10 +63,9 @@ def _join_by_features(
     from training.dataset.second_look import same_picture  # SciPy, which check-data does without
 
     first = np.unique(np.array(groups.numbers(), np.int64))
-    for one, other in mutual_neighbours(features if len(first) == len(features) else features[first], LEAST_COSINE):
-        pair = first[[one, other]].tolist()
-        if groups.find(pair[0]) != groups.find(pair[1]) and same_picture(*pixels[rows[pair]]):
-            groups.join(*pair)
+    for one, other in mutual_neighbours(features, first, LEAST_COSINE):
+        if groups.find(one) != groups.find(other) and same_picture(pixels[rows[one]], pixels[rows[other]]):
+            groups.join(one, other)
 
 
 def _same(hashes: Digests) -> Iterator[tuple[int, int]]:

@@ -14,8 +14,10 @@ _LIST = 1_000  # photos that are compared with each other then, on average
 _LONGEST = 8 * _LIST
 _ROWS = 512
 
+Ints = NDArray[np.int64]
 
-def mutual_neighbours(features: NDArray[np.float32], cosine: float) -> Iterator[tuple[int, int]]:
+
+def mutual_neighbours(features: NDArray[np.float32], among: Ints, cosine: float) -> Iterator[tuple[int, int]]:
     """Yield pairs of photos that are among each other's nearest and have at least this cosine.
 
     Up to 20,000 photos, each is compared with all others. Where there are more, time must not grow with their square:
@@ -25,36 +27,37 @@ def mutual_neighbours(features: NDArray[np.float32], cosine: float) -> Iterator[
 
     Args:
         features: float32 [N, F] of any length; may be memory-mapped.
+        among: the photos that are compared, int64 [M]; pairs are of these numbers.
     """
-    every = np.arange(len(features))
-    if len(features) <= _ALL:
-        nearest = _nearest(_unit(features), every, np.full((len(features), NEAREST), -1, np.int64))
+    every = np.arange(len(among))
+    nearest = np.full((len(among), NEAREST), -1, np.int64)
+    if len(among) <= _ALL:
+        _nearest(_unit(features[among]), every, nearest)
     else:
-        nearest = np.full((len(features), NEAREST), -1, np.int64)
-        short = _projected(features)
+        short = _projected(features, among)
         for members in _lists(short):
             _nearest(short[members], members, nearest)
     for step in range(NEAREST):
         other = nearest[:, step]
         met = (other >= 0) & (nearest[other] == every[:, None]).any(axis=1) & (every < other)
         for one in np.flatnonzero(met):
-            pair = _unit(features[[one, other[one]]])
-            if float(pair[0] @ pair[1]) >= cosine:
-                yield int(one), int(other[one])
+            pair = among[[one, other[one]]]
+            left, right = _unit(features[pair])
+            if float(left @ right) >= cosine:
+                yield int(pair[0]), int(pair[1])
 
 
-def _nearest(rows: NDArray[np.float32], members: NDArray[np.int64], out: NDArray[np.int64]) -> NDArray[np.int64]:
+def _nearest(rows: NDArray[np.float32], members: Ints, out: Ints) -> None:
     """Write the nearest other members of each member; `rows` are theirs, at unit length."""
     count = min(NEAREST, len(members) - 1)
     if count < 1:
-        return out
+        return
     for start in range(0, len(rows), _ROWS):
         close = rows[start : start + _ROWS] @ rows.T
         here = np.arange(len(close))
         close[here, start + here] = -np.inf
         best = np.argpartition(close, -count, axis=1)[:, -count:]
         out[members[start + here], :count] = members[best]
-    return out
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -63,18 +66,19 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def _projected(features: NDArray[np.float32]) -> NDArray[np.float32]:
+def _projected(features: NDArray[np.float32], among: Ints) -> NDArray[np.float32]:
     """The features less their mean over some photos, in random directions, at unit length, float32 [N, 64]."""
     rng = np.random.default_rng(0)
-    mean = _unit(features[:: max(1, len(features) // _LIST)]).mean(axis=0)
+    mean = _unit(features[among[:: max(1, len(among) // _LIST)]]).mean(axis=0)
     directions = rng.standard_normal((features.shape[1], _PLACES)).astype(np.float32)
-    short = np.empty((len(features), _PLACES), np.float32)
-    for start in range(0, len(features), _ROWS):
-        short[start : start + _ROWS] = _unit((_unit(features[start : start + _ROWS]) - mean) @ directions)
+    short = np.empty((len(among), _PLACES), np.float32)
+    for start in range(0, len(among), _ROWS):
+        rows = _unit(features[among[start : start + _ROWS]])
+        short[start : start + _ROWS] = _unit((rows - mean) @ directions)
     return short
 
 
-def _lists(short: NDArray[np.float32]) -> Iterator[NDArray[np.int64]]:
+def _lists(short: NDArray[np.float32]) -> Iterator[Ints]:
     """Yield the photos by the nearest of some drawn ones; a list that is too long is cut."""
     drawn = np.random.default_rng(0).choice(len(short), max(1, len(short) // _LIST), replace=False)
     centres = short[np.sort(drawn)]

@@ -21,6 +21,9 @@ from training.errors import DatasetError
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
 
+Describe = Callable[[Samples], NDArray[np.float32]]
+"""Gives the broad features of photos, float32 [N, F]."""
+
 SHOWN = 10  # unreadable photos named one by one; the rest is counted
 
 
@@ -33,12 +36,14 @@ class DecodedDataset:
         groups: for each photo, the number of its group of near duplicates.
         difference_hashes: uint64 [N], difference hash of each photo.
         failures: (path, reason) of the unreadable photos.
+        features: float32 [N, F], broad features of each photo; None if the recipe has none.
     """
 
     samples: Samples
     groups: Sequence[int]
     difference_hashes: NDArray[np.uint64]
     failures: Sequence[tuple[Path, str]]
+    features: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class PreparedData:
         learning: training photos at the size of fine-tuning.
         unreadable: number of unreadable photos.
         found: all photos of the dataset after decoding.
+        kept: int64 [N], place of each sample in `found`.
     """
 
     dataset: Dataset
@@ -57,6 +63,7 @@ class PreparedData:
     learning: Samples
     unreadable: int
     found: DecodedDataset
+    kept: NDArray[np.int64]
 
     def data_hash(self) -> str:
         """SHA-256 over path, content and split of each sample in order; equal for equal training data."""
@@ -73,7 +80,7 @@ def prepare(
     recipe: Recipe,
     reporter: Reporter,
     hold_out_from: int = 0,
-    describe: Callable[[Samples], NDArray[np.float32]] | None = None,
+    describe: Describe | None = None,
 ) -> PreparedData:
     """Find, decode and split the photos of a dataset.
 
@@ -81,8 +88,8 @@ def prepare(
         test: a folder of additional test photos.
         hold_out_from: hold photos out for validation from this number of photos on; fewer all go to training, unless
             the dataset has a validation folder.
-        describe: gives the broad features of all readable photos, float32 [N, F], by which more near duplicates are
-            found: moved, mirrored, cropped, brightened.
+        describe: describes all readable photos, so that more near duplicates are found: moved, mirrored, cropped,
+            brightened.
 
     Raises:
         DatasetError: there is nothing to train on.
@@ -100,11 +107,10 @@ def prepare(
         photos += [photo.on("test") for photo in chosen]
     decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
     _report_failures(decoded, reporter)
-    samples, groups = _readable(photos, decoded, describe)
-    found = DecodedDataset(samples, groups, decoded.difference_hashes[decoded.rows >= 0], decoded.failures)
-    samples = _assign_splits(samples, groups, dataset.labels, recipe, reporter, hold_out_from)
+    found = _compared(photos, decoded, describe, reporter)
+    samples, kept = _assign_splits(found.samples, found.groups, dataset.labels, recipe, reporter, hold_out_from)
     learning = _training_samples(samples.of("train"), recipe, reporter)
-    return PreparedData(dataset, samples, learning, len(decoded.failures), found)
+    return PreparedData(dataset, samples, learning, len(decoded.failures), found, kept)
 
 
 def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Reporter) -> DecodeResult:
@@ -127,27 +133,35 @@ def _training_samples(train: Samples, recipe: Recipe, reporter: Reporter) -> Sam
     return replace(train, rows=decoded.rows, pixels=decoded.pixels).take(good)
 
 
-def _readable(
-    photos: list[Photo], decoded: DecodeResult, describe: Callable[[Samples], NDArray[np.float32]] | None
-) -> tuple[Samples, list[int]]:
+def _compared(
+    photos: list[Photo],
+    decoded: DecodeResult,
+    describe: Describe | None,
+    reporter: Reporter,
+) -> DecodedDataset:
+    """The readable photos, described and searched for near duplicates."""
     good = np.flatnonzero(decoded.rows >= 0)
     if not len(good):
         raise DatasetError("None of the photos can be read. Check that a picture viewer can open them.")
     samples = Samples(tuple(photos), decoded.rows, decoded.hashes, decoded.pixels).take(good)
-    features = None if describe is None else describe(samples)
-    return samples, find_near_duplicates(
-        samples.hashes, decoded.difference_hashes[good], samples.rows, samples.pixels, features
-    )
+    hashes = decoded.difference_hashes[good]
+    if describe is None:
+        features = None
+        reporter.say("This recipe has no broad features, so moved, mirrored and cropped copies are not looked for.")
+    else:
+        features = describe(samples)
+    groups = find_near_duplicates(samples.hashes, hashes, samples.rows, samples.pixels, features)
+    return DecodedDataset(samples, groups, hashes, decoded.failures, features)
 
 
 def _assign_splits(
     samples: Samples,
-    group_of: list[int],
+    group_of: Sequence[int],
     labels: tuple[str, ...],
     recipe: Recipe,
     reporter: Reporter,
     hold_out_from: int,
-) -> Samples:
+) -> tuple[Samples, NDArray[np.int64]]:
     """Assign photos to splits. Training photos with a near duplicate in validation or test are left out, and validation
     photos with one in test: both would flatter the figures.
     """
@@ -172,9 +186,10 @@ def _assign_splits(
     for number, side in zip(free, sides, strict=True):
         photos[number] = photos[number].on(side)
     checked[free] = True
-    sided = replace(samples, photos=tuple(photos)).take(np.flatnonzero(checked))
+    kept = np.flatnonzero(checked)
+    sided = replace(samples, photos=tuple(photos)).take(kept)
     _report_split(sided, len(group_of) - len(set(group_of)), reporter)
-    return sided
+    return sided, kept
 
 
 def _check_classes(train: Samples, labels: tuple[str, ...]) -> None:

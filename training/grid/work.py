@@ -17,11 +17,12 @@ from training.grid.plan import Cell, plan_cells
 from training.grid.results import GridResults, results_of
 from training.grid.show import show
 from training.grid.write import PAGE, write_results
-from training.pipeline import hold_out_from
+from training.pipeline import described_by, hold_out_from
 from training.progress import Reporter, duration
 from training.recipe.recipe_file import Grid
 from training.report.adapters import report_of_run
 from training.report.write import REPORT, unwritable, write_report
+from training.resume.timer import Timer
 from training.resume.unfinished import output_lock
 from training.run import MANIFEST, load_run
 
@@ -85,10 +86,11 @@ def _check_photos(dataset: Path, output: Path, test: Path | None, cells: Sequenc
         run = finished_run(output, cell)
         if known and run is None:
             continue
-        recipe, least = cell.recipe, hold_out_from(cell.recipe)
+        recipe, least = cell.recipe, hold_out_from(cell.recipe)  # `least` says whether photos are described, too
         sides = (recipe.seed, recipe.validation, recipe.input.geometry, recipe.input.size_px, least)
         if sides not in known:
-            known[sides] = prepare(dataset, test, recipe, reporter, least).data_hash()
+            describe = described_by(recipe, reporter, Timer())
+            known[sides] = prepare(dataset, test, recipe, reporter, least, describe).data_hash()
         if run is not None and run.data_hash != known[sides]:
             raise TrainingError(
                 f"{run.path} is a finished run on other photos than those of {dataset}. {RUNS_ARE_KEPT}"

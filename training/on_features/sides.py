@@ -61,7 +61,6 @@ def sides_of(prepared: PreparedData) -> Sides:
     """The sides of a prepared dataset."""
     samples = prepared.samples
     split = np.array([photo.split for photo in samples.photos])
-    group = dict(zip(prepared.found.samples.rows.tolist(), prepared.found.groups, strict=True))
     train, val, test = (np.flatnonzero(split == name) for name in ("train", "val", "test"))
-    groups = np.array([group[row] for row in samples.rows.tolist()], np.int64)
+    groups = np.array(prepared.found.groups, np.int64)[prepared.kept]
     return Sides(samples.labels, groups, train, val, test, len(prepared.dataset.labels))

@@ -11,14 +11,13 @@ from training.fit.regression import FOLDS, LinearHead, fit_head, folds
 from training.learnt import Learnt, Task
 from training.measure.learning_curve import CurvePoint, learning_curve
 from training.measure.results import Answers, measured_answers
-from training.network.features import cached_features
-from training.network.trunk import Trunk, open_trunk
-from training.network.weights import features_origin, initial_weights
+from training.network.trunk import open_trunk
+from training.network.weights import initial_weights
 from training.on_features.candidate import Candidate, most, on_broad
+from training.on_features.describe import features_of_kept
 from training.on_features.fine_tune import Base, fine_tune
 from training.on_features.sides import Sides, sides_of
 from training.on_features.whole import write_network
-from training.progress import Reporter
 from training.recipe.recipe import Recipe
 
 
@@ -37,7 +36,7 @@ def train_on_features(task: Task) -> Learnt:
     assert weights is not None  # of a recipe on features
     trunk, sides = open_trunk(recipe, weights), sides_of(prepared)
     with timer.stage("features"):
-        broad = broad_features(trunk, prepared.samples, features_origin(recipe, weights.sha256), reporter)
+        broad = features_of_kept(prepared, reporter)
     with timer.stage("head"):
         head = on_broad(broad, sides, recipe.seed)
         right = head.right(sides)
@@ -71,17 +70,6 @@ def train_on_features(task: Task) -> Learnt:
             "learning_curve": [point.to_dict() for point in curve],
         },
     )
-
-
-def broad_features(trunk: Trunk, samples: Samples, origin: str, reporter: Reporter) -> NDArray[np.float32]:
-    """Pooled broad features of samples, float32 [N, F], memory-mapped and cached."""
-
-    def fill(out: NDArray[np.float32], tick: Any) -> None:
-        for place, values in trunk.each(trunk.features, samples):
-            out[place] = values
-            tick(len(values))
-
-    return cached_features(samples, trunk.width, f"{origin} onnxruntime", fill, reporter)
 
 
 def _curve(head: Candidate, sides: Sides, seed: int) -> list[CurvePoint]:

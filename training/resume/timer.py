@@ -11,23 +11,30 @@ class Timer:
     """Seconds that each stage of a training took."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    _running: dict[str, float] = field(default_factory=dict)
+    _running: tuple[str, float] | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time one stage, even if it ends in an error. Times of the same stage add up."""
-        self._running[name] = time.monotonic()
+        """Time one stage, even if it ends in an error. Times of the same stage add up; an inner stage is not counted
+        in the outer one.
+        """
+        outer = self._running[0] if self._running else None
+        self._begin(name)
         try:
             yield
         finally:
-            self.seconds = self.so_far()
-            del self._running[name]
+            self._begin(outer)
+
+    def _begin(self, name: str | None) -> None:
+        self.seconds = self.so_far()
+        self._running = None if name is None else (name, time.monotonic())
 
     def so_far(self) -> dict[str, float]:
         """The seconds of each stage, including the running one."""
-        now = time.monotonic()
-        running = {name: self.seconds.get(name, 0.0) + now - started for name, started in self._running.items()}
-        return self.seconds | {name: round(seconds, 2) for name, seconds in running.items()}
+        if self._running is None:
+            return dict(self.seconds)
+        name, started = self._running
+        return self.seconds | {name: round(self.seconds.get(name, 0.0) + time.monotonic() - started, 2)}
 
     def add(self, earlier: Mapping[str, float]) -> None:
         """Add the times from before a kill."""
