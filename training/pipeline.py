@@ -91,10 +91,10 @@ def described_by(recipe: Recipe, reporter: Reporter, timer: Timer) -> Describe |
         return None
 
     def describe(samples: Samples) -> NDArray[np.float32]:
-        from training.on_features.describe import broad_features
+        from training.on_features.describe import described
 
         with timer.stage("features"):
-            return broad_features(samples, recipe, reporter)
+            return described(samples, recipe, reporter)
 
     return describe
 

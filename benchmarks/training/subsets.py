@@ -97,7 +97,7 @@ class Subsets:
         from training.network.device import start_keras
         from training.network.trunk import Trunk, open_trunk
         from training.network.weights import features_origin, initial_weights
-        from training.on_features.train import broad_features
+        from training.on_features.describe import broad_features
         from training.pipeline import hold_out_from
 
         start_keras(one_thread=True)
@@ -115,7 +115,7 @@ class Subsets:
                 yield slice(None), np.stack([known[digest] for digest in samples.hashes])
 
         prepared = prepare(dataset, test, recipe, reporter, hold_out_from(recipe))
-        broad_features(Known(trunk._session, 1), prepared.samples, origin, reporter)
+        broad_features(Known(trunk._session, 1), prepared.found.samples, origin, reporter)
 
     def _everything(self, recipe: "Recipe") -> "Samples":
         from contract.geometry import Geometry
