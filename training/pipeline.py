@@ -136,14 +136,19 @@ def _after_the_time(describe: Describe, recipe: Recipe, reporter: Reporter) -> D
     """Say how long the training will take, then describe: that alone takes minutes where there are many photos."""
 
     def told(samples: Samples) -> NDArray[np.float32]:
-        splits = Counter(photo.split or "train" for photo in samples.photos)
-        if not splits["val"] and splits["train"] >= hold_out_from(recipe):
-            splits["val"] = round(recipe.validation * splits["train"])
-            splits["train"] -= splits["val"]
-        reporter.say(_time_needed(splits, recipe))
+        reporter.say(_time_needed(_expected_splits(samples, recipe), recipe))
         return describe(samples)
 
     return told
+
+
+def _expected_splits(samples: Samples, recipe: Recipe) -> Counter[str]:
+    """About how many photos each split will have."""
+    splits = Counter(photo.split or "train" for photo in samples.photos)
+    if not splits["val"] and splits["train"] >= hold_out_from(recipe):
+        splits["val"] = round(recipe.validation * splits["train"])
+        splits["train"] -= splits["val"]
+    return splits
 
 
 def _time_needed(splits: Counter[str], recipe: Recipe) -> str:
