@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -90,13 +91,15 @@ def described_by(recipe: Recipe, reporter: Reporter, timer: Timer) -> Describe |
     if not _on_features(recipe):
         return None
 
-    def describe(samples: Samples) -> NDArray[np.float32]:
-        from training.on_features.describe import described
+    return partial(_described, recipe, reporter, timer)
 
-        with timer.stage("features"):
-            return described(samples, recipe, reporter)
 
-    return describe
+def _described(recipe: Recipe, reporter: Reporter, timer: Timer, samples: Samples) -> NDArray[np.float32]:
+    start_keras(one_thread=True)  # quietly: a grid has not started it, and the next import does
+    from training.on_features.describe import described
+
+    with timer.stage("features"):
+        return described(samples, recipe, reporter)
 
 
 def _on_features(recipe: Recipe) -> bool:

@@ -19,7 +19,6 @@ from common.publish import publish_bytes
 from contract.geometry import Pixels
 from training.dataset.cache import cache_root
 from training.dataset.samples import Samples
-from training.network.device import start_keras
 from training.network.weights import InitialWeights
 from training.recipe.backbones import block_starts
 from training.recipe.recipe import Recipe
@@ -111,10 +110,6 @@ def _session(data: bytes) -> Any:
 
 def _export(recipe: Recipe, weights: Path) -> bytes:
     """Export trunk and broad features for photos of any size that is a multiple of 32."""
-    start_keras(
-        one_thread=True
-    )  # it keeps TensorFlow's lines from the terminal where this process has not begun with it
-
     import tensorflow as tf
     import tf2onnx
 
