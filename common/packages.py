@@ -18,9 +18,7 @@ from common.errors import PhototriageError
 CPU, CUDA = "onnxruntime", "onnxruntime-gpu"
 RUNTIMES = {CPU: "onnxruntime>=1.31,<2", CUDA: "onnxruntime-gpu[cuda,cudnn]>=1.31,<2"}
 """The two packages of ONNX Runtime, and what the extras `cpu` and `cuda` ask for."""
-TRAINING_MODULES = frozenset(
-    {"tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "matplotlib", "cleanlab", "threadpoolctl"}
-)
+TRAINING_MODULES = frozenset({"tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "cleanlab", "threadpoolctl"})
 """Import names that only the extra `train` brings."""
 NEWEST_WITH_TENSORFLOW = (3, 13)
 """The newest Python that TensorFlow 2.21 has a wheel for."""

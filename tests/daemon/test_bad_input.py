@@ -249,7 +249,7 @@ SCRIPT = """
 import sys
 from phototriage import cli
 cli(sys.argv[1:], standalone_mode=False)
-heavy = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "matplotlib", "training", "convert", "rich"}
+heavy = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "training", "convert", "rich"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOMS = ("common", "contract", "training", "convert", "daemon")
 # What the daemon's process must never hold; numpy, Pillow and ONNX Runtime are its own.
-FOREIGN = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "matplotlib", "training", "convert"}
+FOREIGN = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "training", "convert"}
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:

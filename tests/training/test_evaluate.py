@@ -163,12 +163,16 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(
     assert "can be read" in refused(model, colours, None, reporter)
 
 
-def test_a_model_file_is_measured_without_any_training_dependency(model: Path, colours: Path, root: Path) -> None:
+def test_a_model_file_is_measured_and_reported_without_any_training_dependency(
+    model: Path, colours: Path, root: Path, tmp_path: Path
+) -> None:
     code = (
         "import sys\n"
-        "for name in ('tensorflow', 'keras', 'sklearn', 'onnx', 'tf2onnx'): sys.modules[name] = None\n"
+        "for name in ('tensorflow', 'keras', 'sklearn', 'scipy', 'pandas', 'cleanlab', 'threadpoolctl', 'matplotlib',"
+        " 'onnx', 'tf2onnx'): sys.modules[name] = None\n"
         "from training.commands.train import evaluate\n"
-        f"evaluate([{str(model)!r}, {str(colours)!r}, '--json'])\n"
+        f"evaluate([{str(model)!r}, {str(colours)!r}, '--output', {str(tmp_path / 'out')!r}, '--json'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["metrics"]["correct"] == 5
+    assert (tmp_path / "out" / "figures" / "confusion.svg").is_file()

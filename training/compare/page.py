@@ -9,6 +9,7 @@ from training.compare.comparison import Comparison
 from training.compare.pairs import ChangedPhoto, Pair
 from training.compare.show import INTERVAL, columns, row
 from training.compare.sources import Compared
+from training.html.chart import Chart
 from training.html.page import framed, note, section
 from training.html.thumbnails import Thumbnails, picture
 from training.report.charts import curves, learning_chart
@@ -90,18 +91,24 @@ def _verdicts(comparison: Comparison) -> list[Html]:
 
 
 def _learning(runs: Sequence[Compared]) -> Html | None:
-    best = sorted(runs, key=lambda item: -item.figures.accuracy)[:CURVES]
-    drawn = [item for item in runs if item in best]
-    charts = []
-    for kind, column in (("accuracy", "validation accuracy"), ("loss", "validation log loss")):
-        series = {item.name: curves(item.history, kind).get(column, []) for item in drawn}
-        known = {name: points for name, points in series.items() if points}
-        if any(len(points) > 1 for points in known.values()):
-            charts.append(h("figure", h("h3", column.capitalize()), learning_chart(known, kind, None)))
+    charts = curves_of(runs)
     if not charts:
         return None
+    figures = [h("figure", h("h3", name.capitalize()), drawn.keyed()) for name, drawn in charts.items()]
     said = note(f"The {CURVES} most accurate ones.") if len(runs) > CURVES else None
-    return section("learning", "How they learnt", said, h("div", charts, class_="pair"))
+    return section("learning", "How they learnt", said, h("div", figures, class_="pair"))
+
+
+def curves_of(runs: Sequence[Compared]) -> dict[str, Chart]:
+    """Charts of the validation photos by epoch, of the most accurate ones, by name."""
+    best = sorted(runs, key=lambda item: -item.figures.accuracy)[:CURVES]
+    charts = {}
+    for kind, column in (("accuracy", "validation accuracy"), ("loss", "validation log loss")):
+        series = {item.name: curves(item.history, kind).get(column, []) for item in runs if item in best}
+        known = {name: points for name, points in series.items() if points}
+        if any(len(points) > 1 for points in known.values()):
+            charts[column] = learning_chart(known, column)
+    return charts
 
 
 def _changes(number: int, pair: Pair, thumbs: Thumbnails) -> Html | None:

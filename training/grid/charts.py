@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
-from common.html import Child, Html, h
+from common.html import Html, h
+from training.compare.intervals import Row, interval_chart, label_px, upright_grid
 from training.grid.names import shown
 from training.grid.outcome import CellOutcome
 from training.grid.results import GridResults
-from training.html.svg import Frame, Point, axes, chart, dot, tick_names, ticks
+from training.html.chart import Chart, Key
+from training.html.svg import Frame, Point, axes, clipped, dot
 from training.measure.figures import SplitFigures
 from training.report.content import percent
 
 ROWS = 60
 COLOURS = 4  # number of colours in reports
-LABEL = 44  # characters of a name; longer ones are cut
 
 
 def validation(outcome: CellOutcome) -> SplitFigures:
@@ -31,15 +32,13 @@ def colour(results: GridResults, outcome: CellOutcome) -> int:
     return 0 if key is None else results.grid.axes[key].index(outcome.cell.options[key])
 
 
-def legend(results: GridResults, tested: bool = False) -> Html:
+def keys(results: GridResults, tested: bool = False) -> tuple[Key, ...]:
     """Legend of the colours, and with `tested` of the hollow dots."""
     key = colour_axis(results)
     values = () if key is None else results.grid.axes[key]
-    names: list[Child] = [h("span", setting(key or "", value), class_=f"key s{place}")
-                          for place, value in enumerate(values)]  # fmt: skip
-    if tested and "test" in results.splits:
-        names.append(h("span", "hollow: test photos (not used to rank)", class_="key hollow"))
-    return h("p", names, class_="legend")
+    names = tuple((f"dot s{place}", setting(key or "", value)) for place, value in enumerate(values))
+    hollow = ("dot hollow s0", "hollow: test photos (not used to rank)")
+    return (*names, hollow) if tested and "test" in results.splits else names
 
 
 def setting(key: str, value: object) -> str:
@@ -49,69 +48,36 @@ def setting(key: str, value: object) -> str:
     return f"{key.rpartition('.')[2].replace('_', ' ')} {shown(value)}"
 
 
-def clipped(name: str) -> str:
-    """Shorten a name to leave room for the figure."""
-    return name if len(name) <= LABEL else f"{name[: LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
-
-
-def cells_chart(results: GridResults) -> Html:
+def cells_chart(results: GridResults) -> Chart:
     """Accuracies of the cells with their 95 % intervals, one row a cell, the best on top."""
-    outcomes = results.finished[:ROWS]
-    low, high = _range(outcomes)
-    label = 24 + round(6.7 * max(len(clipped(outcome.cell.name)) for outcome in outcomes))
-    height = 26 * len(outcomes) + 44
-    frame = Frame((low, high), (0, len(outcomes)), 960, height, left=label, right=76, top=6, bottom=38)
-    parts: list[Html] = [_upright_grid(frame)]
-    for place, outcome in enumerate(outcomes):
-        parts += _row(frame, len(outcomes) - place - 0.5, outcome, f"s{colour(results, outcome)}")
-    description = "; ".join(f"{item.cell.name} {percent(validation(item).accuracy, 2)}" for item in outcomes)
-    return chart(frame, "Accuracy of each cell on validation photos, with its 95 % interval", description, parts)
-
-
-def _range(outcomes: Sequence[CellOutcome]) -> tuple[float, float]:
-    ends = [bound for outcome in outcomes for bound in validation(outcome).interval]
-    ends += [outcome.figures["test"].accuracy for outcome in outcomes if "test" in outcome.figures]
-    return max(0.0, min(ends) - 0.01), min(1.0, max(ends) + 0.01)
-
-
-def _upright_grid(frame: Frame) -> Html:
-    parts: list[Html] = []
-    marks = ticks(*frame.x, 8)
-    for tick, name in zip(marks, tick_names(marks, per_cent=True), strict=True):
-        (x, bottom), (_, top) = frame.at(tick, frame.y[0]), frame.at(tick, frame.y[1])
-        parts += [h("line", x1=x, x2=x, y1=bottom, y2=top, class_="grid"),
-                  h("text", name, x=x, y=bottom + 20, class_="tick middle")]  # fmt: skip
-    return h("g", parts)
-
-
-def _row(frame: Frame, y: float, outcome: CellOutcome, class_: str) -> list[Html]:
-    own, test = validation(outcome), outcome.figures.get("test")
-    words = f"{outcome.cell.name}: {percent(own.accuracy, 2)}, {percent(own.interval[0])} to {percent(own.interval[1])}"
-    (start, place), (end, _) = frame.at(own.interval[0], y), frame.at(own.interval[1], y)
-    parts = [
-        h("text", h("title", outcome.cell.name), clipped(outcome.cell.name), x=frame.left - 12, y=place + 4,
-          class_="name end"),
-        h("line", x1=start, x2=end, y1=place, y2=place, class_=f"whisker {class_}"),
-        dot(frame, own.accuracy, y, class_, words, 5.5),
-        h("text", percent(own.accuracy), x=frame.width - 4, y=place + 4, class_="value end"),
+    rows = [
+        Row(item.cell.name, validation(item).accuracy, validation(item).interval, colour(results, item),
+            item.figures["test"].accuracy if "test" in item.figures else None)
+        for item in results.finished[:ROWS]
     ]  # fmt: skip
-    if test is not None:
-        said = f"{outcome.cell.name}: {percent(test.accuracy, 2)} on test photos"
-        parts.append(dot(frame, test.accuracy, y, f"hollow {class_}", said, 4.0))
-    return parts
+    title = "Accuracy of each cell on validation photos, with its 95 % interval"
+    return interval_chart(title, rows, keys(results, tested=True))
 
 
-def strip_chart(results: GridResults, key: str) -> Html:
+def strip_charts(results: GridResults) -> dict[str, Chart]:
+    """What each setting with several values brings, by its name; none if only one setting differs."""
+    varied = [key for key, values in results.grid.axes.items() if len(values) > 1]
+    if len(results.finished) < 2 or len(varied) < 2:
+        return {}
+    return {key: strip_chart(results, key) for key in varied}
+
+
+def strip_chart(results: GridResults, key: str) -> Chart:
     """Accuracies of all cells by their value of one setting, with the mean of each value."""
     values, outcomes = results.grid.axes[key], results.finished
     groups = [[item for item in outcomes if item.cell.options[key] == value] for value in values]
     ends = [validation(item).accuracy for item in outcomes]
     room = max(0.005, (max(ends) - min(ends)) * 0.06)
     words = [shown(value) or "none" for value in values]
-    label = 30 + round(6.7 * max(len(clipped(word)) for word in words))
+    label = 30 + label_px(words)
     frame = Frame((max(0.0, min(ends) - room), min(1.0, max(ends) + room)), (0, len(values)), 520,
                   38 * len(values) + 48, left=label, right=70, top=6, bottom=38)  # fmt: skip
-    parts, means = [_upright_grid(frame)], []
+    parts, means = [upright_grid(frame)], []
     for place, (word, group) in enumerate(zip(words, groups, strict=True)):
         y = len(values) - place - 0.5
         parts.append(h("text", clipped(word), x=label - 12, y=frame.at(0, y)[1] + 4, class_="name end"))
@@ -119,7 +85,7 @@ def strip_chart(results: GridResults, key: str) -> Html:
             mean = sum(validation(item).accuracy for item in group) / len(group)
             parts += _strip(frame, y, group, mean, results)
             means.append(f"{word}: mean {percent(mean, 2)} of {len(group)}")
-    return chart(frame, f"Accuracy by {key}", "; ".join(means), parts)
+    return Chart(frame, f"Accuracy by {key}", "; ".join(means), parts, keys(results))
 
 
 def _strip(frame: Frame, y: float, group: Sequence[CellOutcome], mean: float, results: GridResults) -> list[Html]:
@@ -137,12 +103,26 @@ def _strip(frame: Frame, y: float, group: Sequence[CellOutcome], mean: float, re
 Cost = Callable[[CellOutcome], float | None]
 
 
+def cost_axes(results: GridResults) -> dict[str, tuple[str, Cost]]:
+    """What cells cost, by the name of the figure: the name of the axis, and the cost of a cell."""
+    longest = max((item.seconds or 0.0 for item in results.finished), default=0.0)
+    unit, name = next((pair for pair in ((3600, "hours"), (60, "minutes")) if longest >= pair[0]), (1, "seconds"))
+
+    def time(item: CellOutcome) -> float | None:
+        return None if item.seconds is None else item.seconds / unit
+
+    def millions(item: CellOutcome) -> float | None:
+        return None if item.parameters is None else item.parameters / 1e6
+
+    return {"time": (name, time), "size": ("million parameters", millions)}
+
+
 def costs(results: GridResults, cost: Cost) -> list[tuple[float, CellOutcome]]:
     """The cost of each finished cell, if known."""
     return [(value, item) for item in results.finished if (value := cost(item)) is not None]
 
 
-def cost_chart(results: GridResults, name: str, cost: Cost) -> Html | None:
+def cost_chart(results: GridResults, name: str, cost: Cost) -> Chart | None:
     """Accuracy against a cost, with the Pareto front; None if all cells cost the same."""
     known = costs(results, cost)
     if len({value for value, _ in known}) < 2:
@@ -158,7 +138,8 @@ def cost_chart(results: GridResults, name: str, cost: Cost) -> Html | None:
         words = f"{item.cell.name}: {percent(validation(item).accuracy, 2)}, {value:.3g} {name}"
         parts.append(dot(frame, value, validation(item).accuracy, f"s{colour(results, item)}", words, 5.5))
     listed = "; ".join(f"{item.cell.name} {percent(validation(item).accuracy)} at {value:.3g}" for value, item in best)
-    return chart(frame, f"Accuracy against {name}", f"Best at the same or a lower cost: {listed}", parts)
+    words = f"Best at the same or a lower cost: {listed}"
+    return Chart(frame, f"Accuracy against {name}", words, parts, keys(results))
 
 
 def front(known: Sequence[tuple[float, CellOutcome]]) -> list[tuple[float, CellOutcome]]:

@@ -5,15 +5,27 @@ from dataclasses import asdict
 
 from common.html import Html, h, scrolling
 from common.text import printable
-from training.grid.charts import ROWS, Cost, cells_chart, cost_chart, costs, front, legend, strip_chart, validation
+from training.grid.charts import (
+    ROWS,
+    Cost,
+    cells_chart,
+    cost_axes,
+    cost_chart,
+    costs,
+    front,
+    keys,
+    strip_charts,
+    validation,
+)  # fmt: skip
 from training.grid.names import shown
 from training.grid.outcome import CellOutcome
 from training.grid.results import GridResults
 from training.grid.show import size
 from training.grid.tables import cell_table, class_tables, name_of, side_table, sides
+from training.html.chart import legend
 from training.html.page import framed, note, section
 from training.progress import duration
-from training.report.charts import best_epoch, curves, learning_chart
+from training.report.charts import learning_charts
 from training.report.content import NextStep, count, percent
 from training.report.read import read_history
 from training.report.sections import flat, meanings, steps
@@ -105,37 +117,30 @@ def _cells_note(results: GridResults) -> Html:
 def _plot(results: GridResults) -> Html:
     left = len(results.finished) - ROWS
     rest = note(f"The best {ROWS}; {left:,} more are in the table.") if left > 0 else None
-    drawn = scrolling(h("figure", cells_chart(results), class_="cells"), "Plot of all cells")
+    chart = cells_chart(results)
+    drawn = scrolling(h("figure", chart.svg(), class_="cells"), "Plot of all cells")
     words = note("Dots are accuracies on validation photos, lines their 95 % intervals.")
-    return section("plot", "Side by side", words, legend(results, tested=True), drawn, rest)
+    return section("plot", "Side by side", words, legend(chart.keys), drawn, rest)
 
 
 def _brings(results: GridResults) -> Html | None:
-    drawn = [key for key, values in results.grid.axes.items() if len(values) > 1]
-    if len(results.finished) < 2 or len(drawn) < 2:
+    drawn = strip_charts(results)
+    if not drawn:
         return None
     words = note(
         "A dot is a cell, the upright line the mean of its row: what one value brings while all others change."
     )
-    figures = [h("figure", h("h3", key), strip_chart(results, key)) for key in drawn]
-    return section("brings", "What each setting brings", words, legend(results), h("div", figures, class_="pair"))
+    figures = [h("figure", h("h3", key), strip.svg()) for key, strip in drawn.items()]
+    return section("brings", "What each setting brings", words, legend(keys(results)), h("div", figures, class_="pair"))
 
 
 def _costs(results: GridResults) -> Html | None:
-    longest = max((item.seconds or 0.0 for item in results.finished), default=0.0)
-    unit, name = next((pair for pair in ((3600, "hours"), (60, "minutes")) if longest >= pair[0]), (1, "seconds"))
-
-    def time(item: CellOutcome) -> float | None:
-        return None if item.seconds is None else item.seconds / unit
-
-    def millions(item: CellOutcome) -> float | None:
-        return None if item.parameters is None else item.parameters / 1e6
-
-    found = [_cost(results, "Time to train", name, time), _cost(results, "Size", "million parameters", millions)]
+    titles = {"time": "Time to train", "size": "Size"}
+    found = [_cost(results, titles[kind], name, cost) for kind, (name, cost) in cost_axes(results).items()]
     if not any(found):
         return None
     words = note("The cells on the dashed line are the best at their cost or below.")
-    return section("costs", "What it costs", words, legend(results), h("div", found, class_="pair"))
+    return section("costs", "What it costs", words, legend(keys(results)), h("div", found, class_="pair"))
 
 
 def _cost(results: GridResults, title: str, name: str, cost: Cost) -> Html | None:
@@ -145,22 +150,16 @@ def _cost(results: GridResults, title: str, name: str, cost: Cost) -> Html | Non
     line = [h("li", item.cell.name, ": ", percent(validation(item).accuracy), f", {value:.3g} {name}")
             for value, item in front(costs(results, cost))]  # fmt: skip
     listed = h("details", h("summary", "Those on the dashed line"), h("ul", line, class_="glance"))
-    return h("figure", h("h3", title), drawn, listed)
+    return h("figure", h("h3", title), drawn.svg(), listed)
 
 
 def _learning(results: GridResults, best: CellOutcome) -> Html | None:
-    history = read_history(results.folder / best.cell.name / HISTORY)
-    kept = best_epoch(history)
-    drawn = []
-    for kind in ("accuracy", "loss"):
-        series = curves(history, kind)
-        if any(len(points) > 1 for points in series.values()):
-            drawn.append(h("figure", learning_chart(series, kind, kept)))
+    drawn = learning_charts(read_history(results.folder / best.cell.name / HISTORY)).values()
     if not drawn:
         return None
-    mark = "" if kept is None else f" The dashed line marks epoch {kept:g}, whose weights were kept."
-    words = note(f"Accuracy and loss of {best.cell.name} by epoch.{mark}")
-    return section("learning", "How the best one learnt", words, h("div", drawn, class_="pair"))
+    words = note(f"Accuracy and loss of {best.cell.name} by epoch.")
+    figures = h("div", [h("figure", each.keyed()) for each in drawn], class_="pair")
+    return section("learning", "How the best one learnt", words, figures)
 
 
 def _sides(results: GridResults) -> Html | None:

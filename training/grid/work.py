@@ -12,11 +12,10 @@ from training.errors import TrainingError
 from training.grid.child import run_child
 from training.grid.folder import RUNS_ARE_KEPT, check_grid, finished_run, recipe_file, write_recipes
 from training.grid.outcome import CellOutcome, CellState, read_outcome
-from training.grid.pictures import write_pictures
 from training.grid.plan import Cell, plan_cells
 from training.grid.results import GridResults, results_of
 from training.grid.show import show
-from training.grid.write import PAGE, write_results
+from training.grid.write import PAGE, write_figures, write_results
 from training.pipeline import described_by, hold_out_from
 from training.progress import Reporter, duration
 from training.recipe.recipe_file import Grid
@@ -130,7 +129,7 @@ def _write_missing_reports(output: Path, cells: Sequence[Cell], reporter: Report
 
 
 def _write_comparison(results: GridResults, reporter: Reporter) -> None:
-    write_pictures(results)
+    write_figures(results)
     show(results, reporter)
     if results.best is not None:
         reporter.say(f"The comparison is {printable(results.folder / PAGE)}.")

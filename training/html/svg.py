@@ -1,12 +1,13 @@
-"""Charts as inline SVG: sharp at any size, in the colours of the page, with a description for screen readers."""
+"""The parts of charts as SVG: axes, lines, dots and intervals in a frame; their colours come from a stylesheet."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, log10
 
-from common.html import Child, Html, h
+from common.html import Html, h
 
 Point = tuple[float, float]
+LABEL = 44  # characters of a name; longer ones are cut
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,6 @@ class Frame:
             self.left + across * (self.width - self.left - self.right),
             self.height - self.bottom - up * (self.height - self.top - self.bottom),
         )
-
-
-def chart(frame: Frame, title: str, description: str, *children: Child) -> Html:
-    """Wrap drawn parts into one chart with a description for screen readers."""
-    label = f"{title}. {description}"
-    return h("svg", children, viewBox=f"0 0 {frame.width} {frame.height}", role="img", aria_label=label, class_="chart")
 
 
 def axes(frame: Frame, x_name: str, y_name: str, per_cent: str = "", whole_x: bool = False) -> Html:
@@ -109,3 +104,8 @@ def tick_names(values: Sequence[float], per_cent: bool) -> list[str]:
     scaled = [100 * value for value in values] if per_cent else list(values)
     digits = next((n for n in range(6) if all(abs(round(value, n) - value) < 1e-6 for value in scaled)), 6)
     return [f"{value:.{digits}f}{' %' if per_cent else ''}" for value in scaled]
+
+
+def clipped(name: str) -> str:
+    """Shorten a name to leave room for the chart."""
+    return name if len(name) <= LABEL else f"{name[: LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"

@@ -10,7 +10,7 @@ from typing import Any
 from common.packages import keras_backend
 
 # Keras and TensorFlow import these packages if they are installed, for functions that are not used here.
-_UNUSED = ("matplotlib", "pandas", "sklearn")
+_UNUSED = ("pandas", "sklearn")
 
 
 def describe_device() -> str:

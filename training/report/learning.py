@@ -1,31 +1,23 @@
 """The section about learning: curves over the epochs, and what more photos bring."""
 
 from common.html import Html, h
+from training.html.chart import Chart
 from training.html.page import note, section
-from training.html.svg import Frame, axes, chart, dot, line, whisker
+from training.html.svg import Frame, axes, dot, line, whisker
 from training.measure.learning_curve import CurvePoint
-from training.report.charts import best_epoch, curves, learning_chart, stage_starts
+from training.report.charts import learning_charts
 from training.report.content import ReportInput, percent
 
 
 def learning(given: ReportInput) -> Html | None:
     """Accuracy and loss by epoch, and the learning curve; None if the run has neither."""
-    charts = []
-    kept, starts = best_epoch(given.history), stage_starts(given.history)
-    for kind in ("accuracy", "loss"):
-        series = curves(given.history, kind)
-        if any(len(points) > 1 for points in series.values()):
-            charts.append(h("figure", learning_chart(series, kind, kept, starts)))
-    epochs = None
-    if charts:
-        stage = (" of the head" if kept < starts[0] else " of fine-tuning") if kept and starts else ""
-        said = "" if kept is None else f" The dashed line marks epoch {kept:g}{stage}, whose weights were kept."
-        said += " The dotted line is where fine-tuning begins." if starts else ""
-        epochs = note(f"The training loss is measured on augmented photos, so it may be higher than the others.{said}")
+    charts = [h("figure", drawn.keyed()) for drawn in learning_charts(given.history).values()]
+    words = note("The training loss is measured on augmented photos, so it may be higher than the others.")
     more = _more_photos(given.told.curve) if len(given.told.curve) > 1 else None
     if not charts and more is None:
         return None
-    return section("learning", "How it learnt", epochs, h("div", charts, class_="pair") if charts else None, more)
+    epochs = [words, h("div", charts, class_="pair")] if charts else None
+    return section("learning", "How it learnt", epochs, more)
 
 
 def _more_photos(curve: tuple[CurvePoint, ...]) -> Html:
@@ -50,11 +42,11 @@ def _more_photos(curve: tuple[CurvePoint, ...]) -> Html:
     ]
     head = h("tr", [h("th", name, scope="col") for name in ("photos learnt from", "accuracy", "95 % interval")])
     table = h("details", h("summary", "As a table"), h("table", head, rows, class_="small"))
-    return h("figure", h("figcaption", h("h3", "What more photos bring"), note(words)), more_photos_chart(curve), table,
-             class_="half")  # fmt: skip
+    return h("figure", h("figcaption", h("h3", "What more photos bring"), note(words)), more_photos_chart(curve).svg(),
+             table, class_="half")  # fmt: skip
 
 
-def more_photos_chart(curve: tuple[CurvePoint, ...]) -> Html:
+def more_photos_chart(curve: tuple[CurvePoint, ...]) -> Chart:
     """Accuracy over the number of photos learnt from."""
     low = max(0.0, min(item.interval[0] for item in curve) - 0.02)
     high = min(1.0, max(item.interval[1] for item in curve) + 0.02)
@@ -65,4 +57,4 @@ def more_photos_chart(curve: tuple[CurvePoint, ...]) -> Html:
         parts.append(whisker(frame, item.photos, *item.interval, "s0"))
         parts.append(dot(frame, item.photos, item.accuracy, "s0", f"{item.photos:,} photos: {percent(item.accuracy)}"))
     words = "; ".join(f"{item.photos:,} photos, {percent(item.accuracy)}" for item in curve)
-    return chart(frame, "Accuracy by photos learnt from", words, parts)
+    return Chart(frame, "Accuracy by photos learnt from", words, parts)

@@ -1,24 +1,27 @@
 """One picture of example predictions: mistakes and hits of all classes, the same ones every time."""
 
+import io
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from common.errors import PhotoError
 from common.publish import publish_bytes
+from common.text import printable
 from contract.geometry import Geometry, to_input
 from training.measure.predictions import Predictions
-from training.report.pictures import GREEN, ORANGE, clipped, png
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 GRID = "picture_grid.png"
 PHOTOS = 24
 COLUMNS = 6
-SIDE_PX = 192
+SIDE_PX, GAP_PX, WORDS_PX = 192, 12, 50
+GREEN, ORANGE = "#0b6b57", "#b03f0c"
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
 _BEST_FIRST = ("test", "val")
 
 
@@ -30,8 +33,9 @@ def write_picture_grid(folder: Path, predictions: Predictions, labels: tuple[str
     Raises:
         OSError: the folder cannot be written.
     """
-    chosen = choose(predictions)
-    publish_bytes(folder / GRID, png(lambda figure: _draw(figure, predictions, chosen, labels)))
+    file = io.BytesIO()
+    _draw(predictions, choose(predictions), labels).save(file, "PNG")
+    publish_bytes(folder / GRID, file.getvalue())
     return folder / GRID
 
 
@@ -59,25 +63,40 @@ def _evenly(numbers: NDArray[np.int64], wanted: int) -> list[int]:
     return [int(numbers[place * len(numbers) // wanted]) for place in range(wanted)]
 
 
-def _draw(figure: "Figure", predictions: Predictions, chosen: list[int], labels: tuple[str, ...]) -> None:
+def _draw(predictions: Predictions, chosen: list[int], labels: tuple[str, ...]) -> Image.Image:
     rows = -(-len(chosen) // COLUMNS)
-    figure.set_size_inches(2.0 * COLUMNS, 2.45 * rows)
-    places = np.ravel(figure.subplots(rows, COLUMNS, squeeze=False))
-    for axes in places:
-        axes.set_axis_off()
-    for axes, number in zip(places, chosen, strict=False):
+    sheet = Image.new("RGB", (COLUMNS * (SIDE_PX + GAP_PX) + GAP_PX, rows * (SIDE_PX + WORDS_PX) + GAP_PX), "white")
+    canvas, font = ImageDraw.Draw(sheet), _font()
+    for place, number in enumerate(chosen):
+        left, top = GAP_PX + place % COLUMNS * (SIDE_PX + GAP_PX), place // COLUMNS * (SIDE_PX + WORDS_PX)
         true, row = predictions.photos[number].label, predictions.probabilities[number]
         taken = int(row.argmax())
-        axes.imshow(_pixels(predictions.photos[number].path))
-        words = f"{clipped(labels[taken])} {100 * row[taken]:.0f} %"
-        if taken != true:
-            words += f"\nis {clipped(labels[true])} {100 * row[true]:.0f} %"
-        axes.set_title(words, fontsize=8.5, color=GREEN if taken == true else ORANGE, parse_math=False)
+        said = [("", taken)] if taken == true else [("", taken), ("is ", true)]
+        for line, (before, label) in enumerate(said):
+            words = _fitting(f"{before}{labels[label]}", f" {100 * row[label]:.0f} %", font)
+            canvas.text((left, top + 10 + 19 * line), words, GREEN if taken == true else ORANGE, font)
+        sheet.paste(_photo(predictions.photos[number].path), (left, top + WORDS_PX))
+    return sheet
 
 
-def _pixels(photo: Path) -> NDArray[np.uint8]:
+def _fitting(name: str, share: str, font: Font) -> str:
+    """Name and share, the name cut where both are wider than a photo."""
+    cut = printable(name)
+    while font.getlength(cut + share) > SIDE_PX:
+        cut = f"{cut[:-2]}\N{HORIZONTAL ELLIPSIS}"
+    return cut + share
+
+
+def _font() -> Font:
+    """A font of the system, which has most alphabets; otherwise Pillow's own, which has the English one only."""
+    with suppress(OSError):
+        return ImageFont.truetype("DejaVuSans.ttf", 15)
+    return ImageFont.load_default(15)
+
+
+def _photo(photo: Path) -> Image.Image:
     """The photo in a square; grey if it cannot be read any more."""
     try:
-        return to_input(photo, Geometry("letterbox", SIDE_PX))
+        return Image.fromarray(to_input(photo, Geometry("letterbox", SIDE_PX)))
     except PhotoError:
-        return np.full((SIDE_PX, SIDE_PX, 3), 200, np.uint8)
+        return Image.new("RGB", (SIDE_PX, SIDE_PX), (200, 200, 200))

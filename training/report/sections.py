@@ -12,12 +12,10 @@ from training.html.thumbnails import Thumbnails, picture
 from training.measure.metrics import ClassMetrics
 from training.report.charts import pr_chart
 from training.report.content import NextStep, ReportFinding, ReportInput, SplitPart, count, percent
-from training.report.scores import pr_curve
 from training.report.summary import at_a_glance, headline
 
 TABLE_ROWS = 250
 FINDING_PHOTOS = 16
-PR_CLASSES = 4
 FEW = 8  # photos of a finding that are shown unfolded
 MEANINGS = (
     ("Interval", "The fewer photos, the wider the 95 % interval of the accuracy (Wilson, 1927)."),
@@ -96,16 +94,13 @@ def class_table(given: ReportInput, splits: Html | None) -> Html:
     return section("classes", "Each class", words, left_out, box, splits, _found(part))
 
 
-def _found(part: SplitPart) -> Html | None:
+def _found(part: SplitPart) -> Html:
     """Precision against recall of the classes with the lowest F1."""
-    weakest = sorted((item.f1, place) for place, item in enumerate(part.scores.metrics.classes) if item.photos)
-    places = [place for _, place in weakest[:PR_CLASSES]]
-    labels = [item.label for item in part.scores.metrics.classes]
-    curves = {labels[place]: pr_curve(part.true == place, part.probabilities[:, place]) for place in places}
-    few = f"The {len(places)} classes of lowest F1. " if len(weakest) > len(places) else ""
+    drawn = pr_chart(part)
+    few = f"The {len(drawn.keys)} classes of lowest F1. " if len(np.unique(part.true)) > len(drawn.keys) else ""
     words = note(f"{few}The lower the probability that is enough, the more photos of a class are found, and the more"
                  " others with them.")  # fmt: skip
-    return h("figure", h("figcaption", h("h3", "Precision against recall"), words), pr_chart(curves), class_="half")
+    return h("figure", h("figcaption", h("h3", "Precision against recall"), words), drawn.keyed(), class_="half")
 
 
 def _class_row(index: int, item: ClassMetrics, part: SplitPart, thresholds: Mapping[str, float]) -> Html:

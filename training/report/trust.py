@@ -16,12 +16,11 @@ def trust(given: ReportInput) -> Html:
     reliable = h(
         "figure",
         h("figcaption", h("h3", "Does it know when it is right?"), note(_reliability_words())),
-        reliability_chart(part.scores.bins),
+        reliability_chart(part.scores.bins).svg(),
         _bin_table(part.scores.bins),
     )
     curve = review_curve(part.true, part.probabilities)
-    own = " The large dot is where this model's own thresholds stand." if part.sent is not None else ""
-    words = f"The least sure photos go to people first; the band is the 95 % interval.{own}"
+    words = "The least sure photos go to people first; the band is the 95 % interval."
     rows = [
         h("tr", h("td", percent(float(curve.share[place]))), h("td", percent(float(curve.precision[place]))))
         for place in sorted({int(np.abs(curve.share - wanted).argmin()) for wanted in (0, 0.05, 0.1, 0.2, 0.3, 0.5)})
@@ -31,7 +30,7 @@ def trust(given: ReportInput) -> Html:
     review = h(
         "figure",
         h("figcaption", h("h3", "What review brings"), note(words)),
-        review_chart(curve, part),
+        review_chart(curve, part).keyed(),
         table,
     )
     return section("trust", "How far to trust it", promise(given), h("div", reliable, review, class_="pair"),

@@ -5,15 +5,16 @@ from pathlib import Path
 from common.publish import publish_bytes
 from common.text import printable
 from training.errors import TrainingError
+from training.html.chart import FIGURES, write_charts
 from training.report.content import ReportInput
+from training.report.figures import charts
 from training.report.page import page
-from training.report.pictures import write_pictures
 
-REPORT, PICTURES = "report.html", "figures"
+REPORT = "report.html"
 
 
 def write_report(folder: Path, given: ReportInput) -> Path:
-    """Write report.html and the main figures as PNG into `folder`/figures.
+    """Write report.html and its charts as SVG into `folder`/figures.
 
     Args:
         folder: created if missing; the files of an earlier report are replaced atomically.
@@ -28,7 +29,7 @@ def write_report(folder: Path, given: ReportInput) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         publish_bytes(folder / REPORT, text)
-        write_pictures(folder / PICTURES, given)
+        write_charts(folder / FIGURES, charts(given))
     except OSError as error:
         raise TrainingError(unwritable(folder, error)) from error
     return folder / REPORT

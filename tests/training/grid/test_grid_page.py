@@ -11,7 +11,6 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from PIL import Image
 from rich.console import Console
 
 from tests.training.grid.support import PARAMETERS, chances, write_cell
@@ -19,10 +18,10 @@ from tests.training.report.support import Page
 from training.grid.charts import front
 from training.grid.outcome import CellState, read_outcome
 from training.grid.page import page
-from training.grid.pictures import write_pictures
 from training.grid.plan import plan_cells
 from training.grid.results import GridResults, results_of
 from training.grid.show import csv_text, show
+from training.grid.write import write_figures
 from training.measure.figures import AVERAGES, SplitFigures
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
@@ -93,7 +92,8 @@ def test_it_has_a_plot_of_all_what_each_setting_brings_costs_and_the_best_ones_c
         "Accuracy by epoch",
         "Loss by epoch",
     ]
-    assert "Accuracy and loss of xception-1-blocks by epoch. The dashed line marks epoch 3" in shown.text
+    assert "Accuracy and loss of xception-1-blocks by epoch." in shown.text
+    assert "epoch 3, whose weights were kept" in shown.text
 
 
 def test_figures_of_all_sides_stand_beside_each_other_whole_and_by_class(make_results: MakeResults) -> None:
@@ -200,18 +200,22 @@ def test_the_table_is_safe_in_a_spreadsheet_and_holds_every_side(make_results: M
     ]  # fmt: skip
 
 
-def test_the_plot_stands_alone_as_svg_and_png(make_results: MakeResults) -> None:
+def test_the_charts_of_the_page_stand_alone_and_those_of_an_earlier_best_cell_are_gone(
+    make_results: MakeResults,
+) -> None:
     results = make_results(replace(BLOCKS, axes={"seed": (1, 2, 3, 4, 5)}), finished=5, failed=0)
-    learning = results.folder / results.finished[0].cell.name / "figures" / "accuracy.png"
-    learning.parent.mkdir()
-    learning.write_bytes(b"curves")
     (results.folder / "figures").mkdir()
-    (results.folder / "figures" / "best-loss.png").write_bytes(b"of another best one")
-    write_pictures(results)
+    (results.folder / "figures" / "best-loss.svg").write_bytes(b"of another best one")
+    (results.folder / results.finished[0].cell.name / "history.csv").write_text("epoch,accuracy\n0,0.5\n1,0.6\n")
+    write_figures(results)
+    assert sorted(path.stem for path in (results.folder / "figures").iterdir()) == ["best-accuracy", "cells", "time"]
     drawn = ET.parse(results.folder / "figures" / "cells.svg").getroot()
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
-    assert len(drawn.findall("{*}circle")) == 5
-    with Image.open(results.folder / "figures" / "cells.png") as image:
-        assert image.width > 1000
-    assert (results.folder / "figures" / "best-accuracy.png").read_bytes() == b"curves"
-    assert not (results.folder / "figures" / "best-loss.png").exists()
+    assert len(drawn.findall("{*}g/{*}circle")) == 5
+
+
+def test_what_settings_bring_and_cost_becomes_charts_too(make_results: MakeResults) -> None:
+    results = make_results()
+    write_figures(results)
+    names = {path.stem for path in (results.folder / "figures").iterdir()}
+    assert {"cells", "by-backbone", "by-fine_tune.unfreeze", "time"} <= names

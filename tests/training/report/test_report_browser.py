@@ -85,6 +85,15 @@ def test_a_cell_of_the_matrix_opens_the_photos_behind_it(report: Path, show: Bro
     assert magenta(show(f"{report.as_uri()}#cell-1-2").screenshot) == 0
 
 
+def test_a_chart_by_itself_is_dark_on_white_also_where_the_browser_is_dark(report: Path, show: Browse) -> None:
+    shown = show((report.parent / "figures" / "confusion.svg").as_uri(), "dark", "500,400")
+    seen = colours(shown.screenshot)
+    assert seen[5, 5].min() == 255
+    assert (seen.max(axis=2) < 60).sum() > 100, "words"
+    assert (seen[:, :, 2] - seen[:, :, 0] > 80).sum() > 1000, "cells"
+    assert shown.requests == []
+
+
 def measured(report: Path, show: Browse, script: str, size: str) -> str:
     """What a script finds in a copy of the report that, unlike the report, lets one run: left in the title."""
     text = report.read_text(encoding="utf-8")

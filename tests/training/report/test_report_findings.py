@@ -112,9 +112,9 @@ def test_the_page_of_two_stages_says_what_the_lines_are(
     rows = [f"{epoch},{stage},1.0,0.{epoch}5,0.7,{int(epoch) <= best}" for epoch, stage in HISTORY]
     (run.path / "history.csv").write_text("\n".join(["epoch,stage,loss,accuracy,log_loss,best", *rows]))
     shown = Page(page(report_of_run(run)))
-    assert "The dotted line is where fine-tuning begins." in shown.text
-    assert f"The dashed line marks {kept}, whose weights were kept." in shown.text
-    assert shown.values("class").count("start") == 2
+    assert f"fine-tuning begins{kept}, whose weights were kept" in shown.text
+    for kind in ("start", "key start", "mark", "key mark"):
+        assert shown.values("class").count(kind) == 2, kind
 
 
 def test_a_report_that_is_handed_on_names_no_folder_of_the_person_who_trained(

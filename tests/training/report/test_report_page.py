@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -44,12 +45,30 @@ def test_the_report_of_a_run_shows_its_figures_curves_data_card_and_next_command
     ):
         assert words in shown.text, words
     assert "phototriage convert mine --output model.onnx" in shown.text
-    pictures = sorted(path.name for path in (run.path / "figures").iterdir())
-    names = ("accuracy", "classes", "confusion", "loss", "reliability", "review")
-    assert pictures == [f"{name}.png" for name in names]
-    for path in (run.path / "figures").iterdir():
-        with Image.open(path) as image:
-            assert image.width > 600
+    drawn = sorted(path.stem for path in (run.path / "figures").iterdir())
+    assert drawn == ["accuracy", "confusion", "loss", "precision-recall", "reliability", "review"]
+
+
+def test_every_chart_is_a_whole_svg_file_in_plain_colours_whatever_its_classes_are_called(
+    given: ReportInput, tmp_path: Path
+) -> None:
+    history = [{"epoch": 0, "accuracy": 0.5, "loss": 1.0}, {"epoch": 1, "accuracy": 0.7, "loss": 0.5, "best": True}]
+    odd = replace(given, labels=(EVIL, "\x1b[31m\0", "a" * 200), history=history)
+    write_report(tmp_path / "report", odd)
+    files = sorted((tmp_path / "report" / "figures").iterdir())
+    assert [file.name for file in files if file.suffix != ".svg"] == []
+    for file in files:
+        drawn = ET.parse(file).getroot()
+        assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+        assert {drawn.get(name) for name in ("width", "height", "font-family")}.isdisjoint({None, ""})
+        assert drawn.find("{*}rect[@fill='#ffffff']") is not None
+        assert "var(" not in file.read_text(encoding="utf-8")
+        assert not re.search(r"url\(|@import|https?:(?!//www.w3.org/2000/svg)", file.read_text(encoding="utf-8"))
+        assert not drawn.findall(".//{*}script")
+    words = list(ET.parse(tmp_path / "report" / "figures" / "accuracy.svg").getroot().itertext())
+    assert {"Accuracy by epoch", "accuracy", "epoch 1, whose weights were kept"} <= set(words)
+    counts = list(ET.parse(tmp_path / "report" / "figures" / "confusion.svg").getroot().itertext())
+    assert [text for text in counts if text in ("1", "2", "3")] == ["3", "1", "3", "1", "1", "3"]
 
 
 def test_every_cell_that_is_not_empty_leads_to_its_photos(given: ReportInput) -> None:
