@@ -95,13 +95,14 @@ def _fit_head(
     from training.fit.feature_head import train_head
     from training.network.features import features_of
 
-    samples = prepared.samples.of("train", "val")
+    places = np.flatnonzero([photo.split != "test" for photo in prepared.samples.photos])
+    samples = prepared.samples.take(places)
     origin = features_origin(recipe, weights_hash) if weights_hash else ""
     features = features_of(model, samples, origin, reporter)
     val = np.array([photo.split for photo in samples.photos]) == "val"
     sides = np.flatnonzero(~val), np.flatnonzero(val)
     if recipe.network.linear:
-        accuracy = _fit_linear(model, features, samples.labels, sides)
+        accuracy = _fit_linear(model, features, samples.labels, prepared.groups[places], sides)
     else:
         accuracy = train_head(model, features, samples.labels, sides, recipe)
     reporter.say(f"Head trained on features: validation accuracy {accuracy:.4f}.")
@@ -111,13 +112,19 @@ def _fit_linear(
     model: "keras.Model",
     features: NDArray[np.float32],
     labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
     sides: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> float:
-    """Fit the linear layer by regression, and return its accuracy on the validation photos."""
+    """Fit the linear layer by regression, and return its accuracy on the validation photos.
+
+    Args:
+        groups: number of each photo's group of near copies.
+        sides: places of the training photos and of the validation photos.
+    """
     train, val = sides
     length = np.float32(np.linalg.norm(features[train], axis=1).mean())
     rows, classes = features[train] / length, int(model.output_shape[-1])
-    c = choose_c(rows, labels[train], train, classes)
+    c = choose_c(rows, labels[train], groups[train], classes)
     head = fit_head(rows, labels[train], classes, c)
     model.get_layer("logits").set_weights([head.kernel / length, head.bias])
     return float((head.logits(features[val] / length).argmax(axis=1) == labels[val]).mean())

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from training.dataset.prepare import prepare
 from training.errors import DatasetError
-from training.fit.regression import GRID, LinearHead, choose_c, fit_head, out_of_fold
+from training.fit.regression import GRID, USUAL_C, LinearHead, can_judge, choose_c, fit_head, folds, out_of_fold
 from training.measure.evaluate import evaluate_model
 from training.measure.predictions import read_predictions, write_predictions
 from training.on_features.candidate import Candidate
@@ -176,6 +176,19 @@ def test_no_photo_is_answered_by_a_head_that_learnt_from_it_or_from_its_copy() -
     assert right.mean() < 0.75
     apart = out_of_fold(rows, labels, np.arange(60), 2, 100.0).argmax(axis=1) == labels
     assert apart.mean() > 0.85
+
+
+def test_a_class_of_one_burst_always_teaches_and_the_other_photos_judge() -> None:
+    rows, labels = blobs(60)
+    rows, labels = np.vstack([rows, rows[:4]]), np.append(labels, [3, 3, 3, 1])
+    groups = np.append(np.arange(60), [60, 60, 60, 60])  # the last photo shows what the burst of class 3 shows
+    assert can_judge(labels, groups).tolist() == [True] * 60 + [False] * 4
+    parts = list(folds(labels, groups, 5))
+    assert sorted(np.concatenate([held for _, held in parts]).tolist()) == [*range(60)]
+    assert all(set(learnt) >= {60, 61, 62, 63} for learnt, _ in parts)
+    two = np.append(np.flatnonzero(labels[:60] == 0), [60, 61, 62])  # another class and the burst
+    assert choose_c(rows[two], np.minimum(labels[two], 1), groups[two], 2) in GRID
+    assert choose_c(rows[[0, 1]], labels[[0, 1]], groups[[0, 1]], 4) == USUAL_C  # none can judge
 
 
 def test_the_penalty_is_chosen_by_answers_to_unseen_photos() -> None:

@@ -18,6 +18,7 @@ import pytest
 from common.errors import PhototriageError
 from training.dataset.layout import Photo
 from training.errors import DatasetError, TrainingError
+from training.fit.regression import GRID, fit_head
 from training.measure.predictions import read_predictions
 from training.pipeline import train_run
 from training.progress import Reporter
@@ -66,6 +67,23 @@ def test_predictions_hold_each_photo_to_check_with_and_none_of_training(trained:
         assert (dataset / row["path"]).is_file()
         assert sum(float(row[label]) for label in ("blue", "green", "red")) == pytest.approx(1, abs=1e-5)
         assert row["sha256"] == sha256((dataset / row["path"]).read_bytes()).hexdigest()
+
+
+def test_near_copies_do_not_choose_the_penalty_of_a_linear_head() -> None:
+    import keras
+
+    from training.on_photos import _fit_linear
+
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(30, 64)).astype(np.float32)
+    features, groups = np.vstack([half, half]), np.tile(np.arange(30), 2)
+    labels = np.tile(rng.integers(0, 2, 30), 2)  # nothing but a copy tells the label
+    images = keras.Input((64,))
+    model = keras.Model(images, keras.layers.Dense(2, name="logits")(images))
+    _fit_linear(model, features, labels, groups, (np.arange(60), np.arange(60)))
+    length = np.float32(np.linalg.norm(features, axis=1).mean())
+    strongest = fit_head(features / length, labels, 2, GRID[0]).kernel / length
+    assert np.allclose(model.get_layer("logits").get_weights()[0], strongest)
 
 
 def validation_photos(run: Run) -> tuple[Photo, ...]:

@@ -65,6 +65,11 @@ class PreparedData:
     found: DecodedDataset
     kept: NDArray[np.int64]
 
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """Number of each sample's group of near duplicates, int64 [N]."""
+        return np.asarray(self.found.groups, np.int64)[self.kept]
+
     def data_hash(self) -> str:
         """SHA-256 over path, content and split of each sample in order; equal for equal training data."""
         total = hashlib.sha256()

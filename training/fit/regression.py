@@ -77,6 +77,8 @@ def fit_head(features: Features, labels: Ints, classes: int, c: float) -> Linear
 def out_of_fold(features: Features, labels: Ints, groups: Ints, classes: int, c: float) -> Features:
     """Logits of each photo by a head that has not learnt from it nor from a near copy, float32 [N, classes].
 
+    Photos that cannot judge get zeros.
+
     Args:
         groups: int64 [N], number of each photo's group of near copies.
     """
@@ -87,13 +89,14 @@ def out_of_fold(features: Features, labels: Ints, groups: Ints, classes: int, c:
 
 
 def choose_c(features: Features, labels: Ints, groups: Ints, classes: int) -> float:
-    """The C with the smallest out-of-fold log loss, on at most ENOUGH photos; USUAL_C if no class has two photos."""
-    if np.bincount(labels).max() < 2:
-        return USUAL_C
+    """The C with the smallest out-of-fold log loss, on at most ENOUGH photos; USUAL_C if no photo can judge."""
     if len(labels) > ENOUGH:
         some = share_of(labels, np.arange(len(labels)), ENOUGH / len(labels), 0)
         features, labels, groups = features[some], labels[some], groups[some]
-    return best_c(lambda c: out_of_fold(features, labels, groups, classes, c), labels)[0]
+    judges = can_judge(labels, groups)
+    if not judges.any():
+        return USUAL_C
+    return best_c(lambda c: out_of_fold(features, labels, groups, classes, c)[judges], labels[judges])[0]
 
 
 def best_c(answer: Callable[[float], Features], labels: Ints) -> tuple[float, Features]:
@@ -115,16 +118,38 @@ def best_c(answer: Callable[[float], Features], labels: Ints) -> tuple[float, Fe
     return best, answers
 
 
+def can_judge(labels: Ints, groups: Ints) -> NDArray[np.bool_]:
+    """Whether each photo can judge a head that has not learnt from it, bool [N].
+
+    A head that has not learnt from the only group of a class does not know the class, so its answers to that group say
+    nothing about a head that does. Other photos of such a group cannot judge either, because it always teaches.
+    """
+    judges = np.ones(len(labels), np.bool_)
+    while True:
+        pairs = np.unique(np.stack([labels[judges], groups[judges]]), axis=1)
+        alone = np.bincount(pairs[0], minlength=1 + int(labels.max(initial=0))) == 1
+        if not alone.any():
+            return judges
+        judges &= ~np.isin(groups, pairs[1][alone[pairs[0]]])
+
+
 def folds(labels: Ints, groups: Ints, most: int) -> Iterator[tuple[Ints, Ints]]:
     """Yield (places to learn from, places held) of stratified folds with whole groups.
+
+    All photos that can judge are held once; the others are learnt from each time.
 
     Args:
         most: number of folds; fewer if no class has so many groups.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    groups_of_largest = max(len(np.unique(groups[labels == label])) for label in np.unique(labels))
-    kind = StratifiedGroupKFold(max(2, min(most, groups_of_largest)), shuffle=True, random_state=0)
+    places = np.flatnonzero(can_judge(labels, groups))
+    always = np.setdiff1d(np.arange(len(labels)), places)
+    own, group = labels[places], groups[places]
+    groups_of_largest = max(len(np.unique(group[own == label])) for label in np.unique(own))
+    kind = StratifiedGroupKFold(min(most, groups_of_largest), shuffle=True, random_state=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a class of one group: it is missing in one fold
-        yield from kind.split(labels[:, None], labels, groups)
+        warnings.simplefilter("ignore", UserWarning)  # a class of fewer photos than folds: some folds hold none of it
+        parts = list(kind.split(own[:, None], own, group))
+    for learnt, held in parts:
+        yield np.sort(np.concatenate([always, places[learnt]])), places[held]

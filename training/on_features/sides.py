@@ -62,5 +62,4 @@ def sides_of(prepared: PreparedData) -> Sides:
     samples = prepared.samples
     split = np.array([photo.split for photo in samples.photos])
     train, val, test = (np.flatnonzero(split == name) for name in ("train", "val", "test"))
-    groups = np.array(prepared.found.groups, np.int64)[prepared.kept]
-    return Sides(samples.labels, groups, train, val, test, len(prepared.dataset.labels))
+    return Sides(samples.labels, prepared.groups, train, val, test, len(prepared.dataset.labels))
