@@ -58,7 +58,7 @@ def converted(run: Path) -> Result:
 
 
 def answers(model: Path, labels: tuple[str, ...]) -> Any:
-    return open_classifier(model).classify(drawings(4, 40, SIZE_PX, labels)[0])
+    return open_classifier(model).classify(drawings(4, 40, SIZE_PX, labels)[0]).probabilities
 
 
 @pytest.mark.parametrize("made", ["one_unit", "efficient"])

@@ -21,7 +21,7 @@ from training.dataset.decoders import decoders
 from training.dataset.decoding import PARALLEL_BYTES, turn_of
 from training.dataset.prepare import prepare
 from training.errors import TrainingError
-from training.measure import evaluate
+from training.measure import answered
 from training.progress import Reporter
 from training.recipe.recipe import Input, Recipe
 
@@ -163,7 +163,7 @@ def test_a_large_photo_waits_until_no_other_one_is_in_memory(tmp_path: Path, mak
     os.truncate(long, PARALLEL_BYTES + 1)
     with ThreadPoolExecutor(2) as pool:
         with turn_of(PARALLEL_BYTES + 1):  # as if a large photo were in memory
-            waiting = pool.submit(decode_all, [small, large], GEOMETRY), pool.submit(evaluate._read, long, GEOMETRY)
+            waiting = pool.submit(decode_all, [small, large], GEOMETRY), pool.submit(answered._read, long, GEOMETRY)
             for future in waiting:
                 with pytest.raises(TimeoutError):
                     future.result(timeout=0.5)

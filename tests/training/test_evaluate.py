@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from common.errors import PhototriageError
-from tests.colour_model import colour_model
+from tests.colour_model import FAMILIAR, colour_model
 from training.measure.evaluate import evaluate_model
 from training.measure.predictions import read_predictions, write_predictions
 from training.measure.show import show
@@ -163,16 +163,110 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(
     assert "can be read" in refused(model, colours, None, reporter)
 
 
+STRANGERS = {"purple": (160, 20, 160), "yellow": (150, 150, 0), "mustard": (190, 60, 0), "reds": (200, 10, 10)}
+"""`FAMILIAR` keeps the last two; of mustard's class the model is unsure at a low gain."""
+
+
+@pytest.fixture
+def strangers(tmp_path: Path) -> Path:
+    """Two pictures of each kind."""
+    for kind, colour in STRANGERS.items():
+        (tmp_path / "foreign" / kind).mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGB", (40 + number, 30), colour).save(tmp_path / "foreign" / kind / f"{number}.png")
+    return tmp_path / "foreign"
+
+
+def with_familiarity(file: Path) -> Path:
+    thresholds = dict.fromkeys(RGB, 0.97)
+    file.write_bytes(colour_model(familiarity=FAMILIAR, gain=6.0, thresholds=thresholds))
+    return file
+
+
+def test_both_errors_of_familiarity_are_measured_with_their_intervals(
+    model: Path, colours: Path, strangers: Path, reporter: Reporter
+) -> None:
+    Image.new("RGB", (40, 40), "grey").save(colours / "green" / "grey.png")
+    (strangers / "purple" / "bad.jpg").write_text("no photo")
+    found = evaluate_model(with_familiarity(model), colours, None, reporter, strangers).to_dict()
+    review, foreign = found["unfamiliar"], found["foreign"]
+    assert (review["threshold"], review["photos"], review["count"]) == (FAMILIAR.threshold, 7, 1)
+    assert review["share"] == pytest.approx(1 / 7)
+    assert review["interval"] == pytest.approx([0.0257, 0.5131], abs=1e-3)
+    assert {item["label"]: item["count"] for item in review["classes"]} == {"red": 0, "green": 1, "blue": 0}
+    filed = {item["kind"]: tuple(item["filed"][how]["count"] for how in ("off", "auto")) for item in foreign["kinds"]}
+    assert filed == {"purple": (0, 0), "yellow": (0, 0), "mustard": (2, 0), "reds": (2, 2)}
+    assert foreign["filed"]["off"]["share"] == 0.5
+    assert foreign["filed"]["auto"]["share"] == 0.25
+    assert foreign["filed"]["off"]["interval"] == pytest.approx([0.2152, 0.7848], abs=1e-3)
+    assert foreign["auroc"] == pytest.approx(6 * 6 / (7 * 8)), "six of the photos rank above all but the reds"
+    assert [Path(item["path"]).name for item in foreign["unreadable"]] == ["bad.jpg"]
+
+
+def test_a_flat_folder_of_foreign_pictures_is_one_kind(
+    model: Path, colours: Path, tmp_path: Path, reporter: Reporter
+) -> None:
+    (tmp_path / "receipts").mkdir()
+    Image.new("RGB", (40, 40), "grey").save(tmp_path / "receipts" / "1.png")
+    found = evaluate_model(with_familiarity(model), colours, None, reporter, tmp_path / "receipts").foreign
+    assert found is not None
+    assert [(kind.name, kind.off.count, kind.off.photos) for kind in found.kinds] == [("receipts", 0, 1)]
+
+
+def test_a_model_that_cannot_tell_shows_what_it_files_and_says_so(
+    model: Path, colours: Path, strangers: Path, reporter: Reporter, story: io.StringIO
+) -> None:
+    model.write_bytes(colour_model(gain=6.0, thresholds=dict.fromkeys(RGB, 0.97)))
+    found = evaluate_model(model, colours, None, reporter, strangers)
+    show(found, reporter)
+    assert found.review is None
+    assert found.foreign is not None
+    assert (found.foreign.every.off.share, found.foreign.every.auto.share, found.foreign.auroc) == (1.0, 0.25, None)
+    assert "cannot tell that a picture belongs to no class" in story.getvalue()
+
+
+def test_tables_show_what_familiarity_does(
+    model: Path, colours: Path, strangers: Path, reporter: Reporter, story: io.StringIO
+) -> None:
+    show(evaluate_model(with_familiarity(model), colours, None, reporter, strangers), reporter)
+    text = story.getvalue()
+    assert "0 of these photos would go to review as unfamiliar: 0.0 % (0.0 to 39.0)." in text
+    assert "Of 8 foreign pictures 50.0 % (21.5 to 78.5) would be filed as a class;" in text
+    (row,) = (line for line in text.splitlines() if "mustard" in line)
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+        "mustard", "2", "100.0 % (34.2 to 100.0)", "0.0 % (0.0 to 65.8)",
+    ]  # fmt: skip
+
+
+def test_a_folder_that_holds_no_foreign_pictures_or_photos_of_the_classes_is_refused(
+    model: Path, colours: Path, tmp_path: Path, reporter: Reporter
+) -> None:
+    (tmp_path / "none").mkdir()
+    refusals = {
+        colours: "both foreign",
+        colours / "red": "both foreign",
+        tmp_path / "missing": "is not a folder",
+        tmp_path / "none": "holds no photos",
+    }
+    for folder, words in refusals.items():
+        with pytest.raises(PhototriageError, match=words):
+            evaluate_model(model, colours, None, reporter, folder)
+
+
 def test_a_model_file_is_measured_and_reported_without_any_training_dependency(
-    model: Path, colours: Path, root: Path, tmp_path: Path
+    model: Path, colours: Path, strangers: Path, root: Path, tmp_path: Path
 ) -> None:
     code = (
         "import sys\n"
         "for name in ('tensorflow', 'keras', 'sklearn', 'scipy', 'pandas', 'cleanlab', 'threadpoolctl', 'matplotlib',"
         " 'onnx', 'tf2onnx'): sys.modules[name] = None\n"
         "from training.commands.train import evaluate\n"
-        f"evaluate([{str(model)!r}, {str(colours)!r}, '--output', {str(tmp_path / 'out')!r}, '--json'])\n"
+        f"evaluate([{str(model)!r}, {str(colours)!r}, '--foreign', {str(strangers)!r},"
+        f" '--output', {str(tmp_path / 'out')!r}, '--json'])\n"
     )
+    with_familiarity(model)
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["metrics"]["correct"] == 5
+    told = json.loads(done.stdout)
+    assert told["metrics"]["correct"] == 5
+    assert told["foreign"]["filed"]["off"]["count"] == 4
     assert (tmp_path / "out" / "figures" / "confusion.svg").is_file()

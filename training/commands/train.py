@@ -211,8 +211,9 @@ def _report_evaluation(evaluation: "Evaluation", output: Path, reporter: "Report
 @click.argument("model", type=_FOLDER)
 @click.argument("dataset", type=_FOLDER)
 @click.option("--output", type=_FOLDER, help="New or empty folder for report.html, metrics.json and predictions.csv.")
+@click.option("--foreign", type=_FOLDER, help="Folder of pictures of no class, by kind: how many would be filed?")
 @json_option("the figures as one JSON object")
-def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> None:
+def evaluate(model: Path, dataset: Path, output: Path | None, foreign: Path | None, as_json: bool) -> None:
     """Measure a model on labelled photos.
 
     MODEL is a run folder, its model.keras, or an .onnx file (which needs no TensorFlow). DATASET holds one folder of
@@ -222,6 +223,7 @@ def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> 
     Examples:
       phototriage evaluate runs/mine photos/test
       phototriage evaluate model.onnx photos/test --output report --json
+      phototriage evaluate model.onnx photos/test --foreign receipts-and-screenshots
     """
     from rich.console import Console
 
@@ -232,7 +234,7 @@ def evaluate(model: Path, dataset: Path, output: Path | None, as_json: bool) -> 
 
     reporter = Reporter(Console(stderr=as_json))
     with silenced():
-        evaluation = evaluate_model(model, dataset, output, reporter)
+        evaluation = evaluate_model(model, dataset, output, reporter, foreign)
     if as_json:
         click.echo(json.dumps(evaluation.to_dict(), ensure_ascii=False))
     else:

@@ -1,26 +1,21 @@
 """Measure a run or a model file on labelled photos, with or without TensorFlow."""
 
 import json
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from common.errors import PhotoError
 from common.publish import publish_bytes
 from common.text import printable
-from contract.geometry import Geometry
-from training.dataset.decoding import decode, turn_of
+from training.dataset.foreign import ForeignPictures, find_foreign
 from training.dataset.layout import Dataset, Photo, find_dataset
-from training.dataset.regular_file import regular_file_status
 from training.errors import DatasetError
-from training.measure.metrics import Metrics, compute_metrics
-from training.measure.open_model import BATCH, Classifier, open_classifier
+from training.measure.answered import Answered, answer
+from training.measure.foreign import Foreign, Review, measure_kinds, measure_review, ranking, sure, unfamiliar
+from training.measure.metrics import Floats, Metrics, compute_metrics
+from training.measure.open_model import Classifier, open_classifier
 from training.measure.predictions import Predictions, read_predictions, write_predictions
 from training.output import check_output
 from training.progress import Reporter
@@ -35,6 +30,8 @@ class Evaluation:
 
     Attributes:
         unreadable: (path, reason) of the photos that are not counted.
+        review: photos that go to review as unfamiliar; None for a model that cannot tell.
+        foreign: what becomes of foreign pictures; None without any.
     """
 
     model: Path
@@ -42,6 +39,8 @@ class Evaluation:
     metrics: Metrics
     predictions: Predictions
     unreadable: tuple[tuple[Path, str], ...]
+    review: Review | None = None
+    foreign: Foreign | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -51,10 +50,14 @@ class Evaluation:
             "labels": list(self.dataset.labels),
             "unreadable": [{"path": printable(path), "reason": reason} for path, reason in self.unreadable],
             "metrics": self.metrics.to_dict(),
+            "unfamiliar": None if self.review is None else self.review.to_dict(),
+            "foreign": None if self.foreign is None else self.foreign.to_dict(),
         }
 
 
-def evaluate_model(model: Path, dataset: Path, output: Path | None, reporter: Reporter) -> Evaluation:
+def evaluate_model(
+    model: Path, dataset: Path, output: Path | None, reporter: Reporter, foreign: Path | None = None
+) -> Evaluation:
     """Classify the photos of a dataset and compare with its folders.
 
     Of a dataset with a test folder only that is measured. Of the dataset that the run was trained on, only the
@@ -64,36 +67,58 @@ def evaluate_model(model: Path, dataset: Path, output: Path | None, reporter: Re
     Args:
         model: a run folder, the model.keras in it, or an .onnx file.
         output: a new or empty folder for metrics.json and predictions.csv.
+        foreign: a folder of pictures that belong to no class.
 
     Raises:
-        PhototriageError: the model, the dataset or the output cannot be used, or no photo can be read.
+        PhototriageError: the model, a folder or the output cannot be used, or no photo can be read.
     """
     if output is not None:
         check_output(output, dataset)
     classifier = open_classifier(model)
     found = find_dataset(dataset, classifier.labels)
+    pictures = None if foreign is None else find_foreign(foreign, dataset)
     photos = _chosen(found, classifier, reporter)
     reporter.say(f"Measuring {len(photos)} photos on {classifier.device}.")
-    with reporter.work("Classifying", len(photos)) as tick:
-        answers: list[Any] = []
-        unreadable: list[tuple[Path, str]] = []
-        good: list[Photo] = []
-        for batch, images, failures in _decoded(photos, classifier.geometry):
-            unreadable += failures
-            good += batch
-            if batch:
-                answers.append(classifier.classify(images))
-            tick(len(batch) + len(failures))
-    if not good:
-        raise DatasetError(
-            f"None of the {len(photos)} photos under {dataset} can be read. Check that a viewer can open them."
-        )
-    predictions = Predictions(tuple(good), np.concatenate(answers))
-    metrics = compute_metrics(predictions.true, predictions.probabilities, found.labels)
-    evaluation = Evaluation(model, found, metrics, predictions, tuple(unreadable))
+    answered = answer(photos, classifier, reporter, dataset)
+    predictions = Predictions(answered.photos, answered.given.probabilities)
+    strangers = None
+    if pictures is not None:
+        asked = answer(pictures.photos, classifier, reporter, pictures.root)
+        strangers = _foreign(pictures, asked, answered.given.familiarity, classifier)
+    evaluation = Evaluation(
+        model,
+        found,
+        compute_metrics(predictions.true, predictions.probabilities, found.labels),
+        predictions,
+        answered.unreadable,
+        _review(answered, classifier),
+        strangers,
+    )
     if output is not None:
         _write(evaluation, output)
     return evaluation
+
+
+def _review(answered: Answered, classifier: Classifier) -> Review | None:
+    threshold, familiarity = classifier.familiarity, answered.given.familiarity
+    if threshold is None or familiarity is None:
+        return None
+    return measure_review(unfamiliar(familiarity, threshold), answered.labels, classifier.labels, threshold)
+
+
+def _foreign(pictures: ForeignPictures, asked: Answered, of_classes: Floats | None, classifier: Classifier) -> Foreign:
+    """Measure what becomes of foreign pictures.
+
+    Args:
+        of_classes: familiarity of the photos of the classes.
+    """
+    passed, auroc = np.ones(len(asked.photos), bool), None
+    if classifier.familiarity is not None and asked.given.familiarity is not None and of_classes is not None:
+        passed = ~unfamiliar(asked.given.familiarity, classifier.familiarity)
+        auroc = ranking(of_classes, asked.given.familiarity)
+    certain = sure(asked.given.probabilities, classifier.thresholds)
+    every, found = measure_kinds(passed, certain, asked.labels, pictures.kinds)
+    return Foreign(pictures.root, every, found, auroc, (*pictures.unlisted, *asked.unreadable))
 
 
 def _chosen(dataset: Dataset, classifier: Classifier, reporter: Reporter) -> tuple[Photo, ...]:
@@ -134,30 +159,6 @@ def _flattering(run: Run, dataset: Dataset) -> str:
         " measuring them again would flatter it. The figures in its run.json and report come from heads that had"
         " not seen them. Pass a folder of other photos."
     )
-
-
-def _decoded(
-    photos: Sequence[Photo], geometry: Geometry
-) -> Iterator[tuple[list[Photo], NDArray[np.uint8], list[tuple[Path, str]]]]:
-    """Yield batches of readable photos with their pixels, and the unreadable photos among them."""
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "decode") as pool:
-        for start in range(0, len(photos), BATCH):
-            chunk = photos[start : start + BATCH]
-            read = list(pool.map(lambda photo: _read(photo.path, geometry), chunk))
-            good = [(photo, pixels) for photo, pixels in zip(chunk, read, strict=True) if not isinstance(pixels, str)]
-            bad = [(photo.path, reason) for photo, reason in zip(chunk, read, strict=True) if isinstance(reason, str)]
-            images = np.stack([pixels for _, pixels in good]) if good else np.empty((0,), np.uint8)
-            yield [photo for photo, _ in good], images, bad
-
-
-def _read(path: Path, geometry: Geometry) -> NDArray[np.uint8] | str:
-    try:
-        with turn_of(regular_file_status(path).st_size):
-            return decode(path.read_bytes(), geometry)
-    except PhotoError as error:
-        return str(error)
-    except OSError as error:
-        return f"it could not be opened ({error.strerror})"
 
 
 def _write(evaluation: Evaluation, output: Path) -> None:

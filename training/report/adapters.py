@@ -6,12 +6,13 @@ from pathlib import Path
 
 from common.text import printable
 from training.measure.evaluate import Evaluation
+from training.measure.foreign import Foreign
 from training.measure.predictions import read_predictions
 from training.report.about import About, about_run
 from training.report.content import NextStep, ReportFinding, ReportInput, count
 from training.report.findings import check_step, findings_of_run, suspect_label_finding
 from training.report.read import read_history
-from training.report.told import told_by
+from training.report.told import ForeignKind, Told, told_by
 from training.run import HISTORY, MODEL, PREDICTIONS, Run
 
 _LISTED = 200  # unreadable photos that a finding holds; the page shows fewer
@@ -75,6 +76,14 @@ def report_of_evaluation(
         card=(model, *known.card),
         recipe=known.recipe,
         steps=_next_steps_of_model(evaluation.model),
+        told=Told(foreign=_foreign(evaluation.foreign)),
+    )
+
+
+def _foreign(found: Foreign | None) -> tuple[ForeignKind, ...]:
+    kinds = () if found is None else found.kinds
+    return tuple(
+        ForeignKind(printable(kind.name), kind.off.photos, kind.off.share, kind.off.interval) for kind in kinds
     )
 
 

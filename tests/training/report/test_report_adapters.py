@@ -1,6 +1,7 @@
 """Runs and evaluations bring to a report what they know, and the command writes it anew."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from training.commands.report import report
 from training.dataset.layout import Dataset, Photo
 from training.errors import RunError, TrainingError
 from training.measure.evaluate import Evaluation
+from training.measure.foreign import Foreign, Kind, Share
 from training.measure.metrics import compute_metrics
 from training.measure.predictions import Predictions
 from training.report import About, ReportFinding, about_model, report_of_evaluation, report_of_run, write_report
@@ -36,6 +38,17 @@ def test_an_evaluation_of_a_model_file_tells_of_unreadable_photos_and_how_to_use
     for words in ("my model.onnx on photos", "Of 12 photos, 9 were", "1 photo could not be read", "the file is empty",
                   r"broken\x1b.jpg", "phototriage inspect 'my model.onnx'", "Its own thresholds send"):  # fmt: skip
         assert words in shown.text, words
+
+
+def test_an_evaluation_shows_how_many_foreign_pictures_are_filed(photos: tuple[Photo, ...], tmp_path: Path) -> None:
+    kind = Kind("receipts", Share(2, 16), Share(1, 16))
+    found = replace(
+        evaluation(Path("my model.onnx"), photos, tmp_path / "photos"),
+        foreign=Foreign(tmp_path, kind, (kind,), None, ()),
+    )
+    section = Page(page(report_of_evaluation(found))).text.partition("Pictures that belong to no class")[2]
+    assert "receipts" in section
+    assert "12.5 %" in section
 
 
 def test_an_evaluation_of_a_run_leads_to_its_conversion(photos: tuple[Photo, ...], tmp_path: Path) -> None:
