@@ -126,6 +126,12 @@ def realised(logits: np.ndarray, true: np.ndarray, chosen: Calibration) -> float
     return float((given.argmax(axis=1) == true)[passed].mean())
 
 
+def test_thresholds_from_fewer_photos_than_can_promise_anything_keep_their_word_all_the_same() -> None:
+    new, true = known_answers(20_000, 1)
+    found = [calibrate(*known_answers(24, seed), "abc", 0.95) for seed in range(2, 42)]
+    assert np.mean([realised(new, true, each) for each in found]) >= 0.94
+
+
 def test_thresholds_from_few_photos_keep_their_word_on_new_ones() -> None:
     new, true = known_answers(20_000, 1)
     found = [calibrate(*known_answers(120, seed), "abc", 0.95) for seed in range(2, 42)]

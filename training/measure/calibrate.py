@@ -15,11 +15,12 @@ LEAST, MOST = 0.2, 5.0
 """Bounds of the temperature."""
 CERTAINTY = 0.9
 """Certainty that the fewest answers give which can promise anything."""
-_Z = 0.253347
-"""Normal quantile of 0.6, the level of the one-sided lower bound of a threshold's precision.
+FEW_RIGHT = 100
+_Z, _Z_OF_FEW = 0.253347, 0.524401
+"""Normal quantiles of 0.6 and, below FEW_RIGHT right answers, 0.7: levels of the one-sided lower bound of a precision.
 
-Chosen on training photos that no head saw: 0.5, 0.6 and 0.7 realise 0.944, 0.948 and 0.953 in the worst case (20 and 50
-photos a class) where 0.95 is wanted, and each step costs 2 to 5 points of coverage.
+Chosen on training photos that no head saw (docs/measurements.md): there the precision stays above 0.945 where 0.95 is
+wanted, from 5 photos a class on. A higher level costs 2 to 5 points of coverage where photos are few.
 """
 OWN = 1000
 """Answers that name a class from which it gets a threshold of its own."""
@@ -101,7 +102,7 @@ def _warnings(logits: Floats, true: Ints, temperature: float, precision: float) 
     if right < least_right(precision):
         yield (
             f"{right} right answers cannot promise a precision of {precision:g}, because that takes"
-            f" {least_right(precision)}. The thresholds are those that these photos reached; add photos."
+            f" {least_right(precision)}. The thresholds are careful guesses; add photos."
         )
     elif not _reaches(softmax(logits, temperature), true, precision):
         yield f"No threshold promises a precision of {precision:g} here, so the safest was taken; add photos."
@@ -126,14 +127,18 @@ def _cross_fitted(logits: Floats, true: Ints, precision: float) -> tuple[int, in
 
 def _reaches(probabilities: Floats, true: Ints, precision: float) -> bool:
     right = probabilities.argmax(axis=1) == true
-    return bool(_bounds(probabilities.max(axis=1), right, _Z)[1].max() >= precision)
+    return bool(_places(probabilities.max(axis=1), right, precision, _z_of(right)).promised.any())
+
+
+def _z_of(right: NDArray[np.bool_]) -> float:
+    return _Z if int(right.sum()) >= FEW_RIGHT else _Z_OF_FEW
 
 
 def _thresholds(probabilities: Floats, true: Ints, precision: float) -> NDArray[np.float64]:
     """Threshold of each class, [classes]: its own where OWN answers name it, otherwise one that all answers chose."""
     predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
     right = predicted == true
-    z = _Z if int(right.sum()) >= least_right(precision) else 0.0
+    z = _z_of(right)
     counts = np.bincount(predicted, minlength=probabilities.shape[1])
     found = np.where(counts > 0, _safe(top, right, precision, z), 1.0)  # never predicted: never trusted
     for label in np.flatnonzero(counts >= OWN):
@@ -142,19 +147,41 @@ def _thresholds(probabilities: Floats, true: Ints, precision: float) -> NDArray[
 
 
 def _safe(top: Floats, right: NDArray[np.bool_], precision: float, z: float) -> float:
-    """The smallest threshold whose lower bound reaches `precision`, or the one with the best bound."""
-    values, bounds = _bounds(top, right, z)
-    good = np.flatnonzero(bounds >= precision)
-    return float(np.floor(values[good[-1] if len(good) else bounds.argmax()] * 1e6) / 1e6)
+    """The smallest threshold that promises `precision`.
+
+    If none does: the one with the best bound of those where the probabilities promise it, or the highest probability.
+    """
+    places = _places(top, right, precision, z)
+    good = np.flatnonzero(places.promised)
+    place = good[-1] if len(good) else np.where(places.likely, places.bounds, 0.0).argmax()
+    return float(np.floor(places.values[place] * 1e6) / 1e6)
 
 
-def _bounds(top: Floats, right: NDArray[np.bool_], z: float) -> tuple[Floats, Floats]:
-    """Probabilities in falling order, and the lower bound (Wilson) of the precision of all photos from each upwards."""
+@dataclass(frozen=True)
+class _Places:
+    """Where a threshold may lie.
+
+    Attributes:
+        values: probabilities in falling order.
+        bounds: lower bound (Wilson) of the precision of all photos from each upwards.
+        likely: whether the mean probability of these photos reaches the wanted precision. Of few photos all can be
+            right by luck; their probabilities, which all answers have calibrated, then say less.
+        promised: whether the bound reaches it, too.
+    """
+
+    values: Floats
+    bounds: Floats
+    likely: NDArray[np.bool_]
+    promised: NDArray[np.bool_]
+
+
+def _places(top: Floats, right: NDArray[np.bool_], precision: float, z: float) -> _Places:
     order = np.argsort(-top, kind="stable")
     count = np.arange(1, len(top) + 1)
-    share = np.cumsum(right[order]) / count
+    share, mean = np.cumsum(right[order]) / count, np.cumsum(top[order], dtype=np.float64) / count
     spread = z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
     low = (share + z * z / (2 * count) - spread) / (1 + z * z / count)
     # Photos with equal probability pass or fail together, so only the last of each run counts.
     ends = np.append(np.flatnonzero(np.diff(top[order])), len(top) - 1)
-    return top[order][ends], low[ends]
+    bounds, likely = low[ends], mean[ends] >= precision
+    return _Places(top[order][ends], bounds, likely, likely & (bounds >= precision))
