@@ -27,7 +27,7 @@ def picture(path: Path, seed: int, exif: bytes = b"") -> None:
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     root = tmp_path / "photos"
-    for number in range(6):
+    for number in range(10):
         picture(root / ("cat", "dog")[number % 2] / f"{number}.jpg", number)
     return root
 
@@ -39,7 +39,7 @@ def run(*arguments: str | Path) -> Result:
 def test_a_clean_dataset_is_said_to_be_so(dataset: Path) -> None:
     result = run(dataset, "--strict")
     assert result.exit_code == 0
-    assert "No problems found in 6 photos." in result.output
+    assert "No problems found in 10 photos." in result.output
 
 
 def test_what_decoders_print_themselves_is_not_shown(dataset: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +56,7 @@ def test_findings_are_counted_first_and_the_list_is_capped(dataset: Path) -> Non
     assert result.output.index("checked for") < result.output.index("bad-0.jpg")
     assert result.output.count("bad-") == SHOWN
     assert "  and 3 more" in result.output
-    assert "8 findings in 14 photos: 8 to fix before training, 0 to check." in result.output
+    assert "8 findings in 18 photos: 8 to fix before training, 0 to check." in result.output
 
 
 def test_strict_fails_on_what_is_to_mend_and_not_on_hints(dataset: Path) -> None:
@@ -75,7 +75,7 @@ def test_json_holds_every_finding_and_names_files_exactly(dataset: Path) -> None
     paths = [finding["photos"][0]["path"] for finding in value["findings"]]
     assert paths == [f"cat/{number}-{HIDDEN}" for number in range(SHOWN + 3)]
     assert value["counts"]["unreadable"] == value["faults"] == SHOWN + 3
-    assert value["classes"][0] == {"label": "cat", "all": 3 + SHOWN + 3}
+    assert value["classes"][0] == {"label": "cat", "all": 5 + SHOWN + 3}
     assert value["findings"][0]["reason"] == "not-a-photo"
     assert result.stdout.isascii()
 

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from contract.geometry import MAX_FILE_BYTES
+from training.check.balance import balance
 from training.check.findings import find_problems
 from training.check.kinds import Finding, Kind
 from training.check.scan import scan_photos
-from training.dataset.layout import find_dataset
+from training.dataset.layout import Photo, find_dataset
 
 Save = Callable[[Path], None]
 
@@ -38,8 +39,8 @@ def blocks(path: Path, seed: int, size: tuple[int, int] = (120, 90), format: str
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    """Two classes of four good photos."""
-    for number in range(8):
+    """Two classes of five good photos."""
+    for number in range(10):
         blocks(tmp_path / "photos" / ("cat", "dog")[number % 2] / f"{number}.jpg", number)
     return tmp_path / "photos"
 
@@ -110,12 +111,28 @@ def test_tiny_and_odd_sizes_and_proportions_are_found_the_worst_first(dataset: P
     }
 
 
-def test_a_class_that_is_empty_or_ten_times_smaller_is_found(dataset: Path) -> None:
+def test_a_class_that_is_empty_or_far_smaller_is_found(dataset: Path) -> None:
     for number in range(40, 80):
         blocks(dataset / "dog" / f"{number}.jpg", number)
     (dataset / "bird").mkdir()
     found = findings(dataset)[Kind.BALANCE]
-    assert [(finding.facts["label"], finding.facts["photos"]) for _, finding in found] == [("bird", 0), ("cat", 4)]
+    assert [(finding.facts["label"], finding.facts["photos"]) for _, finding in found] == [("bird", 0), ("cat", 5)]
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "said"),
+    [
+        (4, 12, "add at least 1, because fewer than 5"),
+        (8, 39, ""),
+        (8, 43, "; uneven: add 1 or more, or judge it by its recall"),
+        (5, 50, "very uneven: add 6 or more, or judge it by its recall"),
+    ],
+)
+def test_few_photos_and_uneven_classes_are_found_by_degree(small: int, large: int, said: str) -> None:
+    photos = [Photo(Path(f"{number}.jpg"), int(number < small)) for number in range(small + large)]
+    found = [finding.detail for finding in balance(photos, ("large", "small"))]
+    assert len(found) == bool(said)
+    assert all(detail.startswith(f"small: {small} ") and said in detail for detail in found)
 
 
 def test_a_folder_that_cannot_be_listed_is_a_finding(dataset: Path, as_nobody: Callable[[], None]) -> None:

@@ -28,8 +28,8 @@ def again(path: Path, seed: int) -> None:
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     """Two classes in two splits, all photos different."""
-    for number in range(16):
-        folder = tmp_path / "photos" / ("train", "test")[number // 8] / ("cat", "dog")[number % 2]
+    for number in range(20):
+        folder = tmp_path / "photos" / ("train", "test")[number // 10] / ("cat", "dog")[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
         picture(number).save(folder / f"{number}.jpg", quality=92)
     return tmp_path / "photos"
