@@ -16,6 +16,7 @@ NAMES = (
     "export",
     "backbones",
     "broad",
+    "foreign",
     "gpu",
     "promise",
     "filing_picture",

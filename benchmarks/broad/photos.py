@@ -62,10 +62,11 @@ def _files(folder: Path) -> list[Path]:
 
 def pixels(paths: list[Path], size_px: int, shrunk_px: int = 0) -> Pixels:
     """Photos as the network sees them, uint8 [N, S, S, 3]; on wish shrunk first, as small copies are."""
-    return np.stack([to_input(_shrunk(path, shrunk_px), Geometry("stretch", size_px)) for path in paths])
+    return np.stack([to_input(shrunk(path, shrunk_px), Geometry("stretch", size_px)) for path in paths])
 
 
-def _shrunk(path: Path, side: int) -> bytes | Path:
+def shrunk(path: Path, side: int) -> bytes | Path:
+    """The photo with a shorter side of `side` px, as JPEG; the path of a photo that is no larger, or for 0."""
     if not side:
         return path
     photo = Image.open(path).convert("RGB")

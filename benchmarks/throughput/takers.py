@@ -112,9 +112,11 @@ def steady(samples: Sequence[tuple[float, int, float]], count: int) -> tuple[flo
 
 
 def _all_filed(output: Path, count: int) -> None:
-    filed = sum(1 for path in output.glob("[!_.]*/*") if not path.name.startswith("."))
+    """A photo that the model finds unfamiliar is filed in review."""
+    places = (*output.glob("[!_.]*/*"), *output.glob("_review/*"))
+    filed = sum(1 for path in places if not path.name.startswith("."))
     if filed != count:
-        raise SystemExit(f"the daemon filed {filed} of {count} photos under a class")
+        raise SystemExit(f"the daemon filed {filed} of {count} photos under a class or in review")
 
 
 def _notebook(race: Race, how: str) -> Seen:

@@ -4,14 +4,18 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks import machine
 from benchmarks.common import record
+from benchmarks.foreign.photos import chosen_sets
+from benchmarks.foreign.table import measured
 from benchmarks.photos import MIXES, WEIGHS_MB, made
 from benchmarks.throughput.chart import NAMES, chart
 from benchmarks.throughput.takers import BOUNDS, DAEMON, DATASET, LOOP, PREDICT, steady
@@ -19,6 +23,7 @@ from benchmarks.told import Told
 from benchmarks.training.few import KEPT, summed
 from benchmarks.training.filed import oracle
 from benchmarks.training.subsets import ROWS
+from tests.colour_model import FAMILIAR, colour_model
 
 TINY = {
     "throughput": ["--mixes", "small", "--rounds", "1", "--photos-each", "48"],
@@ -89,7 +94,7 @@ def test_a_result_without_a_place_on_the_page_is_refused(tmp_path: Path) -> None
 def test_every_benchmark_has_its_place_on_the_page(root: Path) -> None:
     page = (root / "docs" / "measurements.md").read_text()
     parts = [f"training {part}" for part in ("time", "feed", "memory", "restart", "few")]
-    for name in (*TINY, "export", "backbones", *parts):
+    for name in (*TINY, "foreign", "export", "backbones", *parts):
         assert f"<!-- {name} -->" in page
         assert f"<!-- end of {name} -->" in page
 
@@ -106,6 +111,35 @@ def test_the_chart_shows_each_rate_as_a_share_of_the_faster_bound() -> None:
     assert [float(bar.get("width", 0)) for bar in bars[:4]] == [456.0, 144.0, 96.0, 12.0]
     texts = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
     assert {"95 photos/s", "30", "2.5", "12 MP JPEG", "3 cores & more"} <= texts
+
+
+def plain(folder: Path, colours: dict[str, str], count: int) -> Path:
+    """Pictures of one colour, in a folder for each name."""
+    for name, colour in colours.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (200, 120 + number), colour).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize("familiarity", [FAMILIAR, None])
+def test_strangers_are_counted_where_a_model_files_them(tmp_path: Path, familiarity: Any) -> None:
+    model = tmp_path / "colours.onnx"
+    model.write_bytes(colour_model(familiarity=familiarity))
+    classes = plain(tmp_path / "classes", {"red": "red", "green": "lime", "blue": "blue"}, 2)
+    strangers = plain(tmp_path / "strangers", {"grey": "grey", "near red": "#f02000"}, 3)
+    wanted = Namespace(shared=None, classes=classes, foreign=strangers, short=False)
+    (tmp_path / "small").mkdir()
+    told = measured(model, chosen_sets(wanted), tmp_path / "small")
+    rows = {row[""]: row for row in told.rows}
+    passed = {name: row["off"].partition(" (")[0] for name, row in rows.items() if " filed" in name}
+    grey, half = ("0.0 %", 1 / 1.5) if familiarity else ("100.0 %", 1 / 2)
+    assert passed["photos of the classes filed"] == "100.0 %"
+    for at in ("", ", 100 px"):
+        assert (passed[f"grey filed{at}"], passed[f"near red filed{at}"]) == (grey, "100.0 %")
+        assert rows[f"half and half: right{at}"]["off"] == pytest.approx(half, abs=1e-3)
+        assert (f"AUROC{at}" in rows) == bool(familiarity)
+    assert ("off at 5 %" in told.rows[0]) == bool(familiarity)
 
 
 def test_a_12_megapixel_photo_weighs_what_a_cameras_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
