@@ -12,6 +12,9 @@ from daemon.models.history import Entry, ModelEvent, note
 from daemon.models.reload import Reloader
 from daemon.models.trial import try_apart
 from daemon.parts import Parts
+from daemon.ready import of_unfamiliar
+
+_TAKEN = (ModelEvent.USED, ModelEvent.ROLLED_BACK)
 
 
 def live_reload(parts: Parts) -> Reloader:
@@ -37,7 +40,8 @@ def _tell(parts: Parts, entry: Entry) -> None:
         parts.report.say(f"the ledger cannot be written, and misses this of a model: {error}")
     if entry.what is ModelEvent.STARTED:
         return  # the ready line says it
-    sentence = f"model: {entry.sentence()}"
+    unlike = f"; {of_unfamiliar(parts.models.current, parts.output)}" if entry.what in _TAKEN else ""
+    sentence = f"model: {entry.sentence()}{unlike}"
     facts = {"what": entry.what.value, "file": str(entry.file), "sha256": entry.sha256, "labels": entry.labels}
     parts.report.event("model", sentence, **facts, reason=entry.reason)
     if entry.what is ModelEvent.REFUSED:

@@ -99,7 +99,13 @@ def build(stack: ExitStack, settings: Settings, report: Report, *, once: bool) -
         PhototriageError: no photo can be filed; the text says why and what to do.
     """
     clock, state = Clock(), state_folder(settings.inbox.resolve())
-    monitor = Monitor(clock, inbox=settings.inbox.resolve(), output=settings.output.resolve(), device=settings.device)
+    monitor = Monitor(
+        clock,
+        inbox=settings.inbox.resolve(),
+        output=settings.output.resolve(),
+        device=settings.device,
+        say=report.say,
+    )
     stopped = stack.enter_context(signals(hang_up=not once))
     status = stack.enter_context(status_thread(monitor, clock, report.say, settings.metrics_file))
     status.listen(state)

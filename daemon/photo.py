@@ -20,6 +20,7 @@ from common.errors import PhotoError
 from contract.geometry import Geometry, Pixels
 from contract.labels import FOLDERS_BESIDE_CLASSES
 from daemon.files.identity import Identity
+from daemon.review import Likeness, ReviewReason
 
 FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER = FOLDERS_BESIDE_CLASSES
 STOPPED = "the daemon was stopped first"
@@ -134,6 +135,8 @@ class Judgement:
         label: the most probable class; empty if there is none.
         probability: of that class.
         threshold: probability below which that class goes to review.
+        likeness: how like what the model has learnt the photo is; None for a model that does not tell.
+        review_reason: why it goes to review; None if it does not.
         top: the most probable classes with their probabilities.
         fault: why the photo has no class.
         again_within_s: longest time until the next try of a photo that stays.
@@ -147,6 +150,8 @@ class Judgement:
     label: str = ""
     probability: float = 0.0
     threshold: float = 0.0
+    likeness: Likeness | None = None
+    review_reason: ReviewReason | None = None
     top: Mapping[str, float] = field(default_factory=dict)
     fault: PhotoError | None = None
     again_within_s: float = inf

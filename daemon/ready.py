@@ -1,11 +1,14 @@
-"""The ready lines: the classes of the model, that every photo gets one of them, the processor, and the folders."""
+"""The ready lines: the classes of the model, what happens to photos unlike these, the processor, and the folders."""
 
 import time
+from pathlib import Path
 
 from common.text import printable
 from daemon.classify.decide import FOLDERS
+from daemon.classify.loaded_model import LoadedModel
 from daemon.files.confined import is_folder
 from daemon.parts import Parts
+from daemon.photo import REVIEW_FOLDER
 from daemon.process.sd_notify import notify
 from daemon.status.snapshot_parts import State
 from daemon.status.status_line import status_line
@@ -28,15 +31,25 @@ def say_ready(parts: Parts) -> None:
     why = f" ({model.note})" if model.note else ""
     report.event(
         "ready",
-        f"ready: {file}{parts.store.remark()} knows {labels}; every photo is filed under one of them.\n"
+        f"ready: {file}{parts.store.remark()} knows {labels}; {of_unfamiliar(serving, output)}.\n"
         f"ready: runs on the {model.provider.upper()}{why}; {printable(inbox)} -> {printable(output)}",
         model=str(serving.file),
         sha256=model.sha256,
         labels=model.contract.labels,
         provider=model.provider,
         note=model.note,
+        familiarity_limit=serving.rules.familiarity_limit,
         inbox=str(inbox),
         output=str(output),
         process_s=round(time.process_time(), 3),
     )
     notify(f"READY=1\nSTATUS={status_line(monitor.snapshot())}")
+
+
+def of_unfamiliar(loaded: LoadedModel, output: Path) -> str:
+    """Return what happens to photos unlike those that a model has learnt from, as the end of a sentence."""
+    if loaded.rules.familiarity_limit is not None:
+        return f"photos unlike these go to {printable(output.name)}/{REVIEW_FOLDER}"
+    every = "every photo is filed under one of them"
+    known = loaded.model.contract.familiarity is not None
+    return every if known else f"{every}, because this model does not tell which are unlike these"

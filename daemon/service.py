@@ -58,6 +58,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         say_ready(parts)
         with report.progress(parts.path_filter) if once else nullcontext(), silenced():
             pipeline.run(once=once)
+        parts.monitor.strangers.end()
         parts.monitor.enter(State.STOPPING)
         notify("STOPPING=1")
         report.cut_short = once and parts.signals.event.is_set()

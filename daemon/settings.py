@@ -14,6 +14,7 @@ class Settings:
 
     Attributes:
         review_below: `off`, `auto` or a probability.
+        unfamiliar: what happens to photos that are unlike those that the model has learnt from.
         ignore: shell patterns of names that are left alone.
         gpu_memory: MB of GPU memory that the model may use; 0 for all of it.
         give_up_after: seconds.
@@ -32,6 +33,7 @@ class Settings:
     device: Literal["auto", "cpu", "cuda"]
     gpu_memory: int
     review_below: Literal["off", "auto"] | float
+    unfamiliar: Literal["review", "file"]
     give_up_after: float
     workers: int
     decode_in: Literal["auto", "threads", "processes"]

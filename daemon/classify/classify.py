@@ -1,4 +1,4 @@
-"""Inference: pictures get scores, or a fault if the model's output is not numeric."""
+"""Inference: pictures get what the model answers, or a fault if that is not numeric."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import DeviceError, GpuLostError, PhotoError, Reason
+from contract.answers import Answers
 from contract.batches import Batches, size_for
 from contract.geometry import Pixels
 from contract.session import Model
 from daemon.classify.buckets import BUCKETS, Buckets
+
+MAX_COSINE = 1.1
+"""A cosine beyond it is no rounding error."""
 
 
 class Answer(NamedTuple):
@@ -21,11 +25,17 @@ class Answer(NamedTuple):
         scores: float32 [classes], adding up to one.
         fault: why there are none.
         infer_ms: the picture's share of the time that its batch took.
+        familiarity: cosine to the nearest centre of the classes; None for a model without familiarity, as what follows.
+        nearest: number of the class of that centre.
+        embedding: float32 [D], of length one.
     """
 
     scores: NDArray[np.float32] | None
     fault: PhotoError | None
     infer_ms: float
+    familiarity: float | None = None
+    nearest: int | None = None
+    embedding: NDArray[np.float32] | None = None
 
 
 def classify(model: Model, pictures: Sequence[Pixels], buckets: Buckets | None = None) -> Iterator[Answer]:
@@ -76,15 +86,25 @@ def _classify_together(model: Model, pictures: Sequence[Pixels], size: int) -> l
     else:
         images = np.zeros((size, *pictures[0].shape), np.uint8)
         np.stack(pictures, out=images[: len(pictures)])
-    scores = model.run(images)
+    answers = model.answer(images)
     took_ms = 1e3 * (time.perf_counter() - started_s) / len(pictures)
-    return [_answer(model, row, took_ms) for row in scores[: len(pictures)]]
+    return [_answer(model, answers, number, took_ms) for number in range(len(pictures))]
 
 
-def _answer(model: Model, scores: NDArray[np.float32], took_ms: float) -> Answer:
-    if _are_probabilities(scores):
+def _answer(model: Model, answers: Answers, number: int, took_ms: float) -> Answer:
+    scores = answers.probabilities[number]
+    if not _are_probabilities(scores):
+        return _invalid(model, "scores", took_ms)
+    if answers.familiarity is None or answers.nearest is None or answers.embedding is None:
         return Answer(scores, None, took_ms)
-    detail = f"the model {model.sha256[:12]} gave no valid scores for this picture"
+    familiarity, nearest = float(answers.familiarity[number]), int(answers.nearest[number])
+    if not (abs(familiarity) < MAX_COSINE and 0 <= nearest < len(scores)):  # also where it is NaN
+        return _invalid(model, "familiarity", took_ms)
+    return Answer(scores, None, took_ms, familiarity, nearest, answers.embedding[number])
+
+
+def _invalid(model: Model, what: str, took_ms: float) -> Answer:
+    detail = f"the model {model.sha256[:12]} gave no valid {what} for this picture"
     return Answer(None, PhotoError(Reason.UNJUDGED, detail), took_ms)
 
 

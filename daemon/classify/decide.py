@@ -18,6 +18,7 @@ from daemon.photo import (
     Outcome,
     Read,
 )
+from daemon.review import Likeness, ReviewReason
 
 CLOCKS_DIFFER_S = 86_400.0
 """How far the clock of a share's server may be off: a day, because some servers run with the wrong time zone."""
@@ -27,11 +28,12 @@ FOLDERS = (FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
 """Folders of the output that belong to no class."""
 
 
-def decide(scores: NDArray[np.float32], rules: Rules) -> Judgement:
-    """Choose the most probable class, or review where its probability is below the class's threshold.
+def decide(scores: NDArray[np.float32], likeness: Likeness | None, rules: Rules) -> Judgement:
+    """Choose the most probable class, or review: for an unfamiliar photo, or one below the threshold of its class.
 
     Args:
         scores: float32 [classes], adding up to one.
+        likeness: of the photo; None for a model that does not tell.
         rules: of the model that gave the scores.
     """
     order = scores.argsort()[: -TOP - 1 : -1]
@@ -39,14 +41,24 @@ def decide(scores: NDArray[np.float32], rules: Rules) -> Judgement:
     best = int(scores.argmax())  # the first of equals, as in training
     label, probability = rules.labels[best], float(scores[best])
     threshold = rules.thresholds[label]
-    outcome, folder, reason = Outcome.FILED, label, ""
-    if probability < threshold:
-        outcome, folder, reason = Outcome.REVIEW, REVIEW_FOLDER, f"{label} {probability:.2f} is below {threshold:.2f}"
+    outcome, folder, why, reason = Outcome.FILED, label, None, ""
+    if likeness is not None and likeness.limit is not None and likeness.familiarity < likeness.limit:
+        why, reason = ReviewReason.UNFAMILIAR, f"unfamiliar: {likeness}"
+    elif probability < threshold:
+        why, reason = ReviewReason.UNSURE, f"unsure: {label} {probability:.2f} is below {threshold:.2f}"
+    if why is not None:
+        outcome, folder = Outcome.REVIEW, REVIEW_FOLDER
     return Judgement(
-        outcome, folder, reason, label, probability, threshold,
+        outcome, folder, reason, label, probability, threshold, likeness, why,
         top={rules.labels[n]: round(value, 6) for n, value in zip(order.tolist(), probabilities, strict=True)},
         model=rules.model, provider=rules.provider,
     )  # fmt: skip
+
+
+def _likeness(answer: Answer, rules: Rules) -> Likeness | None:
+    if answer.familiarity is None or answer.nearest is None:
+        return None
+    return Likeness(answer.familiarity, rules.labels[answer.nearest], rules.familiarity_limit)
 
 
 def decide_fault(fault: PhotoError, unchanged_s: float, rules: Rules) -> Judgement:
@@ -94,7 +106,7 @@ def judge(found: Found, read: Read, answer: Answer | None, rules: Rules) -> Judg
         `NOT_JUDGED` for a photo that a stop left unread.
     """
     if answer is not None and answer.scores is not None:
-        return decide(answer.scores, rules)
+        return decide(answer.scores, _likeness(answer, rules), rules)
     fault = read.fault if answer is None else answer.fault
     if fault is None:
         return NOT_JUDGED

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from contract.geometry import Geometry
 from contract.session import Model
@@ -19,6 +20,7 @@ class Rules:
         model: SHA-256 of the model file.
         provider: where the model runs.
         dated: whether the layout needs the capture time.
+        familiarity_limit: familiarity below which a photo goes to review; None if it goes there for no such reason.
     """
 
     labels: tuple[str, ...]
@@ -27,6 +29,7 @@ class Rules:
     model: str
     provider: str
     dated: bool = False
+    familiarity_limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,18 +52,28 @@ class LoadedModel:
         return self.model.contract.geometry
 
 
-def rules_of(model: Model, review_below: str | float, *, give_up_after_s: float = 0.0, dated: bool = False) -> Rules:
+def rules_of(
+    model: Model,
+    review_below: str | float,
+    *,
+    unfamiliar: Literal["review", "file"] = "review",
+    give_up_after_s: float = 0.0,
+    dated: bool = False,
+) -> Rules:
     """Return the decision rules of a model.
 
     Args:
         model: opened.
         review_below: policy, as for `review_thresholds`.
+        unfamiliar: what happens to photos that are unlike those that the model has learnt from, if it can tell.
         give_up_after_s: how long an unreadable photo must stay unchanged before it goes to `_failed`.
         dated: whether the layout needs the capture time.
     """
     labels = model.contract.labels
     thresholds = review_thresholds(review_below, labels, model.contract.thresholds)
-    return Rules(labels, thresholds, give_up_after_s, model.sha256, model.provider, dated)
+    familiarity = model.contract.familiarity
+    limit = None if familiarity is None or unfamiliar == "file" else familiarity.threshold
+    return Rules(labels, thresholds, give_up_after_s, model.sha256, model.provider, dated, limit)
 
 
 def review_thresholds(policy: str | float, labels: tuple[str, ...], stored: Mapping[str, float]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from daemon.commands.option_types import FolderOrFile
-from daemon.commands.shared_options import inbox_option, json_option, label_option, since_option
+from daemon.commands.shared_options import inbox_option, json_option, label_option, reason_option, since_option
 from daemon.commands.time_option import PointInTime
 from daemon.photo import STATES
 
@@ -19,6 +19,7 @@ from daemon.photo import STATES
 @click.option(
     "--state", type=click.Choice(STATES), multiple=True, help="Only photos with this outcome; may be repeated."
 )
+@reason_option
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Rows per ledger.")
 @click.option("--all", "everything", is_flag=True, help="Show every row.")
 @json_option
@@ -35,6 +36,7 @@ def history(
     until: datetime | None,
     label: str | None,
     state: tuple[str, ...],
+    reason: str | None,
     limit: int,
     everything: bool,
     as_json: bool,
@@ -51,6 +53,7 @@ def history(
     Examples:
       phototriage history --since 3d --label sea
       phototriage history --state failed --state review --json | jq -r .path
+      phototriage history --reason unfamiliar
       phototriage history --inbox ~/inbox --csv --all > history.csv
       phototriage history --backup ledger-2026-11-20.sqlite
     """
@@ -64,7 +67,8 @@ def history(
 
         click.echo(back_up(inbox, backup))
         return
-    which = RecordFilter(since.timestamp() if since else None, until.timestamp() if until else None, label, state)
+    since_s, until_s = (time.timestamp() if time else None for time in (since, until))
+    which = RecordFilter(since_s, until_s, label, state, reason)
     rows = ask(inbox, which, -1 if everything else limit)
     if as_json:
         print_json(rows)

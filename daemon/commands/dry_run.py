@@ -37,7 +37,8 @@ from daemon.predict import predict, trial_guard
 from daemon.process.clock import Clock
 from daemon.roots import RootError, check_roots
 from daemon.settings import Settings
-from daemon.status.report import Report, counted
+from daemon.status.report import Report
+from daemon.status.strangers import Strangers
 
 
 class _Paper(Planner):
@@ -75,6 +76,9 @@ def rehearse(settings: Settings) -> Report:
         photos = [photo or Photo(one) for one, photo in predicted]
         _plan(photos, output, ledger, filing_options(settings))
         report.photos(photos)
+        strangers = Strangers(report.say)
+        strangers.add(photos)
+        strangers.end()
         _sum_up(report)
     return report
 
@@ -159,5 +163,5 @@ def _nothing(_: Path) -> None:
 def _sum_up(report: Report) -> None:
     report.count_lonely()
     stay = f"; {len(report.waiting)} cannot be read yet, and would be waited for" if report.waiting else ""
-    facts = {"counts": dict(report.counts), "not_yet": len(report.waiting)}
-    report.event("summary", f"dry run, nothing was touched: {counted(report.counts)}{stay}", dry_run=True, **facts)
+    sentence = f"dry run, nothing was touched: {report.counted()}{stay}"
+    report.event("summary", sentence, dry_run=True, **report.sums())

@@ -14,8 +14,16 @@ from common.tables import show
 from common.text import printable
 from daemon.commands.model import state_of
 from daemon.commands.option_types import FolderOrFile, ReviewBelow
-from daemon.commands.shared_options import device_option, json_option, one_inbox_option, service_option, since_option
+from daemon.commands.shared_options import (
+    device_option,
+    json_option,
+    one_inbox_option,
+    service_option,
+    since_option,
+    unfamiliar_option,
+)
 from daemon.models.replay import Agreement, Verdict, replay
+from daemon.review import ReviewReason
 
 
 @dataclass(slots=True)
@@ -24,11 +32,13 @@ class _Sum:
 
     Attributes:
         counts: photos by agreement.
+        unfamiliar: photos that would go to review because they are unlike what the model has learnt from.
         moves: photos filed differently, by folder before and after.
         changes: photos filed differently, highest probability first.
     """
 
     counts: Counter[Agreement] = field(default_factory=Counter)
+    unfamiliar: int = 0
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
     changes: list[Verdict] = field(default_factory=list)
 
@@ -47,6 +57,7 @@ class _Sum:
     envvar="PHOTOTRIAGE_REVIEW_BELOW",
     help="As in `watch`, for the model to try.",
 )
+@unfamiliar_option
 @device_option
 @click.option(
     "--show", type=click.IntRange(min=0), default=20, show_default=True, help="List this many photos by name."
@@ -59,6 +70,7 @@ def replay_command(
     since: datetime | None,
     limit: int | None,
     review_below: Literal["off", "auto"] | float,
+    unfamiliar: Literal["review", "file"],
     device: Literal["auto", "cpu", "cuda"],
     show: int,
     as_json: bool,
@@ -79,7 +91,7 @@ def replay_command(
 
     state = state_of(inbox, service)
     opened = open_model(model, device)
-    loaded = LoadedModel(opened, rules_of(opened, review_below))
+    loaded = LoadedModel(opened, rules_of(opened, review_below, unfamiliar=unfamiliar))
     verdicts = replay(state / LEDGER, since.timestamp() if since else None, limit or -1, loaded)
     if as_json:
         _print_json(verdicts, opened.sha256)
@@ -91,6 +103,7 @@ def _sum(verdicts: Iterable[Verdict]) -> _Sum:
     total = _Sum()
     for verdict in verdicts:
         total.counts[verdict.now] += 1
+        total.unfamiliar += verdict.review_reason is ReviewReason.UNFAMILIAR
         if verdict.now is Agreement.DIFFERENT:
             total.moves[verdict.case.folder, verdict.folder] += 1
             total.changes.append(verdict)
@@ -101,10 +114,13 @@ def _sum(verdicts: Iterable[Verdict]) -> _Sum:
 def _print_json(verdicts: Iterable[Verdict], sha256: str) -> None:
     """Print one object per photo, then one with the summary."""
     counts: Counter[Agreement] = Counter()
+    unfamiliar = 0
     for verdict in verdicts:
         counts[verdict.now] += 1
+        unfamiliar += verdict.review_reason is ReviewReason.UNFAMILIAR
         click.echo(json.dumps(_facts(verdict)))
-    click.echo(json.dumps({"event": "summary", "model": sha256, **{now.value: counts[now] for now in Agreement}}))
+    sums = {now.value: counts[now] for now in Agreement} | {"unfamiliar": unfamiliar}
+    click.echo(json.dumps({"event": "summary", "model": sha256, **sums}))
 
 
 def _facts(verdict: Verdict) -> dict[str, Any]:
@@ -115,7 +131,9 @@ def _facts(verdict: Verdict) -> dict[str, Any]:
         "now": verdict.now.value,
         "was": {"folder": case.folder, "label": case.label, "probability": round(case.probability, 6)},
         "would_be": {
-            "folder": verdict.folder, "label": verdict.label, "probability": round(verdict.probability, 6)
+            "folder": verdict.folder, "label": verdict.label, "probability": round(verdict.probability, 6),
+            "familiarity": None if verdict.likeness is None else round(verdict.likeness.familiarity, 6),
+            "review_reason": verdict.review_reason.value if verdict.review_reason else None,
         } if verdict.folder else None,
     }  # fmt: skip
 
@@ -124,11 +142,12 @@ def _print(total: _Sum, model: Path, sha256: str, show: int) -> None:
     counts = total.counts
     read = counts[Agreement.SAME] + counts[Agreement.DIFFERENT]
     share = f", {100 * counts[Agreement.DIFFERENT] / read:.1f} %" if read else ""
+    unlike = f"; {total.unfamiliar:,} would go to review as unfamiliar" if total.unfamiliar else ""
     left = (Agreement.GONE, Agreement.CHANGED, Agreement.UNREADABLE)
     without = ", ".join(f"{counts[now]:,} {now.value}" for now in left if counts[now])
     click.echo(
         f"{printable(model.name)} ({sha256[:12]}) would file {counts[Agreement.DIFFERENT]:,} of {read:,} photos "
-        f"differently{share}{f'; not read: {without}' if without else ''}. Nothing was touched."
+        f"differently{share}{unlike}{f'; not read: {without}' if without else ''}. Nothing was touched."
     )
     if total.changes:
         _print_moves(total)

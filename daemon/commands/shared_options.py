@@ -5,6 +5,7 @@ import click
 from common import options
 from daemon.commands.option_types import FolderOrFile
 from daemon.commands.time_option import PointInTime
+from daemon.review import ReviewReason
 
 inbox_option = click.option(
     "--inbox", type=FolderOrFile(), envvar="PHOTOTRIAGE_INBOX", help="Ask about this inbox only; default: every inbox."
@@ -20,6 +21,15 @@ label_option = click.option("--label", metavar="CLASS", help="Only photos of thi
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
     envvar="PHOTOTRIAGE_DEVICE", help="auto uses CUDA if it works; cuda refuses anything else.",
+)  # fmt: skip
+unfamiliar_option = click.option(
+    "--unfamiliar", type=click.Choice(["review", "file"]), default="review", show_default=True,
+    envvar="PHOTOTRIAGE_UNFAMILIAR",
+    help="Put photos unlike those that the model has learnt from into _review, or file them under a class.",
+)  # fmt: skip
+reason_option = click.option(
+    "--reason", type=click.Choice([reason.value for reason in ReviewReason]),
+    help="Only photos that went to review for this reason.",
 )  # fmt: skip
 preview_option = click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 json_option = options.json_option("one JSON object per line")

@@ -13,7 +13,14 @@ import click
 
 from common.tables import PART, show_parts
 from common.text import printable
-from daemon.commands.shared_options import json_option, label_option, one_inbox_option, preview_option, since_option
+from daemon.commands.shared_options import (
+    json_option,
+    label_option,
+    one_inbox_option,
+    preview_option,
+    reason_option,
+    since_option,
+)
 
 if TYPE_CHECKING:
     from daemon.ledger.intent import Intent
@@ -68,32 +75,52 @@ def undo(
 @click.command()
 @one_inbox_option
 @since_option
-@click.option("--undone", is_flag=True, help="Instead of failed photos, those that `undo` moved back.")
+@click.option(
+    "--state",
+    type=click.Choice(["failed", "review"]),
+    default="failed",
+    show_default=True,
+    help="Photos that failed, or those in _review, as for a better model.",
+)
+@reason_option
+@click.option("--undone", is_flag=True, help="Instead of these, photos that `undo` moved back.")
 @last_option
 @preview_option
 @json_option
 def retry(
-    inbox: Path | None, since: datetime | None, undone: bool, last: int | None, dry_run: bool, as_json: bool
+    inbox: Path | None,
+    since: datetime | None,
+    state: str,
+    reason: str | None,
+    undone: bool,
+    last: int | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Move failed photos back to the inbox, to try them again.
+    """Move failed photos back to the inbox, to try them again; or those in _review, for a better model.
 
-    Their notes (NAME.why.txt) are removed. With --undone, photos that `undo` moved back are classified once more, for
-    example by a new model. A running daemon takes them within a minute.
+    The notes of failed photos (NAME.why.txt) are removed. With --undone, photos that `undo` moved back are classified
+    once more. A running daemon takes them within a minute.
 
     \b
     Examples:
       phototriage retry
+      phototriage retry --state review --reason unfamiliar
       phototriage retry --undone --since 2026-11-20
     """
     from daemon.ledger.queries import RecordFilter
 
+    if reason is not None and (undone or state != "review"):
+        raise click.UsageError("--reason needs --state review, because only photos in _review have one.")
+    if undone and state != "failed":
+        raise click.UsageError("--state and --undone cannot be combined.")
     since_s = since.timestamp() if since else None
     if undone:
         _release(
             inbox, RecordFilter(since_s=since_s, states=("undone",), held=True), last, dry_run=dry_run, as_json=as_json
         )
     else:
-        which = RecordFilter(since_s=since_s, states=("failed",), at_large=True)
+        which = RecordFilter(since_s=since_s, states=(state,), review_reason=reason, at_large=True)
         _take_back(inbox, which, last, "retried", dry_run=dry_run, as_json=as_json)
 
 

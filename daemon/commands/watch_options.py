@@ -13,7 +13,7 @@ import click
 from common.text import printable
 from contract.shipped import SHIPPED_MODEL
 from daemon.commands.option_types import FolderOrFile, Pattern, ReviewBelow, Seconds, Template
-from daemon.commands.shared_options import device_option, json_option
+from daemon.commands.shared_options import device_option, json_option, unfamiliar_option
 from daemon.filing.layout import DEFAULT_LAYOUT
 from daemon.settings import Settings
 
@@ -58,6 +58,7 @@ _OPTIONS = (
         "--review-below", type=ReviewBelow(), default="off", show_default=True,
         help="Put unsure photos into _review: below this probability, or below the model's own thresholds (auto).",
     ),
+    unfamiliar_option,
     click.option(
         "--give-up-after", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS",
         help="Put an unreadable photo into _failed once it has not changed for this long.",

@@ -11,6 +11,7 @@ from typing import Any
 from daemon.files.identity import Identity
 from daemon.files.statx import Times, times_of
 from daemon.photo import Mode, Outcome, Photo
+from daemon.review import Likeness, ReviewReason
 
 COLUMNS = (
     *(
@@ -28,8 +29,10 @@ COLUMNS = (
     ),
     *("threshold", "reason", "model", "provider", "times_ms", "mode", "part_of", "undoes", "held"),
     *("ctime_ns", "btime_ns", "mount", "replaces", "kept"),
+    *("familiarity", "nearest", "familiarity_limit", "review_reason"),
 )
 """Columns that an intent fills."""
+_UNTOLD = (None, None, None)
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -58,6 +61,8 @@ class Intent:
     probability: float = 0.0
     top: Mapping[str, float] | None = None
     threshold: float = 0.0
+    likeness: Likeness | None = None
+    review_reason: ReviewReason | None = None
     reason: str = ""
     model: str = ""
     provider: str = ""
@@ -85,6 +90,8 @@ class Intent:
             *(self.mode._value_, self.part_of, self.undoes, os.fsencode(self.held) if self.held else None),
             *(*(self.times or (None, None)), os.fsencode(self.mount) if self.mount else None),
             *(self.replaces, os.fsencode(self.kept) if self.kept else None),
+            *(self.likeness or _UNTOLD),
+            self.review_reason._value_ if self.review_reason else "",
         )
 
 
@@ -100,6 +107,10 @@ def intent_of(row: sqlite3.Row) -> Intent:
         probability=row["probability"],
         top=json.loads(row["top"]),
         threshold=row["threshold"],
+        likeness=None
+        if row["familiarity"] is None
+        else Likeness(row["familiarity"], row["nearest"], row["familiarity_limit"]),
+        review_reason=ReviewReason(row["review_reason"]) if row["review_reason"] else None,
         reason=row["reason"],
         model=row["model"],
         provider=row["provider"],
@@ -136,6 +147,8 @@ def intent_for(photo: Photo, mode: Mode) -> Intent:
         probability=judgement.probability,
         top=judgement.top,
         threshold=judgement.threshold,
+        likeness=judgement.likeness,
+        review_reason=judgement.review_reason if photo.filing.outcome is Outcome.REVIEW else None,
         reason=photo.filing.reason,
         model=judgement.model,
         provider=judgement.provider,

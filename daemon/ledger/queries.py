@@ -48,6 +48,7 @@ class RecordFilter:
         until_s: latest time, in seconds since 1970.
         label: class, as the model named it.
         states: one of these, of `daemon.photo.STATES`.
+        review_reason: why it went to review.
         batch: number of the batch.
         held: only photos that the daemon leaves alone in the inbox.
         at_large: only photos in the output: filed, and not taken back.
@@ -57,6 +58,7 @@ class RecordFilter:
     until_s: float | None = None
     label: str | None = None
     states: tuple[str, ...] = ()
+    review_reason: str | None = None
     batch: int | None = None
     held: bool = False
     at_large: bool = False
@@ -68,6 +70,7 @@ class RecordFilter:
             ("coalesce(concluded_at, intended_at) >= ?", self.since_s),
             ("coalesce(concluded_at, intended_at) <= ?", self.until_s),
             ("label = ?", self.label),
+            ("review_reason = ?", self.review_reason),
             ("batch = ?", self.batch),
         ):
             if value is not None:

@@ -131,6 +131,43 @@ MIGRATIONS = (
     CREATE TABLE lonely (path BLOB PRIMARY KEY, inode TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL)
     STRICT;
     """,
+    # familiarity, nearest: how like the nearest class the photo is, and that class; NULL if the model did not tell.
+    # familiarity_limit: below it the photo was unfamiliar; NULL if that was not asked. review_reason: empty unless the
+    # photo went to review; earlier versions knew one reason.
+    """
+    ALTER TABLE photos ADD COLUMN familiarity REAL;
+    ALTER TABLE photos ADD COLUMN nearest TEXT;
+    ALTER TABLE photos ADD COLUMN familiarity_limit REAL;
+    ALTER TABLE photos ADD COLUMN review_reason TEXT NOT NULL DEFAULT '';
+    UPDATE photos SET review_reason = 'unsure'
+        WHERE becomes = 'review' AND state IN ('review', 'intent') AND part_of IS NULL;
+    """,
+    # The counts tell the reasons of reviews apart.
+    """
+    DROP TRIGGER totals_concluded;
+    ALTER TABLE totals RENAME TO totals_before;
+    CREATE TABLE totals (
+        state TEXT NOT NULL, label TEXT NOT NULL, review_reason TEXT NOT NULL, photos INTEGER NOT NULL,
+        PRIMARY KEY (state, label, review_reason)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO totals SELECT state, label, iif(state = 'review', 'unsure', ''), photos FROM totals_before;
+    DROP TABLE totals_before;
+    CREATE TRIGGER totals_concluded AFTER UPDATE OF state ON photos
+    WHEN new.part_of IS NULL AND new.state <> old.state BEGIN
+        UPDATE totals SET photos = photos - 1
+            WHERE state = old.state AND label = old.label AND review_reason = old.review_reason
+            AND NOT EXISTS (
+                SELECT 1 FROM photos AS later WHERE later.undoes = new.id AND later.state IN ('undone', 'retried')
+            );
+        UPDATE totals SET photos = photos - 1
+            WHERE new.state IN ('undone', 'retried')
+            AND (state, label, review_reason) = (
+                SELECT was.state, was.label, was.review_reason FROM photos AS was WHERE was.id = new.undoes
+            );
+        INSERT INTO totals VALUES (new.state, new.label, new.review_reason, 1)
+            ON CONFLICT DO UPDATE SET photos = photos + 1;
+    END;
+    """,
 )
 """Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
 

@@ -17,6 +17,7 @@ class Totals:
         today: how many of them were filed today.
         classes: photos filed, by class.
         outcomes: photos by outcome; one that was taken back counts as `undone` or `retried` alone.
+        reviews: photos in review, by reason.
         held: photos that `undo` took back and that are left alone in the inbox since.
         last_filed_at_s: when a photo was filed last, under a class or for review; None if none ever was.
     """
@@ -25,6 +26,7 @@ class Totals:
     today: int = 0
     classes: dict[str, int] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
+    reviews: dict[str, int] = field(default_factory=dict)
     held: int = 0
     last_filed_at_s: float | None = None
 
@@ -38,16 +40,21 @@ def totals(connection: sqlite3.Connection, midnight_s: float) -> Totals:
     """
     classes: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
-    for state, label, photos in connection.execute("SELECT state, label, photos FROM totals WHERE photos > 0"):
+    reviews: Counter[str] = Counter()
+    counted = "SELECT state, label, review_reason, photos FROM totals WHERE photos > 0"
+    for state, label, reason, photos in connection.execute(counted):
         outcomes[state] += photos
         if state == Outcome.FILED:
             classes[label] += photos
+        elif state == Outcome.REVIEW:
+            reviews[reason] += photos
     last = "SELECT concluded_at FROM photos WHERE state IN ('filed', 'review') AND part_of IS NULL ORDER BY id DESC"
     (last_s,) = connection.execute(f"{last} LIMIT 1").fetchone() or (None,)
     held = "undoes IS NOT NULL AND part_of IS NULL AND state = 'undone' AND held IS NOT NULL"
     (held_now,) = connection.execute(f"SELECT count(*) FROM photos WHERE {held}").fetchone()
     filed = outcomes[Outcome.FILED.value]
-    return Totals(filed, _filed_since(connection, midnight_s), dict(classes), dict(outcomes), held_now, last_s)
+    today = _filed_since(connection, midnight_s)
+    return Totals(filed, today, dict(classes), dict(outcomes), dict(reviews), held_now, last_s)
 
 
 def _filed_since(connection: sqlite3.Connection, since_s: float) -> int:

@@ -20,4 +20,10 @@ class ActiveModel:
 def rules_for(settings: Settings, model: Model) -> Rules:
     """Return the decision rules of a model under these settings."""
     dated = Layout(settings.layout).needs_date
-    return rules_of(model, settings.review_below, give_up_after_s=settings.give_up_after, dated=dated)
+    return rules_of(
+        model,
+        settings.review_below,
+        unfamiliar=settings.unfamiliar,
+        give_up_after_s=settings.give_up_after,
+        dated=dated,
+    )

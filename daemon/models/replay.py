@@ -15,6 +15,7 @@ from daemon.ledger.queries import Record, RecordFilter, how_many
 from daemon.ledger.reader import ask_ledger, photos
 from daemon.photo import REVIEW_FOLDER, Found, Mode, Outcome, Photo
 from daemon.predict import predict, trial_guard
+from daemon.review import Likeness, ReviewReason
 
 
 class Agreement(StrEnum):
@@ -53,13 +54,15 @@ class FiledPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What another model would do with a photo; folder, label and probability are empty where it was not read."""
+    """What another model would do with a photo; all that follows `now` is empty where it was not read."""
 
     case: FiledPhoto
     now: Agreement
     folder: str = ""
     label: str = ""
     probability: float = 0.0
+    review_reason: ReviewReason | None = None
+    likeness: Likeness | None = None
 
 
 def replay(ledger: Path, since_s: float | None, limit: int, loaded: LoadedModel) -> Iterator[Verdict]:
@@ -103,4 +106,12 @@ def _verdict(case: FiledPhoto, photo: Photo | None) -> Verdict:
     if not judgement.label:
         return Verdict(case, Agreement.UNREADABLE)
     now = Agreement.SAME if judgement.folder == case.folder else Agreement.DIFFERENT
-    return Verdict(case, now, judgement.folder, judgement.label, judgement.probability)
+    return Verdict(
+        case,
+        now,
+        judgement.folder,
+        judgement.label,
+        judgement.probability,
+        judgement.review_reason,
+        judgement.likeness,
+    )

@@ -55,6 +55,7 @@ def ask_one(ledger: Path) -> StatusSnapshot | LedgerStatus:
         stopped_at_s=last.at_s,
         last_error=last.last_error,
         model=last.model,
+        unfamiliar=last.unfamiliar,
     )
 
 
@@ -89,6 +90,7 @@ def from_ledger(ledger: Path) -> LedgerStatus:
         today=known.today,
         classes=known.classes,
         outcomes=known.outcomes,
+        reviews=known.reviews,
         held=known.held,
         last_filed_at_s=known.last_filed_at_s,
         in_inbox=itself,

@@ -53,6 +53,7 @@ class Counters:
         self._lock = threading.Lock()
         self._classes: Counter[str] = Counter()
         self._outcomes: Counter[str] = Counter()
+        self._reviews: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._stages = {stage: Histogram() for stage in STAGES}
         self._steps: deque[tuple[int, int]] = deque(maxlen=RATES_S[-1] // STEP_S + 1)
@@ -82,6 +83,7 @@ class Counters:
             return Counts(
                 classes=dict(self._classes),
                 outcomes=dict(self._outcomes),
+                reviews=dict(self._reviews),
                 failures=dict(self._reasons),
                 rates={f"{window_s}s": round(self._rate(now_s, window_s), 3) for window_s in RATES_S},
                 stages={stage: histogram.times() for stage, histogram in self._stages.items()},
@@ -97,6 +99,8 @@ class Counters:
         self._outcomes[photo.filing.outcome.value] += 1
         if photo.filing.outcome is Outcome.FILED:
             self._classes[photo.judgement.label] += 1
+        elif photo.filing.outcome is Outcome.REVIEW and photo.judgement.review_reason is not None:
+            self._reviews[photo.judgement.review_reason.value] += 1
         elif photo.filing.outcome is Outcome.FAILED:
             self._reasons[photo.judgement.fault.reason.value if photo.judgement.fault else "unknown"] += 1
         if photo.filing.outcome in (Outcome.FAILED, Outcome.AGAIN) and photo.filing.reason:

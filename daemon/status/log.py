@@ -171,12 +171,16 @@ def is_journal(stream: int) -> bool:
 
 def facts_of(photo: Photo) -> dict[str, Any]:
     """Return what a line about a photo tells scripts."""
+    likeness = photo.judgement.likeness
     return {
         "id": photo_id(photo.found.identity),
         "path": str(photo.path),
         "outcome": photo.filing.outcome.value,
         "label": photo.judgement.label,
         "probability": round(photo.judgement.probability, 6),
+        "familiarity": None if likeness is None else round(likeness.familiarity, 6),
+        "nearest": None if likeness is None else likeness.nearest,
+        "review_reason": photo.judgement.review_reason.value if photo.judgement.review_reason else None,
         "destination": str(photo.filing.destination) if photo.filing.destination else None,
         "companions": [str(part.filing.destination) for part in photo.filing.companions],
         "reason": photo.filing.reason,

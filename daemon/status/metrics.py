@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import PhototriageError, Reason
 from daemon.photo import Outcome
+from daemon.review import ReviewReason
 from daemon.status.counters import STAGES
 from daemon.status.snapshot import StatusSnapshot
 from daemon.status.snapshot_parts import CONCLUDED, ModelStatus, StageTimes, State
@@ -92,6 +93,7 @@ class _StatusCollector:
         for name, words, label, known, counts in (
             ("photos", "Photos whose way ended, by outcome.", "outcome", OUTCOMES, status.outcomes),
             ("filed", "Photos filed, by class.", "class", labels, status.classes),
+            ("reviews", "Photos that went to review, by reason.", "reason", list(ReviewReason), status.reviews),
             ("failures", "Photos that could not be read, by reason.", "reason", list(Reason), status.failures),
         ):
             values = dict.fromkeys(map(str, known), 0) | counts

@@ -14,6 +14,7 @@ from daemon.intake.troubles import InboxTroubles
 from daemon.photo import Photo
 from daemon.process.clock import Clock
 from daemon.process.heartbeat import Heartbeat, bytes_moved, stuck_stage
+from daemon.process.log_level import Say, unsaid
 from daemon.process.restart import restart_count
 from daemon.process.sd_notify import is_supervised
 from daemon.queues import Blocked, Waiting
@@ -29,6 +30,7 @@ from daemon.status.snapshot_parts import (
     WaitingCompanions,
     WaitingPhotos,
 )
+from daemon.status.strangers import Strangers
 
 NAMED = 5
 """At most this many of the files that are held open are named."""
@@ -69,6 +71,7 @@ class Monitor:
         inbox: its path, for the status.
         output: its path, for the status.
         device: that the settings ask for: auto, cpu or cuda.
+        say: takes a sentence for the user.
 
     Attributes:
         heartbeat: of each stage.
@@ -83,6 +86,7 @@ class Monitor:
         inbox: Path | None = None,
         output: Path | None = None,
         device: str = "auto",
+        say: Say = unsaid,
     ) -> None:
         self._clock = clock
         self._moved = moved
@@ -95,6 +99,7 @@ class Monitor:
         self._provider = ""
         self.heartbeat: dict[str, Heartbeat] = {}
         self.counters = Counters(clock.monotonic_s())
+        self.strangers = Strangers(say)
         self.sources = Sources()
 
     def stage(self, name: str) -> Heartbeat:
@@ -117,6 +122,7 @@ class Monitor:
 
     def done(self, photos: list[Photo]) -> None:
         """Count finished photos."""
+        self.strangers.add(photos)
         self.counters.add(photos, self._clock.monotonic_s(), self._clock.wall_s())
 
     def trouble(self, sentence: str) -> None:
@@ -163,11 +169,13 @@ class Monitor:
             filed=self.counters.filed(),
             classes=counts.classes,
             outcomes=counts.outcomes,
+            reviews=counts.reviews,
             failures=counts.failures,
             rates=counts.rates,
             stages=counts.stages,
             last_filed_at_s=counts.last_filed_at_s,
             last_error=counts.last_error,
+            unfamiliar=self.strangers.note,
             notes=self.sources.troubles().notes,
             overflows=self.sources.overflows(),
             starts_anew=restart_count(),

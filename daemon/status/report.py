@@ -5,7 +5,7 @@ import resource
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,7 @@ class Report:
         self._started_s = time.monotonic()
         self._advance: Callable[[], None] = _nothing
         self.counts: Counter[str] = Counter()
+        self.reviews: Counter[str] = Counter()
         self.waiting: set[Path] = set()
         self._lonely: set[Path] = set()
         self.cut_short = False
@@ -107,11 +108,23 @@ class Report:
         moved = sum(count for name, count in self.counts.items() if name not in _NOT_MOVED)
         rate = f" in {seconds:.1f} s, {moved / seconds:.0f} photos/s" if once else ""
         stay = f"; {len(self.waiting)} could not be filed yet and stay in the inbox" if self.waiting else ""
-        facts = {"seconds": round(seconds, 3), "counts": dict(self.counts), "not_yet": len(self.waiting)}
+        facts = {"seconds": round(seconds, 3), **self.sums()}
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         begin = "stopped early; sorted" if self.cut_short else "sorted" if once else "stopped; filed"
-        sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {counted(self.counts)}{stay}"
+        sentence = f"{begin} {moved} photo{'s' * (moved != 1)}{rate}: {self.counted()}{stay}"
         self.event("summary", sentence, **facts, peak_memory_mb=round(peak_mb))
+
+    def sums(self) -> dict[str, Any]:
+        """Return the counts for scripts."""
+        return {"counts": dict(self.counts), "reviews": dict(self.reviews), "not_yet": len(self.waiting)}
+
+    def counted(self) -> str:
+        """Return the counts as text: classes, then `_review` and the like, then what did not move; `-` for nothing."""
+        order = sorted(self.counts, key=lambda name: (name in _NOT_MOVED, name.startswith("_"), name))
+        words = {name: f"{printable(name)} {self.counts[name]}" for name in order if self.counts[name]}
+        if words.get(REVIEW_FOLDER) and self.reviews:
+            words[REVIEW_FOLDER] += f" ({', '.join(f'{why} {count}' for why, count in sorted(self.reviews.items()))})"
+        return ", ".join(words.values()) or "-"
 
     def count_lonely(self) -> None:
         """Count the companions whose photo never came among what is left in the inbox."""
@@ -149,6 +162,8 @@ class Report:
             self.counts[photo.judgement.label] += 1
         else:
             self.counts[_COUNTED_AS[photo.filing.outcome]] += 1
+            if photo.filing.outcome is Outcome.REVIEW and photo.judgement.review_reason is not None:
+                self.reviews[photo.judgement.review_reason.value] += 1
 
     def _sentence(self, photo: Photo) -> str:
         name = printable(photo.found.relpath / photo.path.name if photo.found.relpath.parts else photo.path.name)
@@ -225,12 +240,6 @@ _COUNTED_AS = {
 
 _NOT_MOVED = (_LEFT, _COUNTED_AS[Outcome.GONE], _COMPANIONS)
 """Counts of everything that is not a moved photo."""
-
-
-def counted(counts: Mapping[str, int]) -> str:
-    """Return the counts as text: classes, then `_review` and the like, then what did not move; `-` for nothing."""
-    order = sorted(counts, key=lambda name: (name in _NOT_MOVED, name.startswith("_"), name))
-    return ", ".join(f"{printable(name)} {counts[name]}" for name in order if counts[name]) or "-"
 
 
 def _repeated(obstacle: str, count: int) -> LogLine:

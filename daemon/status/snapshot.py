@@ -47,7 +47,8 @@ class StatusSnapshot:
         blocked: photos that wait for a place.
         companions: sidecars, films and raw files that wait for their photo.
         filed: photos filed under a class since the process began.
-        classes, outcomes, failures, rates, stages, last_filed_at_s, last_error: as in `Counts`.
+        classes, outcomes, reviews, failures, rates, stages, last_filed_at_s, last_error: as in `Counts`.
+        unfamiliar: what is to be done where many photos are unfamiliar; empty elsewhere.
         notes: other troubles with the inbox, a sentence each.
         overflows: how often the kernel dropped events.
         fallbacks: 0, because a process keeps its provider; scripts and dashboards may read the key.
@@ -75,11 +76,13 @@ class StatusSnapshot:
     filed: int
     classes: dict[str, int]
     outcomes: dict[str, int]
+    reviews: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     rates: dict[str, float]
     stages: dict[str, StageTimes]
     last_filed_at_s: float | None
     last_error: LastError | None
+    unfamiliar: str = ""
     notes: tuple[str, ...] = ()
     overflows: int = 0
     fallbacks: int = 0
@@ -115,12 +118,13 @@ class LedgerStatus:
         why: how that is known; empty if there is no more to say.
         inbox: as the ledger remembers it.
         output: as the ledger remembers it.
-        filed, today, classes, outcomes, held, last_filed_at_s: as in `Totals`.
+        filed, today, classes, outcomes, reviews, held, last_filed_at_s: as in `Totals`.
         in_inbox: files in the inbox itself now; None if it cannot be listed.
         in_folders: files in folders inside the inbox, which only a daemon with `--recursive` takes; None likewise.
-        stopped_at_s: when the daemon ended; None without a last status; then the next two are None as well.
+        stopped_at_s: when the daemon ended; None without a last status; then the next three are None as well.
         last_error: of the last status.
         model: of the last status.
+        unfamiliar: of the last status.
     """
 
     state: State = State.DOWN
@@ -131,6 +135,7 @@ class LedgerStatus:
     today: int
     classes: dict[str, int]
     outcomes: dict[str, int]
+    reviews: dict[str, int] = field(default_factory=dict)
     held: int
     last_filed_at_s: float | None
     in_inbox: int | None
@@ -138,10 +143,11 @@ class LedgerStatus:
     stopped_at_s: float | None = None
     last_error: LastError | None = None
     model: ModelStatus | None = None
+    unfamiliar: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that JSON carries; without a last status its keys are left out."""
-        absent = ("stopped_at_s", "last_error", "model") if self.stopped_at_s is None else ()
+        absent = ("stopped_at_s", "last_error", "model", "unfamiliar") if self.stopped_at_s is None else ()
         return _without_none(self, absent)
 
 

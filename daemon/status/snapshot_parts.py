@@ -160,6 +160,7 @@ class Counts:
     Attributes:
         classes: photos filed, by class.
         outcomes: finished photos, by outcome, and companions.
+        reviews: photos that went to review, by reason.
         failures: photos that could not be read, by reason.
         rates: photos a second moved into the output, over the last `60s` and `600s`.
         stages: times, by stage.
@@ -169,6 +170,7 @@ class Counts:
 
     classes: dict[str, int]
     outcomes: dict[str, int]
+    reviews: dict[str, int]
     failures: dict[str, int]
     rates: dict[str, float]
     stages: dict[str, StageTimes]

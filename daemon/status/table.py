@@ -34,10 +34,11 @@ def _of_process(status: StatusSnapshot) -> Iterator[tuple[str, str]]:
         "speed",
         f"{status.rates['60s']:,.1f} photos/s in the last minute, {status.rates['600s']:,.1f} in the last ten",
     )
-    yield from _outcomes(status.outcomes, status.failures)
+    yield from _outcomes(status.outcomes, status.reviews, status.failures)
     yield "taken back", _taken_back(status.in_all.held if status.in_all else 0)
     yield "took", _took(status.stages)
     yield from _last(status)
+    yield "unfamiliar", status.unfamiliar
     yield "trouble", _trouble(status)
     for note in status.notes:
         yield "note", note
@@ -51,14 +52,18 @@ def _of_ledger(status: LedgerStatus) -> Iterator[tuple[str, str]]:
     yield "state", f"{status.state}{since}{_why(status)}"
     yield "filed", _in_all(status, " in all")
     yield "in inbox", _in_inbox(status)
-    yield from _outcomes(status.outcomes, {})
+    yield from _outcomes(status.outcomes, status.reviews, {})
     yield "taken back", _taken_back(status.held)
     yield from _last(status)
+    yield "unfamiliar", status.unfamiliar or ""
 
 
-def _outcomes(outcomes: Mapping[str, int], failures: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+def _outcomes(
+    outcomes: Mapping[str, int], reviews: Mapping[str, int], failures: Mapping[str, int]
+) -> Iterator[tuple[str, str]]:
     yield "failed", _sum(outcomes.get("failed", 0), failures)
-    for outcome, name in (("review", "for review"), ("duplicate", "duplicates"), ("left", "left alone")):
+    yield "for review", _sum(outcomes.get("review", 0), reviews)
+    for outcome, name in (("duplicate", "duplicates"), ("left", "left alone")):
         yield name, f"{outcomes[outcome]:,}" if outcomes.get(outcome) else ""
 
 

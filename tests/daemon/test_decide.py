@@ -23,10 +23,10 @@ from tests.daemon.support import rules
 def test_the_most_probable_class_wins_unless_it_is_below_its_threshold(
     scores: list[float], threshold: float, outcome: Outcome, folder: str, label: str
 ) -> None:
-    judgement = decide(np.array(scores, np.float32), rules(thresholds=dict.fromkeys(LABELS, threshold)))
+    judgement = decide(np.array(scores, np.float32), None, rules(thresholds=dict.fromkeys(LABELS, threshold)))
     assert (judgement.outcome, judgement.folder, judgement.label) == (outcome, folder, label)
     assert judgement.probability == pytest.approx(max(scores))
-    assert (f"{label} 0.50 is below 0.51" == judgement.reason) == (outcome is Outcome.REVIEW)
+    assert (f"unsure: {label} 0.50 is below 0.51" == judgement.reason) == (outcome is Outcome.REVIEW)
 
 
 @pytest.mark.parametrize(

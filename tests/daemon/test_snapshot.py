@@ -16,9 +16,9 @@ from tests.daemon.support import HandClock
 
 KEYS = (
     "state", "why", "pid", "at_s", "began_at_s", "inbox", "output", "device", "provider", "model", "waiting",
-    "held_open", "blocked", "companions", "filed", "classes", "outcomes", "failures", "rates", "stages",
-    "last_filed_at_s", "last_error", "notes", "overflows", "fallbacks", "starts_anew", "supervised", "memory_bytes",
-    "cpu_s",
+    "held_open", "blocked", "companions", "filed", "classes", "outcomes", "reviews", "failures", "rates", "stages",
+    "last_filed_at_s", "last_error", "unfamiliar", "notes", "overflows", "fallbacks", "starts_anew", "supervised",
+    "memory_bytes", "cpu_s",
 )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def test_what_nobody_knows_yet_is_left_out() -> None:
 
 
 def test_a_client_reads_what_a_process_wrote_and_passes_over_keys_of_a_newer_one() -> None:
-    status = replace(full(), in_all=Totals(3, 1, {"sea": 3}, {"filed": 3}, 0, 5.0))
+    status = replace(full(), in_all=Totals(3, 1, {"sea": 3}, {"filed": 3}, {}, 0, 5.0))
     written = json.loads(json.dumps(status.to_json()))
     assert StatusSnapshot.from_json(written) == status
     written["model"]["newer"] = written["newer"] = 1
@@ -73,8 +73,8 @@ def test_anything_else_is_no_status(written: object) -> None:
 
 def test_the_status_of_a_ledger_has_a_last_word_or_no_keys_for_it() -> None:
     counts = {
-        "filed": 1, "today": 0, "classes": {"sea": 1}, "outcomes": {"filed": 1}, "held": 0, "last_filed_at_s": 5.0,
-        "in_inbox": None, "in_folders": None,
+        "filed": 1, "today": 0, "classes": {"sea": 1}, "outcomes": {"filed": 1}, "reviews": {}, "held": 0,
+        "last_filed_at_s": 5.0, "in_inbox": None, "in_folders": None,
     }  # fmt: skip
     known = LedgerStatus(inbox="/in", output=None, **counts)  # type: ignore[arg-type]
     assert known.to_json() == {"state": "not running", "why": "", "inbox": "/in", "output": None} | counts
@@ -82,4 +82,4 @@ def test_the_status_of_a_ledger_has_a_last_word_or_no_keys_for_it() -> None:
     ended = LedgerStatus(
         inbox="/in", output=None, **counts, stopped_at_s=9.0, last_error=LastError(1.0, "x"), model=model,  # type: ignore[arg-type]
     )  # fmt: skip
-    assert list(ended.to_json())[-3:] == ["stopped_at_s", "last_error", "model"]
+    assert list(ended.to_json())[-4:] == ["stopped_at_s", "last_error", "model", "unfamiliar"]

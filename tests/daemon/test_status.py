@@ -21,6 +21,7 @@ from daemon.ledger.schema import MIGRATIONS
 from daemon.ledger.totals import totals
 from daemon.photo import Outcome
 from daemon.process.clock import Clock, local
+from daemon.review import ReviewReason
 from daemon.status import server as listener_module
 from daemon.status.monitor import Monitor
 from daemon.status.server import ACCEPT_PAUSE_S, MAX_CALLERS, PATIENCE_S, REQUEST_BYTES, TEXT, Answer, StatusServer
@@ -222,21 +223,29 @@ def test_an_old_ledger_is_counted_once_when_it_is_brought_up_to_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "ledger.sqlite"
-    (counting,) = (script for script in MIGRATIONS if "CREATE TABLE totals" in script)
-    before = tuple(script for script in MIGRATIONS if script != counting)  # an insert needs the columns of today
+    counting = tuple(script for script in MIGRATIONS if "CREATE TABLE totals" in script)
+    before = tuple(script for script in MIGRATIONS if script not in counting)  # an insert needs the columns of today
     with monkeypatch.context() as old:
         old.setattr(schema, "MIGRATIONS", before)
         with opened_ledger(path) as ledger:
             was = Intent(Outcome.FILED, Path("/in/a"), Path("/out/a"), identity(), "00", "sea")
-            rows = ledger.intend([was, was, replace(was, becomes=Outcome.FAILED, label=""), was], 1.0)
+            unsure = replace(was, becomes=Outcome.REVIEW, review_reason=ReviewReason.UNSURE)
+            rows = ledger.intend([was, was, replace(was, becomes=Outcome.FAILED, label=""), was, unsure, unsure], 1.0)
             ledger.conclude({rows[0]: Outcome.FILED, rows[1]: Outcome.FILED, rows[2]: Outcome.FAILED}, 1.0)
+            ledger.conclude(dict.fromkeys(rows[4:], Outcome.REVIEW), 1.0)
             (undo,) = ledger.intend([replace(was, becomes=Outcome.UNDONE, undoes=rows[0])], 2.0)
             ledger.conclude({undo: Outcome.UNDONE}, 2.0)
-    monkeypatch.setattr(schema, "MIGRATIONS", (*before, counting))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*before, *counting))
     with opened_ledger(path) as ledger:
-        assert totals(ledger._connection, 0.0).outcomes == {"filed": 1, "failed": 1, "undone": 1}
+        assert totals(ledger._connection, 0.0).outcomes == {"filed": 1, "failed": 1, "undone": 1, "review": 2}
         ledger.conclude({rows[3]: Outcome.FILED}, 3.0)
-        assert totals(ledger._connection, 0.0).outcomes == {"filed": 2, "failed": 1, "undone": 1}
+        (again,) = ledger.intend([replace(unsure, becomes=Outcome.RETRIED, undoes=rows[4])], 4.0)
+        ledger.conclude({again: Outcome.RETRIED}, 4.0)
+        (stranger,) = ledger.intend([replace(unsure, review_reason=ReviewReason.UNFAMILIAR)], 5.0)
+        ledger.conclude({stranger: Outcome.REVIEW}, 5.0)
+        counted = totals(ledger._connection, 0.0)
+        assert counted.outcomes == {"filed": 2, "failed": 1, "undone": 1, "retried": 1, "review": 2}
+        assert counted.reviews == {"unsure": 1, "unfamiliar": 1}
 
 
 def test_names_are_printed_without_what_a_terminal_would_obey(tmp_path: Path, deep: dict[str, str]) -> None:

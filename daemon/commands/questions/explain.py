@@ -188,6 +188,8 @@ def _lines(row: LedgerRow) -> Iterator[tuple[str, str]]:
     elif intent.label:
         review = f"review below {intent.threshold:.4f}" if intent.threshold else "review off"
         yield "class", f"{intent.label} {intent.probability:.4f}, {review}"
+    if intent.likeness is not None and row.photo is None:
+        yield "familiarity", str(intent.likeness)
     if intent.top:
         yield "most probable", ", ".join(f"{label} {probability:.4f}" for label, probability in intent.top.items())
     if intent.reason:

@@ -39,6 +39,7 @@ def ask(inbox: Path | None, which: RecordFilter, limit: int) -> Iterator[LedgerR
 def facts(row: LedgerRow) -> dict[str, Any]:
     """Return a row for scripts. Paths are as in the file system; bytes that are not UTF-8 are escaped."""
     inbox, record, intent = row.inbox, row.record, row.record.intent
+    likeness = intent.likeness
     return {
         "inbox": str(inbox) if inbox else None,
         "at": local(record.at_s).isoformat(timespec="milliseconds"),
@@ -50,6 +51,10 @@ def facts(row: LedgerRow) -> dict[str, Any]:
         "label": intent.label,
         "probability": round(intent.probability, 6),
         "threshold": round(intent.threshold, 6),
+        "familiarity": None if likeness is None else round(likeness.familiarity, 6),
+        "nearest": None if likeness is None else likeness.nearest,
+        "familiarity_limit": None if likeness is None or likeness.limit is None else round(likeness.limit, 6),
+        "review_reason": intent.review_reason.value if intent.review_reason else None,
         "reason": intent.reason,
         "mode": intent.mode.value,
         "taken_back": record.taken_back,
@@ -125,6 +130,7 @@ def what(record: Record) -> str:
     """Return the outcome of a photo in a few words."""
     intent = record.intent
     sure = f" {intent.label} {intent.probability:.2f}" if intent.label else ""
+    why = f", {intent.review_reason.value}" if intent.review_reason else ""
     how = f" ({intent.mode})" if intent.mode is not Mode.MOVE else ""
     since = ", taken back" if record.taken_back and record.state in MOVED else ""
-    return printable(f"{record.state}{sure}{how}{since}")
+    return printable(f"{record.state}{sure}{why}{how}{since}")

@@ -78,9 +78,10 @@ def outcome_words(record: Record) -> str:
     """Return the outcome of a photo, and when, as the end of the sentence `it was ...`."""
     intent, at = record.intent, f"on {local(record.at_s):%Y-%m-%d at %H:%M:%S}"
     by = f" by the model {intent.model[:12]}" if intent.model else ""
+    as_what = f" as {intent.review_reason.value}" if intent.review_reason else ""
     words = {
         "filed": f"filed as {printable(intent.label)}{by} {at}" if intent.label else f"filed {at}",
-        "review": f"put into _review{by} {at}",
+        "review": f"put into _review{as_what}{by} {at}",
         "failed": f"put into _failed {at}",
         "duplicate": f"set aside as a duplicate {at}",
         "undone": f"moved back to the inbox by `undo` {at}",

@@ -1,0 +1,36 @@
+"""Why a photo goes to review instead of a class: it is unfamiliar, or the model is unsure of its class."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class ReviewReason(StrEnum):
+    """Why a photo goes to review; the first that holds."""
+
+    UNFAMILIAR = "unfamiliar"
+    """It is unlike the photos that the model has learnt from."""
+    UNSURE = "unsure"
+    """The probability of its class is below the threshold of that class."""
+
+
+class Likeness(NamedTuple):
+    """How like the photos that a model has learnt from a photo is.
+
+    Attributes:
+        familiarity: cosine to the nearest centre of what the classes look like.
+        nearest: the class of that centre.
+        limit: familiarity below which the photo is unfamiliar; None if that is not asked.
+    """
+
+    familiarity: float
+    nearest: str
+    limit: float | None
+
+    def __str__(self) -> str:
+        if self.limit is None:
+            return f"{self.familiarity:.2f} like the nearest class, {self.nearest}"
+        digits = 2 if abs(self.familiarity - self.limit) >= 0.01 else 4  # else both may read as the same number
+        return (
+            f"{self.familiarity:.{digits}f} like the nearest class, {self.nearest}; the limit is"
+            f" {self.limit:.{digits}f}"
+        )
