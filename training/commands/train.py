@@ -194,17 +194,13 @@ def _report_run(run: Path, reporter: "Reporter") -> None:
 
 
 def _report_evaluation(evaluation: "Evaluation", output: Path, reporter: "Reporter") -> None:
-    """Write the report of an evaluation, if the packages that draw it are installed."""
+    """Write the report of an evaluation, which needs no package of the extra."""
     from training.report.about import about_model
     from training.report.adapters import report_of_evaluation
     from training.report.write import write_report
 
-    try:
-        write_report(output, report_of_evaluation(evaluation, about_model(evaluation.model)))
-    except ModuleNotFoundError as error:
-        reporter.say(f"report.html is skipped, because it needs {error.name}. Install the extra 'train'.")
-    else:
-        reporter.say(f"The report is {click.format_filename(output / 'report.html')}.")
+    write_report(output, report_of_evaluation(evaluation, about_model(evaluation.model)))
+    reporter.say(f"The report is {click.format_filename(output / 'report.html')}.")
 
 
 @click.command()
