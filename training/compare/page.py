@@ -10,7 +10,7 @@ from training.compare.pairs import ChangedPhoto, Pair
 from training.compare.show import INTERVAL, columns, row
 from training.compare.sources import Compared
 from training.html.chart import Chart
-from training.html.page import framed, note, section
+from training.html.page import framed, interval_bar, note, section
 from training.html.thumbnails import Thumbnails, picture
 from training.report.charts import curves, learning_chart
 from training.report.content import percent, shown_path
@@ -66,14 +66,12 @@ def _accuracies(comparison: Comparison) -> Html:
     high = min(1.0, max(own.interval[1] for _, own in found) + 0.01)
 
     def place(share: float) -> float:
-        return 100 * (share - low) / (high - low)
+        return (share - low) / (high - low)
 
     bars = []
     for number, (name, own) in enumerate(found):
         start, end = map(place, own.interval)
-        bar = h("div", h("i", class_="range", style=f"left:{start:.2f}%;width:{end - start:.2f}%"),
-                h("i", class_="point", style=f"left:{place(own.accuracy):.2f}%"),
-                class_=f"interval s{number % 4}", aria_hidden="true")  # fmt: skip
+        bar = interval_bar(start, place(own.accuracy), end, f"s{number % 4}")
         said = f"{percent(own.accuracy, 2)}, {percent(own.interval[0])} to {percent(own.interval[1])}"
         bars.append(h("li", h("b", name), f" {said}", bar))
     scale = note(f"Each bar is a 95 % interval, from {percent(low)} on the left to {percent(high)} on the right.")

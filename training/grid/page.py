@@ -23,7 +23,7 @@ from training.grid.results import GridResults
 from training.grid.show import size
 from training.grid.tables import cell_table, class_tables, name_of, side_table, sides
 from training.html.chart import legend
-from training.html.page import framed, note, section
+from training.html.page import framed, interval_bar, note, section
 from training.progress import duration
 from training.report.charts import learning_charts
 from training.report.content import NextStep, count, percent
@@ -64,11 +64,8 @@ def _source(results: GridResults) -> str:
 def _hero(results: GridResults, best: CellOutcome) -> Html:
     own = validation(best)
     low, high = own.interval
-    bar = h("div", h("i", class_="range", style=f"left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"),
-            h("i", class_="point", style=f"left:{100 * own.accuracy:.2f}%"),
-            class_="interval", aria_hidden="true")  # fmt: skip
     big = h("div", h("p", "Best accuracy on validation photos", class_="over"),
-            h("p", percent(own.accuracy), class_="big"), bar,
+            h("p", percent(own.accuracy), class_="big"), interval_bar(low, own.accuracy, high),
             h("p", f"95 % interval {percent(low)} to {percent(high)}", class_="under"), class_="accuracy")  # fmt: skip
     lead = h("p", h("b", name_of(results, best)), f" {_lead(results, best)}", class_="lead")
     tiles = h("dl", [h("div", h("dt", name), h("dd", value)) for name, value in _tiles(best)], class_="tiles")

@@ -25,6 +25,13 @@ def note(*words: Child) -> Html:
     return h("p", words, class_="note")
 
 
+def interval_bar(low: float, point: float, high: float, class_: str = "") -> Html:
+    """A bar from `low` to `high` with a mark at `point`, all shares of its width, 0 to 1."""
+    span = h("i", class_="range", style=f"left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%")
+    mark = h("i", class_="point", style=f"left:{100 * point:.2f}%")
+    return h("div", span, mark, class_=f"interval {class_}".strip(), aria_hidden="true")
+
+
 def framed(title: str, source: str, parts: Sequence[Part], above: Child = None, below: Child = None) -> str:
     """A whole page as one self-contained HTML file.
 

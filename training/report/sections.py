@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from common.html import Html, h, scrolling
-from training.html.page import note, section
+from training.html.page import interval_bar, note, section
 from training.html.thumbnails import Thumbnails, picture
 from training.measure.metrics import ClassMetrics
 from training.report.charts import pr_chart
@@ -35,18 +35,11 @@ def hero(given: ReportInput) -> Html:
     """The accuracy in large type with its interval, and other metrics beside it."""
     part = given.parts[0]
     low, high = part.scores.metrics.interval
-    bar = h(
-        "div",
-        h("i", class_="range", style=f"left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"),
-        h("i", class_="point", style=f"left:{100 * part.scores.metrics.accuracy:.2f}%"),
-        class_="interval",
-        aria_hidden="true",
-    )
     big = h(
         "div",
         h("p", "Accuracy on ", part.words, class_="over"),
         h("p", percent(part.scores.metrics.accuracy), class_="big"),
-        bar,
+        interval_bar(low, part.scores.metrics.accuracy, high),
         h("p", f"95 % interval {percent(low)} to {percent(high)}", class_="under"),
         class_="accuracy",
     )
