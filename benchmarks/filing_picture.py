@@ -2,8 +2,9 @@
 
     python -m benchmarks.filing_picture docs/filing.svg
 
-The daemon files the drawn pictures of `phototriage demo`, and the picture shows what it did: which class each got, how
-sure the model was, and how long the way took. It moves by CSS alone, and stands still for readers who ask for that.
+The daemon files the drawn pictures of `phototriage demo`, and the picture shows what it did: which class each got or
+that it went to review, how sure the model was, and how long the way took. It moves by CSS alone, and stands still for
+readers who ask for that.
 """
 
 import argparse
@@ -17,8 +18,9 @@ from PIL import Image
 
 from common.drawing import KINDS, draw_scene
 from daemon.commands.demo import filed_pictures
+from daemon.photo import REVIEW_FOLDER
 
-WIDTH, HEIGHT = 760, 330
+WIDTH, HEIGHT = 760, 378
 SIDE = 44
 STEP_S, WAY_S, REST_S = 0.9, 0.7, 3.0
 """Time from one photo to the next, of a photo's way, and of the finished picture."""
@@ -53,19 +55,19 @@ def animation(rows: list[dict[str, Any]]) -> str:
         rows: the daemon's event of each photo, named `drawn-KIND-NUMBER.jpg`, in the order in which they were dropped.
     """
     loop_s = STEP_S * len(rows) + REST_S
-    classes = sorted(KINDS)
-    filed = dict.fromkeys(classes, 0)
+    names = [*sorted(KINDS), REVIEW_FOLDER]
+    filed = dict.fromkeys(names, 0)
     moves, photos, lines = [], [], []
     for number, row in enumerate(rows):
-        slot, filed[row["label"]] = filed[row["label"]], filed[row["label"]] + 1
-        target = FOLDERS_X + 112 + slot * (SIDE + 6), TOP + classes.index(row["label"]) * ROW
+        slot, filed[_folder(row)] = filed[_folder(row)], filed[_folder(row)] + 1
+        target = FOLDERS_X + 112 + slot * (SIDE + 6), TOP + names.index(_folder(row)) * ROW
         moves.append(_moves(number, target, loop_s))
         photos.append(_photo(number, row, target))
         lines.append(_line(number, row))
     folders = "\n".join(
         f'<rect class="box" x="{FOLDERS_X}" y="{TOP + place * ROW - 2}" width="336" height="{ROW - 2}" rx="6"/>'
         f'<text x="{FOLDERS_X + 12}" y="{TOP + place * ROW + 26}">{name}/</text>'
-        for place, name in enumerate(classes)
+        for place, name in enumerate(names)
     )
     return "\n".join(
         (
@@ -74,13 +76,17 @@ def animation(rows: list[dict[str, Any]]) -> str:
             f"<style>{STYLE.replace('LOOP', f'{loop_s:.1f}')}{''.join(moves)}</style>",
             f'<text class="quiet" x="{INBOX_X}" y="20">inbox/</text>',
             f'<text class="quiet" x="{FOLDERS_X}" y="20">sorted/</text>',
-            f'<rect class="box" x="{INBOX_X}" y="{TOP - 2}" width="200" height="{ROW * len(classes) - 2}" rx="6"/>',
+            f'<rect class="box" x="{INBOX_X}" y="{TOP - 2}" width="200" height="{ROW * len(names) - 2}" rx="6"/>',
             folders,
             *photos,
             *lines,
             "</svg>\n",
         )
     )
+
+
+def _folder(row: dict[str, Any]) -> str:
+    return Path(row["destination"]).parent.name
 
 
 def _moves(number: int, target: tuple[int, int], loop_s: float) -> str:
@@ -109,7 +115,7 @@ def _photo(number: int, row: dict[str, Any], target: tuple[int, int]) -> str:
 
 
 def _line(number: int, row: dict[str, Any]) -> str:
-    said = f"{Path(row['path']).name} -> {row['label']} {row['probability']:.2f} {row['times_ms']['total']:.0f} ms"
+    said = f"{Path(row['path']).name} -> {_folder(row)} {row['probability']:.2f} {row['times_ms']['total']:.0f} ms"
     return f'<text class="line" style="--way: l{number}" x="{INBOX_X}" y="{LOG_Y}">{said.replace(">", "&gt;")}</text>'
 
 

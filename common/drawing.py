@@ -1,4 +1,4 @@
-"""Small landscapes drawn by code, for the demo, for tests, and as a substitute for missing photos.
+"""Small pictures drawn by code, for the demo, for tests, and as a substitute for missing photos.
 
 They test the pipeline, not the accuracy: a network trained on photos may call a drawn mountain a glacier.
 """
@@ -14,7 +14,7 @@ Draw = Callable[[Image.Image, random.Random], None]
 
 
 def draw_scene(kind: str, seed: int, size_px: tuple[int, int] = (320, 240)) -> Image.Image:
-    """Draw one scene of a kind in `KINDS`; the same arguments give the same picture.
+    """Draw one picture of a kind in `KINDS` or `STRANGERS`; the same arguments give the same picture.
 
     Args:
         kind: what to draw.
@@ -23,7 +23,7 @@ def draw_scene(kind: str, seed: int, size_px: tuple[int, int] = (320, 240)) -> I
     """
     rng = random.Random(f"{kind}/{seed}")
     image = _sky(size_px, rng)
-    KINDS[kind](image, rng)
+    (KINDS | STRANGERS)[kind](image, rng)
     return image.filter(ImageFilter.GaussianBlur(0.6))
 
 
@@ -170,6 +170,24 @@ def _car(image: Image.Image, rng: random.Random, depth: float) -> None:
         )
 
 
+def _dinner(image: Image.Image, rng: random.Random) -> None:
+    """Draw a plate on a table, seen from above."""
+    image.paste(_texture(image.size, rng, (6, 40), (120, 80, 50), (170, 125, 85)))
+    canvas = ImageDraw.Draw(image)
+    middle = image.width / 2, image.height / 2
+    for share, white in ((0.42, 245), (0.31, 233)):
+        _disc(canvas, middle, share * image.height, (white, white, white))
+    for _ in range(25):
+        place = middle[0] + rng.gauss(0, 0.11) * image.height, middle[1] + rng.gauss(0, 0.11) * image.height
+        food = rng.choice(((190, 40, 30), (220, 150, 40), (80, 130, 40)))
+        _disc(canvas, place, rng.uniform(0.03, 0.08) * image.height, food)
+
+
+def _disc(canvas: ImageDraw.ImageDraw, middle: tuple[float, float], radius: float, colour: Colour) -> None:
+    (x, y) = middle
+    canvas.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour)
+
+
 KINDS: dict[str, Draw] = {
     "buildings": _buildings,
     "forest": _forest,
@@ -179,3 +197,5 @@ KINDS: dict[str, Draw] = {
     "street": _street,
 }
 """What can be drawn, by name."""
+STRANGERS: dict[str, Draw] = {"dinner": _dinner}
+"""What can be drawn and is no scene."""

@@ -29,9 +29,10 @@ class DemoError(PhototriageError):
 def demo() -> None:
     """Run the daemon on drawn pictures, then exit.
 
-    Starts `phototriage watch` on a temporary inbox and drops a few drawn pictures into it. Prints where each one was
-    filed, how sure the shipped model was and how long it took. Drawn pictures show that filing works, but not how
-    accurate the model is, because it was trained on photos. Nothing outside the temporary folder is touched.
+    Starts `phototriage watch` on a temporary inbox and drops a few drawn pictures into it, the last ones of no class
+    that the model knows. Prints where each one was filed, how sure the shipped model was and how long it took. Drawn
+    pictures show that filing works, but not how accurate the model is, because it was trained on photos. Nothing
+    outside the temporary folder is touched.
 
     \b
     Examples:
@@ -50,7 +51,7 @@ def filed_pictures(folder: Path, say: Callable[[str], None] = lambda _: None) ->
         folder: an empty folder, in which inbox, output and ledger are made.
         say: prints a sentence of progress.
     """
-    from common.drawing import KINDS, draw_scene
+    from common.drawing import KINDS, STRANGERS, draw_scene
 
     for part in ("inbox", "outside", "state"):
         (folder / part).mkdir()
@@ -59,7 +60,7 @@ def filed_pictures(folder: Path, say: Callable[[str], None] = lambda _: None) ->
     with _daemon(folder) as events:
         ready = _next(events, "ready")
         say(f"Ready after {time.monotonic() - started_s:.1f} s on the {ready['provider'].upper()}.")
-        for kind in KINDS:
+        for kind in (*KINDS, *STRANGERS):
             for seed in range(PICTURES_EACH):
                 drawn = folder / "outside" / f"drawn-{kind}-{seed + 1}.jpg"
                 draw_scene(kind, seed).save(drawn, quality=90)
@@ -112,4 +113,10 @@ def _print(rows: list[dict[str, Any]], folder: Path) -> None:
     click.echo(
         "The pictures are drawn by code. They show that filing works, but not how accurate the model is on photos."
     )
+    if any(event["review_reason"] == "unfamiliar" for event in rows):
+        click.echo("The pictures in _review are unlike the photos that the model has learnt from.")
+    elif all(event["familiarity"] is None for event in rows):
+        click.echo(
+            "This model does not tell such pictures from scenes, so the dinners got the most probable class too."
+        )
     click.echo("Now try your own photos: phototriage watch --inbox ./inbox --output ./sorted   (or: make run)")
