@@ -148,15 +148,16 @@ def _train_on_photos(
 def _lessons(model: "keras.Model", prepared: PreparedData, recipe: Recipe) -> "Lessons":
     from training.fit.feed import BatchFeed
     from training.fit.finetune import Lessons
+    from training.fit.learner import Learner
     from training.network.features import logits_of
     from training.network.network import build, unfreeze
 
     classes, train, val = len(prepared.dataset.labels), prepared.learning, prepared.samples.of("val")
 
-    def learner(stage: Stage) -> "keras.Model":
+    def learner(stage: Stage) -> Learner:
         network = build(recipe, classes, None, recipe.training_px)
         unfreeze(network, stage.settings)
-        return network
+        return Learner(network, stage.settings)
 
     def feed(stage: Stage) -> BatchFeed:
         size = stage.settings.batch_size

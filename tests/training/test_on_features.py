@@ -24,6 +24,7 @@ from training.on_features.choice import HEAD, TUNED, choose
 from training.on_features.sides import NEVER_LEARNT, Sides
 from training.pipeline import hold_out_from
 from training.progress import Reporter
+from training.recipe.recipe import Recipe
 from training.recipe.recipe_file import load_recipe
 
 Make = Callable[..., Path]
@@ -127,6 +128,50 @@ def test_ctrl_c_while_fine_tuning_is_judged_keeps_the_head_and_a_grid_knows_the_
     recipe = load_recipe(run / "recipe.toml")
     found = prepare(dataset, None, recipe, Reporter(Console(quiet=True)), hold_out_from(recipe))
     assert found.data_hash() == manifest["dataset"]["sha256"]  # by which a grid knows the photos of a finished cell
+
+
+def two_blocks(_name: str, size_px: int, _weights: Path | None = None) -> Any:
+    """A backbone of few layers in two blocks, with names as MobileNetV2's."""
+    import keras
+
+    images = keras.Input((size_px, size_px, 3))
+    maps = keras.layers.Conv2D(4, 3, strides=16, name="Conv1")(images)
+    for block in (1, 2):
+        maps = keras.layers.Conv2D(4, 1, name=f"block_{block}_expand")(maps)
+        maps = keras.layers.BatchNormalization(name=f"block_{block}_expand_BN")(maps)
+        maps = keras.layers.ReLU(name=f"block_{block}_expand_relu")(maps)
+    return keras.Model(images, maps, name="base")
+
+
+def test_networks_that_have_learnt_begin_again_as_if_they_were_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    from training.network import network
+    from training.on_features.networks import TailNetworks
+
+    monkeypatch.setattr(network, "make_backbone", two_blocks)
+    options = {"input.size_px": 64, "fine_tune.unfreeze": "1 block", "fine_tune.batch_norm": "train"}
+    recipe = Recipe().with_options({**options, "network.dropout": 0.5, "fine_tune.scale": 1.0})
+    head = LinearHead(np.eye(4, 3, dtype=np.float32), np.zeros(3, np.float32), 1.0)
+
+    def new() -> TailNetworks:
+        keras.utils.set_random_seed(0)
+        return TailNetworks(recipe, 3, None)
+
+    def learnt(networks: TailNetworks, seed: int) -> list[Any]:
+        rng = np.random.default_rng(seed)
+        judged, learner = networks.judged(head), networks.learner()
+        learner.set_weights(judged.get_weights())
+        batches = [(rng.random((8, 4, 4, 4), np.float32), np.eye(3, dtype=np.float32)[np.arange(8) % 3])] * 3
+        losses = [learner.step(maps, targets, 0.05) for maps, targets in batches]
+        judged.set_weights(learner.network.get_weights())
+        tuned = networks.describing.predict_on_batch(batches[0][0])
+        return [*learner.network.get_weights(), *learner.state()[1], np.array(losses), tuned]
+
+    used = new()
+    first, again, fresh = learnt(used, 1), learnt(used, 2), learnt(new(), 2)
+    assert all(one.tobytes() == other.tobytes() for one, other in zip(again, fresh, strict=True))
+    assert not np.array_equal(first[-1], fresh[-1])
 
 
 def blobs(count: int, seed: int = 0) -> tuple[Any, Any]:

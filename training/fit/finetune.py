@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from training.errors import TrainingError
 from training.fit.epoch import BEST, HEAD, START, Epoch, TrainingState
 from training.fit.feed import BatchFeed
+from training.fit.learner import Learner
 from training.fit.loop import StageLoop
 from training.fit.stage import Stage, kept_in_words, remaining_stages
 from training.measure.metrics import log_loss, softmax
@@ -24,8 +25,7 @@ class Lessons:
     """What a training on photos learns from, and how it is judged.
 
     Attributes:
-        learner: builds the network that learns in a stage, with what stays frozen not trainable. Each stage builds one,
-            which starts with the best weights so far.
+        learner: gives what learns in a stage, as before its first step. It starts with the best weights so far.
         feed: makes the batches of a stage.
         logits: logits of the validation photos, by the model that is judged.
         labels: classes of the validation photos.
@@ -33,7 +33,7 @@ class Lessons:
             later ones are better, and a few hundred photos cannot tell two of them apart.
     """
 
-    learner: Callable[[Stage], keras.Model]
+    learner: Callable[[Stage], Learner]
     feed: Callable[[Stage], BatchFeed]
     logits: Callable[[], NDArray[np.float32]]
     labels: NDArray[np.int64]

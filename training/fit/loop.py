@@ -14,16 +14,12 @@ import numpy as np
 from training.errors import CheckpointError
 from training.fit.epoch import Epoch, TrainingState, Weights
 from training.fit.feed import BatchFeed
-from training.fit.optimizer import loss_of, optimizer_of, targets_of
+from training.fit.learner import OTHER_NETWORK, Learner
 from training.fit.schedule import averaging_decay
 from training.fit.stage import Stage
 from training.progress import Reporter
 
 AVERAGE_EVERY = 8  # steps between updates of the averaged weights, because copying them takes as long as a photo
-OTHER_NETWORK = (
-    "The checkpoint belongs to another network than the one that this recipe builds here. Use the version of"
-    " phototriage that wrote it. To start over, pass another --output or --restart."
-)
 
 
 class WeightAverage:
@@ -63,7 +59,7 @@ class StageLoop:
     """A running stage: learner, optimizer, batches, weight average and step count, started from a state.
 
     Args:
-        learner: the new network that learns; what stays frozen is not trainable.
+        learner: in its state before the first step.
         feed: its batches.
         state: a state of this stage, or the state before it begins.
 
@@ -73,31 +69,25 @@ class StageLoop:
 
     def __init__(
         self,
-        learner: keras.Model,
+        learner: Learner,
         feed: BatchFeed,
         stage: Stage,
         reporter: Reporter,
         state: TrainingState,
     ) -> None:
         settings = stage.settings
-        self._optimizer = optimizer_of(settings)
-        self._outputs = int(learner.output_shape[-1])
-        learner.compile(self._optimizer, loss_of(self._outputs, settings.label_smoothing))
-        _assign(learner.weights, state.best)
+        learner.set_weights(state.best)
         self.feed = feed
         self._learner, self._stage, self._reporter = learner, stage, reporter
-        self._average = WeightAverage(learner, settings.averaging, min(AVERAGE_EVERY, self.feed.steps))
+        self._average = WeightAverage(learner.network, settings.averaging, min(AVERAGE_EVERY, self.feed.steps))
         self._step = state.step
         if state.learner:
-            self._optimizer.build(learner.trainable_variables)
-            _assign(_variables(learner), state.learner)
-            _assign(self._optimizer.variables, state.optimizer)
+            learner.restore(state.learner, state.optimizer)
             self._average.restore(state.average)
 
     def state(self, epochs: tuple[Epoch, ...], best: Weights) -> TrainingState:
         """The state from which this loop can resume."""
-        learner, optimizer = _values(_variables(self._learner)), _values(self._optimizer.variables)
-        return TrainingState(epochs, self._step, best, learner, optimizer, self._average.kept())
+        return TrainingState(epochs, self._step, best, *self._learner.state(), self._average.kept())
 
     def epoch(self, history: Sequence[Epoch]) -> tuple[Epoch, Weights]:
         """Train the next epoch; returns it without validation metrics, and the weights to validate."""
@@ -115,26 +105,8 @@ class StageLoop:
         photos_in_all = self.feed.steps * self.feed.batch_size
         with self._reporter.work(f"Epoch {number} of {last}", photos_in_all) as tick:
             for (photos, one_hot), rate in zip(self.feed.epoch(number), rates, strict=True):
-                self._optimizer.learning_rate = rate
-                losses.append(float(self._learner.train_on_batch(photos, targets_of(one_hot, self._outputs))))
+                losses.append(self._learner.step(photos, one_hot, rate))
                 self._step += 1
                 self._average.update(self._step)
                 tick(len(photos))
         return sum(losses) / len(losses)
-
-
-def _variables(model: keras.Model) -> list[Any]:
-    """Weights and random counters, which `get_weights` omits, but not the variables of metrics."""
-    metrics = {id(variable) for variable in model.metrics_variables}
-    return [variable for variable in model.variables if id(variable) not in metrics]
-
-
-def _values(variables: list[Any]) -> Weights:
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def _assign(variables: list[Any], values: Weights) -> None:
-    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-        raise CheckpointError(OTHER_NETWORK)
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

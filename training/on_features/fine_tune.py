@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from training.network.weights import InitialWeights
 from training.on_features.candidate import Candidate, on_both
 from training.on_features.choice import HEAD, Choice, choose
 from training.on_features.folds import cross_validated
+from training.on_features.networks import TailNetworks
 from training.on_features.sides import LEAST_PHOTOS, Sides
 from training.on_features.tail_training import Lesson, TailTraining
 from training.progress import Reporter, Tick
@@ -78,7 +78,8 @@ def fine_tune(base: Base, task: Task) -> FineTuned:
         reporter.say(f"Resuming after {f'epoch {state.epoch}' if state.epoch else 'the head stage'}.")
         timer.add(header.seconds)
     writer = EpochWriter(output, None, recipe, header, timer)
-    training = TailTraining(recipe, base.weights, base.trunk, sides.classes, reporter)
+    networks = TailNetworks(recipe, sides.classes, base.weights.file)
+    training = TailTraining(recipe, networks, base.trunk, sides.classes, reporter)
     if state is None:
         writer.write_epoch(TrainingState.before_stage((_head_epoch(base.head, sides),), []))
     try:
@@ -92,7 +93,7 @@ def fine_tune(base: Base, task: Task) -> FineTuned:
     with timer.stage("photos"):
         tuned, interrupted = training.train(_lesson(base), writer.write_epoch, begun)
     with timer.stage("features"):
-        features = _task_features(training, tuned, base, reporter)
+        features = _task_features(training, base, reporter)
     if choice is None or judged is None:
         with timer.stage("head"):
             judged = on_both(features, base.broad, sides, recipe.seed)
@@ -132,9 +133,9 @@ def _lesson(base: Base) -> Lesson:
     )
 
 
-def _task_features(training: TailTraining, tuned: keras.Model, base: Base, reporter: Reporter) -> NDArray[np.float32]:
+def _task_features(training: TailTraining, base: Base, reporter: Reporter) -> NDArray[np.float32]:
     def fill(out: NDArray[np.float32], tick: Tick) -> None:
-        training.features(tuned, base.prepared.samples, out, tick)
+        training.features(base.prepared.samples, out, tick)
 
     return cached_features(base.prepared.samples, base.broad.shape[1], "", fill, reporter)
 

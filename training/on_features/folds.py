@@ -60,13 +60,13 @@ def _answers(
         [place for place, photo in enumerate(prepared.learning.photos) if photo in known]
     )
     lesson = Lesson(learning, judges, start, replace(Epoch.zero(HEAD), best=True))
-    tuned, interrupted = training.train(lesson)
+    _, interrupted = training.train(lesson)
     if interrupted:
         raise KeyboardInterrupt
     task = np.zeros((len(sides.labels), broad.shape[1]), np.float32)
     for numbers in (learnt, held):
         values = np.zeros((len(numbers), broad.shape[1]), np.float32)
-        training.features(tuned, prepared.samples.take(numbers), values, lambda _: None)
+        training.features(prepared.samples.take(numbers), values, lambda _: None)
         task[numbers] = values
     rows, judged = rows_of([task, broad], learnt), rows_of([task, broad], held)
     labels = sides.labels[learnt]

@@ -16,9 +16,8 @@ from training.fit.finetune import Lessons, train_on_photos
 from training.fit.regression import LinearHead
 from training.fit.stage import Stage, with_least_steps
 from training.network.features import PREDICT_BATCH
-from training.network.tails import LENGTH, tail
 from training.network.trunk import Trunk
-from training.network.weights import InitialWeights
+from training.on_features.networks import TailNetworks
 from training.progress import Reporter, Tick
 from training.recipe.recipe import Recipe
 
@@ -51,10 +50,11 @@ class TailTraining:
 
     Attributes:
         recipe: its fine-tuning stage learns; it has at least one frozen block.
+        networks: of this recipe.
     """
 
     recipe: Recipe
-    weights: InitialWeights
+    networks: TailNetworks
     trunk: Trunk
     classes: int
     reporter: Reporter
@@ -71,16 +71,15 @@ class TailTraining:
             on_epoch, state: as in training.fit.finetune.train_on_photos.
 
         Returns:
-            The tail for photos of the input's size, and whether Ctrl-C stopped it.
+            The tail for photos of the input's size, which the next fine-tuning changes, and whether Ctrl-C stopped it.
         """
         recipe = with_least_steps(self.recipe, len(lesson.learning.rows))
-        judged = tail(recipe, self.classes, self.weights.file, recipe.input.size_px)
-        judged.get_layer("logits").set_weights([lesson.start.kernel / np.float32(LENGTH), lesson.start.bias])
+        judged = self.networks.judged(lesson.start)
         count = len(lesson.judges.rows)  # of all classes, which follow each other
         judges = lesson.judges.take(np.linspace(0, count - 1, min(count, MOST_JUDGES)).astype(np.int64))
         maps = [part for _, part in self.trunk.each(self.trunk.maps, judges)]
         lessons = Lessons(
-            learner=lambda _: tail(recipe, self.classes, None, recipe.training_px),
+            learner=lambda _: self.networks.learner(),
             feed=lambda stage: self._feed(lesson.learning, stage),
             logits=lambda: self._answers(judged, maps),
             labels=judges.labels,
@@ -94,11 +93,10 @@ class TailTraining:
         none = np.zeros((0, self.classes), np.float32)
         return np.concatenate([none, *(_predict(judged, part) for part in maps)])
 
-    def features(self, tuned: keras.Model, samples: Samples, out: NDArray[np.float32], tick: Tick) -> None:
-        """Write the task features of samples, float32 [N, F], into `out`."""
-        describe = keras.Model(tuned.input, tuned.get_layer("pool").output)
+    def features(self, samples: Samples, out: NDArray[np.float32], tick: Tick) -> None:
+        """Write the task features of samples by the tail of the last fine-tuning, float32 [N, F], into `out`."""
         for place, maps in self.trunk.each(self.trunk.maps, samples):
-            out[place] = _predict(describe, maps)
+            out[place] = _predict(self.networks.describing, maps)
             tick(len(maps))
 
     def _feed(self, learning: Samples, stage: Stage) -> BatchFeed:
