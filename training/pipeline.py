@@ -25,7 +25,7 @@ from training.measure.metrics import Metrics
 from training.measure.predictions import write_predictions
 from training.measure.results import run_manifest
 from training.network.device import describe_device, memory_errors, repeats, start_keras, uses_tensorflow
-from training.progress import Reporter, duration
+from training.progress import ProgressAlone, Reporter, duration
 from training.recipe.recipe import Recipe
 from training.resume.epoch_writer import finish
 from training.resume.timer import Timer
@@ -44,7 +44,13 @@ class TrainingResult:
 
 
 def train_run(
-    dataset: Path, output: Path, recipe: Recipe, test: Path | None, reporter: Reporter, restart: bool = False
+    dataset: Path,
+    output: Path,
+    recipe: Recipe,
+    test: Path | None,
+    reporter: Reporter,
+    restart: bool = False,
+    told: bool = False,
 ) -> TrainingResult:
     """Train a classifier on folders of photos and write a run folder.
 
@@ -54,6 +60,7 @@ def train_run(
             run resumes after its last epoch.
         test: photos to measure at the end; they have no influence on the training.
         restart: start an unfinished run from the beginning.
+        told: say nothing of the photos, because a grid has said it before its cells.
 
     Raises:
         PhototriageError: the dataset, the output or the weights cannot be used, or training fails. Decoded photos stay
@@ -64,11 +71,12 @@ def train_run(
     reporter.say(f"Training runs on {start_keras(one_thread=recipe.on_features)}.")
     if not repeats():
         reporter.say("Two runs of this command may differ in the last digits: gradients are summed in several threads.")
+    about = ProgressAlone(reporter.console) if told else reporter
     with timer.stage("data"):
         describe = described_by(recipe, reporter, timer)
         if describe is not None and not begun:
             describe = _after_the_time(describe, recipe, reporter)
-        prepared = prepare(dataset, test, recipe, reporter, hold_out_from(recipe), describe)
+        prepared = prepare(dataset, test, recipe, about, hold_out_from(recipe), describe)
     try:
         with output_lock(output):
             header = find_unfinished(

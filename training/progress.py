@@ -31,6 +31,9 @@ class Reporter:
 
     def say(self, line: str) -> None:
         """Print one line. Markup in file names is not interpreted."""
+        self._print(line)
+
+    def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
@@ -56,9 +59,16 @@ class Reporter:
             if now - said >= LINE_EVERY_S:
                 said, rate = now, count / (now - started)
                 left = duration((total - count) / rate) if rate else "unknown time"
-                self.say(f"{name}: {count} of {total}, {rate:,.0f} photos/s, {left} left")
+                self._print(f"{name}: {count} of {total}, {rate:,.0f} photos/s, {left} left")
 
         return tick
+
+
+class ProgressAlone(Reporter):
+    """Shows progress, and prints no message: for work of which the reader has been told."""
+
+    def say(self, line: str) -> None:
+        """Print nothing."""
 
 
 def duration(seconds: float) -> str:

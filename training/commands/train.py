@@ -83,6 +83,7 @@ class _Layers(click.ParamType[int | str]):
 )
 @click.option("--weights", type=click.Choice(get_args(Weights)), help="Weights to start from.")
 @click.option("--seed", type=int, help="Seed of the split, the order and the augmentation.")
+@click.option("--cell", is_flag=True, hidden=True, help="A grid trains this cell: leave out what the grid itself says.")
 def train(
     dataset: Path,
     output: Path,
@@ -100,6 +101,7 @@ def train(
     batch_norm: str | None,
     weights: str | None,
     seed: int | None,
+    cell: bool,
 ) -> None:
     """Fine-tune a classifier on folders of labelled photos.
 
@@ -135,11 +137,11 @@ def train(
     require_training("`train`")
     require_runtime("`train`")  # for the report, which is written after hours
     if isinstance(chosen, Recipe):
-        _train(dataset, output, chosen, test, restart)
+        _train(dataset, output, chosen, test, restart, cell)
     elif chosen.axes:
         _train_grid(dataset, output, chosen, test, restart)
     else:  # options have selected a single cell
-        _train(dataset, output, chosen.recipe, test, restart)
+        _train(dataset, output, chosen.recipe, test, restart, cell)
 
 
 def _merged(options: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
@@ -166,17 +168,18 @@ def _train_grid(dataset: Path, output: Path, grid: Grid, test: Path | None, rest
     run_grid(dataset, output, grid, test, Reporter(Console()), restart)
 
 
-def _train(dataset: Path, output: Path, recipe: Recipe, test: Path | None, restart: bool) -> None:
+def _train(dataset: Path, output: Path, recipe: Recipe, test: Path | None, restart: bool, cell: bool) -> None:
     from rich.console import Console
 
     from training.pipeline import summary, train_run
     from training.progress import Reporter
 
     reporter = Reporter(Console())
-    for line in summary(train_run(dataset, output, recipe, test, reporter, restart)):
+    for line in summary(train_run(dataset, output, recipe, test, reporter, restart, cell)):
         reporter.say(line)
     _report_run(output, reporter)
-    reporter.say(f"Next: phototriage convert {click.format_filename(output)} --output model.onnx")
+    if not cell:
+        reporter.say(f"Next: phototriage convert {click.format_filename(output)} --output model.onnx")
 
 
 def _report_run(run: Path, reporter: "Reporter") -> None:

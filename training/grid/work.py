@@ -53,7 +53,7 @@ def run_grid(
     cells = plan_cells(grid)
     check_grid(output, dataset, grid, restart)
     _check_photos(dataset, output, test, cells, reporter)
-    more = [*(("--test", str(test)) if test else ()), *(("--restart",) if restart else ())]
+    more = [*(("--test", str(test)) if test else ()), *(("--restart",) if restart else ()), "--cell"]
 
     def train(cell: Cell) -> str:
         places = [str(dataset), "--recipe", str(recipe_file(output, cell)), "--output", str(output / cell.name)]

@@ -1,5 +1,6 @@
 """A grid of real trainings, killed for good in the middle of one, goes on after that one's last epoch."""
 
+import io
 import json
 import signal
 import subprocess
@@ -38,7 +39,7 @@ main()
 
 
 def test_it_takes_its_training_along_and_loses_no_epoch_that_was_done(
-    dataset: Path, tmp_path: Path, root: Path, reporter: Reporter, capfd: pytest.CaptureFixture[str]
+    dataset: Path, tmp_path: Path, root: Path, reporter: Reporter, story: io.StringIO, capfd: pytest.CaptureFixture[str]
 ) -> None:
     program = (sys.executable, "-c", TRAIN.format(root=str(root)))
     (tmp_path / "grid.toml").write_text(RECIPE)
@@ -58,7 +59,10 @@ def test_it_takes_its_training_along_and_loses_no_epoch_that_was_done(
     grid = load_recipe_or_grid(tmp_path / "grid.toml")
     assert isinstance(grid, Grid)
     results = run_grid(dataset, tmp_path / "grid", grid, None, reporter, program=program)
-    assert "Resuming after epoch" in capfd.readouterr().out
+    said = capfd.readouterr().out  # of the cell
+    assert "Resuming after epoch" in said
+    assert not [word for word in ("Found", "photos to train", "Next:") if word in said]
+    assert story.getvalue().count("Found") == story.getvalue().count("Next:") == 1  # by the grid
     run = load_run(tmp_path / "grid" / "dropout-0.1")
     assert run.manifest["resumed_after"][0] >= 1
     assert len((run.path / "history.csv").read_text().splitlines()) == 22
