@@ -15,6 +15,7 @@ class Settings:
     Attributes:
         review_below: `off`, `auto` or a probability.
         unfamiliar: what happens to photos that are unlike those that the model has learnt from.
+        review_notes: whether a note beside each photo in review says why it is there.
         ignore: shell patterns of names that are left alone.
         gpu_memory: MB of GPU memory that the model may use; 0 for all of it.
         give_up_after: seconds.
@@ -34,6 +35,7 @@ class Settings:
     gpu_memory: int
     review_below: Literal["off", "auto"] | float
     unfamiliar: Literal["review", "file"]
+    review_notes: bool
     give_up_after: float
     workers: int
     decode_in: Literal["auto", "threads", "processes"]

@@ -60,6 +60,10 @@ _OPTIONS = (
     ),
     unfamiliar_option,
     click.option(
+        "--review-notes", is_flag=True,
+        help="Write NAME.why.txt beside each photo in _review: the reason, and which classes it might have.",
+    ),
+    click.option(
         "--give-up-after", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS",
         help="Put an unreadable photo into _failed once it has not changed for this long.",
     ),

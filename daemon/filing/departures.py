@@ -21,7 +21,7 @@ from daemon.files.names import free_name
 from daemon.files.open_writers import is_held_open
 from daemon.files.rename import rename_noreplace
 from daemon.files.sync import sync_folder
-from daemon.filing.failure_note import remove_failure_note
+from daemon.filing.failure_note import may_have_note, reason_in_note, remove_failure_note
 from daemon.filing.move import TRIES_OF_A_NAME
 from daemon.filing.original_state import is_grown, is_its_folder, is_unchanged
 from daemon.ledger.intent import Intent, intent_of
@@ -214,9 +214,9 @@ def _remove_copy(intent: Intent, leaving: LeavingOriginal) -> None:
     if not ours or is_held_open(copy) or (intent.sha256 and sha256_of(copy) != intent.sha256):
         return
     copy.unlink()
-    if intent.becomes is Outcome.FAILED and intent.part_of is None:
+    if may_have_note(intent):
         with suppress(OSError):  # a leftover note does no harm
-            remove_failure_note(copy, intent.source.name, intent.reason)
+            remove_failure_note(copy, intent.source.name, reason_in_note(intent))
     sync_folder(copy.parent)
 
 

@@ -1,4 +1,4 @@
-"""The note beside a failed photo that says why: `NAME.why.txt`."""
+"""The note beside a failed photo that says why: `NAME.why.txt`; on request also beside one in review."""
 
 import os
 from collections.abc import Iterator
@@ -11,6 +11,8 @@ from daemon.files.limits import most_bytes
 from daemon.files.names import candidates, hidden_name, shortened
 from daemon.files.rename import rename_noreplace
 from daemon.filing.move import TRIES_OF_A_NAME
+from daemon.ledger.intent import Intent
+from daemon.photo import Outcome
 
 ENDING = NOTE
 
@@ -59,8 +61,8 @@ def try_to_write_failure_note(target: Path, name: str, reason: str) -> str:
     return ""
 
 
-def remove_failure_note(target: Path, name: str, reason: str) -> None:
-    """Remove the note of a photo that is no longer failed; a note that was edited stays.
+def remove_failure_note(target: Path, name: str, reason: str) -> bool:
+    """Remove the note of a photo that leaves its place; an edited one stays. Returns whether one was removed.
 
     Args:
         target: former path of the photo.
@@ -74,9 +76,23 @@ def remove_failure_note(target: Path, name: str, reason: str) -> None:
     for note in _notes(target):
         if _holds(note, text):
             note.unlink()
-            return
+            return True
         if not os.path.lexists(note):
-            return
+            break
+    return False
+
+
+def may_have_note(intent: Intent) -> bool:
+    """Tell whether a photo was filed in such a way that a note may lie beside it."""
+    return intent.becomes in (Outcome.FAILED, Outcome.REVIEW) and intent.part_of is None
+
+
+def reason_in_note(intent: Intent) -> str:
+    """Return the reason that a photo's note gives; in review also the classes that the photo might have."""
+    if intent.becomes is not Outcome.REVIEW:
+        return intent.reason
+    guesses = ", ".join(f"{printable(label)} {probability:.2f}" for label, probability in (intent.top or {}).items())
+    return f"{intent.reason}\nThe most probable classes: {guesses}"
 
 
 def _notes(target: Path) -> Iterator[Path]:

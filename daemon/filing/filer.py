@@ -63,8 +63,9 @@ class Filer:
         self._pending = PendingWork(ledger, clock)
         self._unresolved = unresolved or UnresolvedMoves(clock)
         self._transfers = Transfers(
-            output, self._options.mode, self._unresolved, self._pending, self.pause, Losses(say)
-        )
+            output, self._options.mode, self._unresolved, self._pending, self.pause, Losses(say),
+            noted=(Outcome.FAILED, Outcome.REVIEW) if self._options.review_notes else (Outcome.FAILED,),
+        )  # fmt: skip
         layout, set_aside = self._options.layout, self._options.set_aside
         self._planner = Planner(output, ledger, layout, set_aside=set_aside, made=self._pending.syncs.add_folder)
         self._late = LateCompanions(clock, ledger, output, self._options.mode)

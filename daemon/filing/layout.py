@@ -120,13 +120,16 @@ class FilingOptions:
         mode: move, copy or link.
         layout: template of the path below the output.
         set_aside: whether a photo goes to `_duplicates` if a photo of equal content is filed.
+        review_notes: whether a photo in review gets a note, as a failed one does.
     """
 
     mode: Mode = Mode.MOVE
     layout: Layout = field(default_factory=Layout)
     set_aside: bool = False
+    review_notes: bool = False
 
 
 def filing_options(settings: Settings) -> FilingOptions:
     """Return how photos are filed under these settings."""
-    return FilingOptions(Mode(settings.mode), Layout(settings.layout), settings.duplicates == "set-aside")
+    set_aside = settings.duplicates == "set-aside"
+    return FilingOptions(Mode(settings.mode), Layout(settings.layout), set_aside, settings.review_notes)

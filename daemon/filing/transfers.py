@@ -3,7 +3,7 @@
 import errno
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from daemon.copying.losses import Losses
 from daemon.files.limits import MAX_PLAINNESS, REFUSED
 from daemon.files.open_writers import HELD, OpenWriterError
 from daemon.filing.companions.replaced import put_back, set_aside
-from daemon.filing.failure_note import try_to_write_failure_note
+from daemon.filing.failure_note import reason_in_note, try_to_write_failure_note
 from daemon.filing.modes import transfer, why_not
 from daemon.filing.move import TRIES_OF_A_NAME, SourceChangedError
 from daemon.filing.pause import (
@@ -57,20 +57,30 @@ class Transfers:
         pending: collects the syncs and outcomes of the batch.
         pause: problems that stop all photos.
         losses: reports what the output cannot keep.
+        noted: outcomes of photos that get a note beside them.
 
     Attributes:
         taken: destinations that a rename called taken.
     """
 
     def __init__(
-        self, output: Path, mode: Mode, unresolved: UnresolvedMoves, pending: PendingWork, pause: Pause, losses: Losses
-    ) -> None:  # fmt: skip
+        self,
+        output: Path,
+        mode: Mode,
+        unresolved: UnresolvedMoves,
+        pending: PendingWork,
+        pause: Pause,
+        losses: Losses,
+        *,
+        noted: Collection[Outcome],
+    ) -> None:
         self._output = output
         self._mode = mode
         self._unresolved = unresolved
         self._pending = pending
         self._pause = pause
         self._losses = losses
+        self._noted = noted
         self._noting = threading.Lock()
         self._troubles: dict[tuple[type[OSError], int | None, bool], str] = {}
         self.taken: set[str] = set()
@@ -186,8 +196,8 @@ class Transfers:
                 self._not_transferred(photo, target, error)
                 return
             result = None
-        if filing.outcome is Outcome.FAILED and filing.follows is None:
-            filing.reason += try_to_write_failure_note(target, found.path.name, filing.reason)
+        if filing.outcome in self._noted and filing.follows is None:
+            filing.reason += try_to_write_failure_note(target, found.path.name, reason_in_note(intent))
         with self._noting:
             if result is None or result.hidden is not None:  # None: the reply was lost, so a hidden name may remain
                 self._pending.copied.append(intent)

@@ -18,7 +18,12 @@ from common.text import printable
 from daemon.files.confined import open_folder
 from daemon.files.open_writers import HELD, OpenWriterError
 from daemon.files.sync import sync_file
-from daemon.filing.failure_note import remove_failure_note, write_failure_note
+from daemon.filing.failure_note import (
+    may_have_note,
+    reason_in_note,
+    remove_failure_note,
+    write_failure_note,
+)
 from daemon.filing.move import SourceChangedError, move
 from daemon.filing.recovery import OnUnresolved, ignore, remove_hidden_names, resolve
 from daemon.ledger.intent import Intent
@@ -93,7 +98,7 @@ def finish(ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore) -
         except OSError as error:
             on_unresolved(row, intent, error)
     for row, was in originals.items():
-        if row in outcomes and outcomes[row] is None:
+        if row in outcomes and outcomes[row] is None and was.becomes is Outcome.FAILED and was.part_of is None:
             _write_note(was)  # it had been removed already
     remove_hidden_names(begun[row] for row, outcome in outcomes.items() if outcome is not None)
     if outcomes:
@@ -129,14 +134,14 @@ def _conclude(ledger: Ledger, outcomes: dict[int, Outcome | None], now_s: float)
 def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Outcome | None:
     intent, was = step.intent, step.record.intent
     assert intent is not None
-    failed = was.becomes is Outcome.FAILED and was.part_of is None
-    if failed:  # before the move: under a running daemon the photo may fail again at once, and get a new note
+    noted = was.becomes is Outcome.FAILED and was.part_of is None
+    if may_have_note(was):  # before the move: a running daemon may put it there again at once, with a new note
         with suppress(OSError):  # a leftover note does no harm
-            remove_failure_note(was.destination, was.source.name, was.reason)
+            noted |= remove_failure_note(was.destination, was.source.name, reason_in_note(was))
     step.reason = obstacle or _do(step, intent, was, inbox)
     step.note = "" if step.reason else dangling(was)
     if step.reason:
-        if failed:
+        if noted:
             _write_note(was)
         return None
     unsynced[intent.source.parent] = sync_directory
@@ -169,6 +174,5 @@ def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
 
 
 def _write_note(was: Intent) -> None:
-    if was.becomes is Outcome.FAILED and was.part_of is None:
-        with suppress(OSError):  # the ledger holds the reason too
-            write_failure_note(was.destination, was.source.name, was.reason)
+    with suppress(OSError):  # the ledger holds the reason too
+        write_failure_note(was.destination, was.source.name, reason_in_note(was))

@@ -239,3 +239,16 @@ def test_scripts_read_reason_and_likeness_of_each_photo_and_the_sums(tmp_path: P
     assert (grey["outcome"], grey["review_reason"], grey["nearest"]) == ("review", "unfamiliar", "red")
     assert events[-1]["reviews"] == {"unfamiliar": 2}
     assert [row.record.intent.likeness is None for row in rows_of(done.inbox, RecordFilter(), -1)] == [False] * 4
+
+
+@pytest.mark.parametrize("mode", ["move", "copy"])
+def test_notes_on_request_keep_the_guess_beside_a_photo_in_review_until_it_leaves(tmp_path: Path, mode: str) -> None:
+    done = Sorted(tmp_path, "--review-notes", "--mode", mode, photos={"grey.jpg": GREY, "red.jpg": plain("red")})
+    assert sorted(tree(done.output)) == ["_review/grey.jpg", "_review/grey.jpg.why.txt", "red/red.jpg"]
+    assert (done.output / "_review" / "grey.jpg.why.txt").read_text().splitlines() == [
+        "grey.jpg could not be filed under a class.",
+        "unfamiliar: 0.58 like the nearest class, red; the limit is 0.90",
+        "The most probable classes: blue 0.33, green 0.33, red 0.33",
+    ]
+    told("retry", "--inbox", done.inbox, "--state", "review")
+    assert sorted(tree(done.output)) == ["red/red.jpg"]
