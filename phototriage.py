@@ -44,7 +44,10 @@ GROUPS = {
             "Explain one photo: where it was filed, when and why.",
         ),
         "undo": Entry("daemon.commands.undo:undo", "Move filed photos back to the inbox, with their companions."),
-        "retry": Entry("daemon.commands.undo:retry", "Move failed photos back to the inbox, to try them again."),
+        "retry": Entry(
+            "daemon.commands.undo:retry",
+            "Move failed photos, or those in _review, to the inbox to try them again.",
+        ),
     },
     "Set up and maintain": {
         "doctor": Entry("daemon.commands.doctor:doctor", "Find problems before they occur, and say how to fix each."),

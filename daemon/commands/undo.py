@@ -97,7 +97,7 @@ def retry(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Move failed photos back to the inbox, to try them again; or those in _review, for a better model.
+    """Move failed photos, or those in _review, to the inbox to try them again.
 
     The notes of failed photos (NAME.why.txt) are removed. With --undone, photos that `undo` moved back are classified
     once more. A running daemon takes them within a minute.

@@ -120,7 +120,7 @@ def test_the_unsure_go_to_review_by_the_threshold_of_their_class(tmp_path: Path)
     with opened_filer(output, tmp_path / "l") as filer:
         filer.file(photos)
     assert sorted(tree(output)) == ["_review/red.jpg", "green/green.jpg"]
-    assert photos[0].filing.reason == "red 0.98 is below 0.99"
+    assert photos[0].filing.reason == "unsure: red 0.98 is below 0.99"
 
 
 @pytest.mark.parametrize(

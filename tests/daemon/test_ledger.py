@@ -15,7 +15,9 @@ from daemon.ledger.ledger import Intent, Ledger, LedgerError
 from daemon.ledger.recorded_roots import Root
 from daemon.ledger.schema import MIGRATIONS
 from daemon.ledger.state_folder import lock_state
+from daemon.ledger.totals import totals
 from daemon.photo import Mode, Outcome
+from daemon.review import ReviewReason
 from tests.daemon.conftest import Stranger
 from tests.daemon.support import environment, opened_ledger
 
@@ -127,6 +129,36 @@ def test_a_new_version_brings_an_old_ledger_up_to_date_in_order_and_once(
         with opened_ledger(path) as ledger:
             assert [(intent.source, intent.mode) for intent in ledger.open_intents().values()] == [(A, Mode.MOVE)]
         assert rows(path, "source, a") == [(b"/in/a.jpg", "x")]
+
+
+def test_reviews_of_an_old_ledger_are_unsure_ones_and_what_it_did_not_know_stays_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "l"
+    before = next(number for number, script in enumerate(MIGRATIONS) if "review_reason TEXT" in script)
+    with monkeypatch.context() as old:
+        old.setattr(schema, "MIGRATIONS", MIGRATIONS[:before])
+        with opened_ledger(path) as ledger:
+            columns = "batch, state, becomes, intended_at, source, destination, device, inode, size, mtime_ns, sha256,"
+            columns += "label, probability, top, threshold, reason, model, provider, times_ms"
+            for state, becomes in (("review", "review"), ("intent", "review"), ("filed", "filed"), ("gone", "review")):
+                ledger._connection.execute(
+                    f"INSERT INTO photos ({columns}) VALUES (1, 'intent', ?, 1, x'2f', x'2f', '1', '2', 3, 4, '00',"
+                    " 'red', 1, '{}', 0, '', '', '', '{}')",
+                    (becomes,),
+                )
+                ledger._connection.execute(
+                    "UPDATE photos SET state = ? WHERE id = (SELECT max(id) FROM photos)", (state,)
+                )
+    with opened_ledger(path) as ledger:
+        assert [(one.review_reason, one.likeness) for one in ledger.open_intents().values()] == [
+            (ReviewReason.UNSURE, None)
+        ]
+        counted = totals(ledger._connection, 0.0)
+        assert (counted.outcomes, counted.reviews) == ({"review": 1, "filed": 1, "gone": 1}, {"unsure": 1})
+    assert rows(path, "review_reason, familiarity, familiarity_limit, nearest") == [
+        (reason, None, None, None) for reason in ("unsure", "unsure", "", "")
+    ]
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

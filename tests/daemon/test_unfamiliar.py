@@ -2,20 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from contract.answers import Answers
+from contract.familiarity import Familiarity
 from contract.session import Model, open_model
 from daemon.classify.classify import classify
 from daemon.classify.decide import judge
-from daemon.classify.loaded_model import rules_of
+from daemon.classify.loaded_model import LoadedModel, rules_of
 from daemon.commands.questions.history import ask as rows_of
 from daemon.ledger.queries import RecordFilter
 from daemon.photo import Filing, Found, Judgement, Outcome, Photo, Read
+from daemon.ready import of_unfamiliar
 from daemon.review import Likeness, ReviewReason
 from daemon.status.strangers import FIRST, Strangers
 from tests.colour_model import FAMILIAR, LABELS, colour_model
@@ -85,6 +87,26 @@ def test_an_answer_brings_the_embedding_of_its_photo(familiar: Model) -> None:
         [1.0, 0.0, 0.0], [0.0, 0.0, 1.0],
     ]  # fmt: skip
     assert [answer.embedding for answer in classify(model(), [pixels("red")])] == [None]
+
+
+@pytest.mark.parametrize(
+    ("familiarity", "unfamiliar", "said"),
+    [
+        (FAMILIAR, "review", "photos unlike these go to sorted/_review"),
+        (FAMILIAR, "file", "every photo is filed under one of them"),
+        (
+            None,
+            "review",
+            "every photo is filed under one of them, because this model does not tell which are unlike these",
+        ),
+    ],
+)
+def test_the_ready_line_says_what_happens_to_photos_of_no_class(
+    familiarity: Familiarity | None, unfamiliar: Literal["review", "file"], said: str
+) -> None:
+    opened = open_model(colour_model(familiarity=familiarity), "cpu")
+    serving = LoadedModel(opened, rules_of(opened, "off", unfamiliar=unfamiliar))
+    assert of_unfamiliar(serving, Path("/a/sorted")) == said
 
 
 class Sorted:
