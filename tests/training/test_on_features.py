@@ -19,9 +19,10 @@ from training.errors import DatasetError
 from training.fit.regression import GRID, USUAL_C, LinearHead, can_judge, choose_c, fit_head, folds, out_of_fold
 from training.measure.evaluate import evaluate_model
 from training.measure.predictions import read_predictions, write_predictions
-from training.on_features.candidate import Candidate
+from training.on_features.candidate import Candidate, on_both, on_broad
 from training.on_features.choice import HEAD, TUNED, choose
 from training.on_features.sides import NEVER_LEARNT, Sides
+from training.on_features.train import _curve
 from training.pipeline import hold_out_from
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
@@ -264,6 +265,25 @@ def test_fine_tuning_is_kept_only_if_chance_does_not_explain_it() -> None:
     assert choose(head, candidate(many, 2.0), sides(200)).kept == TUNED
     assert choose(candidate(many, 2.0), head, sides(200)).kept == HEAD
     assert "mended 12 answers and spoilt 0" in choose(head, candidate(many, 2.0), sides(200)).why
+
+
+@pytest.mark.parametrize("held", [0, 30])
+def test_a_head_is_fitted_once_on_the_same_photos_and_is_the_one_that_a_new_fit_gives(held: int) -> None:
+    rows, labels = blobs(120)
+    parts = np.split(np.arange(120), [120 - held])
+    found = Sides(labels, np.arange(120), parts[0], parts[1], parts[1][:0], 3)
+    for made in (on_broad(rows, found, 0), *([on_both(rows, rows, found, 0)] if held else [])):
+        head = made.fit(found, found.train, 0)
+        assert head is made.taught
+        assert head.kernel.tobytes() == replace(made, taught=None).fit(found, found.train, 0).kernel.tobytes()
+        assert made.fit(found, found.train[:60], 0).kernel.tobytes() != head.kernel.tobytes()
+    made = on_broad(rows, found, 0)
+    if held:
+        given = fit_head(rows[found.train], labels[found.train], 3, made.c).logits(rows[found.val])
+    else:
+        given = out_of_fold(rows, labels, np.arange(120), 3, made.c)
+    right = (given.argmax(axis=1) == labels[found.judges]).mean()
+    assert _curve(made, found, 0)[-1].accuracy == pytest.approx(right)
 
 
 def test_a_thousand_validation_photos_in_whole_groups_are_never_learnt_from() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training.measure.metrics import Floats, Ints, wilson
 
-SHARES = (0.25, 0.5, 1.0)
+SHARES = (0.25, 0.5)
 
 Answer = Callable[[Floats], Floats]
 """Features [N, F] to logits [N, classes], by a fitted head."""
@@ -40,9 +40,9 @@ class CurvePoint:
 
 
 def learning_curve(
-    features: Floats, labels: Ints, folds: Sequence[tuple[Ints, Ints]], fit: Fit, seed: int
+    features: Floats, labels: Ints, folds: Sequence[tuple[Ints, Ints]], fit: Fit, seed: int, whole: NDArray[np.bool_]
 ) -> list[CurvePoint]:
-    """Measure a head that learns from 25, 50 and 100 % of the photos of each class.
+    """Measure a head that learns from 25 and 50 % of the photos of each class, beside one that has learnt from all.
 
     The smaller share is part of the larger one, and all are measured on the same photos.
 
@@ -52,8 +52,10 @@ def learning_curve(
         folds: (places to learn from, places held) of held-out photos, or of each fold of a cross-validation.
         fit: fits a head.
         seed: of the choice of photos.
+        whole: whether each held photo is answered rightly by the head that has learnt from all others.
     """
-    return [_point(features, labels, folds, fit, seed, share) for share in SHARES]
+    some = [_point(features, labels, folds, fit, seed, share) for share in SHARES]
+    return [*some, _measured(1.0, [len(learnt) for learnt, _ in folds], int(whole.sum()), len(whole))]
 
 
 def _point(
@@ -66,7 +68,11 @@ def _point(
         sizes.append(len(some))
         right += int((answers.argmax(axis=1) == labels[held]).sum())
         held_photos += len(held)
-    return CurvePoint(share, round(float(np.mean(sizes))), right / held_photos, wilson(right, held_photos))
+    return _measured(share, sizes, right, held_photos)
+
+
+def _measured(share: float, sizes: Sequence[int], right: int, held: int) -> CurvePoint:
+    return CurvePoint(share, round(float(np.mean(sizes))), right / held, wilson(right, held))
 
 
 def share_of(labels: Ints, places: Ints, share: float, seed: int) -> NDArray[np.int64]:

@@ -24,11 +24,13 @@ class Candidate:
         parts: float32 [N, F] for each part of the features, which are used at unit length, side by side.
         c: inverse strength of the L2 penalty.
         honest: logits float32 [judges, classes] of heads that have not learnt from the photo.
+        taught: the head that has learnt from the training photos; None if there was no need for it so far.
     """
 
     parts: tuple[NDArray[np.float32], ...]
     c: float
     honest: Floats
+    taught: LinearHead | None = None
 
     def rows(self, numbers: Ints) -> NDArray[np.float32]:
         """Features of some photos, float32 [n, sum of F]."""
@@ -36,6 +38,8 @@ class Candidate:
 
     def fit(self, sides: Sides, numbers: Ints, seed: int) -> LinearHead:
         """A head that has learnt from these photos."""
+        if self.taught is not None and np.array_equal(numbers, sides.train):
+            return self.taught
         chosen = most(sides, numbers, seed)
         return fit_head(self.rows(chosen), sides.labels[chosen], sides.classes, self.c)
 
@@ -62,11 +66,12 @@ def on_broad(features: NDArray[np.float32], sides: Sides, seed: int) -> Candidat
     train = most(sides, sides.train, seed)
     rows, labels, groups = rows_of([features], train), sides.labels[train], sides.groups[train]
     c = choose_c(rows, labels, groups, sides.classes)
+    head = fit_head(rows, labels, sides.classes, c)
     if len(sides.val):
-        logits = fit_head(rows, labels, sides.classes, c).logits(rows_of([features], sides.val))
+        logits = head.logits(rows_of([features], sides.val))
     else:
         logits = out_of_fold(rows, labels, groups, sides.classes, c)
-    return Candidate((features,), c, logits)
+    return Candidate((features,), c, logits, head)
 
 
 def on_both(task: NDArray[np.float32], broad: NDArray[np.float32], sides: Sides, seed: int) -> Candidate:
@@ -76,7 +81,11 @@ def on_both(task: NDArray[np.float32], broad: NDArray[np.float32], sides: Sides,
     """
     train, val = most(sides, sides.train, seed), sides.val
     rows, judged = rows_of([task, broad], train), rows_of([task, broad], val)
-    c, logits = best_c(
-        lambda c: fit_head(rows, sides.labels[train], sides.classes, c).logits(judged), sides.labels[val]
-    )
-    return Candidate((task, broad), c, logits)
+    heads: dict[float, LinearHead] = {}
+
+    def answer(c: float) -> NDArray[np.float32]:
+        heads[c] = fit_head(rows, sides.labels[train], sides.classes, c)
+        return heads[c].logits(judged)
+
+    c, logits = best_c(answer, sides.labels[val])
+    return Candidate((task, broad), c, logits, heads[c])

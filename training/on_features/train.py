@@ -87,6 +87,7 @@ def _curve(head: Candidate, sides: Sides, seed: int) -> list[CurvePoint]:
         parts,
         lambda x, y: fit_head(x, y.astype(np.int64), sides.classes, head.c).logits,
         seed,
+        head.right(sides),
     )
 
 
