@@ -43,7 +43,8 @@ def _tell(parts: Parts, entry: Entry) -> None:
     unlike = f"; {of_unfamiliar(parts.models.current, parts.output)}" if entry.what in _TAKEN else ""
     sentence = f"model: {entry.sentence()}{unlike}"
     facts = {"what": entry.what.value, "file": str(entry.file), "sha256": entry.sha256, "labels": entry.labels}
-    parts.report.event("model", sentence, **facts, reason=entry.reason)
+    limit = parts.models.current.rules.familiarity_limit
+    parts.report.event("model", sentence, **facts, reason=entry.reason, familiarity_limit=limit)
     if entry.what is ModelEvent.REFUSED:
         parts.monitor.trouble(sentence)
         return

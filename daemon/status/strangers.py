@@ -32,9 +32,7 @@ class Strangers:
         """Count finished photos; a new model begins at zero."""
         for photo in photos:
             judgement = photo.judgement
-            if judgement.likeness is None or judgement.likeness.limit is None:
-                continue
-            if photo.filing.outcome not in (Outcome.FILED, Outcome.REVIEW) or photo.filing.follows is not None:
+            if judgement.likeness is None or photo.filing.outcome not in (Outcome.FILED, Outcome.REVIEW):
                 continue
             if judgement.model != self._model:
                 self._model, self._judged, self._unfamiliar, self.note = judgement.model, 0, 0, ""

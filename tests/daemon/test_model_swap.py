@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from contract.familiarity import Familiarity
 from daemon.intake.walk import MARKER
 from daemon.models.history import ModelEvent
-from tests.colour_model import LABELS, colour_graph, colour_model, contract_text, with_changes, with_metadata
+from tests.colour_model import FAMILIAR, LABELS, colour_graph, colour_model, contract_text, with_changes, with_metadata
 from tests.daemon.support import daemon, digest, model_file, plain, roots, tree, wait_until, write
 from tests.daemon.swap import LABELS_OF, NEW, OLD, OTHERS, load, replace_model, rows, told_of_models
 
@@ -105,16 +106,32 @@ def test_a_model_that_serves_already_is_said_to_be_unchanged(tmp_path: Path) -> 
         assert process.stop() == 0
 
 
-@pytest.mark.parametrize("thresholds", [{"rouge": 1.0}, {}])
-def test_the_thresholds_are_those_of_the_model_that_judged(tmp_path: Path, thresholds: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    ("thresholds", "familiarity", "colour", "label", "reason"),
+    [
+        ({"rouge": 1.0}, None, "red", "rouge", "unsure"),
+        ({}, None, "red", "rouge", None),
+        ({}, FAMILIAR, "grey", "jaune", "unfamiliar"),
+    ],
+)
+def test_the_thresholds_are_those_of_the_model_that_judged(
+    tmp_path: Path,
+    thresholds: dict[str, float],
+    familiarity: Familiarity | None,
+    colour: str,
+    label: str,
+    reason: str | None,
+) -> None:
     inbox, output = roots(tmp_path)
     model = model_file(tmp_path)
     with daemon("--inbox", inbox, "--output", output, "--model", model, "--review-below", "auto") as process:
         process.ready()
-        replace_model(model, colour_model(OTHERS, thresholds=thresholds))
+        replace_model(model, colour_model(OTHERS, thresholds=thresholds, familiarity=familiarity))
         process.process.send_signal(signal.SIGHUP)
-        process.until(lambda event: event["event"] == "model", "the swap")
-        write(tmp_path / "part", plain("red")).rename(inbox / "1.jpg")
+        swap = process.until(lambda event: event["event"] == "model", "the swap")
+        assert swap["familiarity_limit"] == (0.9 if familiarity else None)
+        write(tmp_path / "part", plain(colour)).rename(inbox / "1.jpg")
         photo = process.photos({"1.jpg"})["1.jpg"]
-        assert (photo["outcome"], photo["label"]) == ("review" if thresholds else "filed", "rouge")
+        assert (photo["outcome"], photo["label"]) == ("review" if reason else "filed", label)
+        assert photo["review_reason"] == reason
         assert process.stop() == 0
