@@ -22,7 +22,7 @@ from daemon.review import Likeness, ReviewReason
 from daemon.status.strangers import FIRST, Strangers
 from tests.colour_model import FAMILIAR, LABELS, colour_model
 from tests.daemon.house import House, ask, told
-from tests.daemon.support import encoded, identity, model, plain, run, saying, tree, unique, write
+from tests.daemon.support import encoded, identity, model, plain, saying, tree, unique, write
 
 GREY = encoded(Image.new("RGB", (40, 40), "grey"))
 """The colour model takes it for red, as for green and blue; it is unlike each of them."""
@@ -110,40 +110,55 @@ def test_the_ready_line_says_what_happens_to_photos_of_no_class(
 
 
 class Sorted:
-    """Two photos of the classes and two grey ones, sorted."""
+    """Two photos of the classes and two grey ones, sorted in this process."""
 
-    def __init__(self, folder: Path, *options: str, photos: dict[str, bytes] | None = None) -> None:
+    def __init__(self, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        self._capfd = capfd
         self.inbox, self.output = folder / "in", folder / "sorted"
         self.inbox.mkdir()
         self.output.mkdir()
         self.model = write(folder / "m.onnx", colour_model(familiarity=FAMILIAR, gain=4.0))
         self.words: list[str | Path] = ["--inbox", self.inbox, "--output", self.output, "--model", self.model]
-        given = {"red.jpg": plain("red"), "blue.jpg": plain("blue"), "grey.jpg": GREY, "dim.jpg": GREY + b"2"}
-        for name, data in (given if photos is None else photos).items():
-            write(self.inbox / name, data, mtime_s=1.0)
-        self.options = options
-        self.run = run("sort", *self.words, *options)
-        assert self.run.returncode == 0, self.run.stderr
+        self.out = self.err = ""
+
+    def __call__(self, *options: str, **photos: bytes) -> "Sorted":
+        """Drop photos, by default four, and sort; what was printed is in `out` and `err`."""
+        given = photos or {"red": plain("red"), "blue": plain("blue"), "grey": GREY, "dim": GREY + b"2"}
+        for name, data in given.items():
+            write(self.inbox / f"{name}.jpg", data, mtime_s=1.0)
+        return self.again(*options)
+
+    def again(self, *options: str) -> "Sorted":
+        self._capfd.readouterr()
+        result = ask("sort", *self.words, *options)
+        self.out, self.err = self._capfd.readouterr()
+        assert result.exit_code == 0, self.err
+        return self
 
 
-def test_sort_says_beforehand_where_such_photos_go_and_afterwards_how_many_did(tmp_path: Path) -> None:
-    done = Sorted(tmp_path)
+@pytest.fixture
+def sort(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Sorted:
+    return Sorted(tmp_path, capfd)
+
+
+def test_sort_says_beforehand_where_such_photos_go_and_afterwards_how_many_did(sort: Sorted) -> None:
+    done = sort()
     assert sorted(tree(done.output)) == ["_review/dim.jpg", "_review/grey.jpg", "blue/blue.jpg", "red/red.jpg"]
-    assert "m.onnx knows red, green, blue; photos unlike these go to sorted/_review.\n" in done.run.stderr
-    assert "(unfamiliar: 0.58 like the nearest class, red; the limit is 0.90)" in done.run.stdout
-    assert "blue 1, red 1, _review 2 (unfamiliar 2)" in done.run.stderr
+    assert "m.onnx knows red, green, blue; photos unlike these go to sorted/_review.\n" in done.err
+    assert "(unfamiliar: 0.58 like the nearest class, red; the limit is 0.90)" in done.out
+    assert "blue 1, red 1, _review 2 (unfamiliar 2)" in done.err
     shown = ask("status", "--inbox", done.inbox).stdout
     assert "for review  2: unfamiliar 2\n" in shown
 
 
-def test_with_unfamiliar_file_every_photo_gets_a_class_and_the_ready_line_says_so(tmp_path: Path) -> None:
-    done = Sorted(tmp_path, "--unfamiliar", "file")
+def test_with_unfamiliar_file_every_photo_gets_a_class_and_the_ready_line_says_so(sort: Sorted) -> None:
+    done = sort("--unfamiliar", "file")
     assert sorted(tree(done.output)) == ["blue/blue.jpg", "red/dim.jpg", "red/grey.jpg", "red/red.jpg"]
-    assert "knows red, green, blue; every photo is filed under one of them.\n" in done.run.stderr
+    assert "knows red, green, blue; every photo is filed under one of them.\n" in done.err
 
 
-def test_the_ledger_knows_reason_familiarity_and_nearest_class_and_those_who_ask_hear_them(tmp_path: Path) -> None:
-    done = Sorted(tmp_path)
+def test_the_ledger_knows_reason_familiarity_and_nearest_class_and_those_who_ask_hear_them(sort: Sorted) -> None:
+    done = sort()
     rows = {Path(row["path"]).name: row for row in told("history", "--inbox", done.inbox)}
     grey, red = rows["grey.jpg"], rows["red.jpg"]
     assert (grey["review_reason"], grey["nearest"], grey["familiarity_limit"]) == ("unfamiliar", "red", 0.9)
@@ -159,18 +174,17 @@ def test_the_ledger_knows_reason_familiarity_and_nearest_class_and_those_who_ask
 
 
 @pytest.mark.parametrize("mode", ["move", "copy"])
-def test_a_better_model_gets_those_in_review_again(tmp_path: Path, mode: str) -> None:
-    done = Sorted(tmp_path, "--mode", mode, "--review-below", "0.98", photos={
-        "red.jpg": encoded(Image.new("RGB", (40, 40), (255, 60, 60))), "grey.jpg": GREY, "blue.jpg": plain("blue"),
-    })  # fmt: skip
+def test_a_better_model_gets_those_in_review_again(sort: Sorted, mode: str) -> None:
+    pale = encoded(Image.new("RGB", (40, 40), (255, 60, 60)))
+    done = sort("--mode", mode, "--review-below", "0.98", red=pale, grey=GREY, blue=plain("blue"))
     assert sorted(tree(done.output)) == ["_review/blue.jpg", "_review/grey.jpg", "_review/red.jpg"]
     back = told("retry", "--inbox", done.inbox, "--state", "review", "--reason", "unfamiliar")
     assert [Path(row["path"]).name for row in back] == ["grey.jpg"]
     write(done.model, colour_model(("grau", "green", "blue")))
-    assert run("sort", *done.words, "--mode", mode).returncode == 0
+    sort.again("--mode", mode)
     assert sorted(tree(done.output)) == ["_review/blue.jpg", "_review/red.jpg", "grau/grey.jpg"]
     assert len(told("retry", "--inbox", done.inbox, "--state", "review")) == 2
-    assert run("sort", *done.words, "--mode", mode).returncode == 0
+    sort.again("--mode", mode)
     assert sorted(tree(done.output)) == ["blue/blue.jpg", "grau/grey.jpg", "grau/red.jpg"]
 
 
@@ -189,8 +203,8 @@ def test_what_retry_cannot_choose_by_is_refused(tmp_path: Path, words: tuple[str
     assert said in result.stderr
 
 
-def test_a_replay_counts_what_would_go_to_review_as_unfamiliar(tmp_path: Path) -> None:
-    done = Sorted(tmp_path, "--unfamiliar", "file")
+def test_a_replay_counts_what_would_go_to_review_as_unfamiliar(sort: Sorted) -> None:
+    done = sort("--unfamiliar", "file")
     words: list[str | Path] = ["replay", "--model", done.model, "--inbox", done.inbox]
     *photos, summary = told(*words)
     assert (summary["different"], summary["unfamiliar"]) == (2, 2)
@@ -240,22 +254,22 @@ def test_a_handful_of_photos_and_those_that_are_filed_on_request_are_no_evidence
 
 
 def test_an_inbox_of_another_kind_of_photos_is_told_by_sort_by_its_dry_run_and_by_the_status_afterwards(
-    tmp_path: Path,
+    sort: Sorted,
 ) -> None:
-    grey = {f"{number}.jpg": GREY + bytes([number]) for number in range(15)}
-    done = Sorted(tmp_path, "--dry-run", photos=grey | {f"r{number}.jpg": unique("red", number) for number in range(9)})
+    grey = {f"g{number}": GREY + bytes([number]) for number in range(15)}
+    done = sort("--dry-run", **grey, **{f"r{number}": unique("red", number) for number in range(9)})
     sentence = "15 of the first 24 photos are unlike those that the model has learnt from"
-    assert done.run.stderr.count(sentence) == 1
-    assert run("sort", *done.words).stderr.count(sentence) == 1
+    assert done.err.count(sentence) == 1
+    assert sort.again().err.count(sentence) == 1
     assert f"unfamiliar  {sentence}" in ask("status", "--inbox", done.inbox).stdout
     (status,) = told("status", "--inbox", done.inbox, code=1)
     assert status["unfamiliar"].startswith(sentence)
     assert status["reviews"] == {"unfamiliar": 15}
 
 
-def test_scripts_read_reason_and_likeness_of_each_photo_and_the_sums(tmp_path: Path) -> None:
-    done = Sorted(tmp_path, "--json")
-    events = [json.loads(line) for line in done.run.stdout.splitlines()]
+def test_scripts_read_reason_and_likeness_of_each_photo_and_the_sums(sort: Sorted) -> None:
+    done = sort("--json")
+    events = [json.loads(line) for line in done.out.splitlines()]
     assert events[0]["familiarity_limit"] == 0.9
     (grey,) = (event for event in events if event.get("path", "").endswith("grey.jpg"))
     assert (grey["outcome"], grey["review_reason"], grey["nearest"]) == ("review", "unfamiliar", "red")
@@ -264,8 +278,8 @@ def test_scripts_read_reason_and_likeness_of_each_photo_and_the_sums(tmp_path: P
 
 
 @pytest.mark.parametrize("mode", ["move", "copy"])
-def test_notes_on_request_keep_the_guess_beside_a_photo_in_review_until_it_leaves(tmp_path: Path, mode: str) -> None:
-    done = Sorted(tmp_path, "--review-notes", "--mode", mode, photos={"grey.jpg": GREY, "red.jpg": plain("red")})
+def test_notes_on_request_keep_the_guess_beside_a_photo_in_review_until_it_leaves(sort: Sorted, mode: str) -> None:
+    done = sort("--review-notes", "--mode", mode, grey=GREY, red=plain("red"))
     assert sorted(tree(done.output)) == ["_review/grey.jpg", "_review/grey.jpg.why.txt", "red/red.jpg"]
     assert (done.output / "_review" / "grey.jpg.why.txt").read_text().splitlines() == [
         "grey.jpg could not be filed under a class.",
