@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from common.packages import keras_backend
 from training.check.known import known_findings
 from training.dataset.prepare import Describe, prepare
 from training.dataset.samples import FEW, Samples
@@ -71,6 +72,8 @@ def train_run(
     reporter.say(f"Training runs on {start_keras(one_thread=recipe.on_features)}.")
     if not repeats():
         reporter.say("Two runs of this command may differ in the last digits: gradients are summed in several threads.")
+    for line in other_way(recipe):
+        reporter.say(line)
     about = ProgressAlone(reporter.console) if told else reporter
     with timer.stage("data"):
         describe = described_by(recipe, reporter, timer)
@@ -92,6 +95,16 @@ def train_run(
 def hold_out_from(recipe: Recipe) -> int:
     """Number of photos from which some are held out for validation, where the dataset has no folder for that."""
     return FEW if _on_features(recipe) else 0
+
+
+def other_way(recipe: Recipe) -> Iterator[str]:
+    """Say that a recipe on features goes another way because TensorFlow is not the backend of Keras."""
+    if recipe.on_features and not uses_tensorflow():
+        yield (
+            f"This recipe trains on features, which takes TensorFlow, but Keras runs on {keras_backend()}. So photos go"
+            " through the whole network instead, some are held out however few there are, and the best epoch on them is"
+            " kept. Set KERAS_BACKEND=tensorflow for the usual way."
+        )
 
 
 def described_by(recipe: Recipe, reporter: Reporter, timer: Timer) -> Describe | None:

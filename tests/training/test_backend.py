@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from common.packages import MissingPackageError, require_training
+from training.pipeline import other_way
+from training.recipe.recipe import Recipe
 
 ONLY = {"device.py", "distil.py", "trunk.py"}
 """The device; the broad network, whose bytes are the same twice only in one thread of TensorFlow; and
@@ -64,6 +66,15 @@ def test_training_runs_end_to_end_on_jax(tmp_path: Path, root: Path, make_datase
     assert done.returncode == 0, done.stderr
     assert "(jax sees no GPU)" in done.stdout or "by jax" in done.stdout
     assert (tmp_path / "run" / "run.json").is_file()
+
+
+def test_the_default_says_that_without_tensorflow_it_goes_the_classic_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    (sentence,) = other_way(Recipe())
+    assert "but Keras runs on jax. So photos go through the whole network instead" in sentence
+    assert not list(other_way(Recipe().with_options({"fine_tune.unfreeze": "all"})))  # goes this way in any case
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert not list(other_way(Recipe()))
 
 
 @pytest.mark.parametrize("by_file", [False, True])

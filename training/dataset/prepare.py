@@ -152,7 +152,7 @@ def _compared(
     hashes = decoded.difference_hashes[good]
     if describe is None:
         features = None
-        reporter.say("This recipe has no broad features, so moved, mirrored and cropped copies are not looked for.")
+        reporter.say("Without broad features, moved, mirrored and cropped copies are not looked for.")
     else:
         features = describe(samples)
     groups = find_near_duplicates(samples.hashes, hashes, samples.rows, samples.pixels, features)
