@@ -7,7 +7,8 @@ from training.fit.epoch import HEAD
 from training.fit.stage import stages_of, with_least_steps
 from training.on_features.sides import LEAST_PHOTOS, TUNING_FOLDS
 from training.recipe.backbones import BACKBONES
-from training.recipe.recipe import FineTune, Recipe
+from training.recipe.learning import FineTune
+from training.recipe.recipe import Recipe
 
 _FEW_S = 10.0
 _LAYERS_A_BLOCK = 10  # about: 9 in MobileNetV2 and Xception, 11 in ResNet50

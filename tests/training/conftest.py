@@ -86,7 +86,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """(dataset, run folder) of a real training of two epochs on coloured photos, with test photos beside them."""
     from training.pipeline import train_run
     from training.recipe.augmentation import Augmentation
-    from training.recipe.recipe import FineTune, Head, Input, Recipe
+    from training.recipe.learning import FineTune, Head
+    from training.recipe.recipe import Input, Recipe
 
     root = tmp_path_factory.mktemp("trained")
     dataset = make_dataset(root / "photos")

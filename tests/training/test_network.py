@@ -22,7 +22,8 @@ from training.network.features import features_of
 from training.network.network import build, feature_model, top_model, two_columns, unfreeze
 from training.progress import Reporter, Tick
 from training.recipe.backbones import BACKBONES, block_starts
-from training.recipe.recipe import FineTune, Input, Network, Recipe
+from training.recipe.learning import FineTune
+from training.recipe.recipe import Input, Network, Recipe
 from training.recipe.recipe_file import load_recipe
 
 RECIPE = Recipe(weights="none", input=Input(size_px=32), fine_tune=FineTune(unfreeze="all", batch_norm="train"))

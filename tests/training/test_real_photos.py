@@ -12,7 +12,8 @@ from training.network.broad_network import read_broad
 from training.network.weights import find_weights, initial_weights, sha256_of, weights_path
 from training.pipeline import train_run
 from training.progress import Reporter
-from training.recipe.recipe import FineTune, Input, Recipe, Weights
+from training.recipe.learning import FineTune
+from training.recipe.recipe import Input, Recipe, Weights
 from training.run import load_run
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from training.errors import RecipeError
 from training.recipe.augmentation import Augmentation
-from training.recipe.recipe import FineTune, Head, Input, Network, Recipe, Results, recipe_of
+from training.recipe.learning import FineTune, Head
+from training.recipe.recipe import Input, Network, Recipe, Results, recipe_of
 from training.recipe.recipe_file import load_recipe
 from training.recipe.settings import known_keys
 

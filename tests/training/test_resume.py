@@ -20,7 +20,8 @@ from training.errors import TrainingError
 from training.pipeline import train_run
 from training.progress import Reporter
 from training.recipe.augmentation import Augmentation
-from training.recipe.recipe import FineTune, Head, Input, Recipe
+from training.recipe.learning import FineTune, Head
+from training.recipe.recipe import Input, Recipe
 from training.resume.checkpoint import read_header
 from training.resume.unfinished import output_lock
 from training.run import CHECKPOINT, load_run

@@ -17,7 +17,8 @@ from training.fit.stage import Stage, head_stage, kept_in_words, remaining_stage
 from training.pipeline import train_run
 from training.progress import Reporter
 from training.recipe.augmentation import Augmentation
-from training.recipe.recipe import FineTune, Head, Input, Monitor, Network, Recipe
+from training.recipe.learning import FineTune, Head
+from training.recipe.recipe import Input, Monitor, Network, Recipe
 from training.run import load_run
 
 Make = Callable[..., Path]

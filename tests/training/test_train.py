@@ -22,7 +22,8 @@ from training.fit.regression import GRID, fit_head
 from training.measure.predictions import read_predictions
 from training.pipeline import train_run
 from training.progress import Reporter
-from training.recipe.recipe import FineTune, Head, Input, Network, Recipe
+from training.recipe.learning import FineTune, Head
+from training.recipe.recipe import Input, Network, Recipe
 from training.run import Run, load_run
 
 Make = Callable[..., Path]

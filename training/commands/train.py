@@ -15,7 +15,8 @@ from common.options import json_option
 from common.packages import require_runtime, require_training
 from training.errors import RecipeError
 from training.recipe.idle import without_effect
-from training.recipe.recipe import Backbone, FineTune, Recipe, Weights
+from training.recipe.learning import FineTune
+from training.recipe.recipe import Backbone, Recipe, Weights
 from training.recipe.recipe_file import Grid, load_recipe_or_grid, shipped_recipes
 from training.recipe.settings import parse_setting
 

@@ -12,7 +12,8 @@ from training.fit.optimizer import classes_of, loss_of, optimizer_of, targets_of
 from training.fit.stage import head_stage
 from training.measure.metrics import log_loss, softmax
 from training.network.network import top_model, two_columns
-from training.recipe.recipe import Head, Recipe
+from training.recipe.learning import Head
+from training.recipe.recipe import Recipe
 
 BLOCK = 4096  # features read at once, so that a memory-mapped array stays on disk
 

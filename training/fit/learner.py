@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from training.errors import CheckpointError
 from training.fit.epoch import Weights
 from training.fit.optimizer import loss_of, optimizer_of, targets_of
-from training.recipe.recipe import FineTune
+from training.recipe.learning import FineTune
 
 OTHER_NETWORK = (
     "The checkpoint belongs to another network than the one that this recipe builds here. Use the version of"

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training.recipe.recipe import OptimizerName
+from training.recipe.learning import OptimizerName
 
 MOMENTUM = 0.9  # for SGD, which would need many epochs without it
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields, replace
 
 from training.fit.epoch import HEAD, TUNE, Epoch
 from training.fit.schedule import learning_rate, plateau_share
-from training.recipe.recipe import FineTune, Head, Recipe
+from training.recipe.learning import FineTune, Head
+from training.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from training.errors import WeightsError
 from training.network.broad_network import read_broad
 from training.recipe.backbones import BACKBONES, block_starts, make_backbone
-from training.recipe.recipe import FineTune, Network, Recipe
+from training.recipe.learning import FineTune
+from training.recipe.recipe import Network, Recipe
 
 
 def build(recipe: Recipe, classes: int, weights: Path | None, size_px: int | None = None) -> keras.Model:
