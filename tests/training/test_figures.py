@@ -142,6 +142,24 @@ def test_thresholds_from_few_photos_keep_their_word_on_new_ones() -> None:
     assert np.mean([each.coverage for each in found]) == pytest.approx(np.mean(passed), abs=0.05)
 
 
+def test_thresholds_from_uneven_classes_keep_their_word_where_classes_are_even() -> None:
+    new, true = half_told(20_000, 1)
+    logits, seen = half_told(6000, 2)
+    some = (seen != 2) | (np.arange(len(seen)) % 20 == 0)
+    chosen = calibrate(logits[some], seen[some], "abc", 0.9)
+    assert realised(new, true, chosen) >= 0.89
+    assert chosen.precision == pytest.approx(0.9, abs=0.02)
+    assert chosen.interval is not None
+    assert chosen.interval[1] - chosen.interval[0] > 0.02, "the hundred photos of the small class decide, not all"
+
+
+def half_told(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Answers to photos of three classes, the last of which is often taken for the first."""
+    logits, true = known_answers(count, seed)
+    logits[true == 2, 0] += 2
+    return logits, true
+
+
 def test_no_threshold_is_zero_and_few_answers_share_one() -> None:
     logits, true = 10 * np.eye(3)[np.arange(60) % 3], np.arange(60) % 3
     thresholds = calibrate(logits, true, "abc", 0.95).thresholds

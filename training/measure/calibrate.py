@@ -53,6 +53,7 @@ class Calibration:
         precision: precision expected above the thresholds; None if no photo passed them. It and `coverage` are measured
             on photos that chose nothing: thresholds from four fifths of the answers, measured on the other fifth.
         interval: its 95 % interval; None without precision.
+            In all three each class counts alike.
         coverage: expected share of photos that pass.
         sentences: what the reader has to know besides.
     """
@@ -80,14 +81,15 @@ def calibrate(logits: Floats, true: Ints, labels: Sequence[str], precision: floa
     """
     temperature = find_temperature(logits, true)
     thresholds = _thresholds(softmax(logits, temperature), true, precision)
-    passed, right = _cross_fitted(logits, true, precision)
+    passes, weights = _cross_fitted(logits, true, precision), _even(true)
+    share, interval = _reached((logits.argmax(axis=1) == true)[passes], weights[passes])
     return Calibration(
         temperature,
         dict(zip(labels, thresholds.tolist(), strict=True)),
         precision,
-        right / passed if passed else None,
-        wilson(right, passed) if passed else None,
-        passed / len(true),
+        share,
+        interval,
+        float(weights[passes].sum() / len(true)),
         tuple(_warnings(logits, true, temperature, precision)),
     )
 
@@ -110,24 +112,41 @@ def _warnings(logits: Floats, true: Ints, temperature: float, precision: float) 
         yield f"The temperature stands at its bound ({temperature:.2g}), so the probabilities are not calibrated."
 
 
-def _cross_fitted(logits: Floats, true: Ints, precision: float) -> tuple[int, int]:
-    """(photos that passed, right ones among them) where other photos chose temperature and thresholds."""
+def _even(true: Ints) -> Floats:
+    """Weight of each answer, mean 1, by which each class counts alike, as it does for the head (`fit_head`).
+
+    Otherwise a precision that large classes reach would be promised for small ones, too.
+    """
+    counts = np.bincount(true)
+    return np.asarray(len(true) / (np.count_nonzero(counts) * counts[true]))
+
+
+def _reached(right: NDArray[np.bool_], weights: Floats) -> tuple[float | None, tuple[float, float] | None]:
+    """Precision of weighted answers, and its interval; None without answers."""
+    if not len(right):
+        return None, None
+    share = float(np.average(right, weights=weights))
+    count = float(weights.sum() ** 2 / (weights**2).sum())
+    return share, wilson(share * count, count)
+
+
+def _cross_fitted(logits: Floats, true: Ints, precision: float) -> NDArray[np.bool_]:
+    """Whether each photo passes where other photos chose temperature and thresholds."""
     fold = np.random.default_rng(0).permutation(len(true)) % FOLDS
-    passed = right = 0
+    passes = np.zeros(len(true), bool)
     for number in range(FOLDS if len(true) >= FOLDS else 0):
         chose, measured = fold != number, fold == number
         temperature = find_temperature(logits[chose], true[chose])
         thresholds = _thresholds(softmax(logits[chose], temperature), true[chose], precision)
         given = softmax(logits[measured], temperature)
-        passes = given.max(axis=1) >= thresholds[given.argmax(axis=1)]
-        passed += int(passes.sum())
-        right += int((passes & (given.argmax(axis=1) == true[measured])).sum())
-    return passed, right
+        passes[measured] = given.max(axis=1) >= thresholds[given.argmax(axis=1)]
+    return passes
 
 
 def _reaches(probabilities: Floats, true: Ints, precision: float) -> bool:
     right = probabilities.argmax(axis=1) == true
-    return bool(_places(probabilities.max(axis=1), right, precision, _z_of(right)).promised.any())
+    places = _places(probabilities.max(axis=1), right, _even(true), precision, _z_of(right))
+    return bool(places.promised.any())
 
 
 def _z_of(right: NDArray[np.bool_]) -> float:
@@ -137,21 +156,22 @@ def _z_of(right: NDArray[np.bool_]) -> float:
 def _thresholds(probabilities: Floats, true: Ints, precision: float) -> NDArray[np.float64]:
     """Threshold of each class, [classes]: its own where OWN answers name it, otherwise one that all answers chose."""
     predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    right = predicted == true
+    right, weights = predicted == true, _even(true)
     z = _z_of(right)
     counts = np.bincount(predicted, minlength=probabilities.shape[1])
-    found = np.where(counts > 0, _safe(top, right, precision, z), 1.0)  # never predicted: never trusted
+    found = np.where(counts > 0, _safe(top, right, weights, precision, z), 1.0)  # never predicted: never trusted
     for label in np.flatnonzero(counts >= OWN):
-        found[label] = _safe(top[predicted == label], right[predicted == label], precision, z)
+        own = predicted == label
+        found[label] = _safe(top[own], right[own], weights[own], precision, z)
     return np.asarray(found)
 
 
-def _safe(top: Floats, right: NDArray[np.bool_], precision: float, z: float) -> float:
+def _safe(top: Floats, right: NDArray[np.bool_], weights: Floats, precision: float, z: float) -> float:
     """The smallest threshold that promises `precision`.
 
     If none does: the one with the best bound of those where the probabilities promise it, or the highest probability.
     """
-    places = _places(top, right, precision, z)
+    places = _places(top, right, weights, precision, z)
     good = np.flatnonzero(places.promised)
     place = good[-1] if len(good) else np.where(places.likely, places.bounds, 0.0).argmax()
     return float(np.floor(places.values[place] * 1e6) / 1e6)
@@ -175,13 +195,15 @@ class _Places:
     promised: NDArray[np.bool_]
 
 
-def _places(top: Floats, right: NDArray[np.bool_], precision: float, z: float) -> _Places:
+def _places(top: Floats, right: NDArray[np.bool_], weights: Floats, precision: float, z: float) -> _Places:
     order = np.argsort(-top, kind="stable")
-    count = np.arange(1, len(top) + 1)
-    share, mean = np.cumsum(right[order]) / count, np.cumsum(top[order], dtype=np.float64) / count
+    top, right, weights = top[order], right[order], weights[order]
+    total = np.cumsum(weights)
+    share, mean = np.cumsum(weights * right) / total, np.cumsum(weights * top) / total
+    count = total**2 / np.cumsum(weights**2)  # answers of equal weight that would tell as much (Kish, 1965)
     spread = z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
     low = (share + z * z / (2 * count) - spread) / (1 + z * z / count)
     # Photos with equal probability pass or fail together, so only the last of each run counts.
-    ends = np.append(np.flatnonzero(np.diff(top[order])), len(top) - 1)
+    ends = np.append(np.flatnonzero(np.diff(top)), len(top) - 1)
     bounds, likely = low[ends], mean[ends] >= precision
-    return _Places(top[order][ends], bounds, likely, likely & (bounds >= precision))
+    return _Places(top[ends], bounds, likely, likely & (bounds >= precision))

@@ -195,7 +195,7 @@ def brier(true: Ints, probabilities: Floats) -> float:
     return float((np.square(probabilities.astype(np.float64)).sum(axis=1) - 2 * own + 1).mean())
 
 
-def wilson(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(correct: float, total: float, z: float = 1.959964) -> tuple[float, float]:
     """Confidence interval of a share, 95 % by default. Source: E. B. Wilson, JASA 22, 1927."""
     share = correct / total
     centre = share + z * z / (2 * total)
