@@ -2,6 +2,7 @@
 
     python -m benchmarks.broad list SHARED      print the photos that the shipped network learns from
     python -m benchmarks.broad table SHARED     teacher and network, by strangers, few labels and near copies
+    python -m benchmarks.broad copies SHARED    which changed copies training finds, and what it joins without any
 
 SHARED holds scenes, clothing, outdoor, foreign and sharp. The shipped network is made by
 
@@ -15,6 +16,7 @@ import argparse
 import os
 from pathlib import Path
 
+from benchmarks.broad.near_copies import show_near_copies
 from benchmarks.broad.photos import PhotoSets
 from benchmarks.broad.table import measure_all
 from benchmarks.common import add_options, finish, workplace
@@ -28,6 +30,8 @@ def main() -> None:
     parts = parser.add_subparsers(required=True, metavar="PART", dest="part")
     names = parts.add_parser("list", help="print the photos that the shipped network learns from")
     names.add_argument("shared", type=Path)
+    copies = parts.add_parser("copies", help="measure the search for near copies")
+    copies.add_argument("shared", type=Path)
     table = parts.add_parser("table", help="measure teacher and network")
     table.add_argument("shared", type=Path)
     table.add_argument("--broad", type=Path, default=SHIPPED_BROAD, help="by default the one that ships")
@@ -36,6 +40,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.part == "list":
         print("\n".join(str(path) for path in PhotoSets(arguments.shared.resolve()).learnt_from()))
+        return
+    if arguments.part == "copies":
+        show_near_copies(arguments.shared.resolve())
         return
     with workplace(arguments.work, "broad") as place:
         finish("broad table", arguments, measure_all(arguments, place))

@@ -67,6 +67,33 @@ def test_identical_files_do_not_hide_a_changed_copy() -> None:
     assert find_near_duplicates([hashes[0]] * 6 + hashes[6:], bits, np.arange(7), pixels, features) == [0] * 7
 
 
+def _receipt(text: int) -> Pixels:
+    """A page with the head of one shop and lines of its own."""
+    page = np.full((160, 160, 3), 250, np.uint8)
+    page[12:20, 50:110] = 60
+    rng = np.random.default_rng(text)
+    for line in range(40, 140, 10):
+        start = 30 + rng.integers(0, 40)
+        page[line : line + 3, start : start + rng.integers(15, 60)] = 80
+    return page
+
+
+def _saved_again(photo: Pixels) -> Pixels:
+    file = io.BytesIO()
+    Image.fromarray(photo).resize((120, 120)).save(file, "JPEG", quality=60)
+    return np.asarray(Image.open(file).resize((160, 160), Image.Resampling.BILINEAR))
+
+
+@pytest.mark.parametrize("features", [None, np.ones((5, 4), np.float32)], ids=["by hash", "by features too"])
+def test_pages_of_one_form_are_no_copies_but_one_that_was_saved_again_is(features: NDArray[np.float32] | None) -> None:
+    pixels = np.stack(
+        [_receipt(1), _receipt(2), _saved_again(_receipt(1)), _receipt(3), np.full_like(_receipt(0), 250)]
+    )
+    hashes, _ = _hashes(5)
+    groups = find_near_duplicates(hashes, np.zeros(5, np.uint64), np.arange(5), pixels, features)
+    assert groups == [0, 1, 0, 3, 4]
+
+
 @pytest.mark.parametrize("count", [600, 20_500])
 def test_mutual_neighbours_are_found_among_few_and_most_of_them_among_many(count: int) -> None:
     rng = np.random.default_rng(0)

@@ -2,7 +2,8 @@
 
 Duplicates have the same SHA-256. Near duplicates have difference hashes at most 3 bits apart and similar colours in
 their thumbnails. The colours are needed because calm seas and foggy glaciers can share a hash. Where there are features
-of the photos, copies that were moved, mirrored, cropped, brightened or framed are found, too.
+of the photos, copies that were moved, mirrored, cropped, brightened or framed are found, too. Pages, such as receipts,
+must agree in their lines as well.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from PIL import Image
 
 from training.dataset.digests import Digests
 from training.dataset.neighbours import mutual_neighbours
+from training.dataset.second_look import is_page, same_page, same_picture
 from training.dataset.split import UnionFind
 
 Ints = NDArray[np.int64]
@@ -25,7 +27,8 @@ LEAST_COSINE = 0.85
 
 _REACH = 32  # neighbours compared in a band: without a limit, thousands of plain photos take quadratic time
 _TONE_BOUNDS = np.array([3, 3, 6, 2]) * MAX_THUMBNAIL_DIFFERENCE  # how far the tones of similar thumbnails can differ
-_THUMBNAILS = 16_384  # thumbnails in memory, 2 kB each, because plain photos are compared with dozens of others
+_THUMBNAILS = 16_384  # in memory, 2 kB each
+_REFUSALS = 16  # pages with one hash that a page is compared with in vain: thousands of receipts take quadratic time
 
 
 def find_near_duplicates(
@@ -47,25 +50,55 @@ def find_near_duplicates(
     groups = UnionFind(len(rows))
     for one, other in _same(hashes if isinstance(hashes, Digests) else Digests.of(hashes)):
         groups.join(one, other)
-    thumbnail = lru_cache(_THUMBNAILS)(lambda row: _thumbnail(pixels[row]))
-    for one, other in _alike(difference_hashes, lambda photo: thumbnail(rows[photo])):
-        if groups.find(one) != groups.find(other) and _same_colours(thumbnail(rows[one]), thumbnail(rows[other])):
+    pictures = _Pictures(rows, pixels)
+    for one, other in _alike(difference_hashes, pictures.thumbnail):
+        if groups.find(one) != groups.find(other) and pictures.same_saved_again(one, other):
             groups.join(one, other)
     if features is not None:
-        _join_by_features(groups, features, rows, pixels)
+        first = np.unique(np.array(groups.numbers(), np.int64))  # of each group: copies would fill its neighbours
+        for one, other in mutual_neighbours(features, first, LEAST_COSINE):
+            if groups.find(one) != groups.find(other) and pictures.same_changed(one, other):
+                groups.join(one, other)
     return groups.numbers()
 
 
-def _join_by_features(
-    groups: UnionFind, features: NDArray[np.float32], rows: NDArray[np.int64], pixels: NDArray[np.uint8]
-) -> None:
-    """Join photos that are close by features. One photo of each group is compared: copies would fill its neighbours."""
-    from training.dataset.second_look import same_picture  # SciPy, which check-data does without
+class _Pictures:
+    """Compares photos by their pixels.
 
-    first = np.unique(np.array(groups.numbers(), np.int64))
-    for one, other in mutual_neighbours(features, first, LEAST_COSINE):
-        if groups.find(one) != groups.find(other) and same_picture(pixels[rows[one]], pixels[rows[other]]):
-            groups.join(one, other)
+    Thumbnails of the last photos are kept, because plain photos are compared with dozens of others.
+    """
+
+    def __init__(self, rows: Ints, pixels: NDArray[np.uint8]) -> None:
+        self._rows, self._pixels = rows, pixels
+        self._refused = np.zeros(len(rows), np.uint8)
+        self.thumbnail = lru_cache(_THUMBNAILS)(self._thumbnail)
+
+    def same_saved_again(self, one: int, other: int) -> bool:
+        """Whether two photos with one hash have the same colours and, if they are pages, the same lines."""
+        if max(self._refused[one], self._refused[other]) >= _REFUSALS:
+            return False
+        if np.abs(self.thumbnail(one) - self.thumbnail(other)).mean() > MAX_THUMBNAIL_DIFFERENCE:
+            return False
+        same = self._same_if_pages(one, other)
+        if not same:
+            self._refused[[one, other]] += 1
+        return same
+
+    def same_changed(self, one: int, other: int) -> bool:
+        """Whether one of two photos with similar features is the other: moved, mirrored, cropped, brightened."""
+        return same_picture(self._pixels_of(one), self._pixels_of(other)) and self._same_if_pages(one, other)
+
+    def _same_if_pages(self, one: int, other: int) -> bool:
+        left, right = self._pixels_of(one), self._pixels_of(other)
+        return not is_page(left) or not is_page(right) or same_page(left, right)
+
+    def _pixels_of(self, photo: int) -> NDArray[np.uint8]:
+        pixels: NDArray[np.uint8] = self._pixels[self._rows[photo]]
+        return pixels
+
+    def _thumbnail(self, photo: int) -> NDArray[np.int16]:
+        small = Image.fromarray(self._pixels_of(photo)).resize((16, 16), Image.Resampling.BOX)
+        return np.asarray(small, np.int16)
 
 
 def _same(hashes: Digests) -> Iterator[tuple[int, int]]:
@@ -114,11 +147,3 @@ def _tones(thumbnail: NDArray[np.int16]) -> tuple[float, ...]:
     red, green, blue = thumbnail.mean(axis=(0, 1))
     half = len(thumbnail) // 2
     return red + green + blue, red - blue, 2 * green - red - blue, thumbnail[:half].mean() - thumbnail[half:].mean()
-
-
-def _same_colours(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
-    return bool(np.abs(one - other).mean() <= MAX_THUMBNAIL_DIFFERENCE)
-
-
-def _thumbnail(photo: NDArray[np.uint8]) -> NDArray[np.int16]:
-    return np.asarray(Image.fromarray(photo).resize((16, 16), Image.Resampling.BOX), np.int16)

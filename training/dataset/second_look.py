@@ -2,22 +2,30 @@
 
 Features alone find copies of scenes, but all receipts have similar ones, and so have two shirts on one carpet. Light
 above and dark below is common, too: so the blurred picture is taken out first, and only edges are compared.
+
+Pages (receipts, scans, screens) resemble each other by hash, by features and by their rough edges, because most of each
+is empty and a shop prints one form. So the lines of two pages must agree as they lie.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from scipy.ndimage import uniform_filter
+from PIL import Image, ImageFilter
 
 SAME = 0.8
 """Correlation of edges from which two photos show the same picture; docs/measurements.md says how it was chosen."""
 
+SAME_LINES = 0.85
+"""Correlation of the lines of two pages from which one is a copy; receipts of one form are at 0.8 and below."""
+
+_PAGE = 0.5  # share of the pixels that have nearly one tone
+_TONES = 17  # of 256
+_PAGE_SIDE = 64
 _SIDE = 32
 _WINDOW = 22  # side of the middle of one photo, which is looked for in the other
 _SCALES = (0.8, 0.87, 0.95, 1.0, 1.05, 1.15, 1.25)  # a crop to 80 % and all between
-_BLUR = 5
+_BLUR_PX = 2  # radius
 _LEAST = 2.0  # of 255: weaker edges are noise
 
 Floats = NDArray[np.float32]
@@ -31,6 +39,26 @@ def same_picture(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
         other: the same.
     """
     return bool((_middles(one) @ _places(other).T).max() >= SAME)
+
+
+def is_page(photo: NDArray[np.uint8]) -> bool:
+    """Whether most of a picture is empty, uint8 [S, S, 3]."""
+    counts = np.array(Image.fromarray(photo).convert("L").histogram())
+    return bool(np.convolve(counts, np.ones(_TONES)).max() >= _PAGE * counts.sum())
+
+
+def same_page(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Whether the lines of two pages agree, as they lie or mirrored. Pages without lines agree.
+
+    Args:
+        one: uint8 [S, S, 3].
+        other: the same.
+    """
+    lines, others = (_edges(photo, min(_PAGE_SIDE, len(photo))) for photo in (one, other))
+    if max(lines.std(), others.std()) < _LEAST:
+        return True
+    both = _unit(np.stack([others, others[:, ::-1]])) @ _unit(lines[None]).T
+    return bool(both.max() >= SAME_LINES)
 
 
 def _middles(photo: NDArray[np.uint8]) -> Floats:
@@ -52,12 +80,13 @@ def _places(photo: NDArray[np.uint8]) -> Floats:
 def _unit(windows: Sequence[Floats] | Floats) -> Floats:
     flat = np.reshape(windows, (len(windows), -1))
     flat = flat - flat.mean(axis=1, keepdims=True)
-    unit: Floats = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), _WINDOW * _LEAST)
+    noise = np.sqrt(flat.shape[1]) * _LEAST
+    unit: Floats = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), noise)
     return unit
 
 
 def _edges(photo: NDArray[np.uint8], side: int) -> Floats:
     grey = Image.fromarray(photo).convert("L").resize((side, side), Image.Resampling.BOX)
-    small = np.asarray(grey, np.float32)
-    edges: Floats = small - uniform_filter(small, _BLUR, mode="nearest")
+    blurred = grey.filter(ImageFilter.BoxBlur(_BLUR_PX))
+    edges: Floats = np.asarray(grey, np.float32) - np.asarray(blurred, np.float32)
     return edges
