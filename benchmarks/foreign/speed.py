@@ -23,7 +23,7 @@ def compared(told: Told, arguments: argparse.Namespace, place: Path) -> None:
             for name in order:
                 tell(f"{mix}, {name}")
                 clear(place)
-                few = max(16, count // 10) if arguments.short else count
+                few = count // 4 if arguments.short else count
                 seen[name].append(daemon(Race(photos, few, place, models[name])))
         pairs = list(zip(seen["now"], seen["before"], strict=True))
         told.figure[f"{mix}, photos/s x"] = round(statistics.median(a.rate / b.rate for a, b in pairs), 3)
