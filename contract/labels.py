@@ -9,6 +9,8 @@ from common.strict_json import short_repr
 MAX_LABEL_BYTES = 100
 FOLDERS_BESIDE_CLASSES = ("_failed", "_review", "_duplicates")
 """Folders of a sorted output that are no classes: unreadable photos, unsure ones, second copies."""
+OTHER = "_other"
+"""Class of pictures that belong to no class: a model may learn it, and what it judges to be of it goes to review."""
 MARKER = ".phototriage"
 """Name of the file by which phototriage knows an inbox or an output again."""
 _FORBIDDEN = frozenset('/\\:*?"<>|')
@@ -22,8 +24,8 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return the labels unchanged, in order, or raise ContractError naming the first one that cannot be a folder.
 
     A label is one path component in NFC, at most 100 bytes of UTF-8, and unique without regard to case. It has no
-    leading dot (hidden) or underscore (reserved: `_failed`, `_review`), no control characters, and neither characters
-    nor device names that Windows forbids.
+    leading dot (hidden) or underscore (reserved: `_failed`, `_review`; but `_other` is a class), no control characters,
+    and neither characters nor device names that Windows forbids.
     """
     if isinstance(labels, str):
         raise ContractError(f"Labels are a list of names, not one text: {short_repr(labels)}.")
@@ -31,7 +33,7 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
         raise ContractError(f"A classifier needs at least two labels, and this one has {len(labels)}.")
     seen: dict[str, str] = {}
     for label in labels:
-        fault = _fault(label)
+        fault = None if label == OTHER else _fault(label)
         if fault:
             raise ContractError(
                 f"The label {short_repr(label)} cannot be the name of a folder: {fault}. Rename the class."

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from common.text import printable
+from contract.labels import OTHER
 from daemon.classify.decide import FOLDERS
 from daemon.classify.loaded_model import LoadedModel
 from daemon.files.confined import is_folder
@@ -27,7 +28,7 @@ def say_ready(parts: Parts) -> None:
     monitor.serves(serving.file, model.sha256, model.contract.labels, model.provider, model.note)
     monitor.enter(State.READY)
     monitor.stage("start").end()
-    file, labels = printable(serving.file.name), ", ".join(model.contract.labels)
+    file, labels = printable(serving.file.name), ", ".join(label for label in model.contract.labels if label != OTHER)
     why = f" ({model.note})" if model.note else ""
     report.event(
         "ready",
@@ -48,7 +49,7 @@ def say_ready(parts: Parts) -> None:
 
 def of_unfamiliar(loaded: LoadedModel, output: Path) -> str:
     """Return what happens to photos unlike those that a model has learnt from, as the end of a sentence."""
-    if loaded.rules.familiarity_limit is not None:
+    if loaded.rules.familiarity_limit is not None or OTHER in loaded.rules.labels:
         return f"photos unlike these go to {printable(output.name)}/{REVIEW_FOLDER}"
     every = "every photo is filed under one of them"
     known = loaded.model.contract.familiarity is not None

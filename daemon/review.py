@@ -8,7 +8,7 @@ class ReviewReason(StrEnum):
     """Why a photo goes to review; the first that holds."""
 
     UNFAMILIAR = "unfamiliar"
-    """It is unlike the photos that the model has learnt from."""
+    """It is unlike the photos that the model has learnt from, or like the pictures of its class `_other`."""
     UNSURE = "unsure"
     """The probability of its class is below the threshold of that class."""
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from benchmarks.common import tell
 from benchmarks.foreign.photos import NEAR, Sets, small_copies
 from benchmarks.told import Row, Told
+from contract.labels import OTHER
 from training.dataset.layout import Photo
 from training.measure.answered import Answered, answer
 from training.measure.foreign import Chosen, ranking, share_of, sure, unfamiliar
@@ -31,20 +32,21 @@ class Way:
     """A way to decide what is filed.
 
     Attributes:
+        labels: of the model.
         threshold: of familiarity; None where the model cannot tell.
         least: probability below which a photo of each class goes to review.
     """
 
     name: str
+    labels: tuple[str, ...]
     threshold: float | None
     least: tuple[float, ...]
 
     def filed(self, given: Given) -> Chosen:
         """Which photos are filed as a class, [N]."""
         passed = sure(given.probabilities, self.least)
-        if self.threshold is not None and given.familiarity is not None:
-            passed &= ~unfamiliar(given.familiarity, self.threshold)
-        return passed
+        sent = unfamiliar(given, self.labels, self.threshold)
+        return passed if sent is None else passed & ~sent
 
 
 def measured(model: Path, sets: Sets, place: Path) -> Told:
@@ -87,7 +89,7 @@ def _ways(classifier: Classifier, classes: Given) -> list[Way]:
     if classes.familiarity is not None:
         thresholds[f" at {100 * SENT:g} %"] = float(np.quantile(classes.familiarity, SENT))
     return [
-        Way(f"{policy}{at}", threshold, least)
+        Way(f"{policy}{at}", classifier.labels, threshold, least)
         for at, threshold in thresholds.items()
         for policy, least in (("off", off), ("auto", classifier.thresholds))
     ]
@@ -139,7 +141,7 @@ def _figures(
 
 def _notes(model: Path, classifier: Classifier, groups: Iterable[Answered]) -> list[str]:
     notes = [f"Measured: {model.name}, {classifier.device}."]
-    if classifier.familiarity is None:
+    if classifier.familiarity is None and OTHER not in classifier.labels:
         notes.append("This model cannot tell that a picture belongs to no class, so only probability holds one back.")
     if unreadable := sum(len(group.unreadable) for group in groups):
         notes.append(f"{unreadable} pictures cannot be read and are not counted.")

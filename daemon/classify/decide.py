@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import PhotoError, Reason
+from contract.labels import OTHER
 from daemon.classify.classify import Answer
 from daemon.classify.loaded_model import Rules
 from daemon.photo import (
@@ -31,6 +32,8 @@ FOLDERS = (FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
 def decide(scores: NDArray[np.float32], likeness: Likeness | None, rules: Rules) -> Judgement:
     """Choose the most probable class, or review: for an unfamiliar photo, or one below the threshold of its class.
 
+    A photo of the class `_other` is unfamiliar too, because that class learnt from pictures of no class.
+
     Args:
         scores: float32 [classes], adding up to one.
         likeness: of the photo; None for a model that does not tell.
@@ -44,6 +47,8 @@ def decide(scores: NDArray[np.float32], likeness: Likeness | None, rules: Rules)
     outcome, folder, why, reason = Outcome.FILED, label, None, ""
     if likeness is not None and likeness.limit is not None and likeness.familiarity < likeness.limit:
         why, reason = ReviewReason.UNFAMILIAR, f"unfamiliar: {likeness}"
+    elif label == OTHER:
+        why, reason = ReviewReason.UNFAMILIAR, f"unfamiliar: {label} {probability:.2f}"
     elif probability < threshold:
         why, reason = ReviewReason.UNSURE, f"unsure: {label} {probability:.2f} is below {threshold:.2f}"
     if why is not None:

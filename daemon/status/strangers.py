@@ -1,5 +1,6 @@
 """Says once if many of the first photos are unfamiliar: then the model has learnt from another kind of photos."""
 
+from contract.labels import OTHER
 from daemon.photo import Outcome, Photo
 from daemon.process.log_level import Say
 from daemon.review import ReviewReason
@@ -37,7 +38,8 @@ class Strangers:
             if judgement.model != self._model:
                 self._model, self._judged, self._unfamiliar, self.note = judgement.model, 0, 0, ""
             self._judged += 1
-            self._unfamiliar += judgement.review_reason is ReviewReason.UNFAMILIAR
+            # Of the class `_other` there may be many: the model has learnt those.
+            self._unfamiliar += judgement.review_reason is ReviewReason.UNFAMILIAR and judgement.label != OTHER
             if self._judged == FIRST:
                 self._decide()
 

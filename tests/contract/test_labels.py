@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ContractError
-from contract.labels import MAX_LABEL_BYTES, check_labels
+from contract.labels import MAX_LABEL_BYTES, OTHER, check_labels
 from tests.contract.photos import QUICK
 
 ACCEPTED = [
     *("forest", "Forêt", "森", "0", "a b", "a.b", "x-1", "naïve (old)", "~home", "-rf", "$HOME", "'; rm", "console"),
-    *("é" * 50, "a" * MAX_LABEL_BYTES, "com0", "nullable", "🌲"),
+    *("é" * 50, "a" * MAX_LABEL_BYTES, "com0", "nullable", "🌲", OTHER),
 ]
 REFUSED = [
     ("", "empty"),
@@ -27,6 +27,7 @@ REFUSED = [
     ("..", "dot"),
     (".hidden", "dot"),
     ("_failed", "underscore"),
+    ("_Other", "underscore"),
     ("../../x", "dot"),
     ("a/b", "holds one of"),
     ("/etc", "holds one of"),

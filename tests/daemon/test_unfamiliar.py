@@ -64,6 +64,17 @@ def test_a_model_without_familiarity_judges_as_before() -> None:
     assert (found.folder, found.likeness, found.review_reason) == ("red", None, None)
 
 
+@pytest.mark.parametrize("unfamiliar", ["review", "file"])
+def test_a_photo_of_the_class_other_goes_to_review_as_unfamiliar(unfamiliar: Literal["review", "file"]) -> None:
+    opened = open_model(colour_model(("red", "green", "_other")), "cpu")
+    found = judged(opened, "blue", unfamiliar=unfamiliar)
+    assert (found.outcome, found.folder, found.review_reason) == (Outcome.REVIEW, "_review", ReviewReason.UNFAMILIAR)
+    assert found.reason == "unfamiliar: _other 1.00"
+    assert judged(opened, "red").folder == "red"
+    said = of_unfamiliar(LoadedModel(opened, rules_of(opened, "off", unfamiliar=unfamiliar)), Path("/a/sorted"))
+    assert said == "photos unlike these go to sorted/_review"
+
+
 def test_two_numbers_that_differ_are_not_shown_as_one() -> None:
     assert str(Likeness(0.578, "sea", 0.58)) == "0.5780 like the nearest class, sea; the limit is 0.5800"
     assert str(Likeness(0.412, "sea", 0.58)) == "0.41 like the nearest class, sea; the limit is 0.58"

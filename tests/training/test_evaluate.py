@@ -225,6 +225,25 @@ def test_a_model_that_cannot_tell_shows_what_it_files_and_says_so(
     assert "cannot tell that a picture belongs to no class" in story.getvalue()
 
 
+def test_what_is_judged_to_be_of_the_class_other_is_not_filed(
+    model: Path, colours: Path, tmp_path: Path, reporter: Reporter
+) -> None:
+    model.write_bytes(colour_model(("red", "green", "_other")))
+    (colours / "blue").rename(colours / "_other")
+    Image.new("RGB", (40, 40), "blue").save(colours / "green" / "lake.png")
+    for kind in ("red", "blue"):
+        (tmp_path / "foreign" / kind).mkdir(parents=True)
+        Image.new("RGB", (40, 40), kind).save(tmp_path / "foreign" / kind / "1.png")
+    found = evaluate_model(model, colours, None, reporter, tmp_path / "foreign")
+    assert found.review is not None
+    assert {label: (sent.count, sent.photos) for label, sent in found.review.classes.items()} == {
+        "red": (0, 1), "green": (1, 3),
+    }  # fmt: skip
+    assert found.foreign is not None
+    assert {kind.name: kind.off.count for kind in found.foreign.kinds} == {"blue": 0, "red": 1}
+    assert [sentence for sentence in found.foreign.sentences() if "cannot tell" in sentence] == []
+
+
 def test_tables_show_what_familiarity_does(
     model: Path, colours: Path, strangers: Path, reporter: Reporter, story: io.StringIO
 ) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 
 from common.publish import publish_bytes
 from common.text import printable
+from contract.labels import OTHER
 from training.dataset.foreign import ForeignPictures, find_foreign
 from training.dataset.layout import Dataset, Photo, find_dataset
 from training.errors import DatasetError
 from training.measure.answered import Answered, answer
-from training.measure.foreign import Foreign, Review, measure_kinds, measure_review, ranking, sure, unfamiliar
-from training.measure.metrics import Floats, Metrics, compute_metrics
+from training.measure.foreign import Chosen, Foreign, Review, measure_kinds, measure_review, ranking, sure, unfamiliar
+from training.measure.metrics import Metrics, compute_metrics
 from training.measure.open_model import Classifier, open_classifier
 from training.measure.predictions import Predictions, read_predictions, write_predictions
 from training.output import check_output
@@ -84,7 +85,7 @@ def evaluate_model(
     strangers = None
     if pictures is not None:
         asked = answer(pictures.photos, classifier, reporter, pictures.root)
-        strangers = _foreign(pictures, asked, answered.given.familiarity, classifier)
+        strangers = _foreign(pictures, asked, answered, classifier)
     evaluation = Evaluation(
         model,
         found,
@@ -100,25 +101,31 @@ def evaluate_model(
 
 
 def _review(answered: Answered, classifier: Classifier) -> Review | None:
-    threshold, familiarity = classifier.familiarity, answered.given.familiarity
-    if threshold is None or familiarity is None:
+    """Count the photos of the classes that go to review as unfamiliar; those of `_other` should."""
+    sent = unfamiliar(answered.given, classifier.labels, classifier.familiarity)
+    own = _of_classes(answered, classifier)
+    if sent is None or not own.any():
         return None
-    return measure_review(unfamiliar(familiarity, threshold), answered.labels, classifier.labels, threshold)
+    return measure_review(sent[own], answered.labels[own], classifier.labels, classifier.familiarity)
 
 
-def _foreign(pictures: ForeignPictures, asked: Answered, of_classes: Floats | None, classifier: Classifier) -> Foreign:
-    """Measure what becomes of foreign pictures.
+def _foreign(pictures: ForeignPictures, asked: Answered, answered: Answered, classifier: Classifier) -> Foreign:
+    """Measure what becomes of foreign pictures, beside the photos of the classes."""
+    sent = unfamiliar(asked.given, classifier.labels, classifier.familiarity)
+    passed = np.ones(len(asked.photos), bool) if sent is None else ~sent
+    every, kinds = measure_kinds(
+        passed, sure(asked.given.probabilities, classifier.thresholds), asked.labels, pictures.kinds
+    )
+    auroc = None
+    if answered.given.familiarity is not None and asked.given.familiarity is not None:
+        own = answered.given.familiarity[_of_classes(answered, classifier)]
+        auroc = ranking(own, asked.given.familiarity)
+    unreadable = (*pictures.unlisted, *asked.unreadable)
+    return Foreign(pictures.root, every, kinds, sent is not None, auroc, unreadable)
 
-    Args:
-        of_classes: familiarity of the photos of the classes.
-    """
-    passed, auroc = np.ones(len(asked.photos), bool), None
-    if classifier.familiarity is not None and asked.given.familiarity is not None and of_classes is not None:
-        passed = ~unfamiliar(asked.given.familiarity, classifier.familiarity)
-        auroc = ranking(of_classes, asked.given.familiarity)
-    certain = sure(asked.given.probabilities, classifier.thresholds)
-    every, found = measure_kinds(passed, certain, asked.labels, pictures.kinds)
-    return Foreign(pictures.root, every, found, auroc, (*pictures.unlisted, *asked.unreadable))
+
+def _of_classes(answered: Answered, classifier: Classifier) -> Chosen:
+    return np.array([classifier.labels[label] != OTHER for label in answered.labels], bool)
 
 
 def _chosen(dataset: Dataset, classifier: Classifier, reporter: Reporter) -> tuple[Photo, ...]:

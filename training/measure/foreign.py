@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.text import printable
+from contract.labels import OTHER
 from training.measure.metrics import Floats, Ints, auc, wilson
+from training.measure.open_model import Given
 
 Chosen = NDArray[np.bool_]
 
@@ -50,12 +52,12 @@ class Review:
     """Photos of the classes that go to review because they are unlike those that the model has learnt from.
 
     Attributes:
-        threshold: familiarity below which a photo does.
+        threshold: familiarity below which a photo does; None for a model that tells by its class `_other` alone.
         every: all photos.
         classes: by label, those that have photos.
     """
 
-    threshold: float
+    threshold: float | None
     every: Share
     classes: Mapping[str, Share]
 
@@ -90,13 +92,15 @@ class Foreign:
         root: their folder.
         every: all pictures.
         kinds: those that have pictures.
-        auroc: how often a photo of the classes is more familiar than a foreign picture; None if the model cannot tell.
+        told: whether the model tells such pictures.
+        auroc: how often a photo of the classes is more familiar than a foreign picture; None without familiarity.
         unreadable: (path, reason) of the pictures that are not counted.
     """
 
     root: Path
     every: Kind
     kinds: tuple[Kind, ...]
+    told: bool
     auroc: float | None
     unreadable: tuple[tuple[Path, str], ...]
 
@@ -116,18 +120,30 @@ class Foreign:
             f"Of {self.every.off.photos:,} foreign pictures {self.every.off} would be filed as a class; with"
             f" --review-below auto {self.every.auto}."
         )
-        if self.auroc is None:
+        if not self.told:
             yield (
                 "This model cannot tell that a picture belongs to no class. A model file with familiarity can: train"
                 " with the default recipe, convert the run, and measure the file."
             )
-        else:
+        if self.auroc is not None:
             yield f"AUROC of familiarity, classes against foreign pictures: {self.auroc:.4f}."
 
 
-def unfamiliar(familiarity: Floats, threshold: float) -> Chosen:
-    """Which photos go to review as unfamiliar, [N], compared as the daemon does."""
-    return np.asarray(familiarity.astype(np.float64) < threshold)
+def unfamiliar(given: Given, labels: Sequence[str], threshold: float | None) -> Chosen | None:
+    """Which photos go to review as unfamiliar, [N], compared as the daemon does; None if the model cannot tell.
+
+    Args:
+        labels: of the model; what it judges to be of the class `_other` is unfamiliar.
+        threshold: of familiarity; None for a model without.
+    """
+    if OTHER not in labels and (threshold is None or given.familiarity is None):
+        return None
+    sent = np.zeros(len(given.probabilities), bool)
+    if threshold is not None and given.familiarity is not None:
+        sent |= given.familiarity.astype(np.float64) < threshold
+    if OTHER in labels:
+        sent |= given.probabilities.argmax(axis=1) == labels.index(OTHER)
+    return sent
 
 
 def sure(probabilities: Floats, thresholds: Sequence[float]) -> Chosen:
@@ -136,7 +152,7 @@ def sure(probabilities: Floats, thresholds: Sequence[float]) -> Chosen:
     return np.asarray(given.max(axis=1) >= np.asarray(thresholds)[given.argmax(axis=1)])
 
 
-def measure_review(sent: Chosen, true: Ints, labels: Sequence[str], threshold: float) -> Review:
+def measure_review(sent: Chosen, true: Ints, labels: Sequence[str], threshold: float | None) -> Review:
     """Count the photos of the classes that go to review as unfamiliar.
 
     Args:

@@ -44,7 +44,7 @@ def test_an_evaluation_shows_how_many_foreign_pictures_are_filed(photos: tuple[P
     kind = Kind("receipts", Share(2, 16), Share(1, 16))
     found = replace(
         evaluation(Path("my model.onnx"), photos, tmp_path / "photos"),
-        foreign=Foreign(tmp_path, kind, (kind,), None, ()),
+        foreign=Foreign(tmp_path, kind, (kind,), False, None, ()),
     )
     section = Page(page(report_of_evaluation(found))).text.partition("Pictures that belong to no class")[2]
     assert "receipts" in section
