@@ -17,6 +17,7 @@ from common.text import printable
 from daemon.decode.suspects import JOURNAL
 from daemon.files.marker import MARKER, RootError, read_marker
 from daemon.files.mount_points import is_mounted
+from daemon.ledger.embeddings import EMBEDDINGS, OLDER
 from daemon.ledger.reader import ask_ledger, reader
 from daemon.ledger.reading import SERVICES, find_ledgers
 from daemon.ledger.recorded_roots import Root
@@ -28,7 +29,10 @@ from daemon.status.unix_socket import SOCKET_NAME
 from daemon.undo.undo import LOCK as UNDO_LOCK
 
 CONFIGURATIONS = Path("/etc/phototriage")
-_FILES = (SOCKET_NAME, LAST_STATUS, JOURNAL, f"{LEDGER}-shm", f"{LEDGER}-wal", LEDGER, LOCK, UNDO_LOCK)
+_FILES = (
+    *(SOCKET_NAME, LAST_STATUS, JOURNAL, OLDER, EMBEDDINGS),
+    *(f"{LEDGER}-shm", f"{LEDGER}-wal", LEDGER, LOCK, UNDO_LOCK),
+)
 """What a state folder holds beside models. If the removal is cut off before the ledger, the ledger is found again."""
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
 from common.errors import PhotoError
 from contract.geometry import Geometry, Pixels
@@ -124,6 +125,18 @@ class Read:
         )
 
 
+class Embedding(NamedTuple):
+    """A photo's place among all photos, as a model gives it.
+
+    Attributes:
+        id: embeddings of different ids cannot be compared.
+        values: float16 [D] in little-endian order, of length one.
+    """
+
+    id: str
+    values: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What one model and the decision rules make of a photo.
@@ -142,6 +155,7 @@ class Judgement:
         again_within_s: longest time until the next try of a photo that stays.
         model: SHA-256 of the model file.
         provider: where the model ran.
+        embedding: None for a model that gives none.
     """
 
     outcome: Outcome = Outcome.AGAIN
@@ -157,6 +171,7 @@ class Judgement:
     again_within_s: float = inf
     model: str = ""
     provider: str = ""
+    embedding: Embedding | None = None
 
     def of_companion(self) -> "Judgement":
         """Return what holds for a companion of the photo, which was not classified itself."""

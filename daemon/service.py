@@ -1,5 +1,6 @@
 """Runs the daemon, or files an inbox once: from settings to the summary at the end."""
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 
@@ -14,9 +15,12 @@ from daemon.filing.filer import Filer
 from daemon.filing.layout import filing_options
 from daemon.intake.intake import Intake
 from daemon.intake.settle import QUIET_S, Trigger
+from daemon.ledger.embedding_writer import EmbeddingWriter
+from daemon.ledger.embeddings import remove_embeddings
 from daemon.live_reload import live_reload
 from daemon.models.reload import Reloader
 from daemon.parts import Parts, build
+from daemon.photo import Photo
 from daemon.pipeline import Pipeline
 from daemon.process.cores import readers
 from daemon.process.restart import restart_process
@@ -48,9 +52,10 @@ def serve(settings: Settings, *, once: bool) -> Report:
         if parts is None:  # a signal to stop came while a mount was missing
             return report
         recover(parts.ledger, parts.state, parts.clock.wall_s(), parts.unresolved, report.say)
+        keep = _embeddings(stack, parts)
         warm(parts.models.current.model, parts.buckets)
         reloader = None if once else stack.enter_context(closing(live_reload(parts)))
-        pipeline = _pipeline(parts, reloader)
+        pipeline = _pipeline(parts, reloader, keep)
         parts.signals.on_stop(pipeline.stop)
         if reloader is not None:
             parts.signals.reload = partial(_reload, reloader, pipeline)
@@ -66,7 +71,16 @@ def serve(settings: Settings, *, once: bool) -> Report:
     return report
 
 
-def _pipeline(parts: Parts, reloader: Reloader | None) -> Pipeline:
+def _embeddings(stack: ExitStack, parts: Parts) -> Callable[[list[Photo]], None]:
+    """Return what keeps the embeddings of filed photos; where they are off, remove those that were kept."""
+    if parts.settings.embeddings == "off":
+        remove_embeddings(parts.state)
+        return lambda _: None
+    familiarity = parts.models.current.model.contract.familiarity
+    return stack.enter_context(closing(EmbeddingWriter(parts.state, familiarity, parts.report.say))).add
+
+
+def _pipeline(parts: Parts, reloader: Reloader | None, keep: Callable[[list[Photo]], None]) -> Pipeline:
     settings, report, ledger, clock = parts.settings, parts.report, parts.ledger, parts.clock
     intake = Intake(
         parts.path_filter, clock, report.say,
@@ -82,12 +96,16 @@ def _pipeline(parts: Parts, reloader: Reloader | None) -> Pipeline:
         if reloader is not None:
             reloader.look()
 
+    def done(photos: list[Photo]) -> None:
+        report.photos(photos)
+        keep(photos)
+
     def gpu_lost(error: GpuError, worked: bool) -> None:
         restart_process(report.last_word, f"{error} No photo is lost", worked=worked)
 
     return Pipeline(
         intake, parts.models, filer, parts.guard, clock,
-        cores=cores, done=report.photos, monitor=parts.monitor, buckets=parts.buckets, gpu_lost=gpu_lost, look=look,
+        cores=cores, done=done, monitor=parts.monitor, buckets=parts.buckets, gpu_lost=gpu_lost, look=look,
         decode_pool=decode_pool_for(settings.decode_in, cores, parts.guard, report.say),
         nothing_more=departures.nothing_to_wait_for,
     )  # fmt: skip

@@ -19,6 +19,7 @@ class Settings:
         ignore: shell patterns of names that are left alone.
         gpu_memory: MB of GPU memory that the model may use; 0 for all of it.
         give_up_after: seconds.
+        embeddings: whether the embeddings of filed photos are kept; `off` also removes those that were kept.
         workers: threads that read photos; 0 for one per usable core.
         decode_in: whether the threads decode themselves, or each in a child process of its own.
     """
@@ -36,6 +37,7 @@ class Settings:
     review_below: Literal["off", "auto"] | float
     unfamiliar: Literal["review", "file"]
     review_notes: bool
+    embeddings: Literal["on", "off"]
     give_up_after: float
     workers: int
     decode_in: Literal["auto", "threads", "processes"]

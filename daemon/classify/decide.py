@@ -1,5 +1,6 @@
 """Decide where a photo goes: pure functions of what is known about it."""
 
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -14,6 +15,7 @@ from daemon.photo import (
     FAILED_FOLDER,
     NOT_JUDGED,
     REVIEW_FOLDER,
+    Embedding,
     Found,
     Judgement,
     Outcome,
@@ -66,6 +68,11 @@ def _likeness(answer: Answer, rules: Rules) -> Likeness | None:
     return Likeness(answer.familiarity, rules.labels[answer.nearest], rules.familiarity_limit)
 
 
+def _embedding(values: NDArray[np.float32], rules: Rules) -> Embedding:
+    with np.errstate(over="ignore"):  # a value beyond float16 is none of an embedding, and readers leave that photo out
+        return Embedding(rules.embeddings, values.astype("<f2").tobytes())
+
+
 def decide_fault(fault: PhotoError, unchanged_s: float, rules: Rules) -> Judgement:
     """Choose what happens to a photo that cannot be read.
 
@@ -111,7 +118,10 @@ def judge(found: Found, read: Read, answer: Answer | None, rules: Rules) -> Judg
         `NOT_JUDGED` for a photo that a stop left unread.
     """
     if answer is not None and answer.scores is not None:
-        return decide(answer.scores, _likeness(answer, rules), rules)
+        judgement = decide(answer.scores, _likeness(answer, rules), rules)
+        if answer.embedding is None:
+            return judgement
+        return replace(judgement, embedding=_embedding(answer.embedding, rules))
     fault = read.fault if answer is None else answer.fault
     if fault is None:
         return NOT_JUDGED

@@ -21,6 +21,7 @@ class Rules:
         provider: where the model runs.
         dated: whether the layout needs the capture time.
         familiarity_limit: familiarity below which a photo goes to review; None if it goes there for no such reason.
+        embeddings: id of the embeddings that the model gives; empty if it gives none.
     """
 
     labels: tuple[str, ...]
@@ -30,6 +31,7 @@ class Rules:
     provider: str
     dated: bool = False
     familiarity_limit: float | None = None
+    embeddings: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +75,8 @@ def rules_of(
     thresholds = review_thresholds(review_below, labels, model.contract.thresholds)
     familiarity = model.contract.familiarity
     limit = None if familiarity is None or unfamiliar == "file" else familiarity.threshold
-    return Rules(labels, thresholds, give_up_after_s, model.sha256, model.provider, dated, limit)
+    of = "" if familiarity is None else familiarity.id
+    return Rules(labels, thresholds, give_up_after_s, model.sha256, model.provider, dated, limit, of)
 
 
 def review_thresholds(policy: str | float, labels: tuple[str, ...], stored: Mapping[str, float]) -> dict[str, float]:

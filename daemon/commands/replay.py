@@ -22,6 +22,7 @@ from daemon.commands.shared_options import (
     since_option,
     unfamiliar_option,
 )
+from daemon.models.missing_embeddings import MissingEmbeddings
 from daemon.models.replay import Agreement, Verdict, replay
 from daemon.review import ReviewReason
 
@@ -78,7 +79,8 @@ def replay_command(
     """Show what another model would have filed differently.
 
     Reads every filed photo in the output and classifies it with the other model. Photos that were moved or edited after
-    filing are counted and left out. A daemon may be running.
+    filing are counted and left out. A daemon may be running. Embeddings of these photos that are missing beside the
+    ledger are added, if they have the id of those there.
 
     \b
     Examples:
@@ -92,11 +94,16 @@ def replay_command(
     state = state_of(inbox, service)
     opened = open_model(model, device)
     loaded = LoadedModel(opened, rules_of(opened, review_below, unfamiliar=unfamiliar))
-    verdicts = replay(state / LEDGER, since.timestamp() if since else None, limit or -1, loaded)
+    missing = MissingEmbeddings(state, opened.contract.familiarity)
+    verdicts = replay(state / LEDGER, since.timestamp() if since else None, limit or -1, loaded, missing)
     if as_json:
-        _print_json(verdicts, opened.sha256)
+        _print_json(verdicts, opened.sha256, missing)
     else:
         _print(_sum(verdicts), model, opened.sha256, show)
+        if missing.added:
+            click.echo(f"\nAdded {missing.added:,} embeddings that were missing.")
+    if missing.trouble:
+        click.echo(missing.trouble, err=True)
 
 
 def _sum(verdicts: Iterable[Verdict]) -> _Sum:
@@ -111,7 +118,7 @@ def _sum(verdicts: Iterable[Verdict]) -> _Sum:
     return total
 
 
-def _print_json(verdicts: Iterable[Verdict], sha256: str) -> None:
+def _print_json(verdicts: Iterable[Verdict], sha256: str, missing: MissingEmbeddings) -> None:
     """Print one object per photo, then one with the summary."""
     counts: Counter[Agreement] = Counter()
     unfamiliar = 0
@@ -119,7 +126,7 @@ def _print_json(verdicts: Iterable[Verdict], sha256: str) -> None:
         counts[verdict.now] += 1
         unfamiliar += verdict.review_reason is ReviewReason.UNFAMILIAR
         click.echo(json.dumps(_facts(verdict)))
-    sums = {now.value: counts[now] for now in Agreement} | {"unfamiliar": unfamiliar}
+    sums = {now.value: counts[now] for now in Agreement} | {"unfamiliar": unfamiliar, "embeddings_added": missing.added}
     click.echo(json.dumps({"event": "summary", "model": sha256, **sums}))
 
 

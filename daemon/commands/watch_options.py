@@ -64,6 +64,10 @@ _OPTIONS = (
         help="Write NAME.why.txt beside each photo in _review: the reason, and which classes it might have.",
     ),
     click.option(
+        "--embeddings", type=click.Choice(["on", "off"]), default="on", show_default=True,
+        help="Keep an embedding of each filed photo beside the ledger; off removes them.",
+    ),
+    click.option(
         "--give-up-after", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS",
         help="Put an unreadable photo into _failed once it has not changed for this long.",
     ),

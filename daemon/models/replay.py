@@ -1,10 +1,12 @@
 """`phototriage replay`: what another model would have filed differently. Nothing is touched: no photo and no ledger.
+Only embeddings that are missing beside the ledger are added.
 
 The ledger says which photos were filed and under what; they are read where they lie now, through the same code as when
 they are filed. A photo that is no longer there, or no longer the same, is counted and left out.
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +15,7 @@ from daemon.classify.loaded_model import LoadedModel
 from daemon.files.identity import look_at
 from daemon.ledger.queries import Record, RecordFilter, how_many
 from daemon.ledger.reader import ask_ledger, photos
+from daemon.models.missing_embeddings import MissingEmbeddings
 from daemon.photo import REVIEW_FOLDER, Found, Mode, Outcome, Photo
 from daemon.predict import predict, trial_guard
 from daemon.review import Likeness, ReviewReason
@@ -65,7 +68,9 @@ class Verdict:
     likeness: Likeness | None = None
 
 
-def replay(ledger: Path, since_s: float | None, limit: int, loaded: LoadedModel) -> Iterator[Verdict]:
+def replay(
+    ledger: Path, since_s: float | None, limit: int, loaded: LoadedModel, missing: MissingEmbeddings
+) -> Iterator[Verdict]:
     """Yield what a model would do with each photo that lies in the output under a class or in review, youngest first.
 
     Progress is shown on a terminal. The daemon's notes beside the ledger say which photos are to be decoded in a
@@ -76,13 +81,20 @@ def replay(ledger: Path, since_s: float | None, limit: int, loaded: LoadedModel)
         since_s: only photos filed since this time.
         limit: how many photos; negative for all.
         loaded: the other model and its rules.
+        missing: takes the embeddings of the photos.
     """
     which = RecordFilter(since_s=since_s, states=(Outcome.FILED.value, Outcome.REVIEW.value), at_large=True)
     found = photos(ledger, which, limit, lambda _, record: _case(record))
     count = ask_ledger(ledger, lambda connection: how_many(connection, which))
-    with trial_guard(ledger.parent) as guard:
-        for case, photo in predict(found, _found, loaded, guard, count=min(count, limit) if limit > 0 else count):
-            yield _verdict(case, photo)
+    most = min(count, limit) if limit > 0 else count
+    with ExitStack() as stack:
+        stack.callback(missing.flush)
+        guard = stack.enter_context(trial_guard(ledger.parent))
+        for case, photo in predict(found, _found, loaded, guard, count=most):
+            verdict = _verdict(case, photo)
+            if photo is not None and verdict.folder:
+                missing.note(photo)
+            yield verdict
 
 
 def _case(record: Record) -> FiledPhoto:

@@ -39,6 +39,7 @@ TABLE: list[tuple[str, str, tuple[str, str, str], tuple[Any, ...]]] = [
     ("review-below", "review_below", ("0.5", "auto", "0.25"), (0.5, "auto", 0.25, "off")),
     ("unfamiliar", "unfamiliar", ("file", "review", '"file"'), ("file", "review", "file", "review")),
     ("review-notes", "review_notes", ("", "0", "true"), (True, False, True, False)),
+    ("embeddings", "embeddings", ("off", "on", '"off"'), ("off", "on", "off", "on")),
     ("give-up-after", "give_up_after", ("1.5", "2", "3"), (1.5, 2.0, 3.0, 60.0)),
     ("workers", "workers", ("1", "2", "3"), (1, 2, 3, 0)),
     (

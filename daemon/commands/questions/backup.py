@@ -1,15 +1,18 @@
-"""`phototriage history --backup FILE`: a consistent copy of the whole ledger, even while a daemon writes it."""
+"""`phototriage history --backup FILE`: a consistent copy of the ledger and the embeddings, while a daemon may write."""
 
 import os
 import sqlite3
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from common.errors import PhototriageError
 from common.publish import sync_directory
 from common.text import printable
 from daemon.files.rename import rename_noreplace
+from daemon.ledger.embeddings import EMBEDDINGS, copy_embeddings, may_read_embeddings
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import one_ledger
 
@@ -22,26 +25,59 @@ def back_up(inbox: Path | None, target: Path) -> str:
     """Copy the ledger of an inbox, or the only ledger there is, to a new file; return a sentence about the copy.
 
     The copy is one file with the ledger's content at one moment. A running daemon is not delayed; what it commits
-    during the copy is not included.
+    during the copy is not included. Embeddings go to a second file beside it, if there are any.
 
     Raises:
         LedgerError: there is no ledger, or more than one, or it cannot be read.
-        BackupError: the target exists or cannot be written; no partial file is left.
+        BackupError: a target exists or cannot be written; no partial file is left.
     """
-    ledger = one_ledger(inbox)
+    ledger, second = one_ledger(inbox), target.with_name(f"{target.name}.{EMBEDDINGS}")
+    if os.path.lexists(second):
+        raise _taken(second)
+    with _published(target) as temporary:
+        rows = ask_ledger(ledger, lambda connection: _copied(connection, temporary, target))
+    said = f"Copied {printable(ledger)} ({rows:,} rows) to {printable(target)}"
+    if not may_read_embeddings(ledger.parent):
+        return f"{said}, without the embeddings beside it, which this user may not read."
+    with _published(second) as temporary:
+        embeddings = _embeddings_copied(ledger.parent, temporary)
+    return f"{said}{f', and {embeddings:,} embeddings to {printable(second)}' if embeddings else ''}."
+
+
+@contextmanager
+def _published(target: Path) -> Iterator[Path]:
+    """Yield a temporary path; the file that is made there, if any, then gets the name of the target."""
     temporary = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        rows = ask_ledger(ledger, lambda connection: _copied(connection, temporary, target))
-        rename_noreplace(temporary, target)
-        sync_directory(target.parent)
+        yield temporary
+        if temporary.exists():
+            rename_noreplace(temporary, target)
+            sync_directory(target.parent)
     except FileExistsError as error:
-        raise BackupError(f"{printable(target)} exists already. Name a new file.") from error
+        raise _taken(target) from error
     except OSError as error:
         raise _unwritable(target, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
-    return f"Copied {printable(ledger)} ({rows:,} rows) to {printable(target)}."
+
+
+def _embeddings_copied(state: Path, temporary: Path) -> int:
+    with _created(temporary) as file:
+        copied = copy_embeddings(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    if not copied:
+        temporary.unlink()
+    return copied
+
+
+def _created(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb")
+
+
+def _taken(target: Path) -> BackupError:
+    return BackupError(f"{printable(target)} exists already. Name a new file.")
 
 
 def _unwritable(target: Path, error: OSError | sqlite3.Error) -> BackupError:
@@ -60,7 +96,7 @@ def _copied(connection: sqlite3.Connection, temporary: Path, target: Path) -> in
 
 def _copy(connection: sqlite3.Connection, temporary: Path) -> None:
     temporary.unlink(missing_ok=True)  # the ledger was written during the first copy
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    _created(temporary).close()
     copy = sqlite3.connect(temporary, isolation_level=None)
     try:
         connection.backup(copy)
