@@ -52,6 +52,7 @@ def train_run(
     reporter: Reporter,
     restart: bool = False,
     told: bool = False,
+    groups: Path | None = None,
 ) -> TrainingResult:
     """Train a classifier on folders of photos and write a run folder.
 
@@ -62,6 +63,7 @@ def train_run(
         test: photos to measure at the end; they have no influence on the training.
         restart: start an unfinished run from the beginning.
         told: say nothing of the photos, because a grid has said it before its cells.
+        groups: CSV file of photos that stay on one side of a split.
 
     Raises:
         PhototriageError: the dataset, the output or the weights cannot be used, or training fails. Decoded photos stay
@@ -79,7 +81,7 @@ def train_run(
         describe = described_by(recipe, reporter, timer)
         if describe is not None and not begun:
             describe = _after_the_time(describe, recipe, reporter)
-        prepared = prepare(dataset, test, recipe, about, hold_out_from(recipe), describe)
+        prepared = prepare(dataset, test, recipe, about, hold_out_from(recipe), describe, groups)
     try:
         with output_lock(output):
             header = find_unfinished(

@@ -66,6 +66,7 @@ class _Layers(click.ParamType[int | str]):
     help="Any setting of a recipe, such as network.hidden=[512].",
 )
 @click.option("--test", type=_FOLDER, help="Labelled photos to measure at the end; they do not influence the training.")
+@click.option("--groups", type=_FOLDER, help="CSV file (path,group): photos of one group stay on one side of a split.")
 @click.option("--backbone", type=click.Choice(get_args(Backbone)), help="The pretrained network.")
 @click.option("--size-px", type=int, help="Side of the network's square input.")
 @click.option(
@@ -92,6 +93,7 @@ def train(
     recipe: str | None,
     settings: tuple[str, ...],
     test: Path | None,
+    groups: Path | None,
     backbone: str | None,
     size_px: int | None,
     geometry: str | None,
@@ -137,12 +139,11 @@ def train(
         click.echo(sentence)
     require_training("`train`")
     require_runtime("`train`")  # for the report, which is written after hours
-    if isinstance(chosen, Recipe):
-        _train(dataset, output, chosen, test, restart, cell)
-    elif chosen.axes:
-        _train_grid(dataset, output, chosen, test, restart)
-    else:  # options have selected a single cell
-        _train(dataset, output, chosen.recipe, test, restart, cell)
+    places = {"dataset": dataset, "output": output, "test": test, "groups": groups, "restart": restart}
+    if isinstance(chosen, Grid) and chosen.axes:
+        _train_grid(chosen, places)
+    else:  # of a grid, options have selected a single cell
+        _train(chosen if isinstance(chosen, Recipe) else chosen.recipe, places, cell)
 
 
 def _merged(options: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
@@ -160,23 +161,23 @@ def _without_effect(chosen: Recipe | Grid, given: dict[str, Any]) -> Iterator[st
     return without_effect([chosen.recipe.with_options(cell) for cell in chosen.cells()], {*given, *chosen.axes})
 
 
-def _train_grid(dataset: Path, output: Path, grid: Grid, test: Path | None, restart: bool) -> None:
+def _train_grid(grid: Grid, places: dict[str, Any]) -> None:
     from rich.console import Console
 
     from training.grid import run_grid
     from training.progress import Reporter
 
-    run_grid(dataset, output, grid, test, Reporter(Console()), restart)
+    run_grid(grid=grid, reporter=Reporter(Console()), **places)
 
 
-def _train(dataset: Path, output: Path, recipe: Recipe, test: Path | None, restart: bool, cell: bool) -> None:
+def _train(recipe: Recipe, places: dict[str, Any], cell: bool) -> None:
     from rich.console import Console
 
     from training.pipeline import summary, train_run
     from training.progress import Reporter
 
-    reporter = Reporter(Console())
-    for line in summary(train_run(dataset, output, recipe, test, reporter, restart, cell)):
+    reporter, output = Reporter(Console()), places["output"]
+    for line in summary(train_run(recipe=recipe, reporter=reporter, told=cell, **places)):
         reporter.say(line)
     _report_run(output, reporter)
     if not cell:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from common.text import printable
 from contract.geometry import Geometry
 from training.dataset.cache import DecodeResult, cache_folder, decode_all
+from training.dataset.groups.together import Groups, find_groups
 from training.dataset.layout import Dataset, Photo, find_dataset
 from training.dataset.near_duplicates import find_near_duplicates
 from training.dataset.samples import Samples
@@ -56,6 +57,7 @@ class PreparedData:
         unreadable: number of unreadable photos.
         found: all photos of the dataset after decoding.
         kept: int64 [N], place of each sample in `found`.
+        together: for each photo of `found`, the number of its group whose photos stay on one side.
     """
 
     dataset: Dataset
@@ -64,11 +66,12 @@ class PreparedData:
     unreadable: int
     found: DecodedDataset
     kept: NDArray[np.int64]
+    together: NDArray[np.int64]
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Number of each sample's group of near duplicates, int64 [N]."""
-        return np.asarray(self.found.groups, np.int64)[self.kept]
+        """Number of each sample's group, whose photos stay on one side, int64 [N]."""
+        return self.together[self.kept]
 
     def data_hash(self) -> str:
         """SHA-256 over path, content and split of each sample in order; equal for equal training data."""
@@ -86,6 +89,7 @@ def prepare(
     reporter: Reporter,
     hold_out_from: int = 0,
     describe: Describe | None = None,
+    named: Path | None = None,
 ) -> PreparedData:
     """Find, decode and split the photos of a dataset.
 
@@ -95,9 +99,10 @@ def prepare(
             the dataset has a validation folder.
         describe: describes all readable photos, so that more near duplicates are found: moved, mirrored, cropped,
             brightened.
+        named: CSV file of photos that stay on one side of a split (training.dataset.groups.named).
 
     Raises:
-        DatasetError: there is nothing to train on.
+        DatasetError: there is nothing to train on, or a row of `named` is wrong.
         ContractError: a class name cannot be a folder.
     """
     dataset = find_dataset(root)
@@ -113,9 +118,12 @@ def prepare(
     decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
     _report_failures(decoded, reporter)
     found = _compared(photos, decoded, describe, reporter)
-    samples, kept = _assign_splits(found.samples, found.groups, dataset.labels, recipe, reporter, hold_out_from)
+    groups = find_groups(found.samples.photos, found.groups, dataset, named, reporter)
+    samples, kept = _assign_splits(found.samples, groups, dataset.labels, recipe, reporter, hold_out_from)
+    copies = len(found.groups) - len(set(found.groups))
+    _report_split(samples, copies, reporter)
     learning = _training_samples(samples.of("train"), recipe, reporter)
-    return PreparedData(dataset, samples, learning, len(decoded.failures), found, kept)
+    return PreparedData(dataset, samples, learning, len(decoded.failures), found, kept, groups.together)
 
 
 def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Reporter) -> DecodeResult:
@@ -161,27 +169,27 @@ def _compared(
 
 def _assign_splits(
     samples: Samples,
-    group_of: Sequence[int],
+    group_of: Groups,
     labels: tuple[str, ...],
     recipe: Recipe,
     reporter: Reporter,
     hold_out_from: int,
 ) -> tuple[Samples, NDArray[np.int64]]:
-    """Assign photos to splits. Training photos with a near duplicate in validation or test are left out, and validation
-    photos with one in test: both would flatter the figures.
+    """Assign photos to splits. Training photos with a near duplicate in validation or test, or with a photo of their
+    named group there, are left out, and so are validation photos with one in test: both would flatter the figures.
     """
     split = np.array([photo.split for photo in samples.photos])
-    groups = np.array(group_of)
+    groups, named = group_of.apart, " or are of the same group" if group_of.named else ""
     twins = (split == "val") & np.isin(groups, groups[split == "test"])
     if twins.any():
-        reporter.say(f"{int(twins.sum())} validation photos are left out, because test photos show the same.")
+        reporter.say(f"{int(twins.sum())} validation photos are left out, because test photos show the same{named}.")
     checked = np.isin(split, ("val", "test")) & ~twins
     free = np.flatnonzero(~checked & ~twins & ~np.isin(groups, groups[checked]))
     leaks = len(groups) - int(checked.sum()) - int(twins.sum()) - len(free)
     if leaks:
-        reporter.say(f"{leaks} training photos are left out, because validation or test photos show the same.")
+        reporter.say(f"{leaks} training photos are left out, because validation or test photos show the same{named}.")
     if not (checked & (split == "val")).any():
-        sides = split_groups(samples.labels[free], groups[free], recipe.validation, recipe.seed, labels)
+        sides = split_groups(samples.labels[free], group_of.together[free], recipe.validation, recipe.seed, labels)
         if len(free) < hold_out_from:  # after the split, which refuses classes of one photo
             sides = ["train"] * len(free)
     else:
@@ -192,9 +200,7 @@ def _assign_splits(
         photos[number] = photos[number].on(side)
     checked[free] = True
     kept = np.flatnonzero(checked)
-    sided = replace(samples, photos=tuple(photos)).take(kept)
-    _report_split(sided, len(group_of) - len(set(group_of)), reporter)
-    return sided, kept
+    return replace(samples, photos=tuple(photos)).take(kept), kept
 
 
 def _check_classes(train: Samples, labels: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 Near duplicates stay on one side, because a model would otherwise be measured on photos that it has memorised.
 """
 
+import warnings
 from array import array
 from collections.abc import Sequence
 
@@ -33,11 +34,32 @@ def split_groups(
         DatasetError: a class has fewer than two groups of near duplicates.
     """
     _, first, group, sizes = np.unique(np.asarray(groups), return_index=True, return_inverse=True, return_counts=True)
+    own = np.bincount(np.asarray(labels)[first], minlength=len(names))
+    if own.min() < 2 and (np.asarray(labels)[first][group] != labels).any():
+        return _mixed(np.asarray(labels), group, share, seed, names)
     side = np.zeros(len(first), np.bool_)
     for label, members in enumerate(_by_class(np.asarray(labels)[first], first, len(names))):
         chosen = _drawn_groups(sizes[members].tolist(), share, np.random.default_rng((seed, label)), names[label])
         side[members[chosen]] = True
     return ["val" if held else "train" for held in side[group]]
+
+
+def _mixed(labels: Ints, groups: Ints, share: float, seed: int, names: Sequence[str]) -> list[str]:
+    """Split groups that hold photos of several classes, such as all photos of one place."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    parts = min(max(2, round(1 / share)), int(groups.max()) + 1, int(np.bincount(labels).max()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class of fewer photos than parts: some parts hold none of it
+        drawn = StratifiedGroupKFold(parts, shuffle=True, random_state=seed) if parts > 1 else None
+        for learnt, held in drawn.split(labels[:, None], labels, groups) if drawn else ():
+            if len(np.unique(labels[learnt])) == len(np.unique(labels[held])) == len(names):
+                validated = np.isin(np.arange(len(labels)), held)
+                return ["val" if each else "train" for each in validated]
+    raise DatasetError(
+        "The groups cannot be split so that each class has photos to train on and to validate. Name smaller groups, or"
+        " put the photos to validate into a folder val."
+    )
 
 
 def _by_class(labels: Ints, first: Ints, classes: int) -> list[Ints]:

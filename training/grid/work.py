@@ -36,13 +36,15 @@ def run_grid(
     reporter: Reporter,
     restart: bool = False,
     program: Sequence[str] = PROGRAM,
+    groups: Path | None = None,
 ) -> GridResults:
     """Train every cell of a grid into a folder of its own in `output`, and compare them.
 
     Finished cells are kept, unfinished cells resume from their checkpoints, and a failed cell does not stop the others.
 
     Args:
-        dataset, test, restart: as in training.pipeline.train_run; `restart` starts unfinished cells from the beginning.
+        dataset, test, restart, groups: as in training.pipeline.train_run; `restart` starts unfinished cells from the
+            beginning.
         output: a folder that is new, empty, or belongs to this grid.
         program: the command that runs `train` for a cell.
 
@@ -52,8 +54,10 @@ def run_grid(
     """
     cells = plan_cells(grid)
     check_grid(output, dataset, grid, restart)
-    _check_photos(dataset, output, test, cells, reporter)
-    more = [*(("--test", str(test)) if test else ()), *(("--restart",) if restart else ()), "--cell"]
+    _check_photos(dataset, output, test, cells, reporter, groups)
+    options = (("--test", test), ("--groups", groups))
+    more = [text for name, path in options if path is not None for text in (name, str(path))]
+    more += [*(("--restart",) if restart else ()), "--cell"]
 
     def train(cell: Cell) -> str:
         places = [str(dataset), "--recipe", str(recipe_file(output, cell)), "--output", str(output / cell.name)]
@@ -75,7 +79,14 @@ def run_grid(
     return results
 
 
-def _check_photos(dataset: Path, output: Path, test: Path | None, cells: Sequence[Cell], reporter: Reporter) -> None:
+def _check_photos(
+    dataset: Path,
+    output: Path,
+    test: Path | None,
+    cells: Sequence[Cell],
+    reporter: Reporter,
+    groups: Path | None,
+) -> None:
     """Check the photos before any training: whether there are any, and whether finished cells used the same.
 
     The trainings find the photos decoded here in the cache.
@@ -89,7 +100,7 @@ def _check_photos(dataset: Path, output: Path, test: Path | None, cells: Sequenc
         sides = (recipe.seed, recipe.validation, recipe.input.geometry, recipe.input.size_px, least)
         if sides not in known:
             describe = described_by(recipe, reporter, Timer())
-            known[sides] = prepare(dataset, test, recipe, reporter, least, describe).data_hash()
+            known[sides] = prepare(dataset, test, recipe, reporter, least, describe, groups).data_hash()
         if run is not None and run.data_hash != known[sides]:
             raise TrainingError(
                 f"{run.path} is a finished run on other photos than those of {dataset}. {RUNS_ARE_KEPT}"
