@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_listed_is_said(tmp_path: Path, make_dataset: Ma
     os.close(folder)
     found = find_dataset(tmp_path)
     assert len(found.photos) == 2
-    assert "Folders that cannot be listed are left out: " in found.sentence()
+    assert "Folders that cannot be listed or followed are left out: " in found.sentence()
     assert "(File name too long)" in found.sentence()
     (tmp_path / "a" / "000.jpg").unlink()
     (tmp_path / "b" / "000.jpg").unlink()
@@ -174,3 +174,26 @@ def test_with_known_labels_a_class_may_be_absent_and_a_stranger_may_not(tmp_path
     assert [photo.label for photo in find_dataset(tmp_path, ("a", "b")).photos] == [1, 1]
     with pytest.raises(DatasetError, match="that are not classes of the model: b"):
         find_dataset(tmp_path, ("a", "c"))
+
+
+def test_linked_class_folders_and_photos_are_followed_and_links_below_are_said(
+    tmp_path: Path, make_dataset: Callable[..., Path]
+) -> None:
+    elsewhere = make_dataset(tmp_path / "elsewhere", ("b", "more"), count=3)
+    root = make_dataset(tmp_path / "photos", ("a",), count=2)
+    (root / "b").symlink_to(elsewhere / "b")
+    (root / "a" / "linked.jpg").symlink_to(elsewhere / "more" / "000.jpg")
+    (root / "a" / "below").symlink_to(elsewhere / "more")
+    (root / "a" / "circle").symlink_to(root / "a")
+    dataset = find_dataset(root)
+    assert [photo.label for photo in dataset.photos] == [0, 0, 0, 1, 1, 1]
+    assert {folder.name for folder, _ in dataset.unlisted} == {"below", "circle"}
+    assert "left out:" in dataset.sentence()
+    assert "a link to a folder: copy the photos, or link the class folder" in dataset.sentence()
+
+
+def test_a_class_folder_that_links_to_the_dataset_is_refused(tmp_path: Path, make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset(tmp_path / "photos", ("a", "b"), count=2)
+    (root / "circle").symlink_to(root)
+    with pytest.raises(DatasetError, match="circle is a link to a folder that holds it"):
+        find_dataset(root)

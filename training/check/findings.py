@@ -28,7 +28,7 @@ def find_problems(dataset: Dataset, scan: Scan) -> tuple[list[Finding], NDArray[
     """
     groups = _near_duplicates(scan)
     found = [
-        *_unlisted(dataset.root),
+        *_unlisted(dataset),
         *_unreadable(scan),
         *_blank(scan),
         *conflicts_and_leaks(dataset.photos, dataset.labels, groups, scan.digests),
@@ -56,13 +56,14 @@ def _near_duplicates(scan: Scan) -> NDArray[np.int64]:
     return groups
 
 
-def _unlisted(root: Path) -> Iterator[Finding]:
+def _unlisted(dataset: Dataset) -> Iterator[Finding]:
+    """Folders that cannot be listed anywhere below the dataset, and those in class folders that are links."""
     errors: list[OSError] = []
-    for _ in os.walk(root, onerror=errors.append):
+    for _ in os.walk(dataset.root, onerror=errors.append):
         pass
-    for error in errors:
-        path = os.path.relpath(str(error.filename), root)
-        yield Finding(Kind.UNLISTED, (), f"{error.strerror}", {"folder": path})
+    found = {Path(str(error.filename)): str(error.strerror) for error in errors} | dict(dataset.unlisted)
+    for folder, reason in found.items():
+        yield Finding(Kind.UNLISTED, (), reason, {"folder": os.path.relpath(folder, dataset.root)})
 
 
 def _unreadable(scan: Scan) -> Iterator[Finding]:

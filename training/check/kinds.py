@@ -57,7 +57,9 @@ class KindText:
 
 KIND_TEXTS: dict[Kind, KindText] = {
     Kind.UNLISTED: KindText(
-        "Folders that cannot be listed", "Their photos are missing in this check. Check permissions.", True
+        "Folders that cannot be listed or followed",
+        "Their photos are missing in this check. Check permissions, and copy what is linked.",
+        True,
     ),
     Kind.UNREADABLE: KindText(
         "Unreadable files", "Training skips them. Copy them again, or move them away with --quarantine.", True

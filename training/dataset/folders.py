@@ -1,5 +1,6 @@
 """Folders and files of a dataset: which folders are classes, and which files are photos."""
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -29,20 +30,41 @@ def visible_folders(folder: Path) -> list[Path]:
     """The visible folders in a folder, sorted.
 
     Raises:
-        DatasetError: it cannot be listed.
+        DatasetError: it cannot be listed, or one of them is a link that leads in a circle.
     """
     try:
         inner = [entry for entry in folder.iterdir() if entry.is_dir()]
     except OSError as error:
         raise DatasetError(f"{folder} cannot be listed ({error.strerror}). Check its permissions.") from error
+    for entry in inner:
+        if entry.is_symlink() and folder.resolve().is_relative_to(entry.resolve()):
+            raise DatasetError(
+                f"{entry} is a link to a folder that holds it, so it cannot be a class. Remove the link."
+            )
     return sorted(entry for entry in inner if not entry.name.startswith(".") and entry.name not in _NOT_CLASSES)
 
 
 def files_below(folder: Path, miss: Callable[[OSError], None]) -> Iterator[Path]:
-    """Every visible file below a class folder, in a stable order."""
+    """Every visible file below a class folder, in a stable order.
+
+    The folder and files may be links. Links to folders below it are not followed, because they can lead in circles, but
+    reported.
+
+    Args:
+        miss: called for each folder that is left out, with the reason.
+    """
     for current, folders, names in os.walk(folder, onerror=miss):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_CLASSES)
+        for linked in filter(_is_link, (Path(current, name) for name in folders)):
+            miss(OSError(errno.ELOOP, "a link to a folder: copy the photos, or link the class folder", str(linked)))
         yield from (Path(current, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:  # such as a path that is too long: the walk reports it
+        return False
 
 
 def is_photo(path: Path) -> bool:

@@ -109,7 +109,7 @@ class Dataset:
             return said
         named = "; ".join(f"{printable(folder)} ({reason})" for folder, reason in self.unlisted[:SHOWN])
         more = f"; and {len(self.unlisted) - SHOWN} more" if len(self.unlisted) > SHOWN else ""
-        return f"{said} Folders that cannot be listed are left out: {named}{more}."
+        return f"{said} Folders that cannot be listed or followed are left out: {named}{more}."
 
 
 def find_dataset(root: Path, labels: Sequence[str] | None = None) -> Dataset:
