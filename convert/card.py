@@ -33,6 +33,7 @@ def card(run: Run, parity: Parity, made: PrecisionResult) -> Contract:
             made_by={**versions(), "trained with": _in_words(run.manifest.get("made_by", {}))},
             golden=made.golden,
             tolerance=made.tolerance,
+            familiarity=made.familiarity,
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise RunError(f"The manifest of {run.path} is damaged ({error!r}). Train the run again.") from error

@@ -39,6 +39,10 @@ class NotProbabilitiesError(ParityError):
     """The probabilities of a photo are not finite, or do not add up to one."""
 
 
+class EmbeddingMismatchError(ParityError):
+    """An embedding or a familiarity differs from Keras's."""
+
+
 @dataclass(eq=False)  # an exception must stay hashable
 class AnswerMismatchError(ParityError):
     """Base of the two ways in which Keras and ONNX Runtime disagree about a photo.

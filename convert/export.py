@@ -8,10 +8,12 @@ from typing import Any
 
 import onnx
 
-from contract.metadata import INPUT_NAME, OUTPUT_NAME
+from contract.metadata import EMBEDDING_NAME, FAMILIARITY_NAME, INPUT_NAME, NEAREST_NAME, OUTPUT_NAME
 from convert.errors import UNCHANGED, ExportError
+from convert.familiar import Familiar, with_broad_features
 from convert.quiet import discard_stderr
 
+OUTPUTS = (OUTPUT_NAME, EMBEDDING_NAME, FAMILIARITY_NAME, NEAREST_NAME)
 OPSET = 17
 """Opset 17 keeps GlobalAveragePool and one Transpose; opset 18 writes ReduceMean and two Transposes."""
 
@@ -58,17 +60,18 @@ def check_network(model: Any, size_px: int, classes: int) -> None:
         )
 
 
-def to_onnx(model: Any, temperature: float, size_px: int) -> onnx.ModelProto:
-    """Export a Keras model, followed by temperature and softmax.
+def to_onnx(model: Any, temperature: float, size_px: int, familiar: Familiar | None = None) -> onnx.ModelProto:
+    """Export a Keras model, followed by temperature and softmax, and by familiarity where the run knows it.
 
     Args:
         model: functional Keras model, uint8 [N, size_px, size_px, 3] -> logits [N, classes], or [N, 1] of the second
             of two classes.
         temperature: divisor of the logits.
         size_px: side of the input.
+        familiar: adds the outputs of familiarity.
 
     Returns:
-        The graph as tf2onnx leaves it: `images` uint8 -> `probabilities` float32.
+        The graph as tf2onnx leaves it: `images` uint8 -> `probabilities` float32, and the outputs of familiarity.
 
     Raises:
         ExportError: tf2onnx cannot export this network, or its output is not valid ONNX.
@@ -78,8 +81,8 @@ def to_onnx(model: Any, temperature: float, size_px: int) -> onnx.ModelProto:
 
     spec = tf.TensorSpec([None, size_px, size_px, 3], tf.uint8, name=INPUT_NAME)
     try:
-        proto = _from_function(model, temperature, spec)
-        if len(proto.graph.input) > 1:
+        proto = _from_function(model, temperature, spec, familiar)
+        if len(proto.graph.input) > 1 and familiar is None:
             proto = _from_keras(model, temperature, spec)
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
         raise ExportError(
@@ -89,18 +92,32 @@ def to_onnx(model: Any, temperature: float, size_px: int) -> onnx.ModelProto:
     return checked(proto)
 
 
-def _from_function(model: Any, temperature: float, spec: Any) -> onnx.ModelProto:
+def _from_function(model: Any, temperature: float, spec: Any, familiar: Familiar | None) -> onnx.ModelProto:
     import tensorflow as tf
     import tf2onnx
 
+    both = None if familiar is None else with_broad_features(model)
+
     @tf.function(input_signature=[spec])
     def classify(images: Any) -> dict[str, Any]:
-        logits = model(images, training=False) / temperature
+        logits, broad = (model(images, training=False), None) if both is None else both(images, training=False)
+        logits = logits / temperature
         if model.output_shape[-1] == 1:
             logits = tf.pad(logits, [[0, 0], [1, 0]])  # softmax of (0, z) is (1 - sigmoid(z), sigmoid(z))
-        return {OUTPUT_NAME: tf.nn.softmax(logits)}
+        more = {} if familiar is None else familiar.outputs(broad)
+        return {OUTPUT_NAME: tf.nn.softmax(logits), **more}
 
-    return tf2onnx.convert.from_function(classify, input_signature=[spec], opset=OPSET)[0]
+    return _outputs_in_order(tf2onnx.convert.from_function(classify, input_signature=[spec], opset=OPSET)[0])
+
+
+def _outputs_in_order(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Put the outputs into the order of the contract, because TensorFlow sorts them by name."""
+    by_name = {value.name: value for value in proto.graph.output}
+    ordered = [by_name[name] for name in OUTPUTS if name in by_name]
+    if len(ordered) == len(by_name):
+        del proto.graph.output[:]
+        proto.graph.output.extend(ordered)
+    return proto
 
 
 def _from_keras(model: Any, temperature: float, spec: Any) -> onnx.ModelProto:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from contract.answers import run_session
 from contract.geometry import Pixels
-from contract.metadata import INPUT_NAME, OUTPUT_NAME
+from contract.metadata import EMBEDDING_NAME, FAMILIARITY_NAME, INPUT_NAME, NEAREST_NAME, OUTPUT_NAME
 from convert.errors import (
     UNCHANGED,
     AnswerMismatchError,
@@ -58,19 +58,25 @@ def open_on_cpu(data: bytes) -> ort.InferenceSession:
     return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
-def check_signature(session: ort.InferenceSession, size_px: int, classes: int) -> None:
+def check_signature(session: ort.InferenceSession, size_px: int, classes: int, dimensions: int | None = None) -> None:
     """Check that inputs and outputs are those of the contract.
+
+    Args:
+        dimensions: length of an embedding; None for a model without familiarity.
 
     Raises:
         NameMismatchError, TypeMismatchError, ShapeMismatchError: one of them differs.
     """
     got = [*session.get_inputs(), *session.get_outputs()]
-    names = INPUT_NAME, OUTPUT_NAME
-    types = "tensor(uint8)", "tensor(float)"
-    shapes = [BATCH, size_px, size_px, 3], [BATCH, classes]
-    _require_equal("names", [item.name for item in got], list(names), NameMismatchError)
-    _require_equal("types", [item.type for item in got], list(types), TypeMismatchError)
-    _require_equal("shapes", [item.shape for item in got], list(shapes), ShapeMismatchError)
+    names, types = [INPUT_NAME, OUTPUT_NAME], ["tensor(uint8)", "tensor(float)"]
+    shapes: list[list[str | int]] = [[BATCH, size_px, size_px, 3], [BATCH, classes]]
+    if dimensions is not None:
+        names += [EMBEDDING_NAME, FAMILIARITY_NAME, NEAREST_NAME]
+        types += ["tensor(float)", "tensor(float)", "tensor(int64)"]
+        shapes += [[BATCH, dimensions], [BATCH], [BATCH]]
+    _require_equal("names", [item.name for item in got], names, NameMismatchError)
+    _require_equal("types", [item.type for item in got], types, TypeMismatchError)
+    _require_equal("shapes", [item.shape for item in got], shapes, ShapeMismatchError)
 
 
 def _require_equal(what: str, got: list[Any], wanted: list[Any], error: type[ParityError]) -> None:

@@ -7,17 +7,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from common.publish import publish_bytes
+from contract.familiarity import Familiarity
 from contract.metadata import Precision
 from convert import export, gate, precision
 from convert.card import card
 from convert.clean import clean, node_counts
 from convert.errors import OutputError
+from convert.familiar import TOLERANCE, Familiar, compare_familiarity, dimensions_of, with_broad_features
 from convert.gate import Parity
 from convert.measure import PrecisionMeasurement
 from convert.photos import parity_photos
+from convert.precision import Graphs
 from convert.recorded import RecordedParity, compare_recorded
 from convert.stamp import open_proven, stamp_model
 from training.measure.predictions import Predictions, read_predictions
@@ -41,6 +42,7 @@ class ConversionResult:
         precision: fp32, fp16 or int8.
         parity: comparison of Keras and ONNX Runtime, both in fp32.
         recorded: comparison of ONNX Runtime, in fp32, with predictions.csv.
+        familiarity: what the model says about photos of no class; None for a run without familiarity.
         measured: the smaller precision compared with fp32; None for fp32.
         golden: number of pictures in the golden sample.
         replaced: whether an older file was replaced.
@@ -56,6 +58,7 @@ class ConversionResult:
     precision: Precision
     parity: Parity
     recorded: RecordedParity
+    familiarity: Familiarity | None
     measured: PrecisionMeasurement | None
     golden: int
     replaced: bool
@@ -92,11 +95,12 @@ def convert_run(
     run = load_run(folder)
     say("run", f"{folder}: {len(run.labels)} classes, {run.geometry.size_px} px, {run.geometry.id}")
     export.keras_on_cpu()
-    network = run.load_keras()
-    plain, model = _export(network, run, say)
+    network, familiar = run.load_keras(), Familiar.of(run)
+    graphs = _export(network, run, familiar, say)
     validation = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels).of("val")
-    parity, recorded = _verify(network, run, validation, model, say)
-    made = precision.apply_precision(kind, plain, model, run, validation, max_drop_points, say)
+    parity, recorded = _verify(network, run, validation, graphs, say)
+    made = precision.apply_precision(kind, graphs, run, validation, max_drop_points, say)
+    say("familiar", _on_strangers(made.familiarity))
     contract = card(run, parity, made)
     data = stamp_model(made.model, contract)
     opened = open_proven(data, contract)
@@ -111,11 +115,12 @@ def convert_run(
         sha256=opened.sha256,
         size_bytes=len(data),
         labels=contract.labels,
-        nodes_exported=node_counts(plain),
+        nodes_exported=node_counts(graphs.plain),
         nodes=node_counts(made.model),
         precision=kind,
         parity=parity,
         recorded=recorded,
+        familiarity=contract.familiarity,
         measured=made.measured,
         golden=len(contract.golden),
         replaced=replaced,
@@ -123,28 +128,35 @@ def convert_run(
     )
 
 
-def _export(network: Any, run: Run, say: Say) -> tuple[onnx.ModelProto, onnx.ModelProto]:
-    """Return (the graph after tf2onnx, the clean graph)."""
+def _on_strangers(familiarity: Familiarity | None) -> str:
+    if familiarity is None:
+        return "photos of no class are not told: the network's features are not those of the broad network"
+    return str(familiarity)
+
+
+def _export(network: Any, run: Run, familiar: Familiar | None, say: Say) -> Graphs:
+    """Export and clean."""
     export.check_network(network, run.geometry.size_px, len(run.labels))
-    plain = export.to_onnx(network, run.temperature, run.geometry.size_px)
+    plain = export.to_onnx(network, run.temperature, run.geometry.size_px, familiar)
     before, model = node_counts(plain), clean(plain)
     say("export", f"{sum(before.values())} nodes by tf2onnx: {in_words(before)}")
     after = node_counts(model)
     say("clean", f"{sum(after.values())} nodes: {in_words(after)}")
-    return plain, model
+    return Graphs(plain, model, familiar)
 
 
-def _verify(
-    network: Any, run: Run, validation: Predictions, model: onnx.ModelProto, say: Say
-) -> tuple[Parity, RecordedParity]:
+def _verify(network: Any, run: Run, validation: Predictions, graphs: Graphs, say: Say) -> tuple[Parity, RecordedParity]:
     """Compare the export with Keras, and with the answers that training recorded."""
-    session = gate.open_on_cpu(model.SerializeToString())
-    gate.check_signature(session, run.geometry.size_px, len(run.labels))
+    session, familiar = gate.open_on_cpu(graphs.model.SerializeToString()), graphs.familiar
+    gate.check_signature(session, run.geometry.size_px, len(run.labels), dimensions_of(familiar))
     photos = parity_photos([photo.path for photo in validation.photos], run.geometry)
     answers = gate.keras_probabilities(network, run.temperature, photos.images)
     exported = gate.onnx_probabilities(session, photos.images)
     parity = gate.compare(answers, exported, photos.names, run.labels, str(photos))
     say("parity", str(parity))
+    if familiar is not None:
+        off = compare_familiarity(with_broad_features(network), familiar, session, photos.images)
+        say("parity", f"embeddings and familiarity: max difference {off:.1e} (limit {TOLERANCE:.0e})")
     recorded = compare_recorded(session, run, validation, photos, exported)
     say("recorded", str(recorded))
     return parity, recorded

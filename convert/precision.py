@@ -6,6 +6,7 @@ and rounded again), because CUDA computes it so. An fp16 graph is compared with 
 float32 between roundings, and a GPU computes in float16 only.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,11 +14,13 @@ import numpy as np
 import onnx
 
 from contract.answers import ask
+from contract.familiarity import VALUES, Familiarity
 from contract.golden import decode_golden, make_golden, pattern
 from contract.metadata import GoldenCase, Precision
 from convert import gate, lower
 from convert.clean import clean, node_counts
 from convert.export import checked
+from convert.familiar import Familiar, dimensions_of, familiarities, moved_threshold
 from convert.measure import (
     LabelledPhotos,
     PrecisionMeasurement,
@@ -52,6 +55,7 @@ class PrecisionResult:
         measured: comparison with fp32; None for fp32 itself.
         golden: probabilities of this graph.
         tolerance: largest allowed difference by provider, and for the decoder of encoded pictures.
+        familiarity: of this graph; None for a run without.
     """
 
     precision: Precision
@@ -59,12 +63,27 @@ class PrecisionResult:
     measured: PrecisionMeasurement | None
     golden: tuple[GoldenCase, ...]
     tolerance: Mapping[str, float]
+    familiarity: Familiarity | None
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """The graphs of a run in fp32.
+
+    Attributes:
+        plain: the export before cleaning. int8 is cleaned from it again, without the pads made for cuDNN.
+        model: the clean graph, which the gate compares.
+        familiar: what the run says about familiarity, whose outputs the graphs have; None without.
+    """
+
+    plain: onnx.ModelProto
+    model: onnx.ModelProto
+    familiar: Familiar | None
 
 
 def apply_precision(
     kind: Precision,
-    plain: onnx.ModelProto,
-    verified: onnx.ModelProto,
+    graphs: Graphs,
     run: Run,
     validation: Predictions,
     max_drop_points: float,
@@ -74,8 +93,7 @@ def apply_precision(
 
     Args:
         kind: the precision.
-        plain: the export before cleaning. int8 is cleaned from it again, without the pads made for cuDNN.
-        verified: the clean fp32 graph that has passed the gate.
+        graphs: of the run, which have passed the gate.
         run: the run.
         validation: predictions of its validation photos.
         max_drop_points: points of accuracy that the precision may lose.
@@ -86,47 +104,70 @@ def apply_precision(
         AccuracyDropError: the precision loses too much accuracy.
         ContractError: no generated picture gets a clear prediction, so a golden sample cannot be made.
     """
+    familiar = graphs.familiar
     if kind == "fp32":
-        golden = _golden(verified, run)
-        return PrecisionResult(kind, verified, None, golden, _FP32)
-    model, measured = _lowered(kind, plain, verified, read_labelled(validation, run.geometry))
+        golden = _golden(graphs.model, run, familiar)
+        known = None if familiar is None else familiar.contract(kind, dict.fromkeys(VALUES, _FP32), familiar.threshold)
+        return PrecisionResult(kind, graphs.model, None, golden, _FP32, known)
+    model, measured, threshold = _lowered(kind, graphs, read_labelled(validation, run.geometry))
     counts = node_counts(model)
     say(kind, f"{sum(counts.values())} nodes: {', '.join(f'{count} {op}' for op, count in counts.items())}")
     say("measured", str(measured))
     check_drop(kind, measured, max_drop_points)
-    gate.check_signature(gate.open_on_cpu(model.SerializeToString()), run.geometry.size_px, len(run.labels))
-    golden = _golden(model, run)
-    return PrecisionResult(kind, model, measured, golden, _tolerance(kind, model, verified, golden, run))
+    session = gate.open_on_cpu(model.SerializeToString())
+    gate.check_signature(session, run.geometry.size_px, len(run.labels), dimensions_of(familiar))
+    golden = _golden(model, run, familiar)
+    off = _differences(kind, model, graphs, golden, run)
+    known = None
+    if familiar is not None:
+        made = hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()[:8]
+        known = familiar.contract(kind, {name: _limits(kind, off[name]) for name in VALUES}, threshold, made)
+    return PrecisionResult(kind, model, measured, golden, _limits(kind, off["probabilities"]), known)
 
 
 def _lowered(
-    kind: Precision, plain: onnx.ModelProto, verified: onnx.ModelProto, photos: LabelledPhotos
-) -> tuple[onnx.ModelProto, PrecisionMeasurement]:
+    kind: Precision, graphs: Graphs, photos: LabelledPhotos
+) -> tuple[onnx.ModelProto, PrecisionMeasurement, float]:
+    """The graph in a smaller precision, what it loses, and its threshold of familiarity (0 without)."""
     calibrated_on = 0
     if kind == "fp16":
-        model = checked(lower.to_fp16(verified))
+        model = checked(lower.to_fp16(graphs.model))
     else:
         tuning, photos = split(photos)
         calibrated_on = len(tuning.labels)
-        model = checked(lower.to_int8(clean(plain, even_pads=False), tuning.images))
-    return model, measure_precision(verified.SerializeToString(), model.SerializeToString(), photos, calibrated_on)
+        model = checked(lower.to_int8(clean(graphs.plain, even_pads=False), tuning.images))
+    before, after = graphs.model.SerializeToString(), model.SerializeToString()
+    measured = measure_precision(before, after, photos, calibrated_on)
+    if graphs.familiar is None:
+        return model, measured, 0.0
+    values = [familiarities(gate.open_on_cpu(data), photos.images) for data in (before, after)]
+    return model, measured, moved_threshold(graphs.familiar.threshold, *values)
 
 
-def _golden(model: onnx.ModelProto, run: Run) -> tuple[GoldenCase, ...]:
+def _golden(model: onnx.ModelProto, run: Run, familiar: Familiar | None) -> tuple[GoldenCase, ...]:
     session = one_thread(model.SerializeToString())
-    return make_golden(lambda images: ask(session, images, familiar=False), run.geometry)
+    return make_golden(lambda images: ask(session, images, familiar=familiar is not None), run.geometry)
 
 
-def _tolerance(
-    kind: Precision, model: onnx.ModelProto, verified: onnx.ModelProto, golden: tuple[GoldenCase, ...], run: Run
+def _differences(
+    kind: Precision, model: onnx.ModelProto, graphs: Graphs, golden: tuple[GoldenCase, ...], run: Run
 ) -> Mapping[str, float]:
-    other = verified if kind == "fp16" else model
+    """Largest difference of each output from the golden sample, as another processor may compute it."""
+    other = graphs.model if kind == "fp16" else model
     session = one_thread(other.SerializeToString(), literal=True)
     size_px = run.geometry.size_px
     pixels = [
         decode_golden(case.encoded, run.geometry) if case.encoded else pattern(case.seed, size_px) for case in golden
     ]
-    answers = gate.onnx_probabilities(session, np.stack(pixels))
-    off = float(np.abs(answers - np.array([case.probabilities for case in golden])).max())
+    answers = ask(session, np.stack(pixels), familiar=graphs.familiar is not None)
+    names = ("probabilities", *VALUES) if graphs.familiar is not None else ("probabilities",)
+    return {
+        name: float(np.abs(getattr(answers, name) - np.array([getattr(case, name) for case in golden])).max())
+        for name in names
+    }
+
+
+def _limits(kind: Precision, off: float) -> Mapping[str, float]:
+    """Largest allowed difference by provider, from one that was measured."""
     limits = {name: min(_MOST, max(least, _HEAD_ROOM * off)) for name, least in _LEAST[kind].items()}
     return {**{name: round(limit, 4) for name, limit in limits.items()}, "decoder": _DECODER}

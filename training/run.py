@@ -17,12 +17,13 @@ from contract.labels import check_labels
 from training.errors import RunError
 
 FORMAT = 1
-MANIFEST, MODEL, RECIPE, HISTORY, PREDICTIONS = (
+MANIFEST, MODEL, RECIPE, HISTORY, PREDICTIONS, FAMILIARITY = (
     "run.json",
     "model.keras",
     "recipe.toml",
     "history.csv",
     "predictions.csv",
+    "familiarity.npz",
 )
 
 

@@ -18,7 +18,7 @@ from convert.errors import AccuracyDropError, TooFewPhotosError
 from convert.gate import Parity
 from convert.lower import to_fp16
 from convert.measure import CALIBRATION, LabelledPhotos, check_drop, measure_precision, one_thread, read_labelled, split
-from convert.precision import apply_precision
+from convert.precision import Graphs, apply_precision
 from convert.rounding import STEPS, round_keeping_sum
 from convert.stamp import stamp_model
 from phototriage import cli
@@ -45,7 +45,7 @@ def fp16(plain: onnx.ModelProto, run_folder: Path, tmp_path_factory: pytest.Temp
     """An fp16 file, made by the steps behind the command from the network that is exported already."""
     output, run = tmp_path_factory.mktemp("smaller") / "fp16.onnx", load_run(run_folder)
     validation = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels)
-    made = apply_precision("fp16", plain, clean(plain), run, validation, 50, lambda _step, _found: None)
+    made = apply_precision("fp16", Graphs(plain, clean(plain), None), run, validation, 50, lambda _step, _found: None)
     output.write_bytes(stamp_model(made.model, card(run, Parity("12 photos", 1e-6, 0), made)))
     return output
 

@@ -87,7 +87,7 @@ def test_a_label_more_than_the_network_has_is_refused(old: Path, run_folder: Pat
 def test_a_damaged_manifest_is_refused(run_folder: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     run = load_run(edited(run_folder, tmp_path, **changes))
     with pytest.raises(RunError, match="is damaged"):
-        card(run, Parity("256 validation photos", 1e-6, 0), PrecisionResult("fp32", None, None, (), {}))
+        card(run, Parity("256 validation photos", 1e-6, 0), PrecisionResult("fp32", None, None, (), {}, None))
 
 
 def test_outputs_that_cannot_be_written_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:

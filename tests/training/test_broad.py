@@ -52,7 +52,13 @@ def small_network(seed: int = 0) -> BroadNetwork:
     rng = np.random.default_rng(seed)
     weights = [rng.normal(size=(3, 4)).astype(np.float32), rng.normal(size=4).astype(np.float32)]
     projection = fit_projection(rng.normal(size=(9, 6)).astype(np.float32), 4)
-    return BroadNetwork(Geometry("stretch", SIZE), rounded(weights, "fp16"), projection, {"steps": 1})
+    return BroadNetwork(
+        Geometry("stretch", SIZE),
+        rounded(weights, "fp16"),
+        projection,
+        np.eye(3, projection.shape[0], dtype=np.float32),
+        {"steps": 1},
+    )
 
 
 def test_folders_and_lists_of_paths_are_told_apart_by_size(photos: Path, tmp_path: Path, reporter: Reporter) -> None:
@@ -129,9 +135,11 @@ def test_the_file_holds_what_was_written_and_its_id_changes_with_each_part(tmp_p
     assert network.to_bytes() == small_network().to_bytes()
     others = [
         small_network(1),
-        BroadNetwork(Geometry("stretch", 64), network.weights, network.projection, network.card),
-        BroadNetwork(network.geometry, rounded(network.weights, "fp32"), network.projection, network.card),
-        BroadNetwork(network.geometry, network.weights, -network.projection, network.card),
+        BroadNetwork(Geometry("stretch", 64), network.weights, network.projection, network.background, network.card),
+        BroadNetwork(
+            network.geometry, rounded(network.weights, "fp32"), network.projection, network.background, network.card
+        ),
+        BroadNetwork(network.geometry, network.weights, -network.projection, network.background, network.card),
     ]
     assert len({network.id, *(other.id for other in others)}) == 5
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from training.dataset.prepare import prepare
 from training.errors import DatasetError
+from training.fit.familiarity import FamiliarityFile
 from training.fit.regression import GRID, USUAL_C, LinearHead, can_judge, choose_c, fit_head, folds, out_of_fold
 from training.measure.evaluate import evaluate_model
 from training.measure.predictions import read_predictions, write_predictions
@@ -304,3 +305,17 @@ def test_a_head_holds_what_it_was_fitted_with() -> None:
     assert isinstance(head, LinearHead)
     assert (head.kernel.shape, head.bias.shape, head.c) == ((8, 3), (3,), 3.0)
     assert {head.kernel.dtype, head.bias.dtype} == {np.dtype(np.float32)}
+
+
+def test_photos_of_the_class_other_are_no_photos_of_a_class_but_what_familiarity_tells_apart(
+    tmp_path: Path, make_dataset: Make
+) -> None:
+    dataset = make_dataset(tmp_path / "photos", ("blue", "red", "_other"), count=8)
+    done = train(dataset, tmp_path / "run", "never")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "run" / "run.json").read_text())
+    kept = FamiliarityFile.read(tmp_path / "run" / "familiarity.npz")
+    other = manifest["labels"].index("_other")
+    assert set(kept.centres.classes.tolist()) == {0, 1, 2} - {other}
+    assert len(kept.centres.others) >= 8
+    assert manifest["familiarity"]["photos"] == 16

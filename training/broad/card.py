@@ -22,6 +22,7 @@ learnt to give the features that its teacher gives to the clean photo. It has no
 | id | `{network.id}`: hash of weights, projection, geometry, size and precision |
 | input | any photo, stretched to {size} x {size} RGB (`{geometry}`) |
 | output | {network.projection.shape[0]:,} features; times a projection, an embedding of {network.projection.shape[1]} |
+| background | {len(network.background)} centres of the features of these photos, for the familiarity of a model |
 | stored | {values:,} values in {network.precision} |
 | teacher | `{made["teacher"]["file"]}`, SHA-256 `{made["teacher"]["sha256"]}` |
 | photos | {counts}; labels played no part |

@@ -15,6 +15,7 @@ from training.broad.distil import DistilSettings, distil, features_of_all
 from training.broad.photos import BroadPhotos, find_photos, readable
 from training.errors import TrainingError
 from training.network.broad_network import BroadNetwork, fit_projection, rounded, write_broad
+from training.network.centres import centres_of
 from training.network.device import repeats, start_keras, uses_tensorflow
 from training.network.weights import find_weights, sha256_of
 from training.progress import Reporter
@@ -25,7 +26,8 @@ DIMENSIONS = 128
 MADE_WITH = ("tensorflow", "keras", "numpy", "pillow")
 """Packages on which the bytes of the weights depend."""
 FITTED_ON = 4000
-"""Most photos that the projection is fitted on."""
+"""Most photos that the projection is fitted on, and the background."""
+BACKGROUND_CENTRES = 200
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _finished(
     made: dict[str, Any],
     reporter: Reporter,
 ) -> BroadNetwork:
-    """Round the weights as they are stored, and fit the projection on the features of the rounded network."""
+    """Round the weights as they are stored, and fit projection and background on features of the rounded network."""
     from training.network.network import broad_features
 
     weights = rounded(student.get_layer("base").get_weights(), precision)
@@ -117,7 +119,8 @@ def _finished(
         seen = (_ticked(photo, tick) for photo in readable(chosen, settings.size_px))
         features = features_of_all(in_use, seen, settings.batch_size)
     projection = fit_projection(features, min(DIMENSIONS, features.shape[1]))
-    return BroadNetwork(Geometry("stretch", settings.size_px), weights, projection, made)
+    background = centres_of(features, BACKGROUND_CENTRES, settings.seed)
+    return BroadNetwork(Geometry("stretch", settings.size_px), weights, projection, background, made)
 
 
 def _ticked(photo: Any, tick: Any) -> Any:

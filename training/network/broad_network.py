@@ -1,4 +1,4 @@
-"""The broad network as a file: weights of MobileNetV2 whose features stayed broad, and the projection to embeddings.
+"""The broad network as a file: weights of MobileNetV2 whose features stayed broad, and what belongs to its features.
 
 It is an uncompressed .npz of plain arrays, without pickles, and a JSON text that says what it is. Its id is a hash of
 weights, projection, geometry, size and precision: embeddings can be compared only under one id.
@@ -20,7 +20,7 @@ from common.publish import publish_bytes
 from contract.geometry import Geometry
 from training.errors import WeightsError
 
-CARD, PROJECTION = "card", "projection"
+CARD, PROJECTION, BACKGROUND = "card", "projection", "background"
 FORMAT = 1
 ID_LETTERS = 16
 
@@ -33,12 +33,15 @@ class BroadNetwork:
         geometry: how a photo becomes its input.
         weights: of the backbone, in the order of Keras's `get_weights`.
         projection: float32 [features, D]; a photo's embedding is its features times this, at unit length.
+        background: float32 [B, F], centres at unit length of all kinds of photos, against which the familiarity of a
+            photo is measured; none in a file of an earlier version. It changes no feature, so the id does not hold it.
         card: what it was made from, as plain values.
     """
 
     geometry: Geometry
     weights: tuple[NDArray[Any], ...]
     projection: NDArray[np.float32]
+    background: NDArray[np.float32]
     card: Mapping[str, Any]
 
     @property
@@ -68,6 +71,7 @@ class BroadNetwork:
         arrays: dict[str, NDArray[Any]] = {f"weight_{place:03}": array for place, array in enumerate(self.weights)}
         arrays[CARD] = np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8)
         arrays[PROJECTION] = self.projection
+        arrays[BACKGROUND] = self.background.astype(self.weights[0].dtype)
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, **arrays)
         return file.getvalue()
@@ -96,6 +100,7 @@ def read_broad(path: Path) -> BroadNetwork:
                 Geometry.from_id(about["geometry"], about["size_px"]),
                 tuple(file[name] for name in names),
                 file[PROJECTION],
+                _background(file, file[PROJECTION].shape[0]),
                 about["made"],
             )
     except OSError as error:
@@ -105,6 +110,13 @@ def read_broad(path: Path) -> BroadNetwork:
     if network.id != about["id"]:
         raise WeightsError(f"The broad network {path} is damaged: its content is not that of its id. Copy it again.")
     return network
+
+
+def _background(file: Any, features: int) -> NDArray[np.float32]:
+    if BACKGROUND not in file.files:
+        return np.zeros((0, features), np.float32)
+    rows: NDArray[np.float32] = file[BACKGROUND].astype(np.float32)
+    return rows
 
 
 def embed(features: NDArray[np.float32], projection: NDArray[np.float32]) -> NDArray[np.float32]:

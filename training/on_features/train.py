@@ -15,6 +15,7 @@ from training.network.trunk import open_trunk
 from training.network.weights import initial_weights
 from training.on_features.candidate import Candidate, most, on_broad
 from training.on_features.describe import features_of_kept
+from training.on_features.familiar import find_familiarity
 from training.on_features.fine_tune import Base, fine_tune
 from training.on_features.sides import Sides, sides_of
 from training.on_features.whole import write_network
@@ -52,11 +53,12 @@ def train_on_features(task: Task) -> Learnt:
         learnt_from = np.setdiff1d(np.concatenate([sides.train, sides.val]), sides.never_learnt(recipe.seed))
         final = chosen.fit(sides, learnt_from, recipe.seed)
         write_network(task.output, recipe, weights, tuned.task, final, (prepared.samples, chosen))
+        familiar = find_familiarity(broad, sides, prepared.dataset.labels, task, weights)
         measured = measured_answers(
             _answers(prepared.samples, sides, chosen, (final, learnt_from), recipe), prepared.dataset.labels, recipe
         )
         curve = _curve(head, sides, recipe.seed)
-    for sentence in measured.calibration.sentences:
+    for sentence in (*measured.calibration.sentences, familiar.sentence):
         reporter.say(sentence)
     return Learnt(
         measured,
@@ -67,6 +69,7 @@ def train_on_features(task: Task) -> Learnt:
             "choice": tuned.choice.to_dict(),
             "head": {"c": chosen.c, "photos": len(learnt_from)},
             "judged": "held out" if len(sides.val) else "out of fold",
+            "familiarity": familiar.facts,
             "learning_curve": [point.to_dict() for point in curve],
         },
     )

@@ -10,6 +10,7 @@ from training.html.chart import Chart
 from training.html.svg import Frame, clipped
 from training.report.charts import learning_charts, pr_chart, reliability_chart, review_chart
 from training.report.content import ReportInput, SplitPart, percent
+from training.report.familiar import familiarity_chart
 from training.report.learning import more_photos_chart
 from training.report.matrix import PAIRS, confusions, shown_classes
 from training.report.scores import review_curve
@@ -22,6 +23,8 @@ def charts(given: ReportInput) -> dict[str, Chart]:
     """The charts of the report by name; those of the learning only if the run tells of it."""
     part = given.parts[0]
     found = learning_charts(given.history)
+    if given.told.familiarity is not None:
+        found["familiarity"] = familiarity_chart(given.told.familiarity)
     if len(given.told.curve) > 1:
         found["more-photos"] = more_photos_chart(given.told.curve)
     return found | {

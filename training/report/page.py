@@ -8,6 +8,7 @@ from common.html import Html, h
 from training.html.page import framed, note, section
 from training.html.thumbnails import Thumbnails
 from training.report.content import ReportInput, count
+from training.report.familiar import familiar
 from training.report.gallery import WORST, examples, gallery, worst_mistakes
 from training.report.learning import learning
 from training.report.matrix import NARROW, PAIRS, cells, confusions, matrix_table, pair_list, panels, shown_classes
@@ -28,6 +29,7 @@ def page(given: ReportInput) -> str:
         ("examples", "Examples", examples(given, thumbs)),
         ("confusion", "Confusion", _confusion(given, thumbs)),
         ("trust", "Trust", trust(given)),
+        ("familiar", "Familiarity", familiar(given, thumbs)),
         ("classes", "Classes", class_table(given, split_table(given))),
         ("data", "Data", data(given, thumbs)),
         ("card", "Model card", card(given) if given.card or given.recipe else None),
@@ -39,7 +41,10 @@ def page(given: ReportInput) -> str:
     return framed(given.title, given.source, kept, hero(given), meanings())
 
 
-_ORDER = ("glance", "learning", "confusion", "mistakes", "examples", "trust", "classes", "data", "card", "next")
+_ORDER = (
+    *("glance", "learning", "confusion", "mistakes", "examples", "trust", "familiar"),
+    *("classes", "data", "card", "next"),
+)
 
 
 def _mistakes(given: ReportInput, thumbs: Thumbnails) -> Html:

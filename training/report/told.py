@@ -40,6 +40,48 @@ class ForeignKind:
 
 
 @dataclass(frozen=True)
+class ToldFamiliarity:
+    """What run.json tells about familiarity.
+
+    Attributes:
+        threshold: a photo below is unfamiliar.
+        kept_at_least: the share of good photos above it that is promised; None without a promise.
+        photos: how many photos chose it.
+        low, step: lower edge and width of the first bin of the histogram.
+        counts: photos in each bin.
+        least: the least familiar photos: path relative to the dataset, and familiarity.
+    """
+
+    threshold: float
+    kept_at_least: float | None
+    photos: int
+    low: float
+    step: float
+    counts: tuple[int, ...]
+    least: tuple[tuple[str, float], ...]
+
+    @classmethod
+    def of(cls, given: Any) -> "ToldFamiliarity | None":
+        """Read it; None from a run that does not tell.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is damaged.
+        """
+        if not given or "histogram" not in given:
+            return None
+        bins, kept = given["histogram"], given["kept_at_least"]
+        return cls(
+            float(given["threshold"]),
+            None if kept is None else float(kept),
+            int(given["photos"]),
+            float(bins["low"]),
+            float(bins["step"]),
+            tuple(map(int, bins["counts"])),
+            tuple((str(item["photo"]), float(item["familiarity"])) for item in given["least_familiar"]),
+        )
+
+
+@dataclass(frozen=True)
 class Told:
     """Parts of run.json that only newer runs hold.
 
@@ -52,6 +94,7 @@ class Told:
     curve: tuple[CurvePoint, ...] = ()
     promise: Promise | None = None
     foreign: tuple[ForeignKind, ...] = ()
+    familiarity: ToldFamiliarity | None = None
 
 
 def told_by(run: Run) -> Told:
@@ -73,6 +116,7 @@ def told_by(run: Run) -> Told:
                 ForeignKind(str(item["kind"]), int(item["photos"]), float(item["filed"]), _pair(item["interval"]))
                 for item in manifest.get("foreign") or ()
             ),
+            ToldFamiliarity.of(manifest.get("familiarity")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"The manifest {run.path / MANIFEST} is damaged ({error!r}). Train the run again.") from error

@@ -27,6 +27,13 @@ TOLD = {
         "coverage": 0.81,
         "sentences": ["Not sure."],
     },
+    "familiarity": {
+        "threshold": 0.31,
+        "kept_at_least": 0.981,
+        "photos": 40,
+        "histogram": {"low": 0.2, "step": 0.1, "counts": [1, 9, 20, 10]},
+        "least_familiar": [{"photo": "sea/7.jpg", "familiarity": 0.2031}],
+    },
     "foreign": [{"kind": "receipts", "photos": 40, "filed": 0.125, "interval": [0.05, 0.26]}],
 }
 
@@ -41,6 +48,9 @@ def test_choice_learning_curve_promise_and_foreign_pictures_stand_in_the_report(
         "They let 81.0 % of the photos pass",
         "Not sure.",
         "12.5 %",
+        "A photo below 0.310 is unlike all photos learnt from",
+        "At most 1.9 % of good photos go to review for it",
+        "sea/7.jpg",
     ):
         assert wanted in words, wanted
     assert [chart for chart in shown.all("svg") if "48 photos" in str(chart.get("aria-label"))]
@@ -48,7 +58,12 @@ def test_choice_learning_curve_promise_and_foreign_pictures_stand_in_the_report(
 
 def test_a_run_that_tells_none_of_it_has_a_report_without_empty_sections(make_run: MakeRun) -> None:
     words = Page(page(report_of_run(make_run()))).text
-    for absent in ("What more photos bring", "What the thresholds promise", "Pictures that belong to no class"):
+    for absent in (
+        "What more photos bring",
+        "What the thresholds promise",
+        "does not know?",
+        "Pictures that belong to no class",
+    ):
         assert absent not in words
 
 
