@@ -8,10 +8,10 @@ from typing import Any
 
 import onnx
 
+from common.silence import silenced
 from contract.metadata import EMBEDDING_NAME, FAMILIARITY_NAME, INPUT_NAME, NEAREST_NAME, OUTPUT_NAME
 from convert.errors import UNCHANGED, ExportError
 from convert.familiar import Familiar, with_broad_features
-from convert.quiet import discard_stderr
 
 OUTPUTS = (OUTPUT_NAME, EMBEDDING_NAME, FAMILIARITY_NAME, NEAREST_NAME)
 OPSET = 17
@@ -27,7 +27,7 @@ def keras_on_cpu() -> None:
         ExportError: TensorFlow already uses the GPU in this process.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with discard_stderr():
+    with silenced():  # TensorFlow writes six lines from C++ before it reads its log level
         import tensorflow as tf
 
     if not tf.config.list_physical_devices("GPU"):
@@ -100,6 +100,7 @@ def _from_function(model: Any, temperature: float, spec: Any, familiar: Familiar
 
     @tf.function(input_signature=[spec])
     def classify(images: Any) -> dict[str, Any]:
+        """The outputs by name."""
         logits, broad = (model(images, training=False), None) if both is None else both(images, training=False)
         logits = logits / temperature
         if model.output_shape[-1] == 1:

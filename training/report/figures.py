@@ -10,10 +10,10 @@ from training.html.chart import Chart
 from training.html.svg import Frame, clipped
 from training.report.charts import learning_charts, pr_chart, reliability_chart, review_chart
 from training.report.content import ReportInput, SplitPart, percent
-from training.report.familiar import familiarity_chart
 from training.report.learning import more_photos_chart
 from training.report.matrix import PAIRS, confusions, shown_classes
 from training.report.scores import review_curve
+from training.report.trust import familiarity_chart
 
 CELL_PX, LEAST_PX = 46, 420
 DARK = 0.75  # share of a row from which the number in a cell is white

@@ -8,13 +8,12 @@ from common.html import Html, h
 from training.html.page import framed, note, section
 from training.html.thumbnails import Thumbnails
 from training.report.content import ReportInput, count
-from training.report.familiar import familiar
 from training.report.gallery import WORST, examples, gallery, worst_mistakes
 from training.report.learning import learning
 from training.report.matrix import NARROW, PAIRS, cells, confusions, matrix_table, pair_list, panels, shown_classes
 from training.report.sections import card, class_table, data, glance, hero, meanings, steps
 from training.report.splits import split_table
-from training.report.trust import trust
+from training.report.trust import familiar, trust
 
 THUMBNAILS = 480
 
