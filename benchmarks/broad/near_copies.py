@@ -1,6 +1,7 @@
 """Which changed copies the search for near copies finds, and how many photos it joins where no copy was added."""
 
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from training.network.trunk import Trunk, open_trunk
 from training.network.weights import initial_weights
 from training.recipe.recipe import Recipe
 
+COSINE = 0.9
 CHANGED = 400  # photos of each kind that get a copy, at most
 KINDS = {
     "scenes": ("scenes/train",),
@@ -49,9 +51,19 @@ def measured(trunk: Trunk, photos: Pixels) -> dict[str, float]:
         found[name] = float(
             np.mean([_joined(photos, features, one, copies[n], near[n]) for n, one in enumerate(chosen)])
         )
+    found[f"photos with another one at cosine {COSINE}"] = float(_has_a_neighbour(features).mean())
+    started_s = process_time()
     groups = groups_of(photos, features)
+    found["seconds of one core for the search"] = process_time() - started_s
     found["photos joined to another one, no copy added"] = float((np.bincount(groups)[groups] > 1).mean())
     return found
+
+
+def _has_a_neighbour(features: Floats) -> NDArray[np.bool_]:
+    near = features @ features.T
+    np.fill_diagonal(near, 0)
+    answers: NDArray[np.bool_] = near.max(axis=1) >= COSINE
+    return answers
 
 
 def _joined(photos: Pixels, features: Floats, one: int, copy: Pixels, near: Floats) -> bool:
