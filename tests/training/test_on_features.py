@@ -17,7 +17,17 @@ from rich.console import Console
 from training.dataset.prepare import prepare
 from training.errors import DatasetError
 from training.fit.familiarity import FamiliarityFile
-from training.fit.regression import GRID, USUAL_C, LinearHead, can_judge, choose_c, fit_head, folds, out_of_fold
+from training.fit.regression import (
+    FOLDS,
+    GRID,
+    USUAL_C,
+    LinearHead,
+    can_judge,
+    choose_c,
+    fit_head,
+    folds,
+    out_of_fold,
+)
 from training.measure.evaluate import evaluate_model
 from training.measure.predictions import read_predictions, write_predictions
 from training.on_features.candidate import Candidate, on_both, on_broad
@@ -219,9 +229,9 @@ def test_no_photo_is_answered_by_a_head_that_learnt_from_it_or_from_its_copy() -
     half /= np.linalg.norm(half, axis=1, keepdims=True)
     rows, groups = np.vstack([half, half]), np.tile(np.arange(30), 2)
     labels = np.tile(rng.integers(0, 2, 30), 2)  # nothing but a copy tells the label
-    right = out_of_fold(rows, labels, groups, 2, 100.0).argmax(axis=1) == labels
+    right = out_of_fold(rows, labels, folds(labels, groups, FOLDS), 2, 100.0).argmax(axis=1) == labels
     assert right.mean() < 0.75
-    apart = out_of_fold(rows, labels, np.arange(60), 2, 100.0).argmax(axis=1) == labels
+    apart = out_of_fold(rows, labels, folds(labels, np.arange(60), FOLDS), 2, 100.0).argmax(axis=1) == labels
     assert apart.mean() > 0.85
 
 
@@ -230,7 +240,7 @@ def test_a_class_of_one_burst_always_teaches_and_the_other_photos_judge() -> Non
     rows, labels = np.vstack([rows, rows[:4]]), np.append(labels, [3, 3, 3, 1])
     groups = np.append(np.arange(60), [60, 60, 60, 60])  # the last photo shows what the burst of class 3 shows
     assert can_judge(labels, groups).tolist() == [True] * 60 + [False] * 4
-    parts = list(folds(labels, groups, 5))
+    parts = folds(labels, groups, 5)
     assert sorted(np.concatenate([held for _, held in parts]).tolist()) == [*range(60)]
     assert all(set(learnt) >= {60, 61, 62, 63} for learnt, _ in parts)
     two = np.append(np.flatnonzero(labels[:60] == 0), [60, 61, 62])  # another class and the burst
@@ -282,7 +292,7 @@ def test_a_head_is_fitted_once_on_the_same_photos_and_is_the_one_that_a_new_fit_
     if held:
         given = fit_head(rows[found.train], labels[found.train], 3, made.c).logits(rows[found.val])
     else:
-        given = out_of_fold(rows, labels, np.arange(120), 3, made.c)
+        given = out_of_fold(rows, labels, folds(labels, np.arange(120), FOLDS), 3, made.c)
     right = (given.argmax(axis=1) == labels[found.judges]).mean()
     assert _curve(made, found, 0)[-1].accuracy == pytest.approx(right)
 

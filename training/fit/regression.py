@@ -5,7 +5,7 @@ On unit-length features it needs no learning rate, no epochs and no seed, and gi
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,8 @@ NEVER = -20.0  # logit of a class that was not among the photos
 
 Features = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Fold = tuple[Ints, Ints]
+"""Places to learn from, and places held."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,16 @@ def fit_head(features: Features, labels: Ints, classes: int, c: float) -> Linear
     return LinearHead(kernel, bias, c)
 
 
-def out_of_fold(features: Features, labels: Ints, groups: Ints, classes: int, c: float) -> Features:
+def out_of_fold(features: Features, labels: Ints, parts: Sequence[Fold], classes: int, c: float) -> Features:
     """Logits of each photo by a head that has not learnt from it nor from a near copy, float32 [N, classes].
 
     Photos that cannot judge get zeros.
 
     Args:
-        groups: int64 [N], number of each photo's group of near copies.
+        parts: the folds, as `folds` deals them.
     """
     given = np.zeros((len(labels), classes), np.float32)
-    for learnt, held in folds(labels, groups, FOLDS):
+    for learnt, held in parts:
         given[held] = fit_head(features[learnt], labels[learnt], classes, c).logits(features[held])
     return given
 
@@ -96,7 +98,8 @@ def choose_c(features: Features, labels: Ints, groups: Ints, classes: int) -> fl
     judges = can_judge(labels, groups)
     if not judges.any():
         return USUAL_C
-    return best_c(lambda c: out_of_fold(features, labels, groups, classes, c)[judges], labels[judges])[0]
+    parts = folds(labels, groups, FOLDS)  # once for all C: dealing groups out takes seconds
+    return best_c(lambda c: out_of_fold(features, labels, parts, classes, c)[judges], labels[judges])[0]
 
 
 def best_c(answer: Callable[[float], Features], labels: Ints) -> tuple[float, Features]:
@@ -133,8 +136,8 @@ def can_judge(labels: Ints, groups: Ints) -> NDArray[np.bool_]:
         judges &= ~np.isin(groups, pairs[1][alone[pairs[0]]])
 
 
-def folds(labels: Ints, groups: Ints, most: int) -> Iterator[tuple[Ints, Ints]]:
-    """Yield (places to learn from, places held) of stratified folds with whole groups.
+def folds(labels: Ints, groups: Ints, most: int) -> list[Fold]:
+    """Stratified folds with whole groups.
 
     All photos that can judge are held once; the others are learnt from each time.
 
@@ -151,5 +154,4 @@ def folds(labels: Ints, groups: Ints, most: int) -> Iterator[tuple[Ints, Ints]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class of fewer photos than folds: some folds hold none of it
         parts = list(kind.split(own[:, None], own, group))
-    for learnt, held in parts:
-        yield np.sort(np.concatenate([always, places[learnt]])), places[held]
+    return [(np.sort(np.concatenate([always, places[learnt]])), places[held]) for learnt, held in parts]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fit.regression import LinearHead, best_c, choose_c, fit_head, out_of_fold
+from training.fit.regression import FOLDS, LinearHead, best_c, choose_c, fit_head, folds, out_of_fold
 from training.measure.learning_curve import share_of
 from training.measure.metrics import Floats
 from training.network.broad_network import unit_length
@@ -70,7 +70,7 @@ def on_broad(features: NDArray[np.float32], sides: Sides, seed: int) -> Candidat
     if len(sides.val):
         logits = head.logits(rows_of([features], sides.val))
     else:
-        logits = out_of_fold(rows, labels, groups, sides.classes, c)
+        logits = out_of_fold(rows, labels, folds(labels, groups, FOLDS), sides.classes, c)
     return Candidate((features,), c, logits, head)
 
 

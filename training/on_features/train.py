@@ -82,7 +82,7 @@ def _curve(head: Candidate, sides: Sides, seed: int) -> list[CurvePoint]:
         places = np.concatenate([numbers, sides.val])
         parts = [(np.arange(len(numbers)), np.arange(len(numbers), len(places)))]
     else:
-        places, parts = numbers, list(folds(sides.labels[numbers], sides.groups[numbers], FOLDS))
+        places, parts = numbers, folds(sides.labels[numbers], sides.groups[numbers], FOLDS)
     labels = sides.labels[places]
     return learning_curve(
         head.rows(places),
