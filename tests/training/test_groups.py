@@ -1,17 +1,20 @@
 """Photos of one named group and of one day's folder stay on one side of a split; a wrong file of groups is refused."""
 
+import hashlib
 import io
 import os
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from training.dataset.groups.named import read_groups
 from training.dataset.layout import find_dataset
 from training.dataset.prepare import PreparedData, prepare
 from training.errors import DatasetError
+from training.measure.results import Answers, measured_answers, run_manifest
 from training.progress import Reporter
 from training.recipe.recipe import Input, Recipe
 
@@ -52,6 +55,21 @@ def test_photos_of_a_named_group_stay_on_one_side(
     assert {photo.split for photo in together.samples.photos} == {"train", "val"}
     assert len(set(together.groups.tolist())) == 12
     assert "32 photos in 4 groups of" in story.getvalue()
+
+
+def test_a_run_names_the_file_of_its_groups_and_no_folder_above_it(
+    tmp_path: Path, make_dataset: Make, reporter: Reporter
+) -> None:
+    root, file = make_dataset(tmp_path / "photos", ("blue", "red"), count=4), tmp_path / "groups.csv"
+    file.write_text("path,group\nred/000.jpg,a\nred/001.jpg,a\n")
+    told = []
+    for named in (None, file):
+        data = prepare(root, None, RECIPE, reporter, named=named)
+        held = data.samples.of("val")
+        answers = {"val": Answers(held, np.eye(2, dtype=np.float32)[held.labels], np.zeros(len(held.rows), np.bool_))}
+        manifest = run_manifest(data, RECIPE, measured_answers(answers, data.dataset.labels, RECIPE))
+        told.append(manifest["dataset"].get("groups"))
+    assert told == [None, {"file": "groups.csv", "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}]
 
 
 def test_groups_that_each_hold_all_classes_are_split(tmp_path: Path, make_dataset: Make, reporter: Reporter) -> None:

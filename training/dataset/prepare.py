@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from common.text import printable
 from contract.geometry import Geometry
 from training.dataset.cache import DecodeResult, cache_folder, decode_all
+from training.dataset.groups.named import NamedGroups
 from training.dataset.groups.together import Groups, find_groups
 from training.dataset.layout import Dataset, Photo, find_dataset
 from training.dataset.near_duplicates import find_near_duplicates
@@ -58,6 +59,7 @@ class PreparedData:
         found: all photos of the dataset after decoding.
         kept: int64 [N], place of each sample in `found`.
         together: for each photo of `found`, the number of its group whose photos stay on one side.
+        named: the groups that the user named; None if there was no file of them.
     """
 
     dataset: Dataset
@@ -67,6 +69,7 @@ class PreparedData:
     found: DecodedDataset
     kept: NDArray[np.int64]
     together: NDArray[np.int64]
+    named: NamedGroups | None = None
 
     @property
     def groups(self) -> NDArray[np.int64]:
@@ -123,7 +126,7 @@ def prepare(
     copies = len(found.groups) - len(set(found.groups))
     _report_split(samples, copies, reporter)
     learning = _training_samples(samples.of("train"), recipe, reporter)
-    return PreparedData(dataset, samples, learning, len(decoded.failures), found, kept, groups.together)
+    return PreparedData(dataset, samples, learning, len(decoded.failures), found, kept, groups.together, groups.named)
 
 
 def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Reporter) -> DecodeResult:

@@ -126,6 +126,13 @@ def run_manifest(prepared: PreparedData, recipe: Recipe, measured: RunMeasuremen
             "sha256": prepared.data_hash(),
             "photos": {name: splits.count(name) for name in ("train", "val", "test")},
             "unreadable": prepared.unreadable,
+            **_groups_file(prepared),
         },
         "made_by": installed_versions(_MADE_WITH),
     }
+
+
+def _groups_file(prepared: PreparedData) -> dict[str, Any]:
+    """Which file of groups was used, if there was one: it decides the split."""
+    named = prepared.named
+    return {} if named is None else {"groups": {"file": named.name, "sha256": named.sha256}}

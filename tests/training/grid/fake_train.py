@@ -27,10 +27,11 @@ def main() -> None:
     if command != "train":
         sys.exit(2)
     test = Path(given["--test"]) if "--test" in given else None
-    train(Path(dataset), Path(given["--output"]), load_recipe(Path(given["--recipe"])), test)
+    groups = Path(given["--groups"]) if "--groups" in given else None
+    train(Path(dataset), Path(given["--output"]), load_recipe(Path(given["--recipe"])), test, groups)
 
 
-def train(dataset: Path, output: Path, recipe: Recipe, test: Path | None) -> None:
+def train(dataset: Path, output: Path, recipe: Recipe, test: Path | None, groups: Path | None) -> None:
     """Write the run folder, but for what the seed says."""
     output.mkdir(parents=True, exist_ok=True)
     going_on = (output / CHECKPOINT).is_file()
@@ -47,12 +48,12 @@ def train(dataset: Path, output: Path, recipe: Recipe, test: Path | None) -> Non
         sys.exit("a warning on the way\nphototriage: There was not enough luck. Pass another seed.")
     if recipe.seed == 14:
         os.kill(os.getpid(), signal.SIGKILL)
-    finish(dataset, output, recipe, test)
+    finish(dataset, output, recipe, test, groups)
 
 
-def finish(dataset: Path, output: Path, recipe: Recipe, test: Path | None) -> None:
+def finish(dataset: Path, output: Path, recipe: Recipe, test: Path | None, groups: Path | None) -> None:
     """Write what a finished run holds; a higher seed is right more often on validation photos, less on test photos."""
-    prepared = prepare(dataset, test, recipe, Reporter(Console(stderr=True, quiet=True)))
+    prepared = prepare(dataset, test, recipe, Reporter(Console(stderr=True, quiet=True)), named=groups)
     labels = prepared.dataset.labels
     val, tested = prepared.samples.of("val"), prepared.samples.of("test")
     sides = {"validation": chances(val.labels, len(labels), recipe.seed - 4)}

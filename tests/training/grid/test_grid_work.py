@@ -73,6 +73,23 @@ def test_test_photos_are_reported_and_decide_nothing(trained_grid: tuple[Path, s
     assert tested[0] < tested[-1]
 
 
+def test_the_cells_of_a_grid_keep_the_groups_of_a_file_together(
+    dataset: Path, grid: Grid, program: Program, reporter: Reporter, tmp_path: Path
+) -> None:
+    names = [path.relative_to(dataset).as_posix() for path in sorted(dataset.rglob("*.jpg"))]
+    file = tmp_path / "groups.csv"
+    file.write_text("path,group\n" + "".join(f"{name},{name[:-5]}{int(name[-5]) // 2}\n" for name in names))
+    one = replace(grid, axes={"seed": (1,)})
+    run_grid(dataset, tmp_path / "grid", one, None, reporter, program=program, groups=file)
+    with (tmp_path / "grid" / "seed-1" / "predictions.csv").open(newline="") as rows:
+        held = [row["path"] for row in csv.DictReader(rows)]
+    assert {f"{name[:-5]}{int(name[-5]) ^ 1}.jpg" for name in held} == set(held)
+    run_grid(dataset, tmp_path / "grid", one, None, reporter, program=program, groups=file)
+    assert starts(tmp_path) == ["1"]
+    with pytest.raises(TrainingError, match="on other photos"):
+        run_grid(dataset, tmp_path / "grid", one, None, reporter, program=program)
+
+
 def test_the_recipe_that_a_grid_leaves_is_the_grid(trained_grid: tuple[Path, str], grid: Grid) -> None:
     assert load_recipe_or_grid(trained_grid[0] / "recipe.toml") == grid
     assert load_recipe(trained_grid[0] / "recipes" / "seed-2.toml") == replace(grid.recipe, seed=2)

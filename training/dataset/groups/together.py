@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from common.text import printable
 from training.dataset.groups.days import day_folders
-from training.dataset.groups.named import read_groups
+from training.dataset.groups.named import NamedGroups, read_groups
 from training.dataset.layout import Dataset, Photo
 from training.dataset.split import UnionFind
 from training.progress import Reporter
@@ -29,12 +29,12 @@ class Groups:
     Attributes:
         apart: near copies and groups that the user named, which must not be on two sides of a split that the user made.
         together: also photos of one day's folder, which a split by `train` keeps together.
-        named: whether the user named any.
+        named: the groups that the user named; None if there was no file of them.
     """
 
     apart: Ints
     together: Ints
-    named: bool
+    named: NamedGroups | None
 
 
 def find_groups(
@@ -52,16 +52,21 @@ def find_groups(
     """
     groups = UnionFind(len(photos))
     _join(groups, enumerate(copies))
+    by_name = None
     if named is not None:
         by_name = read_groups(named, dataset.root, [*photos, *_unreadable(dataset, photos)])
-        _join(groups, ((place, name) for name, places in by_name.items() for place in places if place < len(photos)))
-        _say(reporter, Counter({name: len(places) for name, places in by_name.items()}), f"group of {printable(named)}")
+        _join(
+            groups,
+            ((place, name) for name, places in by_name.places.items() for place in places if place < len(photos)),
+        )
+        sizes = Counter({name: len(places) for name, places in by_name.places.items()})
+        _say(reporter, sizes, f"group of {printable(named)}")
     apart = np.array(groups.numbers(), np.int64)
     days = day_folders(photos, dataset.labels, dataset.root)
     chosen = _of_enough(days, photos, dataset.labels, reporter)
     _join(groups, chosen)
     _say(reporter, Counter(day for _, day in chosen), "folder of one day")
-    return Groups(apart, np.array(groups.numbers(), np.int64), named is not None)
+    return Groups(apart, np.array(groups.numbers(), np.int64), by_name)
 
 
 def _unreadable(dataset: Dataset, readable: Sequence[Photo]) -> list[Photo]:
