@@ -107,7 +107,7 @@ def _shown(judged: NDArray[np.float32], judges: Ints, task: Task) -> dict[str, A
     return {
         "histogram": {"low": float(edges[0]), "step": float(edges[1] - edges[0]), "counts": counts.tolist()},
         "least_familiar": [
-            {"photo": path_cell(photos[judges[place]].path, root), "familiarity": round(float(judged[place]), 4)}
+            {"photo": path_cell(photos[judges[place]].path, root), "familiarity": round(float(judged[place]), 6)}
             for place in least
         ],
     }
