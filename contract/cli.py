@@ -44,7 +44,7 @@ def inspect(model: Path, as_json: bool) -> None:
             "input": f"{contract.geometry.size_px} x {contract.geometry.size_px}, {contract.geometry.id}",
             "precision": contract.precision,
             "accuracy": "; ".join(_accuracies(contract.metrics)) or "-",
-            "review below": _pairs({label: least for label, least in contract.thresholds.items() if least}),
+            "review below": _thresholds(contract.thresholds),
             "unfamiliar": _familiarity(contract.familiarity),
             "trained on": _pairs({name: value for name, value in contract.data.items() if name != "sha256"}),
             "golden sample": f"{len(contract.golden)} pictures replayed, max difference {opened.golden_difference:.1e}",
@@ -54,6 +54,13 @@ def inspect(model: Path, as_json: bool) -> None:
     if split is not None:
         _print_classes(split, _classes(contract.metrics[split]))
     click.echo("More (recipe, versions, all metrics, tolerances): --json")
+
+
+def _thresholds(thresholds: Mapping[str, float]) -> str:
+    values = set(thresholds.values())
+    if len(values) == 1 and len(thresholds) > 1 and values != {0.0}:
+        return f"{_figure(values.pop())}, whatever the class"
+    return _pairs({label: least for label, least in thresholds.items() if least})
 
 
 def _familiarity(familiarity: Familiarity | None) -> str:

@@ -185,7 +185,7 @@ def test_a_kill_at_any_point_costs_no_more_than_the_last_records(tmp_path: Path,
         files.prepare("a", 4)
     (of,) = (of for of in "ab" if files.add(of, [row(1)]))
     assert kept(tmp_path, of) == [*before[of], row(1)]
-    assert before[of]
+    assert any(before.values())  # the file may be a new one, because the other id began
 
 
 def passed(folder: Path, number: int, outcome: Outcome = Outcome.FILED) -> Photo:
