@@ -136,4 +136,4 @@ def test_photos_of_one_day_stay_together_where_a_class_has_enough_days(
     assert split["green/2024-05-01"] == split["red/2024"] == 2
     assert len(set(data.groups.tolist())) == 5 + 4 + 24 + 24
     assert "20 photos in 5 folders of one day stay together." in story.getvalue()
-    assert "Folders of one day may be split in green: with fewer than 5 of them" in story.getvalue()
+    assert "Folders of one day may be split in green: with fewer than 5 groups" in story.getvalue()

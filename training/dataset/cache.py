@@ -1,8 +1,9 @@
 """Cache of decoded photos: each photo is decoded once, stored as network input, and memory-mapped by later runs.
 
 One folder per geometry holds `pixels.u8` (fixed-size rows of uint8 [S, S, 3]) and an index in SQLite. The index maps
-each content (SHA-256) to its row, and each path to its content while size and times stay the same. So a second run over
-the same folders reads no photo, a copied dataset is not decoded again, and the pixels need not fit into memory.
+each content (SHA-256) to its row and its capture (when, by which camera), and each path to its content while size and
+times stay the same. So a second run over the same folders reads no photo, a copied dataset is not decoded again, and
+the pixels need not fit into memory.
 
 Photos are decoded again when a decoder has another version, and when the checksum of their row does not hold.
 """
@@ -12,11 +13,10 @@ import fcntl
 import hashlib
 import os
 import sqlite3
-from array import array
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -27,56 +27,16 @@ from PIL import Image
 from common.errors import PhotoError
 from contract.geometry import Geometry
 from training.dataset.cache_index import CacheIndex, IndexedPhoto, remove_index
+from training.dataset.decode_result import DecodeResult, DecodeRows
 from training.dataset.decoders import decoders
 from training.dataset.decoding import decode, turn_of
-from training.dataset.digests import SIZE, Digests
+from training.dataset.groups.capture import capture_of
 from training.dataset.pixel_file import PixelFile, checksum
 from training.dataset.regular_file import regular_file_status
 from training.errors import TrainingError
 
 CHUNK = 512  # photos per commit: a kill costs at most these
 SLICE = 8  # photos per task of a thread, because starting a task takes longer than looking up a known photo
-
-
-@dataclass(frozen=True)
-class DecodeResult:
-    """Cached photos of a dataset, in the order of the requested paths.
-
-    Attributes:
-        rows: int64 [N], the row of each photo in `pixels`, -1 for unreadable photos.
-        hashes: SHA-256 of each file, empty if it could not be opened.
-        difference_hashes: uint64 [N], the difference hash of each photo.
-        failures: (path, reason) of the unreadable ones.
-        pixels: uint8 [rows, S, S, 3], memory-mapped and read-only.
-        fresh: number of photos decoded now.
-        notes: sentences about damage of the cache, and why photos were decoded again.
-    """
-
-    rows: NDArray[np.int64]
-    hashes: Digests
-    difference_hashes: NDArray[np.uint64]
-    failures: tuple[tuple[Path, str], ...]
-    pixels: NDArray[np.uint8]
-    fresh: int
-    notes: tuple[str, ...] = ()
-
-
-@dataclass
-class _DecodeRows:
-    """A DecodeResult under construction. It needs only a few dozen bytes a photo, because there may be a million."""
-
-    rows: "array[int]" = field(default_factory=lambda: array("q"))
-    hashes: bytearray = field(default_factory=bytearray)
-    difference_hashes: "array[int]" = field(default_factory=lambda: array("Q"))
-    failures: list[tuple[Path, str]] = field(default_factory=list)
-
-    def add(self, path: Path, entry: IndexedPhoto) -> None:
-        """Append one photo."""
-        self.rows.append(entry.row)
-        self.hashes += entry.digest.ljust(SIZE, b"\0")
-        self.difference_hashes.append(entry.difference_hash)
-        if entry.fault:
-            self.failures.append((path, entry.fault))
 
 
 def cache_root() -> Path:
@@ -122,8 +82,8 @@ def decode_all(
 
 def _fill(
     paths: Iterable[Path], geometry: Geometry, pixels: PixelFile, tick: Callable[[int], None], workers: int
-) -> _DecodeRows:
-    found, index = _DecodeRows(), pixels.index
+) -> DecodeRows:
+    found, index = DecodeRows(), pixels.index
     with ThreadPoolExecutor(workers, "decode") as pool:
         for chunk in _chunks(paths, CHUNK):
             known = index.rows
@@ -142,6 +102,8 @@ def _read(path: Path, geometry: Geometry, pixels: PixelFile) -> tuple[IndexedPho
     try:
         status = regular_file_status(path)
         known = pixels.intact(pixels.index.by_path(path, status))
+        if known is not None and known.capture is None:  # of an earlier version of this program
+            known = replace(known.at(status), capture=capture_of(path))
         if known is not None:
             return known, None
         with turn_of(status.st_size):
@@ -158,12 +120,13 @@ def _decode(
     digest = hashlib.sha256(data).digest()
     known = pixels.intact(pixels.index.by_hash(digest))
     if known is not None:
-        return known.at(status), None
+        return replace(known.at(status), capture=known.capture or capture_of(data)), None
     try:
         photo = decode(data, geometry)
     except PhotoError as error:
         return IndexedPhoto(digest, fault=str(error)).at(status), None
-    return IndexedPhoto(digest, difference_hash=difference_hash(photo)).at(status), photo
+    entry = IndexedPhoto(digest, difference_hash=difference_hash(photo), capture=capture_of(data))
+    return entry.at(status), photo
 
 
 def _store(path: Path, entry: IndexedPhoto, photo: NDArray[np.uint8] | None, pixels: PixelFile) -> IndexedPhoto:
@@ -178,17 +141,13 @@ def _store(path: Path, entry: IndexedPhoto, photo: NDArray[np.uint8] | None, pix
     return entry
 
 
-def _result(found: _DecodeRows, pixels: PixelFile, size_px: int) -> DecodeResult:
+def _result(found: DecodeRows, pixels: PixelFile, size_px: int) -> DecodeResult:
     index = pixels.index
     shape = (index.rows, size_px, size_px, 3)
-    return DecodeResult(
-        rows=np.frombuffer(found.rows, np.int64),
-        hashes=Digests(np.frombuffer(found.hashes, np.uint8).reshape(-1, SIZE)),
-        difference_hashes=np.frombuffer(found.difference_hashes, np.uint64),
-        failures=tuple(found.failures),
-        pixels=np.memmap(pixels.file, np.uint8, "r", shape=shape) if index.rows else np.zeros(shape, np.uint8),
-        fresh=index.fresh,
-        notes=(*index.notes, *_damage_in_words(pixels.damaged)),
+    return found.result(
+        np.memmap(pixels.file, np.uint8, "r", shape=shape) if index.rows else np.zeros(shape, np.uint8),
+        index.fresh,
+        (*index.notes, *_damage_in_words(pixels.damaged)),
     )
 
 

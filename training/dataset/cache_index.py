@@ -13,17 +13,21 @@ from pathlib import Path
 from threading import Lock
 
 from contract.geometry import Geometry
+from training.dataset.groups.capture import Capture
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS content (
     digest BLOB PRIMARY KEY, row INTEGER NOT NULL, look INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS file (
     path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS capture (
+    digest BLOB PRIMARY KEY, camera INTEGER NOT NULL, taken_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS decoders (words TEXT NOT NULL);
 """
-_BY_HASH = "SELECT digest, row, look, crc FROM content WHERE digest = ?"
-_BY_PATH = """
-SELECT digest, row, look, crc FROM file JOIN content USING (digest)
+_ENTRY = "SELECT digest, row, look, crc, camera, taken_ms FROM"
+_BY_HASH = f"{_ENTRY} content LEFT JOIN capture USING (digest) WHERE digest = ?"
+_BY_PATH = f"""
+{_ENTRY} file JOIN content USING (digest) LEFT JOIN capture USING (digest)
 WHERE path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ?
 """
 VERSION = 2
@@ -39,6 +43,7 @@ class IndexedPhoto:
         difference_hash: see training.dataset.cache.difference_hash.
         crc: CRC-32 of pixels, digest and difference hash.
         fault: why the photo is unreadable; empty if it is readable. It is not kept.
+        capture: when and by which camera it was taken; None in an index of an earlier version, which did not ask.
         stamp: size, mtime and ctime of the file with that content; None if the index already knows the file.
     """
 
@@ -47,6 +52,7 @@ class IndexedPhoto:
     difference_hash: int = 0
     crc: int = 0
     fault: str = ""
+    capture: Capture | None = None
     stamp: tuple[int, int, int] | None = None
 
     def at(self, status: os.stat_result) -> "IndexedPhoto":
@@ -127,6 +133,9 @@ class CacheIndex:
                 self.fresh += 1
             content = (entry.digest, entry.row, signed, entry.crc)
             self._connection.execute("INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?)", content)
+            if entry.capture is not None:
+                capture = (entry.digest, *entry.capture)
+                self._connection.execute("INSERT OR IGNORE INTO capture VALUES (?, ?, ?)", capture)
             file = (_key(path), *entry.stamp, entry.digest)
             self._connection.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)", file)
 
@@ -167,7 +176,7 @@ class CacheIndex:
         os.truncate(pixels, self.rows * row_bytes)
 
     def _clear(self) -> None:
-        self._connection.executescript("DELETE FROM content; DELETE FROM file;")
+        self._connection.executescript("DELETE FROM content; DELETE FROM capture; DELETE FROM file;")
         self.rows = 0
 
 
@@ -184,10 +193,14 @@ def _remove_older(folder: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def _entry(digest: bytes, row: int, difference_hash: int, crc: int) -> IndexedPhoto:
-    if not type(row) is type(difference_hash) is type(crc) is int:  # a flipped bit can make text of a number
+def _entry(
+    digest: bytes, row: int, difference_hash: int, crc: int, camera: int | None, taken_ms: int | None
+) -> IndexedPhoto:
+    capture = None if camera is None or taken_ms is None else Capture(camera, taken_ms)
+    numbers = (row, difference_hash, crc, *(capture or ()))
+    if not all(type(number) is int for number in numbers):  # a flipped bit can make text of a number
         raise sqlite3.DatabaseError("a number is none")
-    return IndexedPhoto(digest, row, difference_hash & (2**64 - 1), crc)
+    return IndexedPhoto(digest, row, difference_hash & (2**64 - 1), crc, capture=capture)
 
 
 def _connect(file: Path) -> sqlite3.Connection:

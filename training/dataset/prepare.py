@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from common.text import printable
 from contract.geometry import Geometry
-from training.dataset.cache import DecodeResult, cache_folder, decode_all
+from training.dataset.cache import cache_folder, decode_all
+from training.dataset.decode_result import DecodeResult
 from training.dataset.groups.named import NamedGroups
 from training.dataset.groups.together import Groups, find_groups
 from training.dataset.layout import Dataset, Photo, find_dataset
@@ -38,6 +39,7 @@ class DecodedDataset:
         groups: for each photo, the number of its group of near duplicates.
         difference_hashes: uint64 [N], difference hash of each photo.
         failures: (path, reason) of the unreadable photos.
+        captures: int64 [N, 2], camera and time of each photo (training.dataset.groups.capture.Capture).
         features: float32 [N, F], broad features of each photo; None if the recipe has none.
     """
 
@@ -45,6 +47,7 @@ class DecodedDataset:
     groups: Sequence[int]
     difference_hashes: NDArray[np.uint64]
     failures: Sequence[tuple[Path, str]]
+    captures: NDArray[np.int64]
     features: NDArray[np.float32] | None = None
 
 
@@ -121,7 +124,7 @@ def prepare(
     decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
     _report_failures(decoded, reporter)
     found = _compared(photos, decoded, describe, reporter)
-    groups = find_groups(found.samples.photos, found.groups, dataset, named, reporter)
+    groups = find_groups(found.samples.photos, found.groups, found.captures, dataset, named, reporter)
     samples, kept = _assign_splits(found.samples, groups, dataset.labels, recipe, reporter, hold_out_from)
     copies = len(found.groups) - len(set(found.groups))
     _report_split(samples, copies, reporter)
@@ -167,7 +170,7 @@ def _compared(
     else:
         features = describe(samples)
     groups = find_near_duplicates(samples.hashes, hashes, samples.rows, samples.pixels, features)
-    return DecodedDataset(samples, groups, hashes, decoded.failures, features)
+    return DecodedDataset(samples, groups, hashes, decoded.failures, decoded.captures[good], features)
 
 
 def _assign_splits(

@@ -1,1 +1,1 @@
-"""Which photos stay on one side of a split although they are no copies: of one group of a file, or of one day."""
+"""Which photos stay on one side of a split although they are no copies: of a named group, a day's folder, a burst."""

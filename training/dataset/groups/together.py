@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.text import printable
+from training.dataset.groups.bursts import bursts
 from training.dataset.groups.days import day_folders
 from training.dataset.groups.named import NamedGroups, read_groups
 from training.dataset.layout import Dataset, Photo
@@ -28,7 +29,7 @@ class Groups:
 
     Attributes:
         apart: near copies and groups that the user named, which must not be on two sides of a split that the user made.
-        together: also photos of one day's folder, which a split by `train` keeps together.
+        together: also photos of one day's folder and of one burst, which a split by `train` keeps together.
         named: the groups that the user named; None if there was no file of them.
     """
 
@@ -38,13 +39,19 @@ class Groups:
 
 
 def find_groups(
-    photos: Sequence[Photo], copies: Sequence[int], dataset: Dataset, named: Path | None, reporter: Reporter
+    photos: Sequence[Photo],
+    copies: Sequence[int],
+    captures: Ints,
+    dataset: Dataset,
+    named: Path | None,
+    reporter: Reporter,
 ) -> Groups:
     """Find the groups of photos, and say how many there are.
 
     Args:
         photos: the readable photos.
         copies: for each photo, the number of its group of near copies.
+        captures: camera and time of each photo, int64 [N, 2].
         named: CSV file of groups.
 
     Raises:
@@ -59,13 +66,17 @@ def find_groups(
             groups,
             ((place, name) for name, places in by_name.places.items() for place in places if place < len(photos)),
         )
-        sizes = Counter({name: len(places) for name, places in by_name.places.items()})
+        sizes = Counter[str | int]({name: len(places) for name, places in by_name.places.items()})
         _say(reporter, sizes, f"group of {printable(named)}")
     apart = np.array(groups.numbers(), np.int64)
-    days = day_folders(photos, dataset.labels, dataset.root)
-    chosen = _of_enough(days, photos, dataset.labels, reporter)
-    _join(groups, chosen)
-    _say(reporter, Counter(day for _, day in chosen), "folder of one day")
+    kinds: dict[str, Sequence[str | int]] = {
+        "folder of one day": day_folders(photos, dataset.labels, dataset.root),
+        "burst of one camera": bursts(photos, captures),
+    }
+    for kind, keys in kinds.items():
+        chosen = _of_enough(keys, photos, dataset.labels, kind, reporter)
+        _join(groups, chosen)
+        _say(reporter, Counter(key for _, key in chosen), kind)
     return Groups(apart, np.array(groups.numbers(), np.int64), by_name)
 
 
@@ -83,26 +94,34 @@ def _join(groups: UnionFind, keys: Iterable[tuple[int, Hashable]]) -> None:
 
 
 def _of_enough(
-    days: Sequence[str], photos: Sequence[Photo], labels: Sequence[str], reporter: Reporter
-) -> list[tuple[int, str]]:
-    """Photos with their days, of the classes that have enough groups to be split."""
+    keys: Sequence[str | int], photos: Sequence[Photo], labels: Sequence[str], kind: str, reporter: Reporter
+) -> list[tuple[int, str | int]]:
+    """Photos with their groups, of the classes that have enough groups to be split.
+
+    Args:
+        keys: the group of each photo; empty or 0 for none.
+    """
     groups: dict[int, set[Hashable]] = {}
-    for place, (day, photo) in enumerate(zip(days, photos, strict=True)):
-        groups.setdefault(photo.label, set()).add(day or place)
+    for place, (key, photo) in enumerate(zip(keys, photos, strict=True)):
+        groups.setdefault(photo.label, set()).add((bool(key), key or place))
     few = {label for label, found in groups.items() if len(found) < LEAST_GROUPS}
-    chosen = [(place, day) for place, day in enumerate(days) if day and photos[place].label not in few]
-    split = sorted({photos[place].label for place, day in enumerate(days) if day} & few)
+    chosen = [(place, key) for place, key in enumerate(keys) if key and photos[place].label not in few]
+    split = sorted({photos[place].label for place, key in enumerate(keys) if key} & few)
     if split:
         named = ", ".join(printable(labels[label]) for label in split[:SHOWN]) + (", ..." if split[SHOWN:] else "")
         reporter.say(
-            f"Folders of one day may be split in {named}: with fewer than {LEAST_GROUPS} of them, one would decide most"
-            " figures."
+            f"{_plural(kind).capitalize()} may be split in {named}: with fewer than {LEAST_GROUPS} groups, one would"
+            " decide most figures."
         )
     return chosen
 
 
-def _say(reporter: Reporter, sizes: Counter[str], kind: str) -> None:
+def _plural(kind: str) -> str:
+    return kind.replace(" of ", "s of ", 1)
+
+
+def _say(reporter: Reporter, sizes: Counter[str | int], kind: str) -> None:
     photos = sum(sizes.values())
     if photos > len(sizes):
-        plural = kind.replace(" of ", "s of ", 1)
-        reporter.say(f"{photos:,} photos in {len(sizes):,} {plural if len(sizes) > 1 else kind} stay together.")
+        kinds = _plural(kind) if len(sizes) > 1 else kind
+        reporter.say(f"{photos:,} photos in {len(sizes):,} {kinds} stay together.")
