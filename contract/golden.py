@@ -6,6 +6,7 @@ pass through `to_input` first and reveal a wrong geometry (a decoder, an orienta
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,10 +218,23 @@ def _answers(answer: Answer, contract: Contract) -> Iterator[tuple[_Floats, ...]
             continue
         _check_shape("embedding", answers.embedding, (len(pair), contract.familiarity.dimensions))
         _check_shape("familiarity", answers.familiarity, (len(pair),))
+        _check_nearest(answers, len(pair), len(contract.labels))
         yield from zip(answers.probabilities, answers.embedding, answers.familiarity[:, None], strict=True)
 
 
-def _check_shape(what: str, values: _Floats, wanted: tuple[int, ...]) -> None:
+def _check_nearest(answers: Answers, photos: int, classes: int) -> None:
+    """Require the number of a class for each photo. Which class is the nearest may be a close call: not compared."""
+    numbers = np.empty(0, np.int64) if answers.nearest is None else answers.nearest
+    _check_shape("nearest class", numbers, (photos,))
+    odd = numbers[(numbers < 0) | (numbers >= classes)]
+    if len(odd):
+        raise ModelError(
+            f"The model names class number {odd[0]} as the nearest of a photo, but it has {classes} classes. Convert"
+            " it again."
+        )
+
+
+def _check_shape(what: str, values: NDArray[Any], wanted: tuple[int, ...]) -> None:
     if values.shape != wanted:
         raise ModelError(f"The {what} of the model has the shape {values.shape} instead of {wanted}. Convert it again.")
 

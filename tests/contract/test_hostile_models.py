@@ -14,16 +14,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from common.errors import ContractError, ModelError, PhototriageError
 from contract import limits
+from contract.familiarity import Familiarity
+from contract.metadata import FAMILIARITY_NAME, NEAREST_NAME
 from contract.session import MAX_MODEL_BYTES, open_model
 from contract.shipped import SHIPPED_MODEL
-from tests.colour_model import colour_graph, colour_model, contract_text, with_changes, with_metadata
+from tests.colour_model import FAMILIAR, colour_graph, colour_model, contract_text, with_changes, with_metadata
 
 Edit = Callable[[Any], None]
 
 
-def edited(edit: Edit) -> bytes:
+def edited(edit: Edit, familiarity: Familiarity | None = None) -> bytes:
     """Return the colour model with its graph changed behind its contract's back."""
-    proto = onnx.load_from_string(colour_model())
+    proto = onnx.load_from_string(colour_model(familiarity=familiarity))
     edit(proto)
     return bytes(proto.SerializeToString())
 
@@ -144,6 +146,32 @@ def test_a_changed_weight_is_noticed() -> None:
         matrix.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(matrix) * np.float32(1.05), "matrix"))
 
     assert "does not compute what was verified" in refusal(edited(change))
+
+
+def spoilt(proto: Any, output: str, operator: str, *values: Any) -> None:
+    """Put an operation with constants behind an output."""
+    node = next(node for node in proto.graph.node if output in node.output)
+    node.output[0] = "before"
+    names = [f"constant_{place}" for place in range(len(values))]
+    for name, value in zip(names, values, strict=True):
+        proto.graph.initializer.append(numpy_helper.from_array(np.array(value), name))
+    proto.graph.node.append(helper.make_node(operator, ["before", *names], [output]))
+
+
+@pytest.mark.parametrize(
+    ("output", "operator", "values", "said"),
+    [
+        (FAMILIARITY_NAME, "Add", [np.float32(np.nan)], "the familiarity differs by nan"),
+        (NEAREST_NAME, "Add", [77], "but it has 3 classes"),
+        (NEAREST_NAME, "Sub", [77], "but it has 3 classes"),
+        (NEAREST_NAME, "Slice", [[0], [1]], "nearest class of the model has the shape"),
+    ],
+    ids=["nan", "above", "below", "of-one-photo-only"],
+)
+def test_what_a_model_knows_beside_its_classes_is_checked_too(
+    output: str, operator: str, values: list[Any], said: str
+) -> None:
+    assert said in refusal(edited(lambda proto: spoilt(proto, output, operator, *values), FAMILIAR))
 
 
 def outside(tensor: Any, location: str) -> None:
