@@ -202,6 +202,9 @@ def test_photos_that_cannot_be_trained_on_leave_no_run_behind(
     for path in dataset.rglob("*.jpg"):
         path.write_bytes(b"x")
     assert "None of the photos can be read" in refused(dataset, tmp_path / "run", reporter)
+    make_dataset(tmp_path / "split" / "train", ("blue", "red", "_other"), count=3)
+    make_dataset(tmp_path / "split" / "val", ("_other",), count=3, seed=1)
+    assert "All photos to validate are of '_other'" in refused(tmp_path / "split", tmp_path / "run", reporter)
     assert not (tmp_path / "run").exists()
 
 

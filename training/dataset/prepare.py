@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from common.text import printable
 from contract.geometry import Geometry
+from contract.labels import OTHER
 from training.dataset.cache import cache_folder, decode_all
 from training.dataset.decode_result import DecodeResult
 from training.dataset.groups.named import NamedGroups
@@ -201,6 +202,7 @@ def _assign_splits(
     else:
         sides = ["train"] * len(free)
         _check_classes(samples.take(free), labels)
+        _check_validation(samples.labels[checked & (split == "val")], labels)
     photos = list(samples.photos)
     for number, side in zip(free, sides, strict=True):
         photos[number] = photos[number].on(side)
@@ -214,6 +216,14 @@ def _check_classes(train: Samples, labels: tuple[str, ...]) -> None:
     for index, label in enumerate(labels):
         if index not in seen:
             raise DatasetError(f"The class {label!r} has no readable training photos. Add some, or remove the class.")
+
+
+def _check_validation(classes: NDArray[np.int64], labels: tuple[str, ...]) -> None:
+    if {labels[number] for number in np.unique(classes)} == {OTHER}:
+        raise DatasetError(
+            f"All photos to validate are of {OTHER!r}, so they tell nothing about the classes. Put photos of the classes"
+            " there too, or remove the folder: then some photos are held out."
+        )
 
 
 def _report_split(samples: Samples, copies: int, reporter: Reporter) -> None:
