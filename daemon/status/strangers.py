@@ -33,10 +33,12 @@ class Strangers:
         """Count finished photos; a new model begins at zero."""
         for photo in photos:
             judgement = photo.judgement
-            if judgement.likeness is None or photo.filing.outcome not in (Outcome.FILED, Outcome.REVIEW):
+            if photo.filing.outcome not in (Outcome.FILED, Outcome.REVIEW):
                 continue
             if judgement.model != self._model:
                 self._model, self._judged, self._unfamiliar, self.note = judgement.model, 0, 0, ""
+            if judgement.likeness is None:  # of a model that does not tell
+                continue
             self._judged += 1
             # Of the class `_other` there may be many: the model has learnt those.
             self._unfamiliar += judgement.review_reason is ReviewReason.UNFAMILIAR and judgement.label != OTHER

@@ -1,6 +1,7 @@
 """Photos unlike those that a model has learnt from go to review, and everybody who asks hears of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -245,12 +246,16 @@ def test_many_strangers_among_the_first_photos_are_said_once_with_the_ways_out(s
     assert all("--unfamiliar file" in words and f"{strange} of the first {FIRST}" in words for words in heard)
 
 
-def test_another_model_is_counted_from_zero_and_what_was_said_of_the_former_one_ends() -> None:
+@pytest.mark.parametrize("tells", [True, False])
+def test_another_model_is_counted_from_zero_and_what_was_said_of_the_former_one_ends(tells: bool) -> None:
     heard: list[str] = []
     counter = Strangers(saying(heard))
     counter.add([photo_judged(ReviewReason.UNFAMILIAR)] * FIRST)
     assert counter.note
-    counter.add([photo_judged(None, "other")] * FIRST)
+    other = photo_judged(None, "other")
+    if not tells:
+        other.judgement = replace(other.judgement, likeness=None)
+    counter.add([other] * FIRST)
     assert (counter.note, len(heard)) == ("", 1)
 
 

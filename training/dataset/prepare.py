@@ -221,8 +221,8 @@ def _check_classes(train: Samples, labels: tuple[str, ...]) -> None:
 def _check_validation(classes: NDArray[np.int64], labels: tuple[str, ...]) -> None:
     if {labels[number] for number in np.unique(classes)} == {OTHER}:
         raise DatasetError(
-            f"All photos to validate are of {OTHER!r}, so they tell nothing about the classes. Put photos of the classes"
-            " there too, or remove the folder: then some photos are held out."
+            f"All photos to validate are of {OTHER!r}, so they tell nothing about the classes. Put photos of the "
+            "classes there too, or remove the folder: then some photos are held out."
         )
 
 
