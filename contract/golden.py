@@ -213,25 +213,20 @@ def _answers(answer: Answer, contract: Contract) -> Iterator[tuple[_Floats, ...]
         pair = [_replayed_input(case, contract) for case in contract.golden[start : start + 2]]
         answers = answer(np.stack(pair))
         _check_shape("output", answers.probabilities, (len(pair), len(contract.labels)))
-        if contract.familiarity is None or answers.embedding is None or answers.familiarity is None:
+        if answers.embedding is None or answers.familiarity is None or answers.nearest is None:
             yield from ((row,) for row in answers.probabilities)
             continue
-        _check_shape("embedding", answers.embedding, (len(pair), contract.familiarity.dimensions))
+        _check_shape("embedding", answers.embedding, (len(pair), len(contract.golden[start].embedding)))
         _check_shape("familiarity", answers.familiarity, (len(pair),))
-        _check_nearest(answers, len(pair), len(contract.labels))
+        _check_shape("nearest class", answers.nearest, (len(pair),))
+        _check_nearest(answers.nearest, len(contract.labels))
         yield from zip(answers.probabilities, answers.embedding, answers.familiarity[:, None], strict=True)
 
 
-def _check_nearest(answers: Answers, photos: int, classes: int) -> None:
-    """Require the number of a class for each photo. Which class is the nearest may be a close call: not compared."""
-    numbers = np.empty(0, np.int64) if answers.nearest is None else answers.nearest
-    _check_shape("nearest class", numbers, (photos,))
-    odd = numbers[(numbers < 0) | (numbers >= classes)]
-    if len(odd):
-        raise ModelError(
-            f"The model names class number {odd[0]} as the nearest of a photo, but it has {classes} classes. Convert"
-            " it again."
-        )
+def _check_nearest(nearest: NDArray[np.int64], classes: int) -> None:
+    """Which class is the nearest may be a close call, so it is not compared; but it must be one of the model's."""
+    if len(odd := nearest[(nearest < 0) | (nearest >= classes)]):
+        raise ModelError(f"The model names class {odd[0]} as the nearest, but it has {classes} classes. Convert again.")
 
 
 def _check_shape(what: str, values: NDArray[Any], wanted: tuple[int, ...]) -> None:
