@@ -30,5 +30,5 @@ learnt to give the features that its teacher gives to the clean photo. It has no
 | loss | 1 - cosine to the teacher: {loss["first"]:.3f} at first, {loss["last"]:.3f} at the end |
 | licence | that of phototriage; it began with Keras's MobileNetV2, whose licence is Apache 2.0. It holds no photo |
 | figures | docs/broad-network.md |
-| made with | {", ".join(f"{package} {found}" for package, found in made["versions"].items())} |
+| made with | {", ".join(f"{package} {found}" for package, found in sorted(made["versions"].items()))} |
 """

@@ -47,7 +47,7 @@ def test_each_kind_that_was_found_is_told_with_its_photos_and_the_rest_in_one_li
     assert found["Suspected wrong labels"].level == "note"
     assert "sea: 3 readable photos" in found["Class balance"].sentence
     assert found["Not found"].sentence == (
-        "None found in 60 photos: folders that cannot be listed, blank pictures,"
+        "None found in 60 photos: folders that cannot be listed or followed, blank pictures,"
         " photos under two labels, exact duplicates, near duplicates."
     )
     assert "check-data" in found["The rest"].sentence
