@@ -23,7 +23,7 @@ from training.report.adapters import report_of_run
 from training.report.write import REPORT, unwritable, write_report
 from training.resume.timer import Timer
 from training.resume.unfinished import output_lock
-from training.run import MANIFEST, load_run
+from training.run import MANIFEST, Run, load_run
 
 PROGRAM = (sys.executable, "-m", "phototriage")
 
@@ -87,11 +87,12 @@ def _check_photos(
     reporter: Reporter,
     groups: Path | None,
 ) -> None:
-    """Check the photos before any training: whether there are any, and whether finished cells used the same.
+    """Check the photos before any training: whether there are any, and whether finished cells used the same ones, and
+    the same groups.
 
     The trainings find the photos decoded here in the cache.
     """
-    known: dict[object, str] = {}
+    known: dict[object, tuple[str, str]] = {}
     for cell in cells:
         run = finished_run(output, cell)
         if known and run is None:
@@ -100,11 +101,17 @@ def _check_photos(
         sides = (recipe.seed, recipe.validation, recipe.input.geometry, recipe.input.size_px, least)
         if sides not in known:
             describe = described_by(recipe, reporter, Timer())
-            known[sides] = prepare(dataset, test, recipe, reporter, least, describe, groups).data_hash()
-        if run is not None and run.data_hash != known[sides]:
-            raise TrainingError(
-                f"{run.path} is a finished run on other photos than those of {dataset}. {RUNS_ARE_KEPT}"
-            )
+            now = prepare(dataset, test, recipe, reporter, least, describe, groups)
+            known[sides] = now.data_hash(), now.named.sha256 if now.named else ""
+        if run is not None:
+            _check_run(run, *known[sides], dataset)
+
+
+def _check_run(run: Run, data_hash: str, groups_hash: str, dataset: Path) -> None:
+    if run.data_hash != data_hash:
+        raise TrainingError(f"{run.path} is a finished run on other photos than those of {dataset}. {RUNS_ARE_KEPT}")
+    if run.manifest["dataset"].get("groups", {}).get("sha256", "") != groups_hash:
+        raise TrainingError(f"{run.path} is a finished run with other groups (--groups). {RUNS_ARE_KEPT}")
 
 
 def _train_all(

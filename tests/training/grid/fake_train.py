@@ -62,5 +62,6 @@ def finish(dataset: Path, output: Path, recipe: Recipe, test: Path | None, group
     predictions = Predictions(val.photos, sides["validation"][1])
     write_predictions(output / PREDICTIONS, predictions, dataset, labels)
     (output / "report.html").write_text("a report")
-    write_cell(output, recipe, labels, sides, prepared.data_hash())
+    groups_hash = prepared.named.sha256 if prepared.named else ""
+    write_cell(output, recipe, labels, sides, prepared.data_hash(), groups_hash=groups_hash)
     (output / CHECKPOINT).unlink()

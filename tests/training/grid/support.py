@@ -25,11 +25,13 @@ def write_cell(
     sides: Mapping[str, Chances],
     data_hash: str = "0" * 64,
     seconds: float = 3.0,
+    groups_hash: str = "",
 ) -> None:
     """Write a run folder as training does, but for its predictions.
 
     Args:
         sides: for each side, the photos' classes and their probabilities. seconds: that it says to have taken.
+        groups_hash: of the file of groups; empty for none.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"{epoch},{1 / (epoch + 1):.3f},{1 - 0.4 / (epoch + 1):.3f},{0.8 / (epoch + 1):.3f},{epoch < 4}\n"
@@ -43,7 +45,8 @@ def write_cell(
         "thresholds": dict.fromkeys(labels, 0.5),
         "metrics": {side: compute_metrics(true, chances, labels).card() for side, (true, chances) in sides.items()},
         "recipe": asdict(recipe),
-        "dataset": {"root": str(folder), "sha256": data_hash},
+        "dataset": {"root": str(folder), "sha256": data_hash}
+        | ({"groups": {"sha256": groups_hash}} if groups_hash else {}),
         "seconds": {"data": 1.0, "head": seconds - 1},
     }
     write_manifest(folder, manifest)
