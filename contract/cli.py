@@ -65,7 +65,7 @@ def _thresholds(thresholds: Mapping[str, float]) -> str:
 
 def _familiarity(familiarity: Familiarity | None) -> str:
     if familiarity is None:
-        return "not known, so every photo is filed under a class"
+        return "not known, so photos of no class are filed like all others"
     promise = (
         f"at most {1 - familiarity.kept_at_least:.1%} of good photos" if familiarity.kept_at_least else "no promise"
     )

@@ -51,6 +51,6 @@ def of_unfamiliar(loaded: LoadedModel, output: Path) -> str:
     """Return what happens to photos unlike those that a model has learnt from, as the end of a sentence."""
     if loaded.rules.familiarity_limit is not None or OTHER in loaded.rules.labels:
         return f"photos unlike these go to {printable(output.name)}/{REVIEW_FOLDER}"
-    every = "every photo is filed under one of them"
+    alike = "photos unlike these are filed like all others"
     known = loaded.model.contract.familiarity is not None
-    return every if known else f"{every}, because this model does not tell which are unlike these"
+    return alike if known else f"{alike}, because this model cannot tell which those are"

@@ -105,11 +105,11 @@ def test_an_answer_brings_the_embedding_of_its_photo(familiar: Model) -> None:
     ("familiarity", "unfamiliar", "said"),
     [
         (FAMILIAR, "review", "photos unlike these go to sorted/_review"),
-        (FAMILIAR, "file", "every photo is filed under one of them"),
+        (FAMILIAR, "file", "photos unlike these are filed like all others"),
         (
             None,
             "review",
-            "every photo is filed under one of them, because this model does not tell which are unlike these",
+            "photos unlike these are filed like all others, because this model cannot tell which those are",
         ),
     ],
 )
@@ -166,7 +166,7 @@ def test_sort_says_beforehand_where_such_photos_go_and_afterwards_how_many_did(s
 def test_with_unfamiliar_file_every_photo_gets_a_class_and_the_ready_line_says_so(sort: Sorted) -> None:
     done = sort("--unfamiliar", "file")
     assert sorted(tree(done.output)) == ["blue/blue.jpg", "red/dim.jpg", "red/grey.jpg", "red/red.jpg"]
-    assert "knows red, green, blue; every photo is filed under one of them.\n" in done.err
+    assert "knows red, green, blue; photos unlike these are filed like all others.\n" in done.err
 
 
 def test_the_ledger_knows_reason_familiarity_and_nearest_class_and_those_who_ask_hear_them(sort: Sorted) -> None:
