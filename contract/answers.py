@@ -17,7 +17,7 @@ class Answers(NamedTuple):
     Attributes:
         probabilities: float32 [n, classes], rows that add up to one.
         embedding: float32 [n, D], rows of length one; None for a model without familiarity, as all that follows.
-        familiarity: float32 [n], cosine to the nearest centre.
+        familiarity: float32 [n], how like the photos learnt from, at most 1.
         nearest: int64 [n], number of the class whose centre is the nearest.
     """
 

@@ -69,7 +69,7 @@ def _familiarity(familiarity: Familiarity | None) -> str:
     promise = (
         f"at most {1 - familiarity.kept_at_least:.1%} of good photos" if familiarity.kept_at_least else "no promise"
     )
-    return f"less than {familiarity.threshold:.3f} like those learnt; {promise}"
+    return f"familiarity below {familiarity.threshold:.3f}; {promise}"
 
 
 def _accuracies(metrics: Mapping[str, object]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What a model knows beside its classes: how like the photos that it has learnt from a photo is, and its embedding.
 
-Familiarity is the cosine of a photo's broad features to the nearest centre of what the classes look like. A photo below
-the threshold is unlike anything that the model has learnt.
+Familiarity is the cosine of a photo's broad features to the nearest centre of what the classes look like, less half of
+that to other kinds of photos. A photo below the threshold is unlike anything that the model has learnt.
 """
 
 from collections.abc import Mapping
@@ -82,11 +82,11 @@ class Familiarity:
     def __str__(self) -> str:
         if self.kept_at_least is None:
             return (
-                f"photos less than {self.threshold:.3f} like those learnt from go to review; only {self.photos} photos"
+                f"photos with a familiarity below {self.threshold:.3f} go to review; only {self.photos} photos"
                 " chose that threshold, so how many good ones go there cannot be promised"
             )
         return (
-            f"photos less than {self.threshold:.3f} like those learnt from go to review; at most"
+            f"photos with a familiarity below {self.threshold:.3f} go to review; at most"
             f" {1 - self.kept_at_least:.1%} of good photos do ({self.photos} held-out photos)"
         )
 

@@ -17,7 +17,7 @@ class Likeness(NamedTuple):
     """How like the photos that a model has learnt from a photo is.
 
     Attributes:
-        familiarity: cosine to the nearest centre of what the classes look like.
+        familiarity: how like what the model has learnt from, at most 1.
         nearest: the class of that centre.
         limit: familiarity below which the photo is unfamiliar; None if that is not asked.
     """
@@ -28,9 +28,6 @@ class Likeness(NamedTuple):
 
     def __str__(self) -> str:
         if self.limit is None:
-            return f"{self.familiarity:.2f} like the nearest class, {self.nearest}"
+            return f"{self.familiarity:.2f}, nearest to {self.nearest}"
         digits = 2 if abs(self.familiarity - self.limit) >= 0.01 else 4  # else both may read as the same number
-        return (
-            f"{self.familiarity:.{digits}f} like the nearest class, {self.nearest}; the limit is"
-            f" {self.limit:.{digits}f}"
-        )
+        return f"{self.familiarity:.{digits}f}, nearest to {self.nearest}; the limit is {self.limit:.{digits}f}"

@@ -46,7 +46,7 @@ def judged(opened: Model, colour: str, review_below: str | float = "off", **opti
 def test_an_unfamiliar_photo_goes_to_review_before_anybody_asks_how_sure_its_class_is(familiar: Model) -> None:
     found = judged(familiar, "grey", 1.0)
     assert (found.outcome, found.folder, found.review_reason) == (Outcome.REVIEW, "_review", ReviewReason.UNFAMILIAR)
-    assert found.reason == "unfamiliar: 0.58 like the nearest class, red; the limit is 0.90"
+    assert found.reason == "unfamiliar: 0.58, nearest to red; the limit is 0.90"
     assert judged(familiar, "grey", "off").review_reason is ReviewReason.UNFAMILIAR
     unsure = judged(familiar, "red", 1.0)
     assert (unsure.folder, unsure.review_reason) == ("_review", ReviewReason.UNSURE)
@@ -56,7 +56,7 @@ def test_an_unfamiliar_photo_goes_to_review_before_anybody_asks_how_sure_its_cla
 def test_unfamiliar_photos_are_filed_on_request_and_their_likeness_is_known_all_the_same(familiar: Model) -> None:
     found = judged(familiar, "grey", unfamiliar="file")
     assert (found.folder, found.review_reason, found.reason) == ("red", None, "")
-    assert str(found.likeness) == "0.58 like the nearest class, red"
+    assert str(found.likeness) == "0.58, nearest to red"
     assert judged(familiar, "grey", 0.5, unfamiliar="file").review_reason is ReviewReason.UNSURE
 
 
@@ -77,8 +77,8 @@ def test_a_photo_of_the_class_other_goes_to_review_as_unfamiliar(unfamiliar: Lit
 
 
 def test_two_numbers_that_differ_are_not_shown_as_one() -> None:
-    assert str(Likeness(0.578, "sea", 0.58)) == "0.5780 like the nearest class, sea; the limit is 0.5800"
-    assert str(Likeness(0.412, "sea", 0.58)) == "0.41 like the nearest class, sea; the limit is 0.58"
+    assert str(Likeness(0.578, "sea", 0.58)) == "0.5780, nearest to sea; the limit is 0.5800"
+    assert str(Likeness(0.412, "sea", 0.58)) == "0.41, nearest to sea; the limit is 0.58"
 
 
 @pytest.mark.parametrize(("familiarity", "nearest"), [(np.nan, 0), (np.inf, 0), (0.9, len(LABELS)), (0.9, -1)])
@@ -157,7 +157,7 @@ def test_sort_says_beforehand_where_such_photos_go_and_afterwards_how_many_did(s
     done = sort()
     assert sorted(tree(done.output)) == ["_review/dim.jpg", "_review/grey.jpg", "blue/blue.jpg", "red/red.jpg"]
     assert "m.onnx knows red, green, blue; photos unlike these go to sorted/_review.\n" in done.err
-    assert "(unfamiliar: 0.58 like the nearest class, red; the limit is 0.90)" in done.out
+    assert "(unfamiliar: 0.58, nearest to red; the limit is 0.90)" in done.out
     assert "blue 1, red 1, _review 2 (unfamiliar 2)" in done.err
     shown = ask("status", "--inbox", done.inbox).stdout
     assert "for review  2: unfamiliar 2\n" in shown
@@ -180,9 +180,9 @@ def test_the_ledger_knows_reason_familiarity_and_nearest_class_and_those_who_ask
     assert told("history", "--inbox", done.inbox, "--reason", "unsure") == []
     assert "review red 0.33, unfamiliar" in ask("history", "--inbox", done.inbox).stdout
     explained = ask("explain", "--inbox", done.inbox, done.output / "_review" / "grey.jpg").stdout
-    assert "familiarity    0.58 like the nearest class, red; the limit is 0.90\n" in explained
+    assert "familiarity    0.58, nearest to red; the limit is 0.90\n" in explained
     assert "grey.jpg was put into _review as unfamiliar by the model" in explained
-    assert "1.00 like the nearest class, red" in ask("explain", done.output / "red" / "red.jpg").stdout
+    assert "1.00, nearest to red" in ask("explain", done.output / "red" / "red.jpg").stdout
 
 
 @pytest.mark.parametrize("mode", ["move", "copy"])
@@ -299,7 +299,7 @@ def test_notes_on_request_keep_the_guess_beside_a_photo_in_review_until_it_leave
     assert sorted(tree(done.output)) == ["_review/grey.jpg", "_review/grey.jpg.why.txt", "red/red.jpg"]
     assert (done.output / "_review" / "grey.jpg.why.txt").read_text().splitlines() == [
         "grey.jpg could not be filed under a class.",
-        "unfamiliar: 0.58 like the nearest class, red; the limit is 0.90",
+        "unfamiliar: 0.58, nearest to red; the limit is 0.90",
         "The most probable classes: blue 0.33, green 0.33, red 0.33",
     ]
     told("retry", "--inbox", done.inbox, "--state", "review")

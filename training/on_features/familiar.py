@@ -52,11 +52,11 @@ class FamiliarityResult:
         found = self.threshold
         if found.kept_at_least is None:
             return (
-                f"Photos less than {found.value:.3f} like those learnt from will go to review. How many good photos do"
+                f"Photos with a familiarity below {found.value:.3f} will go to review. How many good photos do"
                 f" cannot be promised, because {found.photos} photos are too few."
             )
         return (
-            f"Photos less than {found.value:.3f} like those learnt from will go to review: at most"
+            f"Photos with a familiarity below {found.value:.3f} will go to review: at most"
             f" {1 - found.kept_at_least:.1%} of good photos ({found.photos} photos that no centre was made from)."
         )
 
