@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -315,6 +316,13 @@ def test_a_head_holds_what_it_was_fitted_with() -> None:
     assert isinstance(head, LinearHead)
     assert (head.kernel.shape, head.bias.shape, head.c) == ((8, 3), (3,), 3.0)
     assert {head.kernel.dtype, head.bias.dtype} == {np.dtype(np.float32)}
+
+
+def test_many_classes_of_few_photos_bring_no_warning_of_a_library() -> None:
+    rows = np.eye(24, 24, dtype=np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (fit_head(rows, np.arange(24), 24, 3.0).logits(rows).argmax(axis=1) == np.arange(24)).all()
 
 
 def test_photos_of_the_class_other_are_no_photos_of_a_class_but_what_familiarity_tells_apart(

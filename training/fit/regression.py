@@ -64,7 +64,11 @@ def fit_head(features: Features, labels: Ints, classes: int, c: float) -> Linear
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # in more threads, sums are rounded in another order each time
+    with (
+        threadpool_limits(1),
+        warnings.catch_warnings(),
+    ):  # in more threads, sums are rounded in another order each time
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # many classes of few photos
         fitted = LogisticRegression(C=c, max_iter=MOST_STEPS).fit(features, labels)
     kernel = np.zeros((features.shape[1], classes), np.float32)
     bias = np.full(classes, NEVER, np.float32)
