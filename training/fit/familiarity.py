@@ -129,14 +129,14 @@ def out_of_fold_familiarity(
 def choose_threshold(values: Floats) -> FamiliarityThreshold:
     """The highest threshold that keeps KEPT of the good photos with CERTAINTY.
 
-    With too few photos for that it is the lowest value, which promises nothing.
+    With too few photos for that it is the value that keeps KEPT of these photos, which promises nothing.
 
     Args:
         values: familiarity of photos of the classes that no centre was made from, [N], N > 0.
     """
     count, rising = len(values), np.sort(values)
     below = next((number for number in _lost(count) if _most_lost(number, count) <= 1 - KEPT), None)
-    value = float(np.floor(rising[below or 0] * 1e6) / 1e6)
+    value = float(np.floor(rising[int((1 - KEPT) * count) if below is None else below] * 1e6) / 1e6)
     return FamiliarityThreshold(
         value,
         float((values >= value).mean()),
