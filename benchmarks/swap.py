@@ -23,6 +23,7 @@ from benchmarks.watched import Watched, phototriage
 from common.publish import publish_bytes
 from contract.session import open_model
 from daemon.ledger.state_folder import LEDGER
+from daemon.photo import REVIEW_FOLDER
 from tests.colour_model import contract_text, with_changes
 
 WAITING = 100
@@ -129,12 +130,14 @@ def _counted(ledger: Path, models: Sequence[bytes]) -> tuple[int, int, int]:
     connection = sqlite3.connect(ledger)
     rows = connection.execute("SELECT state, label, model, top, CAST(destination AS TEXT) FROM photos").fetchall()
     connection.close()
-    filed = [row for row in rows if row[0] == "filed"]
+    placed = [row for row in rows if row[0] in ("filed", "review")]  # some of the photos are of no class
     wrong = sum(
-        label not in labels[model] or not set(json.loads(top)) <= labels[model] or Path(place).parent.name != label
-        for _, label, model, top, place in filed
+        label not in labels[model]
+        or not set(json.loads(top)) <= labels[model]
+        or Path(place).parent.name != (label if state == "filed" else REVIEW_FOLDER)
+        for state, label, model, top, place in placed
     )
-    return wrong, sum(row[0] == "failed" for row in rows), sum(Path(row[4]).is_file() for row in filed)
+    return wrong, sum(row[0] == "failed" for row in rows), sum(Path(row[4]).is_file() for row in placed)
 
 
 if __name__ == "__main__":
