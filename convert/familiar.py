@@ -126,11 +126,17 @@ def dimensions_of(familiar: Familiar | None) -> int | None:
 
 
 def with_broad_features(network: Any) -> Any:
-    """The Keras network with a second output, its broad features at unit length."""
+    """The Keras network with a second output, its broad features at unit length.
+
+    Raises:
+        RunError: it has none.
+    """
     import keras
 
     names = {layer.name for layer in network.layers}
-    layer = next(name for name in LAYERS if name in names)
+    layer = next((name for name in LAYERS if name in names), None)
+    if layer is None:
+        raise RunError("The run tells of familiarity, but its network has no broad features. Train the run again.")
     return keras.Model(network.input, [network.output, network.get_layer(layer).output])
 
 

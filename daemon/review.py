@@ -18,7 +18,7 @@ class Likeness(NamedTuple):
 
     Attributes:
         familiarity: how like what the model has learnt from, at most 1.
-        nearest: the class of that centre.
+        nearest: the class of the nearest centre.
         limit: familiarity below which the photo is unfamiliar; None if that is not asked.
     """
 

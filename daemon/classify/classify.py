@@ -14,8 +14,8 @@ from contract.geometry import Pixels
 from contract.session import Model
 from daemon.classify.buckets import BUCKETS, Buckets
 
-MAX_COSINE = 1.1
-"""A cosine beyond it is no rounding error."""
+MAX_FAMILIARITY = 1.1
+"""A familiarity beyond it is no rounding error: it is at most the cosine to a centre."""
 
 
 class Answer(NamedTuple):
@@ -25,8 +25,8 @@ class Answer(NamedTuple):
         scores: float32 [classes], adding up to one.
         fault: why there are none.
         infer_ms: the picture's share of the time that its batch took.
-        familiarity: cosine to the nearest centre of the classes; None for a model without familiarity, as what follows.
-        nearest: number of the class of that centre.
+        familiarity: how like the photos learnt from; None for a model without familiarity, as what follows.
+        nearest: number of the class of the nearest centre.
         embedding: float32 [D], of length one.
     """
 
@@ -98,7 +98,7 @@ def _answer(model: Model, answers: Answers, number: int, took_ms: float) -> Answ
     if answers.familiarity is None or answers.nearest is None or answers.embedding is None:
         return Answer(scores, None, took_ms)
     familiarity, nearest = float(answers.familiarity[number]), int(answers.nearest[number])
-    if not (abs(familiarity) < MAX_COSINE and 0 <= nearest < len(scores)):  # also where it is NaN
+    if not (abs(familiarity) < MAX_FAMILIARITY and 0 <= nearest < len(scores)):  # also where it is NaN
         return _invalid(model, "familiarity", took_ms)
     return Answer(scores, None, took_ms, familiarity, nearest, answers.embedding[number])
 

@@ -1,6 +1,5 @@
 """Decide where a photo goes: pure functions of what is known about it."""
 
-from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -31,7 +30,9 @@ FOLDERS = (FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
 """Folders of the output that belong to no class."""
 
 
-def decide(scores: NDArray[np.float32], likeness: Likeness | None, rules: Rules) -> Judgement:
+def decide(
+    scores: NDArray[np.float32], likeness: Likeness | None, rules: Rules, embedding: Embedding | None = None
+) -> Judgement:
     """Choose the most probable class, or review: for an unfamiliar photo, or one below the threshold of its class.
 
     A photo of the class `_other` is unfamiliar too, because that class learnt from pictures of no class.
@@ -40,6 +41,7 @@ def decide(scores: NDArray[np.float32], likeness: Likeness | None, rules: Rules)
         scores: float32 [classes], adding up to one.
         likeness: of the photo; None for a model that does not tell.
         rules: of the model that gave the scores.
+        embedding: of the photo, which goes with the judgement.
     """
     order = scores.argsort()[: -TOP - 1 : -1]
     probabilities = scores[order].tolist()
@@ -58,7 +60,7 @@ def decide(scores: NDArray[np.float32], likeness: Likeness | None, rules: Rules)
     return Judgement(
         outcome, folder, reason, label, probability, threshold, likeness, why,
         top={rules.labels[n]: round(value, 6) for n, value in zip(order.tolist(), probabilities, strict=True)},
-        model=rules.model, provider=rules.provider,
+        model=rules.model, provider=rules.provider, embedding=embedding,
     )  # fmt: skip
 
 
@@ -68,7 +70,9 @@ def _likeness(answer: Answer, rules: Rules) -> Likeness | None:
     return Likeness(answer.familiarity, rules.labels[answer.nearest], rules.familiarity_limit)
 
 
-def _embedding(values: NDArray[np.float32], rules: Rules) -> Embedding:
+def _embedding(values: NDArray[np.float32] | None, rules: Rules) -> Embedding | None:
+    if values is None:
+        return None
     with np.errstate(over="ignore"):  # a value beyond float16 is none of an embedding, and readers leave that photo out
         return Embedding(rules.embeddings, values.astype("<f2").tobytes())
 
@@ -118,10 +122,7 @@ def judge(found: Found, read: Read, answer: Answer | None, rules: Rules) -> Judg
         `NOT_JUDGED` for a photo that a stop left unread.
     """
     if answer is not None and answer.scores is not None:
-        judgement = decide(answer.scores, _likeness(answer, rules), rules)
-        if answer.embedding is None:
-            return judgement
-        return replace(judgement, embedding=_embedding(answer.embedding, rules))
+        return decide(answer.scores, _likeness(answer, rules), rules, _embedding(answer.embedding, rules))
     fault = read.fault if answer is None else answer.fault
     if fault is None:
         return NOT_JUDGED

@@ -94,14 +94,16 @@ def test_the_model_keeps_photos_of_its_classes_and_tells_noise(model: Model) -> 
     assert (strange < threshold).all()
 
 
-def test_embeddings_are_those_of_the_broad_network_whatever_the_classes(model: Model) -> None:
+def test_embeddings_are_those_of_the_broad_network_whatever_the_classes(model: Model, run: Path) -> None:
     images = drawings(2, 300)[0]
     found = model.answer(images)
     assert found.embedding is not None
     cosines = (found.embedding * embed(features_of(images), read_broad(SHIPPED_BROAD).projection)).sum(axis=1)
     exact = model.contract.precision == "fp32"
-    assert cosines.min() > (0.9999 if exact else 0.9)
     assert model.contract.familiarity is not None
+    threshold = json.loads((run / "run.json").read_text())["familiarity"]["threshold"]
+    assert (model.contract.familiarity.threshold == threshold) == exact
+    assert cosines.min() > (0.9999 if exact else 0.9)
     assert model.contract.familiarity.id.startswith("broad-fp32" if exact else "broad-int8-")
 
 
@@ -142,3 +144,11 @@ def test_a_file_that_is_missing_or_of_another_run_is_refused(
     with pytest.raises(RunError, match="Train the run again"):
         convert_run(spoilt, tmp_path / "model.onnx", lambda _step, _found: None)
     assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_run_whose_network_has_no_broad_features_is_refused(network: Any) -> None:
+    import keras
+
+    without = keras.Model(network.input, network.get_layer("base")(network.get_layer("scale")(network.input)))
+    with pytest.raises(RunError, match="no broad features"):
+        with_broad_features(without)

@@ -43,6 +43,8 @@ def test_what_is_like_other_kinds_of_photos_is_less_familiar_and_the_classes_own
     plain = fit_centres(features, labels, 3, NONE, 0)
     centres = fit_centres(features, labels, 3, np.concatenate([own, other]), 0)
     assert np.array_equal(centres.others, other)
+    few = fit_centres(features[:30], labels[:30], 3, np.concatenate([own, other]), 0)  # each photo is a centre
+    assert np.array_equal(few.others, other)
     between = features[:9] + 5 * other  # as like to the other kind as to a class
     lost = plain.familiarity(between)[0] - centres.familiarity(between)[0]
     assert lost == pytest.approx(np.full(9, 0.5 * 0.7), abs=0.05)

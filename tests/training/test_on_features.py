@@ -112,6 +112,8 @@ def test_the_same_command_gives_the_same_bytes_through_a_kill_too(tmp_path: Path
     assert manifest["repeatable"] is True
     assert manifest["choice"]["kept"] == TUNED
     assert manifest["judged"] == "held out"
+    assert manifest["familiarity"]["photos"] == 12  # those of the validation folder, which no centre saw
+    assert manifest["familiarity"]["id"].endswith("-96")
     quiet = Reporter(Console(quiet=True))
     labels = tuple(manifest["labels"])
     found = read_predictions(whole / "predictions.csv", dataset, labels)

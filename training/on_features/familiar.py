@@ -36,14 +36,10 @@ class FamiliarityResult:
 
     Attributes:
         threshold: from which value on a photo is one of the classes.
-        judges: places of the photos of the classes that judged.
-        judged: familiarity of each by centres that it is not in, float32 [judges].
         facts: what run.json says.
     """
 
     threshold: FamiliarityThreshold
-    judges: Ints
-    judged: NDArray[np.float32]
     facts: dict[str, Any]
 
     @property
@@ -84,8 +80,7 @@ def find_familiarity(
         groups, judges = sides.groups[known], known
         judged = out_of_fold_familiarity(features, labels, groups, sides.classes, background, recipe.seed)
     found = choose_threshold(judged)
-    output = task.output
-    FamiliarityFile(centres, network.projection).write(output / FAMILIARITY)
+    FamiliarityFile(centres, network.projection).write(task.output / FAMILIARITY)
     facts = {
         "id": _id(network, recipe),
         "dimensions": network.projection.shape[1],
@@ -96,7 +91,7 @@ def find_familiarity(
         "photos": found.photos,
         **_shown(judged, judges, task),
     }
-    return FamiliarityResult(found, judges, judged, facts)
+    return FamiliarityResult(found, facts)
 
 
 def _shown(judged: NDArray[np.float32], judges: Ints, task: Task) -> dict[str, Any]:
