@@ -33,7 +33,7 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
         raise ContractError(f"A classifier needs at least two labels, and this one has {len(labels)}.")
     seen: dict[str, str] = {}
     for label in labels:
-        fault = None if label == OTHER else _fault(label)
+        fault = None if label == OTHER else fault_of(label)
         if fault:
             raise ContractError(
                 f"The label {short_repr(label)} cannot be the name of a folder: {fault}. Rename the class."
@@ -47,7 +47,8 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _fault(label: object) -> str | None:
+def fault_of(label: object) -> str | None:
+    """Return why a label cannot be the name of a folder, as the rest of a sentence; None if it can."""
     if not isinstance(label, str):
         return "it is not text"
     if not label.strip():

@@ -23,7 +23,15 @@ class LayoutError(PhototriageError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
+    """A piece of a template.
+
+    Attributes:
+        before: text before the field.
+        field: one of `FIELDS`; empty at the end of a template that ends with text.
+        form: of a date.
+    """
+
     before: str
     field: str
     form: str
@@ -36,6 +44,9 @@ class Layout:
         template: folders and `{name}`, with the fields `{label}`, `{relpath}` (the photo's folder below the inbox),
             `{name}` and `{date}` (when the photo was taken, in strftime format).
 
+    Attributes:
+        parts: of the template, in order.
+
     Raises:
         LayoutError: it leads out of the output, does not end with `{name}`, or has an unknown field.
     """
@@ -44,8 +55,8 @@ class Layout:
         self._template = template
         if not template.isprintable():
             raise self._refused("it holds characters that cannot be printed")
-        self._parts = [self._checked(*part) for part in self._parsed()]
-        self.needs_date = any(part.field == "date" for part in self._parts)
+        self.parts = [self._checked(*part) for part in self._parsed()]
+        self.needs_date = any(part.field == "date" for part in self.parts)
         self.keeps_name = template.endswith("/{name}")
         self._check()
 
@@ -60,7 +71,7 @@ class Layout:
         """
         values = {"": "", "label": label, "relpath": "" if relpath == Path() else str(relpath), "name": name}
         text = ""
-        for part in self._parts:
+        for part in self.parts:
             text += part.before + (taken.strftime(part.form) if part.field == "date" else values[part.field])
         return Path(*(component for component in text.split("/") if component))
 
@@ -74,9 +85,9 @@ class Layout:
         except ValueError as error:
             raise self._refused(f"its braces do not match ({error})") from error
 
-    def _checked(self, before: str, field: str | None, form: str | None, conversion: str | None) -> _Part:
+    def _checked(self, before: str, field: str | None, form: str | None, conversion: str | None) -> Part:
         if field is None:
-            return _Part(before, "", "")
+            return Part(before, "", "")
         if field not in FIELDS:
             known = ", ".join(f"{{{name}}}" for name in FIELDS)
             raise self._refused(f"{{{field}}} is not a field; the fields are {known}")
@@ -84,10 +95,10 @@ class Layout:
             raise self._refused(f"{{{field}}} takes no format")
         if field == "date" and not _DATE_FORMAT.fullmatch(form or ""):
             raise self._refused(f"{form!r} is not a date format; an example is %Y/%m/%d")
-        return _Part(before, field, form or "%Y-%m-%d")
+        return Part(before, field, form or "%Y-%m-%d")
 
     def _check(self) -> None:
-        fields = [part.field for part in self._parts]
+        fields = [part.field for part in self.parts]
         if fields.count("name") != 1 or fields[-1] != "name":
             raise self._refused("it must end with {name}, which stands for the photo's file name with its extension")
         if self._template.startswith("/"):

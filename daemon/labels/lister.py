@@ -1,0 +1,137 @@
+"""Lists the output again: one stat a folder, and only folders whose time of change differs are listed.
+
+Names decide what is looked at, by the list of the intake: hidden, unfinished and junk names are passed over, and so is
+everything below an inbox or below a folder with a marker of its own.
+"""
+
+import os
+import stat
+from collections.abc import Collection
+from pathlib import Path
+
+from daemon.files.confined import is_folder
+from daemon.files.marker import MARKER
+from daemon.intake.names.junk import why_left_alone, why_not_entered
+from daemon.intake.names.uploads import rest_s
+from daemon.labels.tree import BASE_LINE_S, EMPTY, NOTHING, File, Folder, Listing, Tree, joined
+
+FORMER_MAX = 10_000
+"""How many folders that are gone are remembered."""
+
+
+def list_output(output: Path, before: Tree, now_s: float, left_out: Collection[Path] = ()) -> Tree:
+    """Return the output as it is now.
+
+    Args:
+        output: root of the class folders, absolute, without links.
+        before: what the last look saw; `EMPTY` for the first one, which makes the base line.
+        now_s: wall time in seconds since 1970.
+        left_out: folders that are not looked into, such as inboxes.
+
+    Raises:
+        OSError: the output itself cannot be listed.
+    """
+    walk = _Walk(output, before, BASE_LINE_S if before is EMPTY else now_s, frozenset(left_out))
+    walk.look("")
+    waiting = [""]
+    while waiting:
+        path = waiting.pop()
+        for name in walk.folders[path].listing.folders if path in walk.folders else ():
+            inner = joined(path, name)
+            walk.look_safely(inner)
+            waiting.append(inner)
+    return walk.tree()
+
+
+class _Walk:
+    """One walk through the output.
+
+    Attributes:
+        folders: what was found so far.
+    """
+
+    def __init__(self, output: Path, before: Tree, now_s: float, left_out: frozenset[Path]) -> None:
+        self._output, self._before, self._now_s, self._left_out = output, before, now_s, left_out
+        self.folders: dict[str, Folder] = {}
+        self._unread: set[str] = set()
+        self._seen: set[tuple[int, int]] = set()
+        self._is_remounted = False
+
+    def look_safely(self, path: str) -> None:
+        """Look at one folder; what is known of one that cannot be read stays as it is, and one that is gone is left.
+
+        A share that hiccups must not look as if all photos in it were gone.
+        """
+        try:
+            self.look(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError:
+            self._unread.add(path)
+            if (known := self._before.folders.get(path)) is not None:
+                self.folders[path] = known
+
+    def look(self, path: str) -> None:
+        """Look at one folder."""
+        place = self._output / path
+        status = place.stat()
+        if not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) in self._seen:
+            return  # a link to a folder that is looked at under another name
+        self._seen.add((status.st_dev, status.st_ino))
+        known = self._before.folders.get(path)
+        is_same = known is not None and (known.inode, known.mtime_ns) == (status.st_ino, status.st_mtime_ns)
+        self._is_remounted |= known is not None and known.device != status.st_dev
+        if known is not None and is_same and known.is_settled and known.device == status.st_dev:
+            self.folders[path] = known
+            return
+        listing = self._listed(place, path, NOTHING if known is None else known.listing)
+        self.folders[path] = Folder(status.st_dev, status.st_ino, status.st_mtime_ns, listing, is_same)
+
+    def _listed(self, place: Path, path: str, known: Listing) -> Listing:
+        files, folders = dict[str, File](), list[str]()
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if path and entry.name == MARKER:
+                    return NOTHING  # another inbox or output
+                if self._is_entered(entry):
+                    folders.append(entry.name)
+                elif (file := _file(entry)) is not None:
+                    files[entry.name] = file
+        before = known.files()
+        if files == before and tuple(sorted(folders)) == known.folders:
+            return known
+        since, old = {}, known.since()
+        for name, file in files.items():
+            stays = name in before and (before[name].inode, before[name].target) == (file.inode, file.target)
+            since[name] = old[name] if stays else self._now_s
+        return Listing(files, folders, since)
+
+    def _is_entered(self, entry: "os.DirEntry[str]") -> bool:
+        if not entry.is_dir() or why_not_entered(entry.name) or Path(entry.path) in self._left_out:
+            return False
+        try:
+            return is_folder(Path(entry.path), self._output)
+        except OSError:
+            return False  # a link of a user who is not trusted
+
+    def tree(self) -> Tree:
+        """Return all that was found."""
+        there = {folder.key for folder in self.folders.values()}
+        former = {**self._before.former, **{folder.key: path for path, folder in self._before.folders.items()}}
+        newest = [item for item in former.items() if item[0] not in there][-FORMER_MAX:]
+        return Tree(self.folders, dict(newest), frozenset(self._unread), self._is_remounted)
+
+
+def _file(entry: "os.DirEntry[str]") -> File | None:
+    """Return a file that counts, by its name and kind; None for all else."""
+    if why_left_alone(entry.name) or rest_s(entry.name):
+        return None
+    try:
+        status = entry.stat(follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            return File(status.st_ino, status.st_size, status.st_mtime_ns, str(Path(entry.path).readlink()))
+    except OSError:  # it went meanwhile
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return File(status.st_ino, status.st_size, status.st_mtime_ns)
