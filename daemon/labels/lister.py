@@ -31,7 +31,7 @@ def list_output(output: Path, before: Tree, now_s: float, left_out: Collection[P
     Raises:
         OSError: the output itself cannot be listed.
     """
-    walk = _Walk(output, before, BASE_LINE_S if before is EMPTY else now_s, frozenset(left_out))
+    walk = _Walk(output, before, now_s, frozenset(left_out))
     walk.look("")
     waiting = [""]
     while waiting:
@@ -43,6 +43,16 @@ def list_output(output: Path, before: Tree, now_s: float, left_out: Collection[P
     return walk.tree()
 
 
+def is_taken(name: str) -> bool:
+    """Tell whether a file of this name counts."""
+    return not why_left_alone(name) and not rest_s(name)
+
+
+def is_entered(name: str) -> bool:
+    """Tell whether a folder of this name is looked into."""
+    return not why_not_entered(name)
+
+
 class _Walk:
     """One walk through the output.
 
@@ -52,6 +62,7 @@ class _Walk:
 
     def __init__(self, output: Path, before: Tree, now_s: float, left_out: frozenset[Path]) -> None:
         self._output, self._before, self._now_s, self._left_out = output, before, now_s, left_out
+        self._since_s = BASE_LINE_S if before is EMPTY else now_s
         self.folders: dict[str, Folder] = {}
         self._unread: set[str] = set()
         self._seen: set[tuple[int, int]] = set()
@@ -64,9 +75,9 @@ class _Walk:
         """
         try:
             self.look(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError:
+        except OSError as error:
+            if isinstance(error, FileNotFoundError | NotADirectoryError) and not (self._output / path).is_symlink():
+                return
             self._unread.add(path)
             if (known := self._before.folders.get(path)) is not None:
                 self.folders[path] = known
@@ -93,7 +104,7 @@ class _Walk:
             for entry in entries:
                 if path and entry.name == MARKER:
                     return NOTHING  # another inbox or output
-                if self._is_entered(entry):
+                if self._is_entered(entry, known):
                     folders.append(entry.name)
                 elif (file := _file(entry)) is not None:
                     files[entry.name] = file
@@ -103,28 +114,32 @@ class _Walk:
         since, old = {}, known.since()
         for name, file in files.items():
             stays = name in before and (before[name].inode, before[name].target) == (file.inode, file.target)
-            since[name] = old[name] if stays else self._now_s
+            since[name] = old[name] if stays else self._since_s
         return Listing(files, folders, since)
 
-    def _is_entered(self, entry: "os.DirEntry[str]") -> bool:
-        if not entry.is_dir() or why_not_entered(entry.name) or Path(entry.path) in self._left_out:
+    def _is_entered(self, entry: "os.DirEntry[str]", known: Listing) -> bool:
+        if not is_entered(entry.name) or Path(entry.path) in self._left_out:
             return False
         try:
-            return is_folder(Path(entry.path), self._output)
-        except OSError:
+            if entry.is_dir():
+                return is_folder(Path(entry.path), self._output)
+            return entry.is_symlink() and entry.name in known.folders  # to a disk that is away
+        except PermissionError:
             return False  # a link of a user who is not trusted
+        except OSError:
+            return True  # what is known of it stays
 
     def tree(self) -> Tree:
         """Return all that was found."""
         there = {folder.key for folder in self.folders.values()}
         former = {**self._before.former, **{folder.key: path for path, folder in self._before.folders.items()}}
         newest = [item for item in former.items() if item[0] not in there][-FORMER_MAX:]
-        return Tree(self.folders, dict(newest), frozenset(self._unread), self._is_remounted)
+        return Tree(self.folders, dict(newest), frozenset(self._unread), self._is_remounted, self._now_s)
 
 
 def _file(entry: "os.DirEntry[str]") -> File | None:
     """Return a file that counts, by its name and kind; None for all else."""
-    if why_left_alone(entry.name) or rest_s(entry.name):
+    if not is_taken(entry.name):
         return None
     try:
         status = entry.stat(follow_symlinks=False)

@@ -7,7 +7,7 @@ The ledgers must be read after the tree was listed: a photo that the daemon file
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from daemon.labels.class_folders import ClassFolders
@@ -15,7 +15,7 @@ from daemon.labels.findings import Findings, Label, Noted, Question, TakenBack, 
 from daemon.labels.matching import Candidate, Matcher
 from daemon.labels.moved_folders import MovedFolders
 from daemon.labels.rows import Contents, Known, Row, RowId, Sighting
-from daemon.labels.tree import BASE_LINE_S, EMPTY, Tree
+from daemon.labels.tree import BASE_LINE_S, EMPTY, File, Tree, parted
 
 CONFIRM_S = 30.0
 """A move counts when a second look, so much later, sees the same file at the same place."""
@@ -23,6 +23,8 @@ MANY = 50
 MANY_SHARE = 0.05
 """More than so many photos, and than this share of a class, at once are rather a program's doing: one question."""
 REVIEW = "_review"
+LATE_S = 60.0
+"""How much later than its time of filing a row may have become visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,11 @@ def look(
         was_interrupted: whether the output was away, restored or has another marker since the last look.
     """
     changed = now.changed(before)
-    if not changed and all(seen.is_asked for seen in sightings.values()):
+    young = list(_out_of_place(known.filed_since(before.at_s - LATE_S), now))
+    if not changed and not young and all(seen.is_asked for seen in sightings.values()):
         return Findings(sightings=sightings)
-    rows = [row for row in _concerned(known, before, now, changed, sightings) if not _is_unread(row, now)]
+    concerned = _concerned(known, before, now, changed, sightings) | {row.id: row for row in young}
+    rows = [row for row in concerned.values() if not _is_unread(row, now)]
     matcher = Matcher(known, now, changed, contents, sightings, now_s)
     matches = matcher.match(rows)
     found = Findings(gone=[row.id for row in matches.lost if not row.is_gone])
@@ -88,20 +92,36 @@ def _is_unread(row: Row | None, now: Tree) -> bool:
     return row is not None and any(row.place.startswith(f"{folder}/") for folder in now.unread)
 
 
+def _out_of_place(rows: Iterable[Row], now: Tree) -> Iterator[Row]:
+    """Yield the rows whose file is not exactly in its place; the others take part in nothing."""
+    folder, files = None, dict[str, File]()
+    for row in rows:
+        inner, name = parted(row.place)
+        if inner != folder:
+            folder, files = inner, now.listing(inner).files()
+        file = files.get(name)
+        if row.is_gone or file is None or not row.is_exactly(file):
+            yield row
+
+
 def _concerned(
     known: Known, before: Tree, now: Tree, changed: Iterable[str], sightings: Mapping[RowId, Sighting]
-) -> list[Row]:
-    """Return the rows that a change may be about; all others are in their places, or still gone."""
+) -> dict[RowId, Row]:
+    """Return the rows that a change may be about; all others are in their places, or still gone.
+
+    A photo that was filed and moved on between two looks left no change in its folder: rows are also looked for by the
+    time of their filing.
+    """
     rows: dict[RowId, Row] = {}
     sizes = set[int]()
     for folder in changed:
-        rows.update((row.id, row) for row in known.in_folder(folder))
+        rows.update((row.id, row) for row in _out_of_place(known.in_folder(folder), now))
         old, new = before.listing(folder).files(), now.listing(folder).files()
-        sizes.update(file.size for name, file in (old.items() ^ new.items()))
+        sizes.update(file.size for _, file in (old.items() ^ new.items()))
     rows.update((row.id, row) for row in known.gone(sizes))
     seen = (known.row(row) for row in sightings)
     rows.update((row.id, row) for row in seen if row is not None)
-    return list(rows.values())
+    return rows
 
 
 def _said(row: Row, one: Candidate, folders: ClassFolders) -> _Move | None:

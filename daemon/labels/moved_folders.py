@@ -13,7 +13,7 @@ class MovedFolders:
 
     def __init__(self, before: Tree, now: Tree) -> None:
         self._now = {folder.key: path for path, folder in now.folders.items()}
-        self._keys = {path: key for key, path in now.former.items()}
+        self._keys = {path: key for key, path in before.former.items()}
         self._keys |= {path: folder.key for path, folder in before.folders.items()}
 
     def of(self, left: str, entered: str) -> tuple[str, str] | None:

@@ -20,7 +20,7 @@ class Row(NamedTuple):
         said: the label in force; empty if there is none.
         sha256: of its content when it was filed; empty if it was never read.
         filed_size: size of that content, in bytes.
-        filed_s: when it was filed, in seconds since 1970.
+        filed_s: when phototriage filed it, or moved it last, in seconds since 1970.
         is_gone: whether the last look did not find it.
     """
 
@@ -66,6 +66,9 @@ class Known(Protocol):
 
     def row(self, row: RowId) -> Row | None:
         """Return a row; None if its photo was taken back meanwhile, or is on its way."""
+
+    def filed_since(self, at_s: float) -> Iterable[Row]:
+        """Yield the rows with a later `filed_s`."""
 
     def in_folder(self, folder: str) -> Sequence[Row]:
         """Return the rows that are not gone and whose place is in this folder, not deeper."""

@@ -102,12 +102,14 @@ class Tree:
         former: by device and inode, the last path of each folder that went: it may come back under another.
         unread: folders that could not be listed now; what is known of them is old.
         is_remounted: whether a folder lies on another file system than at the last look.
+        at_s: when it was listed, in seconds since 1970; 0 for what nobody has listed.
     """
 
     folders: Mapping[str, Folder]
     former: Mapping[tuple[int, int], str] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
     is_remounted: bool = False
+    at_s: float = 0.0
 
     def listing(self, folder: str) -> Listing:
         """Return what lies in a folder; nothing if it does not exist."""

@@ -11,7 +11,7 @@ from typing import Any
 from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings
-from daemon.labels.lister import list_output
+from daemon.labels.lister import is_entered, is_taken, list_output
 from daemon.labels.look import look
 from daemon.labels.rows import Row, RowId, Sighting
 from daemon.labels.tree import EMPTY, File, Folder, Listing, Tree, joined, parted
@@ -28,6 +28,9 @@ class Ledger:
 
     def row(self, row: RowId) -> Row | None:
         return self.rows.get(row)
+
+    def filed_since(self, at_s: float) -> list[Row]:
+        return [row for row in self.rows.values() if row.filed_s > at_s]
 
     def in_folder(self, folder: str) -> Sequence[Row]:
         return [row for row in self.rows.values() if not row.is_gone and parted(row.place)[0] == folder]
@@ -178,11 +181,14 @@ class Memory:
     def tree(self, before: Tree, now_s: float) -> Tree:
         found: dict[str, Folder] = {}
         for path, inode in self.folders.items():
+            if path and not all(map(is_entered, path.split("/"))):
+                continue
             old = before.folders.get(path)
             if old is not None and (old.inode, old.mtime_ns) == (inode, self.changes[path]):
                 found[path] = old
                 continue
-            files = {parted(place)[1]: file for place, (file, _) in self.files.items() if parted(place)[0] == path}
+            there = [(parted(place), file) for place, (file, _) in self.files.items()]
+            files = {name: file for (folder, name), file in there if folder == path and is_taken(name)}
             known = before.listing(path)
             was, since = known.files(), known.since()
             since = {
@@ -191,13 +197,13 @@ class Memory:
             }
             if before is EMPTY:
                 since = dict.fromkeys(files, 0.0)
-            inner = [parted(one)[1] for one in self.folders if one and parted(one)[0] == path]
+            inner = [name for folder, name in map(parted, self.folders) if folder == path and name and is_entered(name)]
             new = Listing(files, inner, since)
             same = files == was and new.folders == known.folders and old is not None
             found[path] = Folder(1, inode, self.changes[path], known if same else new, is_settled=True)
-        there = {folder.key for folder in found.values()}
+        keys = {folder.key for folder in found.values()}
         former = {**before.former, **{folder.key: path for path, folder in before.folders.items()}}
-        return Tree(found, {key: path for key, path in former.items() if key not in there})
+        return Tree(found, {key: path for key, path in former.items() if key not in keys}, at_s=now_s)
 
     def _put(self, place: str, what: tuple[File, bytes]) -> None:
         self.make_folder(parted(place)[0])
@@ -239,7 +245,7 @@ class Output:
         file = File(0, len(content), 1) if is_copy else self.disk.file(place)
         row, said = ("inbox", number), place.split("/", maxsplit=1)[0]
         sha256 = hashlib.sha256(content).hexdigest()
-        self.known.rows[row] = Row(row, place, file, said, "", sha256, len(content), self.now_s - 0.5)
+        self.known.rows[row] = Row(row, place, file, said, "", sha256, len(content), self.now_s + 0.5)
         return row
 
     def look(self, after_s: float = 60.0, *, was_interrupted: bool = False) -> Findings:

@@ -12,7 +12,7 @@ from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings, Why
 from daemon.labels.lister import list_output
 from daemon.labels.tree import EMPTY, Tree
-from tests.daemon.moved import CLASSES, Disk, Memory, Output, photo
+from tests.daemon.moved import CLASSES, Disk, Memory, Output, photo, place_in
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -387,11 +387,20 @@ def test_of_two_equal_photos_each_file_answers_for_one(output: Output) -> None:
     assert {label.row: label.name for label in output.looks().labels} == {rows[0]: "forest", rows[1]: "street"}
 
 
-def test_a_look_at_an_unchanged_output_asks_the_ledger_nothing(output: Output) -> None:
+def test_a_look_at_an_unchanged_output_asks_the_ledger_only_for_new_rows(output: Output) -> None:
     output.file("sea/a.jpg")
-    output.looks()
+    output.looks(3)
     output.known.in_folder = output.known.gone = output.known.row = None  # type: ignore[assignment, method-assign]
     assert says_nothing(output.looks())
+
+
+def test_a_photo_that_was_filed_and_moved_between_two_looks_counts(output: Output) -> None:
+    output.disk.make_folder("sea")
+    output.look()
+    for place in ("sea/a.jpg", "dogs/b.jpg"):
+        output.file(place)
+        output.disk.move(place, place_in("forest", place))
+    assert labels(output.looks(3)) == ["forest", "forest"]
 
 
 @pytest.mark.parametrize(
