@@ -10,7 +10,7 @@ from typing import Any
 
 from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
-from daemon.labels.findings import Findings
+from daemon.labels.findings import Findings, Label, Noted, TakenBack
 from daemon.labels.lister import is_entered, is_taken, list_output
 from daemon.labels.look import look
 from daemon.labels.rows import Row, RowId, Sighting
@@ -48,7 +48,8 @@ class Ledger:
     def take(self, found: Findings) -> None:
         for row in found.gone:
             self.rows[row] = self.rows[row]._replace(is_gone=True)
-        for one in (*found.noted, *found.taken_back, *found.labels):
+        places: list[Noted | TakenBack | Label] = [*found.noted, *found.taken_back, *found.labels]
+        for one in places:
             self.rows[one.row] = self.rows[one.row]._replace(place=one.place, file=one.file, is_gone=False)
         for back in found.taken_back:
             self.rows[back.row] = self.rows[back.row]._replace(said="")

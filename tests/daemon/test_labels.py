@@ -276,7 +276,7 @@ def test_a_moved_folder_is_one_question_and_nothing_until_it_is_answered(
     output.disk.move_folder(left, entered)
     found = output.looks(3)
     assert [(one.why, one.left, one.entered, one.rows) for one in found.questions] == [
-        (Why.FOLDER, left, entered, rows)
+        (Why.FOLDER, left, entered, frozenset(rows))
     ]
     assert labels(found) == []
     output.disk.move_folder(entered, left)
@@ -317,7 +317,9 @@ def test_many_photos_of_a_class_at_once_are_one_question(folder: str, moved: int
     for number in range(moved):
         output.disk.move(f"{folder}/{number}.jpg", f"forest/{number}.jpg")
     found = output.looks(3)
-    assert [(one.why, one.left, one.rows) for one in found.questions] == ([(Why.MANY, folder, rows)] if asked else [])
+    assert [(one.why, one.left, one.rows) for one in found.questions] == (
+        [(Why.MANY, folder, frozenset(rows))] if asked else []
+    )
     assert len(found.labels) == (0 if asked else moved)
 
 
@@ -339,7 +341,9 @@ def test_the_look_after_an_interruption_asks_instead_of_labelling(output: Output
     row = output.file("sea/a.jpg")
     output.look()
     output.disk.move("sea/a.jpg", "forest/a.jpg")
-    assert [(one.why, one.rows) for one in output.look(was_interrupted=True).questions] == [(Why.INTERRUPTED, {row})]
+    assert [(one.why, one.rows) for one in output.look(was_interrupted=True).questions] == [
+        (Why.INTERRUPTED, frozenset({row}))
+    ]
     assert says_nothing(output.looks(3))
 
 

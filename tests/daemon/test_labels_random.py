@@ -1,0 +1,402 @@
+"""Random doings of people, backup, duplicate and sync programs: a look says what the table says, and nothing else.
+
+The oracle knows the table alone. It compares every file with every row, by their whole content, at every look; it knows
+nothing of folders that did not change, of sizes, or of hashes.
+"""
+
+import tempfile
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daemon.labels.rows import Row, RowId
+from daemon.labels.tree import File, Tree, parted
+from tests.daemon.moved import CLASSES, Disk, Memory, Output, origin, photo
+
+FOLDERS = (
+    "sea",
+    "forest",
+    "street",
+    "sea/trip",
+    "forest/trip",
+    "Sea",
+    "dogs",
+    "_review",
+    "_mine",
+    ".trash",
+    "@eaDir",
+    "",
+)
+NAMES = ("a.jpg", "b.jpg", "c.jpg", ".c.jpg", "a.jpg.part")
+DOINGS = (
+    *("file", "file", "file a copy", "move", "move", "move", "rename", "copy", "copy without times", "link", "delete"),
+    *("edit", "edit and keep", "replace", "swap", "stranger", "take out", "put in", "move folder", "move all"),
+    *("move by copying", "edit and move", "undo", "refile", "many", "look", "look", "look", "look soon", "interrupt"),
+)
+
+
+def told(place: str) -> tuple[str, bool]:
+    """The class that a place names, or the `_` folder, under the default layout."""
+    *folders, _ = place.split("/")
+    if not folders:
+        return "", False
+    first = unicodedata.normalize("NFC", folders[0]).casefold()
+    if first.startswith("_"):
+        return first, False
+    return ("", False) if any(one.startswith("_") for one in folders) else (first, True)
+
+
+@dataclass
+class Seen:
+    """Where the oracle saw a photo away from its place."""
+
+    place: str
+    file: File
+    at_s: float
+    asked: bool = False
+
+
+@dataclass
+class Oracle:
+    """The table in plain words; keeps its own book, beside that of the ledger."""
+
+    output: Output
+    seen: dict[RowId, Seen] = field(default_factory=dict)
+    former: dict[tuple[int, int], str] = field(default_factory=dict)
+    paths: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def expects(self, tree: Tree, rows: dict[RowId, Row], now_s: float, interrupted: bool) -> "set[tuple[str, object]]":
+        """What a look at this tree has to say, beside notes: labels, labels taken back, rows that a question is about."""
+        self._read(tree)
+        found = {row.id: place for row in rows.values() if (place := self._place_of(row, rows, now_s))}
+        saying = {}
+        for row, place in found.items():
+            what = self._says(rows[row], place)
+            if what is not None and self.since[place] != 0.0:
+                before = self.seen.get(row)
+                same = before is not None and (before.place, before.file) == (place, self.files[place])
+                saying[row] = before if same and before is not None else Seen(place, self.files[place], now_s)
+        self.seen = saying
+        answer: set[tuple[str, object]] = set()
+        for row in self._asked(rows, interrupted):
+            saying[row].asked = True
+            answer.add(("asked", row))
+        for row, sight in list(saying.items()):
+            if not sight.asked and now_s - sight.at_s >= 30:
+                answer.add((self._says(rows[row], sight.place) or "", row))
+                del saying[row]
+        self._remember(tree)
+        return answer
+
+    def _read(self, tree: Tree) -> None:
+        self.files: dict[str, File] = {}
+        self.since: dict[str, float] = {}
+        for path, folder in tree.folders.items():
+            since = folder.listing.since()
+            for name, file in folder.listing.files().items():
+                place = f"{path}/{name}" if path else name
+                self.files[place], self.since[place] = file, since[name]
+        self.inodes = {folder.key: path for path, folder in tree.folders.items()}
+
+    def _content(self, place: str) -> bytes:
+        return self.output.disk.read(place)
+
+    def _away(self, rows: dict[RowId, Row]) -> list[Row]:
+        """Rows without their file in their place: nothing lies there, or what belongs to another row of these."""
+        away = [row for row in rows.values() if self.files.get(row.place) is None]
+        odd = [row for row in rows.values() if row not in away and self.files[row.place] != row.file]
+        lost = [row for row in odd if any(self.files[row.place] == other.file for other in (*away, *odd))]
+        seeking = {
+            *away, *lost, *(row for row in odd if self.files[row.place].size != row.filed_size and not row.is_gone),
+        }  # fmt: skip
+        for row in odd:
+            here = self.files[row.place]
+            if row not in lost and here.inode != row.file.inode and here.size != -1:
+                content = self._content(row.place)
+                if any(content == photo(other.id[1]) for other in seeking if other.id != row.id):
+                    lost.append(row)
+        return [*away, *lost]
+
+    def _place_of(self, row: Row, rows: dict[RowId, Row], now_s: float) -> str:
+        away = self._away(rows)
+        if row not in away:
+            return ""
+        held = {other.place for other in rows.values() if other not in away and not other.is_gone}
+        free = [place for place in self.files if place not in held]
+        exact = [place for place in free if self.files[place] == row.file]
+        if exact:
+            return exact[0] if len(exact) == 1 else ""
+        others = [other.file for other in away if other.id != row.id]
+        claimed = [place for place in free if self.files[place] in others and self._is_single(self.files[place], free)]
+        free = [place for place in free if place not in claimed]
+        same = [
+            place for place in free if self._content(place) == photo(row.id[1]) and self.since[place] > row.filed_s
+        ]  # fmt: skip
+        if same:
+            return same[0] if len(same) == 1 else ""
+        name, before = parted(row.place)[1], self.seen.get(row.id)
+        contents = {photo(other.id[1]) for other in away}
+        edited = [
+            place
+            for place in free
+            if parted(place)[1] == name
+            and not (self._content(place) in contents and self.since[place] > 0 and self._is_awaited(place, away))
+            and (
+                (before is not None and (before.place, before.file) == (place, self.files[place]))
+                or (not row.is_gone and self.since[place] == now_s and origin(self._content(place)) == row.id[1])
+            )
+        ]
+        return edited[0] if len(edited) == 1 else ""
+
+    def _is_single(self, file: File, free: list[str]) -> bool:
+        return sum(self.files[place] == file for place in free) == 1
+
+    def _is_awaited(self, place: str, away: list[Row]) -> bool:
+        return any(self._content(place) == photo(row.id[1]) and self.since[place] > row.filed_s for row in away)
+
+    @staticmethod
+    def _says(row: Row, place: str) -> str | None:
+        (left, _), (entered, is_class) = told(row.place), told(place)
+        if entered in (left, row.said or row.filed_as):
+            return None
+        if entered == row.filed_as:
+            return "back" if row.said else None
+        return entered if is_class else None
+
+    def _asked(self, rows: dict[RowId, Row], interrupted: bool) -> set[RowId]:
+        open_ones = {row for row, sight in self.seen.items() if not sight.asked}
+        if interrupted:
+            return open_ones
+        moved = {row for row in open_ones if self._came_with_folder(rows[row].place, self.seen[row].place)}
+        asked = set(moved)
+        for left in {told(rows[row].place)[0] for row in open_ones} - {"_review"}:
+            of_class = {
+                row for row in open_ones - moved
+                if told(rows[row].place)[0] == left and self._says(rows[row], self.seen[row].place) != "back"
+            }  # fmt: skip
+            if len(of_class) > 50 and len(of_class) > 0.05 * self.output.known.how_many(left):
+                asked |= of_class
+        return asked
+
+    def _came_with_folder(self, place: str, other: str) -> bool:
+        folder = parted(place)[0]
+        while folder:
+            key = self.paths.get(folder)
+            path = self.inodes.get(key) if key is not None else None
+            if path is not None and path != folder and other == path + place[len(folder) :]:
+                return True
+            folder = parted(folder)[0]
+        return False
+
+    def _remember(self, tree: Tree) -> None:
+        self.former = {key: path for key, path in {**self.former, **self.inodes_of(tree)}.items()}
+        self.paths = {path: key for key, path in self.former.items() if key not in self.inodes}
+        self.paths |= {path: key for key, path in self.inodes.items()}
+
+    @staticmethod
+    def inodes_of(tree: Tree) -> dict[tuple[int, int], str]:
+        return {folder.key: path for path, folder in tree.folders.items()}
+
+
+class Simulator:
+    """Does random things in an output, and compares every look with the oracle."""
+
+    def __init__(self, disk: "Disk | Memory") -> None:
+        self.disk, self.output = disk, Output(disk)
+        self.oracle = Oracle(self.output)
+        self.oracle.paths = {"": next(iter(self.output.before.folders.values())).key}
+        self.places: list[str] = []
+        self.out: list[str] = []
+        self.edits = 0
+        self.said = 0
+
+    def do(self, doing: str, which: int, folder: str, name: str) -> None:
+        """Do one thing to one of the files that are there; what cannot be done is left out."""
+        place = self.places[which % len(self.places)] if self.places else ""
+        other = f"{folder}/{name}" if folder else name
+        if place or doing in {"file", "file a copy", "stranger", "put in", "many", "look", "look soon", "interrupt"}:
+            getattr(self, doing.replace(" ", "_"))(place, other)
+
+    def file(self, _: str, other: str) -> None:
+        if other not in self.places and told(other)[0] in (*CLASSES, "_review"):
+            self.output.file(other.replace("Sea", "sea"))
+            self._there(other.replace("Sea", "sea"))
+
+    def file_a_copy(self, _: str, other: str) -> None:
+        if other not in self.places and told(other)[0] in CLASSES:
+            self.output.file(other.replace("Sea", "sea"), is_copy=True)
+            self._there(other.replace("Sea", "sea"))
+
+    def many(self, _: str, other: str) -> None:
+        for number in range(55 if len(self.places) < 50 else 0):
+            self.file("", f"{parted(other)[0]}/{number}.jpg")
+
+    def move(self, place: str, other: str) -> None:
+        if place != other:
+            self.disk.move(place, other)
+            self._gone(place, other)
+
+    def rename(self, place: str, other: str) -> None:
+        self.move(place, f"{parted(place)[0]}/{parted(other)[1]}".lstrip("/"))
+
+    def copy(self, place: str, other: str) -> None:
+        if place != other:
+            self.disk.copy(place, other)
+            self._there(other)
+
+    def copy_without_times(self, place: str, other: str) -> None:
+        if place != other:
+            self.disk.write(other, self.disk.read(place))
+            self._there(other)
+
+    def move_by_copying(self, place: str, other: str) -> None:
+        if place != other:
+            self.copy_without_times(place, other)
+            self.delete(place, "")
+
+    def link(self, place: str, other: str) -> None:
+        if place != other:
+            self.disk.link(place, other)
+            self._there(other)
+
+    def delete(self, place: str, _: str) -> None:
+        self.disk.delete(place)
+        self.places.remove(place)
+
+    def edit(self, place: str, _: str) -> None:
+        self.edits += 1
+        self.disk.edit(place, photo(origin(self.disk.read(place)), self.edits))
+
+    def replace(self, place: str, _: str) -> None:
+        self.edits += 1
+        self.disk.write(place, photo(origin(self.disk.read(place)), self.edits))
+
+    def edit_and_keep(self, place: str, _: str) -> None:
+        content = self.disk.read(place)
+        self.move(place, f"{place} (original).jpg")
+        self.edits += 1
+        self.disk.write(place, photo(origin(content), self.edits))
+        self._there(place)
+
+    def edit_and_move(self, place: str, other: str) -> None:
+        self.replace(place, "")
+        self.move(place, f"{parted(other)[0]}/{parted(place)[1]}".lstrip("/"))
+
+    def swap(self, place: str, other: str) -> None:
+        if other in self.places and place != other:
+            self.disk.move(place, "swap.jpg")
+            self.disk.move(other, place)
+            self.disk.move("swap.jpg", other)
+
+    def stranger(self, _: str, other: str) -> None:
+        self.edits += 1
+        self.disk.write(other, photo(100_000 + self.edits))
+        self._there(other)
+
+    def take_out(self, place: str, _: str) -> None:
+        if place not in self.out:
+            self.disk.take_out(place)
+            self.places.remove(place)
+            self.out.append(place)
+
+    def put_in(self, _: str, other: str) -> None:
+        if self.out:
+            self.disk.put_in(self.out.pop(), other)
+            self._there(other)
+
+    def move_folder(self, place: str, other: str) -> None:
+        left, entered = parted(place)[0], f"{parted(other)[0]}/moved{len(self.out)}".lstrip("/")
+        taken = any(one.startswith(f"{entered}/") for one in self.places)
+        if left and not taken and not entered.startswith(left) and not self._is_there(entered):
+            self.disk.move_folder(left, entered)
+            self.places = [
+                entered + one[len(left) :] if one.startswith(f"{left}/") else one for one in self.places
+            ]  # fmt: skip
+
+    def _is_there(self, folder: str) -> bool:
+        return folder in self.disk.folders if isinstance(self.disk, Memory) else (self.disk.root / folder).exists()
+
+    def move_all(self, place: str, other: str) -> None:
+        left, entered = parted(place)[0], parted(other)[0]
+        if left != entered:
+            for one in [one for one in self.places if parted(one)[0] == left]:
+                self.move(one, f"{entered}/{parted(one)[1]}".lstrip("/"))
+
+    def undo(self, place: str, _: str) -> None:
+        for row in self._rows_at(place):
+            self.delete(place, "")
+            del self.output.known.rows[row.id]
+
+    def refile(self, place: str, other: str) -> None:
+        rows = self._rows_at(place)
+        if rows and other not in self.places and told(other)[0] in CLASSES:
+            self.move(place, other.replace("Sea", "sea"))
+            change = {
+                "place": other.replace("Sea", "sea"),
+                "filed_as": told(other)[0],
+                "filed_s": self.output.now_s + 0.5,
+            }
+            self.output.known.rows[rows[0].id] = rows[0]._replace(**change)
+
+    def _rows_at(self, place: str) -> list[Row]:
+        rows = self.output.known.rows.values()
+        file = self.disk.file(place)
+        return [row for row in rows if row.place == place and not row.is_gone and row.file == file][:1]
+
+    def interrupt(self, *_: str) -> None:
+        self.look(interrupted=True)
+
+    def look_soon(self, *_: str) -> None:
+        self.look(after_s=10.0)
+
+    def look(self, *_: str, after_s: float = 60.0, interrupted: bool = False) -> None:
+        rows = dict(self.output.known.rows)
+        now_s = self.output.now_s + after_s
+        tree = self.disk.tree(self.output.before, now_s)
+        expected = self.oracle.expects(tree, rows, now_s, interrupted)
+        found = self.output.look(after_s, was_interrupted=interrupted)
+        answer: set[tuple[str, object]] = {(label.name, label.row) for label in found.labels}
+        answer |= {("back", back.row) for back in found.taken_back}
+        answer |= {("asked", row) for question in found.questions for row in question.rows}
+        assert answer == expected
+        assert set(found.sightings) == set(self.oracle.seen)
+        self.said += len(answer)
+
+    def _there(self, place: str) -> None:
+        if place not in self.places:
+            self.places.append(place)
+
+    def _gone(self, place: str, other: str) -> None:
+        self.places.remove(place)
+        self._there(other)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(DOINGS), st.integers(0, 70), st.sampled_from(FOLDERS), st.sampled_from(NAMES)),
+    min_size=5,
+    max_size=40,
+)
+
+
+def played(disk: "Disk | Memory", steps: list[tuple[str, int, str, str]]) -> None:
+    simulator = Simulator(disk)
+    for step in steps:
+        simulator.do(*step)
+    for _ in range(3):
+        simulator.look()
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS)
+def test_a_look_says_what_the_table_says(steps: list[tuple[str, int, str, str]]) -> None:
+    played(Memory(), steps)
+
+
+@settings(max_examples=25, deadline=None)
+@given(STEPS)
+def test_a_look_at_a_real_file_system_says_what_the_table_says(steps: list[tuple[str, int, str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        played(Disk(Path(folder)), steps)
