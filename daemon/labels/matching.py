@@ -66,6 +66,7 @@ class Matcher:
         self._known, self._tree, self._changed, self._contents, self._now_s = known, tree, changed, contents, now_s
         self._sightings = sightings
         self._files: dict[str, dict[str, File]] = {}
+        self._rows: dict[str, dict[str, list[Row]]] = {}
         self._read = {(seen.place, seen.file): seen.sha256 for seen in sightings.values() if seen.sha256}
         self.hashes: dict[str, str] = {}
 
@@ -84,10 +85,10 @@ class Matcher:
         here, doubtful, away = list[Row](), list[Row](), list[Row]()
         for row in rows:
             file = self.file_at(row.place)
-            if file is None:
-                away.append(row)
-            elif row.is_exactly(file):
+            if file is not None and row.is_exactly(file):
                 here.append(row)
+            elif file is None or row.is_gone:  # a file that came to the place of one that went may be any
+                away.append(row)
             else:
                 doubtful.append(row)
         evicted = self._evicted(doubtful, away)
@@ -106,7 +107,7 @@ class Matcher:
         """
         exact = {_exact(row) for row in (*doubtful, *away)}
         at = {row.id: self.file_at(row.place) or _NONE for row in doubtful}
-        evicted = {row.id for row in doubtful if (key := _as_key(at[row.id])) in exact and key != _exact(row)}
+        evicted = {row.id for row in doubtful if _as_key(at[row.id]) in exact or self._is_of_another(row, at[row.id])}
         changed = [row for row in doubtful if row.id in evicted or at[row.id].size != row.filed_size]
         contents = {(row.filed_size, row.sha256) for row in (*changed, *away) if row.sha256}
         sizes = {size for size, _ in contents}
@@ -117,6 +118,17 @@ class Matcher:
                 if sha256 != row.sha256 and (file.size, sha256) in contents:
                     evicted.add(row.id)
         return evicted
+
+    def _is_of_another(self, row: Row, file: File) -> bool:
+        return any(other.is_exactly(file) for other in self._rows_at(row.place))
+
+    def _rows_at(self, place: str) -> Sequence[Row]:
+        folder, _ = parted(place)
+        if folder not in self._rows:
+            self._rows[folder] = defaultdict(list)
+            for row in self._known.in_folder(folder):
+                self._rows[folder][row.place].append(row)
+        return self._rows[folder].get(place, ())
 
     def _candidates(self, away: Sequence[Row]) -> Iterable[Candidate]:
         sizes = sizes_of(away)
@@ -132,8 +144,7 @@ class Matcher:
                     yield Candidate(joined(folder, name), file, since[name])
 
     def _is_held(self, one: Candidate, away: Collection[RowId]) -> bool:
-        rows = self._known.in_folder(parted(one.place)[0])
-        return any(row.place == one.place and row.id not in away for row in rows)
+        return any(row.id not in away for row in self._rows_at(one.place))
 
     def _assign(self, away: Sequence[Row], free: Sequence[Candidate]) -> dict[RowId, Candidate]:
         found = _pairs(((_exact(row), row) for row in away), ((_as_key(one.file), one) for one in free))

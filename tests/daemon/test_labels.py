@@ -221,6 +221,19 @@ def test_a_photo_moved_over_another_leaves_that_one_gone(output: Output) -> None
     assert found.gone == [second]
 
 
+def test_a_file_that_came_to_the_place_of_a_photo_that_went_is_not_that_photo(output: Output) -> None:
+    first, second = output.file("sea/a.jpg"), output.file("sea/b.jpg")
+    output.look()
+    output.disk.take_out("sea/a.jpg")
+    output.disk.write("sea/a.jpg", output.disk.read("sea/b.jpg"))
+    output.disk.delete("sea/b.jpg")
+    output.looks()
+    assert output.known.rows[second].place == "sea/a.jpg"
+    assert output.known.rows[first].is_gone
+    output.disk.move("sea/a.jpg", "forest/a.jpg")
+    assert [label.row for label in output.looks().labels] == [second]
+
+
 def test_a_file_that_no_ledger_knows_is_never_a_label(output: Output) -> None:
     output.disk.write("sea/mine.jpg", b"photo 900")
     output.look()

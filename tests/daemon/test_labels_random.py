@@ -56,6 +56,7 @@ class Seen:
     place: str
     file: File
     at_s: float
+    content: bytes
     asked: bool = False
 
 
@@ -69,7 +70,7 @@ class Oracle:
     paths: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def expects(self, tree: Tree, rows: dict[RowId, Row], now_s: float, interrupted: bool) -> "set[tuple[str, object]]":
-        """What a look at this tree has to say, beside notes: labels, labels taken back, rows that a question is about."""
+        """What a look at this tree has to say, beside notes: labels, labels taken back, rows that are asked about."""
         self._read(tree)
         found = {row.id: place for row in rows.values() if (place := self._place_of(row, rows, now_s))}
         saying = {}
@@ -78,7 +79,7 @@ class Oracle:
             if what is not None and self.since[place] != 0.0:
                 before = self.seen.get(row)
                 same = before is not None and (before.place, before.file) == (place, self.files[place])
-                saying[row] = before if same and before is not None else Seen(place, self.files[place], now_s)
+                saying[row] = before if same and before is not None else self._sight(place, now_s)
         self.seen = saying
         answer: set[tuple[str, object]] = set()
         for row in self._asked(rows, interrupted):
@@ -101,20 +102,26 @@ class Oracle:
                 self.files[place], self.since[place] = file, since[name]
         self.inodes = {folder.key: path for path, folder in tree.folders.items()}
 
+    def _sight(self, place: str, now_s: float) -> Seen:
+        return Seen(place, self.files[place], now_s, self._content(place))
+
     def _content(self, place: str) -> bytes:
-        return self.output.disk.read(place)
+        """Read a file; what was edited where an earlier look read it, in a folder without a change, is as it was."""
+        known = (one.content for one in self.seen.values() if (one.place, one.file) == (place, self.files[place]))
+        return next(known, None) or self.output.disk.read(place)
 
     def _away(self, rows: dict[RowId, Row]) -> list[Row]:
         """Rows without their file in their place: nothing lies there, or what belongs to another row of these."""
-        away = [row for row in rows.values() if self.files.get(row.place) is None]
-        odd = [row for row in rows.values() if row not in away and self.files[row.place] != row.file]
-        lost = [row for row in odd if any(self.files[row.place] == other.file for other in (*away, *odd))]
+        wrong = [row for row in rows.values() if self.files.get(row.place) != row.file]
+        away = [row for row in wrong if row.is_gone or row.place not in self.files]
+        odd = [row for row in wrong if row not in away]
+        lost = [row for row in odd if any(self.files[row.place] == other.file for other in rows.values())]
         seeking = {
             *away, *lost, *(row for row in odd if self.files[row.place].size != row.filed_size and not row.is_gone),
         }  # fmt: skip
         for row in odd:
             here = self.files[row.place]
-            if row not in lost and here.inode != row.file.inode and here.size != -1:
+            if row not in lost and here.inode != row.file.inode:
                 content = self._content(row.place)
                 if any(content == photo(other.id[1]) for other in seeking if other.id != row.id):
                     lost.append(row)
@@ -192,13 +199,9 @@ class Oracle:
         return False
 
     def _remember(self, tree: Tree) -> None:
-        self.former = {key: path for key, path in {**self.former, **self.inodes_of(tree)}.items()}
+        self.former |= {folder.key: path for path, folder in tree.folders.items()}
         self.paths = {path: key for key, path in self.former.items() if key not in self.inodes}
         self.paths |= {path: key for key, path in self.inodes.items()}
-
-    @staticmethod
-    def inodes_of(tree: Tree) -> dict[tuple[int, int], str]:
-        return {folder.key: path for path, folder in tree.folders.items()}
 
 
 class Simulator:
@@ -334,12 +337,9 @@ class Simulator:
         rows = self._rows_at(place)
         if rows and other not in self.places and told(other)[0] in CLASSES:
             self.move(place, other.replace("Sea", "sea"))
-            change = {
-                "place": other.replace("Sea", "sea"),
-                "filed_as": told(other)[0],
-                "filed_s": self.output.now_s + 0.5,
-            }
-            self.output.known.rows[rows[0].id] = rows[0]._replace(**change)
+            self.output.known.rows[rows[0].id] = rows[0]._replace(
+                place=other.replace("Sea", "sea"), filed_as=told(other)[0], filed_s=self.output.now_s + 0.5
+            )
 
     def _rows_at(self, place: str) -> list[Row]:
         rows = self.output.known.rows.values()
