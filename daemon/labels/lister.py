@@ -84,8 +84,8 @@ class _Walk:
 
     def look(self, path: str) -> None:
         """Look at one folder."""
-        place = self._output / path
-        status = place.stat()
+        place = f"{self._output}/{path}"
+        status = os.stat(place)  # noqa: PTH116  # half the time of a Path, for each of 100,000 folders
         if not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) in self._seen:
             return  # a link to a folder that is looked at under another name
         self._seen.add((status.st_dev, status.st_ino))
@@ -98,7 +98,7 @@ class _Walk:
         listing = self._listed(place, path, NOTHING if known is None else known.listing)
         self.folders[path] = Folder(status.st_dev, status.st_ino, status.st_mtime_ns, listing, is_same)
 
-    def _listed(self, place: Path, path: str, known: Listing) -> Listing:
+    def _listed(self, place: str, path: str, known: Listing) -> Listing:
         files, folders = dict[str, File](), list[str]()
         with os.scandir(place) as entries:
             for entry in entries:
@@ -118,12 +118,12 @@ class _Walk:
         return Listing(files, folders, since)
 
     def _is_entered(self, entry: "os.DirEntry[str]", known: Listing) -> bool:
-        if not is_entered(entry.name) or Path(entry.path) in self._left_out:
-            return False
         try:
-            if entry.is_dir():
-                return is_folder(Path(entry.path), self._output)
-            return entry.is_symlink() and entry.name in known.folders  # to a disk that is away
+            if not entry.is_dir():
+                return entry.is_symlink() and entry.name in known.folders  # to a disk that is away
+            if not is_entered(entry.name) or Path(entry.path) in self._left_out:
+                return False
+            return is_folder(Path(entry.path), self._output)
         except PermissionError:
             return False  # a link of a user who is not trusted
         except OSError:
