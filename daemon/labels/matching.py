@@ -105,8 +105,8 @@ class Matcher:
 
         Other bytes in a photo's place are the same photo, edited, as long as no other row claims them.
         """
-        exact = {_exact(row) for row in (*doubtful, *away)}
         at = {row.id: self.file_at(row.place) or _NONE for row in doubtful}
+        exact = {_exact(row) for row in (*doubtful, *away)} | self._held({at[row.id] for row in doubtful})
         evicted = {row.id for row in doubtful if _as_key(at[row.id]) in exact or self._is_of_another(row, at[row.id])}
         changed = [row for row in doubtful if row.id in evicted or at[row.id].size != row.filed_size]
         contents = {(row.filed_size, row.sha256) for row in (*changed, *away) if row.sha256}
@@ -118,6 +118,14 @@ class Matcher:
                 if sha256 != row.sha256 and (file.size, sha256) in contents:
                     evicted.add(row.id)
         return evicted
+
+    def _held(self, files: set[File]) -> set[Hashable]:
+        """Return those of these files that lie in the place of a row of their own too, as links."""
+        if not files:
+            return set()
+        found = self._tree.of_sizes({file.size for file in files})
+        links = ((joined(folder, name), file) for folder, name, file, _ in found if file in files)
+        return {_as_key(file) for place, file in links if any(row.is_exactly(file) for row in self._rows_at(place))}
 
     def _is_of_another(self, row: Row, file: File) -> bool:
         return any(other.is_exactly(file) for other in self._rows_at(row.place))

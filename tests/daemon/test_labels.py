@@ -221,6 +221,15 @@ def test_a_photo_moved_over_another_leaves_that_one_gone(output: Output) -> None
     assert found.gone == [second]
 
 
+def test_a_photo_linked_over_another_does_not_answer_for_that_one(output: Output) -> None:
+    first, second = output.file("sea/a.jpg"), output.file("street/b.jpg")
+    output.look()
+    output.disk.move("sea/a.jpg", "forest/a.jpg")
+    output.disk.link("street/b.jpg", "sea/a.jpg")
+    assert [(label.row, label.name) for label in output.looks().labels] == [(first, "forest")]
+    assert output.known.rows[second].place == "street/b.jpg"
+
+
 def test_a_file_that_came_to_the_place_of_a_photo_that_went_is_not_that_photo(output: Output) -> None:
     first, second = output.file("sea/a.jpg"), output.file("sea/b.jpg")
     output.look()
