@@ -118,9 +118,12 @@ def _concerned(
         rows.update((row.id, row) for row in _out_of_place(known.in_folder(folder), now))
         old, new = before.listing(folder).files(), now.listing(folder).files()
         sizes.update(file.size for _, file in (old.items() ^ new.items()))
-    rows.update((row.id, row) for row in known.gone(sizes))
     seen = (known.row(row) for row in sightings)
     rows.update((row.id, row) for row in seen if row is not None)
+    folders = {folder: now.listing(folder).files() for folder in {parted(row.place)[0] for row in rows.values()}}
+    there = (folders[folder].get(name) for folder, name in (parted(row.place) for row in rows.values()))
+    sizes.update(file.size for file in there if file is not None)  # a gone photo may lie in the place of another
+    rows.update((row.id, row) for row in known.gone(sizes))
     return rows
 
 

@@ -230,6 +230,17 @@ def test_a_photo_linked_over_another_does_not_answer_for_that_one(output: Output
     assert output.known.rows[second].place == "street/b.jpg"
 
 
+def test_a_photo_at_two_places_does_not_answer_for_the_one_in_whose_place_it_lies(output: Output) -> None:
+    first = output.file("sea/a.jpg")
+    output.file("_review/b.jpg")
+    output.look()
+    output.disk.move("sea/a.jpg", "forest/a.jpg")
+    output.disk.move("_review/b.jpg", "street/b.jpg")
+    output.disk.link("street/b.jpg", "sea/a.jpg")
+    found = output.looks()
+    assert [(label.row, label.name) for label in found.labels] == [(first, "forest")]
+
+
 def test_a_file_that_came_to_the_place_of_a_photo_that_went_is_not_that_photo(output: Output) -> None:
     first, second = output.file("sea/a.jpg"), output.file("sea/b.jpg")
     output.look()
