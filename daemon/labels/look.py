@@ -115,7 +115,7 @@ def _concerned(
     rows: dict[RowId, Row] = {}
     sizes = set[int]()
     for folder in changed:
-        rows.update((row.id, row) for row in _out_of_place(known.in_folder(folder), now))
+        rows.update((row.id, row) for row in known.displaced(folder, now.listing(folder)))
         old, new = before.listing(folder).files(), now.listing(folder).files()
         sizes.update(file.size for _, file in (old.items() ^ new.items()))
     seen = (known.row(row) for row in sightings)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from daemon.labels.tree import File
+from daemon.labels.tree import File, Listing
 
 RowId = tuple[str, int]
 """A ledger of this output, and the number of a row in it."""
@@ -72,6 +72,14 @@ class Known(Protocol):
 
     def in_folder(self, folder: str) -> Sequence[Row]:
         """Return the rows that are not gone and whose place is in this folder, not deeper."""
+
+    def displaced(self, folder: str, listing: Listing) -> Sequence[Row]:
+        """Return those rows of `in_folder` whose file is not exactly in the listing at its name, by `is_exactly`.
+
+        Args:
+            folder: of the output.
+            listing: what lies in it now.
+        """
 
     def gone(self, sizes: Collection[int]) -> Sequence[Row]:
         """Return the gone rows whose file, as filed or as last seen, has one of these sizes, or is a link."""

@@ -35,6 +35,11 @@ class Ledger:
     def in_folder(self, folder: str) -> Sequence[Row]:
         return [row for row in self.rows.values() if not row.is_gone and parted(row.place)[0] == folder]
 
+    def displaced(self, folder: str, listing: Listing) -> Sequence[Row]:
+        files = listing.files()
+        there = ((row, files.get(parted(row.place)[1])) for row in self.in_folder(folder))
+        return [row for row, file in there if file is None or not row.is_exactly(file)]
+
     def gone(self, sizes: Collection[int]) -> Sequence[Row]:
         return [
             row
