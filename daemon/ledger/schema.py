@@ -5,6 +5,7 @@ from pathlib import Path
 
 from common.text import printable
 from daemon.ledger.errors import LedgerError
+from daemon.ledger.label_tables import LABELS, PLACES
 
 MIGRATIONS = (
     """
@@ -168,6 +169,13 @@ MIGRATIONS = (
             ON CONFLICT DO UPDATE SET photos = photos + 1;
     END;
     """,
+    # mover: the kind of process that writes the row and resolves it after a kill (daemon/ledger/movers.py).
+    """
+    ALTER TABLE photos ADD COLUMN mover TEXT NOT NULL DEFAULT 'daemon';
+    UPDATE photos SET mover = 'undo' WHERE undoes IS NOT NULL;
+    """,
+    PLACES,
+    LABELS,
 )
 """Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
 
