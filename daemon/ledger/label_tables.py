@@ -109,6 +109,6 @@ CREATE TABLE labelled (
 what the model had said (`shown`), and what was said; empty for a label that was taken back. Who said it is not known.
 `labelled` has one row for each content that was ever labelled: the word in force, its last event, and what finds the
 photo and its near-duplicates again. `founder` is the content that founds its group of near-duplicates, `side` the use
-of the group: `learn`, `held out`, or `neither` where it bridges both. `tried` is the embedding id for which its features
+of the group: `learn`, `held out`, or `neither` where it bridges both. `tried` is the embedding id whose features
 could not be made.
 """
