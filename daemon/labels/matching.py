@@ -5,6 +5,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
+from daemon.labels.places import Places
 from daemon.labels.rows import Contents, Known, Row, RowId, Sighting, sizes_of
 from daemon.labels.tree import BASE_LINE_S, File, Tree, joined, parted
 
@@ -63,10 +64,10 @@ class Matcher:
         sightings: Mapping[RowId, Sighting],
         now_s: float,
     ) -> None:
-        self._known, self._tree, self._changed, self._contents, self._now_s = known, tree, changed, contents, now_s
+        self._tree, self._changed, self._contents, self._now_s = tree, changed, contents, now_s
         self._sightings = sightings
         self._files: dict[str, dict[str, File]] = {}
-        self._rows: dict[str, dict[str, list[Row]]] = {}
+        self._places = Places(known)
         self._read = {(seen.place, seen.file): seen.sha256 for seen in sightings.values() if seen.sha256}
         self.hashes: dict[str, str] = {}
 
@@ -96,8 +97,9 @@ class Matcher:
         away += [row for row in doubtful if row.id in evicted]
         if not away:
             return Matches(here, {}, [])
-        left = {row.id for row in away}
-        found = self._assign(away, [one for one in self._candidates(away) if not self._is_held(one, left)])
+        left, ones = {row.id for row in away}, list(self._candidates(away))
+        self._places.ask(one.place for one in ones)
+        found = self._assign(away, [one for one in ones if not self._is_held(one, left)])
         return Matches(here, found, [row for row in away if row.id not in found])
 
     def _evicted(self, doubtful: Sequence[Row], away: Sequence[Row]) -> set[RowId]:
@@ -105,9 +107,12 @@ class Matcher:
 
         Other bytes in a photo's place are the same photo, edited, as long as no other row claims them.
         """
+        self._places.ask(row.place for row in doubtful)
         at = {row.id: self.file_at(row.place) or _NONE for row in doubtful}
         exact = {_exact(row) for row in (*doubtful, *away)} | self._held({at[row.id] for row in doubtful})
-        evicted = {row.id for row in doubtful if _as_key(at[row.id]) in exact or self._is_of_another(row, at[row.id])}
+        evicted = {
+            row.id for row in doubtful if _as_key(at[row.id]) in exact or self._is_of_a_row(row.place, at[row.id])
+        }
         changed = [row for row in doubtful if row.id in evicted or at[row.id].size != row.filed_size]
         contents = {(row.filed_size, row.sha256) for row in (*changed, *away) if row.sha256}
         sizes = {size for size, _ in contents}
@@ -124,19 +129,12 @@ class Matcher:
         if not files:
             return set()
         found = self._tree.of_sizes({file.size for file in files})
-        links = ((joined(folder, name), file) for folder, name, file, _ in found if file in files)
-        return {_as_key(file) for place, file in links if any(row.is_exactly(file) for row in self._rows_at(place))}
+        links = [(joined(folder, name), file) for folder, name, file, _ in found if file in files]
+        self._places.ask(place for place, _ in links)
+        return {_as_key(file) for place, file in links if self._is_of_a_row(place, file)}
 
-    def _is_of_another(self, row: Row, file: File) -> bool:
-        return any(other.is_exactly(file) for other in self._rows_at(row.place))
-
-    def _rows_at(self, place: str) -> Sequence[Row]:
-        folder, _ = parted(place)
-        if folder not in self._rows:
-            self._rows[folder] = defaultdict(list)
-            for row in self._known.in_folder(folder):
-                self._rows[folder][row.place].append(row)
-        return self._rows[folder].get(place, ())
+    def _is_of_a_row(self, place: str, file: File) -> bool:
+        return any(row.is_exactly(file) for row in self._places.rows(place))
 
     def _candidates(self, away: Sequence[Row]) -> Iterable[Candidate]:
         sizes = sizes_of(away)
@@ -152,7 +150,7 @@ class Matcher:
                     yield Candidate(joined(folder, name), file, since[name])
 
     def _is_held(self, one: Candidate, away: Collection[RowId]) -> bool:
-        return any(row.id not in away for row in self._rows_at(one.place))
+        return any(row.id not in away for row in self._places.rows(one.place))
 
     def _assign(self, away: Sequence[Row], free: Sequence[Candidate]) -> dict[RowId, Candidate]:
         found = _pairs(((_exact(row), row) for row in away), ((_as_key(one.file), one) for one in free))

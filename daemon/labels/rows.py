@@ -70,11 +70,16 @@ class Known(Protocol):
     def filed_since(self, at_s: float) -> Iterable[Row]:
         """Yield the rows with a later `filed_s`."""
 
-    def in_folder(self, folder: str) -> Sequence[Row]:
-        """Return the rows that are not gone and whose place is in this folder, not deeper."""
+    def at(self, folder: str, names: Collection[str]) -> Sequence[Row]:
+        """Return the rows that are not gone and whose place has one of these names in this folder."""
+
+    def names(self, folder: str) -> Iterable[str]:
+        """Yield the names in this folder, not deeper, at which rows that are not gone have their place."""
 
     def displaced(self, folder: str, listing: Listing) -> Sequence[Row]:
-        """Return those rows of `in_folder` whose file is not exactly in the listing at its name, by `is_exactly`.
+        """Return the rows that are not gone, with their place in a folder and not exactly their file there.
+
+        Whether it is exactly the file, `Row.is_exactly` says.
 
         Args:
             folder: of the output.

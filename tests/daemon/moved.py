@@ -32,13 +32,19 @@ class Ledger:
     def filed_since(self, at_s: float) -> list[Row]:
         return [row for row in self.rows.values() if row.filed_s > at_s]
 
-    def in_folder(self, folder: str) -> Sequence[Row]:
-        return [row for row in self.rows.values() if not row.is_gone and parted(row.place)[0] == folder]
+    def at(self, folder: str, names: Collection[str]) -> list[Row]:
+        return [row for row in self._in(folder) if parted(row.place)[1] in names]
 
-    def displaced(self, folder: str, listing: Listing) -> Sequence[Row]:
+    def names(self, folder: str) -> list[str]:
+        return [parted(row.place)[1] for row in self._in(folder)]
+
+    def displaced(self, folder: str, listing: Listing) -> list[Row]:
         files = listing.files()
-        there = ((row, files.get(parted(row.place)[1])) for row in self.in_folder(folder))
+        there = ((row, files.get(parted(row.place)[1])) for row in self._in(folder))
         return [row for row, file in there if file is None or not row.is_exactly(file)]
+
+    def _in(self, folder: str) -> list[Row]:
+        return [row for row in self.rows.values() if not row.is_gone and parted(row.place)[0] == folder]
 
     def gone(self, sizes: Collection[int]) -> Sequence[Row]:
         return [
