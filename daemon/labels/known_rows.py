@@ -1,0 +1,163 @@
+"""The rows of all ledgers of one output, as a look asks for them: `Known` on SQLite."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from daemon.labels.place_columns import file_columns, file_in, place_in
+from daemon.labels.rows import Row, RowId
+from daemon.labels.tree import Listing
+
+Answer = TypeVar("Answer")
+Ask = Callable[[Callable[[sqlite3.Connection], Answer]], Answer]
+_ROWS = (
+    "SELECT places.photo, folder, name, places.inode, places.size, places.mtime_ns, target, filed_as, said,"
+    " photos.sha256, filed_size, photos.concluded_at, is_gone FROM places JOIN photos ON photos.id = places.photo"
+    " WHERE NOT EXISTS (SELECT 1 FROM photos AS later WHERE later.undoes = photos.id AND later.state = 'intent') AND "
+)
+
+
+class LedgerRows:
+    """The rows of one ledger.
+
+    Args:
+        name: of the ledger, in the ids of its rows.
+        ask: calls a question with a connection to the ledger.
+        fresh: photos that were filed while the output was listed: only the next look can judge whether they are in
+            their places.
+        young_to: highest number in `unplaced` of the photos that the look is the first one for.
+        all_young: whether nothing is known of earlier looks, so that each photo has to be looked for in its place.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ask: "Callable[[Callable[[sqlite3.Connection], Any]], Any]",
+        *,
+        fresh: Collection[int] = (),
+        young_to: int = 0,
+        all_young: bool = False,
+    ) -> None:
+        self._name, self._ask = name, ask
+        self._fresh, self._young_to, self._all_young = frozenset(fresh), young_to, all_young
+
+    def row(self, row: RowId) -> Row | None:
+        """Return a row; None if its photo was taken back meanwhile, or is on its way."""
+        found = self._rows("places.photo = ?", row[1])
+        return found[0] if found else None
+
+    def filed_since(self, _: float) -> Iterator[Row]:
+        """Yield the rows that no look has seen yet."""
+        if self._all_young:
+            most = self._ask(lambda connection: connection.execute("SELECT max(photo) FROM places").fetchone()[0]) or 0
+            condition = "places.photo > ? AND places.photo <= ? AND NOT is_gone"
+        else:
+            most = self._young_to
+            condition = "places.photo IN (SELECT photo FROM unplaced WHERE number > ? AND number <= ?)"
+        for first in range(0, most, _TOGETHER):
+            rows = self._rows(condition, first, min(first + _TOGETHER, most))
+            yield from (row for row in rows if row.id[1] not in self._fresh)
+
+    def displaced(self, folder: str, listing: Listing) -> Sequence[Row]:
+        """Return the rows of a folder whose file is not exactly in the listing."""
+        files = {os.fsencode(name): file_columns(file) for name, file in listing.files().items()}
+
+        def question(connection: sqlite3.Connection) -> list[int]:
+            columns = "photo, name, inode, size, mtime_ns, target"
+            rows = connection.execute(
+                f"SELECT {columns} FROM places WHERE folder = ? AND NOT is_gone", (os.fsencode(folder),)
+            )
+            return [
+                photo
+                for photo, name, inode, size, mtime_ns, target in rows
+                if not _is_there(files.get(name), (inode, size, mtime_ns, target)) and photo not in self._fresh
+            ]
+
+        photos: list[int] = self._ask(question)
+        return self._rows("places.photo IN (SELECT value FROM json_each(?))", json.dumps(photos)) if photos else []
+
+    def in_folder(self, folder: str) -> Sequence[Row]:
+        """Return the rows that are not gone and whose place is in this folder, not deeper."""
+        return self._rows("folder = ? AND NOT is_gone", os.fsencode(folder))
+
+    def gone(self, sizes: Collection[int]) -> Sequence[Row]:
+        """Return the gone rows whose file, as filed or as last seen, has one of these sizes, or is a link."""
+        wanted = "IN (SELECT value FROM json_each(?1))"
+        which = (
+            f"SELECT photo FROM places WHERE is_gone AND size {wanted}"
+            f" UNION SELECT photo FROM places WHERE is_gone AND filed_size {wanted}"
+            " UNION SELECT photo FROM places WHERE is_gone AND target <> x''"
+        )
+        return self._rows(f"places.photo IN ({which})", json.dumps(sorted(sizes)))
+
+    def how_many(self, name: str) -> int:
+        """Return how many photos lie in a class."""
+        count = "SELECT count(*) FROM places WHERE class = ? AND NOT is_gone"
+        return int(self._ask(lambda connection: connection.execute(count, (name,)).fetchone()[0]))
+
+    def _rows(self, condition: str, *values: int | str | bytes) -> list[Row]:
+        def question(connection: sqlite3.Connection) -> list[Row]:
+            cursor = connection.cursor()
+            cursor.row_factory = None
+            return [self._row(columns) for columns in cursor.execute(f"{_ROWS}{condition}", values)]
+
+        found: list[Row] = self._ask(question)
+        return found
+
+    def _row(self, columns: Sequence[Any]) -> Row:
+        photo, folder, name, *file, filed_as, said, sha256, filed_size, filed_s, is_gone = columns
+        place = place_in(folder, name)
+        return Row(
+            (self._name, photo), place, file_in(file), filed_as, said, sha256, filed_size, filed_s or 0.0, bool(is_gone)
+        )
+
+
+class AllRows:
+    """The rows of several ledgers, read together.
+
+    Args:
+        own: the ledger whose photos are looked for.
+        others: the other ledgers of the output; called once, if they are needed.
+    """
+
+    def __init__(self, own: LedgerRows, others: Callable[[], Sequence[LedgerRows]]) -> None:
+        self._own, self._others = own, others
+        self._all: Sequence[LedgerRows] = ()
+
+    def row(self, row: RowId) -> Row | None:
+        """Return a row of the own ledger."""
+        return self._own.row(row)
+
+    def filed_since(self, at_s: float) -> Iterable[Row]:
+        """Yield the rows of the own ledger that no look has seen yet."""
+        return self._own.filed_since(at_s)
+
+    def displaced(self, folder: str, listing: Listing) -> Sequence[Row]:
+        """Return the rows of a folder whose file is not exactly in the listing."""
+        return [row for ledger in self._every() for row in ledger.displaced(folder, listing)]
+
+    def in_folder(self, folder: str) -> Sequence[Row]:
+        """Return the rows that are not gone and whose place is in this folder, not deeper."""
+        return [row for ledger in self._every() for row in ledger.in_folder(folder)]
+
+    def gone(self, sizes: Collection[int]) -> Sequence[Row]:
+        """Return the gone rows whose file, as filed or as last seen, has one of these sizes, or is a link."""
+        return [row for ledger in self._every() for row in ledger.gone(sizes)]
+
+    def how_many(self, name: str) -> int:
+        """Return how many photos lie in a class."""
+        return sum(ledger.how_many(name) for ledger in self._every())
+
+    def _every(self) -> Sequence[LedgerRows]:
+        if not self._all:
+            self._all = [self._own, *self._others()]
+        return self._all
+
+
+_TOGETHER = 10_000
+
+
+def _is_there(file: tuple[int, int, int, bytes] | None, known: tuple[int, int, int, bytes]) -> bool:
+    return file is not None and (file[3] == known[3] if known[3] else file == known)
