@@ -63,7 +63,9 @@ class Applier:
             self._note(noted.row, noted.place, noted.file)
         gone = [(row,) for ledger, row in found.gone if ledger == self._ledger]
         self._connection.executemany("UPDATE places SET is_gone = 1 WHERE photo = ?", gone)
-        asked = {row: self._ask(question) for question in found.questions for row in question.rows}
+        asked = {
+            row: number for question in found.questions for number in [self._ask(question)] for row in question.rows
+        }
         self._see(found.sightings, sightings, asked)
         return said
 

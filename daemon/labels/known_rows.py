@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from daemon.labels.place_columns import file_columns, file_in, place_in
@@ -17,6 +18,10 @@ _ROWS = (
     " photos.sha256, filed_size, photos.concluded_at, is_gone FROM places JOIN photos ON photos.id = places.photo"
     " WHERE NOT EXISTS (SELECT 1 FROM photos AS later WHERE later.undoes = photos.id AND later.state = 'intent') AND "
 )
+
+_PHOTOS = "SELECT photo, name FROM places WHERE folder = ? AND NOT is_gone"
+_FEW = 1_000  # names that are looked for one by one
+_TOGETHER = 10_000  # rows in memory at once
 
 
 class LedgerRows:
@@ -64,7 +69,7 @@ class LedgerRows:
         """Return the rows of a folder whose file is not exactly in the listing."""
         files = {os.fsencode(name): file_columns(file) for name, file in listing.files().items()}
 
-        def question(connection: sqlite3.Connection) -> list[int]:
+        def _question(connection: sqlite3.Connection) -> list[int]:
             columns = "photo, name, inode, size, mtime_ns, target"
             rows = connection.execute(
                 f"SELECT {columns} FROM places WHERE folder = ? AND NOT is_gone", (os.fsencode(folder),)
@@ -75,12 +80,24 @@ class LedgerRows:
                 if not _is_there(files.get(name), (inode, size, mtime_ns, target)) and photo not in self._fresh
             ]
 
-        photos: list[int] = self._ask(question)
-        return self._rows("places.photo IN (SELECT value FROM json_each(?))", json.dumps(photos)) if photos else []
+        return self._of(self._ask(_question))
 
-    def in_folder(self, folder: str) -> Sequence[Row]:
-        """Return the rows that are not gone and whose place is in this folder, not deeper."""
-        return self._rows("folder = ? AND NOT is_gone", os.fsencode(folder))
+    def at(self, folder: str, names: Collection[str]) -> Sequence[Row]:
+        """Return the rows that are not gone and whose place has one of these names in this folder."""
+        wanted, inside = {os.fsencode(name) for name in names}, os.fsencode(folder)
+
+        def _question(connection: sqlite3.Connection) -> list[int]:
+            if len(wanted) < _FEW:
+                found = (connection.execute(f"{_PHOTOS} AND name = ?", (inside, name)) for name in wanted)
+                return [photo for rows in found for photo, _ in rows]
+            return [photo for photo, name in connection.execute(_PHOTOS, (inside,)) if name in wanted]
+
+        return self._of(self._ask(_question))
+
+    def names(self, folder: str) -> Iterable[str]:
+        """Yield the names in this folder, not deeper, at which rows that are not gone have their place."""
+        rows = self._ask(lambda connection: connection.execute(_PHOTOS, (os.fsencode(folder),)).fetchall())
+        return (os.fsdecode(name) for _, name in rows)
 
     def gone(self, sizes: Collection[int]) -> Sequence[Row]:
         """Return the gone rows whose file, as filed or as last seen, has one of these sizes, or is a link."""
@@ -97,13 +114,16 @@ class LedgerRows:
         count = "SELECT count(*) FROM places WHERE class = ? AND NOT is_gone"
         return int(self._ask(lambda connection: connection.execute(count, (name,)).fetchone()[0]))
 
+    def _of(self, photos: list[int]) -> list[Row]:
+        return self._rows("places.photo IN (SELECT value FROM json_each(?))", json.dumps(photos)) if photos else []
+
     def _rows(self, condition: str, *values: int | str | bytes) -> list[Row]:
-        def question(connection: sqlite3.Connection) -> list[Row]:
+        def _question(connection: sqlite3.Connection) -> list[Row]:
             cursor = connection.cursor()
             cursor.row_factory = None
             return [self._row(columns) for columns in cursor.execute(f"{_ROWS}{condition}", values)]
 
-        found: list[Row] = self._ask(question)
+        found: list[Row] = self._ask(_question)
         return found
 
     def _row(self, columns: Sequence[Any]) -> Row:
@@ -138,9 +158,13 @@ class AllRows:
         """Return the rows of a folder whose file is not exactly in the listing."""
         return [row for ledger in self._every() for row in ledger.displaced(folder, listing)]
 
-    def in_folder(self, folder: str) -> Sequence[Row]:
-        """Return the rows that are not gone and whose place is in this folder, not deeper."""
-        return [row for ledger in self._every() for row in ledger.in_folder(folder)]
+    def at(self, folder: str, names: Collection[str]) -> Sequence[Row]:
+        """Return the rows that are not gone and whose place has one of these names in this folder."""
+        return [row for ledger in self._every() for row in ledger.at(folder, names)]
+
+    def names(self, folder: str) -> Iterable[str]:
+        """Yield the names in this folder, not deeper, at which rows that are not gone have their place."""
+        return chain.from_iterable(ledger.names(folder) for ledger in self._every())
 
     def gone(self, sizes: Collection[int]) -> Sequence[Row]:
         """Return the gone rows whose file, as filed or as last seen, has one of these sizes, or is a link."""
@@ -154,9 +178,6 @@ class AllRows:
         if not self._all:
             self._all = [self._own, *self._others()]
         return self._all
-
-
-_TOGETHER = 10_000
 
 
 def _is_there(file: tuple[int, int, int, bytes] | None, known: tuple[int, int, int, bytes]) -> bool:

@@ -195,14 +195,14 @@ def _readers(others: Callable[[], Collection[Path]]) -> "Iterator[Callable[[], l
     """Yield what opens the other ledgers; one that cannot be read knows nothing."""
     with ExitStack() as stack:
 
-        def opened() -> list[LedgerRows]:
+        def _opened() -> list[LedgerRows]:
             found: list[tuple[Path, LedgerReader]] = []
             for path in others():
                 with suppress(LedgerError):
                     found.append((path, stack.enter_context(reader(path))))
             return [LedgerRows(str(path), one.ask) for path, one in found]
 
-        yield opened
+        yield _opened
 
 
 def _connect(ledger: Path) -> sqlite3.Connection:

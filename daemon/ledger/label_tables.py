@@ -15,7 +15,7 @@ CREATE TABLE places (
     filed_size INTEGER NOT NULL,
     is_gone INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX places_folder ON places (folder) WHERE NOT is_gone;
+CREATE INDEX places_folder ON places (folder, name) WHERE NOT is_gone;
 CREATE INDEX places_gone_size ON places (size) WHERE is_gone;
 CREATE INDEX places_gone_filed_size ON places (filed_size) WHERE is_gone;
 CREATE INDEX places_gone_links ON places (photo) WHERE is_gone AND target <> x'';

@@ -271,9 +271,8 @@ def test_two_ledgers_of_one_output_each_record_their_own_photos(house: House, tm
     adopt(other.ledger, "output", other.output)
     other.now_s = START_S
     paths = [house.ledger.path, other.ledger.path]
-    for one in (house, other):
-        left = [path for path in paths if path != one.ledger.path]
-        one.looker = Looker(one.ledger.path, OutputContents(one.output), lambda left=left: left)
+    for one, left in ((house, paths[1:]), (other, paths[:1])):
+        one.looker = Looker(one.ledger.path, OutputContents(one.output), left.copy)
     house.filed("sea/a.jpg", b"1")
     other.filed("sea/b.jpg", b"2")
     for one in (house, other, house, other):
