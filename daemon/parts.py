@@ -39,6 +39,7 @@ from daemon.settings import Settings
 from daemon.status.monitor import Monitor
 from daemon.status.report import Report
 from daemon.status.status_thread import status_thread
+from daemon.words.active import ActiveWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Parts:
         buckets: batch sizes on CUDA that are known to fit.
         store: the models that `model use` copied for this inbox.
         models: the active model.
+        words: what people said of photos.
         model_file: what its file looked like before it was read.
     """
 
@@ -83,6 +85,7 @@ class Parts:
     buckets: Buckets
     store: ModelStore
     models: ActiveModel
+    words: ActiveWords
     model_file: ModelFile
 
 
@@ -136,7 +139,8 @@ def build(stack: ExitStack, settings: Settings, report: Report, *, once: bool) -
         unresolved=UnresolvedMoves(clock, partial(scan, path_filter)),
         guard=stack.enter_context(_guard(state, report, stopped)),
         buckets=Buckets(clock, report.say), store=store,
-        models=ActiveModel(LoadedModel(model, rules_for(settings, model), model_file.path)), model_file=model_file,
+        models=ActiveModel(LoadedModel(model, rules_for(settings, model), model_file.path)),
+        words=ActiveWords(), model_file=model_file,
     )  # fmt: skip
 
 

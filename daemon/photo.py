@@ -144,7 +144,7 @@ class Judgement:
     Attributes:
         outcome: filed, review or failed; left, again or gone if there is nothing to file.
         folder: of the output, a class or a name that begins with `_`; empty if the photo stays.
-        reason: why it does not go to the folder of its class: the rest of the sentence.
+        reason: why it does not go to the folder of its class, or that a person chose it: the rest of the sentence.
         label: the most probable class; empty if there is none.
         probability: of that class.
         threshold: probability below which that class goes to review.
@@ -156,6 +156,7 @@ class Judgement:
         model: SHA-256 of the model file.
         provider: where the model ran.
         embedding: None for a model that gives none.
+        said: the class that a person gave this photo, or nearly the same one; empty if nobody did.
     """
 
     outcome: Outcome = Outcome.AGAIN
@@ -172,6 +173,7 @@ class Judgement:
     model: str = ""
     provider: str = ""
     embedding: Embedding | None = None
+    said: str = ""
 
     def of_companion(self) -> "Judgement":
         """Return what holds for a companion of the photo, which was not classified itself."""
@@ -188,7 +190,7 @@ class Filing:
     Attributes:
         outcome: of this pass.
         folder: of the output; empty if the photo stays.
-        reason: why it was not filed under its class: the rest of the sentence.
+        reason: why it was not filed under its class, or that a person chose it: the rest of the sentence.
         destination: where it was moved to.
         companions: files of the same name that are filed with it, such as a sidecar or a film.
         follows: for a companion, where its photo is filed now.

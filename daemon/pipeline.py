@@ -35,8 +35,9 @@ from daemon.models.active import ActiveModel
 from daemon.photo import Found, Photo, Read
 from daemon.process.clock import Clock
 from daemon.queues import BatchingQueue, PhotoQueue, PriorityQueue, Waiting
-from daemon.stage import Stage
+from daemon.stage import Stage, Work
 from daemon.status.monitor import Monitor, Sources
+from daemon.words.active import ActiveWords
 
 FILE_TOGETHER = 128
 """Most photos that share one pair of commits and one sync of their folders."""
@@ -59,6 +60,7 @@ class Pipeline:
         cores: how many threads read.
         done: called by one thread with photos that have passed the pipeline.
         look: called by one thread between batches, at least every few seconds; must be quick.
+        words: what people said of photos.
         monitor: records the state of the daemon.
         buckets: batch sizes on CUDA that are known to fit.
         gpu_lost: called with the error, and with whether the GPU worked before, once this process cannot use the GPU
@@ -78,18 +80,17 @@ class Pipeline:
         cores: int,
         done: Callable[[list[Photo]], None],
         look: Callable[[], None] = lambda: None,
+        words: ActiveWords | None = None,
         monitor: Monitor | None = None,
         buckets: Buckets | None = None,
         gpu_lost: Callable[[GpuError, bool], None] = lambda _, __: None,
         decode_pool: DecodePool | None = None,
         nothing_more: Callable[[threading.Event], bool] = lambda _: True,
     ) -> None:
-        self._intake, self._filer = intake, filer
-        self._models, self._guard = models, guard
-        self._clock, self._cores, self._done = clock, cores, done
-        self._look, self._gpu_lost = look, gpu_lost
+        self._intake, self._filer, self._guard, self._clock, self._cores = intake, filer, guard, clock, cores
+        self._models, self._words, self._remembered = models, words or ActiveWords(), Remembered()
+        self._done, self._look, self._gpu_lost = done, look, gpu_lost
         self._decode_pool, self._nothing_more = decode_pool, nothing_more
-        self._remembered = Remembered()
         # Enough to keep the readers busy while one batch is gathered and another one is filed.
         self._room = 4 * cores + (2 * BUCKETS[-1] if models.current.model.provider == "cuda" else 0) + 3 * FILE_TOGETHER
         self._unread = PriorityQueue(most=1)
@@ -127,8 +128,7 @@ class Pipeline:
             to_file = BatchingQueue(FILE_TOGETHER, self._has_backlog, GATHER_S)
             file = self._stage(stack, "file", self._filer.file, self._finish, to_file)
             read = self._reading_stages(stack, file)
-            heartbeat = self._monitor.stage("intake")
-            through = self._intake.finished_once
+            heartbeat, through = self._monitor.stage("intake"), self._intake.finished_once
             while not (self._stopping.is_set() or (once and through() and self._nothing_more(self._stopping))):
                 heartbeat.begin()
                 self._look()
@@ -158,7 +158,7 @@ class Pipeline:
         return self._stage(stack, "read", here, apart, self._unread, threads=self._cores)
 
     def _stage(
-        self, stack: ExitStack, name: str, work: "StageWork", then: "StageWork", todo: PhotoQueue, *, threads: int = 1
+        self, stack: ExitStack, name: str, work: Work, then: Work, todo: PhotoQueue, *, threads: int = 1
     ) -> Stage:
         heartbeat = self._monitor.stage(name)
         stage = Stage(name, work, then, todo, threads=threads, crashed=self._crashed, heartbeat=heartbeat)
@@ -168,32 +168,35 @@ class Pipeline:
     def _read(self, decode: Callable[[Found, LoadedModel], Read], photos: list[Photo]) -> None:
         if self._stopping.is_set():
             return  # left in the inbox
-        loaded = self._models.current
+        loaded, words = self._models.current, self._words.current
         self._note_wait(photos)
         for photo in photos:
-            if not self._remembered.recall(photo, loaded.model.sha256):
+            if not self._remembered.recall(photo, loaded.model.sha256, words):
                 photo.read = decode(photo.found, loaded)
                 photo.times_ms |= photo.read.times_ms
         if loaded.model.provider != "cuda":
-            self._judging.judge(photos, loaded)
+            self._judging.judge(photos, loaded, words)
 
     def _decode_here(self, found: Found, loaded: LoadedModel) -> Read:
-        dated, wall_s, read = loaded.rules.dated, self._clock.wall_s(), None
+        dated, wall_s, read = self._dated(loaded), self._clock.wall_s(), None
         if self._decode_pool is not None:
             read = self._decode_pool.decode(found, loaded.geometry, wall_s, self._has_backlog, dated=dated)
         return read or decode_here(found, loaded.geometry, wall_s, self._guard, dated=dated)
 
     def _decode_alone(self, found: Found, loaded: LoadedModel) -> Read:
-        return decode_alone(found, loaded.geometry, self._clock.wall_s(), self._guard, dated=loaded.rules.dated)
+        return decode_alone(found, loaded.geometry, self._clock.wall_s(), self._guard, dated=self._dated(loaded))
+
+    def _dated(self, loaded: LoadedModel) -> bool:
+        return loaded.rules.dated or self._words.current.need_dates
 
     def _infer(self, photos: list[Photo]) -> None:
         """Classify what was read with the model that serves now."""
         loaded = self._models.current
         for photo in photos:
             if photo.read.pixels is not None and photo.read.geometry != loaded.geometry:  # another model has taken over
-                wall_s, dated = self._clock.wall_s(), loaded.rules.dated
+                wall_s, dated = self._clock.wall_s(), self._dated(loaded)
                 photo.read = decode(photo.found, loaded.geometry, wall_s, self._guard, dated=dated)
-        self._judging.judge(photos, loaded)
+        self._judging.judge(photos, loaded, self._words.current)
 
     def _lost(self, error: GpuError, worked: bool) -> None:
         if not self._stopping.is_set():
@@ -245,6 +248,3 @@ class Pipeline:
     def _crashed(self, error: BaseException) -> None:
         self._crash = error
         self.stop()
-
-
-StageWork = Callable[[list[Photo]], None]

@@ -25,6 +25,7 @@ from daemon.decode.suspects import JOURNAL, CrashJournal
 from daemon.photo import Found, Photo
 from daemon.process.clock import Clock
 from daemon.process.cores import usable_cores
+from daemon.words.words import EMPTY, Words
 
 Case = TypeVar("Case")
 
@@ -37,6 +38,7 @@ def predict(
     *,
     count: int,
     threads: int = 0,
+    words: Words = EMPTY,
 ) -> Iterator[tuple[Case, Photo | None]]:
     """Yield each case with its photo, in the same order; a terminal shows the progress.
 
@@ -49,6 +51,7 @@ def predict(
         guard: decodes.
         count: how many cases there are, for the progress.
         threads: how many read; 0 for one a core.
+        words: of people, which win.
 
     Raises:
         GpuError: the GPU fails.
@@ -58,7 +61,7 @@ def predict(
 
     def read(case: Case) -> Photo | None:
         found = found_of(case)
-        return None if found is None else _read(found, loaded, guard)
+        return None if found is None else _read(found, loaded, guard, words)
 
     some, left = BUCKETS[-1], iter(cases)
     batches = iter(lambda: list(islice(left, some)), [])
@@ -68,20 +71,21 @@ def predict(
         for batch in shown:
             photos = list(pool.map(read, batch))
             if loaded.model.provider == "cuda":
-                _judge([photo for photo in photos if photo is not None], loaded)
+                _judge([photo for photo in photos if photo is not None], loaded, words)
             yield from zip(batch, photos, strict=True)
 
 
-def _read(found: Found, loaded: LoadedModel, guard: Guard) -> Photo:
-    read = decode(found, loaded.geometry, Clock().wall_s(), guard, dated=loaded.rules.dated)
+def _read(found: Found, loaded: LoadedModel, guard: Guard, words: Words) -> Photo:
+    dated = loaded.rules.dated or words.need_dates
+    read = decode(found, loaded.geometry, Clock().wall_s(), guard, dated=dated)
     photo = Photo(found, read, times_ms=dict(read.times_ms))
     if loaded.model.provider != "cuda":
-        _judge([photo], loaded)
+        _judge([photo], loaded, words)
     return photo
 
 
-def _judge(photos: list[Photo], loaded: LoadedModel) -> None:
-    judge_photos(photos, loaded, classify(loaded.model, pictures_of(photos)))
+def _judge(photos: list[Photo], loaded: LoadedModel, words: Words) -> None:
+    judge_photos(photos, loaded, classify(loaded.model, pictures_of(photos)), words)
 
 
 @contextmanager

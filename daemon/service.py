@@ -106,7 +106,7 @@ def _pipeline(parts: Parts, reloader: Reloader | None, keep: Callable[[list[Phot
     return Pipeline(
         intake, parts.models, filer, parts.guard, clock,
         cores=cores, done=done, monitor=parts.monitor, buckets=parts.buckets, gpu_lost=gpu_lost, look=look,
-        decode_pool=decode_pool_for(settings.decode_in, cores, parts.guard, report.say),
+        words=parts.words, decode_pool=decode_pool_for(settings.decode_in, cores, parts.guard, report.say),
         nothing_more=departures.nothing_to_wait_for,
     )  # fmt: skip
 

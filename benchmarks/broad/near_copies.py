@@ -9,8 +9,8 @@ from rich.console import Console
 
 from benchmarks.broad.copies import COPIES, copied
 from benchmarks.broad.photos import pixels
+from contract.fingerprint import difference_hash
 from contract.geometry import Pixels
-from training.dataset.cache import difference_hash
 from training.dataset.near_duplicates import find_near_duplicates
 from training.network.broad_network import unit_length
 from training.network.trunk import Trunk, open_trunk

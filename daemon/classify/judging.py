@@ -7,9 +7,11 @@ from contract.geometry import Pixels
 from daemon.classify.buckets import Buckets
 from daemon.classify.classify import Answer, classify
 from daemon.classify.decide import judge
+from daemon.classify.known import heed
 from daemon.classify.loaded_model import LoadedModel
 from daemon.classify.unjudged import AnswerCheck
 from daemon.photo import NOT_JUDGED, Judgement, Photo
+from daemon.words.words import EMPTY, Words
 
 
 class Judging:
@@ -34,8 +36,8 @@ class Judging:
         self._answers = AnswerCheck()
         self._worked = False
 
-    def judge(self, photos: list[Photo], loaded: LoadedModel) -> None:
-        """Set the judgement of each photo, all by one model.
+    def judge(self, photos: list[Photo], loaded: LoadedModel, words: Words = EMPTY) -> None:
+        """Set the judgement of each photo, all by one model and the words of people.
 
         Raises:
             GpuError: the GPU cannot be used any more.
@@ -51,7 +53,7 @@ class Judging:
             raise
         if trouble:
             self._hold_up(trouble)
-        judge_photos(photos, loaded, answers, trouble)
+        judge_photos(photos, loaded, answers, words, trouble)
 
     def _classify(self, photos: list[Photo], loaded: LoadedModel, answers: list[Answer]) -> str:
         """Add the answers; return what is wrong with the model, or an empty text if it works."""
@@ -68,13 +70,16 @@ def pictures_of(photos: list[Photo]) -> list[Pixels]:
     return [photo.read.pixels for photo in photos if photo.read.pixels is not None]
 
 
-def judge_photos(photos: list[Photo], loaded: LoadedModel, answers: Iterable[Answer], trouble: str = "") -> None:
+def judge_photos(
+    photos: list[Photo], loaded: LoadedModel, answers: Iterable[Answer], words: Words = EMPTY, trouble: str = ""
+) -> None:
     """Set the judgements and drop the pixels.
 
     Args:
         photos: those that are judged already, or wait to be decoded in another way, stay as they are.
         loaded: the model that gave the answers, and its rules.
         answers: one for each of `pictures_of(photos)`, or fewer after an error.
+        words: of people, which win.
         trouble: why photos without scores have to wait; empty if each such photo is itself at fault.
     """
     given = iter(answers)
@@ -90,4 +95,5 @@ def judge_photos(photos: list[Photo], loaded: LoadedModel, answers: Iterable[Ans
             if trouble and (answer is None or answer.scores is None):
                 photo.judgement = Judgement(reason=trouble)
                 continue
-        photo.judgement = judge(photo.found, read, answer, loaded.rules)
+        judgement = judge(photo.found, read, answer, loaded.rules)
+        photo.judgement = heed(judgement, photo.found, read, words) if words else judgement

@@ -199,7 +199,8 @@ class Filer:
             self.flush()
         except (OSError, sqlite3.Error) as error:
             for photo in planned:
-                photo.filing.reason = photo.filing.reason or f"filed, but a power cut may still lose it ({error})"
+                lost = f"filed, but a power cut may still lose it ({error})"
+                photo.filing.reason = f"{photo.filing.reason}; {lost}" if photo.filing.reason else lost
 
     def _keep_unfiled_companions(self, photo: Photo) -> None:
         """Keep the companions that were not filed: they wait for their photo, or follow it to its new folder."""

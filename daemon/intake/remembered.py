@@ -9,6 +9,7 @@ from typing import NamedTuple
 from daemon.files.identity import Identity
 from daemon.photo import STOPPED, Judgement, Outcome, Photo, Read
 from daemon.process.parallel import SHARE_TOGETHER, for_each
+from daemon.words.words import EMPTY, Words
 
 MAX_REMEMBERED = 4096
 """Photos remembered, about 1 kB each; beyond that the oldest are forgotten and read again when retried."""
@@ -29,6 +30,7 @@ class Remembered:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._photos: OrderedDict[Path, _Known] = OrderedDict()
+        self._words = EMPTY
 
     def keep(self, photos: list[Photo]) -> None:
         """Remember photos that were classified but could not be filed; none while the daemon stops."""
@@ -45,16 +47,20 @@ class Remembered:
                 if len(self._photos) > MAX_REMEMBERED:
                     self._photos.popitem(last=False)
 
-    def recall(self, photo: Photo, model: str) -> bool:
-        """Give a photo what is known of it, if file and model are unchanged. Returns whether it was given.
+    def recall(self, photo: Photo, model: str, words: Words) -> bool:
+        """Give a photo what is known of it, if file, model and words are unchanged. Returns whether it was given.
 
         Args:
             photo: found again.
             model: SHA-256 of the model that serves now.
+            words: what people said, as it counts now; other words may judge each photo in another way.
         """
         if not self._photos:
             return False
         with self._lock:
+            if words is not self._words:
+                self._photos.clear()
+                self._words = words
             known = self._photos.pop(photo.path, None)
         if known is None or known.identity != photo.found.identity or known.judgement.model != model:
             return False

@@ -98,7 +98,7 @@ class Counters:
     def _count(self, photo: Photo, wall_s: float) -> bool:
         self._outcomes[photo.filing.outcome.value] += 1
         if photo.filing.outcome is Outcome.FILED:
-            self._classes[photo.judgement.label] += 1
+            self._classes[photo.filing.folder] += 1
         elif photo.filing.outcome is Outcome.REVIEW and photo.judgement.review_reason is not None:
             self._reviews[photo.judgement.review_reason.value] += 1
         elif photo.filing.outcome is Outcome.FAILED:

@@ -159,7 +159,7 @@ class Report:
             if len(self.waiting) < MAX_WAITING:  # bounded, because a photo that the user removes is not reported
                 self.waiting.add(photo.path)
         elif photo.filing.outcome is Outcome.FILED:
-            self.counts[photo.judgement.label] += 1
+            self.counts[photo.filing.folder] += 1
         else:
             self.counts[_COUNTED_AS[photo.filing.outcome]] += 1
             if photo.filing.outcome is Outcome.REVIEW and photo.judgement.review_reason is not None:

@@ -19,6 +19,7 @@ from daemon.intake.remembered import Remembered
 from daemon.intake.retry import TRIES_OF_ONE_PASS, Retries
 from daemon.photo import Filing, Outcome, Photo
 from daemon.queues import Blocked
+from daemon.words.words import EMPTY, Words
 from tests.daemon.mounted import mounted
 from tests.daemon.support import (
     HandClock,
@@ -152,10 +153,10 @@ def test_what_is_known_of_a_photo_that_waits_serves_again_while_file_and_model_a
     before = judged(path)
     memory.keep([before])
     again = photo_of(path)
-    assert memory.recall(again, "m")
+    assert memory.recall(again, "m", EMPTY)
     assert (again.read, again.judgement) == (before.read, before.judgement)
     assert again.times_ms == {"decode": 5.0}
-    assert not memory.recall(again, "m")  # it is kept again when it comes back
+    assert not memory.recall(again, "m", EMPTY)  # it is kept again when it comes back
 
 
 def rewritten(path: Path) -> None:
@@ -172,8 +173,12 @@ def removed(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize("change", [rewritten, edited_keeping_its_time, removed, "another model", "filed meanwhile"])
-def test_what_is_known_of_another_file_or_by_another_model_serves_not(tmp_path: Path, change: object) -> None:
+@pytest.mark.parametrize(
+    "change", [rewritten, edited_keeping_its_time, removed, "another model", "other words", "filed meanwhile"]
+)
+def test_what_is_known_of_another_file_or_by_another_model_or_other_words_serves_not(
+    tmp_path: Path, change: object
+) -> None:
     path, memory = write(tmp_path / "a.jpg", plain("red")), Remembered()
     before = judged(path)
     if change == "filed meanwhile":
@@ -182,7 +187,8 @@ def test_what_is_known_of_another_file_or_by_another_model_serves_not(tmp_path: 
     again = photo_of(path)
     if callable(change):
         change(path)
-    assert not memory.recall(again, "other" if change == "another model" else "m")
+    words = Words() if change == "other words" else EMPTY
+    assert not memory.recall(again, "other" if change == "another model" else "m", words)
     assert again.read.sha256 == ""
 
 
@@ -191,7 +197,7 @@ def test_memory_of_photos_that_wait_is_bounded(tmp_path: Path, monkeypatch: pyte
     memory = Remembered()
     photos = [judged(write(tmp_path / f"{number}.jpg", unique("red", number))) for number in range(3)]
     memory.keep(photos)
-    known = [memory.recall(photo_of(photo.path), "m") for photo in photos]
+    known = [memory.recall(photo_of(photo.path), "m", EMPTY) for photo in photos]
     assert known == [False, True, True]
 
 

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from contract.geometry import Geometry, Pixels
+from contract.labels import OTHER
 from contract.session import open_model
 from daemon.classify.loaded_model import LoadedModel, rules_of
 from daemon.decode.decode import decode
@@ -31,6 +32,9 @@ from daemon.models.active import ActiveModel
 from daemon.photo import Found, Outcome, Photo, Read
 from daemon.pipeline import FILE_TOGETHER, Pipeline
 from daemon.process.clock import Clock
+from daemon.words.active import ActiveWords
+from daemon.words.word import Word
+from daemon.words.words import Words
 from tests.colour_model import LABELS
 from tests.daemon.support import (
     descriptors,
@@ -69,10 +73,11 @@ class House:
         judged_by = rules(give_up_after_s=give_up_after_s)
         filer = Filer(self.output, ledger, clock)
         self.models = ActiveModel(LoadedModel(model(), judged_by))
+        self.words = ActiveWords()
         self.guard = guard
         children = DecodePool(guard.journal, guard.budget, eager=True, say=self.said.append) if decode_pool else None
         self.pipeline = Pipeline(
-            intake, self.models, filer, guard, clock, cores=2, done=self._note, decode_pool=children
+            intake, self.models, filer, guard, clock, cores=2, done=self._note, words=self.words, decode_pool=children
         )
         self.error: BaseException | None = None
 
@@ -129,6 +134,25 @@ def test_one_pass_files_everything_under_its_class_and_ends(tmp_path: Path) -> N
         assert one.names() == sorted(photos)
         assert {"wait", "read", "decode", "infer", "file", "total"} <= set(one.done[0].times_ms)
     assert ledger_states(tmp_path) == {str(one.output / name): "filed" for name in filed}
+
+
+def test_what_a_person_says_while_photos_flow_decides_where_the_same_photo_goes(tmp_path: Path) -> None:
+    with house(tmp_path, watch=True) as one, one.running():
+        write(one.inbox / "before.jpg", plain("red"))
+        wait_until(lambda: len(one.done) == 1, "the first photo")
+        one.words.current = Words([Word("sunsets", digest(plain("red"))), Word(OTHER, digest(plain("blue")))])
+        for name, colour in (("after", "red"), ("none", "blue"), ("other", "green")):
+            write(one.inbox / f"{name}.jpg", plain(colour))
+        wait_until(lambda: len(one.done) == 4, "all photos")
+    assert sorted(tree(one.output)) == ["_review/none.jpg", "green/other.jpg", "red/before.jpg", "sunsets/after.jpg"]
+    with opened_ledger(tmp_path / "ledger") as ledger:
+        rows = ledger._connection.execute("SELECT destination, label, reason, review_reason FROM photos").fetchall()
+    told = {Path(os.fsdecode(row[0])).stem: tuple(row)[1:] for row in rows}
+    assert told == {
+        "before": ("red", "", ""), "other": ("green", "", ""),
+        "after": ("red", "known: a person put this very photo under sunsets", ""),
+        "none": ("blue", "known: a person said that this very photo is of none of the classes", "unfamiliar"),
+    }  # fmt: skip
 
 
 def test_an_empty_inbox_is_a_pass_too_and_nothing_is_waited_for(

@@ -331,6 +331,16 @@ def test_the_first_line_tells_a_copy_an_edited_file_and_a_new_one_of_the_same_na
     assert f"It lies in the inbox {full.inbox} and was not filed from there yet" in first(fresh)
 
 
+def test_of_a_photo_that_went_where_a_person_put_another_one_the_reason_is_told(house: House) -> None:
+    reason = "known: nearly the same as street/IMG_1.jpg, which a person put there"
+    house.file("a.jpg", 1.0, reason=reason)
+    said = " ".join(ask("explain", house.inbox / "a.jpg").stdout.split())
+    assert f"reason {reason}" in said
+    assert f"({reason})" in said
+    assert "filed as sea" not in said
+    assert "filed sea 0.75, known" in ask("history").stdout
+
+
 def test_of_two_equal_photos_each_is_explained_by_its_own_row(full: House) -> None:
     here = full.output / "sea" / "a.jpg"
     second = write(full.output / "sea" / "twin.jpg", here.read_bytes())

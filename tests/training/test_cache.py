@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from common.errors import Reason
+from contract.fingerprint import difference_hash
 from contract.geometry import MAX_FILE_BYTES, Geometry, to_input
 from contract.limits import memory_limit
-from training.dataset.cache import cache_folder, cache_root, decode_all, difference_hash
+from training.dataset.cache import cache_folder, cache_root, decode_all
 from training.dataset.decoders import decoders
 from training.dataset.decoding import PARALLEL_BYTES, turn_of
 from training.dataset.prepare import prepare

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import PhotoError, Reason
+from contract.fingerprint import difference_hash
 from contract.formats import SNIFF_BYTES, sniff
 from contract.geometry import MAX_FILE_BYTES, Geometry
 from contract.readers.opening import open_picture
-from training.dataset.cache import difference_hash
 from training.dataset.decoding import decode
 
 THUMBNAIL_PX = 16
@@ -42,7 +42,7 @@ class PhotoInspection:
         mistyped: the type of its content, if its name states another type.
         width, height: pixels, as stored.
         spread: largest standard deviation of a colour channel, 0..127.
-        difference_hash: see training.dataset.cache.difference_hash.
+        difference_hash: see contract.fingerprint.difference_hash.
         thumbnail: uint8 [16, 16, 3].
     """
 

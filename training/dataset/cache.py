@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from common.errors import PhotoError
+from contract.fingerprint import difference_hash
 from contract.geometry import Geometry
 from training.dataset.cache_index import CacheIndex, IndexedPhoto, remove_index
 from training.dataset.decode_result import DecodeResult, DecodeRows
@@ -154,17 +154,6 @@ def _result(found: DecodeRows, pixels: PixelFile, size_px: int) -> DecodeResult:
 def _damage_in_words(rows: int) -> Iterator[str]:
     if rows:
         yield f"Damaged in the cache of decoded photos, and decoded again: {rows:,}."
-
-
-def difference_hash(photo: NDArray[np.uint8]) -> int:
-    """Difference hash: each of 64 bits tells whether a pixel of the 9 x 8 grey thumbnail is darker than its neighbour.
-
-    Re-encoding or resizing a photo flips a few bits; different photos differ in dozens.
-    Source: N. Krawetz, "Kind of Like That", The Hacker Factor, 2013.
-    """
-    small = Image.fromarray(photo).convert("L").resize((9, 8), Image.Resampling.BOX)
-    grey = np.asarray(small, np.int16)
-    return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes())
 
 
 def _chunks(paths: Iterable[Path], size: int) -> Iterator[list[Path]]:

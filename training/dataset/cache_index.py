@@ -40,7 +40,7 @@ class IndexedPhoto:
     Attributes:
         digest: SHA-256 of the file.
         row: row in the pixel file; -1 for none.
-        difference_hash: see training.dataset.cache.difference_hash.
+        difference_hash: see contract.fingerprint.difference_hash.
         crc: CRC-32 of pixels, digest and difference hash.
         fault: why the photo is unreadable; empty if it is readable. It is not kept.
         capture: when and by which camera it was taken; None in an index of an earlier version, which did not ask.

@@ -11,22 +11,21 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from contract.fingerprint import MAX_BITS, MAX_THUMBNAIL_DIFFERENCE, is_page, thumbnail
 from training.dataset.digests import Digests
 from training.dataset.neighbours import mutual_neighbours
-from training.dataset.second_look import is_page, same_page, same_picture
+from training.dataset.second_look import same_page, same_picture
 from training.dataset.split import UnionFind
 
 Ints = NDArray[np.int64]
 
-MAX_BITS = 3
-MAX_THUMBNAIL_DIFFERENCE = 6.0  # of 255, mean over a 16 x 16 thumbnail; a re-encoded photo stays under 3
 LEAST_COSINE = 0.85
 """Cosine of features from which two photos get a second look; crops to 80 % are at 0.9 and below."""
 
 _REACH = 32  # neighbours compared in a band: without a limit, thousands of plain photos take quadratic time
 _TONE_BOUNDS = np.array([3, 3, 6, 2]) * MAX_THUMBNAIL_DIFFERENCE  # how far the tones of similar thumbnails can differ
+_SIDE = 16  # of the thumbnails
 _THUMBNAILS = 16_384  # in memory, 2 kB each
 _REFUSALS = 16  # pages with one hash that a page is compared with in vain: thousands of receipts take quadratic time
 
@@ -42,7 +41,7 @@ def find_near_duplicates(
 
     Args:
         hashes: SHA-256 of each photo.
-        difference_hashes: its difference hash (training.dataset.cache.difference_hash).
+        difference_hashes: its difference hash (contract.fingerprint.difference_hash).
         rows: its row in pixels, uint8 [rows, S, S, 3].
         features: float32 [N, F], its broad features, of any length. Photos are also near duplicates if they are among
             each other's nearest by cosine, and their pixels agree in a second look.
@@ -97,8 +96,7 @@ class _Pictures:
         return pixels
 
     def _thumbnail(self, photo: int) -> NDArray[np.int16]:
-        small = Image.fromarray(self._pixels_of(photo)).resize((16, 16), Image.Resampling.BOX)
-        return np.asarray(small, np.int16)
+        return thumbnail(self._pixels_of(photo), _SIDE)
 
 
 def _same(hashes: Digests) -> Iterator[tuple[int, int]]:

@@ -19,8 +19,6 @@ SAME = 0.8
 SAME_LINES = 0.85
 """Correlation of the lines of two pages from which one is a copy; receipts of one form are at 0.8 and below."""
 
-_PAGE = 0.5  # share of the pixels that have nearly one tone
-_TONES = 17  # of 256
 _PAGE_SIDE = 64
 _SIDE = 32
 _WINDOW = 22  # side of the middle of one photo, which is looked for in the other
@@ -39,12 +37,6 @@ def same_picture(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
         other: the same.
     """
     return bool((_middles(one) @ _places(other).T).max() >= SAME)
-
-
-def is_page(photo: NDArray[np.uint8]) -> bool:
-    """Whether most of a picture is empty, uint8 [S, S, 3]."""
-    counts = np.array(Image.fromarray(photo).convert("L").histogram())
-    return bool(np.convolve(counts, np.ones(_TONES)).max() >= _PAGE * counts.sum())
 
 
 def same_page(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:

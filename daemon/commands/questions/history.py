@@ -18,7 +18,7 @@ from daemon.files.identity import photo_id
 from daemon.ledger.queries import MOVED, Record, RecordFilter
 from daemon.ledger.reader import records
 from daemon.ledger.reading import find_ledgers, roots_of
-from daemon.photo import Mode
+from daemon.photo import Mode, Outcome
 from daemon.process.clock import local
 
 
@@ -131,6 +131,8 @@ def what(record: Record) -> str:
     intent = record.intent
     sure = f" {intent.label} {intent.probability:.2f}" if intent.label else ""
     why = f", {intent.review_reason.value}" if intent.review_reason else ""
+    if record.state == Outcome.FILED and intent.reason:
+        why = f", {intent.reason.partition(':')[0]}"  # `known`: a person chose the folder
     how = f" ({intent.mode})" if intent.mode is not Mode.MOVE else ""
     since = ", taken back" if record.taken_back and record.state in MOVED else ""
     return printable(f"{record.state}{sure}{why}{how}{since}")

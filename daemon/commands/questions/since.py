@@ -79,8 +79,9 @@ def outcome_words(record: Record) -> str:
     intent, at = record.intent, f"on {local(record.at_s):%Y-%m-%d at %H:%M:%S}"
     by = f" by the model {intent.model[:12]}" if intent.model else ""
     as_what = f" as {intent.review_reason.value}" if intent.review_reason else ""
+    filed_as = f"filed as {printable(intent.label)}{by} {at}" if intent.label else f"filed {at}"
     words = {
-        "filed": f"filed as {printable(intent.label)}{by} {at}" if intent.label else f"filed {at}",
+        "filed": f"filed {at} ({intent.reason})" if intent.reason else filed_as,  # a person chose the folder
         "review": f"put into _review{as_what}{by} {at}",
         "failed": f"put into _failed {at}",
         "duplicate": f"set aside as a duplicate {at}",
