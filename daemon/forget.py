@@ -10,28 +10,29 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from common.errors import PhototriageError
 from common.text import printable
 from daemon.decode.suspects import JOURNAL
+from daemon.files.locks import locked
 from daemon.files.marker import MARKER, RootError, read_marker
 from daemon.files.mount_points import is_mounted
 from daemon.ledger.embeddings import EMBEDDINGS, OLDER
+from daemon.ledger.movers import LOCKS, is_running, mover_lock
 from daemon.ledger.reader import ask_ledger, reader
 from daemon.ledger.reading import SERVICES, find_ledgers
 from daemon.ledger.recorded_roots import Root
-from daemon.ledger.state_folder import LEDGER, LOCK, is_running, locked
+from daemon.ledger.state_folder import LEDGER
 from daemon.models.store import MODELS
 from daemon.process.sudo import as_caller
 from daemon.status.status_thread import LAST_STATUS
 from daemon.status.unix_socket import SOCKET_NAME
-from daemon.undo.undo import LOCK as UNDO_LOCK
 
 CONFIGURATIONS = Path("/etc/phototriage")
 _FILES = (
     *(SOCKET_NAME, LAST_STATUS, JOURNAL, OLDER, EMBEDDINGS),
-    *(f"{LEDGER}-shm", f"{LEDGER}-wal", LEDGER, LOCK, UNDO_LOCK),
+    *(f"{LEDGER}-shm", f"{LEDGER}-wal", LEDGER, *LOCKS.values()),
 )
 """What a state folder holds beside models. If the removal is cut off before the ledger, the ledger is found again."""
 
@@ -106,8 +107,7 @@ def forget(memory: Memory) -> str:
     state = memory.known.state
     with ExitStack() as stack:
         stack.enter_context(as_caller(state))
-        for path, mode in _locks(memory.known):
-            stack.enter_context(closing(locked(path, mode, _busy(memory.known))))
+        _lock(stack, memory.known)
         try:
             for marker in memory.markers:
                 marker.unlink(missing_ok=True)
@@ -127,11 +127,13 @@ def forget(memory: Memory) -> str:
     return f"{printable(state)} stays, because it holds other files: {others}" if others else ""
 
 
-def _locks(known: Known) -> Iterator[tuple[Path, Literal["rb", "ab"]]]:
-    yield known.state / LOCK, "ab"
-    yield known.state / UNDO_LOCK, "ab"
+def _lock(stack: ExitStack, known: Known) -> None:
+    """Hold every lock, so that nothing moves meanwhile."""
+    for mover in LOCKS:
+        if not stack.enter_context(mover_lock(known.state, mover)):
+            raise ForgetError(_busy(known))
     if known.inbox is not None and (known.inbox.path / MARKER).is_file():
-        yield known.inbox.path / MARKER, "rb"
+        stack.enter_context(closing(locked(known.inbox.path / MARKER, _busy(known))))
 
 
 def _memory(known: Known, others: list[Known]) -> Memory:

@@ -25,7 +25,8 @@ from daemon.filing.unresolved import UnresolvedMoves
 from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.ledger.ledger import Ledger
-from daemon.ledger.state_folder import LEDGER, lock_state, state_folder
+from daemon.ledger.movers import lock_state
+from daemon.ledger.state_folder import LEDGER, state_folder
 from daemon.models.active import ActiveModel, rules_for
 from daemon.models.fit import fit_model
 from daemon.models.store import ModelFile, ModelStore, called

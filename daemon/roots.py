@@ -13,11 +13,13 @@ from typing import IO
 
 from common.text import printable
 from daemon.adopt import OtherFolder, compare
+from daemon.files.locks import FolderLock, locked
 from daemon.files.marker import MARKER, UNMARKED, MountMissingError, RootError, UnwritableRootError, mark
 from daemon.files.mount_points import mount_point
 from daemon.files.mounts import mount_that_is_away
+from daemon.ledger.movers import lock_state
 from daemon.ledger.recorded_roots import LedgerRoots, Root
-from daemon.ledger.state_folder import FolderLock, _home, lock_state, locked, state_folder
+from daemon.ledger.state_folder import _home, state_folder
 
 __all__ = ["InboxLock", "MountMissingError", "RootError", "check_folders", "check_roots", "lock_state", "state_folder"]
 
@@ -166,7 +168,7 @@ class InboxLock:
             if not self._may_be_unmarked:
                 raise
             return Root(UNMARKED, mount_point(self._inbox), self._inbox), FolderLock(self._inbox, busy)
-        return root, locked(self._inbox / MARKER, "rb", busy)
+        return root, locked(self._inbox / MARKER, busy)
 
     def _remember(self, root: Root, other: OtherFolder | None) -> None:
         self._roots.record("inbox", root)

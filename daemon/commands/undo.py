@@ -130,12 +130,13 @@ def _take_back(
     from daemon.ledger.reading import one_ledger
     from daemon.photo import Outcome
     from daemon.process.clock import Clock
+    from daemon.startup_recovery import settle_others
     from daemon.undo.undo import plans, undo
 
     if dry_run:
         steps = _facts(plans(one_ledger(inbox), which, last or -1, Outcome(becomes)))
     else:
-        groups = undo(inbox, which, last or -1, Outcome(becomes), Clock().wall_s(), _say_unseen)
+        groups = undo(inbox, which, last or -1, Outcome(becomes), Clock().wall_s(), settle_others, _say_unseen)
         steps = _when_all_are_done(_facts(_losses_said(groups)))
     stay = _print_json(steps) if as_json else _print_table(steps, dry_run=dry_run)
     if stay:
@@ -145,7 +146,8 @@ def _take_back(
 def _say_unseen(_: int, intent: "Intent", error: OSError) -> None:
     from daemon.filing.unresolved import unfinished
 
-    click.echo(f"{printable(intent.source.name)}: {unfinished(intent, error)}; the next `undo` continues it", err=True)
+    left = f"{printable(intent.source.name)}: {unfinished(intent, error)}"
+    click.echo(f"{left}; the next `undo`, or start of the daemon, continues it", err=True)
 
 
 def _losses_said(groups: "Iterable[list[Step]]") -> "Iterator[list[Step]]":

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from common.publish import sync_directory
 from daemon.files.users import may_be_any_user
@@ -124,10 +124,9 @@ def read_small(path: Path, most: int = 4096) -> bytes:
         os.close(descriptor)
 
 
-def open_to_lock(path: Path, mode: Literal["rb", "ab"]) -> IO[bytes]:
+def open_to_lock(path: Path) -> IO[bytes]:
     """Open a file in order to lock it: links are refused, and a pipe in its place does not block."""
-    flags = os.O_RDONLY if mode == "rb" else os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    return os.fdopen(os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666), mode)
+    return os.fdopen(os.open(path, TO_READ), "rb")
 
 
 def _reached(root: Path, relpath: Path, *, make: bool = False) -> int:

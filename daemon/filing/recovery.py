@@ -27,6 +27,7 @@ from daemon.filing.withdraw_copy import may_still_grow, withdraw_copy
 from daemon.ledger.intent import Intent
 from daemon.ledger.leaving import hidden_original
 from daemon.ledger.ledger import Ledger
+from daemon.ledger.movers import Mover
 from daemon.photo import Mode, Outcome
 
 OnUnresolved = Callable[[int, Intent, OSError], None]
@@ -40,7 +41,7 @@ def ignore(*_: object) -> None:
 def reconcile(
     ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore, paths: Paths = tuple
 ) -> dict[Path, Outcome | None]:
-    """Resolve every open intent whose places can be checked now.
+    """Resolve every open intent of the daemon whose places can be checked now; the caller holds the lock.
 
     Args:
         ledger: of the inbox.
@@ -52,7 +53,7 @@ def reconcile(
         By source, the outcome of each intent; None if nothing had been moved and the photo lies in the inbox.
     """
     outcomes, by_source = {}, {}
-    intents = ledger.open_intents()
+    intents = ledger.open_intents(Mover.DAEMON)
     originals = Originals(paths, intents.values())
     for row, intent in intents.items():
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from daemon.files.identity import Identity
 from daemon.files.statx import Times, times_of
+from daemon.ledger.movers import Mover
 from daemon.photo import Mode, Outcome, Photo
 from daemon.review import Likeness, ReviewReason
 
@@ -30,6 +31,7 @@ COLUMNS = (
     *("threshold", "reason", "model", "provider", "times_ms", "mode", "part_of", "undoes", "held"),
     *("ctime_ns", "btime_ns", "mount", "replaces", "kept"),
     *("familiarity", "nearest", "familiarity_limit", "review_reason"),
+    "mover",
 )
 """Columns that an intent fills."""
 _UNTOLD = (None, None, None)
@@ -50,6 +52,7 @@ class Intent:
         replaces: row of the sidecar whose place this one takes.
         kept: the hidden name that the sidecar gets which is replaced.
         by_rename: written by an earlier version, whose copies lost their hidden name when they were published.
+        mover: the kind of process that moves the file.
     """
 
     becomes: Outcome
@@ -76,6 +79,7 @@ class Intent:
     replaces: int | None = None
     kept: Path | None = None
     by_rename: bool = False
+    mover: Mover = Mover.DAEMON
     companions: tuple["Intent", ...] = ()
 
     def values(self) -> tuple[Any, ...]:
@@ -92,6 +96,7 @@ class Intent:
             *(self.replaces, os.fsencode(self.kept) if self.kept else None),
             *(self.likeness or _UNTOLD),
             self.review_reason._value_ if self.review_reason else "",
+            self.mover._value_,
         )
 
 
@@ -124,6 +129,7 @@ def intent_of(row: sqlite3.Row) -> Intent:
         replaces=row["replaces"],
         kept=Path(os.fsdecode(row["kept"])) if row["kept"] is not None else None,
         by_rename=bool(row["by_rename"]),
+        mover=Mover(row["mover"]),
     )
 
 

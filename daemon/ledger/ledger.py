@@ -20,9 +20,9 @@ from daemon.ledger.held_files import hold_edited, holds_any, is_held, keep_repla
 from daemon.ledger.intent import COLUMNS, Intent, intent_of
 from daemon.ledger.leaving import LeavingOriginal, remember
 from daemon.ledger.lonely import newly_lonely
+from daemon.ledger.movers import Mover, is_running
 from daemon.ledger.recorded_roots import LedgerRoots
 from daemon.ledger.schema import TAKEN_BACK, migrate
-from daemon.ledger.state_folder import is_running
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Outcome, Photo
 
@@ -35,6 +35,8 @@ _INSERT = (
     f"INSERT INTO photos (id, batch, state, intended_at, {', '.join(COLUMNS)})"
     f" VALUES (?, ?, 'intent', ?, {', '.join('?' * len(COLUMNS))})"
 )
+_MOVER = f"iif(undoes IS NULL, mover, '{Mover.UNDO}')"
+"""SQL: who moves a row's file. An `undo` of an earlier version, which runs on after an update, names no mover."""
 _NAMED = (
     "source >= ? AND source < ? AND part_of IS NULL AND undoes IS NULL AND state NOT IN ('intent', 'gone')"
     f" AND intended_at >= ? AND NOT {TAKEN_BACK}"
@@ -126,19 +128,15 @@ class Ledger:
         """Record that a held file was edited in place, and that what was filed shows the edit."""
         hold_edited(self._connection, row, path, identity)
 
-    def open_intents(self) -> dict[int, Intent]:
-        """Return the intents to file that have no outcome, by row: a crash interrupted them."""
-        return self._intents("state = 'intent' AND undoes IS NULL")
+    def open_intents(self, mover: Mover) -> dict[int, Intent]:
+        """Return a mover's intents that have no outcome, by row: interrupted, or in progress in another process."""
+        return self._intents(f"state = 'intent' AND {_MOVER} = ?", mover.value)
 
     def concluded_last(self) -> list[Intent]:
         """Return the rows of the last commit of outcomes: a kill may have left their hidden names."""
         young = "(SELECT id, concluded_at FROM photos ORDER BY id DESC LIMIT 1000)"
         last = f"(SELECT max(concluded_at) FROM {young})"
         return list(self._intents(f"id IN (SELECT id FROM {young} WHERE concluded_at = {last})").values())
-
-    def open_undoes(self) -> dict[int, Intent]:
-        """Return the intents to take back that have no outcome, by row: interrupted, or in progress elsewhere."""
-        return self._intents("state = 'intent' AND undoes IS NOT NULL")
 
     def originals(self, rows: Iterable[int]) -> dict[int, Intent]:
         """Return, for each of these rows, the intent that it undoes."""

@@ -1,6 +1,6 @@
 """`phototriage model use` and `rollback`: a running daemon changes its model itself; else the command changes it.
 
-The lock of the state folder decides which: a daemon holds it while it runs. So a kill at any moment leaves the model
+The daemon's lock decides which: a daemon holds it while it runs. So a kill at any moment leaves the model
 before or the new one in use, and never a part of one.
 """
 
@@ -18,16 +18,17 @@ from pathlib import Path
 from common.errors import PhototriageError
 from common.text import printable
 from contract.session import Model, naming, open_model, read_model
+from daemon.ledger.movers import Mover, mover_lock
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import roots_of
 from daemon.ledger.schema import migrate
-from daemon.ledger.state_folder import LEDGER, lock_state
+from daemon.ledger.state_folder import LEDGER
 from daemon.models.history import Entry, ModelEvent, answer, note, serving
 from daemon.models.request import ChangeRequest, ModelStoreError, StoredModel
 from daemon.models.store import ModelStore
 from daemon.models.trial import try_apart
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER
-from daemon.roots import RootError, check_folders
+from daemon.roots import check_folders
 from daemon.status.unix_socket import connect
 
 ANSWER_S = 60.0
@@ -93,25 +94,24 @@ def _now(state: Path) -> _Now:
 def _change(state: Path, now: _Now, stored: StoredModel | None, model: Model) -> Entry | ChangeRequest:
     """Change the model if no daemon runs; else leave a request for the daemon."""
     store = now.store(state)
-    try:
-        with lock_state(state, patience_s=0.0):
-            request = ChangeRequest("", stored)
-            target, _ = store.target(request)
-            store.requests.forget()
-            store.grant(request)
-            entry = Entry(
-                time.time(),
-                target,
-                ModelEvent.PLACED,
-                sha256=model.sha256,
-                labels=model.contract.labels,
-                before=now.last.file if now.last else Path(),
-                over=store.over or "",
-            )
-            _remember(state / LEDGER, entry)
-            return entry
-    except RootError:  # a daemon runs
-        return store.requests.ask(stored)
+    with mover_lock(state, Mover.DAEMON) as free:
+        if not free:  # a daemon runs
+            return store.requests.ask(stored)
+        request = ChangeRequest("", stored)
+        target, _ = store.target(request)
+        store.requests.forget()
+        store.grant(request)
+        entry = Entry(
+            time.time(),
+            target,
+            ModelEvent.PLACED,
+            sha256=model.sha256,
+            labels=model.contract.labels,
+            before=now.last.file if now.last else Path(),
+            over=store.over or "",
+        )
+        _remember(state / LEDGER, entry)
+        return entry
 
 
 def _remember(ledger: Path, entry: Entry) -> None:

@@ -1,4 +1,4 @@
-"""Root by sudo: who called it, and work as that user, so that nothing in their folders becomes root's."""
+"""Root by sudo: who called it; and work as that user or as a ledger's owner, so that nothing there becomes root's."""
 
 import os
 import pwd
@@ -28,13 +28,37 @@ def as_caller(folder: Path) -> Iterator[None]:
     if user is None or folder.stat().st_uid != user.pw_uid:
         yield
         return
-    groups, group = os.getgroups(), os.getegid()
+    with _as_user(user.pw_uid, user.pw_gid, os.getgrouplist(user.pw_name, user.pw_gid)):
+        yield
+
+
+@contextmanager
+def as_owner(folder: Path) -> Iterator[None]:
+    """Work in the block as the owner of a state folder, if this is root.
+
+    Args:
+        folder: with the ledger.
+    """
+    owner = folder.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        yield
+        return
+    groups = [owner.st_gid]
+    with suppress(KeyError):  # an owner without an entry, as in containers
+        groups += os.getgrouplist(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    with _as_user(owner.st_uid, owner.st_gid, groups):
+        yield
+
+
+@contextmanager
+def _as_user(uid: int, gid: int, groups: list[int]) -> Iterator[None]:
+    before, group = os.getgroups(), os.getegid()
     try:
-        os.setgroups(os.getgrouplist(user.pw_name, user.pw_gid))
-        os.setegid(user.pw_gid)
-        os.seteuid(user.pw_uid)
+        os.setgroups(groups)
+        os.setegid(gid)
+        os.seteuid(uid)
         yield
     finally:
         os.seteuid(0)
         os.setegid(group)
-        os.setgroups(groups)
+        os.setgroups(before)

@@ -28,6 +28,7 @@ from daemon.filing.move import SourceChangedError, move
 from daemon.filing.recovery import OnUnresolved, ignore, remove_hidden_names, resolve
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
+from daemon.ledger.movers import Mover
 from daemon.photo import Mode, Outcome
 from daemon.undo.plan import Step, dangling, mount_away
 from daemon.undo.remove_copy import original_is_there, remove_copy
@@ -89,7 +90,7 @@ def finish(ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore) -
         now_s: wall time for the outcomes.
         on_unresolved: called with each intent whose places cannot be checked or written now; it stays open.
     """
-    begun = ledger.open_undoes()
+    begun = ledger.open_intents(Mover.UNDO)
     originals = ledger.originals(begun)
     outcomes: dict[int, Outcome | None] = {}
     for row, intent in begun.items():

@@ -14,6 +14,7 @@ from daemon.files.mounts import is_mounted
 from daemon.files.names import free_number, numbered
 from daemon.filing.companions.replaced import is_kept
 from daemon.ledger.intent import Intent
+from daemon.ledger.movers import Mover
 from daemon.ledger.queries import Record
 from daemon.photo import Mode, Outcome
 
@@ -185,6 +186,7 @@ def _intent(record: Record, target: Path, becomes: Outcome) -> Intent:
         identity=Identity.of(was.destination.lstat()),
         sha256=was.sha256 if was.part_of is None else "",
         undoes=record.row,
+        mover=Mover.UNDO,
         held=target if becomes is Outcome.UNDONE else None,
         times_ms=None,
         mount=None,

@@ -4,11 +4,9 @@ A daemon may run at the same time. The ledger records each photo before it moves
 photo alone until it is changed, renamed, or released by `retry --undone`.
 """
 
-import fcntl
-import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,6 +17,7 @@ from daemon.adopt import compare
 from daemon.files.marker import MountMissingError
 from daemon.filing.recovery import OnUnresolved, ignore
 from daemon.ledger.ledger import Ledger
+from daemon.ledger.movers import Mover, mover_lock
 from daemon.ledger.queries import Record, RecordFilter, companions
 from daemon.ledger.reader import photos, records
 from daemon.ledger.reading import one_ledger, roots_of
@@ -27,7 +26,8 @@ from daemon.process.sudo import as_caller
 from daemon.undo.execute import TOGETHER, carry_out, finish
 from daemon.undo.plan import Step, plan
 
-LOCK = "undo-lock"
+Settle = Callable[[Ledger, Path, Mover, float, OnUnresolved], None]
+"""Settles what other movers left when they were killed (daemon/startup_recovery.py)."""
 
 
 class UndoError(PhototriageError):
@@ -40,6 +40,7 @@ def undo(
     last: int,
     becomes: Outcome,
     now_s: float,
+    settle_others: Settle,
     on_unresolved: OnUnresolved = ignore,
 ) -> Iterator[list[Step]]:
     """Take photos back to their inbox, some at a time; yields for each photo the steps of it and its companions.
@@ -52,7 +53,8 @@ def undo(
         last: how many of the selected photos, youngest first; negative for all.
         becomes: `undone` or `retried`.
         now_s: wall time for the outcomes.
-        on_unresolved: called with each intent of an earlier undo that cannot be finished now.
+        settle_others: called before photos move.
+        on_unresolved: called with each interrupted intent that cannot be finished now.
 
     Raises:
         UndoError: another process takes photos back, or the work was interrupted.
@@ -60,11 +62,12 @@ def undo(
         LedgerError: there is no ledger, or it cannot be written.
     """
     path = one_ledger(inbox)
-    with as_caller(path.parent), _locked(path.parent) as free, _writing(path) as ledger:
+    with as_caller(path.parent), mover_lock(path.parent, Mover.UNDO) as free, _writing(path) as ledger:
         if not free:
             raise UndoError("Another process takes photos back to this inbox now. Try again when it has finished.")
         try:
             _check_roots(ledger)  # first: if a mount is away, its photos look as if they had been taken back
+            settle_others(ledger, path.parent, Mover.UNDO, now_s, on_unresolved)
             finish(ledger, now_s, on_unresolved)
             home, _ = roots_of(path)
             if home is not None:
@@ -111,20 +114,6 @@ def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool
             yield from some
 
 
-def finish_at_start(ledger: Ledger, state: Path, now_s: float, on_unresolved: OnUnresolved = ignore) -> None:
-    """Finish the work of a killed `undo` before a daemon files; a running `undo` is not disturbed.
-
-    Args:
-        ledger: of the inbox.
-        state: folder of the ledger.
-        now_s: wall time for the outcomes.
-        on_unresolved: called with each intent that cannot be finished now; it stays open.
-    """
-    with _locked(state) as free:
-        if free:
-            finish(ledger, now_s, on_unresolved)
-
-
 def _check_roots(ledger: Ledger) -> None:
     inbox, output = ledger.roots.get("inbox"), ledger.roots.get("output")
     if inbox is None or output is None:
@@ -147,40 +136,6 @@ def _obstacle(ledger: Ledger) -> str:
     except PhototriageError as error:
         return str(error)
     return ""
-
-
-@contextmanager
-def _locked(state: Path) -> Iterator[bool]:
-    """Hold the lock for the block; yields False if another process holds it."""
-    descriptor = _opened(state / LOCK)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
-
-
-def _opened(lock: Path) -> int:
-    """Open the lock file, creating it if missing; read-only, because it may belong to another user.
-
-    If root creates it, root gives it to the owner of the state folder: under a strict umask the service could not open
-    it, and would not start again. A link in its place is refused, because root would give away its target.
-    """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        with suppress(FileExistsError):
-            descriptor = os.open(lock, flags | os.O_CREAT | os.O_EXCL, 0o644)
-            if os.geteuid() == 0:
-                owner = lock.parent.stat()
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
-            return descriptor
-        return os.open(lock, flags)
-    except OSError as error:
-        raise UndoError(f"{printable(lock)} cannot be opened ({error.strerror}). Remove it and try again.") from error
 
 
 @contextmanager

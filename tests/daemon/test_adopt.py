@@ -14,6 +14,7 @@ from daemon.files.marker import OUTPUT_AWAY, OUTPUT_OTHER, MountMissingError, Ou
 from daemon.files.mount_points import is_mounted, mount_point
 from daemon.intake.walk import MARKER
 from daemon.ledger.ledger import Ledger
+from daemon.ledger.movers import Mover
 from daemon.ledger.recorded_roots import Root
 from daemon.photo import Outcome
 from daemon.roots import InboxLock
@@ -333,11 +334,11 @@ def test_a_way_back_to_a_mount_inside_that_is_away_after_a_kill_is_finished_when
         (row,) = ledger.intend([begun], 2.0)
         detach(card)
         assert back.finish(ledger, 3.0, lambda row, *_: unseen.append(row)) == 0
-        assert (unseen, list(ledger.open_undoes())) == ([row], [row])
+        assert (unseen, list(ledger.open_intents(Mover.UNDO))) == ([row], [row])
         attach(disks[0], card)
         assert ledger.known(home, identity_of(home))  # so a daemon leaves it alone
         assert back.finish(ledger, 4.0) == 1
-        assert ledger.open_undoes() == {}
+        assert ledger.open_intents(Mover.UNDO) == {}
     detach(card)
 
 

@@ -15,6 +15,7 @@ from daemon.filing.move import temporary_beside
 from daemon.filing.recovery import reconcile
 from daemon.ledger.leaving import ENDING, WAIT_S, hidden_original
 from daemon.ledger.ledger import Ledger
+from daemon.ledger.movers import Mover
 from daemon.photo import Outcome
 from tests.daemon.support import (
     HandClock,
@@ -366,7 +367,7 @@ def test_after_a_crash_the_original_is_back_and_its_copy_gone(
         ledger.intend([intent(source, target)], 1.0)
         crash(source, target)
         assert reconcile(ledger, 2.0) == {source: None}
-        assert ledger.open_intents() == {}
+        assert ledger.open_intents(Mover.DAEMON) == {}
         assert reconcile(ledger, 3.0) == {}
     assert tree(house.inbox) == inbox
     assert tree(house.output) == {}

@@ -18,6 +18,7 @@ from daemon.filing.filer import STOP_S
 from daemon.filing.move import MoveResult
 from daemon.filing.transfers import IN_ONE_FOLDER
 from daemon.intake.remembered import Remembered
+from daemon.ledger.movers import Mover
 from daemon.photo import STOPPED, Filing, Outcome, Photo
 from daemon.process.heartbeat import HOPELESS_S, STUCK_S, Heartbeat
 from daemon.process.parallel import SHARE_TOGETHER, for_each
@@ -185,7 +186,7 @@ def test_what_has_not_begun_when_the_daemon_is_to_end_stays_in_the_inbox_and_is_
     assert later[0].filing.outcome is Outcome.AGAIN
     assert len(tree(output)) == len(filed)
     with opened_ledger(tmp_path / "l") as ledger:
-        assert not ledger.open_intents()
+        assert not ledger.open_intents(Mover.DAEMON)
 
 
 def test_on_this_machine_what_was_read_is_still_filed_within_a_second_of_the_stop(

@@ -12,9 +12,9 @@ import pytest
 from daemon.files.identity import Identity
 from daemon.ledger import schema
 from daemon.ledger.ledger import Intent, Ledger, LedgerError
+from daemon.ledger.movers import Mover, lock_state
 from daemon.ledger.recorded_roots import Root
 from daemon.ledger.schema import MIGRATIONS
-from daemon.ledger.state_folder import lock_state
 from daemon.ledger.totals import totals
 from daemon.photo import Mode, Outcome
 from daemon.review import ReviewReason
@@ -49,9 +49,9 @@ def test_an_intent_is_open_until_it_is_concluded_and_what_was_not_moved_leaves_n
         first, second, third = ledger.intend([planned("/in/1"), planned("/in/2"), planned("/in/3")], 10.0)
         (fourth,) = ledger.intend([planned("/in/4", becomes=Outcome.FAILED)], 11.0)
         ledger.conclude({first: Outcome.FILED, second: None}, 12.0)
-        assert list(ledger.open_intents()) == [third, fourth]
+        assert list(ledger.open_intents(Mover.DAEMON)) == [third, fourth]
         ledger.conclude({third: Outcome.GONE, fourth: Outcome.FAILED}, 13.0)
-        assert ledger.open_intents() == {}
+        assert ledger.open_intents(Mover.DAEMON) == {}
         assert rows(path, "batch, state, becomes, intended_at, concluded_at") == [
             (1, "filed", "filed", 10.0, 12.0),
             (1, "gone", "filed", 10.0, 13.0),
@@ -65,8 +65,8 @@ def test_numbers_and_names_that_fit_no_column_of_their_kind_come_back_as_they_we
         (row,) = ledger.intend(
             [planned(source=RAW, destination=RAW.with_name("x\n'; DROP TABLE photos; --"), identity=HUGE)], 1.0
         )
-        (back,) = ledger.open_intents().values()
-        assert ledger.open_undoes() == {}
+        (back,) = ledger.open_intents(Mover.DAEMON).values()
+        assert ledger.open_intents(Mover.UNDO) == {}
         assert (back.source, back.destination.name, back.identity) == (RAW, "x\n'; DROP TABLE photos; --", HUGE)
         ledger.roots.record("inbox", Root("id", RAW.parent, RAW))
         assert ledger.roots.get("inbox") == Root("id", RAW.parent, RAW)
@@ -105,7 +105,10 @@ def test_what_was_committed_survives_a_kill_and_what_was_not_never_was(tmp_path:
     done = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment(), timeout=60)
     assert done.returncode == -signal.SIGKILL
     with opened_ledger(path) as ledger:
-        assert [intent.source for intent in ledger.open_intents().values()] == [Path("/in/2"), Path("/in/3")]
+        assert [intent.source for intent in ledger.open_intents(Mover.DAEMON).values()] == [
+            Path("/in/2"),
+            Path("/in/3"),
+        ]
         ledger.intend([planned()], 4.0)
     assert [row[0] for row in rows(path, "batch")] == [1, 3, 4, 5]
 
@@ -127,7 +130,9 @@ def test_a_new_version_brings_an_old_ledger_up_to_date_in_order_and_once(
     monkeypatch.setattr(schema, "MIGRATIONS", more)
     for _ in range(2):
         with opened_ledger(path) as ledger:
-            assert [(intent.source, intent.mode) for intent in ledger.open_intents().values()] == [(A, Mode.MOVE)]
+            assert [(intent.source, intent.mode) for intent in ledger.open_intents(Mover.DAEMON).values()] == [
+                (A, Mode.MOVE)
+            ]
         assert rows(path, "source, a") == [(b"/in/a.jpg", "x")]
 
 
@@ -151,7 +156,7 @@ def test_reviews_of_an_old_ledger_are_unsure_ones_and_what_it_did_not_know_stays
                     "UPDATE photos SET state = ? WHERE id = (SELECT max(id) FROM photos)", (state,)
                 )
     with opened_ledger(path) as ledger:
-        assert [(one.review_reason, one.likeness) for one in ledger.open_intents().values()] == [
+        assert [(one.review_reason, one.likeness) for one in ledger.open_intents(Mover.DAEMON).values()] == [
             (ReviewReason.UNSURE, None)
         ]
         counted = totals(ledger._connection, 0.0)
@@ -170,7 +175,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(LedgerError, match="nowhere"):
             Ledger(path)
     with opened_ledger(path) as ledger:
-        assert len(ledger.open_intents()) == 1
+        assert len(ledger.open_intents(Mover.DAEMON)) == 1
 
 
 def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -214,7 +219,7 @@ def test_a_full_disk_stops_one_batch_and_not_the_next(tmp_path: Path) -> None:
         ledger.conclude({first: Outcome.FILED}, 3.0)
         ledger._connection.execute("PRAGMA max_page_count = 1000000")
         ledger.intend([planned("/in/second")], 4.0)
-        assert [intent.source for intent in ledger.open_intents().values()] == [Path("/in/second")]
+        assert [intent.source for intent in ledger.open_intents(Mover.DAEMON).values()] == [Path("/in/second")]
 
 
 def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
@@ -231,7 +236,7 @@ def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
         reader.execute("COMMIT")
         reader.close()
         ledger.intend([planned("/in/2")], 2.0)
-        assert [intent.source for intent in ledger.open_intents().values()] == [Path("/in/2")]
+        assert [intent.source for intent in ledger.open_intents(Mover.DAEMON).values()] == [Path("/in/2")]
 
 
 def test_a_damaged_page_that_no_question_touched_is_found_at_the_start(tmp_path: Path) -> None:
@@ -282,8 +287,8 @@ def test_on_a_share_each_thread_opens_its_own_connection_again_and_leaves_the_ot
         reader = ledger._reader
         ledger._connection.close()
         with pytest.raises(sqlite3.Error):
-            ledger.open_intents()
-        assert len(ledger.open_intents()) == 1
+            ledger.open_intents(Mover.DAEMON)
+        assert len(ledger.open_intents(Mover.DAEMON)) == 1
         assert ledger._reader is reader
         ledger._connection.close()
         with pytest.raises(sqlite3.Error):
@@ -309,7 +314,7 @@ def test_a_file_taken_back_is_known_in_its_place_until_it_is_changed_or_renamed(
             assert not ledger.known(A, Identity(1, 2, 7, 5 * second)), state
             assert not ledger.known(A, Identity(1, 2, 3, 8 * second)), state
             ledger.conclude({row: Outcome.FILED}, 3.0)
-        assert list(ledger.open_intents()) == [filed]
+        assert list(ledger.open_intents(Mover.DAEMON)) == [filed]
 
 
 def test_batches_are_numbered_on_also_between_processes(tmp_path: Path) -> None:

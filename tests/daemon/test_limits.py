@@ -16,6 +16,7 @@ from daemon.files.limits import MAX_PATH_BYTES, Limits
 from daemon.files.names import free_name
 from daemon.filing.destinations import give_names
 from daemon.filing.move import move
+from daemon.ledger.movers import Mover
 from daemon.ledger.state_folder import state_folder
 from daemon.photo import Outcome, Photo
 from tests.colour_model import LABELS
@@ -96,7 +97,7 @@ def test_a_photo_for_which_no_path_is_short_enough_waits_alone(tmp_path: Path) -
         assert photos[0].filing.reason.endswith("cannot be used (File name too long)")
         assert not filer.pause.reason
     with opened_ledger(tmp_path / "l") as ledger:
-        assert ledger.open_intents() == {}
+        assert ledger.open_intents(Mover.DAEMON) == {}
 
 
 def test_the_deepest_photo_is_filed_by_the_daemon_and_undo_brings_it_back(tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ def test_names_that_the_file_system_refuses_are_made_plainer_and_undo_brings_the
     assert run("undo", "--inbox", inbox, "--last", "99").returncode == 0
     assert tree(inbox) == before
     with opened_ledger(state_folder(inbox) / "ledger.sqlite") as ledger:
-        assert ledger.open_intents() == {}
+        assert ledger.open_intents(Mover.DAEMON) == {}
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from tests.daemon.support import digest, identity_of, plain, write
 OPENS: dict[str, Callable[[Path], object]] = {
     "a photo": lambda link: open_photo(link, Path()),
     "a photo in a folder": lambda link: open_photo(link, Path(link.parent.name)),
-    "what is locked": lambda link: open_to_lock(link, "rb"),
-    "what is made to be locked": lambda link: open_to_lock(link, "ab"),
+    "what is locked": open_to_lock,
 }
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.ledger.state_folder import lock_state, state_folder
+from daemon.ledger.movers import lock_state
+from daemon.ledger.state_folder import state_folder
 from daemon.models.change import use
 from daemon.models.history import ModelEvent
 from daemon.models.store import ModelStore, called

@@ -12,6 +12,7 @@ import pytest
 
 from daemon.ledger import queries, schema
 from daemon.ledger.ledger import Intent, Ledger
+from daemon.ledger.movers import Mover
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.schema import MIGRATIONS
 from daemon.photo import STATES, Mode, Outcome
@@ -476,7 +477,7 @@ def test_a_backup_is_one_whole_file_also_while_the_daemon_works(full: House, bac
     if daemon is not None:
         daemon.close()
     with opened_ledger(backup) as restored:
-        assert restored.open_intents() == {}
+        assert restored.open_intents(Mover.DAEMON) == {}
 
 
 def test_a_backup_overwrites_nothing(full: House, backup: Path) -> None:

@@ -15,6 +15,7 @@ from daemon.filing import proof
 from daemon.filing.failure_note import write_failure_note
 from daemon.filing.move import former_temporary_beside, temporary_beside
 from daemon.filing.recovery import reconcile
+from daemon.ledger.movers import Mover
 from daemon.ledger.schema import MIGRATIONS
 from daemon.ledger.state_folder import state_folder
 from daemon.photo import Mode, Outcome
@@ -212,7 +213,7 @@ def test_each_crash_is_finished_or_forgotten(
         crash(source, target)
         assert reconcile(ledger, 2.0) == {source: outcome}
         assert tree(tmp_path / "root") | tree(output) == after
-        assert ledger.open_intents() == {}
+        assert ledger.open_intents(Mover.DAEMON) == {}
         states = ledger._connection.execute("SELECT state, concluded_at FROM photos").fetchall()
         assert states == ([(outcome.value, 2.0)] if outcome else [])
         assert reconcile(ledger, 3.0) == {}
@@ -360,6 +361,7 @@ def test_a_batch_is_settled_photo_by_photo(tmp_path: Path) -> None:
 RECONCILE = """
 from daemon.ledger.ledger import Ledger
 from daemon.filing.recovery import reconcile
+from daemon.ledger.movers import Mover
 from daemon.roots import state_folder
 left = []
 told = reconcile(Ledger(Path({!r})), 2.0, lambda *what: left.append(what))
@@ -435,7 +437,7 @@ def test_a_place_that_cannot_be_looked_at_holds_up_its_own_photo_alone(tmp_path:
         other.rename(blue / "b.jpg")
         told = reconcile(ledger, 2.0, lambda row, _, error: unseen.append((row, error.errno)))
         assert told == {other: Outcome.FILED}
-        assert list(ledger.open_intents()) == [first]
+        assert list(ledger.open_intents(Mover.DAEMON)) == [first]
     assert (unseen, second) == ([(first, errno.ELOOP)], first + 1)
 
 
@@ -449,7 +451,7 @@ def test_a_name_that_no_file_can_have_was_never_published(tmp_path: Path, place:
     with opened_ledger(tmp_path / "l") as ledger:
         ledger.intend([intent(source, tmp_path / place)], 1.0)
         assert reconcile(ledger, 2.0) == {source: None}
-        assert ledger.open_intents() == {}
+        assert ledger.open_intents(Mover.DAEMON) == {}
     assert source.read_bytes() == PHOTO
 
 
@@ -477,4 +479,4 @@ def test_a_daemon_starts_whatever_it_cannot_see_and_files_what_else_there_is(tmp
     assert "Too many levels of symbolic links" in said
     assert tree(output) == {"red/a.jpg": PHOTO, "green/b.jpg": OTHER}
     with opened_ledger(state_folder(inbox) / "ledger.sqlite") as ledger:
-        assert ledger.open_intents() == {}
+        assert ledger.open_intents(Mover.DAEMON) == {}

@@ -8,6 +8,7 @@ import pytest
 
 from daemon.files.mounts import mount_of
 from daemon.files.rename import rename_noreplace
+from daemon.ledger.movers import Mover
 from tests.daemon.share import TOOLS, Share, share
 from tests.daemon.support import (
     Daemon,
@@ -165,7 +166,7 @@ def test_a_ledger_with_a_log_that_lies_on_a_share_loses_the_log_and_no_row(tmp_p
             ledger.intend([intent(source, tmp_path / "b.jpg")], 1.0)
         assert journal(there)[0] == 2
         with opened_ledger(there.mounted / "ledger.sqlite") as ledger:
-            assert [one.source for one in ledger.open_intents().values()] == [source]
+            assert [one.source for one in ledger.open_intents(Mover.DAEMON).values()] == [source]
         assert journal(there) == (1, ["ledger.sqlite"])
 
 

@@ -13,17 +13,20 @@ import pytest
 
 from daemon.filing.failure_note import write_failure_note
 from daemon.filing.move import temporary_beside
+from daemon.filing.recovery import ignore
 from daemon.intake.walk import MARKER
 from daemon.ledger import reader
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
+from daemon.ledger.movers import LOCKS, Mover
 from daemon.ledger.queries import RecordFilter
 from daemon.ledger.recorded_roots import Root
 from daemon.photo import Mode, Outcome
+from daemon.startup_recovery import settle_others
 from daemon.undo import execute
 from daemon.undo.execute import TOGETHER, carry_out, finish
 from daemon.undo.plan import ORIGINAL_GONE
-from daemon.undo.undo import LOCK, finish_at_start, plans, undo
+from daemon.undo.undo import plans, undo
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (
     command,
@@ -136,7 +139,7 @@ def test_no_other_process_takes_back_between_two_batches(house: House, monkeypat
     monkeypatch.setattr(execute, "TOGETHER", 1)
     for name in ("a.jpg", "b.jpg"):
         house.file(name)
-    work = undo(None, RecordFilter(at_large=True), -1, Outcome.UNDONE, 2.0)
+    work = undo(None, RecordFilter(at_large=True), -1, Outcome.UNDONE, 2.0, settle_others)
     next(work)
     assert set(tree(house.inbox)) == {"b.jpg"}
     assert "Another process takes photos back" in ask("undo", "--last", "1").stderr
@@ -302,7 +305,7 @@ def test_a_copy_whose_original_goes_or_changes_after_the_plan_was_made_stays(
         data = filed.read_bytes()
         ((step,),) = (group for some in carry_out(ledger, groups, 2.0, house.inbox) for group in [some])
         assert step.reason
-        assert ledger.open_undoes() == {}
+        assert ledger.open_intents(Mover.UNDO) == {}
     assert filed.read_bytes() == data
     assert [row["state"] for row in told("history")] == ["filed"]
 
@@ -496,7 +499,7 @@ def test_what_root_makes_on_the_way_back_belongs_to_the_owner_of_the_folder_abov
     for folder in (house.inbox / "2026", house.inbox / "2026" / "11"):
         found = folder.stat()
         assert (found.st_uid, found.st_gid, oct(found.st_mode)) == (12345, 12346, "0o42770")
-    lock = (house.path.parent / LOCK).stat()
+    lock = (house.path.parent / LOCKS[Mover.UNDO]).stat()
     assert (lock.st_uid, lock.st_gid) == (12347, 12348)
 
 
@@ -558,7 +561,7 @@ def test_a_ledger_of_the_caller_moves_nothing_that_only_root_may_move(
 def test_root_gives_no_file_away_that_a_link_in_the_place_of_the_lock_leads_to(house: House, tmp_path: Path) -> None:
     house.file("a.jpg")
     os.chown(house.path.parent, 12347, 12348)
-    (house.path.parent / LOCK).symlink_to(write(tmp_path / "shadow", b"secret"))
+    (house.path.parent / LOCKS[Mover.UNDO]).symlink_to(write(tmp_path / "shadow", b"secret"))
     assert "undo-lock cannot be opened" in ask("undo", "--last", "1").stderr
     assert (tmp_path / "shadow").stat().st_uid == 0
 
@@ -580,18 +583,18 @@ def test_which_photos_must_be_said() -> None:
 
 def test_one_process_at_a_time_takes_back_and_a_daemon_leaves_it_to_that(house: House) -> None:
     filed = house.file("a.jpg")
-    with (house.path.parent / LOCK).open("wb") as lock:
+    with (house.path.parent / LOCKS[Mover.UNDO]).open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         result = ask("undo", "--last", "1")
         assert result.exit_code == 1
         assert "Another process takes photos back to this inbox now" in result.stderr
         with opened_ledger(house.path) as ledger:
             begin(house, ledger)
-            finish_at_start(ledger, house.path.parent, 2.0)
-            assert len(ledger.open_undoes()) == 1
+            settle_others(ledger, house.path.parent, Mover.DAEMON, 2.0, ignore)
+            assert len(ledger.open_intents(Mover.UNDO)) == 1
     with opened_ledger(house.path) as ledger:
-        finish_at_start(ledger, house.path.parent, 2.0)
-        assert ledger.open_undoes() == {}
+        settle_others(ledger, house.path.parent, Mover.DAEMON, 2.0, ignore)
+        assert ledger.open_intents(Mover.UNDO) == {}
     assert filed.exists()
 
 
@@ -605,11 +608,14 @@ def test_a_way_back_that_cannot_be_finished_now_ends_no_start_and_holds_up_no_ot
         loop = house.inbox / "loop"
         loop.symlink_to("loop")
         ledger.intend([replace(first, destination=loop / "b.jpg")], 2.0)
-        finish_at_start(ledger, house.path.parent, 3.0, lambda _, intent, error: unseen.append(str(intent.destination)))
-        assert [intent.destination for intent in ledger.open_undoes().values()] == [loop / "b.jpg"]
+        settle_others(
+            ledger, house.path.parent, Mover.DAEMON, 3.0,
+            lambda _, intent, error: unseen.append(str(intent.destination)),
+        )  # fmt: skip
+        assert [intent.destination for intent in ledger.open_intents(Mover.UNDO).values()] == [loop / "b.jpg"]
         assert unseen == [str(loop / "b.jpg")]
     result = ask("undo", "--last", "1")
-    assert "the next `undo` continues it" in result.stderr
+    assert "the next `undo`, or start of the daemon, continues it" in result.stderr
     assert sorted(tree(house.inbox)) == ["a.jpg", "b.jpg"]
 
 
@@ -659,7 +665,7 @@ def test_what_a_kill_interrupted_is_finished_or_forgotten(
     with opened_ledger(house.path) as ledger:
         crash(begin(house, ledger))
         finish(ledger, 3.0)
-        assert ledger.open_undoes() == {}
+        assert ledger.open_intents(Mover.UNDO) == {}
     assert (bool(tree(house.inbox)), bool(tree(house.output))) == ("in" in there, "out" in there)
     assert [row["state"] for row in told("history")] == ([state] if state else []) + ["filed"]
 
@@ -679,7 +685,7 @@ def test_after_a_kill_nothing_is_said_to_be_back_whose_original_is_not_there(hou
     with opened_ledger(house.path) as ledger:
         removed_by_its_owner_with_the_original(begin(house, ledger))
         assert finish(ledger, 3.0) == 0
-        assert ledger.open_undoes() == {}
+        assert ledger.open_intents(Mover.UNDO) == {}
     assert [row["state"] for row in told("history")] == ["filed"]
 
 
@@ -695,7 +701,7 @@ def test_what_a_kill_interrupted_stays_open_while_the_output_is_away(house: Hous
         result = ask("undo", "--last", "2")
         assert result.exit_code == 1
         assert "nothing is mounted at" in result.stderr
-        assert len(ledger.open_undoes()) == 1
+        assert len(ledger.open_intents(Mover.UNDO)) == 1
 
 
 @pytest.mark.parametrize("mode", COPYING)
@@ -707,7 +713,7 @@ def test_what_a_kill_interrupted_of_a_copy_is_finished_or_forgotten(
     with opened_ledger(house.path) as ledger:
         crash(begin(house, ledger))
         finish(ledger, 3.0)
-        assert ledger.open_undoes() == {}
+        assert ledger.open_intents(Mover.UNDO) == {}
     assert (house.inbox / "a.jpg").exists()
     assert os.path.lexists(filed) == (state is None)
     assert [row["state"] for row in told("history")] == ([state] if state else []) + ["filed"]
@@ -732,7 +738,7 @@ def test_what_changes_between_the_look_and_the_move_stays(house: House) -> None:
         taken = carry_out(ledger, groups, 2.0, house.inbox)
         reasons = {group[0].record.intent.source.name: group[0].reason for group in taken}
         assert reasons == {"a.jpg": "it changed meanwhile", "b.jpg": "its name in the inbox was taken meanwhile"}
-        assert ledger.open_undoes() == {}
+        assert ledger.open_intents(Mover.UNDO) == {}
     assert tree(house.inbox) == {"b.jpg": b"mine"}
     assert sorted(tree(house.output)) == ["sea/a.jpg", "sea/b.jpg"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.filing.failure_note import write_failure_note
+from daemon.ledger.movers import Mover
 from daemon.photo import Mode, Outcome
 from daemon.undo.execute import TOGETHER, finish
 from tests.daemon.house import House, ask, told
@@ -53,7 +54,7 @@ def test_after_a_kill_at_any_call_each_photo_is_whole_in_one_place_and_the_same_
             assert tree(house.inbox) == photos, f"after a kill at {call} {when}"
             assert list(output.rglob("*part")) == []
             with opened_ledger(house.path) as ledger:
-                assert ledger.open_undoes() == {}
+                assert ledger.open_intents(Mover.UNDO) == {}
                 for name in photos:
                     assert ledger.known(house.inbox / name, identity_of(house.inbox / name)), f"{call} {when}"
                     (house.inbox / name).unlink()
