@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from daemon.commands.option_types import FolderOrFile
-from daemon.commands.shared_options import inbox_option, json_option, label_option, reason_option, since_option
+from daemon.commands.shared_options import inbox_option, json_option, reason_option, said_option, since_option
 from daemon.commands.time_option import PointInTime
 from daemon.photo import STATES
 
@@ -15,7 +15,13 @@ from daemon.photo import STATES
 @inbox_option
 @since_option
 @click.option("--until", type=PointInTime(end=True), metavar="TIME", help="As --since; a date includes the whole day.")
-@label_option
+@click.option(
+    "--label",
+    metavar="CLASS",
+    help="Only photos that lie in the folder of this class now, and those in _review that the model took for it; or "
+    "those in a folder such as _review.",
+)
+@said_option
 @click.option(
     "--state", type=click.Choice(STATES), multiple=True, help="Only photos with this outcome; may be repeated."
 )
@@ -35,6 +41,7 @@ def history(
     since: datetime | None,
     until: datetime | None,
     label: str | None,
+    said: str | None,
     state: tuple[str, ...],
     reason: str | None,
     limit: int,
@@ -46,14 +53,16 @@ def history(
     """Show what was filed, when and where; newest first.
 
     The ledger is the daemon's database of every photo that it filed. This command only reads it, and a daemon may be
-    running. A photo that `undo` moved back has a row for that too. With --backup nothing is shown: a consistent copy
-    of the ledger is written to a new file.
+    running. A photo that `undo` moved back has a row for that too. A photo that its owner moved in the output is shown
+    with the class that the model gave and with the one that its owner said, as far as the last look of the daemon saw
+    it. With --backup nothing is shown: a consistent copy of the ledger is written to a new file.
 
     \b
     Examples:
       phototriage history --since 3d --label sea
       phototriage history --state failed --state review --json | jq -r .path
       phototriage history --reason unfamiliar
+      phototriage history --said street --json | jq -r .place
       phototriage history --inbox ~/inbox --csv --all > history.csv
       phototriage history --backup ledger-2026-11-20.sqlite
     """
@@ -68,7 +77,9 @@ def history(
         click.echo(back_up(inbox, backup))
         return
     since_s, until_s = (time.timestamp() if time else None for time in (since, until))
-    which = RecordFilter(since_s, until_s, label, state, reason)
+    which = RecordFilter(
+        since_s=since_s, until_s=until_s, label=label, or_taken_for=True, said=said, states=state, review_reason=reason
+    )
     rows = ask(inbox, which, -1 if everything else limit)
     if as_json:
         print_json(rows)
@@ -84,7 +95,7 @@ def history(
 @json_option
 @click.pass_context
 def explain(ctx: click.Context, inbox: Path | None, file: Path, as_json: bool) -> None:
-    """Explain one photo: where it was filed, when and why.
+    """Explain one photo: where it was filed, when and why, where it is now, and what people said about it.
 
     FILE is the photo's present or earlier path, or any copy of the photo, because photos are also found by content.
     FILE may also be a photo's id, as the log and `history --json` print it.

@@ -28,18 +28,34 @@ from daemon.review import ReviewReason
 
 
 @dataclass(slots=True)
+class _Corrected:
+    """Photos that people said a class of; of them, those that the model and the filing agree with."""
+
+    photos: int = 0
+    agree: int = 0
+    agreed_before: int = 0
+
+    def add(self, verdict: Verdict) -> None:
+        self.photos += verdict.is_corrected
+        self.agree += verdict.agrees
+        self.agreed_before += verdict.agreed_before
+
+
+@dataclass(slots=True)
 class _Sum:
     """Summary of what a model would do.
 
     Attributes:
         counts: photos by agreement.
         unfamiliar: photos that would go to review because they are unlike what the model has learnt from.
+        corrected: photos that people said a class of, with how many of them the model and the one before agree.
         moves: photos filed differently, by folder before and after.
         changes: photos filed differently, highest probability first.
     """
 
     counts: Counter[Agreement] = field(default_factory=Counter)
     unfamiliar: int = 0
+    corrected: _Corrected = field(default_factory=_Corrected)
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
     changes: list[Verdict] = field(default_factory=list)
 
@@ -78,9 +94,10 @@ def replay_command(
 ) -> None:
     """Show what another model would have filed differently.
 
-    Reads every filed photo in the output and classifies it with the other model. Photos that were moved or edited after
-    filing are counted and left out. A daemon may be running. Embeddings of these photos that are missing beside the
-    ledger are added, if they have the id of those there.
+    Reads every filed photo in the output, where the daemon's last look saw it, and classifies it with the other model.
+    Photos that were edited after filing, or moved since the last look, are counted and left out. Of photos that people
+    moved to another class, it says with how many of them the model agrees. A daemon may be running. Embeddings of these
+    photos that are missing beside the ledger are added, if they have the id of those there.
 
     \b
     Examples:
@@ -111,6 +128,7 @@ def _sum(verdicts: Iterable[Verdict]) -> _Sum:
     for verdict in verdicts:
         total.counts[verdict.now] += 1
         total.unfamiliar += verdict.review_reason is ReviewReason.UNFAMILIAR
+        total.corrected.add(verdict)
         if verdict.now is Agreement.DIFFERENT:
             total.moves[verdict.case.folder, verdict.folder] += 1
             total.changes.append(verdict)
@@ -121,12 +139,18 @@ def _sum(verdicts: Iterable[Verdict]) -> _Sum:
 def _print_json(verdicts: Iterable[Verdict], sha256: str, missing: MissingEmbeddings) -> None:
     """Print one object per photo, then one with the summary."""
     counts: Counter[Agreement] = Counter()
-    unfamiliar = 0
+    unfamiliar, corrected = 0, _Corrected()
     for verdict in verdicts:
         counts[verdict.now] += 1
         unfamiliar += verdict.review_reason is ReviewReason.UNFAMILIAR
+        corrected.add(verdict)
         click.echo(json.dumps(_facts(verdict)))
     sums = {now.value: counts[now] for now in Agreement} | {"unfamiliar": unfamiliar, "embeddings_added": missing.added}
+    sums |= {
+        "corrected": corrected.photos,
+        "corrected_agree": corrected.agree,
+        "corrected_agreed_before": corrected.agreed_before,
+    }
     click.echo(json.dumps({"event": "summary", "model": sha256, **sums}))
 
 
@@ -136,6 +160,7 @@ def _facts(verdict: Verdict) -> dict[str, Any]:
         "event": "photo",
         "path": str(case.place),
         "now": verdict.now.value,
+        "said": case.said or None,
         "was": {"folder": case.folder, "label": case.label, "probability": round(case.probability, 6)},
         "would_be": {
             "folder": verdict.folder, "label": verdict.label, "probability": round(verdict.probability, 6),
@@ -156,6 +181,12 @@ def _print(total: _Sum, model: Path, sha256: str, show: int) -> None:
         f"{printable(model.name)} ({sha256[:12]}) would file {counts[Agreement.DIFFERENT]:,} of {read:,} photos "
         f"differently{share}{unlike}{f'; not read: {without}' if without else ''}. Nothing was touched."
     )
+    said = total.corrected
+    if said.photos:
+        click.echo(
+            f"{said.photos:,} corrected photo{'s' * (said.photos != 1)}: {printable(model.name)} agrees with "
+            f"{said.agree:,}, what filed them agreed with {said.agreed_before:,}."
+        )
     if total.changes:
         _print_moves(total)
         _print_changes(total.changes, show)
@@ -170,7 +201,8 @@ def _print_changes(changes: list[Verdict], show: int) -> None:
     rows = [
         (
             str(verdict.case.place),
-            _words(verdict.case.folder, verdict.case.label, verdict.case.probability),
+            _words(verdict.case.folder, verdict.case.label, verdict.case.probability)
+            + (f", said {verdict.case.said}" if verdict.case.said else ""),
             _words(verdict.folder, verdict.label, verdict.probability),
         )
         for verdict in changes[:show]

@@ -15,10 +15,10 @@ from common.tables import PART, show_parts
 from common.text import printable
 from daemon.commands.shared_options import (
     json_option,
-    label_option,
     one_inbox_option,
     preview_option,
     reason_option,
+    said_option,
     since_option,
 )
 
@@ -34,7 +34,10 @@ last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", he
 @click.command()
 @one_inbox_option
 @since_option
-@label_option
+@click.option(
+    "--label", metavar="CLASS", help="Only photos that lie in this folder now: of a class, or one such as _review."
+)
+@said_option
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Only batch N, as numbered by `history`.")
 @last_option
 @preview_option
@@ -43,6 +46,7 @@ def undo(
     inbox: Path | None,
     since: datetime | None,
     label: str | None,
+    said: str | None,
     batch: int | None,
     last: int | None,
     dry_run: bool,
@@ -51,10 +55,11 @@ def undo(
     """Move filed photos back to the inbox, with their companions.
 
     Companions are files that belong to a photo, such as its raw file or its sidecar. Choose photos by --since, --label,
-    --batch or --last; several of them narrow the choice. A photo that was changed or moved after filing stays as it is,
-    and the exit code is 1. If its name is taken in the inbox, the photo gets a number. A filed copy or link is removed;
-    a copy or hard link only while its original is in the inbox. The daemon may be running. It ignores photos that were
-    moved back until they are changed or renamed, or until `phototriage retry --undone`.
+    --said, --batch or --last; several of them narrow the choice. A photo that its owner moved in the output goes back
+    too, from where the daemon's last look saw it; what people said about it stays said. A photo that was edited stays
+    as it is, and the exit code is 1. If its name is taken in the inbox, the photo gets a number. A filed copy or link
+    is removed; a copy or hard link only while its original is in the inbox. The daemon may be running. It ignores
+    photos that were moved back until they are changed or renamed, or until `phototriage retry --undone`.
 
     \b
     Examples:
@@ -64,11 +69,11 @@ def undo(
     """
     from daemon.ledger.queries import MOVED, RecordFilter
 
-    if since is None and label is None and batch is None and last is None:
-        raise click.UsageError("Choose photos with --since, --label, --batch or --last.")
+    if since is None and label is None and said is None and batch is None and last is None:
+        raise click.UsageError("Choose photos with --since, --label, --said, --batch or --last.")
     moved = tuple(outcome.value for outcome in MOVED)
     since_s = since.timestamp() if since else None
-    which = RecordFilter(since_s=since_s, label=label, batch=batch, states=moved, at_large=True)
+    which = RecordFilter(since_s=since_s, label=label, said=said, batch=batch, states=moved, at_large=True)
     _take_back(inbox, which, last, "undone", dry_run=dry_run, as_json=as_json)
 
 
@@ -167,7 +172,7 @@ def _facts(groups: "Iterable[list[Step]]") -> Iterator[Facts]:
         for step in group:
             gone = step.intent is not None and not step.reason
             yield {
-                "path": str(step.record.intent.destination),
+                "path": str(step.record.path),
                 "destination": str(step.intent.destination) if gone and step.intent else None,
                 "label": step.record.intent.label,
                 "companion": step.record.intent.part_of is not None,

@@ -140,9 +140,9 @@ class Planner:
     def _set_duplicate_aside(self, photo: Photo) -> None:
         if not self._set_aside or photo.filing.outcome not in (Outcome.FILED, Outcome.REVIEW):
             return
-        for same in self._ledger.of_content(photo.read.sha256):
-            if self._is_there(same.destination, photo):
-                where = printable(os.path.relpath(same.destination, self._output))
+        for same in self._ledger.paths_of_content(photo.read.sha256):
+            if self._is_there(same, photo):
+                where = printable(os.path.relpath(same, self._output))
                 photo.filing.outcome, photo.filing.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
                 photo.filing.reason = f"the same photo is filed as {where}"
                 return

@@ -23,6 +23,7 @@ from daemon.ledger.lonely import newly_lonely
 from daemon.ledger.movers import Mover, is_running
 from daemon.ledger.recorded_roots import LedgerRoots
 from daemon.ledger.schema import TAKEN_BACK, migrate
+from daemon.ledger.since.places import paths_of_content
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Outcome, Photo
 
@@ -179,10 +180,10 @@ class Ledger:
         with self._transaction():
             return unchanged(self._connection, photos, now_s, wall_s)
 
-    def of_content(self, sha256: str) -> list[Intent]:
-        """Return the intents that filed photos of this content, oldest first; the photos may lie elsewhere by now."""
-        same = "sha256 = ? AND part_of IS NULL AND undoes IS NULL AND state IN ('filed', 'review')"
-        return list(self._intents(same, sha256).values())
+    def paths_of_content(self, sha256: str) -> list[Path]:
+        """Return where photos of this content may lie (`places.paths_of_content`)."""
+        with self._reopened_on_error():
+            return paths_of_content(self._connection, sha256)
 
     def of_names(self, folder: Path, ranges: Iterable[tuple[str, str]], since_s: float) -> dict[int, Intent]:
         """Return the photos that were filed from a folder since a time, oldest first, but not those taken back.

@@ -2,7 +2,8 @@
 Only embeddings that are missing beside the ledger are added.
 
 The ledger says which photos were filed and under what; they are read where they lie now, through the same code as when
-they are filed. A photo that is no longer there, or no longer the same, is counted and left out.
+they are filed. A photo that is no longer there, or no longer the same, is counted and left out. Where people said what
+a photo is, both models are compared with that.
 """
 
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from daemon.classify.loaded_model import LoadedModel
 from daemon.files.identity import look_at
 from daemon.ledger.queries import Record, RecordFilter, how_many
 from daemon.ledger.reader import ask_ledger, photos
+from daemon.ledger.since.places import filed_folder
 from daemon.models.missing_embeddings import MissingEmbeddings
-from daemon.photo import REVIEW_FOLDER, Found, Mode, Outcome, Photo
+from daemon.photo import Found, Mode, Outcome, Photo
 from daemon.predict import predict, trial_guard
 from daemon.review import Likeness, ReviewReason
 
@@ -27,7 +29,7 @@ class Agreement(StrEnum):
     SAME = "same"
     DIFFERENT = "different"
     GONE = "gone"
-    """It does not lie where it was filed any more."""
+    """It lies neither where it was filed nor where it was seen last."""
     CHANGED = "changed"
     """Another photo lies there, or it was edited."""
     UNREADABLE = "unreadable"
@@ -39,12 +41,13 @@ class FiledPhoto:
     """A photo that was filed, as the ledger tells.
 
     Attributes:
-        place: where it was filed.
+        place: where it is now.
         reads: where it can be read: its original, if a symbolic link of it was filed.
         sha256: of its bytes.
-        folder: its class, or `_review`.
+        folder: the class that it was filed under, or `_review`.
         label: the most probable class.
         probability: of that.
+        said: the label in force: what people said; empty if they said nothing.
     """
 
     place: Path
@@ -53,6 +56,7 @@ class FiledPhoto:
     folder: str
     label: str
     probability: float
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,21 @@ class Verdict:
     probability: float = 0.0
     review_reason: ReviewReason | None = None
     likeness: Likeness | None = None
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether people said what it is, and the model was asked."""
+        return bool(self.case.said and self.folder)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the model would file it under what people said."""
+        return self.is_corrected and self.folder == self.case.said
+
+    @property
+    def agreed_before(self) -> bool:
+        """Whether it was filed under what people said."""
+        return self.is_corrected and self.case.folder == self.case.said
 
 
 def replay(
@@ -98,10 +117,9 @@ def replay(
 
 
 def _case(record: Record) -> FiledPhoto:
-    intent = record.intent
-    folder = REVIEW_FOLDER if record.state == Outcome.REVIEW else intent.label
-    reads = intent.source if intent.mode is Mode.SYMLINK else intent.destination
-    return FiledPhoto(intent.destination, reads, intent.sha256, folder, intent.label, intent.probability)
+    intent, place = record.intent, record.path
+    reads = intent.source if intent.mode is Mode.SYMLINK else place
+    return FiledPhoto(place, reads, intent.sha256, filed_folder(intent), intent.label, intent.probability, record.said)
 
 
 def _found(case: FiledPhoto) -> Found | None:

@@ -100,7 +100,7 @@ def finish(ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore) -
             on_unresolved(row, intent, error)
     for row, was in originals.items():
         if row in outcomes and outcomes[row] is None and was.becomes is Outcome.FAILED and was.part_of is None:
-            _write_note(was)  # it had been removed already
+            _write_note(was, begun[row].source)  # it had been removed already
     remove_hidden_names(begun[row] for row, outcome in outcomes.items() if outcome is not None)
     if outcomes:
         _conclude(ledger, outcomes, now_s)
@@ -137,13 +137,14 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Ou
     assert intent is not None
     noted = was.becomes is Outcome.FAILED and was.part_of is None
     if may_have_note(was):  # before the move: a running daemon may put it there again at once, with a new note
-        with suppress(OSError):  # a leftover note does no harm
-            noted |= remove_failure_note(was.destination, was.source.name, reason_in_note(was))
+        for place in {was.destination, intent.source}:  # its owner may have moved the photo, with its note or without
+            with suppress(OSError):  # a leftover note does no harm
+                noted |= remove_failure_note(place, was.source.name, reason_in_note(was))
     step.reason = obstacle or _do(step, intent, was, inbox)
     step.note = "" if step.reason else dangling(was)
     if step.reason:
         if noted:
-            _write_note(was)
+            _write_note(was, intent.source)
         return None
     unsynced[intent.source.parent] = sync_directory
     if intent.mode is Mode.MOVE:
@@ -174,6 +175,6 @@ def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
     return ""
 
 
-def _write_note(was: Intent) -> None:
+def _write_note(was: Intent, place: Path) -> None:
     with suppress(OSError):  # the ledger holds the reason too
-        write_failure_note(was.destination, was.source.name, reason_in_note(was))
+        write_failure_note(place, was.source.name, reason_in_note(was))

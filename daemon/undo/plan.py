@@ -16,7 +16,9 @@ from daemon.filing.companions.replaced import is_kept
 from daemon.ledger.intent import Intent
 from daemon.ledger.movers import Mover
 from daemon.ledger.queries import Record
+from daemon.ledger.since.places import is_photo_of
 from daemon.photo import Mode, Outcome
+from daemon.undo.moved_companions import with_their_photo
 
 ORIGINAL_GONE = "its original is no longer in the inbox unchanged, so this may be the only copy left"
 
@@ -51,7 +53,7 @@ def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised
         becomes: `undone` (the daemon leaves the photo alone from then on) or `retried`.
         promised: hashes of the names in the inbox that earlier plans reserved; the names of this plan are added.
     """
-    reason = mount_away(photo.intent) or _obstacle(photo.intent)
+    reason = mount_away(photo.intent) or _obstacle(photo)
     if reason:
         return [Step(photo, None, reason)]
     try:
@@ -62,8 +64,8 @@ def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised
 
 def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[int]) -> list[Step]:
     group, staying = [photo], []
-    for record in _as_they_go(companions):
-        reason = _why_left_behind(record.intent)
+    for record in with_their_photo(photo, _as_they_go(companions)):
+        reason = _why_left_behind(record)
         if reason is None:
             group.append(record)
         elif reason:
@@ -126,13 +128,14 @@ def mount_away(was: Intent) -> str:
     return f"it came from {printable(was.mount)}, where nothing is mounted now"
 
 
-def _obstacle(was: Intent) -> str:
+def _obstacle(record: Record) -> str:
     """Return why a photo must stay where it is, or an empty text."""
+    place, was = record.path, record.intent
     try:
         if was.mode is Mode.SYMLINK:
-            ours = was.destination.is_symlink() and was.destination.readlink() == was.source
+            ours = place.is_symlink() and place.readlink() == was.source
             return "" if ours else "the link is no longer there"
-        changed = _changed(was.destination, was)
+        changed = _changed(place, was)
         if changed or was.mode is Mode.MOVE:
             return changed
         if _changed(was.source, was):
@@ -145,23 +148,20 @@ def _obstacle(was: Intent) -> str:
 def _changed(path: Path, was: Intent) -> str:
     now = look_at(path)
     if now is None:
-        return "it is no longer where it was filed"
-    same = now.size == was.identity.size and (
-        sha256_of(path) == was.sha256 if was.sha256 else now.mtime_ns == was.identity.mtime_ns
-    )
-    return "" if same else "it was changed since, or replaced by another file"
+        return "it is no longer where it was filed, or was seen last"
+    return "" if is_photo_of(was, now, lambda: sha256_of(path)) else "it was changed since, or replaced by another file"
 
 
-def _why_left_behind(was: Intent) -> str | None:
+def _why_left_behind(record: Record) -> str | None:
     """Return why a companion does not go with its photo: None if it goes, an empty text if its owner removed it.
 
     A moved companion goes back as it is now, because companions are meant to be edited; a copy only if unchanged.
     """
-    if was.mode is Mode.MOVE:
-        return None if look_at(was.destination) is not None else ""
-    if not os.path.lexists(was.destination):
+    if record.intent.mode is Mode.MOVE:
+        return None if look_at(record.path) is not None else ""
+    if not os.path.lexists(record.path):
         return ""
-    return _obstacle(was) or None
+    return _obstacle(record) or None
 
 
 def _is_free(target: Path, promised: set[int]) -> bool:
@@ -181,9 +181,9 @@ def _intent(record: Record, target: Path, becomes: Outcome) -> Intent:
     return replace(
         was,
         becomes=becomes,
-        source=was.destination,
+        source=record.path,
         destination=target,
-        identity=Identity.of(was.destination.lstat()),
+        identity=Identity.of(record.path.lstat()),
         sha256=was.sha256 if was.part_of is None else "",
         undoes=record.row,
         mover=Mover.UNDO,

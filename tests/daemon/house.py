@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,37 @@ class House:
             (row,) = ledger.intend([Intent(**(fields | more))], at_s)  # type: ignore[arg-type]
             ledger.conclude({row: outcome}, at_s)
         return target
+
+    def seen(self, photo: Path, now: Path | None, said: str = "", folder: str | None = None) -> None:
+        """Tell the ledger what a look saw: the photo at its new place (None: gone), and the label that it says."""
+        with opened_ledger(self.path) as ledger, ledger._transaction():
+            place_row(ledger._connection, self.output, photo, now, said, folder)
+
+
+def place_row(
+    connection: sqlite3.Connection,
+    output: Path,
+    filed: Path,
+    now: Path | None,
+    said: str = "",
+    folder: str | None = None,
+) -> None:
+    """Write a photo's row of `places`, and the event of a label."""
+    which = "SELECT id, label, probability, model, sha256, size FROM photos WHERE destination = ? ORDER BY id DESC"
+    row, shown, probability, model, sha256, size = connection.execute(which, (os.fsencode(filed),)).fetchone()
+    place = (now or filed).relative_to(output)
+    status = now.lstat() if now else None
+    file = (status.st_ino, status.st_size, status.st_mtime_ns) if status else (0, 0, 0)
+    target = os.fsencode(now.readlink()) if now and now.is_symlink() else b""
+    where = place.parts[0] if folder is None else folder
+    below = os.fsencode(place.parent) if place.parent != Path() else b""
+    connection.execute(
+        f"INSERT OR REPLACE INTO places VALUES ({', '.join('?' * 12)})",
+        (row, below, os.fsencode(place.name), *file, target, where, filed.parent.name, said, size, now is None),
+    )
+    if said:
+        connection.execute(
+            f"INSERT INTO labels (at, how, photo, sha256, place, shown, probability, model, said) VALUES"
+            f" ({', '.join('?' * 9)})",
+            (100.0, "move", row, sha256, os.fsencode(place), shown, probability, model, said),
+        )

@@ -1,5 +1,6 @@
 """With `--duplicates set-aside` a photo of equal content goes to `_duplicates`, while the first one is still there."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from common.errors import Reason
 from daemon.filing.filer import Filer
 from daemon.photo import Mode, Outcome, Photo
-from tests.daemon.support import faulty, opened_filer, plain, roots, scored, tree, write
+from tests.daemon.house import place_row
+from tests.daemon.support import faulty, opened_filer, opened_ledger, plain, roots, scored, tree, write
 
 
 def filed(tmp_path: Path, *batches: list[str], set_aside: bool = True, mode: Mode = Mode.MOVE) -> list[Photo]:
@@ -49,6 +51,19 @@ def test_a_photo_whose_first_copy_is_no_longer_there_is_filed(tmp_path: Path, ch
     (photo,) = filed(tmp_path, ["b.jpg"])
     assert photo.filing.outcome is Outcome.FILED
     assert tree(tmp_path / "output")["red/b.jpg"] == plain("red")
+
+
+def test_a_photo_that_its_owner_moved_to_another_class_counts_as_there(tmp_path: Path) -> None:
+    filed(tmp_path, ["a.jpg"])
+    output = tmp_path / "output"
+    (output / "blue").mkdir()
+    now = (output / "red" / "a.jpg").rename(output / "blue" / "renamed.jpg")
+    with opened_ledger(tmp_path / "l") as ledger:
+        place_row(ledger._connection, output, output / "red" / "a.jpg", now, "blue")
+        ledger._connection.execute("INSERT INTO roots VALUES ('output', ?, '1', x'2f')", (os.fsencode(output),))
+    (again,) = filed(tmp_path, ["b.jpg"])
+    assert again.filing.outcome is Outcome.DUPLICATE
+    assert again.filing.reason == "the same photo is filed as blue/renamed.jpg"
 
 
 def test_the_one_whose_name_was_taken_is_not_the_duplicate_of_itself(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from daemon.commands.questions import lookups
 from daemon.ledger import queries, schema
 from daemon.ledger.ledger import Intent, Ledger
 from daemon.ledger.movers import Mover
@@ -419,7 +420,7 @@ def test_a_name_that_came_forty_thousand_times_is_explained(full: House) -> None
             f"WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 40000) "
             f"INSERT INTO photos ({', '.join(columns)}) SELECT {values} FROM photos, count WHERE id = 1"
         )
-    found = ask_ledger(full.path, lambda connection: queries.about(connection, full.inbox / "a.jpg", ""))
+    found = ask_ledger(full.path, lambda connection: lookups.about(connection, full.inbox / "a.jpg", ""))
     assert len(found) == 40_001
 
 
@@ -432,6 +433,97 @@ def test_an_unknown_photo_is_said(full: House, tmp_path: Path) -> None:
         assert result.exit_code == 1
         assert f"No ledger knows {path}. It was looked for by path" in result.stderr
         assert how in result.stderr
+
+
+def moved(house: House, photo: Path, place: str, said: str = "") -> Path:
+    """Move a filed photo as its owner does, and let a look see it."""
+    now = house.output / place
+    now.parent.mkdir(parents=True, exist_ok=True)
+    photo.rename(now)
+    house.seen(photo, now, said)
+    return now
+
+
+def test_history_selects_photos_by_the_folder_where_they_lie_now_and_by_what_people_said(full: House) -> None:
+    moved(full, full.output / "sea" / "a.jpg", "street/trip/a.jpg", "street")
+    full.file("d.jpg", 9e9)
+    full.file("e.jpg", 9e9, "forest", Outcome.REVIEW)
+    moved(full, full.output / "_review" / "e.jpg", "sea/e.jpg", "sea")
+    for words, which in {
+        "--label street": "ba",  # b lies in _review, and the model took it for street
+        "--label street --state filed": "a",
+        "--label sea": "ed",
+        "--label forest": "",
+        "--label _review": "b",
+        "--label _failed": "c",
+        "--said street": "a",
+        "--said sea": "e",
+        "--said sea --label street": "",
+    }.items():
+        assert names(told("history", *words.split())) == which, words
+
+
+def test_history_shows_both_answers_and_the_place_of_a_photo_that_was_moved(full: House) -> None:
+    now = moved(full, full.output / "sea" / "a.jpg", "street/a.jpg", "street")
+    full.seen(full.output / "_review" / "b.jpg", None)
+    c, b, a = told("history")
+    assert (a["destination"], a["place"]) == (str(full.output / "sea" / "a.jpg"), str(now))
+    assert (a["label"], a["folder"], a["said"]) == ("sea", "street", "street")
+    assert (b["place"], b["folder"], b["said"]) == (None, None, None)
+    assert (c["place"], c["folder"], c["said"]) == (c["destination"], "_failed", None)
+    table = ask("history").output
+    assert "filed sea 0.75, said street  sea/a.jpg, now street/a.jpg\n" in table
+    assert "_review/b.jpg, gone since\n" in table
+    (row,) = csv.DictReader(ask("history", "--csv", "--said", "street").stdout.splitlines())
+    assert (row["said"], row["folder"]) == ("street", "street")
+    ask("undo", "--said", "street")
+    undone, was = told("history", "--since", "2026-11-18", "--until", "2999-01-01", "--label", "sea")
+    assert (undone["state"], was["taken_back"]) == ("undone", True)
+    assert (undone["place"], was["place"]) == (None, None)
+
+
+@pytest.mark.parametrize("asked", ["now", "filed", "copy", "inbox"])
+def test_explain_says_where_a_photo_is_now_and_what_people_said(full: House, tmp_path: Path, asked: str) -> None:
+    filed = full.output / "sea" / "a.jpg"
+    now = moved(full, filed, "street/a.jpg", "street")
+    copy = write(tmp_path / "copy.jpg", now.read_bytes())
+    question = {"now": now, "filed": filed, "copy": copy, "inbox": full.inbox / "a.jpg"}[asked]
+    (row,) = told("explain", question)
+    found = "it is now in street/ (moved by somebody since, label street)"
+    assert (row["now"], row["place"], row["said"]) == (found, str(now), "street")
+    first = ask("explain", question).output.splitlines()[0]
+    if asked == "now":
+        assert first.endswith(f"; {found}.")
+    elif asked == "copy":
+        assert first.startswith("copy.jpg is a copy of street/a.jpg, which was filed as sea ")
+        assert first.endswith(f"; of the filed one: {found}.")
+
+
+def test_a_photo_is_found_by_a_place_where_it_was_labelled_or_lay_last(full: House) -> None:
+    filed = full.output / "sea" / "a.jpg"
+    street = moved(full, filed, "street/a.jpg", "street")
+    forest = street.rename(full.output / "a.jpg")
+    full.seen(filed, forest, "street", "")
+    forest.unlink()
+    for path in (street, forest):
+        (row,) = told("explain", path)
+        assert (row["path"], row["now"]) == (
+            str(full.inbox / "a.jpg"), "it is no longer there: someone else moved, renamed or removed it",
+        )  # fmt: skip
+
+
+def test_a_moved_photo_that_was_edited_since_is_told_from_another_file_at_its_place(full: House) -> None:
+    filed = full.output / "sea" / "a.jpg"
+    now = moved(full, filed, "street/a.jpg")
+    write(now, b"keywords")
+    assert told("explain", filed)[0]["now"] == "another file is there now, or it was changed"
+    full.seen(filed, now)
+    where = "it is now in street/ (moved by somebody since), and was edited since"
+    assert told("explain", filed)[0]["now"] == where
+    edited = full.output / "_review" / "b.jpg"
+    write(edited, b"keywords")
+    full.seen(edited, edited)
+    assert told("explain", edited)[0]["now"] == "it is there, and was edited since"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from daemon.ledger import reader as reader_module
 from daemon.ledger import schema
 from daemon.ledger.ledger import Ledger, LedgerError
-from daemon.ledger.queries import RecordFilter
+from daemon.ledger.queries import RECORDS, RecordFilter
 from daemon.ledger.reader import PAGE, ask_ledger, reader, records
 from daemon.ledger.reading import find_ledgers
 from daemon.ledger.schema import MIGRATIONS
@@ -52,6 +52,27 @@ def test_the_ledger_of_a_stopped_daemon_is_read_in_place_and_nothing_is_left_bes
     before = {file.name: file.stat().st_mtime_ns for file in path.parent.iterdir()}
     assert ask_ledger(path, sources) == {"a"}
     assert {file.name: file.stat().st_mtime_ns for file in path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        RecordFilter(label="sea"),
+        RecordFilter(label="sea", or_taken_for=True),
+        RecordFilter(said="sea"),
+        RecordFilter(states=("filed",), at_large=True),
+    ],
+)
+def test_photos_are_read_youngest_first_without_sorting_all_and_each_place_is_found_by_its_number(
+    tmp_path: Path, which: RecordFilter
+) -> None:
+    filed(tmp_path / "ledger.sqlite", 3)
+    condition, values = which.where()
+    asked = f"EXPLAIN QUERY PLAN {RECORDS} WHERE {condition} AND id < 9 ORDER BY id DESC LIMIT 1"
+    plan = ask_ledger(tmp_path / "ledger.sqlite", lambda one: [row[3] for row in one.execute(asked, values)])
+    assert "SEARCH photos USING INTEGER PRIMARY KEY (rowid<?)" in plan
+    assert "SEARCH place USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN" in plan
+    assert not any("TEMP B-TREE" in step for step in plan)
 
 
 @pytest.mark.usefixtures("no_copies")

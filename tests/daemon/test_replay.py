@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from daemon.ledger.state_folder import state_folder
+from daemon.ledger.state_folder import LEDGER, state_folder
 from tests.colour_model import colour_model
-from tests.daemon.house import ask
-from tests.daemon.support import daemon, model_file, plain, roots, run, unique, wait_until, write
+from tests.daemon.house import ask, place_row
+from tests.daemon.support import daemon, model_file, opened_ledger, plain, roots, run, unique, wait_until, write
 from tests.daemon.swap import NEW, load, rows
 
 SWAPPED = colour_model(("green", "red", "blue"))
@@ -96,6 +96,31 @@ def test_a_photo_that_was_restored_with_the_same_content_counts(house: House) ->
     red.unlink()
     write(red, data)
     assert sums(house.replay(SWAPPED)) == {"same": 2, "different": 4}
+
+
+def corrected(house: House, name: str, said: str) -> None:
+    """Move a photo to another class as its owner does, and let a look see it."""
+    (filed,) = house.output.glob(f"*/{name}")
+    now = house.output / said / name
+    now.parent.mkdir(exist_ok=True)
+    filed.rename(now)
+    with opened_ledger(house.state / LEDGER) as ledger:
+        place_row(ledger._connection, house.output, filed, now, said)
+
+
+def test_corrected_photos_are_read_where_they_are_and_compared_with_what_people_said(house: House) -> None:
+    for name, said in {"red0.jpg": "green", "green1.jpg": "blue", "blue2.jpg": "meadow"}.items():
+        corrected(house, name, said)
+    with opened_ledger(house.state / LEDGER) as ledger:  # people said what it was filed as
+        blue = house.output / "blue" / "blue5.jpg"
+        place_row(ledger._connection, house.output, blue, blue, "blue")
+    told = house.replay(SWAPPED)
+    assert sums(told) == {"same": 2, "different": 4, "corrected": 4, "corrected_agree": 2, "corrected_agreed_before": 1}
+    (red,) = [photo for photo in told if photo.get("path") == str(house.output / "green" / "red0.jpg")]
+    assert (red["was"]["folder"], red["would_be"]["folder"], red["said"]) == ("red", "green", "green")
+    result = ask("replay", "--model", house.folder / "other.onnx")
+    assert "4 corrected photos: other.onnx agrees with 2, what filed them agreed with 1.\n" in result.stdout
+    assert "red 1.00, said green" in result.stdout
 
 
 def test_only_the_youngest_or_those_since_a_time_are_looked_at(house: House) -> None:

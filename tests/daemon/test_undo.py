@@ -578,7 +578,7 @@ def test_an_inbox_that_is_away_gets_nothing(house: House) -> None:
 def test_which_photos_must_be_said() -> None:
     result = ask("undo")
     assert result.exit_code == 2
-    assert "Choose photos with --since, --label, --batch or --last." in result.stderr
+    assert "Choose photos with --since, --label, --said, --batch or --last." in result.stderr
 
 
 def test_one_process_at_a_time_takes_back_and_a_daemon_leaves_it_to_that(house: House) -> None:
@@ -760,3 +760,119 @@ def test_a_daemon_at_work_leaves_alone_what_is_taken_back_until_it_is_renamed(tm
         assert tree(inbox) == {}
         assert process.stop() == 0
     assert [row["state"] for row in told("history")] == ["filed", "filed", "filed", "undone", "filed"]
+
+
+def moved(house: House, photo: Path, place: str, said: str = "", *, is_seen: bool = True) -> Path:
+    """Move a filed photo as its owner does, and let a look see it."""
+    now = house.output / place
+    now.parent.mkdir(parents=True, exist_ok=True)
+    photo.rename(now)
+    if is_seen:
+        house.seen(photo, now, said)
+    return now
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("place", ["street/a.jpg", "sea/renamed.jpg", "street/trip/mine.jpg"])
+def test_a_photo_that_its_owner_moved_goes_back_from_where_it_is(house: House, mode: Mode, place: str) -> None:
+    photo = house.file("a.jpg", mode=mode)
+    data = photo.read_bytes()
+    now = moved(house, photo, place, "street")
+    (row,) = told("undo", "--last", "1")
+    assert (row["path"], row["destination"], row["reason"]) == (str(now), str(house.inbox / "a.jpg"), "")
+    assert (tree(house.inbox), tree(house.output)) == ({"a.jpg": data}, {})
+    assert not os.path.lexists(now)
+    with opened_ledger(house.path) as ledger:
+        assert ledger._connection.execute("SELECT count(*) FROM places").fetchone() == (0,)
+        assert ledger._connection.execute("SELECT said FROM labels").fetchall() == [("street",)]
+
+
+def test_a_photo_that_its_owner_moved_and_edited_or_moved_on_since_the_last_look_stays(house: House) -> None:
+    edited, on = (moved(house, house.file(name), f"street/{name}") for name in ("a.jpg", "b.jpg"))
+    write(edited, b"other bytes")
+    moved(house, on, "forest/b.jpg", is_seen=False)
+    reasons = [row["reason"] for row in told("undo", "--last", "2", code=1)]
+    assert reasons == [
+        "it is no longer where it was filed, or was seen last", "it was changed since, or replaced by another file",
+    ]  # fmt: skip
+    assert set(tree(house.output)) == {"street/a.jpg", "forest/b.jpg"}
+
+
+def test_the_class_that_undo_is_given_is_the_folder_where_photos_lie_now(house: House) -> None:
+    moved(house, house.file("a.jpg", label="sea"), "street/a.jpg", "street")
+    house.file("b.jpg", label="sea")
+    house.file("c.jpg", label="street", outcome=Outcome.REVIEW)
+    moved(house, house.file("d.jpg", label="sea", outcome=Outcome.REVIEW), "sea/d.jpg", "sea")
+    house.file("e.jpg", label="", outcome=Outcome.FAILED)
+    for words, which in {
+        "--label sea": "db",
+        "--label street": "a",
+        "--label _review": "c",
+        "--label _failed": "e",
+        "--said street": "a",
+        "--said forest": "",
+        "--label sea --said sea": "d",
+    }.items():
+        rows = told("undo", "--dry-run", *words.split())
+        assert "".join(Path(row["destination"]).stem for row in rows) == which, words
+
+
+@pytest.mark.parametrize(
+    ("place", "brought", "goes"),
+    [
+        ("street/a.jpg", {"a.xmp": "street/a.xmp"}, ["a.jpg", "a.xmp"]),
+        ("street/b.jpg", {"a.xmp": "street/b.xmp"}, ["a.jpg", "a.xmp"]),
+        ("sea/b.jpg", {"a.jpg.json": "sea/b.jpg.json"}, ["a.jpg", "a.jpg.json"]),
+        ("street/a.jpg", {"a.xmp": "sea/a.xmp"}, ["a.jpg", "a.xmp"]),
+        ("street/a.jpg", {"a.xmp": "street/deeper/a.xmp"}, ["a.jpg"]),
+    ],
+)
+@pytest.mark.parametrize("mode", [Mode.MOVE, Mode.COPY, Mode.HARDLINK])
+def test_a_companion_that_was_moved_along_goes_back_too(
+    house: House, place: str, brought: dict[str, str], goes: list[str], mode: Mode
+) -> None:
+    photo = house.file("a.jpg", mode=mode)
+    for name, now in brought.items():
+        part = companion(house, photo, name) if mode is Mode.MOVE else copied_companion(house, name)
+        target = house.output / now
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.rename(target)
+    moved(house, photo, place)
+    assert [Path(row["destination"]).name for row in told("undo", "--last", "1")] == goes
+    assert set(goes) <= set(tree(house.inbox))
+    assert [name for name in tree(house.output) if "deeper" not in name] == []
+
+
+@pytest.mark.parametrize("neighbour", ["a.png", "a.mov"])
+def test_a_rewritten_sidecar_beside_a_moved_photo_is_its_own_unless_another_photo_there_asks_for_it(
+    house: House, neighbour: str
+) -> None:
+    photo = house.file("a.jpg")
+    companion(house, photo, "a.xmp").unlink()
+    now = moved(house, photo, "street/a.jpg")
+    write(now.with_name(neighbour), b"a neighbour")
+    write(now.with_name("a.xmp"), b"written anew")
+    told("undo", "--last", "1")
+    left = {"street/a.xmp", "street/a.png"} if neighbour == "a.png" else {"street/a.mov"}
+    assert set(tree(house.output)) == left
+
+
+def test_a_link_beside_a_moved_photo_is_no_companion(house: House, tmp_path: Path) -> None:
+    photo = house.file("a.jpg")
+    companion(house, photo, "a.xmp").unlink()
+    now = moved(house, photo, "street/a.jpg")
+    now.with_name("a.xmp").symlink_to(write(tmp_path / "secret", b"secret"))
+    assert len(told("undo", "--last", "1")) == 1
+    assert set(tree(house.inbox)) == {"a.jpg"}
+
+
+def test_the_note_of_a_failed_photo_that_was_moved_goes_wherever_it_lies(house: House) -> None:
+    for name, along in (("a.jpg", True), ("b.jpg", False)):
+        photo = house.file(name, outcome=Outcome.FAILED, label="", reason="truncated", top=None)
+        note = write_failure_note(photo, name, "truncated")
+        now = moved(house, photo, f"mine/{name}")
+        if along:
+            note.rename(now.with_name(note.name))
+    told("retry")
+    assert set(tree(house.inbox)) == {"a.jpg", "b.jpg"}
+    assert tree(house.output) == {}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemon.files.identity import Identity, sha256_of
 from daemon.ledger.queries import Record
+from daemon.ledger.since.places import is_photo_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,12 @@ class AskedFile:
         return (self.named,) if self.named == self.place else (self.named, self.place)
 
     def is_of(self, record: Record) -> bool:
-        """Tell whether a row is about this very content; a file that was too large to hash is known by its inode."""
-        was = record.intent
-        if was.sha256 and self.sha256:
-            return was.sha256 == self.sha256
-        return self.identity is not None and self.identity[1:] == was.identity[1:]
+        """Tell whether this is the file of a row, unedited."""
+        return is_photo_of(record.intent, self.identity, lambda: self.sha256)
+
+    def is_at(self, record: Record) -> bool:
+        """Tell whether it lies where the photo or companion of a row is now, as far as the ledger knows."""
+        return record.path in (self.named, self.place)
 
     def is_inode_of(self, record: Record) -> bool:
         """Tell whether the file is still the inode that a row names."""

@@ -18,13 +18,14 @@ from common.text import printable
 from contract.formats import has_photo_name
 from daemon.commands.questions.asked import AskedFile
 from daemon.commands.questions.history import facts
+from daemon.commands.questions.lookups import about, of_id, of_name, of_unread, photo_of
 from daemon.commands.questions.row import LedgerRow
 from daemon.commands.questions.since import answer, outcome_words, since
 from daemon.files.companion_forms import photo_names
 from daemon.files.companion_names import candidates, is_companion
 from daemon.files.identity import look_at, photo_id
 from daemon.intake.filters import why_left
-from daemon.ledger.queries import Record, about, of_id, of_name, of_unread, photo_of
+from daemon.ledger.queries import Record
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import find_ledgers, roots_of
 from daemon.photo import Mode
@@ -101,7 +102,7 @@ def _unknown(file: Path, asked: AskedFile | None, ledgers: list[Path], alike: li
     said = f"No ledger knows {printable(file)}. It was looked for {looked}, in {where}."
     if alike:
         row = max(alike, key=lambda row: row.record.at_s)
-        place = row.shown(row.record.intent.destination)
+        place = row.shown(row.record.path)
         said += f" A file of this name was {outcome_words(row.record)}, to {place}; its content is another."
     return f"{said}{_waits(asked, ledgers)}" if asked is not None and asked.identity is not None else said
 
@@ -170,7 +171,7 @@ def print_story(story: Story) -> None:
 
 
 def _places(story: Story) -> list[Path]:
-    return [row.record.intent.destination for row in story.rows]
+    return [row.record.path for row in story.rows]
 
 
 def _title(record: Record) -> str:

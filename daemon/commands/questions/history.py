@@ -48,7 +48,10 @@ def facts(row: LedgerRow) -> dict[str, Any]:
         "state": record.state,
         "path": str(intent.source),
         "destination": str(intent.destination),
+        "place": str(record.path) if record.is_in_output else None,
+        "folder": record.folder if record.is_in_output else None,
         "label": intent.label,
+        "said": record.said or None,
         "probability": round(intent.probability, 6),
         "threshold": round(intent.threshold, 6),
         "familiarity": None if likeness is None else round(likeness.familiarity, 6),
@@ -123,7 +126,16 @@ def _cells(row: LedgerRow) -> Iterator[str]:
     yield str(record.batch)
     yield what(record)
     renamed = intent.source.name != intent.destination.name
-    yield row.shown(intent.destination) + (f", was {printable(intent.source.name)}" if renamed else "")
+    filed = row.shown(intent.destination) + (f", was {printable(intent.source.name)}" if renamed else "")
+    yield f"{filed}{_now(row)}"
+
+
+def _now(row: LedgerRow) -> str:
+    """Return where a photo is now if that is not where it was filed."""
+    place = row.record.place
+    if place is None or (place.path == row.record.intent.destination and not place.is_gone):
+        return ""
+    return ", gone since" if place.is_gone else f", now {row.shown(place.path)}"
 
 
 def what(record: Record) -> str:
@@ -134,5 +146,6 @@ def what(record: Record) -> str:
     if record.state == Outcome.FILED and intent.reason:
         why = f", {intent.reason.partition(':')[0]}"  # `known`: a person chose the folder
     how = f" ({intent.mode})" if intent.mode is not Mode.MOVE else ""
+    said = f", said {record.said}" if record.said else ""
     since = ", taken back" if record.taken_back and record.state in MOVED else ""
-    return printable(f"{record.state}{sure}{why}{how}{since}")
+    return printable(f"{record.state}{sure}{why}{how}{said}{since}")

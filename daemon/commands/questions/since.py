@@ -10,11 +10,11 @@ from daemon.commands.questions.row import LedgerRow
 from daemon.files.identity import Identity, sha256_of
 from daemon.filing.companions.replaced import is_kept
 from daemon.ledger.queries import MOVED, TAKEN_BACK, Record
+from daemon.ledger.since.places import is_photo_of
 from daemon.photo import Mode, Outcome
 from daemon.process.clock import local
 
 GONE = "it is no longer there: someone else moved, renamed or removed it"
-MOVED_SINCE = "it is now "
 
 
 def answer(asked: AskedFile, rows: Sequence[LedgerRow]) -> str:
@@ -43,7 +43,7 @@ def answer(asked: AskedFile, rows: Sequence[LedgerRow]) -> str:
 def _as_companion(asked: AskedFile, rows: Sequence[LedgerRow]) -> LedgerRow | None:
     """Return the row of a companion that lies where it was filed, edited or not, or that is known by its inode."""
     filed = [row for row in rows if row.photo is not None and row.record.intent.undoes is None]
-    here = [row for row in filed if row.record.intent.destination in (asked.named, asked.place)]
+    here = [row for row in filed if asked.is_at(row.record)]
     return max(here or [row for row in filed if asked.is_of(row.record)], key=lambda row: row.record.row, default=None)
 
 
@@ -59,19 +59,18 @@ def _about_companion(name: str, asked: AskedFile, row: LedgerRow) -> str:
 
 def _order(asked: AskedFile, row: LedgerRow) -> tuple[bool, bool, float]:
     """Return the order in which rows describe a file best: its place, then its inode, then the newest."""
-    was = row.record.intent
-    return was.destination not in (asked.named, asked.place), not asked.is_inode_of(row.record), -row.record.at_s
+    return not asked.is_at(row.record), not asked.is_inode_of(row.record), -row.record.at_s
 
 
 def _about_own(name: str, asked: AskedFile, row: LedgerRow, rows: Sequence[LedgerRow]) -> str:
     was, outcome = row.record.intent, outcome_words(row.record)
-    found = since(row, asked, [one.record.intent.destination for one in rows])
-    if was.mode is not Mode.MOVE and asked.place == was.source and asked.named != was.destination:
+    found = since(row, asked, [one.record.path for one in rows])
+    here = place_now(row.record, asked, [one.record.path for one in rows])
+    if was.mode is not Mode.MOVE and asked.place == was.source and asked.named != here:
         return f"{name} is the original of a {was.mode.value} that was {outcome}; of the {was.mode.value}: {found}."
-    is_it = was.destination in (asked.named, asked.place) or found.startswith(MOVED_SINCE)
-    if is_it or row.record.taken_back or row.record.state == Outcome.GONE:
+    if here in (asked.named, asked.place) or row.record.taken_back or row.record.state == Outcome.GONE:
         return f"{name} was {outcome}; {found}."
-    return f"{name} is a copy of {row.shown(was.destination)}, which was {outcome}; of the filed one: {found}."
+    return f"{name} is a copy of {row.shown(here or row.record.path)}, which was {outcome}; of the filed one: {found}."
 
 
 def outcome_words(record: Record) -> str:
@@ -93,12 +92,12 @@ def outcome_words(record: Record) -> str:
 
 
 def since(row: LedgerRow, asked: AskedFile | None = None, places: Collection[Path] = ()) -> str:
-    """Return what is at a row's destination now, in words.
+    """Return where the photo of a row is now, and whether it is unedited, in words.
 
     Args:
         row: of the photo.
         asked: the file that the question was about; it may be the photo, at another place.
-        places: destinations of all rows of the photo: a file that lies at one of them belongs to that row.
+        places: where the photos of all rows are: a file that lies at one of them belongs to that row.
     """
     record = row.record
     if record.state == "open":
@@ -107,28 +106,47 @@ def since(row: LedgerRow, asked: AskedFile | None = None, places: Collection[Pat
         return "nothing was moved"
     if record.taken_back:
         return "it was moved back to the inbox; see the later row"
-    try:
-        return _at_its_place(record)
-    except (FileNotFoundError, NotADirectoryError):
-        if asked is not None and asked.is_of(record) and asked.place not in places:
-            return _moved(asked.place, row)
+    place = place_now(record, asked, places)
+    if place is None:
         return GONE
+    try:
+        return _at(place, row)
     except OSError as error:
         return f"its place cannot be read now ({error.strerror})"
 
 
-def _at_its_place(record: Record) -> str:
-    was = record.intent
-    if is_kept(was.destination) and was.destination.exists():
+def place_now(record: Record, asked: AskedFile | None, places: Collection[Path]) -> Path | None:
+    """Return where the photo of a row is now; None if nothing lies where it was.
+
+    The daemon looks once a minute: until then a moved photo is only known by the file that the question is about.
+    """
+    for place in (record.path, record.intent.destination):
+        try:
+            place.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            pass
+        return place
+    return asked.place if asked is not None and asked.is_of(record) and asked.place not in places else None
+
+
+def _at(place: Path, row: LedgerRow) -> str:
+    """Return what lies at the place of a photo."""
+    record, was = row.record, row.record.intent
+    if is_kept(was.destination) and was.destination == place:
         return "a newer version took its place, and it is kept under this hidden name"
-    status = was.destination.stat()
+    status = place.stat()
     if not stat.S_ISREG(status.st_mode):
         return "something else than a file is there now"
     now = Identity.of(status)
+    where = "it is there" if place == was.destination else _moved(place, row)
     if now == was.identity:
-        return f"it is there, unchanged{_left_alone(record)}"
-    if now.size == was.identity.size and was.sha256 and sha256_of(was.destination) == was.sha256:
-        return f"it is there, with the same content{_left_alone(record)}"
+        return f"{where}{', unchanged' if place == was.destination else ''}{_left_alone(record)}"
+    if is_photo_of(was, now, lambda: sha256_of(place)):
+        return f"{where}{', with the same content' if place == was.destination else ''}{_left_alone(record)}"
+    if record.place is not None and record.place.shows(now):
+        return f"{where}, and was edited since"
     return "another file is there now, or it was changed"
 
 
@@ -141,9 +159,10 @@ def _left_alone(record: Record) -> str:
 def _moved(place: Path, row: LedgerRow) -> str:
     was = row.record.intent.destination
     folder, name = row.shown_folder(place.parent), printable(place.name)
+    label = f", label {printable(row.record.said)}" if row.record.said else ""
     if place.parent == was.parent:
-        return f"{MOVED_SINCE}called {name} (renamed by somebody since)"
-    lies = f"{MOVED_SINCE}in {folder}"
+        return f"it is now called {name} (renamed by somebody since{label})"
+    lies = f"it is now in {folder}"
     if place.name == was.name:
-        return f"{lies} (moved by somebody since)"
-    return f"{lies} as {name} (moved and renamed by somebody since)"
+        return f"{lies} (moved by somebody since{label})"
+    return f"{lies} as {name} (moved and renamed by somebody since{label})"
