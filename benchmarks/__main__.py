@@ -8,6 +8,7 @@ NAMES = (
     "latency",
     "scale",
     "ledger",
+    "look",
     "idle",
     "startup",
     "clean_machine",

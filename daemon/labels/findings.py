@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from daemon.labels.listing import File
 from daemon.labels.rows import RowId, Sighting
-from daemon.labels.tree import File
 
 
 class Label(NamedTuple):

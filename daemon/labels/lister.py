@@ -10,10 +10,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from daemon.files.confined import is_folder
-from daemon.files.marker import MARKER
-from daemon.intake.names.junk import why_left_alone, why_not_entered
-from daemon.intake.names.uploads import rest_s
-from daemon.labels.tree import BASE_LINE_S, EMPTY, NOTHING, File, Folder, Listing, Tree, joined
+from daemon.intake.names.junk import why_not_entered
+from daemon.labels.folder_reader import Entry, read_folder
+from daemon.labels.listing import NOTHING, Listing
+from daemon.labels.tree import BASE_LINE_S, EMPTY, Folder, Tree, joined
 
 FORMER_MAX = 10_000
 """How many folders that are gone are remembered."""
@@ -31,7 +31,7 @@ def list_output(output: Path, before: Tree, now_s: float, left_out: Collection[P
     Raises:
         OSError: the output itself cannot be listed.
     """
-    walk = _Walk(output, before, now_s, frozenset(left_out))
+    walk = _Walk(output, before, now_s, left_out)
     walk.look("")
     waiting = [""]
     while waiting:
@@ -41,11 +41,6 @@ def list_output(output: Path, before: Tree, now_s: float, left_out: Collection[P
             walk.look_safely(inner)
             waiting.append(inner)
     return walk.tree()
-
-
-def is_taken(name: str) -> bool:
-    """Tell whether a file of this name counts."""
-    return not why_left_alone(name) and not rest_s(name)
 
 
 def is_entered(name: str) -> bool:
@@ -60,8 +55,9 @@ class _Walk:
         folders: what was found so far.
     """
 
-    def __init__(self, output: Path, before: Tree, now_s: float, left_out: frozenset[Path]) -> None:
-        self._output, self._before, self._now_s, self._left_out = output, before, now_s, left_out
+    def __init__(self, output: Path, before: Tree, now_s: float, left_out: Collection[Path]) -> None:
+        self._output, self._before, self._now_s = str(output), before, now_s
+        self._left_out = frozenset(map(str, left_out))
         self._since_s = BASE_LINE_S if before is EMPTY else now_s
         self.folders: dict[str, Folder] = {}
         self._unread: set[str] = set()
@@ -76,7 +72,7 @@ class _Walk:
         try:
             self.look(path)
         except OSError as error:
-            if isinstance(error, FileNotFoundError | NotADirectoryError) and not (self._output / path).is_symlink():
+            if isinstance(error, FileNotFoundError | NotADirectoryError) and not Path(self._output, path).is_symlink():
                 return
             self._unread.add(path)
             if (known := self._before.folders.get(path)) is not None:
@@ -84,7 +80,7 @@ class _Walk:
 
     def look(self, path: str) -> None:
         """Look at one folder."""
-        place = f"{self._output}/{path}"
+        place = joined(self._output, path) if path else self._output
         status = os.stat(place)  # noqa: PTH116  # half the time of a Path, for each of 100,000 folders
         if not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) in self._seen:
             return  # a link to a folder that is looked at under another name
@@ -99,31 +95,18 @@ class _Walk:
         self.folders[path] = Folder(status.st_dev, status.st_ino, status.st_mtime_ns, listing, is_same)
 
     def _listed(self, place: str, path: str, known: Listing) -> Listing:
-        files, folders = dict[str, File](), list[str]()
-        with os.scandir(place) as entries:
-            for entry in entries:
-                if path and entry.name == MARKER:
-                    return NOTHING  # another inbox or output
-                if self._is_entered(entry, known):
-                    folders.append(entry.name)
-                elif (file := _file(entry)) is not None:
-                    files[entry.name] = file
-        before = known.files()
-        if files == before and tuple(sorted(folders)) == known.folders:
-            return known
-        since, old = {}, known.since()
-        for name, file in files.items():
-            stays = name in before and (before[name].inode, before[name].target) == (file.inode, file.target)
-            since[name] = old[name] if stays else self._since_s
-        return Listing(files, folders, since)
+        def is_looked_into(entry: Entry) -> bool:
+            return self._is_looked_into(entry, joined(place, entry.name), known)
 
-    def _is_entered(self, entry: "os.DirEntry[str]", known: Listing) -> bool:
+        return read_folder(place, known, self._since_s, is_looked_into, is_root=not path)
+
+    def _is_looked_into(self, entry: Entry, place: str, known: Listing) -> bool:
         try:
             if not entry.is_dir():
                 return entry.is_symlink() and entry.name in known.folders  # to a disk that is away
-            if not is_entered(entry.name) or Path(entry.path) in self._left_out:
+            if not is_entered(entry.name) or place in self._left_out:
                 return False
-            return is_folder(Path(entry.path), self._output)
+            return not entry.is_symlink() or is_folder(Path(place), Path(self._output))
         except PermissionError:
             return False  # a link of a user who is not trusted
         except OSError:
@@ -135,18 +118,3 @@ class _Walk:
         former = {**self._before.former, **{folder.key: path for path, folder in self._before.folders.items()}}
         newest = [item for item in former.items() if item[0] not in there][-FORMER_MAX:]
         return Tree(self.folders, dict(newest), frozenset(self._unread), self._is_remounted, self._now_s)
-
-
-def _file(entry: "os.DirEntry[str]") -> File | None:
-    """Return a file that counts, by its name and kind; None for all else."""
-    if not is_taken(entry.name):
-        return None
-    try:
-        status = entry.stat(follow_symlinks=False)
-        if stat.S_ISLNK(status.st_mode):
-            return File(status.st_ino, status.st_size, status.st_mtime_ns, str(Path(entry.path).readlink()))
-    except OSError:  # it went meanwhile
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    return File(status.st_ino, status.st_size, status.st_mtime_ns)

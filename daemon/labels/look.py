@@ -8,14 +8,17 @@ The ledgers must be read after the tree was listed: a photo that the daemon file
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from daemon.labels.class_folders import ClassFolders
+from daemon.labels.files import Files
 from daemon.labels.findings import Findings, Label, Noted, Question, TakenBack, Why
+from daemon.labels.listing import sizes_that_differ
 from daemon.labels.matching import Candidate, Matcher
 from daemon.labels.moved_folders import MovedFolders
 from daemon.labels.rows import Contents, Known, Row, RowId, Sighting
-from daemon.labels.tree import BASE_LINE_S, EMPTY, File, Tree, parted
+from daemon.labels.tree import BASE_LINE_S, EMPTY, Tree, parted
 
 CONFIRM_S = 30.0
 """A move counts when a second look, so much later, sees the same file at the same place."""
@@ -60,17 +63,17 @@ def look(
         now_s: the time that `now` was listed with.
         was_interrupted: whether the output was away, restored or has another marker since the last look.
     """
-    changed = now.changed(before)
-    young = list(_out_of_place(known.filed_since(before.at_s - LATE_S), now))
+    changed, files = now.changed(before), Files(now)
+    young = list(_out_of_place(known.filed_since(before.at_s - LATE_S), files, frozenset(changed)))
     if not changed and not young and all(seen.is_asked for seen in sightings.values()):
         return Findings(sightings=sightings)
-    concerned = _concerned(known, before, now, changed, sightings) | {row.id: row for row in young}
+    concerned = _concerned(known, before, files, changed, sightings) | {row.id: row for row in young}
     rows = [row for row in concerned.values() if not _is_unread(row, now)]
-    matcher = Matcher(known, now, changed, contents, sightings, now_s)
+    matcher = Matcher(known, files, changed, contents, sightings, now_s)
     matches = matcher.match(rows)
     found = Findings(gone=[row.id for row in matches.lost if not row.is_gone])
     for row in matches.here:
-        file = matcher.file_at(row.place)
+        file = files.at(row.place)
         if file is not None and (row.is_gone or file != row.file):
             found.noted.append(Noted(row.id, row.place, file))
     moves = list[_Move]()
@@ -92,20 +95,23 @@ def _is_unread(row: Row | None, now: Tree) -> bool:
     return row is not None and any(row.place.startswith(f"{folder}/") for folder in now.unread)
 
 
-def _out_of_place(rows: Iterable[Row], now: Tree) -> Iterator[Row]:
-    """Yield the rows whose file is not exactly in its place; the others take part in nothing."""
-    folder, files = None, dict[str, File]()
+def _out_of_place(rows: Iterable[Row], files: Files, changed: AbstractSet[str]) -> Iterator[Row]:
+    """Yield the rows whose file is not exactly in its place; the others take part in nothing.
+
+    Of changed folders only what is gone: for all else in them the ledgers are asked.
+    """
     for row in rows:
-        inner, name = parted(row.place)
-        if inner != folder:
-            folder, files = inner, now.listing(inner).files()
-        file = files.get(name)
-        if row.is_gone or file is None or not row.is_exactly(file):
-            yield row
+        if not row.is_gone:
+            if parted(row.place)[0] in changed:
+                continue
+            file = files.at(row.place)
+            if file is not None and row.is_exactly(file):
+                continue
+        yield row
 
 
 def _concerned(
-    known: Known, before: Tree, now: Tree, changed: Iterable[str], sightings: Mapping[RowId, Sighting]
+    known: Known, before: Tree, files: Files, changed: Iterable[str], sightings: Mapping[RowId, Sighting]
 ) -> dict[RowId, Row]:
     """Return the rows that a change may be about; all others are in their places, or still gone.
 
@@ -115,13 +121,11 @@ def _concerned(
     rows: dict[RowId, Row] = {}
     sizes = set[int]()
     for folder in changed:
-        rows.update((row.id, row) for row in known.displaced(folder, now.listing(folder)))
-        old, new = before.listing(folder).files(), now.listing(folder).files()
-        sizes.update(file.size for _, file in (old.items() ^ new.items()))
+        rows.update((row.id, row) for row in known.displaced(folder, files.tree.listing(folder)))
+        sizes.update(sizes_that_differ(before.listing(folder), files.tree.listing(folder)))
     seen = (known.row(row) for row in sightings)
     rows.update((row.id, row) for row in seen if row is not None)
-    folders = {folder: now.listing(folder).files() for folder in {parted(row.place)[0] for row in rows.values()}}
-    there = (folders[folder].get(name) for folder, name in (parted(row.place) for row in rows.values()))
+    there = (files.at(row.place) for row in rows.values())
     sizes.update(file.size for file in there if file is not None)  # a gone photo may lie in the place of another
     rows.update((row.id, row) for row in known.gone(sizes))
     return rows

@@ -5,9 +5,11 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
+from daemon.labels.files import Files
+from daemon.labels.listing import File
 from daemon.labels.places import Places
 from daemon.labels.rows import Contents, Known, Row, RowId, Sighting, sizes_of
-from daemon.labels.tree import BASE_LINE_S, File, Tree, joined, parted
+from daemon.labels.tree import BASE_LINE_S, joined, parted
 
 _NONE = File(0, -1, 0)
 
@@ -45,7 +47,7 @@ class Matcher:
 
     Args:
         known: the ledgers' rows.
-        tree: what lies in the output.
+        files: what lies in the output.
         changed: folders of the tree in which something is new.
         contents: reads files.
         sightings: of earlier looks; what one of them read is not read again.
@@ -58,34 +60,23 @@ class Matcher:
     def __init__(
         self,
         known: Known,
-        tree: Tree,
+        files: Files,
         changed: Sequence[str],
         contents: Contents,
         sightings: Mapping[RowId, Sighting],
         now_s: float,
     ) -> None:
-        self._tree, self._changed, self._contents, self._now_s = tree, changed, contents, now_s
+        self._files, self._changed, self._contents, self._now_s = files, changed, contents, now_s
         self._sightings = sightings
-        self._files: dict[str, dict[str, File]] = {}
         self._places = Places(known)
         self._read = {(seen.place, seen.file): seen.sha256 for seen in sightings.values() if seen.sha256}
         self.hashes: dict[str, str] = {}
-
-    def file_at(self, place: str) -> File | None:
-        """Return the file at a place; None if there is none."""
-        folder, name = parted(place)
-        return self._files_in(folder).get(name)
-
-    def _files_in(self, folder: str) -> dict[str, File]:
-        if folder not in self._files:
-            self._files[folder] = self._tree.listing(folder).files()
-        return self._files[folder]
 
     def match(self, rows: Sequence[Row]) -> Matches:
         """Find the files of these rows."""
         here, doubtful, away = list[Row](), list[Row](), list[Row]()
         for row in rows:
-            file = self.file_at(row.place)
+            file = self._files.at(row.place)
             if file is not None and row.is_exactly(file):
                 here.append(row)
             elif file is None or row.is_gone:  # a file that came to the place of one that went may be any
@@ -108,7 +99,7 @@ class Matcher:
         Other bytes in a photo's place are the same photo, edited, as long as no other row claims them.
         """
         self._places.ask(row.place for row in doubtful)
-        at = {row.id: self.file_at(row.place) or _NONE for row in doubtful}
+        at = {row.id: self._files.at(row.place) or _NONE for row in doubtful}
         exact = {_exact(row) for row in (*doubtful, *away)} | self._held({at[row.id] for row in doubtful})
         evicted = {
             row.id for row in doubtful if _as_key(at[row.id]) in exact or self._is_of_a_row(row.place, at[row.id])
@@ -128,7 +119,7 @@ class Matcher:
         """Return those of these files that lie in the place of a row of their own too, as links."""
         if not files:
             return set()
-        found = self._tree.of_sizes({file.size for file in files})
+        found = self._files.tree.of_sizes({file.size for file in files})
         links = [(joined(folder, name), file) for folder, name, file, _ in found if file in files]
         self._places.ask(place for place, _ in links)
         return {_as_key(file) for place, file in links if self._is_of_a_row(place, file)}
@@ -138,16 +129,16 @@ class Matcher:
 
     def _candidates(self, away: Sequence[Row]) -> Iterable[Candidate]:
         sizes = sizes_of(away)
-        for folder, name, file, since_s in self._tree.of_sizes(sizes):
+        for folder, name, file, since_s in self._files.tree.of_sizes(sizes):
             yield Candidate(joined(folder, name), file, since_s)
         names = {parted(row.place)[1] for row in away if not row.is_gone}  # edited and moved: of any size
         seen = {parted(self._sightings[row.id].place)[0] for row in away if row.id in self._sightings}
-        for folder in {*self._changed, *seen} & self._tree.folders.keys():
-            since = self._tree.listing(folder).since()
-            for name in names & since.keys():
-                file = self._files_in(folder)[name]
+        for folder in {*self._changed, *seen} & self._files.tree.folders.keys():
+            listing, positions = self._files.tree.listing(folder), self._files.positions(folder)
+            for name in names & positions.keys():
+                file = listing.file(positions[name], name)
                 if file.size not in sizes and not file.target:
-                    yield Candidate(joined(folder, name), file, since[name])
+                    yield Candidate(joined(folder, name), file, listing.since_s[positions[name]])
 
     def _is_held(self, one: Candidate, away: Collection[RowId]) -> bool:
         return any(row.id not in away for row in self._places.rows(one.place))

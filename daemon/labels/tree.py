@@ -1,71 +1,13 @@
-"""Values of one listing of the output: which folders and files lie there, compact enough for a million files."""
+"""The output as one look saw it: which folders there are, and what lies in them."""
 
-from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from daemon.labels.listing import NOTHING, File, Listing
 
 BASE_LINE_S = 0.0
 """`since_s` of what lay in the output at the first look: nobody knows who put it there, so it teaches nothing."""
-
-
-class File(NamedTuple):
-    """What identifies a file of the output.
-
-    Attributes:
-        inode: its number; a rename keeps it.
-        size: in bytes.
-        mtime_ns: time of its last change; a rename keeps it, and so do most copies.
-        target: what a symbolic link names; empty for a regular file.
-    """
-
-    inode: int
-    size: int
-    mtime_ns: int
-    target: str = ""
-
-
-class Listing:
-    """The files and folders of one folder; about 32 bytes a file beside its name.
-
-    Args:
-        files: by name.
-        folders: names of the folders in it that are looked into.
-        since_s: by name, when a look first saw that file there, in seconds since 1970.
-    """
-
-    __slots__ = ("_inodes", "_names", "_since", "_times", "folders", "sizes", "targets")
-
-    def __init__(self, files: Mapping[str, File], folders: Iterable[str], since_s: Mapping[str, float]) -> None:
-        names = sorted(files)
-        self.folders = tuple(sorted(folders))
-        self.targets = {name: file.target for name, file in files.items() if file.target} or None
-        self._names = "/".join(names)  # the one character that no name holds
-        self._inodes = array("Q", (files[name].inode for name in names))
-        self.sizes = array("q", (files[name].size for name in names))
-        self._times = array("q", (files[name].mtime_ns for name in names))
-        self._since = array("d", (since_s[name] for name in names))
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    def names(self) -> list[str]:
-        """Return the names of the files, sorted."""
-        return self._names.split("/") if self.sizes else []
-
-    def files(self) -> dict[str, File]:
-        """Return the files by name."""
-        targets = self.targets or {}
-        rows = zip(self.names(), self._inodes, self.sizes, self._times, strict=True)
-        return {name: File(inode, size, time, targets.get(name, "")) for name, inode, size, time in rows}
-
-    def since(self) -> dict[str, float]:
-        """Return when each file was first seen there, by name."""
-        return dict(zip(self.names(), self._since, strict=True))
-
-
-NOTHING = Listing({}, (), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +70,8 @@ class Tree:
         """Yield folder, name, file and `since_s` of all files of these sizes; links count with any size."""
         for path, folder in self.folders.items():
             listing = folder.listing
-            if listing.targets or any(size in sizes for size in listing.sizes):
-                since = listing.since()
-                for name, file in listing.files().items():
-                    if file.target or file.size in sizes:
-                        yield path, name, file, since[name]
+            for position, name in listing.of_sizes(sizes):
+                yield path, name, listing.file(position, name), listing.since_s[position]
 
 
 EMPTY = Tree({})

@@ -30,6 +30,7 @@ TINY = {
     "latency": ["--ways", "moved in", "--drops", "2", "--backlog", "40"],
     "scale": ["--most", "200"],
     "ledger": ["--rows", "2000", "--rounds", "1"],
+    "look": ["--photos", "2000", "--rounds", "1"],
     "idle": ["--seconds", "0.2"],
     "startup": ["--rounds", "1"],
     "swap": ["--seconds", "0.5"],

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Collection, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings, Label, Noted, TakenBack
-from daemon.labels.lister import is_entered, is_taken, list_output
+from daemon.labels.folder_reader import is_taken
+from daemon.labels.lister import is_entered, list_output
+from daemon.labels.listing import File, Listing
 from daemon.labels.look import look
 from daemon.labels.rows import Row, RowId, Sighting
-from daemon.labels.tree import EMPTY, File, Folder, Listing, Tree, joined, parted
+from daemon.labels.tree import EMPTY, Folder, Tree, joined, parted
 
 CLASSES = ("sea", "forest", "street", "caf\u00e9")
 FIRST_S = 1_000_000.0
@@ -39,7 +42,7 @@ class Ledger:
         return [parted(row.place)[1] for row in self._in(folder)]
 
     def displaced(self, folder: str, listing: Listing) -> list[Row]:
-        files = listing.files()
+        files = files_in(listing)
         there = ((row, files.get(parted(row.place)[1])) for row in self._in(folder))
         return [row for row, file in there if file is None or not row.is_exactly(file)]
 
@@ -202,7 +205,7 @@ class Memory:
             there = [(parted(place), file) for place, (file, _) in self.files.items()]
             files = {name: file for (folder, name), file in there if folder == path and is_taken(name)}
             known = before.listing(path)
-            was, since = known.files(), known.since()
+            was, since = files_in(known), since_in(known)
             since = {
                 name: since[name] if name in was and was[name].inode == file.inode else now_s
                 for name, file in files.items()
@@ -210,7 +213,7 @@ class Memory:
             if before is EMPTY:
                 since = dict.fromkeys(files, 0.0)
             inner = [name for folder, name in map(parted, self.folders) if folder == path and name and is_entered(name)]
-            new = Listing(files, inner, since)
+            new = listing_of(files, inner, since)
             same = files == was and new.folders == known.folders and old is not None
             found[path] = Folder(1, inode, self.changes[path], known if same else new, is_settled=True)
         keys = {folder.key for folder in found.values()}
@@ -297,6 +300,29 @@ def photo(number: int, edited: int = 0) -> bytes:
 def origin(content: bytes) -> int:
     """Return the number of the photo that this is, edited or not."""
     return int(content.split()[1])
+
+
+def listing_of(files: Mapping[str, File], folders: Iterable[str], since_s: Mapping[str, float]) -> Listing:
+    """Return the listing of these files, by name."""
+    return Listing(
+        "/".join(files),
+        array("Q", (file.inode for file in files.values())),
+        array("q", (file.size for file in files.values())),
+        array("q", (file.mtime_ns for file in files.values())),
+        array("d", map(since_s.__getitem__, files)),
+        tuple(sorted(folders)),
+        {name: file.target for name, file in files.items() if file.target},
+    )
+
+
+def files_in(listing: Listing) -> dict[str, File]:
+    """Return the files of a listing by name."""
+    return {name: listing.file(position, name) for position, name in enumerate(listing.names())}
+
+
+def since_in(listing: Listing) -> dict[str, float]:
+    """Return when each file of a listing was first seen there, by name."""
+    return dict(zip(listing.names(), listing.since_s, strict=True))
 
 
 def place_in(folder: str, place: str) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings, Why
+from daemon.labels.folder_reader import Entry
 from daemon.labels.lister import list_output
 from daemon.labels.tree import EMPTY, Tree
 from tests.daemon.moved import CLASSES, Disk, Memory, Output, photo, place_in
@@ -500,9 +503,9 @@ def test_only_folders_that_changed_are_listed(tmp_path: Path, monkeypatch: pytes
         trees.append(list_output(disk.root, trees[-1], now_s))
     listed, real = list[str](), os.scandir
 
-    def scandir(path: "os.PathLike[str]") -> "os._ScandirIterator[str]":
-        listed.append(Path(path).name)
-        return real(path)
+    def scandir(descriptor: int) -> "os._ScandirIterator[str]":
+        listed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        return real(descriptor)
 
     monkeypatch.setattr(os, "scandir", scandir)
     trees.append(list_output(disk.root, trees[-1], 3.0))
@@ -538,6 +541,37 @@ def test_a_folder_that_cannot_be_read_says_nothing_about_its_photos(
     assert says_nothing(found)
     assert found.gone == []
     assert says_nothing(output.looks())
+
+
+def test_a_photo_that_cannot_be_read_now_is_not_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(tmp_path)
+    output = Output(disk)
+    output.file("sea/a.jpg")
+    output.look()
+    disk.copy("sea/a.jpg", "forest/a.jpg")
+    real = os.scandir
+
+    @contextmanager
+    def scandir(descriptor: int) -> Iterator[list[Entry]]:
+        with real(descriptor) as entries:
+            yield [Broken(entry) if entry.name == "a.jpg" else entry for entry in entries]  # type: ignore[misc]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "scandir", scandir)
+        found = output.looks(3)
+    assert says_nothing(found)
+    assert found.gone == []
+    assert says_nothing(output.looks())
+
+
+class Broken:
+    """A file on a share that hiccups."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.name, self.is_dir, self.is_symlink = entry.name, entry.is_dir, entry.is_symlink
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        raise OSError(5, "Input/output error")
 
 
 def test_after_a_folder_came_to_lie_on_another_file_system_moves_are_asked_about(output: Output) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.labels.listing import File
 from daemon.labels.rows import Row, RowId
-from daemon.labels.tree import File, Tree, parted
-from tests.daemon.moved import CLASSES, Disk, Memory, Output, origin, photo
+from daemon.labels.tree import Tree, parted
+from tests.daemon.moved import CLASSES, Disk, Memory, Output, files_in, origin, photo, since_in
 from tests.daemon.support import QUICK
 
 FOLDERS = (
@@ -97,8 +98,8 @@ class Oracle:
         self.files: dict[str, File] = {}
         self.since: dict[str, float] = {}
         for path, folder in tree.folders.items():
-            since = folder.listing.since()
-            for name, file in folder.listing.files().items():
+            since = since_in(folder.listing)
+            for name, file in files_in(folder.listing).items():
                 place = f"{path}/{name}" if path else name
                 self.files[place], self.since[place] = file, since[name]
         self.inodes = {folder.key: path for path, folder in tree.folders.items()}
