@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings, Question
+from daemon.labels.listing import File
 from daemon.labels.place_columns import FILE, file_columns, file_in, place_columns
 from daemon.labels.rows import RowId, Sighting
-from daemon.labels.tree import File
 from daemon.ledger.labels import Event, How, record
 
 _MOVE = (

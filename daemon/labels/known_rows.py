@@ -7,9 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
-from daemon.labels.place_columns import file_columns, file_in, place_in
+import numpy as np
+
+from daemon.labels.listing import Listing
+from daemon.labels.place_columns import file_in, place_in
 from daemon.labels.rows import Row, RowId
-from daemon.labels.tree import Listing
+from daemon.labels.tree import parted
 
 Answer = TypeVar("Answer")
 Ask = Callable[[Callable[[sqlite3.Connection], Answer]], Answer]
@@ -20,6 +23,7 @@ _ROWS = (
 )
 
 _PHOTOS = "SELECT photo, name FROM places WHERE folder = ? AND NOT is_gone"
+_FILES = "SELECT photo, name, inode, size, mtime_ns FROM places WHERE folder = ? AND NOT is_gone"
 _FEW = 1_000  # names that are looked for one by one
 _TOGETHER = 10_000  # rows in memory at once
 
@@ -67,20 +71,20 @@ class LedgerRows:
 
     def displaced(self, folder: str, listing: Listing) -> Sequence[Row]:
         """Return the rows of a folder whose file is not exactly in the listing."""
-        files = {os.fsencode(name): file_columns(file) for name, file in listing.files().items()}
+        inodes = np.asarray(listing.inodes).view(np.int64).tolist()
+        columns = zip(inodes, listing.sizes, listing.mtimes_ns, strict=True)
+        names = os.fsencode(listing.joined).split(b"/") if inodes else []
+        files = dict(zip(names, columns, strict=True))
 
         def _question(connection: sqlite3.Connection) -> list[int]:
-            columns = "photo, name, inode, size, mtime_ns, target"
-            rows = connection.execute(
-                f"SELECT {columns} FROM places WHERE folder = ? AND NOT is_gone", (os.fsencode(folder),)
-            )
-            return [
-                photo
-                for photo, name, inode, size, mtime_ns, target in rows
-                if not _is_there(files.get(name), (inode, size, mtime_ns, target)) and photo not in self._fresh
-            ]
+            cursor = connection.cursor()
+            cursor.row_factory = None  # plain tuples are made in half the time
+            rows = cursor.execute(_FILES, (os.fsencode(folder),))
+            odd = [photo for photo, name, inode, size, mtime_ns in rows if files.get(name) != (inode, size, mtime_ns)]
+            return [photo for photo in odd if photo not in self._fresh]
 
-        return self._of(self._ask(_question))
+        rows = self._of(self._ask(_question))
+        return [row for row in rows if not _is_same_link(row, listing)]
 
     def at(self, folder: str, names: Collection[str]) -> Sequence[Row]:
         """Return the rows that are not gone and whose place has one of these names in this folder."""
@@ -180,5 +184,5 @@ class AllRows:
         return self._all
 
 
-def _is_there(file: tuple[int, int, int, bytes] | None, known: tuple[int, int, int, bytes]) -> bool:
-    return file is not None and (file[3] == known[3] if known[3] else file == known)
+def _is_same_link(row: Row, listing: Listing) -> bool:
+    return bool(row.file.target) and listing.targets.get(parted(row.place)[1]) == row.file.target

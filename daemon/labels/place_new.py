@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from daemon.labels.class_folders import ClassFolders
+from daemon.labels.listing import File
 from daemon.labels.place_columns import file_columns, place_columns
-from daemon.labels.tree import File
 from daemon.ledger.schema import TAKEN_BACK
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Mode

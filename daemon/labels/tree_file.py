@@ -9,9 +9,10 @@ import os
 from array import array
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from daemon.labels.tree import File, Folder, Listing, Tree
+from daemon.labels.listing import Listing
+from daemon.labels.tree import Folder, Tree
 
 TREE = "seen"
 """Name of the file beside the ledger."""
@@ -42,19 +43,13 @@ def save(state: Path, seen: Seen) -> None:
     folders, parts = list[list[Any]](), list[bytes]()
     for path, folder in tree.folders.items():
         listing = folder.listing
-        files, since = listing.files(), listing.since()
-        names = os.fsencode("/".join(files))
+        names = os.fsencode(listing.joined)
         folders.append([
-            path, folder.device, folder.inode, folder.mtime_ns, folder.is_settled, len(files), len(names),
-            list(listing.folders), {name: file.target for name, file in files.items() if file.target},
+            path, folder.device, folder.inode, folder.mtime_ns, folder.is_settled, len(listing), len(names),
+            listing.folders, listing.targets,
         ])  # fmt: skip
-        parts += [
-            names,
-            array("Q", (file.inode for file in files.values())).tobytes(),
-            array("q", (file.size for file in files.values())).tobytes(),
-            array("q", (file.mtime_ns for file in files.values())).tobytes(),
-            array("d", since.values()).tobytes(),
-        ]
+        columns = (listing.inodes, listing.sizes, listing.mtimes_ns, listing.since_s)
+        parts += [names, *(column.tobytes() for column in columns)]
     header = {
         "version": _VERSION, "number": seen.number, "marker": seen.marker, "at": tree.at_s, "folders": folders,
         "former": [[*key, path] for key, path in tree.former.items()], "unread": sorted(tree.unread),
@@ -76,7 +71,8 @@ def load(state: Path) -> Seen | None:
             return None
         folders = {}
         for path, device, inode, mtime_ns, is_settled, count, length, inner, targets in header["folders"]:
-            listing = _listing(file.read(length), [file.read(8 * count) for _ in range(4)], inner, targets)
+            names, columns = _part(file, length), [_part(file, 8 * count) for _ in range(4)]
+            listing = _listing(names, columns, inner, targets)
             folders[path] = Folder(device, inode, mtime_ns, listing, is_settled)
         former = {(device, inode): path for device, inode, path in header["former"]}
         tree = Tree(folders, former, frozenset(header["unread"]), at_s=header["at"])
@@ -84,13 +80,21 @@ def load(state: Path) -> Seen | None:
     return None
 
 
+def _part(file: IO[bytes], length: int) -> bytes:
+    data = file.read(length)
+    if len(data) < length:
+        raise ValueError("cut off")
+    return data
+
+
 def _listing(names: bytes, columns: list[bytes], folders: list[str], targets: dict[str, str]) -> Listing:
-    inodes, sizes, times, since = (array(kind) for kind in "Qqqd")
-    for values, data in zip((inodes, sizes, times, since), columns, strict=True):
-        values.frombytes(data)
-    called = os.fsdecode(names).split("/") if sizes else []
-    files = {
-        name: File(inode, size, mtime_ns, targets.get(name, ""))
-        for name, inode, size, mtime_ns in zip(called, inodes, sizes, times, strict=True)
-    }
-    return Listing(files, folders, dict(zip(called, since, strict=True)))
+    inodes, sizes, mtimes_ns, since_s = columns
+    return Listing(
+        os.fsdecode(names),
+        array("Q", inodes),
+        array("q", sizes),
+        array("q", mtimes_ns),
+        array("d", since_s),
+        tuple(folders),
+        targets,
+    )
