@@ -21,11 +21,11 @@ from benchmarks.told import Told
 from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings
-from daemon.labels.lister import list_output
-from daemon.labels.listing import File, Listing
+from daemon.labels.listed.lister import list_output
+from daemon.labels.listed.listing import File, Listing
+from daemon.labels.listed.tree import EMPTY, joined, parted
 from daemon.labels.look import look
 from daemon.labels.rows import Row, RowId, Sighting
-from daemon.labels.tree import EMPTY, joined, parted
 
 PHOTOS = 100_000
 FOLDERS = (10, 1_000)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings, Question
-from daemon.labels.listing import File
+from daemon.labels.listed.listing import File
 from daemon.labels.place_columns import FILE, file_columns, file_in, place_columns
 from daemon.labels.rows import RowId, Sighting
 from daemon.ledger.labels import Event, How, record

@@ -1,7 +1,7 @@
 """Which file lies there? The names of a folder are parted once, and only when one of them is asked for."""
 
-from daemon.labels.listing import File
-from daemon.labels.tree import Tree, parted
+from daemon.labels.listed.listing import File
+from daemon.labels.listed.tree import Tree, parted
 
 
 class Files:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from daemon.labels.listing import File
+from daemon.labels.listed.listing import File
 from daemon.labels.rows import RowId, Sighting
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.files import Files
 from daemon.labels.findings import Findings, Label, Noted, Question, TakenBack, Why
-from daemon.labels.listing import sizes_that_differ
+from daemon.labels.listed.listing import sizes_that_differ
+from daemon.labels.listed.tree import BASE_LINE_S, EMPTY, Tree, parted
 from daemon.labels.matching import Candidate, Matcher
 from daemon.labels.moved_folders import MovedFolders
 from daemon.labels.rows import Contents, Known, Row, RowId, Sighting
-from daemon.labels.tree import BASE_LINE_S, EMPTY, Tree, parted
 
 CONFIRM_S = 30.0
 """A move counts when a second look, so much later, sees the same file at the same place."""

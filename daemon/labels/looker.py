@@ -21,11 +21,11 @@ from daemon.labels.apply import Applier, Said, sightings_in
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings
 from daemon.labels.known_rows import AllRows, LedgerRows
-from daemon.labels.lister import list_output
+from daemon.labels.listed.lister import list_output
+from daemon.labels.listed.tree import EMPTY
 from daemon.labels.look import look
 from daemon.labels.place_new import New, forget_new, newest, place_new
 from daemon.labels.rows import Contents, RowId, Sighting
-from daemon.labels.tree import EMPTY
 from daemon.labels.tree_file import Seen
 from daemon.ledger.errors import LedgerError
 from daemon.ledger.reader import LedgerReader, reader

@@ -6,10 +6,10 @@ from math import inf
 from typing import NamedTuple
 
 from daemon.labels.files import Files
-from daemon.labels.listing import File
+from daemon.labels.listed.listing import File
+from daemon.labels.listed.tree import BASE_LINE_S, joined, parted
 from daemon.labels.places import Places
 from daemon.labels.rows import Contents, Known, Row, RowId, Sighting, sizes_of
-from daemon.labels.tree import BASE_LINE_S, joined, parted
 
 _NONE = File(0, -1, 0)
 

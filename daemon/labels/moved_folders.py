@@ -1,6 +1,6 @@
 """Folders that were moved or renamed as a whole: known by their inode."""
 
-from daemon.labels.tree import Tree
+from daemon.labels.listed.tree import Tree
 
 
 class MovedFolders:

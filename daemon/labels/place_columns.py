@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from daemon.labels.listing import File
-from daemon.labels.tree import joined, parted
+from daemon.labels.listed.listing import File
+from daemon.labels.listed.tree import joined, parted
 
 _HALF, _WHOLE = 1 << 63, 1 << 64  # SQLite's integers are signed, inode numbers are not
 FILE = "inode, size, mtime_ns, target"

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from daemon.labels.listed.tree import joined, parted
 from daemon.labels.rows import Known, Row
-from daemon.labels.tree import joined, parted
 
 
 class Places:

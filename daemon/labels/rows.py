@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from daemon.labels.listing import File, Listing
+from daemon.labels.listed.listing import File, Listing
 
 RowId = tuple[str, int]
 """A ledger of this output, and the number of a row in it."""

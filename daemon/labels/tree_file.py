@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from daemon.labels.listing import Listing
-from daemon.labels.tree import Folder, Tree
+from daemon.labels.listed.listing import Listing
+from daemon.labels.listed.tree import Folder, Tree
 
 TREE = "seen"
 """Name of the file beside the ledger."""

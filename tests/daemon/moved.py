@@ -12,12 +12,12 @@ from typing import Any
 from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings, Label, Noted, TakenBack
-from daemon.labels.folder_reader import is_taken
-from daemon.labels.lister import is_entered, list_output
-from daemon.labels.listing import File, Listing
+from daemon.labels.listed.folder_reader import is_taken
+from daemon.labels.listed.lister import is_entered, list_output
+from daemon.labels.listed.listing import File, Listing
+from daemon.labels.listed.tree import EMPTY, Folder, Tree, joined, parted
 from daemon.labels.look import look
 from daemon.labels.rows import Row, RowId, Sighting
-from daemon.labels.tree import EMPTY, Folder, Tree, joined, parted
 
 CLASSES = ("sea", "forest", "street", "caf\u00e9")
 FIRST_S = 1_000_000.0

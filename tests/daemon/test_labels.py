@@ -12,9 +12,9 @@ import pytest
 from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings, Why
-from daemon.labels.folder_reader import Entry
-from daemon.labels.lister import list_output
-from daemon.labels.tree import EMPTY, Tree
+from daemon.labels.listed.folder_reader import Entry
+from daemon.labels.listed.lister import list_output
+from daemon.labels.listed.tree import EMPTY, Tree
 from tests.daemon.moved import CLASSES, Disk, Memory, Output, photo, place_in
 
 

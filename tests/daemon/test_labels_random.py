@@ -12,9 +12,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.labels.listing import File
+from daemon.labels.listed.listing import File
+from daemon.labels.listed.tree import Tree, parted
 from daemon.labels.rows import Row, RowId
-from daemon.labels.tree import Tree, parted
 from tests.daemon.moved import CLASSES, Disk, Memory, Output, files_in, origin, photo, since_in
 from tests.daemon.support import QUICK
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from daemon.labels.listing import NOTHING, File, Listing
+from daemon.labels.listed.listing import NOTHING, File, Listing
 
 BASE_LINE_S = 0.0
 """`since_s` of what lay in the output at the first look: nobody knows who put it there, so it teaches nothing."""

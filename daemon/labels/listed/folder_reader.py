@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from daemon.files.marker import MARKER
 from daemon.intake.names.junk import why_left_alone
 from daemon.intake.names.uploads import rest_s
-from daemon.labels.listing import NOTHING, Listing, keep_times
+from daemon.labels.listed.listing import NOTHING, Listing, keep_times
 
 Entry = os.DirEntry[str]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from daemon.files.confined import is_folder
 from daemon.intake.names.junk import why_not_entered
-from daemon.labels.folder_reader import Entry, read_folder
-from daemon.labels.listing import NOTHING, Listing
-from daemon.labels.tree import BASE_LINE_S, EMPTY, Folder, Tree, joined
+from daemon.labels.listed.folder_reader import Entry, read_folder
+from daemon.labels.listed.listing import NOTHING, Listing
+from daemon.labels.listed.tree import BASE_LINE_S, EMPTY, Folder, Tree, joined
 
 FORMER_MAX = 10_000
 """How many folders that are gone are remembered."""
