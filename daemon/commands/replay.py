@@ -14,6 +14,7 @@ from common.tables import show
 from common.text import printable
 from daemon.commands.model import state_of
 from daemon.commands.option_types import FolderOrFile, ReviewBelow
+from daemon.commands.questions.row import said_words
 from daemon.commands.shared_options import (
     device_option,
     json_option,
@@ -202,7 +203,7 @@ def _print_changes(changes: list[Verdict], show: int) -> None:
         (
             str(verdict.case.place),
             _words(verdict.case.folder, verdict.case.label, verdict.case.probability)
-            + (f", said {verdict.case.said}" if verdict.case.said else ""),
+            + (f", said {said_words(verdict.case.said)}" if verdict.case.said else ""),
             _words(verdict.folder, verdict.label, verdict.probability),
         )
         for verdict in changes[:show]

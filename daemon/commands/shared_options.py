@@ -17,7 +17,9 @@ service_option = click.option("--for", "service", metavar="NAME", help="The serv
 since_option = click.option(
     "--since", type=PointInTime(), metavar="TIME", help="A date, a date and time, or 90min, 12h, 3d ago."
 )
-said_option = click.option("--said", metavar="CLASS", help="Only photos that people said to be of this class.")
+said_option = click.option(
+    "--said", metavar="CLASS", help="Only photos that people said to be of this class; _other: of none of the classes."
+)
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
     envvar="PHOTOTRIAGE_DEVICE", help="auto uses CUDA if it works; cuda refuses anything else.",

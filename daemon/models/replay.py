@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from contract.labels import OTHER
 from daemon.classify.loaded_model import LoadedModel
 from daemon.files.identity import look_at
 from daemon.ledger.queries import Record, RecordFilter, how_many
 from daemon.ledger.reader import ask_ledger, photos
 from daemon.ledger.since.places import filed_folder
 from daemon.models.missing_embeddings import MissingEmbeddings
-from daemon.photo import Found, Mode, Outcome, Photo
+from daemon.photo import REVIEW_FOLDER, Found, Mode, Outcome, Photo
 from daemon.predict import predict, trial_guard
 from daemon.review import Likeness, ReviewReason
 
@@ -78,13 +79,18 @@ class Verdict:
 
     @property
     def agrees(self) -> bool:
-        """Whether the model would file it under what people said."""
-        return self.is_corrected and self.folder == self.case.said
+        """Whether the model would file it as people said."""
+        return self.is_corrected and self.folder == _folder_of(self.case.said)
 
     @property
     def agreed_before(self) -> bool:
-        """Whether it was filed under what people said."""
-        return self.is_corrected and self.case.folder == self.case.said
+        """Whether it was filed as people said."""
+        return self.is_corrected and self.case.folder == _folder_of(self.case.said)
+
+
+def _folder_of(said: str) -> str:
+    """Return where a photo belongs of which people said this: what is of no class belongs into review."""
+    return REVIEW_FOLDER if said == OTHER else said
 
 
 def replay(

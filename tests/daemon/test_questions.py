@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from contract.labels import OTHER
 from daemon.commands.questions import lookups
 from daemon.ledger import queries, schema
+from daemon.ledger.labels import Event, How, record
 from daemon.ledger.ledger import Intent, Ledger
 from daemon.ledger.movers import Mover
 from daemon.ledger.reader import ask_ledger
@@ -489,7 +491,7 @@ def test_explain_says_where_a_photo_is_now_and_what_people_said(full: House, tmp
     copy = write(tmp_path / "copy.jpg", now.read_bytes())
     question = {"now": now, "filed": filed, "copy": copy, "inbox": full.inbox / "a.jpg"}[asked]
     (row,) = told("explain", question)
-    found = "it is now in street/ (moved by somebody since, label street)"
+    found = "it is now in street/ (moved by somebody on 1970-01-01, label street)"
     assert (row["now"], row["place"], row["said"]) == (found, str(now), "street")
     first = ask("explain", question).output.splitlines()[0]
     if asked == "now":
@@ -497,6 +499,36 @@ def test_explain_says_where_a_photo_is_now_and_what_people_said(full: House, tmp
     elif asked == "copy":
         assert first.startswith("copy.jpg is a copy of street/a.jpg, which was filed as sea ")
         assert first.endswith(f"; of the filed one: {found}.")
+
+
+def test_explain_shows_what_the_model_and_what_people_said_event_by_event(full: House) -> None:
+    filed = full.output / "sea" / "a.jpg"
+    now = moved(full, filed, "street/a.jpg", "street")
+    (row,) = told("history", "--said", "street")
+    with opened_ledger(full.path) as ledger, ledger._transaction():
+        number = int(ledger._connection.execute("SELECT id FROM photos WHERE label = 'sea'").fetchone()[0])
+        shown = ("street/a.jpg", "sea", 0.75, "m" * 64)
+        for at_s, said in enumerate(
+            (
+                Event(How.ADD, number, row["sha256"], *shown, OTHER),
+                Event(How.TAKE_BACK, number, row["sha256"], *shown, ""),
+                Event(How.IMPORT, None, row["sha256"], "/elsewhere/a.jpg", "", 0.0, "", "forest"),
+                Event(How.IMPORT, None, "ff" * 32, "/elsewhere/b.jpg", "", 0.0, "", "glacier"),
+            )
+        ):
+            record(ledger._connection, 200.0 + at_s, said)  # fmt: skip
+    (told_of,) = told("explain", now)
+    assert [(event["how"], event["said"], event["label"]) for event in told_of["events"]] == [
+        ("move", "street", "sea"), ("add", "_other", "sea"), ("take-back", None, "sea"), ("import", "forest", ""),
+    ]  # fmt: skip
+    text = " ".join(ask("explain", now).output.split())
+    for line in (
+        "people said street, on 1970-01-01 at 00:01:40 by moving it to street/a.jpg; the model had said sea 0.75",
+        "none of the classes, on 1970-01-01 at 00:03:20 by `labels add`",
+        "nothing any more: the label was taken back, on 1970-01-01 at 00:03:21 by `labels take-back`",
+        "forest, on 1970-01-01 at 00:03:22 by `labels import`",
+    ):
+        assert line in text
 
 
 def test_a_photo_is_found_by_a_place_where_it_was_labelled_or_lay_last(full: House) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contract.labels import OTHER
 from daemon.ledger.state_folder import LEDGER, state_folder
 from tests.colour_model import colour_model
 from tests.daemon.house import ask, place_row
@@ -121,6 +122,10 @@ def test_corrected_photos_are_read_where_they_are_and_compared_with_what_people_
     result = ask("replay", "--model", house.folder / "other.onnx")
     assert "4 corrected photos: other.onnx agrees with 2, what filed them agreed with 1.\n" in result.stdout
     assert "red 1.00, said green" in result.stdout
+    with opened_ledger(house.state / LEDGER) as ledger:
+        place_row(ledger._connection, house.output, blue, blue, OTHER)  # of no class: it belongs into review
+    strict = sums(house.replay(SWAPPED, "--review-below", "1.0"))
+    assert (strict["corrected"], strict["corrected_agree"]) == (4, 1)
 
 
 def test_only_the_youngest_or_those_since_a_time_are_looked_at(house: House) -> None:

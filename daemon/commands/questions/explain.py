@@ -18,13 +18,15 @@ from common.text import printable
 from contract.formats import has_photo_name
 from daemon.commands.questions.asked import AskedFile
 from daemon.commands.questions.history import facts
-from daemon.commands.questions.lookups import about, of_id, of_name, of_unread, photo_of
+from daemon.commands.questions.lookups import about, events_of, of_id, of_name, of_unread, photo_of
 from daemon.commands.questions.row import LedgerRow
+from daemon.commands.questions.said import said_facts, said_lines
 from daemon.commands.questions.since import answer, outcome_words, since
 from daemon.files.companion_forms import photo_names
 from daemon.files.companion_names import candidates, is_companion
 from daemon.files.identity import look_at, photo_id
 from daemon.intake.filters import why_left
+from daemon.ledger.labels import LabelEvent
 from daemon.ledger.queries import Record
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import find_ledgers, roots_of
@@ -70,8 +72,8 @@ def story_of(file: Path, inbox: Path | None) -> Story:
     for ledger in ledgers:
         roots = roots_of(ledger)
         known = partial(_known, asked=asked) if asked else partial(of_id, wanted=str(file))
-        found = ask_ledger(ledger, partial(_with_photos, known=known))
-        rows += [LedgerRow(*roots, *one) for one in found]
+        found = ask_ledger(ledger, partial(_with_the_rest, known=known))
+        rows += [LedgerRow(*roots, record, photo, said) for record, photo, said in found]
         if not found and asked is not None and asked.identity is not None:
             same = ask_ledger(ledger, partial(of_name, name=asked.place.name))
             alike += [LedgerRow(*roots, record) for record in same]
@@ -80,10 +82,11 @@ def story_of(file: Path, inbox: Path | None) -> Story:
     return Story(asked, rows)
 
 
-def _with_photos(
+def _with_the_rest(
     connection: sqlite3.Connection, known: Callable[[sqlite3.Connection], list[Record]]
-) -> list[tuple[Record, Path | None]]:
-    return [(record, photo_of(connection, record)) for record in known(connection)]
+) -> list[tuple[Record, Path | None, list[LabelEvent]]]:
+    found = known(connection)
+    return [(record, photo_of(connection, record), events_of(connection, record)) for record in found]
 
 
 def _known(connection: sqlite3.Connection, asked: AskedFile) -> list[Record]:
@@ -146,11 +149,12 @@ def _about_folder(folder: Path, inbox: Path | None) -> str:
 
 
 def print_story_json(story: Story) -> None:
-    """Print one object per line: the row, and what is at its destination now."""
+    """Print one object per line: the row, where its photo is now, and what people said about it."""
     places = _places(story)
     for row in story.rows:
         photo = {"companion_of": str(row.photo)} if row.photo else {}
-        click.echo(json.dumps(facts(row) | photo | {"now": since(row, story.asked, places)}))
+        said = {"now": since(row, story.asked, places), "events": said_facts(row)}
+        click.echo(json.dumps(facts(row) | photo | said))
 
 
 def print_story(story: Story) -> None:
@@ -195,6 +199,8 @@ def _lines(row: LedgerRow) -> Iterator[tuple[str, str]]:
         yield "most probable", ", ".join(f"{label} {probability:.4f}" for label, probability in intent.top.items())
     if intent.reason:
         yield "reason", intent.reason
+    for line in said_lines(row):
+        yield "people said", line
     if intent.undoes is None and row.photo is None:
         yield "took", _times(intent.times_ms or {}) or "-"
         yield "model", f"{intent.model} on the {intent.provider.upper()}"

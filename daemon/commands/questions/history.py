@@ -13,7 +13,7 @@ import click
 
 from common.tables import show_parts
 from common.text import cell, printable
-from daemon.commands.questions.row import LedgerRow
+from daemon.commands.questions.row import LedgerRow, said_words
 from daemon.files.identity import photo_id
 from daemon.ledger.queries import MOVED, Record, RecordFilter
 from daemon.ledger.reader import records
@@ -146,6 +146,6 @@ def what(record: Record) -> str:
     if record.state == Outcome.FILED and intent.reason:
         why = f", {intent.reason.partition(':')[0]}"  # `known`: a person chose the folder
     how = f" ({intent.mode})" if intent.mode is not Mode.MOVE else ""
-    said = f", said {record.said}" if record.said else ""
+    said = f", said {said_words(record.said)}" if record.said else ""
     since = ", taken back" if record.taken_back and record.state in MOVED else ""
     return printable(f"{record.state}{sure}{why}{how}{said}{since}")

@@ -1,4 +1,6 @@
-"""All rows of one photo, found by a path, by its content, by its id in the log, by its inode or by its name."""
+"""All rows of one photo, found by a path, by its content, by its id in the log, by its inode or by its name; and what
+people said about it.
+"""
 
 import os
 import sqlite3
@@ -7,6 +9,7 @@ from pathlib import Path
 
 from daemon.files.identity import Identity, id_of_words
 from daemon.ledger.intent import intent_of
+from daemon.ledger.labels import LabelEvent, events
 from daemon.ledger.queries import RECORDS, Record, record_of
 from daemon.ledger.reading import root_of
 
@@ -60,6 +63,14 @@ def photo_of(connection: sqlite3.Connection, companion: Record) -> Path | None:
         (row,) = connection.execute("SELECT part_of FROM photos WHERE id = ?", (companion.intent.undoes,)).fetchone()
     found = connection.execute(f"{RECORDS} WHERE id = ?", (row,)).fetchone()
     return record_of(found).path if found else None
+
+
+def events_of(connection: sqlite3.Connection, record: Record) -> list[LabelEvent]:
+    """Return what people said about the photo of a row, or about its content elsewhere, oldest first."""
+    if record.intent.part_of is not None or record.intent.undoes is not None:
+        return []
+    own = "photo = ? OR (photo IS NULL AND sha256 = ? AND sha256 <> '')"
+    return list(events(connection, own, record.row, record.intent.sha256))
 
 
 def of_unread(connection: sqlite3.Connection, identity: Identity) -> list[Record]:

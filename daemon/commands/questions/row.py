@@ -1,9 +1,12 @@
 """A row of a ledger together with the folders that it is about, and how its paths are shown to people."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from common.text import printable
+from contract.labels import OTHER
+from daemon.ledger.labels import LabelEvent
 from daemon.ledger.queries import Record
 
 
@@ -14,13 +17,15 @@ class LedgerRow(NamedTuple):
         inbox: of the ledger; None if no daemon ever adopted one.
         output: of the ledger; None likewise.
         record: the row.
-        photo: where the photo was filed that this companion belongs to; None for a photo.
+        photo: where the photo is now that this companion belongs to; None for a photo.
+        events: what people said about it, oldest first; only `explain` asks for that.
     """
 
     inbox: Path | None
     output: Path | None
     record: Record
     photo: Path | None = None
+    events: Sequence[LabelEvent] = ()
 
     def shown(self, path: Path) -> str:
         """Return a path for people: whole below the output, otherwise absolute."""
@@ -35,3 +40,8 @@ class LedgerRow(NamedTuple):
         if folder == self.inbox:
             return "the inbox"
         return f"{self.shown(folder)}/"
+
+
+def said_words(said: str) -> str:
+    """Return what people said, for people: the class, or that it is of none of the classes."""
+    return "none of the classes" if said == OTHER else printable(said)

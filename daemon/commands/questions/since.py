@@ -6,7 +6,8 @@ from pathlib import Path
 
 from common.text import printable
 from daemon.commands.questions.asked import AskedFile
-from daemon.commands.questions.row import LedgerRow
+from daemon.commands.questions.row import LedgerRow, said_words
+from daemon.commands.questions.said import last_move
 from daemon.files.identity import Identity, sha256_of
 from daemon.filing.companions.replaced import is_kept
 from daemon.ledger.queries import MOVED, TAKEN_BACK, Record
@@ -158,11 +159,17 @@ def _left_alone(record: Record) -> str:
 
 def _moved(place: Path, row: LedgerRow) -> str:
     was = row.record.intent.destination
-    folder, name = row.shown_folder(place.parent), printable(place.name)
-    label = f", label {printable(row.record.said)}" if row.record.said else ""
+    folder, name, somebody = row.shown_folder(place.parent), printable(place.name), _somebody(row)
     if place.parent == was.parent:
-        return f"it is now called {name} (renamed by somebody since{label})"
+        return f"it is now called {name} (renamed {somebody})"
     lies = f"it is now in {folder}"
     if place.name == was.name:
-        return f"{lies} (moved by somebody since{label})"
-    return f"{lies} as {name} (moved and renamed by somebody since{label})"
+        return f"{lies} (moved {somebody})"
+    return f"{lies} as {name} (moved and renamed {somebody})"
+
+
+def _somebody(row: LedgerRow) -> str:
+    """Return who moved a photo, as far as that is known, when a look saw that, and which label it is."""
+    move, said = last_move(row), row.record.said
+    when = f"by somebody on {local(move.at_s):%Y-%m-%d}" if move is not None else "by somebody since"
+    return f"{when}, label {said_words(said)}" if said else when
