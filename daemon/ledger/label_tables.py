@@ -60,9 +60,10 @@ CREATE TABLE look (
     at REAL NOT NULL,
     was_interrupted INTEGER NOT NULL,
     layout TEXT NOT NULL,
-    classes TEXT NOT NULL
+    classes TEXT NOT NULL,
+    words INTEGER NOT NULL
 ) STRICT;
-INSERT INTO look VALUES (0, 0.0, 0, '', '[]');
+INSERT INTO look VALUES (0, 0.0, 0, '', '[]', 0);
 """
 """Where each filed photo is now, kept by the look (daemon/labels/) and by every mover.
 
@@ -70,8 +71,8 @@ INSERT INTO look VALUES (0, 0.0, 0, '', '[]');
 was seen there last; `class` is what the layout names there, `filed_as` what it named where phototriage put the photo
 last; `said` is the label in force, or empty. `unplaced` holds the photos that were filed since the last look: a
 trigger's small row costs filing less than their rows in `places` would. `sightings` are photos that were seen away from
-their places and wait for a second look, or for the answer of a question. `look` has one row: what the last look was,
-and the layout and the classes of the daemon's model as JSON.
+their places and wait for a second look, or for the answer of a question. `look` has one row: the last look that wrote
+something, the layout and the classes of the daemon's model as JSON, and a number that counts changes of `labelled`.
 """
 
 LABELS = """
@@ -102,6 +103,9 @@ CREATE TABLE labelled (
     embedding BLOB,
     tried TEXT NOT NULL DEFAULT ''
 ) STRICT;
+CREATE TRIGGER word_added AFTER INSERT ON labelled BEGIN UPDATE look SET words = words + 1; END;
+CREATE TRIGGER word_changed AFTER UPDATE ON labelled BEGIN UPDATE look SET words = words + 1; END;
+CREATE TRIGGER word_removed AFTER DELETE ON labelled BEGIN UPDATE look SET words = words + 1; END;
 """
 """What people said.
 
