@@ -17,6 +17,7 @@ from daemon.intake.intake import Intake
 from daemon.intake.settle import QUIET_S, Trigger
 from daemon.ledger.embedding_writer import EmbeddingWriter
 from daemon.ledger.embeddings import remove_embeddings
+from daemon.live_looks import looking
 from daemon.live_reload import live_reload
 from daemon.models.reload import Reloader
 from daemon.parts import Parts, build
@@ -54,6 +55,7 @@ def serve(settings: Settings, *, once: bool) -> Report:
         recover(parts.ledger, parts.state, parts.clock.wall_s(), parts.unresolved, report.say)
         keep = _embeddings(stack, parts)
         warm(parts.models.current.model, parts.buckets)
+        stack.enter_context(looking(parts))
         reloader = None if once else stack.enter_context(closing(live_reload(parts)))
         pipeline = _pipeline(parts, reloader, keep)
         parts.signals.on_stop(pipeline.stop)

@@ -198,12 +198,21 @@ def remove_embeddings(state: Path) -> None:
         ) from error
 
 
-def _records(state: Path, of: str) -> Iterator["NDArray[np.void]"]:
+def mapped_records(state: Path, of: str) -> Iterator["NDArray[np.void]"]:
+    """Yield the records of an id as they are in the files; some may be no embeddings, as their length tells.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
     for path in (state / OLDER, state / EMBEDDINGS):
         with suppress(FileNotFoundError), path.open("rb") as file:
             header = _header(file)
             if header is not None and header.id == of and (count := header.count(file)):
-                yield _whole(np.memmap(file, header.record, "r", _HEADER_BYTES, (count,)))
+                yield np.memmap(file, header.record, "r", _HEADER_BYTES, (count,))
+
+
+def _records(state: Path, of: str) -> Iterator["NDArray[np.void]"]:
+    return map(_whole, mapped_records(state, of))
 
 
 def _header(file: IO[bytes]) -> _Header | None:

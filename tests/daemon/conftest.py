@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.daemon.house import House
 from tests.daemon.support import DEADLINE_S, command, environment
 
 
@@ -56,3 +57,11 @@ def stranger(tmp_path: Path, require: Callable[[str], str]) -> Iterator[Stranger
     for path in folder.rglob("*"):
         if path.is_dir():
             path.chmod(0o755)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """Yield an inbox, an output and a ledger."""
+    one = House(tmp_path)
+    yield one
+    one.ledger.close()

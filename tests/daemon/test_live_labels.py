@@ -1,0 +1,85 @@
+"""What people say by moving files while the real daemon runs, or between two calls of `sort`."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon.ledger.ledger import Ledger
+from daemon.ledger.state_folder import LEDGER
+from tests.daemon.support import daemon, environment, model_file, plain, roots, run, unique, write
+
+IMPATIENT = """
+import daemon.labels.look, daemon.live_looks
+daemon.labels.look.CONFIRM_S = 0.0
+daemon.live_looks.LOOK_EVERY_S = daemon.live_looks.ASK_EVERY_S = 0.05
+"""
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> dict[str, str]:
+    """An environment in which looks follow each other at once."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(IMPATIENT)
+    state = tmp_path / "state"
+    return {"PYTHONPATH": f"{folder}:{environment()['PYTHONPATH']}", "STATE_DIRECTORY": str(state)}
+
+
+def _arguments(folder: Path) -> tuple[str | Path, ...]:
+    inbox, output = roots(folder)
+    return "--inbox", inbox, "--output", output, "--model", model_file(folder), "--unfamiliar", "file"
+
+
+def test_a_photo_that_its_owner_moved_goes_there_when_it_comes_again(
+    tmp_path: Path, impatient: dict[str, str]
+) -> None:
+    arguments = _arguments(tmp_path)
+    inbox, output = tmp_path / "inbox", tmp_path / "output"
+    write(inbox / "a.jpg", plain("red"))
+    with daemon(*arguments, env=impatient) as process:
+        process.photos({"a.jpg"})
+        (output / "blue").mkdir()
+        (output / "red/a.jpg").rename(output / "blue/a.jpg")
+        label = process.until(lambda event: event["event"] == "label", "the label")
+        assert (label["place"], label["shown"], label["said"]) == ("blue/a.jpg", "red", "blue")
+        write(inbox / "again.jpg", plain("red"))
+        photo = process.photos({"again.jpg"})["again.jpg"]
+        assert Path(photo["destination"]) == output / "blue/again.jpg"
+        assert photo["label"] == "red"
+        assert photo["reason"].startswith("known: a person put this very photo under blue")
+        assert process.stop() == 0
+    assert {path.name for path in (output / "blue").iterdir()} == {"a.jpg", "again.jpg"}
+
+
+def test_sorting_again_learns_what_was_moved_in_between(tmp_path: Path, impatient: dict[str, str]) -> None:
+    arguments = _arguments(tmp_path)
+    inbox, output = tmp_path / "inbox", tmp_path / "output"
+    write(inbox / "a.jpg", plain("red"))
+    assert run("sort", *arguments, env=impatient).returncode == 0
+    (output / "blue").mkdir()
+    (output / "red/a.jpg").rename(output / "blue/a.jpg")
+    for _ in range(2):
+        assert run("sort", *arguments, env=impatient).returncode == 0
+    write(inbox / "again.jpg", plain("red"))
+    dry = run("sort", *arguments, "--dry-run", "--json", env=impatient)
+    assert json.loads(dry.stdout.splitlines()[0])["folder"] == "blue"
+    assert run("sort", *arguments, env=impatient).returncode == 0
+    assert (output / "blue/again.jpg").is_file()
+
+
+def test_the_daemon_makes_features_of_a_label_so_that_nearly_the_same_photo_is_known(
+    tmp_path: Path, impatient: dict[str, str]
+) -> None:
+    arguments = _arguments(tmp_path)
+    write(tmp_path / "inbox/a.jpg", unique("red", 1))
+    with daemon(*arguments, env=impatient) as process:
+        process.photos({"a.jpg"})
+        (tmp_path / "output/blue").mkdir()
+        (tmp_path / "output/red/a.jpg").rename(tmp_path / "output/blue/a.jpg")
+        process.until(lambda event: event["event"] == "label", "the label")
+        assert process.stop() == 0
+    with closing(Ledger(tmp_path / "state" / LEDGER)) as ledger:
+        said = ledger._connection.execute("SELECT said, founder = sha256, side FROM labelled").fetchall()
+    assert [(label, founds) for label, founds, _ in said] == [("blue", None)] or said[0][1] == 1
