@@ -24,6 +24,8 @@ from daemon.intake.filters import PathFilter
 from daemon.intake.passed import PassedFolders
 from daemon.intake.unfinished import Unfinished
 from daemon.intake.walk import LeftOut, scan
+from daemon.labels.output_ledgers import other_ledgers
+from daemon.labels.words_in_force import read_words
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.reader import ask_ledger
@@ -39,6 +41,7 @@ from daemon.roots import RootError, check_roots
 from daemon.settings import Settings
 from daemon.status.report import Report
 from daemon.status.strangers import Strangers
+from daemon.words.words import EMPTY, Words
 
 
 class _Paper(Planner):
@@ -72,7 +75,10 @@ def rehearse(settings: Settings) -> Report:
             report.say(sentence)
         # A real run waits for a photo that may still be growing. If it does not grow, it fails then.
         loaded = LoadedModel(model, replace(rules_for(settings, model), give_up_after_s=-inf))
-        predicted = predict(ready, _unless_companion, loaded, guard, count=len(ready), threads=settings.workers)
+        words = _words(state_folder(inbox) / LEDGER)
+        predicted = predict(
+            ready, _unless_companion, loaded, guard, count=len(ready), threads=settings.workers, words=words
+        )
         photos = [photo or Photo(one) for one, photo in predicted]
         _plan(photos, output, ledger, filing_options(settings))
         report.photos(photos)
@@ -81,6 +87,10 @@ def rehearse(settings: Settings) -> Report:
         strangers.end()
         _sum_up(report)
     return report
+
+
+def _words(ledger: Path) -> Words:
+    return read_words([ledger, *other_ledgers(ledger)]) if ledger.is_file() else EMPTY
 
 
 def _roots(inbox: Path, output: Path) -> tuple[Path, Path]:

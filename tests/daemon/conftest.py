@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.house import House
+from tests.daemon.filed_output import FiledOutput
 from tests.daemon.support import DEADLINE_S, command, environment
 
 
@@ -60,8 +60,8 @@ def stranger(tmp_path: Path, require: Callable[[str], str]) -> Iterator[Stranger
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def filed(tmp_path: Path) -> Iterator[FiledOutput]:
     """Yield an inbox, an output and a ledger."""
-    one = House(tmp_path)
+    one = FiledOutput(tmp_path)
     yield one
     one.ledger.close()

@@ -12,7 +12,7 @@ from daemon.labels.groups import Group, Groups, Side, side_of
 from daemon.labels.words_in_force import WordsInForce
 from daemon.ledger.labels import Event, How, record
 from daemon.photo import Embedding
-from tests.daemon.house import House
+from tests.daemon.filed_output import FiledOutput
 
 ID = "e" * 16
 
@@ -77,40 +77,40 @@ def test_plain_pictures_join_nothing() -> None:
     assert groups.join("1" * 64, flat, _embedding(1)).founder == "1" * 64
 
 
-def test_features_are_made_of_labelled_photos_where_they_lie_now_and_words_come_of_them(house: House) -> None:
-    row = house.filed("sea/a.jpg")
-    house.look()
-    house.move("sea/a.jpg", "street/b.jpg")
-    house.look()
-    house.look()
+def test_features_are_made_of_labelled_photos_where_they_lie_now_and_words_come_of_them(filed: FiledOutput) -> None:
+    row = filed.file("sea/a.jpg")
+    filed.look()
+    filed.move("sea/a.jpg", "street/b.jpg")
+    filed.look()
+    filed.look()
     read: list[Path] = []
     taken = datetime(2024, 5, 1, 12, 30)  # noqa: DTZ001 - local to the camera
 
     def features(path: Path) -> Features:
         read.append(path)
-        return Features(house.sha256(row), _mark(1), _embedding(1), taken)
+        return Features(filed.sha256(row), _mark(1), _embedding(1), taken)
 
-    connection = house.connection()
+    connection = filed.connection()
     words = WordsInForce(connection)
     before = words.changed([])
     assert before is not None
     assert len(before) == 1
     assert before.of_like(_picture(1), _embedding(1), taken, "b.jpg") is None
-    assert make_features(connection, house.output, ID, features, lambda: False) == 1
-    assert read == [house.output / "street/b.jpg"]
+    assert make_features(connection, filed.output, ID, features, lambda: False) == 1
+    assert read == [filed.output / "street/b.jpg"]
     after = words.changed()
     assert after is not None
     found = after.of_like(_picture(1), _embedding(1), taken, "other.jpg")
     assert found is not None
     assert found.label == "street"
     assert words.changed() is None
-    assert make_features(connection, house.output, ID, features, lambda: False) == 0
+    assert make_features(connection, filed.output, ID, features, lambda: False) == 0
     connection.close()
 
 
-def test_a_photo_that_cannot_be_read_is_tried_once_a_start(house: House) -> None:
-    house.filed("sea/a.jpg")
-    connection = house.connection()
+def test_a_photo_that_cannot_be_read_is_tried_once_a_start(filed: FiledOutput) -> None:
+    filed.file("sea/a.jpg")
+    connection = filed.connection()
     record(connection, 1.0, Event(How.ADD, None, "f" * 64, "/nowhere/x.jpg", "", 0.0, "", "sea"))
     tries: list[Path] = []
 
@@ -118,21 +118,21 @@ def test_a_photo_that_cannot_be_read_is_tried_once_a_start(house: House) -> None
         tries.append(path)
 
     for _ in range(2):
-        assert make_features(connection, house.output, ID, unreadable, lambda: False) == 0
+        assert make_features(connection, filed.output, ID, unreadable, lambda: False) == 0
     assert tries == [Path("/nowhere/x.jpg")]
     try_again(connection)
-    make_features(connection, house.output, ID, unreadable, lambda: False)
+    make_features(connection, filed.output, ID, unreadable, lambda: False)
     assert len(tries) == 2
     connection.close()
 
 
-def test_under_another_embedding_id_the_side_stays(house: House) -> None:
-    connection = house.connection()
+def test_under_another_embedding_id_the_side_stays(filed: FiledOutput) -> None:
+    connection = filed.connection()
     sha256 = _named(Side.LEARN)
     record(connection, 1.0, Event(How.ADD, None, sha256, "/x.jpg", "", 0.0, "", "sea"))
     connection.execute("UPDATE labelled SET founder = ?, side = 'held out', embedding_id = 'old'", ("b" * 64,))
     make_features(
-        connection, house.output, ID, lambda _: Features(sha256, _mark(1), _embedding(1), None), lambda: False
+        connection, filed.output, ID, lambda _: Features(sha256, _mark(1), _embedding(1), None), lambda: False
     )
     assert connection.execute("SELECT founder, side, embedding_id FROM labelled").fetchall() == [
         ("b" * 64, "held out", ID)

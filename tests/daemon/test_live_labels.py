@@ -1,14 +1,16 @@
 """What people say by moving files while the real daemon runs, or between two calls of `sort`."""
 
 import json
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from daemon.ledger.ledger import Ledger
+from daemon.labels.groups import Side
 from daemon.ledger.state_folder import LEDGER
-from tests.daemon.support import daemon, environment, model_file, plain, roots, run, unique, write
+from tests.colour_model import FAMILIAR, colour_model
+from tests.daemon.support import daemon, environment, model_file, plain, roots, run, unique, wait_until, write
 
 IMPATIENT = """
 import daemon.labels.look, daemon.live_looks
@@ -32,9 +34,7 @@ def _arguments(folder: Path) -> tuple[str | Path, ...]:
     return "--inbox", inbox, "--output", output, "--model", model_file(folder), "--unfamiliar", "file"
 
 
-def test_a_photo_that_its_owner_moved_goes_there_when_it_comes_again(
-    tmp_path: Path, impatient: dict[str, str]
-) -> None:
+def test_a_photo_that_its_owner_moved_goes_there_when_it_comes_again(tmp_path: Path, impatient: dict[str, str]) -> None:
     arguments = _arguments(tmp_path)
     inbox, output = tmp_path / "inbox", tmp_path / "output"
     write(inbox / "a.jpg", plain("red"))
@@ -64,7 +64,7 @@ def test_sorting_again_learns_what_was_moved_in_between(tmp_path: Path, impatien
         assert run("sort", *arguments, env=impatient).returncode == 0
     write(inbox / "again.jpg", plain("red"))
     dry = run("sort", *arguments, "--dry-run", "--json", env=impatient)
-    assert json.loads(dry.stdout.splitlines()[0])["folder"] == "blue"
+    assert Path(json.loads(dry.stdout.splitlines()[0])["destination"]) == output / "blue/again.jpg"
     assert run("sort", *arguments, env=impatient).returncode == 0
     assert (output / "blue/again.jpg").is_file()
 
@@ -73,13 +73,22 @@ def test_the_daemon_makes_features_of_a_label_so_that_nearly_the_same_photo_is_k
     tmp_path: Path, impatient: dict[str, str]
 ) -> None:
     arguments = _arguments(tmp_path)
+    (tmp_path / "colours.onnx").write_bytes(colour_model(familiarity=FAMILIAR))
     write(tmp_path / "inbox/a.jpg", unique("red", 1))
+    ledger = tmp_path / "state" / LEDGER
     with daemon(*arguments, env=impatient) as process:
         process.photos({"a.jpg"})
         (tmp_path / "output/blue").mkdir()
         (tmp_path / "output/red/a.jpg").rename(tmp_path / "output/blue/a.jpg")
         process.until(lambda event: event["event"] == "label", "the label")
+        wait_until(lambda: bool(_labelled(ledger)), "features")
         assert process.stop() == 0
-    with closing(Ledger(tmp_path / "state" / LEDGER)) as ledger:
-        said = ledger._connection.execute("SELECT said, founder = sha256, side FROM labelled").fetchall()
-    assert [(label, founds) for label, founds, _ in said] == [("blue", None)] or said[0][1] == 1
+    ((said, founds, side, id_),) = _labelled(ledger)
+    assert (said, founds, id_) == ("blue", 1, FAMILIAR.id)
+    assert side in set(Side)
+
+
+def _labelled(ledger: Path) -> list[tuple[str, int, str, str]]:
+    with closing(sqlite3.connect(ledger)) as connection:
+        columns = "said, founder = sha256, side, embedding_id"
+        return connection.execute(f"SELECT {columns} FROM labelled WHERE embedding IS NOT NULL").fetchall()
