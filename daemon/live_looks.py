@@ -13,13 +13,13 @@ from pathlib import Path
 from common.errors import PhototriageError
 from common.text import printable
 from daemon.labels.contents import LookStoppedError, OutputContents
-from daemon.labels.features import SOME, make_features, try_again
+from daemon.labels.features.kept_embedding import kept_embedding
+from daemon.labels.features.make import SOME, make_features, try_again
+from daemon.labels.features.photo import PhotoFeatures
+from daemon.labels.features.words import WordsInForce
 from daemon.labels.looker import Looked, Looker, describe
-from daemon.labels.output_ledgers import other_ledgers
-from daemon.labels.photo_features import PhotoFeatures
 from daemon.labels.rows import RowId
-from daemon.labels.words_in_force import WordsInForce
-from daemon.ledger.kept_embedding import kept_embedding
+from daemon.labels.store.output_ledgers import other_ledgers
 from daemon.parts import Parts
 from daemon.photo import Embedding
 

@@ -24,8 +24,8 @@ from daemon.intake.filters import PathFilter
 from daemon.intake.passed import PassedFolders
 from daemon.intake.unfinished import Unfinished
 from daemon.intake.walk import LeftOut, scan
-from daemon.labels.output_ledgers import other_ledgers
-from daemon.labels.words_in_force import read_words
+from daemon.labels.features.words import read_words
+from daemon.labels.store.output_ledgers import other_ledgers
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.reader import ask_ledger

@@ -16,17 +16,17 @@ from typing import Any, NamedTuple
 
 from daemon.files.marker import RootError, read_marker
 from daemon.filing.layout import Layout
-from daemon.labels import tree_file
-from daemon.labels.apply import Applier, Said, sightings_in
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings
-from daemon.labels.known_rows import AllRows, LedgerRows
 from daemon.labels.listed.lister import list_output
 from daemon.labels.listed.tree import EMPTY
 from daemon.labels.look import look
-from daemon.labels.place_new import New, forget_new, newest, place_new
 from daemon.labels.rows import Contents, RowId, Sighting
-from daemon.labels.tree_file import Seen
+from daemon.labels.store import tree_file
+from daemon.labels.store.apply import Applier, Said, sightings_in
+from daemon.labels.store.known_rows import AllRows, LedgerRows
+from daemon.labels.store.place_new import New, forget_new, newest, place_new
+from daemon.labels.store.tree_file import Seen
 from daemon.ledger.errors import LedgerError
 from daemon.ledger.reader import LedgerReader, reader
 from daemon.ledger.recorded_roots import LedgerRoots

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.text import printable
 from daemon.ledger.errors import LedgerError
-from daemon.ledger.label_tables import LABELS, PLACES
+from daemon.ledger.labels.tables import LABELS, PLACES
 
 MIGRATIONS = (
     """

@@ -11,7 +11,7 @@ from daemon.files.identity import Identity
 from daemon.labels.contents import OutputContents
 from daemon.labels.looker import Looked, Looker, describe
 from daemon.ledger.intent import Intent
-from daemon.ledger.labels import events
+from daemon.ledger.labels.events import events
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.state_folder import LEDGER
 from daemon.photo import Outcome

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from contract.fingerprint import Fingerprint, fingerprint_of
-from daemon.labels.features import Features, make_features, try_again
-from daemon.labels.groups import Group, Groups, Side, side_of
-from daemon.labels.words_in_force import WordsInForce
-from daemon.ledger.labels import Event, How, record
+from daemon.labels.features.groups import Group, Groups, Side, side_of
+from daemon.labels.features.make import Features, make_features, try_again
+from daemon.labels.features.words import WordsInForce
+from daemon.ledger.labels.events import Event, How, record
 from daemon.photo import Embedding
 from tests.daemon.filed_output import FiledOutput
 
@@ -66,7 +66,7 @@ def test_a_photo_between_both_sides_is_on_neither_and_draws_nobody_after_it() ->
     cosines = [float(np.frombuffer(one.values, "<f2") @ np.frombuffer(between.values, "<f2")) for one in (near, far)]
     if min(cosines) < 0.95:  # two directions are never both that near: the rule is tried with a wider one
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("daemon.labels.groups.LEAST_COSINE", min(cosines) - 0.01)
+            patch.setattr("daemon.labels.features.groups.LEAST_COSINE", min(cosines) - 0.01)
             assert groups.join("a" * 64, _mark(1), between).side is Side.NEITHER
     assert groups.join(_named(Side.LEARN, 5), _mark(1), between).side is not Side.NEITHER
 

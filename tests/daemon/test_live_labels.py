@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.labels.groups import Side
+from daemon.labels.features.groups import Side
 from daemon.ledger.state_folder import LEDGER
 from tests.colour_model import FAMILIAR, colour_model
 from tests.daemon.support import daemon, environment, model_file, plain, roots, run, unique, wait_until, write

@@ -8,7 +8,7 @@ from daemon.adopt import adopt
 from daemon.files.marker import mark
 from daemon.labels.contents import OutputContents
 from daemon.labels.looker import Looker, last_look_s
-from daemon.labels.tree_file import TREE
+from daemon.labels.store.tree_file import TREE
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.state_folder import LEDGER

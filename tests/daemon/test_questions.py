@@ -13,7 +13,7 @@ import pytest
 from contract.labels import OTHER
 from daemon.commands.questions import lookups
 from daemon.ledger import queries, schema
-from daemon.ledger.labels import Event, How, record
+from daemon.ledger.labels.events import Event, How, record
 from daemon.ledger.ledger import Intent, Ledger
 from daemon.ledger.movers import Mover
 from daemon.ledger.reader import ask_ledger

@@ -26,7 +26,7 @@ from daemon.files.companion_forms import photo_names
 from daemon.files.companion_names import candidates, is_companion
 from daemon.files.identity import look_at, photo_id
 from daemon.intake.filters import why_left
-from daemon.ledger.labels import LabelEvent
+from daemon.ledger.labels.events import LabelEvent
 from daemon.ledger.queries import Record
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import find_ledgers, roots_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from daemon.files.identity import Identity, id_of_words
 from daemon.ledger.intent import intent_of
-from daemon.ledger.labels import LabelEvent, events
+from daemon.ledger.labels.events import LabelEvent, events
 from daemon.ledger.queries import RECORDS, Record, record_of
 from daemon.ledger.reading import root_of
 

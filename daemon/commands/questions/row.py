@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from common.text import printable
 from contract.labels import OTHER
-from daemon.ledger.labels import LabelEvent
+from daemon.ledger.labels.events import LabelEvent
 from daemon.ledger.queries import Record
 
 

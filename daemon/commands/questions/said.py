@@ -5,7 +5,7 @@ from typing import Any
 
 from common.text import printable
 from daemon.commands.questions.row import LedgerRow, said_words
-from daemon.ledger.labels import Event, How, LabelEvent
+from daemon.ledger.labels.events import Event, How, LabelEvent
 from daemon.process.clock import local
 
 _HOW = {

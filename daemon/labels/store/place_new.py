@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.listed.listing import File
-from daemon.labels.place_columns import file_columns, place_columns
+from daemon.labels.store.place_columns import file_columns, place_columns
 from daemon.ledger.schema import TAKEN_BACK
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Mode

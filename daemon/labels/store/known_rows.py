@@ -11,8 +11,8 @@ import numpy as np
 
 from daemon.labels.listed.listing import Listing
 from daemon.labels.listed.tree import parted
-from daemon.labels.place_columns import file_in, place_in
 from daemon.labels.rows import Row, RowId
+from daemon.labels.store.place_columns import file_in, place_in
 
 Answer = TypeVar("Answer")
 Ask = Callable[[Callable[[sqlite3.Connection], Answer]], Answer]

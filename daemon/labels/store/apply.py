@@ -8,9 +8,9 @@ from typing import NamedTuple
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings, Question
 from daemon.labels.listed.listing import File
-from daemon.labels.place_columns import FILE, file_columns, file_in, place_columns
 from daemon.labels.rows import RowId, Sighting
-from daemon.ledger.labels import Event, How, record
+from daemon.labels.store.place_columns import FILE, file_columns, file_in, place_columns
+from daemon.ledger.labels.events import Event, How, record
 
 _MOVE = (
     "UPDATE places SET folder = ?, name = ?, inode = ?, size = ?, mtime_ns = ?, target = ?, class = ?, is_gone = 0"

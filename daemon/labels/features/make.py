@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contract.fingerprint import Fingerprint
-from daemon.labels.groups import Group, Groups, Member, Side
-from daemon.labels.place_columns import place_in
+from daemon.labels.features.groups import Group, Groups, Member, Side
+from daemon.labels.store.place_columns import place_in
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Embedding
 

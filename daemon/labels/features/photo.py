@@ -12,7 +12,7 @@ from daemon.classify.loaded_model import LoadedModel
 from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
 from daemon.files.identity import look_at
-from daemon.labels.features import Features
+from daemon.labels.features.make import Features
 from daemon.photo import Embedding, Found
 from daemon.process.clock import Clock
 

@@ -1,0 +1,1 @@
+"""What finds labelled photos and their near-duplicates again: features, groups, and the words in force."""

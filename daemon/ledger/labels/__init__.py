@@ -1,0 +1,1 @@
+"""Labels in the ledger: their tables, and the events that people make."""
