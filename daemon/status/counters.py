@@ -55,6 +55,7 @@ class Counters:
         self._outcomes: Counter[str] = Counter()
         self._reviews: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
+        self._known = 0
         self._stages = {stage: Histogram() for stage in STAGES}
         self._steps: deque[tuple[int, int]] = deque(maxlen=RATES_S[-1] // STEP_S + 1)
         self._last_filed_s = 0.0
@@ -85,6 +86,7 @@ class Counters:
                 outcomes=dict(self._outcomes),
                 reviews=dict(self._reviews),
                 failures=dict(self._reasons),
+                known=self._known,
                 rates={f"{window_s}s": round(self._rate(now_s, window_s), 3) for window_s in RATES_S},
                 stages={stage: histogram.times() for stage, histogram in self._stages.items()},
                 last_filed_at_s=round(self._last_filed_s, 3) or None,
@@ -107,6 +109,7 @@ class Counters:
             self.trouble(f"{photo.path.name}: {photo.filing.reason}", wall_s)
         if photo.filing.outcome in (Outcome.FILED, Outcome.REVIEW):
             self._last_filed_s = wall_s
+            self._known += bool(photo.judgement.said)
         if photo.filing.outcome not in MOVED:
             return False
         for stage, milliseconds in photo.times_ms.items():

@@ -181,6 +181,7 @@ def facts_of(photo: Photo) -> dict[str, Any]:
         "familiarity": None if likeness is None else round(likeness.familiarity, 6),
         "nearest": None if likeness is None else likeness.nearest,
         "review_reason": photo.judgement.review_reason.value if photo.judgement.review_reason else None,
+        "said": photo.judgement.said or None,
         "destination": str(photo.filing.destination) if photo.filing.destination else None,
         "companions": [str(part.filing.destination) for part in photo.filing.companions],
         "reason": photo.filing.reason,

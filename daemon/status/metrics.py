@@ -99,6 +99,7 @@ class _StatusCollector:
             values = dict.fromkeys(map(str, known), 0) | counts
             yield self._counter(name, words, [((key,), value) for key, value in values.items()], label)
         for name, words, value in (
+            ("known", "Photos that went where a person had put the same or nearly the same one.", status.known),
             ("overflows", "How often the kernel dropped hints; a scan finds what they were about.", status.overflows),
             ("fallbacks", "How often the network changed the processor that it runs on.", status.fallbacks),
             ("cpu_seconds", "Processor time of the process.", status.cpu_s),

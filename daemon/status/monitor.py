@@ -171,6 +171,7 @@ class Monitor:
             outcomes=counts.outcomes,
             reviews=counts.reviews,
             failures=counts.failures,
+            known=counts.known,
             rates=counts.rates,
             stages=counts.stages,
             last_filed_at_s=counts.last_filed_at_s,

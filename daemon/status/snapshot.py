@@ -47,7 +47,7 @@ class StatusSnapshot:
         blocked: photos that wait for a place.
         companions: sidecars, films and raw files that wait for their photo.
         filed: photos filed under a class since the process began.
-        classes, outcomes, reviews, failures, rates, stages, last_filed_at_s, last_error: as in `Counts`.
+        classes, outcomes, reviews, failures, known, rates, stages, last_filed_at_s, last_error: as in `Counts`.
         unfamiliar: what is to be done where many photos are unfamiliar; empty elsewhere.
         notes: other troubles with the inbox, a sentence each.
         overflows: how often the kernel dropped events.
@@ -78,6 +78,7 @@ class StatusSnapshot:
     outcomes: dict[str, int]
     reviews: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
+    known: int = 0
     rates: dict[str, float]
     stages: dict[str, StageTimes]
     last_filed_at_s: float | None

@@ -162,6 +162,7 @@ class Counts:
         outcomes: finished photos, by outcome, and companions.
         reviews: photos that went to review, by reason.
         failures: photos that could not be read, by reason.
+        known: photos that went where a person had put the same photo, or nearly the same one.
         rates: photos a second moved into the output, over the last `60s` and `600s`.
         stages: times, by stage.
         last_filed_at_s: when a photo was filed last; None if none was.
@@ -172,6 +173,7 @@ class Counts:
     outcomes: dict[str, int]
     reviews: dict[str, int]
     failures: dict[str, int]
+    known: int
     rates: dict[str, float]
     stages: dict[str, StageTimes]
     last_filed_at_s: float | None

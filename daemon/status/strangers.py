@@ -40,8 +40,9 @@ class Strangers:
             if judgement.likeness is None:  # of a model that does not tell
                 continue
             self._judged += 1
-            # Of the class `_other` there may be many: the model has learnt those.
-            self._unfamiliar += judgement.review_reason is ReviewReason.UNFAMILIAR and judgement.label != OTHER
+            # Of the class `_other` there may be many: the model has learnt those, or a person said it.
+            told = OTHER in (judgement.label, judgement.said)
+            self._unfamiliar += judgement.review_reason is ReviewReason.UNFAMILIAR and not told
             if self._judged == FIRST:
                 self._decide()
 

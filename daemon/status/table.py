@@ -35,6 +35,7 @@ def _of_process(status: StatusSnapshot) -> Iterator[tuple[str, str]]:
         f"{status.rates['60s']:,.1f} photos/s in the last minute, {status.rates['600s']:,.1f} in the last ten",
     )
     yield from _outcomes(status.outcomes, status.reviews, status.failures)
+    yield "known", f"{status.known:,}, put where a person had put the same photo" if status.known else ""
     yield "taken back", _taken_back(status.in_all.held if status.in_all else 0)
     yield "took", _took(status.stages)
     yield from _last(status)

@@ -16,9 +16,9 @@ from tests.daemon.support import HandClock
 
 KEYS = (
     "state", "why", "pid", "at_s", "began_at_s", "inbox", "output", "device", "provider", "model", "waiting",
-    "held_open", "blocked", "companions", "filed", "classes", "outcomes", "reviews", "failures", "rates", "stages",
-    "last_filed_at_s", "last_error", "unfamiliar", "notes", "overflows", "fallbacks", "starts_anew", "supervised",
-    "memory_bytes", "cpu_s",
+    "held_open", "blocked", "companions", "filed", "classes", "outcomes", "reviews", "failures", "known", "rates",
+    "stages", "last_filed_at_s", "last_error", "unfamiliar", "notes", "overflows", "fallbacks", "starts_anew",
+    "supervised", "memory_bytes", "cpu_s",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from tests.daemon.support import HandClock, identity, photo_of, write
 
 
 def photo(outcome: Outcome = Outcome.FILED, label: str = "sea", **times_ms: float) -> Photo:
-    one = photo_of(Path("/in/a.jpg"), identity(), outcome=outcome, label=label)
+    one = photo_of(Path("/in/a.jpg"), identity(), outcome=outcome, label=label, folder=label)
     one.times_ms = times_ms
     return one
 
@@ -53,11 +53,13 @@ def test_each_photo_is_counted_once_under_its_outcome_and_companions_beside_it()
     bad.filing.reason = "truncated: half"
     follower = photo()
     follower.filing.follows, follower.filing.follows_row = Path("/in/b.jpg"), 7
-    tally.add([photo(), photo(label="street"), bad, photo(Outcome.LEFT), follower], 1.0, 77.0)
+    known = photo(label="street")
+    known.judgement = Judgement(label="sea", said="street")  # the model said something else
+    tally.add([photo(), known, bad, photo(Outcome.LEFT), follower], 1.0, 77.0)
     counts = tally.counts(1.0)
     assert counts.outcomes == {"filed": 2, "failed": 1, "left": 1, "companion": 1}
     assert counts.classes == {"sea": 1, "street": 1}
-    assert counts.failures == {"truncated": 1}
+    assert (counts.failures, counts.known) == ({"truncated": 1}, 1)
     assert counts.last_error == LastError(77.0, "a.jpg: truncated: half")
     assert (counts.last_filed_at_s, tally.filed()) == (77.0, 2)
     tally.add([bad, photo(Outcome.LEFT), photo(Outcome.DUPLICATE)], 2.0, 88.0)

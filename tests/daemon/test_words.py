@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests.colour_model import FAMILIAR, colour_model
 from tests.daemon.support import digest, encoded, identity, identity_of, write
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+EAST = timezone(timedelta(hours=9))
 UNSURE = Judgement(
     Outcome.REVIEW, "_review", "unsure: sea 0.50 is below 0.60", "sea", 0.5, 0.6, review_reason=ReviewReason.UNSURE,
     top={"sea": 0.5, "street": 0.3, "forest": 0.2},
@@ -108,8 +109,16 @@ def brighter(by: int) -> Pixels:
     return np.clip(pixels().astype(np.int16) + by, 0, 255).astype(np.uint8)
 
 
+BLACK = np.zeros((96, 96, 3), np.uint8)
+
+
+def mark(shown: Pixels, flipped: int = 0, **facts: Any) -> Fingerprint:
+    whole = fingerprint_of(shown)
+    return whole._replace(bits=whole.bits ^ flipped, **facts)
+
+
 def test_nearly_the_same_photo_goes_where_a_person_put_the_other_one() -> None:
-    found = heard(word(), shown=brighter(2), of=embedding(0.2))
+    found = heard(word(fingerprint=mark(pixels(), 0b111)), shown=brighter(2), of=embedding(0.2))
     assert (found.outcome, found.folder, found.label, found.review_reason) == (Outcome.FILED, "street", "sea", None)
     assert found.reason == "known: nearly the same as street/IMG_1.jpg, which a person put there"
 
@@ -118,6 +127,9 @@ def test_nearly_the_same_photo_goes_where_a_person_put_the_other_one() -> None:
     ("why", "asked"),
     [
         ("another picture", lambda: heard(word(), shown=pixels(2))),
+        ("another hash", lambda: heard(word(fingerprint=mark(pixels(), 0b1111)))),
+        ("the labelled photo is a page", lambda: heard(word(fingerprint=mark(pixels(), is_page=True)))),
+        ("it is plain itself", lambda: heard(word(fingerprint=mark(BLACK, contrast=9, is_page=False)), shown=BLACK)),
         ("other colours", lambda: heard(word(), shown=np.ascontiguousarray(brighter(0)[..., [0, 0, 0]]))),
         ("brighter", lambda: heard(word(), shown=brighter(25))),
         ("embeddings too far apart", lambda: heard(word(), of=embedding(0.4))),
@@ -142,7 +154,7 @@ def test_a_photo_is_not_pulled(why: str, asked: Callable[[], Judgement]) -> None
 def test_an_equal_name_or_a_time_within_an_hour_is_enough() -> None:
     late = NOON + timedelta(days=9)
     for facts in ({"taken": late, "name": "IMG_1.jpg"}, {"taken": None, "name": "IMG_1.jpg"},
-                  {"taken": NOON + timedelta(hours=1)}, {"taken": NOON.replace(tzinfo=None)}):  # fmt: skip
+                  {"taken": NOON + timedelta(hours=1)}, {"taken": NOON.replace(tzinfo=EAST)}):  # fmt: skip
         assert heard(word(), **facts).folder == "street"
     assert heard(word(), word(sha256=digest(b"2"), taken=late, name="b"), taken=late).reason.startswith(
         "known: nearly the same as street/b,"
