@@ -165,7 +165,7 @@ class World:
 
     def _left(self) -> int:
         if self.keeps:
-            return self.inputs.total() - sum(1 for _ in _files(self.output))
+            return self.inputs.total() - sum(1 for _ in files(self.output))
         return sum(not entry.name.startswith(".") and entry.is_file() for entry in os.scandir(self.inbox))
 
     def is_recorded(self) -> bool:
@@ -199,7 +199,7 @@ class World:
         with closing(sqlite3.connect(self.state / LEDGER)) as book:
             rows = book.execute("SELECT destination, state FROM photos").fetchall()
         told = Counter(os.fsdecode(destination) for destination, state in rows if state in STATES)
-        disk = Counter(str(path) for path in _files(self.output))
+        disk = Counter(str(path) for path in files(self.output))
         if told != disk or len(told) != len(rows):
             raise BrokenError(
                 f"ledger and disk differ: {len(rows)} rows, {(told - disk).total()} only in the ledger,"
@@ -209,7 +209,7 @@ class World:
 
 def contents(root: Path) -> Counter[str]:
     """What lies below a folder, by content; markers, notes and unpublished copies do not count."""
-    return Counter(digest(path.read_bytes()) for path in _files(root))
+    return Counter(digest(path.read_bytes()) for path in files(root))
 
 
 def _equal(found: Counter[str], wanted: Counter[str], where: str) -> None:
@@ -218,7 +218,8 @@ def _equal(found: Counter[str], wanted: Counter[str], where: str) -> None:
         raise BrokenError(f"{lost} photos are lost, {more} are there twice or damaged, {where}")
 
 
-def _files(root: Path) -> Iterable[Path]:
+def files(root: Path) -> Iterable[Path]:
+    """The photos below a folder: no markers, notes and unpublished copies."""
     for folder, _, names in os.walk(root):
         for name in names:
             if not name.startswith(".") and not name.endswith(".why.txt"):

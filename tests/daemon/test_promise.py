@@ -7,8 +7,9 @@ import pytest
 
 from benchmarks.promise.faults import faults
 from benchmarks.promise.fuzz import fuzz, names
-from benchmarks.promise.kills import kills_at_calls, random_kills
+from benchmarks.promise.kills import CALLS, kills_at_calls, random_kills
 from benchmarks.promise.soak import soak
+from benchmarks.promise.undo import sort, start_up, undo_killed_at_calls, undone_under_starts
 from benchmarks.promise.world import BrokenError, World
 
 Tell = Callable[[str], None]
@@ -41,6 +42,25 @@ def test_kills_at_system_calls_lose_and_double_nothing_in_modes_that_leave_the_o
 def test_a_system_call_that_fails_once_costs_no_photo_and_fails_none(world: World) -> None:
     counts = faults(world, ("openat", "renameat2", "fsync", "pwrite64"), ("EIO", "ENOSPC"), 1, print)
     assert counts["faults"] == 8
+
+
+WITHOUT_OPENING = tuple(call for call in CALLS if call != "openat")
+
+
+@pytest.mark.system("strace")
+@pytest.mark.parametrize("mode", ["move", "copy"])
+def test_a_daemon_that_starts_at_any_system_call_of_an_undo_leaves_its_rows_alone(tmp_path: Path, mode: str) -> None:
+    world = World(tmp_path, options=("--mode", mode))
+    world.put(range(3))
+    sort(world)
+    assert undone_under_starts(world, start_up, print, WITHOUT_OPENING)["starts"] >= 25
+
+
+@pytest.mark.system("strace")
+def test_an_undo_killed_at_system_calls_is_settled_by_the_next_start_of_a_daemon(world: World) -> None:
+    world.put(range(3))
+    sort(world)
+    assert undo_killed_at_calls(world, start_up, print, WITHOUT_OPENING, step=5)["kills"] >= 10
 
 
 def test_mutated_photos_of_every_format_are_filed_failed_or_left_with_a_reason(world: World) -> None:

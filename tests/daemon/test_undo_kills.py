@@ -2,11 +2,14 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from benchmarks.promise.stepped import Stepper, stepper
 from daemon.filing.failure_note import write_failure_note
 from daemon.ledger.movers import Mover
 from daemon.photo import Mode, Outcome
@@ -18,13 +21,10 @@ from tests.daemon.test_order import CALLS, LINE, Call, last
 STEPS = {"renameat2": 1, "fdatasync": 1, "fsync": 1, "unlink": 1, "pwrite64": 5}
 
 
-def killed(call: str, when: int, *words: str | Path) -> bool:
-    """Run `phototriage WORDS` and kill it at the how-manieth call; tell whether it came so far."""
-    inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={when}"]
-    trace = ["strace", "-f", "-qq", "-o", os.devnull, *inject, *command(*words)]
-    code = subprocess.run(trace, env=environment(TMPDIR=os.environ["HOME"]), capture_output=True, timeout=60).returncode
-    assert code in (0, -9, 137), code
-    return code != 0
+@contextmanager
+def steps(*calls: str) -> Iterator[Stepper]:
+    with stepper(environment(TMPDIR=os.environ["HOME"]), calls) as one:
+        yield one
 
 
 def whole(house: House, photos: dict[str, bytes]) -> None:
@@ -44,23 +44,24 @@ def test_after_a_kill_at_any_call_each_photo_is_whole_in_one_place_and_the_same_
     house = House(tmp_path / "house", output)
     kills = 0
     for call, step in STEPS.items():
-        for when in count(1, step):
-            photos = {f"{call}-{when}-{number}.jpg": b"" for number in range(3)}
-            for name in photos:
-                photos[name] = house.file(name).read_bytes()
-            came = killed(call, when, "undo", "--inbox", house.inbox, "--label", "sea")
-            whole(house, photos)
-            told("undo", "--label", "sea")
-            assert tree(house.inbox) == photos, f"after a kill at {call} {when}"
-            assert list(output.rglob("*part")) == []
-            with opened_ledger(house.path) as ledger:
-                assert ledger.open_intents(Mover.UNDO) == {}
+        with steps(call) as undo:
+            for when in count(1, step):
+                photos = {f"{call}-{when}-{number}.jpg": b"" for number in range(3)}
                 for name in photos:
-                    assert ledger.known(house.inbox / name, identity_of(house.inbox / name)), f"{call} {when}"
-                    (house.inbox / name).unlink()
-            kills += came
-            if not came:
-                break
+                    photos[name] = house.file(name).read_bytes()
+                came = undo.killed_after(when, "undo", "--inbox", house.inbox, "--label", "sea")
+                whole(house, photos)
+                told("undo", "--label", "sea")
+                assert tree(house.inbox) == photos, f"after a kill at {call} {when}"
+                assert list(output.rglob("*part")) == []
+                with opened_ledger(house.path) as ledger:
+                    assert ledger.open_intents(Mover.UNDO) == {}
+                    for name in photos:
+                        assert ledger.known(house.inbox / name, identity_of(house.inbox / name)), f"{call} {when}"
+                        (house.inbox / name).unlink()
+                kills += came
+                if not came:
+                    break
     assert kills >= 8
 
 
@@ -70,7 +71,8 @@ def test_a_kill_in_a_later_batch_leaves_what_earlier_ones_took_back_and_the_rest
     photos = {f"{number}.jpg": b"" for number in range(TOGETHER + 6)}
     for name in photos:
         photos[name] = house.file(name).read_bytes()
-    assert killed("renameat2", TOGETHER + 3, "undo", "--inbox", house.inbox, "--label", "sea")
+    with steps("renameat2") as undo:
+        assert undo.killed_after(TOGETHER + 3, "undo", "--inbox", house.inbox, "--label", "sea")
     whole(house, photos)
     assert len(tree(house.inbox)) >= TOGETHER
     rest = len(tree(house.output))
@@ -83,31 +85,32 @@ def test_a_kill_in_a_later_batch_leaves_what_earlier_ones_took_back_and_the_rest
 @pytest.mark.system("strace")
 def test_after_a_kill_at_any_call_of_retry_a_photo_that_stays_failed_has_its_note(tmp_path: Path) -> None:
     house = House(tmp_path / "house")
-    for call in ("renameat2", "unlink"):
+    with steps("renameat2", "unlink") as retry:
         for when in count(1):
             photo = house.file("a.jpg", label="", outcome=Outcome.FAILED, reason="truncated: it ends early")
             write_failure_note(photo, "a.jpg", "truncated: it ends early")
             data = photo.read_bytes()
-            came = killed(call, when, "retry", "--inbox", house.inbox)
+            came = retry.killed_after(when, "retry", "--inbox", house.inbox)
             with opened_ledger(house.path) as ledger:
                 finish(ledger, 3.0)
-            assert photo.exists() == (house.output / "_failed" / "a.jpg.why.txt").exists(), f"{call} {when}"
+            assert photo.exists() == (house.output / "_failed" / "a.jpg.why.txt").exists(), f"after {when} calls"
             told("retry")
-            assert (tree(house.inbox), tree(house.output)) == ({"a.jpg": data}, {}), f"after a kill at {call} {when}"
+            assert (tree(house.inbox), tree(house.output)) == ({"a.jpg": data}, {}), f"after {when} calls"
             (house.inbox / "a.jpg").unlink()
             if not came:
                 break
+    assert when >= 3
 
 
 @pytest.mark.system("strace")
 @pytest.mark.parametrize("mode", [Mode.COPY, Mode.HARDLINK, Mode.SYMLINK])
 def test_a_kill_never_costs_the_original_of_a_copy(tmp_path: Path, mode: Mode) -> None:
     house = House(tmp_path / "house")
-    for call in ("unlink", "fsync"):
+    with steps("unlink", "fsync") as undo:
         for when in count(1):
             house.file("a.jpg", mode=mode)
             data = (house.inbox / "a.jpg").read_bytes()
-            came = killed(call, when, "undo", "--inbox", house.inbox, "--last", "1")
+            came = undo.killed_after(when, "undo", "--inbox", house.inbox, "--last", "1")
             assert tree(house.inbox) == {"a.jpg": data}
             result = ask("undo", "--label", "sea")
             assert result.exit_code == 0, result.stderr
@@ -143,6 +146,7 @@ def test_a_kill_of_roots_undo_leaves_nothing_that_the_services_user_could_not_op
     house.file("a.jpg")
     for path in (house.path.parent, *house.path.parent.iterdir()):
         os.chown(path, 12345, 12345)
-    assert killed("renameat2", 1, "undo", "--inbox", house.inbox, "--last", "1")
+    with steps("renameat2") as undo:
+        assert undo.killed_after(1, "undo", "--inbox", house.inbox, "--last", "1")
     left = {path.name: path.stat().st_uid for path in house.path.parent.iterdir()}
     assert left == dict.fromkeys(("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "undo-lock"), 12345)

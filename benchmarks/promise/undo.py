@@ -1,0 +1,130 @@
+"""A daemon starts at each system call of a running undo, and after a kill -9 of an undo at each of them."""
+
+import os
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from benchmarks.promise.kills import CALLS
+from benchmarks.promise.stepped import stepper
+from benchmarks.promise.world import STATES, BrokenError, World, contents, files
+from daemon.filing.unresolved import UnresolvedMoves
+from daemon.intake.filters import PathFilter
+from daemon.intake.walk import scan
+from daemon.ledger.ledger import Ledger
+from daemon.ledger.movers import Mover, lock_state
+from daemon.ledger.schema import TAKEN_BACK
+from daemon.ledger.state_folder import LEDGER
+from daemon.process.clock import Clock
+from daemon.startup_recovery import recover
+
+Tell = Callable[[str], None]
+Start = Callable[[World], None]
+UNDO = ("undo", "--last", "99")
+
+
+def start_up(world: World) -> None:
+    """Do here what a daemon does at its start before it files; for the undo, this is another process."""
+    paths = partial(scan, PathFilter(world.inbox, left_out=[world.output]))
+    with closing(Ledger(world.state / LEDGER)) as ledger, lock_state(world.state):
+        recover(ledger, world.state, time.time(), UnresolvedMoves(Clock(), paths), lambda _: None)
+
+
+def sort(world: World) -> None:
+    """Run a whole daemon that files what it may. While another process commits, only its start is possible."""
+    if _is_writing(world):
+        start_up(world)
+        return
+    done = subprocess.run(world.command("sort"), capture_output=True, text=True, env=world.environment, timeout=300)
+    if done.returncode:
+        raise BrokenError(f"`sort` ended with {done.returncode}: {done.stderr[-500:]}")
+
+
+def undone_under_starts(world: World, start: Start, tell: Tell, calls: Sequence[str] = CALLS) -> dict[str, int]:
+    """Take all photos back while a daemon starts after each system call of the undo.
+
+    Raises:
+        BrokenError: a start settled a row of the running undo, or a photo was lost, doubled or not taken back.
+        FileNotFoundError: without strace.
+    """
+    starts = 0
+    # The ledger is open all the time: the first to open it locks all others out, which may not stand still meanwhile.
+    with closing(Ledger(world.state / LEDGER)) as ledger, stepper(world.environment, calls) as steps:
+        for number in steps.stops(*UNDO):
+            before = list(ledger.open_intents(Mover.UNDO))
+            start(world)
+            if list(ledger.open_intents(Mover.UNDO)) != before:
+                raise BrokenError(f"a start at call {number} settled rows of the running undo")
+            world.check_nothing_lost()
+            starts = number
+    check_settled(world)
+    if not world.keeps and list(files(world.output)):
+        raise BrokenError("undo left photos in the output")
+    tell(f"{starts} starts during one undo, none settled its rows")
+    return {"starts": starts}
+
+
+def undo_killed_at_calls(
+    world: World, start: Start, tell: Tell, calls: Sequence[str] = CALLS, step: int = 1
+) -> dict[str, int]:
+    """Kill an undo after its first, second, third... system call, then start a daemon, which must settle all.
+
+    Args:
+        step: from one kill to the next.
+
+    Raises:
+        BrokenError: rows stayed open, or a photo was lost or doubled.
+        FileNotFoundError: without strace.
+    """
+    saved = [(path, path.with_name(f"{path.name}.saved")) for path in (world.inbox, world.output, world.state)]
+    for path, copy in saved:
+        _copy(path, copy)
+    kills = 0
+    with stepper(world.environment, calls) as steps:
+        killed = True
+        while killed:
+            killed = steps.killed_after(kills * step + 1, *UNDO)
+            kills += killed
+            world.check_nothing_lost()
+            start(world)
+            check_settled(world)
+            for path, copy in saved:
+                _copy(copy, path)
+    tell(f"{kills} kills of an undo, each settled by the next start of a daemon")
+    return {"kills": kills}
+
+
+def check_settled(world: World) -> None:
+    """Raise BrokenError unless each photo is whole in one place, no row is open, and ledger and disk agree."""
+    inbox, output = contents(world.inbox), contents(world.output)
+    if (inbox if world.keeps else inbox + output) != world.inputs:
+        raise BrokenError("a photo is lost, there twice or damaged")
+    hidden = [path.name for root in (world.inbox, world.output) for path in root.rglob(".phototriage-*")]
+    if hidden:
+        raise BrokenError(f"hidden names were left: {hidden}")
+    with closing(sqlite3.connect(world.state / LEDGER)) as book:
+        (begun,) = book.execute("SELECT count(*) FROM photos WHERE state = 'intent'").fetchone()
+        rows = book.execute(f"SELECT destination, state FROM photos WHERE undoes IS NULL AND NOT {TAKEN_BACK}")
+        told = sorted(os.fsdecode(destination) for destination, state in rows if state in STATES)
+    if begun or told != sorted(map(str, files(world.output))):
+        raise BrokenError(f"ledger and disk differ: {begun} rows are open, and {len(told)} photos are said to be filed")
+
+
+def _is_writing(world: World) -> bool:
+    """Tell whether another process is inside a commit, so that no other can begin one."""
+    with closing(sqlite3.connect(world.state / LEDGER, timeout=0, isolation_level=None)) as book:
+        try:
+            book.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
+def _copy(folder: Path, copy: Path) -> None:
+    """Make a folder the copy of another one, with hard links, links and times."""
+    subprocess.run(["rm", "-rf", copy], check=True)
+    subprocess.run(["cp", "-a", folder, copy], check=True)
