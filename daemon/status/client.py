@@ -8,9 +8,11 @@ from pathlib import Path
 
 from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
+from daemon.labels.looker import last_look_s
 from daemon.ledger.ledger import LedgerError
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import find_ledgers, roots_of
+from daemon.ledger.since.label_totals import LabelTotals, labels_summary
 from daemon.ledger.totals import Totals, totals
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
 from daemon.status.snapshot_parts import State
@@ -35,7 +37,11 @@ def ask_all(inbox: Path | None) -> list[StatusSnapshot | LedgerStatus]:
 def ask_one(ledger: Path) -> StatusSnapshot | LedgerStatus:
     """Return the status of the daemon with this ledger."""
     try:
-        return replace(fetch(ledger.parent), in_all=_in_all(ledger))
+        status = fetch(ledger.parent)
+        with suppress(LedgerError):  # this user may ask the process, but perhaps not read its ledger
+            in_all, labels = _counted(ledger)
+            status = replace(status, in_all=in_all, labels=labels)
+        return status
     except TimeoutError:
         state, why = State.SILENT, f"the process did not answer within {TIMEOUT_S:.0f} s"
     except (FileNotFoundError, ConnectionRefusedError) as error:
@@ -43,14 +49,14 @@ def ask_one(ledger: Path) -> StatusSnapshot | LedgerStatus:
         state, why = State.DOWN, "the process was killed: its socket is left over" if killed else ""
     except (OSError, ValueError) as error:
         state, why = State.SILENT, f"{ledger.parent / SOCKET_NAME} gives no status ({error})"
-    status = replace(from_ledger(ledger), state=state, why=why)
+    stopped = replace(from_ledger(ledger), state=state, why=why)
     last = _last_status(ledger.parent)
     if last is None:
-        return status
+        return stopped
     # What somebody ran by hand and ended is not missed; a service that ended is.
     ended = last.state in (State.STOPPING, State.STOPPED) and not last.supervised and state is State.DOWN and not why
     return replace(
-        status,
+        stopped,
         state=State.ENDED if ended else state,
         stopped_at_s=last.at_s,
         last_error=last.last_error,
@@ -81,7 +87,7 @@ def from_ledger(ledger: Path) -> LedgerStatus:
         LedgerError: the ledger cannot be read.
     """
     inbox, output = roots_of(ledger)
-    known = ask_ledger(ledger, lambda connection: totals(connection, _midnight_s()))
+    known, labels = _counted(ledger)
     itself, inside = _files(inbox, output)
     return LedgerStatus(
         inbox=str(inbox) if inbox else None,
@@ -93,16 +99,20 @@ def from_ledger(ledger: Path) -> LedgerStatus:
         reviews=known.reviews,
         held=known.held,
         last_filed_at_s=known.last_filed_at_s,
+        labels=labels,
         in_inbox=itself,
         in_folders=inside,
     )
 
 
-def _in_all(ledger: Path) -> Totals | None:
-    """Return what the ledger of a running daemon counts; None if this user may ask the process but not read it."""
-    with suppress(LedgerError):
-        return ask_ledger(ledger, lambda connection: totals(connection, _midnight_s()))
-    return None
+def _counted(ledger: Path) -> tuple[Totals, LabelTotals]:
+    """Return what a ledger counts: photos, and labels.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    looked_at_s = last_look_s(ledger.parent)
+    return ask_ledger(ledger, lambda one: (totals(one, _midnight_s()), labels_summary(one, looked_at_s)))
 
 
 def _midnight_s() -> float:

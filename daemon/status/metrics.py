@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from common.errors import PhototriageError, Reason
+from daemon.ledger.since.label_totals import LabelTotals
 from daemon.photo import Outcome
 from daemon.review import ReviewReason
 from daemon.status.counters import STAGES
@@ -77,6 +78,15 @@ class _StatusCollector:
              status.starts_anew),
             ("resident_memory_bytes", "Memory of the process.", status.memory_bytes),
         ):  # fmt: skip
+            yield self._gauge(name, words, [((), value or 0)])
+        yield from self._labels(status.labels or LabelTotals())
+
+    def _labels(self, labels: LabelTotals) -> Iterator["Metric"]:
+        for name, words, value in (
+            ("labels", "Photos with a label in force: what people said of them.", labels.labels),
+            ("label_questions", "Questions about many moved photos that wait for an answer.", labels.questions),
+            ("last_look_timestamp_seconds", "When the output was looked at last.", labels.last_look_at_s),
+        ):
             yield self._gauge(name, words, [((), value or 0)])
 
     def _states(self, status: StatusSnapshot) -> Iterator["Metric"]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.intake.troubles import InboxTroubles
+from daemon.ledger.since.label_totals import LabelTotals
 from daemon.photo import Photo
 from daemon.process.clock import Clock
 from daemon.process.heartbeat import Heartbeat, bytes_moved, stuck_stage
@@ -76,6 +77,7 @@ class Monitor:
     Attributes:
         heartbeat: of each stage.
         sources: what the pipeline knows; set once the pipeline is made.
+        labels: what people said of filed photos; set after each look, None before the first one.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Monitor:
         self.counters = Counters(clock.monotonic_s())
         self.strangers = Strangers(say)
         self.sources = Sources()
+        self.labels: LabelTotals | None = None
 
     def stage(self, name: str) -> Heartbeat:
         """Return where the threads of a stage note that a call begins or ends."""
@@ -183,6 +186,7 @@ class Monitor:
             supervised=is_supervised(),
             memory_bytes=_memory_bytes(),
             cpu_s=round(time.process_time(), 3),
+            labels=self.labels,
         )
 
     def _why_cpu(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self, TypeVar
 
+from daemon.ledger.since.label_totals import LabelTotals
 from daemon.ledger.totals import Totals
 from daemon.status.snapshot_parts import (
     BlockedPhotos,
@@ -57,6 +58,7 @@ class StatusSnapshot:
         memory_bytes: resident memory.
         cpu_s: processor time.
         in_all: what the ledger counts over all runs; None in the process's own answer, or without a readable ledger.
+        labels: what people said of filed photos; None before the first look.
     """
 
     state: State
@@ -92,10 +94,11 @@ class StatusSnapshot:
     memory_bytes: int
     cpu_s: float
     in_all: Totals | None = None
+    labels: LabelTotals | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that JSON carries; roots, device and totals are left out while they are unknown."""
-        return _without_none(self, ("inbox", "output", "device", "in_all"))
+        return _without_none(self, ("inbox", "output", "device", "in_all", "labels"))
 
     @classmethod
     def from_json(cls, facts: object) -> Self:
@@ -120,6 +123,7 @@ class LedgerStatus:
         inbox: as the ledger remembers it.
         output: as the ledger remembers it.
         filed, today, classes, outcomes, reviews, held, last_filed_at_s: as in `Totals`.
+        labels: what people said of filed photos.
         in_inbox: files in the inbox itself now; None if it cannot be listed.
         in_folders: files in folders inside the inbox, which only a daemon with `--recursive` takes; None likewise.
         stopped_at_s: when the daemon ended; None without a last status; then the next three are None as well.
@@ -139,6 +143,7 @@ class LedgerStatus:
     reviews: dict[str, int] = field(default_factory=dict)
     held: int
     last_filed_at_s: float | None
+    labels: LabelTotals = field(default_factory=LabelTotals)
     in_inbox: int | None
     in_folders: int | None
     stopped_at_s: float | None = None
@@ -167,6 +172,8 @@ def _typed(facts: Any) -> dict[str, Any]:
     known["stages"] = {name: _filled(StageTimes, times) for name, times in known["stages"].items()}
     if known.get("in_all"):
         known["in_all"] = _filled(Totals, known["in_all"])
+    if known.get("labels"):
+        known["labels"] = _filled(LabelTotals, known["labels"])
     known["notes"] = tuple(known.get("notes", ()))
     if held := known.get("held_open"):
         known["held_open"] = HeldFiles(held["files"], tuple(_filled(HeldFile, one) for one in held["longest"]))

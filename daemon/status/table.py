@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator, Mapping
 
 from common.text import printable
+from contract.labels import OTHER
+from daemon.ledger.since.label_totals import LabelTotals
 from daemon.ledger.totals import Totals
 from daemon.process.clock import local
 from daemon.status.snapshot import LedgerStatus, StatusSnapshot
@@ -37,6 +39,7 @@ def _of_process(status: StatusSnapshot) -> Iterator[tuple[str, str]]:
     yield from _outcomes(status.outcomes, status.reviews, status.failures)
     yield "known", f"{status.known:,}, put where a person had put the same photo" if status.known else ""
     yield "taken back", _taken_back(status.in_all.held if status.in_all else 0)
+    yield from _labels(status.labels)
     yield "took", _took(status.stages)
     yield from _last(status)
     yield "unfamiliar", status.unfamiliar
@@ -55,6 +58,7 @@ def _of_ledger(status: LedgerStatus) -> Iterator[tuple[str, str]]:
     yield "in inbox", _in_inbox(status)
     yield from _outcomes(status.outcomes, status.reviews, {})
     yield "taken back", _taken_back(status.held)
+    yield from _labels(status.labels)
     yield from _last(status)
     yield "unfamiliar", status.unfamiliar or ""
 
@@ -74,6 +78,18 @@ def _in_all(known: Totals | LedgerStatus, whence: str) -> str:
 
 def _taken_back(held: int) -> str:
     return f"{held:,}, left alone in the inbox until they change, or until `phototriage retry --undone`" if held else ""
+
+
+def _labels(labels: LabelTotals | None) -> Iterator[tuple[str, str]]:
+    if labels is None:
+        return
+    looked = f"last look {lasting(max(0.0, time.time() - labels.last_look_at_s))} ago" if labels.last_look_at_s else ""
+    classes = {"none of the classes" if name == OTHER else name: count for name, count in labels.classes.items()}
+    counted = _sum(labels.labels, classes) or ("0" if looked else "")
+    yield "labels", "; ".join(filter(None, (counted, looked)))
+    if labels.questions:
+        count = f"{labels.questions:,} question{'s' * (labels.questions != 1)}"
+        yield "asks", f"{count} about many photos that were moved at once: phototriage labels"
 
 
 def _in_inbox(status: LedgerStatus) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from daemon.ledger.since.label_totals import LabelTotals
+from daemon.status.metrics import exposition
 from daemon.status.monitor import Monitor
 from daemon.status.snapshot_parts import State
 from daemon.status.textfile import EVERY_S, FIRST_S, MetricsFile
@@ -93,6 +95,14 @@ def test_what_was_filed_and_failed_is_counted_by_class_reason_and_stage(exported
         assert value(exported, "phototriage_stage_seconds_bucket", stage=stage, le="+Inf") == count
     assert sum(number for _, number in exported["phototriage_state"]) == 1
     assert len({labels["inbox"] for samples in exported.values() for labels, _ in samples}) == 1
+
+
+def test_labels_open_questions_and_the_last_look_are_exported() -> None:
+    monitor = Monitor(HandClock(100.0))  # type: ignore[arg-type]
+    monitor.labels = LabelTotals({"sea": 2, "street": 3}, 1, 60.0)
+    series = parsed(exposition(monitor.snapshot()).decode())
+    names = ("labels", "label_questions", "last_look_timestamp_seconds")
+    assert [value(series, f"phototriage_{name}") for name in names] == [5, 1, 60]
 
 
 def queries(node: Any) -> Iterator[str]:

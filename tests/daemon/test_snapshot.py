@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.intake.troubles import InboxTroubles
+from daemon.ledger.since.label_totals import LabelTotals
 from daemon.ledger.totals import Totals
 from daemon.queues import Blocked, Waiting
 from daemon.status.monitor import Monitor, Sources
@@ -58,7 +59,8 @@ def test_what_nobody_knows_yet_is_left_out() -> None:
 
 
 def test_a_client_reads_what_a_process_wrote_and_passes_over_keys_of_a_newer_one() -> None:
-    status = replace(full(), in_all=Totals(3, 1, {"sea": 3}, {"filed": 3}, {}, 0, 5.0))
+    totals, labels = Totals(3, 1, {"sea": 3}, {"filed": 3}, {}, 0, 5.0), LabelTotals({"sea": 2}, 1, 9.0)
+    status = replace(full(), in_all=totals, labels=labels)
     written = json.loads(json.dumps(status.to_json()))
     assert StatusSnapshot.from_json(written) == status
     written["model"]["newer"] = written["newer"] = 1
@@ -77,7 +79,8 @@ def test_the_status_of_a_ledger_has_a_last_word_or_no_keys_for_it() -> None:
         "last_filed_at_s": 5.0, "in_inbox": None, "in_folders": None,
     }  # fmt: skip
     known = LedgerStatus(inbox="/in", output=None, **counts)  # type: ignore[arg-type]
-    assert known.to_json() == {"state": "not running", "why": "", "inbox": "/in", "output": None} | counts
+    said = {"labels": {"classes": {}, "questions": 0, "last_look_at_s": None}}
+    assert known.to_json() == {"state": "not running", "why": "", "inbox": "/in", "output": None} | counts | said
     model = ModelStatus("/m.onnx", "ab", ("sea",), "")
     ended = LedgerStatus(
         inbox="/in", output=None, **counts, stopped_at_s=9.0, last_error=LastError(1.0, "x"), model=model,  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import select
 import socket
@@ -15,8 +16,10 @@ from typing import Any
 
 import pytest
 
+from daemon.labels.looker import LOCK
 from daemon.ledger import schema
 from daemon.ledger.intent import Intent
+from daemon.ledger.labels import Event, How, record
 from daemon.ledger.schema import MIGRATIONS
 from daemon.ledger.totals import totals
 from daemon.photo import Outcome
@@ -196,6 +199,31 @@ def test_what_undo_took_back_is_counted_as_taken_back_and_no_failure_as_filed_la
         (house.inbox / folder).mkdir()
         write(house.inbox / folder / "f.jpg", b"f")
     assert "in inbox    3 files, and 2 in folders inside it\n" in ask("status").stdout
+
+
+def test_labels_open_questions_and_the_age_of_the_last_look_are_told_and_no_look_is_begun(tmp_path: Path) -> None:
+    house = House(tmp_path / "house")
+    assert "  labels  " not in ask("status").stdout
+    with opened_ledger(house.path) as ledger, ledger._transaction():
+        for number, said in enumerate(("street", "street", "_other", "sea", "")):
+            event = Event(How.ADD, None, f"{number:064}", f"{number}.jpg", "", 0.0, "", said)
+            record(ledger._connection, 100.0, event)
+        asked = (
+            "INSERT INTO questions (at, why, left, entered, photos, answered_at) VALUES (1.0, 'many', '', '', 60, ?)"
+        )
+        ledger._connection.executemany(asked, [(None,), (2.0,)])
+    look = write(house.path.parent / LOCK, b"", mtime_s=time.time() - 40.0)
+    before = {path.name: path.stat().st_mtime_ns for path in house.path.parent.iterdir()}
+    shown = ask("status").stdout
+    assert re.search(r"  labels      4: street 2, (none of the classes|sea) 1, .* 1; last look 4\d s ago\n", shown), (
+        shown
+    )
+    assert "  asks        1 question about many photos that were moved at once: phototriage labels\n" in shown
+    facts = json.loads(ask("status", "--json").stdout)["labels"]
+    assert facts == {
+        "classes": {"_other": 1, "sea": 1, "street": 2}, "questions": 1, "last_look_at_s": look.stat().st_mtime,
+    }  # fmt: skip
+    assert {path.name: path.stat().st_mtime_ns for path in house.path.parent.iterdir()} == before
 
 
 def test_a_million_rows_are_counted_without_being_read(tmp_path: Path) -> None:
