@@ -17,9 +17,10 @@ from daemon.labels.features.kept_embedding import kept_embedding
 from daemon.labels.features.make import SOME, make_features, try_again
 from daemon.labels.features.photo import PhotoFeatures
 from daemon.labels.features.words import WordsInForce
-from daemon.labels.looker import Looked, Looker, describe
+from daemon.labels.looker import Looked, Looker, describe, last_look_s
 from daemon.labels.rows import RowId
 from daemon.labels.store.output_ledgers import other_ledgers
+from daemon.ledger.since.label_totals import labels_summary
 from daemon.parts import Parts
 from daemon.photo import Embedding
 
@@ -66,7 +67,8 @@ class LiveLooks:
                 self._due_s = now_s + LOOK_EVERY_S
                 others = self._others()
                 trouble = self._look()
-            self._take_words(others)
+            if self._take_words(others) or others is not None:
+                self._count()
         except LookStoppedError:
             return
         except (OSError, sqlite3.Error, PhototriageError) as error:
@@ -108,10 +110,16 @@ class LiveLooks:
             make_features(self._connection, parts.output, of, self._features.of, self._stopping.is_set, most)
         return "" if looked is None else looked.why_not
 
-    def _take_words(self, others: list[Path] | None) -> None:
+    def _take_words(self, others: list[Path] | None) -> bool:
+        """Let new words count; tells whether there are any."""
         words = self._words.changed(others)
         if words is not None:
             self._parts.words.current = words
+        return words is not None
+
+    def _count(self) -> None:
+        """Count the labels for the status: only when they may have changed, because that reads all of them."""
+        self._parts.monitor.labels = labels_summary(self._connection, last_look_s(self._parts.state))
 
     def _tell(self, looked: Looked) -> None:
         report = self._parts.report

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from daemon.labels.features.groups import Side
+from daemon.ledger.since.label_totals import LabelTotals
 from daemon.ledger.state_folder import LEDGER
+from daemon.status.client import fetch
 from tests.colour_model import FAMILIAR, colour_model
+from tests.daemon.house import ask, told
 from tests.daemon.support import daemon, environment, model_file, plain, roots, run, unique, wait_until, write
 
 IMPATIENT = """
@@ -51,6 +54,32 @@ def test_a_photo_that_its_owner_moved_goes_there_when_it_comes_again(tmp_path: P
         assert photo["reason"].startswith("known: a person put this very photo under blue")
         assert process.stop() == 0
     assert {path.name for path in (output / "blue").iterdir()} == {"a.jpg", "again.jpg"}
+
+
+def test_every_question_about_a_photo_that_its_owner_moved_tells_both_answers_and_undo_finds_it(
+    tmp_path: Path, impatient: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = _arguments(tmp_path)
+    inbox, output, state = tmp_path / "inbox", tmp_path / "output", tmp_path / "state"
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))
+    write(inbox / "a.jpg", plain("red"))
+    with daemon(*arguments, env=impatient) as process:
+        process.photos({"a.jpg"})
+        (output / "blue").mkdir()
+        (output / "red/a.jpg").rename(output / "blue/mine.jpg")
+        process.until(lambda event: event["event"] == "label", "the label")
+        wait_until(lambda: (fetch(state).labels or LabelTotals()).classes == {"blue": 1}, "the count")
+        (row,) = told("history", "--said", "blue")
+        assert (row["label"], row["folder"], row["place"]) == ("red", "blue", str(output / "blue/mine.jpg"))
+        assert told("history", "--label", "red") == []
+        assert "  labels      1: blue 1; last look " in ask("status").stdout
+        (back,) = told("undo", "--label", "blue")
+        assert (back["path"], back["destination"]) == (str(output / "blue/mine.jpg"), str(inbox / "a.jpg"))
+        assert process.stop() == 0
+    (inbox / "a.jpg").rename(tmp_path / "kept.jpg")
+    (was, undone) = told("explain", tmp_path / "kept.jpg")
+    assert [event["said"] for event in was["events"]] == ["blue"]
+    assert undone["events"] == []
 
 
 def test_sorting_again_learns_what_was_moved_in_between(tmp_path: Path, impatient: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ import pytest
 from daemon.labels.looker import LOCK
 from daemon.ledger import schema
 from daemon.ledger.intent import Intent
-from daemon.ledger.labels import Event, How, record
+from daemon.ledger.labels.events import Event, How, record
 from daemon.ledger.schema import MIGRATIONS
 from daemon.ledger.totals import totals
 from daemon.photo import Outcome
