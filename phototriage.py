@@ -49,6 +49,12 @@ GROUPS = {
             "Move failed photos, or those in _review, to the inbox to try them again.",
         ),
     },
+    "Correct what is wrong": {
+        "labels": Entry(
+            "daemon.commands.labels.group:labels",
+            "Show what people said about photos, and correct what is wrong.",
+        ),
+    },
     "Set up and maintain": {
         "doctor": Entry("daemon.commands.doctor:doctor", "Find problems before they occur, and say how to fix each."),
         "service": Entry("daemon.commands.service:service", "Install an inbox as a systemd service, or uninstall it."),

@@ -85,7 +85,8 @@ def record(connection: sqlite3.Connection, now_s: float, event: Event) -> int:
     values = (event.how.value, event.photo, event.sha256, os.fsencode(event.place), *event[4:])
     number = connection.execute(_INSERT, (now_s, *values)).lastrowid or 0
     if event.sha256:
-        connection.execute(_WORD, (event.sha256, event.said, number, PurePath(event.place).name))
+        name = os.fsencode(PurePath(event.place).name).decode(errors="replace")  # a name may be no text
+        connection.execute(_WORD, (event.sha256, event.said, number, name))
     if event.photo is not None:
         connection.execute("UPDATE places SET said = ? WHERE photo = ?", (event.said, event.photo))
     return number

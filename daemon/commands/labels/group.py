@@ -1,0 +1,142 @@
+"""`phototriage labels` and its commands."""
+
+import json
+from pathlib import Path
+
+import click
+
+from common.text import printable
+from daemon.commands.option_types import FolderOrFile
+from daemon.commands.shared_options import inbox_option, json_option
+
+new_option = click.option("--new", "is_new", is_flag=True, help="The class is new: no model and no label knows it.")
+
+
+@click.group(invoke_without_command=True)
+@inbox_option
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Labels per ledger.")
+@click.option("--all", "everything", is_flag=True, help="Show every label.")
+@json_option
+@click.pass_context
+def labels(ctx: click.Context, inbox: Path | None, limit: int, everything: bool, as_json: bool) -> None:
+    """Show what people said about photos, and correct what is wrong.
+
+    Move a misfiled photo to the folder of the right class: that is a label, once two looks at the output, 30 seconds
+    apart, saw it there. Without a command, `labels` looks now and shows the labels, newest first, then what waits:
+    photos that were seen once, proposed classes, and questions. Nobody is named, because who moved a file is unknown.
+
+    \b
+    Examples:
+      phototriage labels
+      phototriage labels --inbox ~/inbox --json
+      phototriage labels add --class street ~/sorted/sea/IMG_1.jpg
+      phototriage labels export labels.jsonl
+    """
+    if ctx.invoked_subcommand is not None:
+        if given := [name for name in ctx.params if _is_given(ctx, name)]:
+            option = {"everything": "all", "as_json": "json"}.get(given[0], given[0])
+            raise click.UsageError(f"Put --{option} behind `{ctx.invoked_subcommand}`.")
+        return
+    from daemon.commands.labels.look import show_all
+
+    show_all(inbox, -1 if everything else limit, as_json=as_json)
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+@labels.command()
+@click.argument("number", type=click.IntRange(min=1))
+@click.argument("reply", type=click.Choice(["labels", "renamed", "ignore"]))
+@inbox_option
+def answer(number: int, reply: str, inbox: Path | None) -> None:
+    """Answer a question about many moves, by its number.
+
+    labels: each photo is of the class in whose folder it lies now. renamed: the class has a new name, and nothing is
+    said about single photos. ignore: the moves say nothing. In every case the places are noted, and the question is not
+    asked again.
+
+    \b
+    Examples:
+      phototriage labels answer 3 labels
+      phototriage labels answer 3 ignore --inbox ~/inbox
+    """
+    from daemon.commands.labels.choose import ledger_with
+    from daemon.labels.by_hand.answer import Reply
+    from daemon.labels.by_hand.answer import answer as settle
+    from daemon.labels.by_hand.writing import writing
+    from daemon.process.clock import Clock
+
+    known = "SELECT 1 FROM questions WHERE id = ?"
+    ledger = ledger_with(inbox, lambda one: bool(one.execute(known, (number,)).fetchone()), f"question {number}")
+    with writing(ledger) as connection:
+        done = settle(connection, ledger.parent, number, Reply(reply), Clock().wall_s())
+    click.echo(f"{_photos(done.labels)} labelled, of {_photos(done.noted)} the place is noted.")
+    if done.elsewhere:
+        click.echo(f"{_photos(done.elsewhere)} moved on since; the next look judges each of them by itself.")
+
+
+@labels.command()
+@click.argument("files", type=FolderOrFile(), nargs=-1, required=True)
+@click.option("--class", "name", metavar="NAME", help="The class that the photos show.")
+@click.option("--none", is_flag=True, help="The photos show none of the classes.")
+@new_option
+@inbox_option
+@json_option
+def add(files: tuple[Path, ...], name: str | None, none: bool, is_new: bool, inbox: Path | None, as_json: bool) -> None:
+    """Say which class photos show; the files stay where they are.
+
+    Filed photos are found by their path now, by their content or by an earlier path. A photo that was never filed here
+    can be labelled too. A class that no model and no label knows needs --new, so that a typo makes no class.
+
+    \b
+    Examples:
+      phototriage labels add --class street ~/sorted/sea/IMG_1.jpg ~/sorted/sea/IMG_2.jpg
+      phototriage labels add --class pets --new ~/pictures/dog.jpg
+      phototriage labels add --none ~/sorted/_review/scan.png
+    """
+    from contract.labels import OTHER
+    from daemon.commands.labels.say import add as say
+
+    if (name is None) is not none:
+        raise click.UsageError("Name the class with --class, or say --none.")
+    for path, said, is_changed in say(files, OTHER if name is None else name, inbox, is_new=is_new):
+        if as_json:
+            click.echo(json.dumps({"path": str(path), "said": said, "changed": is_changed}))
+        else:
+            click.echo(f"{printable(path)}: {'' if is_changed else 'already '}{_word(said)}.")
+
+
+@labels.command("take-back")
+@click.argument("which", nargs=-1, required=True, metavar="FILE|NUMBER...")
+@inbox_option
+@json_option
+def take_back(which: tuple[str, ...], inbox: Path | None, as_json: bool) -> None:
+    """Take labels back: of these photos nothing is said any more.
+
+    A photo is named as for `labels add`, or by the number that `labels` shows. The event stays in the table; `labels
+    forget` removes it.
+
+    \b
+    Examples:
+      phototriage labels take-back ~/sorted/street/IMG_1.jpg
+      phototriage labels take-back 12 13
+    """
+    from daemon.commands.labels.say import take_back as withdraw
+
+    for path, was in withdraw(which, inbox):
+        if as_json:
+            click.echo(json.dumps({"path": str(path), "was": was}))
+        else:
+            click.echo(f"{printable(path)}: {printable(was)} is taken back.")
+
+
+def _word(said: str) -> str:
+    from contract.labels import OTHER
+
+    return "none of these classes" if said == OTHER else printable(said)
+
+
+def _photos(count: int) -> str:
+    return f"{count:,} photo{'s' * (count != 1)}"

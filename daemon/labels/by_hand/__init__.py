@@ -1,0 +1,1 @@
+"""What people say by commands, and not by moving photos: answers, labels, imports, and labels taken back."""
