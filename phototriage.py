@@ -41,7 +41,7 @@ GROUPS = {
         "history": Entry("daemon.commands.ask:history", "Show what was filed, when and where; newest first."),
         "explain": Entry(
             "daemon.commands.ask:explain",
-            "Explain one photo: where it was filed, when and why.",
+            "Explain one photo: where it was filed, when and why, where it is now, and what people said about it.",
         ),
         "undo": Entry("daemon.commands.undo:undo", "Move filed photos back to the inbox, with their companions."),
         "retry": Entry(

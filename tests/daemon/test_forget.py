@@ -11,6 +11,9 @@ from click.testing import CliRunner
 
 import phototriage
 from daemon.files.marker import MARKER
+from daemon.labels.contents import OutputContents
+from daemon.labels.looker import Looker
+from daemon.labels.tree_file import TREE
 from daemon.ledger.intent import Intent
 from daemon.photo import Outcome
 from tests.daemon.house import House, ask, told
@@ -78,6 +81,15 @@ def test_a_script_is_told_what_was_removed(house: House) -> None:
         "inbox": str(house.inbox), "output": str(house.output), "rows": 2, "stays": "",
         "removed": [str(path) for path in (house.path.parent, house.inbox / MARKER, house.output / MARKER)],
     }  # fmt: skip
+
+
+def test_what_a_look_keeps_beside_the_ledger_goes_too(house: House) -> None:
+    assert Looker(house.path, OutputContents(house.output)).look(1.0) is not None
+    state = house.path.parent
+    (state / f".{TREE}.part").touch()  # left by a kill
+    assert (state / TREE).exists()
+    forget(house, "--yes")
+    assert not state.exists()
 
 
 def test_the_marker_of_an_output_that_others_use_or_of_another_folder_stays(house: House, tmp_path: Path) -> None:

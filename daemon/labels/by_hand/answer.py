@@ -1,10 +1,8 @@
 """Answers a question about many moves: each move is a label, the class was renamed, or nothing was said."""
 
-import fcntl
 import json
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -12,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.text import printable
+from daemon.files.confined import TO_READ
+from daemon.files.locks import take_lock
 from daemon.filing.layout import Layout
 from daemon.labels.apply import Applier
 from daemon.labels.by_hand.errors import LabelError
@@ -144,27 +144,17 @@ def between_looks(state: Path, patience_s: float = 60.0) -> Iterator[None]:
     Raises:
         LabelError: it does not end.
     """
+    lock = state / LOCK
     try:
-        descriptor = os.open(state / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(lock, TO_READ)
     except FileNotFoundError:  # nobody has looked yet
         yield
         return
     except OSError as error:
-        raise LabelError(f"{printable(state / LOCK)} cannot be opened ({error.strerror}).") from error
+        raise LabelError(f"{printable(lock)} cannot be opened ({error.strerror}).") from error
     try:
-        end_s = time.monotonic() + patience_s
-        while not _is_locked(descriptor):
-            if time.monotonic() > end_s:
-                raise LabelError("The daemon looks at the output at the moment. Try again when it has finished.")
-            time.sleep(0.05)
+        if not take_lock(descriptor, patience_s):
+            raise LabelError("Another process looks at the output at the moment. Try again when it has finished.")
         yield
     finally:
         os.close(descriptor)
-
-
-def _is_locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -15,7 +15,7 @@ from daemon.labels.output_ledgers import other_ledgers
 from daemon.ledger.errors import LedgerError, unusable
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.recorded_roots import LedgerRoots
-from daemon.process.sudo import as_caller
+from daemon.process.sudo import as_owner
 
 BUSY_S = 30.0
 """How long to wait while another process writes: a daemon that files holds the ledger for milliseconds."""
@@ -28,12 +28,15 @@ def may_write(ledger: Path) -> bool:
 
 @contextmanager
 def writing(ledger: Path) -> Iterator[sqlite3.Connection]:
-    """Yield a connection in autocommit mode to a ledger of this version; root works as in `as_caller`.
+    """Yield a connection in autocommit mode to a ledger of this version.
+
+    Root works as the owner of the ledger's folder meanwhile, so that nothing there becomes root's. Read files that a
+    person named before.
 
     Raises:
         LedgerError: this user may not write it, or it cannot be written now.
     """
-    with as_caller(ledger.parent):
+    with as_owner(ledger.parent):
         if not may_write(ledger):
             raise LedgerError(
                 f"This user may not write the ledger {printable(ledger)}. Run the command as the owner of that file, "
