@@ -19,7 +19,7 @@ from daemon.files.locks import locked
 from daemon.files.marker import MARKER, RootError, read_marker
 from daemon.files.mount_points import is_mounted
 from daemon.labels.looker import LOCK as LOOK_LOCK
-from daemon.labels.tree_file import TREE
+from daemon.labels.store.tree_file import TREE
 from daemon.ledger.embeddings import EMBEDDINGS, OLDER
 from daemon.ledger.movers import LOCKS, is_running, mover_lock
 from daemon.ledger.reader import ask_ledger, reader

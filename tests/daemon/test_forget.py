@@ -13,7 +13,7 @@ import phototriage
 from daemon.files.marker import MARKER
 from daemon.labels.contents import OutputContents
 from daemon.labels.looker import Looker
-from daemon.labels.tree_file import TREE
+from daemon.labels.store.tree_file import TREE
 from daemon.ledger.intent import Intent
 from daemon.photo import Outcome
 from tests.daemon.house import House, ask, told

@@ -15,7 +15,7 @@ from daemon.labels.by_hand.answer import between_looks
 from daemon.labels.by_hand.errors import LabelError
 from daemon.labels.contents import OutputContents
 from daemon.labels.looker import LOCK, Looker, _locked, describe
-from daemon.ledger.labels import Event, events
+from daemon.ledger.labels.events import Event, events
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import unique, write

@@ -13,7 +13,7 @@ from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Why
 from daemon.labels.look import CONFIRM_S
 from daemon.labels.looker import last_look_s
-from daemon.labels.place_columns import place_in
+from daemon.labels.store.place_columns import place_in
 from daemon.ledger.reader import PAGE, ask_ledger, reader
 from daemon.ledger.reading import root_of, roots_of
 

@@ -13,7 +13,7 @@ from daemon.labels.by_hand.subject import NamedFile, Subject, named_file, subjec
 from daemon.labels.by_hand.words import say, subject_of_event
 from daemon.labels.by_hand.words import take_back as withdraw
 from daemon.labels.by_hand.writing import look_first, writing
-from daemon.ledger.labels import How
+from daemon.ledger.labels.events import How
 from daemon.ledger.transaction import Transaction
 from daemon.process.clock import Clock
 

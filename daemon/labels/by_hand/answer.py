@@ -13,13 +13,13 @@ from common.text import printable
 from daemon.files.confined import TO_READ
 from daemon.files.locks import take_lock
 from daemon.filing.layout import Layout
-from daemon.labels.apply import Applier
 from daemon.labels.by_hand.errors import LabelError
 from daemon.labels.class_folders import ClassFolders
+from daemon.labels.listed.listing import File
 from daemon.labels.looker import LOCK
-from daemon.labels.place_columns import FILE, file_in
-from daemon.labels.tree import File
-from daemon.ledger.labels import How
+from daemon.labels.store.apply import Applier
+from daemon.labels.store.place_columns import FILE, file_in
+from daemon.ledger.labels.events import How
 from daemon.ledger.reading import root_of
 from daemon.ledger.transaction import Transaction
 

@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 from common.text import printable
 from contract.formats import SNIFF_BYTES, sniff
 from daemon.labels.by_hand.errors import LabelError
-from daemon.labels.place_columns import place_in
+from daemon.labels.store.place_columns import place_in
 from daemon.ledger.reading import root_of
 from daemon.ledger.schema import TAKEN_BACK
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from common.text import printable
 from daemon.labels.by_hand.errors import LabelError
 from daemon.labels.by_hand.subject import Subject
-from daemon.ledger.labels import Event, How, LabelEvent, events, record
+from daemon.ledger.labels.events import Event, How, LabelEvent, events, record
 
 _SAME = "(sha256 <> '' AND sha256 = ?1) OR photo = ?2"
 

@@ -11,7 +11,7 @@ from common.errors import PhototriageError
 from common.text import printable
 from daemon.labels.contents import OutputContents
 from daemon.labels.looker import Looked, Looker
-from daemon.labels.output_ledgers import other_ledgers
+from daemon.labels.store.output_ledgers import other_ledgers
 from daemon.ledger.errors import LedgerError, unusable
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.recorded_roots import LedgerRoots
