@@ -104,7 +104,8 @@ def retry(
 ) -> None:
     """Move failed photos, or those in _review, to the inbox to try them again.
 
-    The notes of failed photos (NAME.why.txt) are removed. With --undone, photos that `undo` moved back are classified
+    A photo that its owner moved out of _failed or _review stays where it is. The notes of failed photos (NAME.why.txt)
+    are removed. With --undone, photos that `undo` moved back are classified
     once more. A running daemon takes them within a minute.
 
     \b
@@ -114,6 +115,8 @@ def retry(
       phototriage retry --undone --since 2026-11-20
     """
     from daemon.ledger.queries import RecordFilter
+    from daemon.ledger.since.places import FOLDERS
+    from daemon.photo import Outcome
 
     if reason is not None and (undone or state != "review"):
         raise click.UsageError("--reason needs --state review, because only photos in _review have one.")
@@ -125,7 +128,8 @@ def retry(
             inbox, RecordFilter(since_s=since_s, states=("undone",), held=True), last, dry_run=dry_run, as_json=as_json
         )
     else:
-        which = RecordFilter(since_s=since_s, states=(state,), review_reason=reason, at_large=True)
+        folder = FOLDERS[Outcome(state)]
+        which = RecordFilter(since_s=since_s, label=folder, states=(state,), review_reason=reason, at_large=True)
         _take_back(inbox, which, last, "retried", dry_run=dry_run, as_json=as_json)
 
 

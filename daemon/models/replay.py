@@ -17,7 +17,7 @@ from daemon.classify.loaded_model import LoadedModel
 from daemon.files.identity import look_at
 from daemon.ledger.queries import Record, RecordFilter, how_many
 from daemon.ledger.reader import ask_ledger, photos
-from daemon.ledger.since.places import filed_folder
+from daemon.ledger.since.places import at_hand, filed_folder
 from daemon.models.missing_embeddings import MissingEmbeddings
 from daemon.photo import REVIEW_FOLDER, Found, Mode, Outcome, Photo
 from daemon.predict import predict, trial_guard
@@ -43,7 +43,7 @@ class FiledPhoto:
 
     Attributes:
         place: where it is now.
-        reads: where it can be read: its original, if a symbolic link of it was filed.
+        reads: where it may be read: its original, if a symbolic link of it was filed.
         sha256: of its bytes.
         folder: the class that it was filed under, or `_review`.
         label: the most probable class.
@@ -52,7 +52,7 @@ class FiledPhoto:
     """
 
     place: Path
-    reads: Path
+    reads: tuple[Path, ...]
     sha256: str
     folder: str
     label: str
@@ -124,13 +124,14 @@ def replay(
 
 def _case(record: Record) -> FiledPhoto:
     intent, place = record.intent, record.path
-    reads = intent.source if intent.mode is Mode.SYMLINK else place
+    reads = (intent.source,) if intent.mode is Mode.SYMLINK else (place, intent.destination)
     return FiledPhoto(place, reads, intent.sha256, filed_folder(intent), intent.label, intent.probability, record.said)
 
 
 def _found(case: FiledPhoto) -> Found | None:
-    identity = look_at(case.reads)
-    return None if identity is None else Found(case.reads, identity)
+    path = at_hand(*case.reads)
+    identity = look_at(path)
+    return None if identity is None else Found(path, identity)
 
 
 def _verdict(case: FiledPhoto, photo: Photo | None) -> Verdict:

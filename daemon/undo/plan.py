@@ -16,7 +16,7 @@ from daemon.filing.companions.replaced import is_kept
 from daemon.ledger.intent import Intent
 from daemon.ledger.movers import Mover
 from daemon.ledger.queries import Record
-from daemon.ledger.since.places import is_photo_of
+from daemon.ledger.since.places import at_hand, is_photo_of
 from daemon.photo import Mode, Outcome
 from daemon.undo.moved_companions import with_their_photo
 
@@ -53,6 +53,8 @@ def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised
         becomes: `undone` (the daemon leaves the photo alone from then on) or `retried`.
         promised: hashes of the names in the inbox that earlier plans reserved; the names of this plan are added.
     """
+    if at_hand(photo.path, photo.intent.destination) != photo.path:  # it is back there since the last look
+        photo = replace(photo, place=None)
     reason = mount_away(photo.intent) or _obstacle(photo)
     if reason:
         return [Step(photo, None, reason)]

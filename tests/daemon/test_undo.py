@@ -873,6 +873,25 @@ def test_the_note_of_a_failed_photo_that_was_moved_goes_wherever_it_lies(house: 
         now = moved(house, photo, f"mine/{name}")
         if along:
             note.rename(now.with_name(note.name))
-    told("retry")
+    told("undo", "--last", "2")
     assert set(tree(house.inbox)) == {"a.jpg", "b.jpg"}
     assert tree(house.output) == {}
+
+
+def test_a_photo_that_lies_where_it_was_filed_although_a_look_saw_it_elsewhere_goes_back(house: House) -> None:
+    photo = house.file("a.jpg")
+    moved(house, photo, "street/a.jpg").rename(photo)
+    (row,) = told("undo", "--last", "1")
+    assert (row["path"], row["reason"]) == (str(photo), "")
+    assert set(tree(house.inbox)) == {"a.jpg"}
+
+
+@pytest.mark.parametrize("state", ["failed", "review"])
+def test_retry_leaves_alone_what_its_owner_moved_to_a_class(house: House, state: str) -> None:
+    outcome = Outcome(state)
+    photos = [house.file(name, outcome=outcome, label="") for name in ("a.jpg", "b.jpg", "c.jpg")]
+    moved(house, photos[0], "sea/a.jpg", "sea")
+    moved(house, photos[1], f"_{state}/deeper/b.jpg")
+    told("retry", "--state", state)
+    assert set(tree(house.inbox)) == {"b.jpg", "c.jpg"}
+    assert set(tree(house.output)) == {"sea/a.jpg"}

@@ -48,10 +48,12 @@ def test_after_a_kill_at_any_call_each_photo_is_whole_in_one_place_and_the_same_
             for when in count(1, step):
                 photos = {f"{call}-{when}-{number}.jpg": b"" for number in range(3)}
                 for name in photos:
-                    photos[name] = house.file(name).read_bytes()
-                came = undo.killed_after(when, "undo", "--inbox", house.inbox, "--label", "sea")
+                    photos[name] = (filed := house.file(name)).read_bytes()
+                filed.rename(moved := output / name)  # as its owner does
+                house.seen(filed, moved, "street", "street")
+                came = undo.killed_after(when, "undo", "--inbox", house.inbox, "--last", "3")
                 whole(house, photos)
-                told("undo", "--label", "sea")
+                told("undo", "--last", "3")
                 assert tree(house.inbox) == photos, f"after a kill at {call} {when}"
                 assert list(output.rglob("*part")) == []
                 with opened_ledger(house.path) as ledger:

@@ -76,6 +76,14 @@ def place_of(row: sqlite3.Row) -> Place | None:
     )
 
 
+def at_hand(*paths: Path) -> Path:
+    """Return the first of these paths at which something lies, or else the first.
+
+    A look may be old: its place is asked first, then the one where a photo was filed.
+    """
+    return next((path for path in paths if os.path.lexists(path)), paths[0])
+
+
 def filed_folder(intent: Intent) -> str:
     """Return the class, or the folder with an underscore, that an intent files a photo under."""
     return FOLDERS.get(intent.becomes, intent.label)
