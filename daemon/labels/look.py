@@ -7,14 +7,14 @@ The ledgers must be read after the tree was listed: a photo that the daemon file
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.files import Files
 from daemon.labels.findings import Findings, Label, Noted, Question, TakenBack, Why
-from daemon.labels.listed.listing import sizes_that_differ
+from daemon.labels.listed.listing import differences
 from daemon.labels.listed.tree import BASE_LINE_S, EMPTY, Tree, parted
 from daemon.labels.matching import Candidate, Matcher
 from daemon.labels.moved_folders import MovedFolders
@@ -63,11 +63,13 @@ def look(
         now_s: the time that `now` was listed with.
         was_interrupted: whether the output was away, restored or has another marker since the last look.
     """
+    is_interrupted = was_interrupted or now.is_remounted
     changed, files = now.changed(before), Files(now)
-    young = list(_out_of_place(known.filed_since(before.at_s - LATE_S), files, frozenset(changed)))
-    if not changed and not young and all(seen.is_asked for seen in sightings.values()):
+    whole = set(now.folders) if is_interrupted else {folder for folder in changed if folder not in before.folders}
+    young = list(_out_of_place(known.filed_since(before.at_s - LATE_S), files, whole))
+    if not (changed or whole or young) and all(seen.is_asked for seen in sightings.values()):
         return Findings(sightings=sightings)
-    concerned = _concerned(known, before, files, changed, sightings) | {row.id: row for row in young}
+    concerned = _concerned(known, before, files, changed, whole, sightings) | {row.id: row for row in young}
     rows = [row for row in concerned.values() if not _is_unread(row, now)]
     matcher = Matcher(known, files, changed, contents, sightings, now_s)
     matches = matcher.match(rows)
@@ -84,25 +86,25 @@ def look(
             found.noted.append(Noted(row.id, one.place, one.file))
         else:
             moves.append(move)
-    unread = {row: seen for row, seen in sightings.items() if _is_unread(known.row(row), now)}
+    unread = {row.id: sightings[row.id] for row in concerned.values() if row.id in sightings and _is_unread(row, now)}
     pending = {move.row.id: _seen(move, sightings, matcher.hashes, now_s) for move in moves}
-    asked = _ask(moves, pending, _Asking(known, before, now, folders, was_interrupted or now.is_remounted), found)
+    asked = _ask(moves, pending, _Asking(known, before, now, folders, is_interrupted), found)
     found.sightings = unread | _confirmed(moves, asked, folders, found, now_s)
     return found
 
 
-def _is_unread(row: Row | None, now: Tree) -> bool:
-    return row is not None and any(row.place.startswith(f"{folder}/") for folder in now.unread)
+def _is_unread(row: Row, now: Tree) -> bool:
+    return any(row.place.startswith(f"{folder}/") for folder in now.unread)
 
 
-def _out_of_place(rows: Iterable[Row], files: Files, changed: AbstractSet[str]) -> Iterator[Row]:
+def _out_of_place(rows: Iterable[Row], files: Files, left_out: AbstractSet[str] = frozenset()) -> Iterator[Row]:
     """Yield the rows whose file is not exactly in its place; the others take part in nothing.
 
-    Of changed folders only what is gone: for all else in them the ledgers are asked.
+    Of folders that are left out only what is gone.
     """
     for row in rows:
         if not row.is_gone:
-            if parted(row.place)[0] in changed:
+            if parted(row.place)[0] in left_out:
                 continue
             file = files.at(row.place)
             if file is not None and row.is_exactly(file):
@@ -111,20 +113,30 @@ def _out_of_place(rows: Iterable[Row], files: Files, changed: AbstractSet[str]) 
 
 
 def _concerned(
-    known: Known, before: Tree, files: Files, changed: Iterable[str], sightings: Mapping[RowId, Sighting]
+    known: Known,
+    before: Tree,
+    files: Files,
+    changed: Collection[str],
+    whole: AbstractSet[str],
+    sightings: Collection[RowId],
 ) -> dict[RowId, Row]:
     """Return the rows that a change may be about; all others are in their places, or still gone.
 
-    A photo that was filed and moved on between two looks left no change in its folder: rows are also looked for by the
-    time of their filing.
+    Of a folder in `whole` all rows are compared, else those at the names that differ: a minute's new photos must not
+    make a look read the rows of all others in their folder.
     """
     rows: dict[RowId, Row] = {}
     sizes = set[int]()
-    for folder in changed:
-        rows.update((row.id, row) for row in known.displaced(folder, files.tree.listing(folder)))
-        sizes.update(sizes_that_differ(before.listing(folder), files.tree.listing(folder)))
-    seen = (known.row(row) for row in sightings)
-    rows.update((row.id, row) for row in seen if row is not None)
+    for folder in {*changed, *whole}:
+        listing = files.tree.listing(folder)
+        differs = differences(before.listing(folder), listing)
+        sizes |= differs.sizes
+        if folder in whole or folder not in files.tree.folders:
+            odd: Iterable[Row] = known.displaced(folder, listing)
+        else:
+            odd = _out_of_place(known.at(folder, differs.names), files)
+        rows.update((row.id, row) for row in odd)
+    rows.update((row.id, row) for row in known.rows(sightings))
     there = (files.at(row.place) for row in rows.values())
     sizes.update(file.size for file in there if file is not None)  # a gone photo may lie in the place of another
     rows.update((row.id, row) for row in known.gone(sizes))

@@ -160,10 +160,11 @@ class Matcher:
             and (sha256 := self._sha256(one.place, one.file)) and one.since_s > filed_s.get(sha256, inf)
         ]  # fmt: skip
         found |= _pairs(((row.sha256, row) for row in rest if row.sha256), by_content)
+        taken = {one.place for one in found.values()}
+        doubled = {sha256 for sha256, one in by_content if one.place not in taken}  # nothing until one is gone
         taken |= {one.place for _, one in by_content}
-        return found | self._edited([row for row in rest if row.id not in found and not row.file.target], [
-            one for one in free if one.place not in taken and not one.file.target
-        ])  # fmt: skip
+        rest = [row for row in rest if row.id not in found and row.sha256 not in doubled and not row.file.target]
+        return found | self._edited(rest, [one for one in free if one.place not in taken and not one.file.target])
 
     def _edited(self, rows: Sequence[Row], free: Sequence[Candidate]) -> dict[RowId, Candidate]:
         """Return what was edited and moved between two looks: of equal name, and much alike."""

@@ -64,8 +64,8 @@ class Sighting(NamedTuple):
 class Known(Protocol):
     """All ledgers of one output, read together."""
 
-    def row(self, row: RowId) -> Row | None:
-        """Return a row; None if its photo was taken back meanwhile, or is on its way."""
+    def rows(self, rows: Collection[RowId]) -> Sequence[Row]:
+        """Return these rows, without those whose photo was taken back meanwhile, or is on its way."""
 
     def filed_since(self, at_s: float) -> Iterable[Row]:
         """Yield the rows with a later `filed_s`."""

@@ -27,13 +27,13 @@ class Ledger:
     """Rows of filed photos; takes what a look found."""
 
     def __init__(self) -> None:
-        self.rows: dict[RowId, Row] = {}
+        self.by_id: dict[RowId, Row] = {}
 
-    def row(self, row: RowId) -> Row | None:
-        return self.rows.get(row)
+    def rows(self, rows: Collection[RowId]) -> Sequence[Row]:
+        return [self.by_id[row] for row in rows if row in self.by_id]
 
     def filed_since(self, at_s: float) -> list[Row]:
-        return [row for row in self.rows.values() if row.filed_s > at_s]
+        return [row for row in self.by_id.values() if row.filed_s > at_s]
 
     def at(self, folder: str, names: Collection[str]) -> list[Row]:
         return [row for row in self._in(folder) if parted(row.place)[1] in names]
@@ -47,28 +47,28 @@ class Ledger:
         return [row for row, file in there if file is None or not row.is_exactly(file)]
 
     def _in(self, folder: str) -> list[Row]:
-        return [row for row in self.rows.values() if not row.is_gone and parted(row.place)[0] == folder]
+        return [row for row in self.by_id.values() if not row.is_gone and parted(row.place)[0] == folder]
 
     def gone(self, sizes: Collection[int]) -> Sequence[Row]:
         return [
             row
-            for row in self.rows.values()
+            for row in self.by_id.values()
             if row.is_gone and (row.file.target or row.file.size in sizes or row.filed_size in sizes)
         ]
 
     def how_many(self, name: str) -> int:
-        return sum(not row.is_gone and row.place.startswith(f"{name}/") for row in self.rows.values())
+        return sum(not row.is_gone and row.place.startswith(f"{name}/") for row in self.by_id.values())
 
     def take(self, found: Findings) -> None:
         for row in found.gone:
-            self.rows[row] = self.rows[row]._replace(is_gone=True)
+            self.by_id[row] = self.by_id[row]._replace(is_gone=True)
         places: list[Noted | TakenBack | Label] = [*found.noted, *found.taken_back, *found.labels]
         for one in places:
-            self.rows[one.row] = self.rows[one.row]._replace(place=one.place, file=one.file, is_gone=False)
+            self.by_id[one.row] = self.by_id[one.row]._replace(place=one.place, file=one.file, is_gone=False)
         for back in found.taken_back:
-            self.rows[back.row] = self.rows[back.row]._replace(said="")
+            self.by_id[back.row] = self.by_id[back.row]._replace(said="")
         for label in found.labels:
-            self.rows[label.row] = self.rows[label.row]._replace(said=label.name)
+            self.by_id[label.row] = self.by_id[label.row]._replace(said=label.name)
 
 
 class Disk:
@@ -260,7 +260,7 @@ class Output:
         file = File(0, len(content), 1) if is_copy else self.disk.file(place)
         row, said = ("inbox", number), place.split("/", maxsplit=1)[0]
         sha256 = hashlib.sha256(content).hexdigest()
-        self.known.rows[row] = Row(row, place, file, said, "", sha256, len(content), self.now_s + 0.5)
+        self.known.by_id[row] = Row(row, place, file, said, "", sha256, len(content), self.now_s + 0.5)
         return row
 
     def look(self, after_s: float = 60.0, *, was_interrupted: bool = False) -> Findings:

@@ -39,7 +39,7 @@ def test_a_photo_in_another_class_folder_at_two_looks_is_a_label(output: Output)
     assert says_nothing(output.look(29.0))
     found = output.look(1.0)
     assert [(label.row, label.name, label.place) for label in found.labels] == [(row, "forest", "forest/trip/b.jpg")]
-    assert output.known.rows[row].said == "forest"
+    assert output.known.by_id[row].said == "forest"
     assert says_nothing(output.looks())
     assert output.hashed == []
 
@@ -74,7 +74,7 @@ def test_a_photo_that_comes_back_takes_its_label_back(output: Output) -> None:
     found = output.look()
     assert [back.row for back in found.taken_back] == [row]
     assert labels(found) == []
-    assert output.known.rows[row].said == ""
+    assert output.known.by_id[row].said == ""
     assert says_nothing(output.looks())
 
 
@@ -97,7 +97,7 @@ def test_another_name_or_subfolder_or_spelling_of_the_same_class_is_noted(output
     output.disk.move("sea/a.jpg", place)
     found = output.looks()
     assert says_nothing(found)
-    assert output.known.rows[row].place == place
+    assert output.known.by_id[row].place == place
 
 
 def test_the_unicode_form_of_a_class_folder_does_not_matter(output: Output) -> None:
@@ -105,7 +105,7 @@ def test_the_unicode_form_of_a_class_folder_does_not_matter(output: Output) -> N
     output.look()
     output.disk.move_folder("caf\u00e9", unicodedata.normalize("NFD", "Caf\u00e9"))
     assert says_nothing(output.looks())
-    assert output.known.rows[row].place == "Cafe\u0301/a.jpg"
+    assert output.known.by_id[row].place == "Cafe\u0301/a.jpg"
 
 
 @pytest.mark.parametrize("how", ["copy", "link"])
@@ -141,8 +141,8 @@ def test_what_lies_in_no_class_is_no_label(output: Output, place: str) -> None:
     assert says_nothing(output.looks(3))
     output.disk.move(place, "sea/a.jpg")
     assert says_nothing(output.looks(3))
-    assert output.known.rows[row].place == "sea/a.jpg"
-    assert not output.known.rows[row].is_gone
+    assert output.known.by_id[row].place == "sea/a.jpg"
+    assert not output.known.by_id[row].is_gone
 
 
 def test_what_was_deleted_or_taken_out_is_no_label_and_counts_when_it_returns(output: Output) -> None:
@@ -167,7 +167,7 @@ def test_a_label_stays_in_force_when_its_photo_goes(output: Output) -> None:
     assert says_nothing(output.looks())
     output.disk.move("_later/a.jpg", "forest/a.jpg")
     assert says_nothing(output.looks())
-    assert output.known.rows[row].said == "forest"
+    assert output.known.by_id[row].said == "forest"
 
 
 @pytest.mark.parametrize("how", ["edit", "write"])
@@ -187,7 +187,7 @@ def test_a_backup_beside_an_edited_photo_does_not_take_its_row(output: Output) -
     output.disk.move("sea/a.jpg", "sea/a (original).jpg")
     output.disk.write("sea/a.jpg", photo(row[1], 1))
     output.look()
-    assert output.known.rows[row].place == "sea/a.jpg"
+    assert output.known.by_id[row].place == "sea/a.jpg"
     output.disk.move("sea/a.jpg", "forest/a.jpg")
     assert labels(output.looks()) == ["forest"]
 
@@ -204,6 +204,18 @@ def test_edited_and_moved_between_two_looks_is_known_by_name_and_likeness(
     output.disk.delete("sea/a.jpg")
     output.disk.write(f"forest/{name}", photo(shows, 1))
     assert labels(output.looks()) == said
+
+
+def test_an_edited_photo_beside_two_copies_of_the_original_says_nothing_until_one_is_gone(output: Output) -> None:
+    row = output.file("sea/a.jpg")
+    output.look()
+    for name in "bc":
+        output.disk.write(f"forest/{name}.jpg", output.disk.read("sea/a.jpg"))
+    output.disk.write("street/a.jpg", photo(row[1], 1))
+    output.disk.delete("sea/a.jpg")
+    assert says_nothing(output.looks(3))
+    output.disk.delete("forest/b.jpg")
+    assert labels(output.looks()) == ["forest"]
 
 
 def test_two_photos_that_changed_places_both_say_so(output: Output) -> None:
@@ -230,7 +242,7 @@ def test_a_photo_linked_over_another_does_not_answer_for_that_one(output: Output
     output.disk.move("sea/a.jpg", "forest/a.jpg")
     output.disk.link("street/b.jpg", "sea/a.jpg")
     assert [(label.row, label.name) for label in output.looks().labels] == [(first, "forest")]
-    assert output.known.rows[second].place == "street/b.jpg"
+    assert output.known.by_id[second].place == "street/b.jpg"
 
 
 def test_a_photo_at_two_places_does_not_answer_for_the_one_in_whose_place_it_lies(output: Output) -> None:
@@ -251,8 +263,8 @@ def test_a_file_that_came_to_the_place_of_a_photo_that_went_is_not_that_photo(ou
     output.disk.write("sea/a.jpg", output.disk.read("sea/b.jpg"))
     output.disk.delete("sea/b.jpg")
     output.looks()
-    assert output.known.rows[second].place == "sea/a.jpg"
-    assert output.known.rows[first].is_gone
+    assert output.known.by_id[second].place == "sea/a.jpg"
+    assert output.known.by_id[first].is_gone
     output.disk.move("sea/a.jpg", "forest/a.jpg")
     assert [label.row for label in output.looks().labels] == [second]
 
@@ -279,7 +291,7 @@ def test_the_first_look_is_the_base_line(output: Output) -> None:
     output.disk.move("sea/a.jpg", "forest/a.jpg")
     output.before = EMPTY
     assert says_nothing(output.looks(3))
-    assert output.known.rows[row].place == "forest/a.jpg"
+    assert output.known.by_id[row].place == "forest/a.jpg"
     output.disk.move("forest/a.jpg", "forest/trip/a.jpg")
     assert says_nothing(output.looks(3))
     output.disk.move("forest/trip/a.jpg", "street/a.jpg")
@@ -336,7 +348,7 @@ def test_a_folder_moved_inside_its_class_is_noted(output: Output) -> None:
     output.look()
     output.disk.move_folder("sea/trip", "sea/holiday")
     assert says_nothing(output.looks())
-    assert output.known.rows[row].place == "sea/holiday/a.jpg"
+    assert output.known.by_id[row].place == "sea/holiday/a.jpg"
 
 
 @pytest.mark.parametrize(
@@ -388,7 +400,7 @@ def test_our_own_moves_are_known_by_their_rows(output: Output) -> None:
     output.look()
     output.disk.move("sea/a.jpg", "forest/a.jpg")
     output.look()  # the row is read before the move is concluded
-    output.known.rows[row] = output.known.rows[row]._replace(place="forest/a.jpg", filed_as="forest")
+    output.known.by_id[row] = output.known.by_id[row]._replace(place="forest/a.jpg", filed_as="forest")
     assert says_nothing(output.looks(3))
     assert output.sightings == {}
 
@@ -396,7 +408,7 @@ def test_our_own_moves_are_known_by_their_rows(output: Output) -> None:
 def test_in_copy_mode_what_lies_in_the_output_counts(output: Output) -> None:
     row = output.file("sea/a.jpg", is_copy=True)
     output.look()
-    assert output.known.rows[row].file == output.disk.file("sea/a.jpg")
+    assert output.known.by_id[row].file == output.disk.file("sea/a.jpg")
     assert output.hashed == []
     output.disk.move("sea/a.jpg", "forest/b.jpg")
     assert labels(output.looks()) == ["forest"]
@@ -408,8 +420,8 @@ def test_a_symbolic_link_is_known_by_its_target(tmp_path: Path) -> None:
     row = output.file("sea/a.jpg")
     (disk.root / "sea/a.jpg").rename(tmp_path / "original.jpg")
     (disk.root / "sea/a.jpg").symlink_to(tmp_path / "original.jpg")
-    known = output.known.rows[row]
-    output.known.rows[row] = known._replace(file=known.file._replace(target=str(tmp_path / "original.jpg")))
+    known = output.known.by_id[row]
+    output.known.by_id[row] = known._replace(file=known.file._replace(target=str(tmp_path / "original.jpg")))
     output.look()
     (disk.root / "sea/a.jpg").unlink()
     (disk.root / "forest").mkdir()
@@ -430,7 +442,7 @@ def test_of_two_equal_photos_each_file_answers_for_one(output: Output) -> None:
 def test_a_look_at_an_unchanged_output_asks_the_ledger_only_for_new_rows(output: Output) -> None:
     output.file("sea/a.jpg")
     output.looks(3)
-    for asked in ("at", "names", "displaced", "gone", "row"):
+    for asked in ("at", "names", "displaced", "gone", "rows"):
         setattr(output.known, asked, None)
     assert says_nothing(output.looks())
 

@@ -347,18 +347,18 @@ class Simulator:
     def undo(self, place: str, _: str) -> None:
         for row in self._rows_at(place):
             self.delete(place, "")
-            del self.output.known.rows[row.id]
+            del self.output.known.by_id[row.id]
 
     def refile(self, place: str, other: str) -> None:
         rows = self._rows_at(place)
         if rows and other not in self.places and told(other)[0] in CLASSES:
             self.move(place, other.replace("Sea", "sea"))
-            self.output.known.rows[rows[0].id] = rows[0]._replace(
+            self.output.known.by_id[rows[0].id] = rows[0]._replace(
                 place=other.replace("Sea", "sea"), filed_as=told(other)[0], filed_s=self.output.now_s + 0.5
             )
 
     def _rows_at(self, place: str) -> list[Row]:
-        rows = self.output.known.rows.values()
+        rows = self.output.known.by_id.values()
         file = self.disk.file(place)
         return [row for row in rows if row.place == place and not row.is_gone and row.file == file][:1]
 
@@ -369,7 +369,7 @@ class Simulator:
         self.look(after_s=10.0)
 
     def look(self, *_: str, after_s: float = 60.0, interrupted: bool = False) -> None:
-        rows = dict(self.output.known.rows)
+        rows = dict(self.output.known.by_id)
         now_s = self.output.now_s + after_s
         tree = self.disk.tree(self.output.before, now_s)
         expected = self.oracle.expects(tree, rows, now_s, interrupted)

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import compress, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -102,12 +102,28 @@ def keep_times(before: Listing, now: Listing) -> None:
     np.asarray(now.since_s)[stays] = np.asarray(before.since_s)[old[stays]]
 
 
-def sizes_that_differ(before: Listing, now: Listing) -> set[int]:
-    """Return the sizes of all files that came, went, or are not the same; what links name does not count."""
+class Differences(NamedTuple):
+    """The files that came, went, or are not the same.
+
+    Attributes:
+        names: of all of them.
+        sizes: that they have or had; what links name does not count.
+    """
+
+    names: set[str]
+    sizes: set[int]
+
+
+def differences(before: Listing, now: Listing) -> Differences:
+    """Compare two listings of one folder."""
     old = positions_before(before, now)
     stays = old >= 0
     for was, its in ((before.inodes, now.inodes), (before.sizes, now.sizes), (before.mtimes_ns, now.mtimes_ns)):
         stays[stays] = np.asarray(was)[old[stays]] == np.asarray(its)[stays]
     went = np.ones(len(before), np.bool_)
     went[old[stays]] = False
-    return {*np.asarray(now.sizes)[~stays].tolist(), *np.asarray(before.sizes)[went].tolist()}
+    found = Differences({name for name, _ in before.targets.items() ^ now.targets.items()}, set())
+    for listing, where in ((before, went), (now, ~stays)):
+        found.names.update(compress(listing.names(), where.tolist()))
+        found.sizes.update(np.asarray(listing.sizes)[where].tolist())
+    return found

@@ -52,10 +52,9 @@ class LedgerRows:
         self._name, self._ask = name, ask
         self._fresh, self._young_to, self._all_young = frozenset(fresh), young_to, all_young
 
-    def row(self, row: RowId) -> Row | None:
-        """Return a row; None if its photo was taken back meanwhile, or is on its way."""
-        found = self._rows("places.photo = ?", row[1])
-        return found[0] if found else None
+    def rows(self, rows: Collection[RowId]) -> Sequence[Row]:
+        """Return these rows, without those whose photo was taken back meanwhile, or is on its way."""
+        return self._of([photo for ledger, photo in rows if ledger == self._name])
 
     def filed_since(self, _: float) -> Iterator[Row]:
         """Yield the rows that no look has seen yet."""
@@ -150,9 +149,9 @@ class AllRows:
         self._own, self._others = own, others
         self._all: Sequence[LedgerRows] = ()
 
-    def row(self, row: RowId) -> Row | None:
-        """Return a row of the own ledger."""
-        return self._own.row(row)
+    def rows(self, rows: Collection[RowId]) -> Sequence[Row]:
+        """Return rows of the own ledger."""
+        return self._own.rows(rows)
 
     def filed_since(self, at_s: float) -> Iterable[Row]:
         """Yield the rows of the own ledger that no look has seen yet."""
