@@ -15,6 +15,10 @@ class ModelError(PhototriageError):
     """A model file cannot be opened, or does not compute what was verified."""
 
 
+class CompanionError(PhototriageError):
+    """The memory of a model, the file beside it, is damaged or belongs to another model."""
+
+
 class DeviceError(PhototriageError):
     """The requested device cannot run the model."""
 

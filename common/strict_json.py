@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import reprlib
 from collections.abc import Mapping
 from typing import Any
@@ -80,3 +81,9 @@ def check_number(what: str, number: object, *, least: float = -1e9, above: float
         or number <= above
     ):
         raise ContractError(f"The {what} of the contract is {short_repr(number)}, which is out of range.")
+
+
+def check_sha256(what: str, value: object) -> None:
+    """Raise ContractError unless `value` is a SHA-256 as 64 hexadecimal digits."""
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
+        raise ContractError(f"The {what} is {short_repr(value)}, not a SHA-256 of 64 hexadecimal digits.")

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from common.errors import CompanionError
 from common.options import json_option
 from common.tables import show
 from common.text import printable
 from contract.familiarity import Familiarity
+from contract.memory import MemoryFacts, memory_path, read_memory
 from contract.shipped import SHIPPED_MODEL
 
 
@@ -33,6 +35,7 @@ def inspect(model: Path, as_json: bool) -> None:
     opened = open_model(model, "cpu")
     if as_json:
         facts = json.loads(opened.contract.to_json()) | {"sha256": opened.sha256, "path": printable(model)}
+        facts |= {"memory_file": _memory_file(model, opened.contract.memory)} if opened.contract.memory else {}
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     contract = opened.contract
@@ -47,6 +50,8 @@ def inspect(model: Path, as_json: bool) -> None:
             "review below": _thresholds(contract.thresholds),
             "unfamiliar": _familiarity(contract.familiarity),
             "trained on": _pairs({name: value for name, value in contract.data.items() if name != "sha256"}),
+            "memory": _memory(model, contract.memory),
+            **({"learned": str(contract.learned)} if contract.learned is not None else {}),
             "golden sample": f"{len(contract.golden)} pictures replayed, max difference {opened.golden_difference:.1e}",
         }
     )
@@ -70,6 +75,20 @@ def _familiarity(familiarity: Familiarity | None) -> str:
         f"at most {1 - familiarity.kept_at_least:.1%} of good photos" if familiarity.kept_at_least else "no promise"
     )
     return f"familiarity below {familiarity.threshold:.3f}; {promise}"
+
+
+def _memory(model: Path, facts: MemoryFacts | None) -> str:
+    if facts is None:
+        return "none, so `learn` has no photos of this model to test with"
+    return f"{memory_path(model).name}, {_memory_file(model, facts)}: {facts}"
+
+
+def _memory_file(model: Path, facts: MemoryFacts) -> str:
+    """Whether the memory that the contract names lies beside the model."""
+    try:
+        return "whole" if read_memory(model, facts) is not None else "missing"
+    except CompanionError as error:
+        return str(error)
 
 
 def _accuracies(metrics: Mapping[str, object]) -> Iterator[str]:

@@ -16,12 +16,16 @@ from common.strict_json import check_mapping, check_number, read_object, short_r
 from contract.familiarity import MAX_TOLERANCE, TOLERANCES, Familiarity, familiarity_of
 from contract.geometry import Geometry
 from contract.labels import check_labels
+from contract.learned import Learned, learned_of
+from contract.memory import MemoryFacts, memory_facts_of
 
 METADATA_KEY = "phototriage"
 """Key of the contract among the ONNX metadata properties."""
 FORMAT = 2
 READ_FORMATS = (1, FORMAT)
 """Format 1 knows no familiarity."""
+OPTIONAL = ("memory", "learned")
+"""Values that are written only where there is one, so that earlier versions read all other models."""
 INPUT_NAME, OUTPUT_NAME = "images", "probabilities"
 EMBEDDING_NAME, FAMILIARITY_NAME, NEAREST_NAME = "embedding", "familiarity", "nearest"
 """Further outputs of a model with familiarity."""
@@ -72,6 +76,8 @@ class Contract:
         tolerance: largest difference of a probability from `golden` by provider (`cpu`, `cuda`), and `decoder`, for
             encoded cases, whose pixels may differ by a unit from one version of a JPEG library to the next.
         familiarity: how it tells photos of no class; None for a model that cannot.
+        memory: what its companion file holds; None for a model without one.
+        learned: what it was learnt from; None for a model that `convert` made.
     """
 
     labels: tuple[str, ...]
@@ -86,6 +92,8 @@ class Contract:
     golden: tuple[GoldenCase, ...] = ()
     tolerance: Mapping[str, float] = field(default_factory=lambda: {"cpu": 1e-4, "cuda": 1e-3, "decoder": 2e-2})
     familiarity: Familiarity | None = None
+    memory: MemoryFacts | None = None
+    learned: Learned | None = None
 
     def __post_init__(self) -> None:
         check_labels(self.labels)
@@ -108,6 +116,8 @@ class Contract:
             raise ContractError(f"The contract holds {len(self.golden)} golden cases; at most {MAX_CASES} are read.")
         for case in self.golden:
             _check_case(case, len(self.labels), self.familiarity)
+        if self.learned is not None:
+            self.learned.check_added(self.labels)
 
     def to_json(self) -> str:
         """Write the contract as one line of JSON."""
@@ -115,6 +125,9 @@ class Contract:
         value["geometry"] = {"id": self.geometry.id, "size_px": self.geometry.size_px}
         value["familiarity"] = False if self.familiarity is None else self.familiarity.to_value()
         value["golden"] = [asdict(case) | {"encoded": base64.b64encode(case.encoded).decode()} for case in self.golden]
+        for name in OPTIONAL:
+            given = value.pop(name)
+            value |= {} if given is None else {name: given.to_value()}
         return json.dumps(value, ensure_ascii=False, sort_keys=True, default=dict, allow_nan=False)
 
     @classmethod
@@ -134,14 +147,18 @@ class Contract:
         if version == 1:
             value = _as_format_2(value)
         names = {item.name for item in fields(cls)}
-        if names != value.keys():
-            odd = ", ".join(short_repr(name) for name in sorted(names ^ value.keys())[:12])
+        if names != value.keys() | set(OPTIONAL):
+            odd = ", ".join(short_repr(name) for name in sorted(names ^ (value.keys() | set(OPTIONAL)))[:12])
             raise ContractError(f"The contract lacks these keys or does not know them: {odd}.")
         try:
             value["geometry"] = Geometry.from_id(value["geometry"]["id"], value["geometry"]["size_px"])
             value["golden"] = tuple(_case(item) for item in _list(value["golden"]))
             value["labels"] = tuple(_list(value["labels"]))
             value["familiarity"] = familiarity_of(value["familiarity"])
+            if "memory" in value:
+                value["memory"] = memory_facts_of(value["memory"])
+            if "learned" in value:
+                value["learned"] = learned_of(value["learned"])
             return cls(**value)
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
             raise ContractError(f"The contract is malformed: {short_repr(error)}. Convert the model again.") from error
@@ -149,8 +166,9 @@ class Contract:
 
 def _as_format_2(value: dict[str, Any]) -> dict[str, Any]:
     """A contract of format 1 with what format 2 adds to it."""
-    if "familiarity" in value:
-        raise ContractError("The contract has format 1, which has no 'familiarity'. Convert the model again.")
+    for name in ("familiarity", *OPTIONAL):
+        if name in value:
+            raise ContractError(f"The contract has format 1, which has no {name!r}. Convert the model again.")
     golden = value.get("golden")
     cases = golden if isinstance(golden, list) else []
     more: dict[str, Any] = {"embedding": [], "familiarity": None}

@@ -13,7 +13,10 @@ from click.testing import CliRunner
 from common.errors import ContractError, ModelError
 from contract.cli import inspect
 from contract.familiarity import Familiarity
+from contract.learned import Learned
+from contract.memory import memory_path
 from tests.colour_model import FAMILIAR, colour_model, contract_text, with_changes
+from tests.contract.memories import small_memory
 
 
 @pytest.fixture
@@ -118,3 +121,29 @@ def test_it_says_in_a_sentence_what_happens_to_photos_of_no_class(
     file.write_bytes(colour_model(familiarity=familiarity))
     shown = " ".join(CliRunner().invoke(inspect, [str(file)]).output.split())
     assert said in shown
+
+
+def test_it_says_whether_the_memory_lies_beside_the_model_and_what_it_was_learnt_from(tmp_path: Path) -> None:
+    file, data = tmp_path / "model.onnx", small_memory().to_bytes()
+    facts = small_memory().facts(hashlib.sha256(data).hexdigest())
+    learned = Learned("cd" * 32, 45, "2026-11-30T12:00:00+00:00", "shown to help", ("blue",))
+
+    def shown() -> str:
+        return " ".join(CliRunner().invoke(inspect, [str(file)], catch_exceptions=False).output.split())
+
+    file.write_bytes(colour_model())
+    assert "memory none" in shown()
+    assert "learned" not in shown()
+    file.write_bytes(colour_model(memory=facts, learned=learned))
+    assert "model.memory, missing: 5 photos learnt, 4 new to the head, 2 of no class" in shown()
+    assert (
+        "from cdcdcdcdcdcd, 45 labels, at 2026-11-30T12:00:00+00:00; the gate says: shown to help, new: blue" in shown()
+    )
+    memory_path(file).write_bytes(data)
+    assert "model.memory, whole: 5" in shown()
+    memory_path(file).write_bytes(data[:-1])
+    assert "is damaged or belongs to another model" in shown()
+    as_json = json.loads(CliRunner().invoke(inspect, [str(file), "--json"]).output)
+    assert as_json["memory"] == facts.to_value()
+    assert "is damaged" in as_json["memory_file"]
+    assert as_json["learned"]["root"] == "cd" * 32

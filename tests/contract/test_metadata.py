@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from common.errors import ContractError
 from contract.familiarity import Familiarity
 from contract.geometry import Geometry
-from contract.metadata import MAX_CASES, Contract, GoldenCase
+from contract.learned import Learned, root_of
+from contract.memory import MemoryFacts
+from contract.metadata import MAX_CASES, OPTIONAL, Contract, GoldenCase
 from tests.contract.photos import QUICK
 
 PATTERN = GoldenCase("pattern", 3, tuple(range(48)), (0.75, 0.25))
@@ -33,6 +35,8 @@ CONTRACT = Contract(
 )
 VALUE: dict[str, Any] = json.loads(CONTRACT.to_json())
 FAMILIAR = Familiarity("ab12-fp32", 3, 60, 0.61, 0.98, None, 40).to_value()
+MEMORY = MemoryFacts("ab" * 32, 1000, 900, 20)
+LEARNED = Learned("cd" * 32, 45, "2026-11-30T12:00:00+00:00", "open", ("海",))
 
 
 def refusal(value: object) -> str:
@@ -58,6 +62,19 @@ def test_a_contract_with_familiarity_comes_back_as_it_was_written() -> None:
     golden = tuple(replace(case, embedding=(0.6, -0.8, 0.0), familiarity=0.5) for case in CONTRACT.golden)
     whole = replace(CONTRACT, familiarity=Familiarity("ab12-fp32", 3, 60, 0.61, 0.98, 0.97, 1200), golden=golden)
     assert Contract.from_json(whole.to_json()) == whole
+
+
+def test_memory_and_learning_are_written_only_where_there_is_one_and_come_back() -> None:
+    assert not set(OPTIONAL) & VALUE.keys()
+    whole = replace(CONTRACT, memory=MEMORY, learned=LEARNED)
+    assert Contract.from_json(whole.to_json()) == whole
+    assert json.loads(whole.to_json()).keys() - VALUE.keys() == set(OPTIONAL)
+
+
+def test_a_model_learnt_from_a_learnt_one_names_the_root() -> None:
+    again = replace(LEARNED, root=root_of("ef" * 32, LEARNED), labels=60)
+    assert again.root == "cd" * 32
+    assert root_of("ef" * 32, None) == "ef" * 32
 
 
 def test_a_contract_of_format_1_has_no_familiarity() -> None:
@@ -169,6 +186,24 @@ BREACHES: list[tuple[dict[str, Any], str]] = [
     (case(familiarity=0.5), "does not fit its familiarity"),
     (case(embedding=[1.0]), "does not fit its familiarity"),
     (case(embedding=None), "malformed"),
+    ({"memory": None}, "not its four values"),
+    ({"memory": MEMORY.to_value() | {"more": 1}}, "not its four values"),
+    ({"memory": MEMORY.to_value() | {"sha256": "AB" * 32}}, "not a SHA-256"),
+    ({"memory": MEMORY.to_value() | {"sha256": 5}}, "not a SHA-256"),
+    ({"memory": MEMORY.to_value() | {"anchors": 1001}}, "out of range"),
+    ({"memory": MEMORY.to_value() | {"gate": True}}, "whole number"),
+    ({"memory": MEMORY.to_value(), "format": 1, "familiarity": False}, "has no 'familiarity'"),
+    ({"learned": None}, "not its five values"),
+    ({"learned": LEARNED.to_value() | {"root": ""}}, "not a SHA-256"),
+    ({"learned": LEARNED.to_value() | {"labels": -1}}, "out of range"),
+    ({"learned": LEARNED.to_value() | {"labels": 1.0}}, "whole number"),
+    ({"learned": LEARNED.to_value() | {"at": "2026-11-30T12:00:00"}}, "no time with an offset"),
+    ({"learned": LEARNED.to_value() | {"at": 5}}, "no time with an offset"),
+    ({"learned": LEARNED.to_value() | {"verdict": "fine"}}, "verdict"),
+    ({"learned": LEARNED.to_value() | {"verdict": ["open"]}}, "verdict"),
+    ({"learned": LEARNED.to_value() | {"added": "海"}}, "not a list"),
+    ({"learned": LEARNED.to_value() | {"added": ["sky"]}}, "not labels"),
+    ({"learned": LEARNED.to_value() | {"added": [[]]}}, "not labels"),
     ({"familiarity": None}, "not false or"),
     ({"familiarity": {}}, "not false or"),
     ({"familiarity": FAMILIAR}, "does not fit its familiarity"),
