@@ -14,6 +14,7 @@ from contract.labels import OTHER
 from daemon.commands.questions import lookups
 from daemon.ledger import queries, schema
 from daemon.ledger.labels.events import Event, How, record
+from daemon.ledger.labels.tables import PLACES
 from daemon.ledger.ledger import Intent, Ledger
 from daemon.ledger.movers import Mover
 from daemon.ledger.reader import ask_ledger
@@ -202,6 +203,22 @@ def test_an_old_ledger_is_read_without_being_brought_up_to_date(
     before = path.read_bytes()
     assert ask_ledger(path, lambda connection: connection.execute("SELECT held FROM photos").fetchall()) == []
     assert path.read_bytes() == before
+
+
+def test_photos_of_an_old_ledger_lie_where_they_were_filed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as old:
+        old.setattr(schema, "MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(PLACES)])
+        house = House(tmp_path / "house")
+        filed = house.file("a.jpg", 1.0)
+        house.file("b.jpg", 2.0, "street", Outcome.REVIEW)
+    before = house.path.read_bytes()
+    (row,) = told("history", "--label", "sea")
+    assert (row["place"], row["folder"], row["said"]) == (str(filed), "sea", None)
+    assert names(told("history", "--label", "_review")) == names(told("history", "--label", "street")) == "b"
+    assert told("history", "--said", "sea") == []
+    assert told("explain", filed)[0]["events"] == []
+    assert names(told("undo", "--label", "sea", "--dry-run")) == "a"
+    assert house.path.read_bytes() == before
 
 
 def test_a_damaged_ledger_is_said(house: House) -> None:
@@ -529,13 +546,15 @@ def test_explain_shows_what_the_model_and_what_people_said_event_by_event(full: 
         "forest, on 1970-01-01 at 00:03:22 by `labels import`",
     ):
         assert line in text
+    told("undo", "--label", "street")
+    assert [len(row["events"]) for row in told("explain", full.inbox / "a.jpg")] == [4, 0]
 
 
 def test_a_photo_is_found_by_a_place_where_it_was_labelled_or_lay_last(full: House) -> None:
     filed = full.output / "sea" / "a.jpg"
     street = moved(full, filed, "street/a.jpg", "street")
     forest = street.rename(full.output / "a.jpg")
-    full.seen(filed, forest, "street", "")
+    full.seen(filed, forest, folder="")
     forest.unlink()
     for path in (street, forest):
         (row,) = told("explain", path)

@@ -857,6 +857,14 @@ def test_a_rewritten_sidecar_beside_a_moved_photo_is_its_own_unless_another_phot
     assert set(tree(house.output)) == left
 
 
+def test_of_a_companion_that_lies_where_it_was_filed_a_copy_beside_the_moved_photo_stays(house: House) -> None:
+    photo = house.file("a.jpg")
+    companion(house, photo, "a.xmp")
+    write(moved(house, photo, "street/a.jpg").with_name("a.xmp"), b"a copy")
+    told("undo", "--last", "1")
+    assert (tree(house.inbox)["a.xmp"], tree(house.output)) == (b"sidecar", {"street/a.xmp": b"a copy"})
+
+
 def test_a_link_beside_a_moved_photo_is_no_companion(house: House, tmp_path: Path) -> None:
     photo = house.file("a.jpg")
     companion(house, photo, "a.xmp").unlink()
