@@ -21,6 +21,7 @@ from daemon.files.mount_points import is_mounted
 from daemon.labels.looker import LOCK as LOOK_LOCK
 from daemon.labels.store.tree_file import TREE
 from daemon.ledger.embeddings import EMBEDDINGS, OLDER
+from daemon.ledger.forget_embedding import WITHOUT
 from daemon.ledger.movers import LOCKS, is_running, mover_lock
 from daemon.ledger.reader import ask_ledger, reader
 from daemon.ledger.reading import SERVICES, find_ledgers
@@ -33,7 +34,7 @@ from daemon.status.unix_socket import SOCKET_NAME
 
 CONFIGURATIONS = Path("/etc/phototriage")
 _FILES = (
-    *(SOCKET_NAME, LAST_STATUS, JOURNAL, OLDER, EMBEDDINGS, TREE, f".{TREE}.part", LOOK_LOCK),
+    *(SOCKET_NAME, LAST_STATUS, JOURNAL, OLDER, EMBEDDINGS, WITHOUT, TREE, f".{TREE}.part", LOOK_LOCK),
     *(f"{LEDGER}-shm", f"{LEDGER}-wal", LEDGER, *LOCKS.values()),
 )
 """What a state folder holds beside models. If the removal is cut off before the ledger, the ledger is found again."""

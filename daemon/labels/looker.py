@@ -19,7 +19,7 @@ from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings
 from daemon.labels.listed.lister import list_output
-from daemon.labels.listed.tree import EMPTY
+from daemon.labels.listed.tree import EMPTY, Tree
 from daemon.labels.look import look
 from daemon.labels.rows import Contents, RowId, Sighting
 from daemon.labels.store import tree_file
@@ -95,6 +95,11 @@ class Looker:
                 return None
             with closing(_connect(self._ledger)) as connection:
                 return self._look(connection, root.path, root.marker, now_s)
+
+    @property
+    def tree(self) -> Tree:
+        """The output as the last look saw it; empty before the first one."""
+        return EMPTY if self._seen is None else self._seen.tree
 
     def keep(self) -> None:
         """Keep what was seen, if a large tree was not kept after its last look."""

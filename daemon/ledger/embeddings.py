@@ -109,6 +109,8 @@ class EmbeddingFiles:
         """
         with self._path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # `replay` may add to it too
+            if not os.path.samestat(os.fstat(file.fileno()), self._path.stat()):
+                return self.add(of, rows)  # it was written again without a photo that is forgotten
             header = _header(file)
             if header is None or header.id != of or _size(file) >= self._full_bytes:
                 return 0
@@ -209,6 +211,12 @@ def mapped_records(state: Path, of: str) -> Iterator["NDArray[np.void]"]:
             header = _header(file)
             if header is not None and header.id == of and (count := header.count(file)):
                 yield np.memmap(file, header.record, "r", _HEADER_BYTES, (count,))
+
+
+def record_in(file: IO[bytes]) -> "np.dtype[np.void] | None":
+    """Return the type of the records that follow in a file of embeddings; None if it is damaged."""
+    header = _header(file)
+    return None if header is None else header.record
 
 
 def _records(state: Path, of: str) -> Iterator["NDArray[np.void]"]:

@@ -52,7 +52,7 @@ class House:
         target = self.output / FOLDERS.get(outcome, label) / source.name
         target.parent.mkdir(exist_ok=True)
         original = target if mode is Mode.MOVE else source
-        write(original, name.encode(errors="surrogateescape") + plain("red"), mtime_s=at_s)
+        write(original, plain("red") + name.encode(errors="surrogateescape"), mtime_s=at_s)
         if mode is Mode.COPY:
             write(target, original.read_bytes(), mtime_s=at_s)
         elif mode is Mode.HARDLINK:

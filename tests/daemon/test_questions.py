@@ -368,7 +368,7 @@ def test_of_two_equal_photos_each_is_explained_by_its_own_row(full: House) -> No
     full.file("twin.jpg", 9.0, destination=second, identity=identity_of(second), sha256=digest(here.read_bytes()))
     here.unlink()
     second.write_bytes(plain("red"))  # which `file` wrote over
-    write(second, b"a.jpg" + plain("red"))
+    write(second, plain("red") + b"a.jpg")
     assert [row["now"].partition(",")[0] for row in told("explain", second)] == [
         "it is no longer there: someone else moved", "it is there"
     ]  # fmt: skip

@@ -7,7 +7,7 @@ import click
 
 from common.text import printable
 from daemon.commands.option_types import FolderOrFile
-from daemon.commands.shared_options import inbox_option, json_option
+from daemon.commands.shared_options import inbox_option, json_option, yes_option
 
 new_option = click.option("--new", "is_new", is_flag=True, help="The class is new: no model and no label knows it.")
 
@@ -132,6 +132,95 @@ def take_back(which: tuple[str, ...], inbox: Path | None, as_json: bool) -> None
             click.echo(f"{printable(path)}: {printable(was)} is taken back.")
 
 
+@labels.command("import")
+@click.argument("source", type=FolderOrFile())
+@click.option("--dry-run", is_flag=True, help="Only say what would be recorded.")
+@click.option("--replace", "replaces", is_flag=True, help="Let the source win over labels in force.")
+@new_option
+@inbox_option
+@yes_option
+@json_option
+@click.pass_context
+def import_(
+    ctx: click.Context,
+    source: Path,
+    dry_run: bool,
+    replaces: bool,
+    is_new: bool,
+    inbox: Path | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Record labels from a CSV file, from an export, or from a folder of class folders.
+
+    A CSV file has the columns path and label; an export (.jsonl) is what `labels export` writes. Of a folder in the
+    output only photos that no ledger knows are taken, because what phototriage filed there is no person's word. It is
+    said first what would change; then all labels are recorded, or none. A second import of the same source adds
+    nothing. The files stay where they are.
+
+    \b
+    Examples:
+      phototriage labels import labels.csv --dry-run
+      phototriage labels import ~/albums --yes
+      phototriage labels import labels.jsonl --replace
+    """
+    from daemon.commands.labels.bring import bring
+
+    if as_json and not (yes or dry_run):
+        raise click.UsageError("--json needs --yes or --dry-run, because a script cannot be asked.")
+    done = bring(source, inbox, yes=yes, dry_run=dry_run, is_new=is_new, replaces=replaces, as_json=as_json)
+    ctx.exit(0 if done else 1)
+
+
+@labels.command()
+@click.argument("file", metavar="FILE|-")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@inbox_option
+def export(file: str, force: bool, inbox: Path | None) -> None:
+    """Write the labels in force as JSON lines; - writes to standard output.
+
+    Each line has the SHA-256 of a photo, what was said, the photo's path now, when and how it was said, what the model
+    had said, and what finds the photo and its near-duplicates again. `labels import` reads it.
+
+    \b
+    Examples:
+      phototriage labels export labels.jsonl
+      phototriage labels export - | jq -r .said | sort | uniq -c
+    """
+    from daemon.commands.labels.export import export as write
+
+    write(file, inbox, force=force)
+
+
+@labels.command()
+@click.argument("which", nargs=-1, required=True, metavar="FILE|SHA256...")
+@inbox_option
+@json_option
+def forget(which: tuple[str, ...], inbox: Path | None, as_json: bool) -> None:
+    """Forget what was said about photos: events, labels, features and embeddings.
+
+    It is removed from every ledger of the output. The photo stays where it is, and so does the row of its filing, for
+    `undo`. A photo that is gone is named by an earlier path, or by its SHA-256, which `labels --json` shows.
+
+    \b
+    Examples:
+      phototriage labels forget ~/sorted/street/IMG_1.jpg
+      phototriage labels forget 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    """
+    from daemon.commands.labels.forget import forget as remove
+
+    for done in remove(which, inbox):
+        if as_json:
+            click.echo(json.dumps(done._asdict()))
+        else:
+            events, embeddings = (_counted(*one) for one in ((done.events, "event"), (done.embeddings, "embedding")))
+            click.echo(f"{printable(done.named)}: {events} and {embeddings} removed.")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def _word(said: str) -> str:
     from contract.labels import OTHER
 
@@ -139,4 +228,4 @@ def _word(said: str) -> str:
 
 
 def _photos(count: int) -> str:
-    return f"{count:,} photo{'s' * (count != 1)}"
+    return _counted(count, "photo")

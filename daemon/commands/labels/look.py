@@ -4,7 +4,8 @@ from pathlib import Path
 
 from daemon.commands.labels.overview import labels_in, overview_of
 from daemon.commands.labels.show import print_json, print_tables
-from daemon.labels.by_hand.writing import look_first, may_write, writing
+from daemon.labels.by_hand.writing import FirstLook, look_first, may_write, writing
+from daemon.labels.listed.tree import EMPTY
 from daemon.ledger.reading import find_ledgers
 from daemon.process.clock import Clock
 
@@ -19,17 +20,15 @@ def show_all(inbox: Path | None, limit: int, *, as_json: bool) -> None:
     """
     ledgers = find_ledgers(inbox)
     for ledger in ledgers:
-        looked = _looked(ledger)
-        overview, labels = overview_of(ledger), labels_in(ledger, limit)
+        overview, labels = overview_of(ledger, _seen(ledger)), labels_in(ledger, limit)
         if as_json:
-            print_json(overview, labels, looked)
+            print_json(overview, labels)
         else:
-            print_tables(overview, labels, looked, is_only=len(find_ledgers(None)) == 1)
+            print_tables(overview, labels, is_only=len(find_ledgers(None)) == 1)
 
 
-def _looked(ledger: Path) -> str:
-    """Look at the output of one ledger; returns why not, or an empty text."""
+def _seen(ledger: Path) -> FirstLook:
     if not may_write(ledger):
-        return "this user may not write the ledger"
+        return FirstLook("this user may not write the ledger", EMPTY)
     with writing(ledger):
-        return look_first(ledger, Clock().wall_s()).obstacle
+        return look_first(ledger, Clock().wall_s())

@@ -1,18 +1,20 @@
 """What `phototriage labels` shows of one ledger: what people said, and what waits."""
 
-import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from contract.labels import OTHER
-from daemon.filing.layout import Layout
+from daemon.labels.by_hand.unknown import folders_of, unknown_files
+from daemon.labels.by_hand.writing import FirstLook
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Why
 from daemon.labels.look import CONFIRM_S
 from daemon.labels.looker import last_look_s
+from daemon.labels.store.output_ledgers import other_ledgers
 from daemon.labels.store.place_columns import place_in
 from daemon.ledger.reader import PAGE, ask_ledger, reader
 from daemon.ledger.reading import root_of, roots_of
@@ -106,6 +108,8 @@ class Overview(NamedTuple):
         proposed: classes.
         questions: open ones.
         why_not: why folders cannot teach; empty if they can.
+        obstacle: why the output was not looked at now; empty if it was.
+        unknown: photos that no ledger knows, by the class in whose folder they lie.
     """
 
     ledger: Path
@@ -116,16 +120,28 @@ class Overview(NamedTuple):
     proposed: list[Proposed]
     questions: list[Question]
     why_not: str
+    obstacle: str
+    unknown: dict[str, int]
 
 
-def overview_of(ledger: Path) -> Overview:
+def overview_of(ledger: Path, seen: FirstLook) -> Overview:
     """Return what waits in a ledger.
+
+    Args:
+        ledger: its file.
+        seen: by the look that came first.
 
     Raises:
         LedgerError: it cannot be read.
     """
-    waiting, proposed, questions, why_not = ask_ledger(ledger, _what_waits)
-    return Overview(ledger, *roots_of(ledger), last_look_s(ledger.parent), waiting, proposed, questions, why_not)
+    waiting, proposed, questions, folders = ask_ledger(ledger, _what_waits)
+    unknown: Counter[str] = Counter()
+    if seen.tree.folders:
+        unknown.update(name for name, _ in unknown_files(seen.tree, [ledger, *other_ledgers(ledger)], folders))
+    return Overview(
+        ledger, *roots_of(ledger), last_look_s(ledger.parent), waiting, proposed, questions, folders.why_not,
+        seen.obstacle, dict(sorted(unknown.items())),
+    )  # fmt: skip
 
 
 def labels_in(ledger: Path, limit: int) -> Iterator[ShownLabel]:
@@ -161,9 +177,8 @@ def _shown(output: Path | None, row: sqlite3.Row) -> ShownLabel:
 
 def _what_waits(
     connection: sqlite3.Connection,
-) -> tuple[list[Waiting], list[Proposed], list[Question], str]:
-    layout, classes = connection.execute("SELECT layout, classes FROM look").fetchone()
-    folders = ClassFolders(Layout(layout) if layout else Layout(), json.loads(classes))
+) -> tuple[list[Waiting], list[Proposed], list[Question], ClassFolders]:
+    folders = folders_of(connection)
     waiting = [
         Waiting(place, shown, probability, folders.where(place).name, at_s + CONFIRM_S)
         for where, at_s, shown, probability in connection.execute(_WAITING)
@@ -176,4 +191,4 @@ def _what_waits(
         Question(number, at_s, Why[why.upper()], left, entered, photos)
         for number, at_s, why, left, entered, photos in connection.execute(_QUESTIONS)
     ]
-    return waiting, proposed, questions, folders.why_not
+    return waiting, proposed, questions, folders

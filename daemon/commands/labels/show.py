@@ -23,13 +23,13 @@ _REPLIES = {
 }
 
 
-def print_json(overview: Overview, labels: Iterable[ShownLabel], looked: str) -> None:
+def print_json(overview: Overview, labels: Iterable[ShownLabel]) -> None:
     """Print one object per line: labels, what waits, proposed classes, questions, then the look."""
-    for kind, facts in _facts(overview, labels, looked):
+    for kind, facts in _facts(overview, labels):
         click.echo(json.dumps({"what": kind, "inbox": str(overview.inbox) if overview.inbox else None, **facts}))
 
 
-def _facts(overview: Overview, labels: Iterable[ShownLabel], looked: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _facts(overview: Overview, labels: Iterable[ShownLabel]) -> Iterator[tuple[str, dict[str, Any]]]:
     for one in labels:
         yield "label", _label_facts(one)
     for waiting in overview.waiting:
@@ -38,6 +38,8 @@ def _facts(overview: Overview, labels: Iterable[ShownLabel], looked: str) -> Ite
         yield "waiting", facts
     for proposed in overview.proposed:
         yield "proposed class", {**proposed._asdict(), "needed": ENOUGH}
+    for name, files in overview.unknown.items():
+        yield "unknown files", {"class": name, "files": files}
     for question in overview.questions:
         yield "question", {
             "number": question.number, "at": _iso(question.at_s), "why": question.why.name.lower(),
@@ -46,7 +48,7 @@ def _facts(overview: Overview, labels: Iterable[ShownLabel], looked: str) -> Ite
     last = overview.last_look_s
     yield "look", {
         "output": str(overview.output) if overview.output else None, "at": None if last is None else _iso(last),
-        "obstacle": looked, "why_folders_cannot_teach": overview.why_not,
+        "obstacle": overview.obstacle, "why_folders_cannot_teach": overview.why_not,
     }  # fmt: skip
 
 
@@ -58,13 +60,12 @@ def _label_facts(one: ShownLabel) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def print_tables(overview: Overview, labels: Iterable[ShownLabel], looked: str, *, is_only: bool) -> None:
+def print_tables(overview: Overview, labels: Iterable[ShownLabel], *, is_only: bool) -> None:
     """Print a table, then sentences about what waits.
 
     Args:
         overview: of one ledger.
         labels: newest first.
-        looked: why the output was not looked at now; empty if it was.
         is_only: whether there is no other ledger, so that no command needs --inbox.
     """
     from rich.table import Table
@@ -83,7 +84,7 @@ def print_tables(overview: Overview, labels: Iterable[ShownLabel], looked: str, 
     rows = ([*map(Text, _cells(one, overview.output))] for one in labels)
     if not show_parts(_table, rows):
         click.echo(f"{printable(overview.inbox or overview.ledger)}: nobody has said anything about a photo yet.")
-    for sentence in _sentences(overview, looked, is_only=is_only):
+    for sentence in _sentences(overview, is_only=is_only):
         click.echo(sentence)
 
 
@@ -98,7 +99,7 @@ def _cells(one: ShownLabel, output: Path | None) -> Iterator[str]:
     yield one.how
 
 
-def _sentences(overview: Overview, looked: str, *, is_only: bool) -> Iterator[str]:
+def _sentences(overview: Overview, *, is_only: bool) -> Iterator[str]:
     for one in overview.waiting[:MOST_WAITING]:
         yield _about_waiting(one)
     if (more := len(overview.waiting) - MOST_WAITING) > 0:
@@ -108,6 +109,12 @@ def _sentences(overview: Overview, looked: str, *, is_only: bool) -> Iterator[st
             f"Proposed class {printable(proposed.name)}: {proposed.groups:,} of {ENOUGH} photos, used from {ENOUGH} "
             "photos of different groups on."
         )
+    if overview.unknown:
+        counts = ", ".join(f"{printable(name)} {files:,}" for name, files in overview.unknown.items())
+        yield (
+            f"Photos in class folders that no ledger knows: {counts}. They say nothing by themselves; "
+            f"`phototriage labels import {shlex.quote(printable(overview.output or ''))}` makes labels of them."
+        )
     which = "" if is_only or overview.inbox is None else f" --inbox {shlex.quote(printable(overview.inbox))}"
     for question in overview.questions:
         yield f"Question {question.number}, asked {_clock(question.at_s)}: {_asked(question)}"
@@ -115,9 +122,9 @@ def _sentences(overview: Overview, looked: str, *, is_only: bool) -> Iterator[st
             yield f"  phototriage labels answer {question.number} {reply}{which}    # {means}"
     if overview.why_not:
         yield f"Folders cannot teach here. {overview.why_not} `phototriage labels add` can."
-    if looked:
+    if overview.obstacle:
         last = overview.last_look_s
-        yield f"Not looked at now, because {looked}. Last look: {'never' if last is None else _clock(last)}."
+        yield f"Not looked at now, because {overview.obstacle}. Last look: {'never' if last is None else _clock(last)}."
 
 
 def _about_waiting(one: Waiting) -> str:

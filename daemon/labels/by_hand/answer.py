@@ -1,6 +1,5 @@
 """Answers a question about many moves: each move is a label, the class was renamed, or nothing was said."""
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,8 +11,8 @@ from typing import NamedTuple
 from common.text import printable
 from daemon.files.confined import TO_READ
 from daemon.files.locks import take_lock
-from daemon.filing.layout import Layout
 from daemon.labels.by_hand.errors import LabelError
+from daemon.labels.by_hand.unknown import folders_of
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.listed.listing import File
 from daemon.labels.looker import LOCK
@@ -78,8 +77,7 @@ def answer(connection: sqlite3.Connection, state: Path, number: int, reply: Repl
     """
     with between_looks(state), Transaction(connection):
         _check_open(connection, number)
-        layout, classes = connection.execute("SELECT layout, classes FROM look").fetchone()
-        folders = ClassFolders(Layout(layout) if layout else Layout(), json.loads(classes))
+        folders = folders_of(connection)
         output = root_of(connection, "output")
         applier = Applier(connection, "", folders, now_s)
         count = {"labels": 0, "noted": 0, "elsewhere": 0}

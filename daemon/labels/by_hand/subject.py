@@ -101,12 +101,17 @@ def subject_of(connection: sqlite3.Connection, named: NamedFile) -> Subject | No
     Raises:
         LabelError: several photos had this path, or the file is no photo.
     """
-    found = filed(connection, named)
+    found = known(connection, named)
     if found is not None or not named.sha256:
         return found
     if not named.is_photo:
         raise LabelError(f"{printable(named.path)} is no photo by its content, and was never filed here.")
     return Subject(None, named.sha256, str(named.path), "", 0.0, "", "", named.path)
+
+
+def known(connection: sqlite3.Connection, named: NamedFile) -> Subject | None:
+    """Return the photo that a path names, if the ledger knows it; of a file that is gone also one never filed here."""
+    return filed(connection, named) or (None if named.sha256 else _labelled_at(connection, named.path))
 
 
 def filed(connection: sqlite3.Connection, named: NamedFile) -> Subject | None:
@@ -138,6 +143,13 @@ def _formerly_at(connection: sqlite3.Connection, path: Path) -> Subject | None:
         named = ", ".join(printable(one.path) for one in found[:5])
         raise LabelError(f"{printable(path)} was the path of several photos. Name one by its path now: {named}.")
     return found[0] if found else None
+
+
+def _labelled_at(connection: sqlite3.Connection, path: Path) -> Subject | None:
+    """Return the photo of which something was said at this path, and that was never filed here."""
+    last = "SELECT sha256 FROM labels WHERE place = ? AND photo IS NULL ORDER BY id DESC LIMIT 1"
+    row = connection.execute(last, (os.fsencode(path),)).fetchone()
+    return None if row is None else Subject(None, row[0], str(path), "", 0.0, "", "", path)
 
 
 def _rows(connection: sqlite3.Connection, condition: str, *values: str | bytes) -> Sequence[Subject]:
