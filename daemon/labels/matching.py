@@ -96,13 +96,16 @@ class Matcher:
     def _evicted(self, doubtful: Sequence[Row], away: Sequence[Row]) -> set[RowId]:
         """Return the rows in whose place another row's file lies: somebody moved that one over it, or swapped both.
 
-        Other bytes in a photo's place are the same photo, edited, as long as no other row claims them.
+        Other bytes in a photo's place are the same photo, edited, as long as no other row claims them, and the photo
+        was not seen elsewhere, where it still lies.
         """
         self._places.ask(row.place for row in doubtful)
         at = {row.id: self._files.at(row.place) or _NONE for row in doubtful}
         exact = {_exact(row) for row in (*doubtful, *away)} | self._held({at[row.id] for row in doubtful})
         evicted = {
-            row.id for row in doubtful if _as_key(at[row.id]) in exact or self._is_of_a_row(row.place, at[row.id])
+            row.id
+            for row in doubtful
+            if _as_key(at[row.id]) in exact or self._is_of_a_row(row.place, at[row.id]) or self._is_still_seen(row)
         }
         changed = [row for row in doubtful if row.id in evicted or at[row.id].size != row.filed_size]
         contents = {(row.filed_size, row.sha256) for row in (*changed, *away) if row.sha256}
@@ -123,6 +126,10 @@ class Matcher:
         links = [(joined(folder, name), file) for folder, name, file, _ in found if file in files]
         self._places.ask(place for place, _ in links)
         return {_as_key(file) for place, file in links if self._is_of_a_row(place, file)}
+
+    def _is_still_seen(self, row: Row) -> bool:
+        seen = self._sightings.get(row.id)
+        return seen is not None and self._files.at(seen.place) == seen.file
 
     def _is_of_a_row(self, place: str, file: File) -> bool:
         return any(row.is_exactly(file) for row in self._places.rows(place))

@@ -44,6 +44,15 @@ def test_a_photo_in_another_class_folder_at_two_looks_is_a_label(output: Output)
     assert output.hashed == []
 
 
+def test_another_file_in_the_place_that_a_moved_photo_left_does_not_end_its_label(output: Output) -> None:
+    row = output.file("sea/a.jpg")
+    output.look()
+    output.disk.move("sea/a.jpg", "forest/a.jpg")
+    output.look()
+    output.disk.write("sea/a.jpg", photo(900))
+    assert [(label.row, label.name) for label in output.look().labels] == [(row, "forest")]
+
+
 def test_a_photo_that_moves_on_between_two_looks_says_the_last_place(output: Output) -> None:
     output.file("sea/a.jpg")
     output.look()

@@ -117,7 +117,11 @@ class Oracle:
         wrong = [row for row in rows.values() if self.files.get(row.place) != row.file]
         away = [row for row in wrong if row.is_gone or row.place not in self.files]
         odd = [row for row in wrong if row not in away]
-        lost = [row for row in odd if any(self.files[row.place] == other.file for other in rows.values())]
+        lost = [
+            row
+            for row in odd
+            if any(self.files[row.place] == other.file for other in rows.values()) or self._is_still_seen(row)
+        ]
         seeking = {
             *away, *lost, *(row for row in odd if self.files[row.place].size != row.filed_size and not row.is_gone),
         }  # fmt: skip
@@ -128,6 +132,10 @@ class Oracle:
                 if any(content == photo(other.id[1]) for other in seeking if other.id != row.id):
                     lost.append(row)
         return [*away, *lost]
+
+    def _is_still_seen(self, row: Row) -> bool:
+        seen = self.seen.get(row.id)
+        return seen is not None and self.files.get(seen.place) == seen.file
 
     def _place_of(self, row: Row, rows: dict[RowId, Row], now_s: float) -> str:
         away = self._away(rows)
