@@ -97,15 +97,21 @@ class Matcher:
         """Return the rows in whose place another row's file lies: somebody moved that one over it, or swapped both.
 
         Other bytes in a photo's place are the same photo, edited, as long as no other row claims them, and the photo
-        was not seen elsewhere, where it still lies.
+        was not seen elsewhere, where it still lies. Of two rows with one place the later one put a file there last.
         """
+        last: dict[str, Row] = {}
+        for row in sorted(doubtful, key=lambda row: (row.filed_s, row.id)):
+            last[row.place] = row
         self._places.ask(row.place for row in doubtful)
         at = {row.id: self._files.at(row.place) or _NONE for row in doubtful}
         exact = {_exact(row) for row in (*doubtful, *away)} | self._held({at[row.id] for row in doubtful})
         evicted = {
             row.id
             for row in doubtful
-            if _as_key(at[row.id]) in exact or self._is_of_a_row(row.place, at[row.id]) or self._is_still_seen(row)
+            if last[row.place] is not row
+            or _as_key(at[row.id]) in exact
+            or self._is_of_a_row(row.place, at[row.id])
+            or self._is_still_seen(row)
         }
         changed = [row for row in doubtful if row.id in evicted or at[row.id].size != row.filed_size]
         contents = {(row.filed_size, row.sha256) for row in (*changed, *away) if row.sha256}

@@ -227,6 +227,17 @@ def test_an_edited_photo_beside_two_copies_of_the_original_says_nothing_until_on
     assert labels(output.looks()) == ["forest"]
 
 
+def test_of_two_photos_filed_in_one_place_the_later_one_was_edited_there(output: Output) -> None:
+    first = output.file("sea/a.jpg")
+    output.disk.move("sea/a.jpg", "sea/b.jpg")
+    second = output.file("sea/a.jpg", is_copy=True)
+    output.disk.write("sea/a.jpg", photo(second[1], 1))
+    output.look()
+    assert [output.known.by_id[row].place for row in (first, second)] == ["sea/b.jpg", "sea/a.jpg"]
+    output.disk.move("sea/a.jpg", "forest/a.jpg")
+    assert [label.row for label in output.looks().labels] == [second]
+
+
 def test_two_photos_that_changed_places_both_say_so(output: Output) -> None:
     first, second = output.file("sea/a.jpg"), output.file("forest/a.jpg")
     output.look()

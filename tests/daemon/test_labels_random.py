@@ -120,7 +120,9 @@ class Oracle:
         lost = [
             row
             for row in odd
-            if any(self.files[row.place] == other.file for other in rows.values()) or self._is_still_seen(row)
+            if any(self.files[row.place] == other.file for other in rows.values())
+            or any(other.place == row.place and (other.filed_s, other.id) > (row.filed_s, row.id) for other in odd)
+            or self._is_still_seen(row)
         ]
         seeking = {
             *away, *lost, *(row for row in odd if self.files[row.place].size != row.filed_size and not row.is_gone),
