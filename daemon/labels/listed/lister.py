@@ -6,7 +6,8 @@ everything below an inbox or below a folder with a marker of its own.
 
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from daemon.files.confined import is_folder
@@ -33,13 +34,11 @@ def list_output(output: Path, before: Tree, now_s: float, left_out: Collection[P
     """
     walk = _Walk(output, before, now_s, left_out)
     walk.look("")
-    waiting = [""]
+    waiting = list(walk.inside(""))
     while waiting:
         path = waiting.pop()
-        for name in walk.folders[path].listing.folders if path in walk.folders else ():
-            inner = joined(path, name)
-            walk.look_safely(inner)
-            waiting.append(inner)
+        walk.look_safely(path)
+        waiting += walk.inside(path)
     return walk.tree()
 
 
@@ -60,9 +59,15 @@ class _Walk:
         self._left_out = frozenset(map(str, left_out))
         self._since_s = BASE_LINE_S if before is EMPTY else now_s
         self.folders: dict[str, Folder] = {}
+        self._same = 0
         self._unread: set[str] = set()
         self._seen: set[tuple[int, int]] = set()
         self._is_remounted = False
+
+    def inside(self, path: str) -> Iterable[str]:
+        """Return the folders in one that was looked at."""
+        found = self.folders.get(path)
+        return () if found is None else [joined(path, name) for name in found.listing.folders]
 
     def look_safely(self, path: str) -> None:
         """Look at one folder; what is known of one that cannot be read stays as it is, and one that is gone is left.
@@ -80,16 +85,19 @@ class _Walk:
 
     def look(self, path: str) -> None:
         """Look at one folder."""
-        place = joined(self._output, path) if path else self._output
+        place = f"{self._output}/{path}" if path else self._output
         status = os.stat(place)  # noqa: PTH116  # half the time of a Path, for each of 100,000 folders
-        if not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) in self._seen:
+        key = status.st_dev, status.st_ino
+        if key in self._seen or not stat.S_ISDIR(status.st_mode):
             return  # a link to a folder that is looked at under another name
-        self._seen.add((status.st_dev, status.st_ino))
+        self._seen.add(key)
         known = self._before.folders.get(path)
-        is_same = known is not None and (known.inode, known.mtime_ns) == (status.st_ino, status.st_mtime_ns)
-        self._is_remounted |= known is not None and known.device != status.st_dev
-        if known is not None and is_same and known.is_settled and known.device == status.st_dev:
+        is_same = known is not None and known.inode == key[1] and known.mtime_ns == status.st_mtime_ns
+        if known is not None and known.device != key[0]:
+            self._is_remounted = True
+        elif known is not None and is_same and known.is_settled:
             self.folders[path] = known
+            self._same += 1
             return
         listing = self._listed(place, path, NOTHING if known is None else known.listing)
         self.folders[path] = Folder(status.st_dev, status.st_ino, status.st_mtime_ns, listing, is_same)
@@ -113,7 +121,9 @@ class _Walk:
             return True  # what is known of it stays
 
     def tree(self) -> Tree:
-        """Return all that was found."""
+        """Return all that was found; with the same folders as before if nothing is new."""
+        if self._same == len(self.folders) == len(self._before.folders):
+            return replace(self._before, unread=frozenset(), is_remounted=False, at_s=self._now_s)
         there = {folder.key for folder in self.folders.values()}
         former = {**self._before.former, **{folder.key: path for path, folder in self._before.folders.items()}}
         newest = [item for item in former.items() if item[0] not in there][-FORMER_MAX:]

@@ -60,6 +60,8 @@ class Tree:
 
     def changed(self, before: "Tree") -> list[str]:
         """Return the folders in which a name appeared or went, or that appeared or went themselves."""
+        if self.folders is before.folders:
+            return []
         return [
             path
             for path in {**before.folders, **self.folders}
