@@ -18,6 +18,7 @@ NAMES = (
     "backbones",
     "broad",
     "foreign",
+    "words",
     "gpu",
     "promise",
     "filing_picture",

@@ -19,7 +19,7 @@ MAX_BITS = 3
 MAX_THUMBNAIL_DIFFERENCE = 6.0
 """Of 255, mean over a thumbnail; a photo that was saved again stays under 3."""
 LEAST_CONTRAST = 3
-"""Grey levels below which the hash is noise, or that of any smooth picture; 1 of 100 scenes has less, all calm seas."""
+"""Grey levels below which the hash is noise, or that of any smooth picture; 1 of 100 scenes has less, mostly seas."""
 SIDE = 8
 """Of the thumbnail of a fingerprint: it tells photos apart as well as one of 16 x 16, and takes a quarter of it."""
 

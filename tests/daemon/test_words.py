@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.words.copies import found
+from benchmarks.words.photos import shown as photos_of
+from benchmarks.words.pulls import made, pulls
 from contract.fingerprint import Fingerprint, difference_hash, fingerprint_of
 from contract.geometry import Pixels
 from contract.labels import OTHER
 from contract.session import open_model
+from contract.shipped import SHIPPED_MODEL
 from daemon.classify.known import heed
 from daemon.classify.loaded_model import LoadedModel, rules_of
 from daemon.photo import Embedding, Found, Judgement, Outcome, Read
@@ -249,3 +253,15 @@ def test_a_trial_finds_nearly_the_same_photo_by_the_capture_time_in_its_file(tmp
             cases = predict([path, other], lambda at: Found(at, identity_of(at)), loaded, guard, count=2, words=words)
             folders.append([photo.judgement.folder for _, photo in cases if photo is not None])
     assert folders == [["_review", "_review"], ["trees", "_review"]]
+
+
+def test_of_real_photos_copies_follow_and_receipts_rooms_clothes_and_made_frames_do_not(shared: Path) -> None:
+    opened = open_model(SHIPPED_MODEL, "cpu")
+    shares = found(shared / "clothing" / "train", 2, opened)
+    assert (shares["JPEG, quality 60"], shares["half the size"]) == (1, 1)
+    sets = {kind: photos_of([shared / "foreign" / kind], opened) for kind in ("receipts", "rooms")}
+    sets |= {"clothes": photos_of([shared / "clothing" / "test"], opened, every=6), "made": list(made(160, 3))}
+    seen = {kind: pulls(some, some, opened) for kind, some in sets.items()}
+    assert {kind: one.pulled for kind, one in seen.items()} == {kind: [] for kind in sets}
+    assert seen["receipts"].near > 0
+    assert seen["made"].near > seen["made"].same
