@@ -17,9 +17,10 @@ from typing import Any
 import click
 
 from benchmarks.promise import faults as fault
-from benchmarks.promise import flood, fuzz, kills, soak
+from benchmarks.promise import flood, fuzz, kills, soak, undo
 from benchmarks.promise.world import BrokenError, World
 from common.options import json_option
+from daemon.photo import Mode
 
 Proof = Callable[[World, Callable[[str], None]], dict[str, Any]]
 
@@ -72,6 +73,22 @@ def _kills(count: int, seed: int) -> None:
 def _calls(most: int) -> None:
     """Kill `sort` at the first, second, third... of each system call of the protocol."""
     _prove("calls", lambda world, tell: kills.kills_at_calls(world, kills.CALLS, most, tell))
+
+
+@main.command("undo")
+@click.option("--mode", type=click.Choice([mode.value for mode in Mode]), default="move", help="How photos are filed.")
+@click.option("--step", default=1, show_default=True, help="Only every so-manieth call.")
+def _undo(mode: str, step: int) -> None:
+    """Start a daemon at each system call of a running `undo`, and after a kill of one at each of them."""
+
+    def proof(world: World, tell: Callable[[str], None]) -> dict[str, Any]:
+        world.options = ("--mode", mode)
+        world.put(range(kills.PHOTOS))
+        undo.sort(world)
+        killed = undo.undo_killed_at_calls(world, undo.sort, tell, step=step)
+        return killed | undo.undone_under_starts(world, undo.sort, tell, step=step)
+
+    _prove("undo", proof)
 
 
 @main.command("faults")

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.promise.kills import CALLS
@@ -14,6 +14,7 @@ from benchmarks.promise.world import BrokenError
 _SERVER = """
 import os, signal, sys
 import phototriage, daemon.commands.undo, daemon.startup_recovery, daemon.undo.undo
+print("ready", flush=True)
 for words in sys.stdin:
     child = os.fork()
     if child == 0:
@@ -92,9 +93,18 @@ def stepper(environment: Mapping[str, str], calls: Sequence[str] = CALLS) -> Ite
     """
     names = ",".join(calls)
     inject = ["-e", f"trace={names}", "-e", f"inject={names}:signal=SIGSTOP", "-e", "signal=none"]
-    words = ["strace", "-f", "-qq", "-o", os.devnull, *inject, sys.executable, "-c", _SERVER]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
-        try:
-            yield Stepper(server)
-        finally:
-            server.kill()
+    pipe = subprocess.PIPE
+    with ExitStack() as stack:
+        words = [sys.executable, "-c", _SERVER]
+        server = stack.enter_context(
+            subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, env=environment, process_group=0)
+        )
+        stack.callback(os.killpg, server.pid, signal.SIGKILL)  # with a command that stands still
+        assert server.stdout is not None
+        server.stdout.readline()  # "ready": its own imports are not stopped
+        words = ["strace", "-f", "-o", os.devnull, *inject, "-p", str(server.pid)]
+        strace = stack.enter_context(subprocess.Popen(words, stderr=pipe, text=True))
+        stack.callback(strace.kill)
+        assert strace.stderr is not None
+        strace.stderr.readline()  # "attached"
+        yield Stepper(server)

@@ -44,8 +44,13 @@ def sort(world: World) -> None:
         raise BrokenError(f"`sort` ended with {done.returncode}: {done.stderr[-500:]}")
 
 
-def undone_under_starts(world: World, start: Start, tell: Tell, calls: Sequence[str] = CALLS) -> dict[str, int]:
+def undone_under_starts(
+    world: World, start: Start, tell: Tell, calls: Sequence[str] = CALLS, step: int = 1
+) -> dict[str, int]:
     """Take all photos back while a daemon starts after each system call of the undo.
+
+    Args:
+        step: from one start to the next.
 
     Raises:
         BrokenError: a start settled a row of the running undo, or a photo was lost, doubled or not taken back.
@@ -55,12 +60,14 @@ def undone_under_starts(world: World, start: Start, tell: Tell, calls: Sequence[
     # The ledger is open all the time: the first to open it locks all others out, which may not stand still meanwhile.
     with closing(Ledger(world.state / LEDGER)) as ledger, stepper(world.environment, calls) as steps:
         for number in steps.stops(*UNDO):
+            if number % step:
+                continue
             before = list(ledger.open_intents(Mover.UNDO))
             start(world)
             if list(ledger.open_intents(Mover.UNDO)) != before:
                 raise BrokenError(f"a start at call {number} settled rows of the running undo")
             world.check_nothing_lost()
-            starts = number
+            starts += 1
     check_settled(world)
     if not world.keeps and list(files(world.output)):
         raise BrokenError("undo left photos in the output")
