@@ -4,7 +4,6 @@ Each check comes before the first thing that it protects: no folder is created o
 model that may not serve, and no marker in a folder that another process holds.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -168,10 +167,8 @@ def _guard(state: Path, report: Report, stopped: SignalHandler) -> Iterator[Guar
 
     def _hung(path: Path) -> None:
         why = f"{printable(path)} has been in the decoder for {HANG_S:.0f} s"
-        if stopped.event.is_set():
-            report.last_word(f"{why}, so phototriage ends without it; the next start tries this photo alone")
-            os._exit(1)
-        restart_process(report.last_word, why, worked=guard.decoded, then=" and tries this photo alone")
+        then = " and tries this photo alone"
+        restart_process(report.last_word, why, worked=guard.decoded, signals=stopped, then=then)
 
     with closing(CrashJournal(state / JOURNAL)) as journal, closing(Guard(journal)) as guard:
         guard.watch(_hung)

@@ -103,7 +103,7 @@ def _pipeline(parts: Parts, reloader: Reloader | None, keep: Callable[[list[Phot
         keep(photos)
 
     def gpu_lost(error: GpuError, worked: bool) -> None:
-        restart_process(report.last_word, f"{error} No photo is lost", worked=worked)
+        restart_process(report.last_word, f"{error} No photo is lost", worked=worked, signals=parts.signals)
 
     return Pipeline(
         intake, parts.models, filer, parts.guard, clock,

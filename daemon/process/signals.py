@@ -1,12 +1,16 @@
 """Signals: SIGTERM and SIGINT stop the daemon, SIGHUP reloads the model."""
 
+import ctypes
 import fcntl
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
+_DEFAULT = None  # SIG_DFL of signal(2)
 
 
 class SignalHandler:
@@ -15,6 +19,7 @@ class SignalHandler:
     Attributes:
         event: set by the first signal to stop.
         reload: called for SIGHUP, unless SIGHUP comes because the daemon's terminal was closed.
+        arrivals: descriptor to which the number of each signal is written at once (`signal.set_wakeup_fd`).
     """
 
     def __init__(self) -> None:
@@ -25,6 +30,7 @@ class SignalHandler:
         self.event = threading.Event()
         self._asked = False
         self._action: Callable[[], None] = self.event.set
+        self._arrived, self.arrivals = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def request_stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """Handle the first signal to stop. A second one is ignored: it could wait for a lock that this call holds."""
@@ -41,8 +47,22 @@ class SignalHandler:
         else:
             self.reload()
 
+    def end_at_once(self) -> bool:
+        """Let a signal to stop end the process at once from now on; tell whether one came before. For any thread.
+
+        A process that is about to be replaced would lose such a signal: handlers run later, and in the main thread,
+        which may hang. So the kernel's default action takes their place, and arrivals are asked for afterwards.
+        """
+        for number in STOPS:
+            ctypes.CDLL(None).signal(number, _DEFAULT)
+        with suppress(BlockingIOError):
+            return self.event.is_set() or any(number in STOPS for number in os.read(self._arrived, 1 << 16))
+        return False
+
     def close(self) -> None:
-        """Close the copy of the terminal."""
+        """Close the copy of the terminal and the pipe of arrivals."""
+        os.close(self._arrived)
+        os.close(self.arrivals)
         if self._terminal is not None:
             os.close(self._terminal)
             self._terminal = None
@@ -58,7 +78,8 @@ class SignalHandler:
 def signals(*, hang_up: bool = False) -> Iterator[SignalHandler]:
     """Yield the handler of SIGTERM and SIGINT, and with `hang_up` of SIGHUP, until the end of the block."""
     stop = SignalHandler()
-    before = {number: signal.signal(number, stop.request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    arrivals = signal.set_wakeup_fd(stop.arrivals, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, stop.request_stop) for number in STOPS}
     if hang_up:
         before[signal.SIGHUP] = signal.signal(signal.SIGHUP, stop.on_hangup)
     try:
@@ -66,6 +87,7 @@ def signals(*, hang_up: bool = False) -> Iterator[SignalHandler]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(arrivals)
         stop.close()
 
 

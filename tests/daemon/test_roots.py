@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -273,7 +274,7 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
     monitor = Monitor(Clock())
     report, stop = Mounting(output, as_json=False, quiet=False), SignalHandler()
     wait = mount_wait.MountWait(monitor, report, stop, once=False)
-    with opened_ledger(tmp_path / "l") as ledger:
+    with closing(stop), opened_ledger(tmp_path / "l") as ledger:
         ledger.roots.record("output", Root("some id", tmp_path / "mnt", output))
 
         def look() -> bool:
