@@ -306,6 +306,18 @@ def test_what_lay_there_before_the_photo_was_filed_does_not_answer_for_it(output
     assert says_nothing(output.looks(3))
 
 
+def test_a_photo_in_its_place_does_not_answer_for_an_equal_one_that_was_deleted(output: Output) -> None:
+    first = output.file("sea/a.jpg", photo(1))
+    output.look()
+    second = output.file("forest/b.jpg", photo(1))
+    output.look()
+    output.disk.delete("sea/a.jpg")
+    found = output.looks(3)
+    assert says_nothing(found)
+    assert found.gone == [first]
+    assert output.known.by_id[second].place == "forest/b.jpg"
+
+
 def test_the_first_look_is_the_base_line(output: Output) -> None:
     row = output.file("sea/a.jpg")
     output.disk.move("sea/a.jpg", "forest/a.jpg")
@@ -548,6 +560,18 @@ def test_only_folders_that_changed_are_listed(tmp_path: Path, monkeypatch: pytes
     trees.append(list_output(disk.root, trees[-1], 4.0))
     assert "sea" not in listed
     assert trees[-1].changed(trees[-2]) == ["sea/trip"]
+
+
+def test_a_file_that_came_in_the_clock_step_of_a_listing_is_seen_at_the_next(tmp_path: Path) -> None:
+    disk = Disk(tmp_path)
+    disk.write("sea/a.jpg", b"x")
+    first = list_output(disk.root, EMPTY, 1.0)
+    step_ns = (disk.root / "sea").stat().st_mtime_ns
+    disk.write("sea/b.jpg", b"x")
+    os.utime(disk.root / "sea", ns=(step_ns, step_ns))
+    second = list_output(disk.root, first, 2.0)
+    assert sorted(second.listing("sea").names()) == ["a.jpg", "b.jpg"]
+    assert second.changed(first) == ["sea"]
 
 
 def test_a_folder_that_cannot_be_read_says_nothing_about_its_photos(
