@@ -73,9 +73,6 @@ class Known(Protocol):
     def at(self, folder: str, names: Collection[str]) -> Sequence[Row]:
         """Return the rows that are not gone and whose place has one of these names in this folder."""
 
-    def names(self, folder: str) -> Iterable[str]:
-        """Yield the names in this folder, not deeper, at which rows that are not gone have their place."""
-
     def displaced(self, folder: str, listing: Listing) -> Sequence[Row]:
         """Return the rows that are not gone, with their place in a folder and not exactly their file there.
 

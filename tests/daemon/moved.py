@@ -38,9 +38,6 @@ class Ledger:
     def at(self, folder: str, names: Collection[str]) -> list[Row]:
         return [row for row in self._in(folder) if parted(row.place)[1] in names]
 
-    def names(self, folder: str) -> list[str]:
-        return [parted(row.place)[1] for row in self._in(folder)]
-
     def displaced(self, folder: str, listing: Listing) -> list[Row]:
         files = files_in(listing)
         there = ((row, files.get(parted(row.place)[1])) for row in self._in(folder))

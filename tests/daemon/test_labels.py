@@ -474,7 +474,7 @@ def test_of_two_equal_photos_each_file_answers_for_one(output: Output) -> None:
 def test_a_look_at_an_unchanged_output_asks_the_ledger_only_for_new_rows(output: Output) -> None:
     output.file("sea/a.jpg")
     output.looks(3)
-    for asked in ("at", "names", "displaced", "gone", "rows"):
+    for asked in ("at", "displaced", "gone", "rows"):
         setattr(output.known, asked, None)
     assert says_nothing(output.looks())
 

@@ -11,6 +11,7 @@ import pytest
 from contract.fingerprint import SIDE, Fingerprint
 from contract.labels import OTHER
 from daemon.labels.looker import describe
+from daemon.labels.store.tree_file import TREE
 from tests.daemon.house import ask, told
 from tests.daemon.sorted_house import Sorted, facts, refused
 from tests.daemon.support import unique, write
@@ -139,6 +140,14 @@ def test_names_that_cannot_be_classes_are_left_out(house: Sorted, albums: Path) 
     assert house.said() == [("import", str(albums / "street/3.jpg"), OTHER)]
 
 
+def test_what_lay_in_the_output_at_the_first_look_is_not_counted_but_can_be_imported(house: Sorted) -> None:
+    (house.path.parent / TREE).unlink()
+    write(house.output / "sea/old.jpg", unique("blue", 1))
+    house.look()
+    assert facts(house, "unknown files") == []
+    assert imported(house.output, "--inbox", house.inbox, "--yes")["classes"] == {"sea": 1}
+
+
 def test_of_the_output_only_photos_that_no_ledger_knows_are_labels(house: Sorted, tmp_path: Path) -> None:
     other = Sorted(tmp_path / "other", output=house.output, photos=0)
     other.file("theirs.jpg")
@@ -153,7 +162,7 @@ def test_of_the_output_only_photos_that_no_ledger_knows_are_labels(house: Sorted
         {"what": "unknown files", "inbox": str(house.inbox), "class": "sea", "files": 1},
     ]
     said = ask("labels", "--inbox", house.inbox).stdout
-    assert "Photos in class folders that no ledger knows: pets 1, sea 1." in said
+    assert "Photos that came into class folders since the first look and that no ledger knows: pets 1, sea 1." in said
     assert f"`phototriage labels import {house.output}`" in said
     words = ("--inbox", house.inbox, "--yes", "--new")
     assert imported(house.output / "pets", *words)["classes"] == {"pets": 1}

@@ -85,7 +85,7 @@ def _given(source: Path, ledger: Path) -> Iterator[Given]:
     if folders.why_not:
         raise LabelError(f"{printable(source)} is a folder of the output. {folders.why_not} Import a CSV file instead.")
     found = unknown_files(seen.tree, [ledger, *other_ledgers(ledger)], folders)
-    files = ((name, output / place) for name, place in found)
+    files = ((one.name, output / one.place) for one in found)
     return (Given(name, str(path), name=path.name) for name, path in files if path.is_relative_to(source))
 
 

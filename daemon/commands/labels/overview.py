@@ -109,7 +109,7 @@ class Overview(NamedTuple):
         questions: open ones.
         why_not: why folders cannot teach; empty if they can.
         obstacle: why the output was not looked at now; empty if it was.
-        unknown: photos that no ledger knows, by the class in whose folder they lie.
+        unknown: how many photos came since the first look that no ledger knows, by the class in whose folder they lie.
     """
 
     ledger: Path
@@ -137,7 +137,8 @@ def overview_of(ledger: Path, seen: FirstLook) -> Overview:
     waiting, proposed, questions, folders = ask_ledger(ledger, _what_waits)
     unknown: Counter[str] = Counter()
     if seen.tree.folders:
-        unknown.update(name for name, _ in unknown_files(seen.tree, [ledger, *other_ledgers(ledger)], folders))
+        found = unknown_files(seen.tree, [ledger, *other_ledgers(ledger)], folders)
+        unknown.update(one.name for one in found if not one.is_base_line)
     return Overview(
         ledger, *roots_of(ledger), last_look_s(ledger.parent), waiting, proposed, questions, folders.why_not,
         seen.obstacle, dict(sorted(unknown.items())),

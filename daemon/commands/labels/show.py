@@ -112,7 +112,8 @@ def _sentences(overview: Overview, *, is_only: bool) -> Iterator[str]:
     if overview.unknown:
         counts = ", ".join(f"{printable(name)} {files:,}" for name, files in overview.unknown.items())
         yield (
-            f"Photos in class folders that no ledger knows: {counts}. They say nothing by themselves; "
+            f"Photos that came into class folders since the first look and that no ledger knows: {counts}. They say "
+            "nothing by themselves; "
             f"`phototriage labels import {shlex.quote(printable(overview.output or ''))}` makes labels of them."
         )
     which = "" if is_only or overview.inbox is None else f" --inbox {shlex.quote(printable(overview.inbox))}"

@@ -5,7 +5,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -98,11 +97,6 @@ class LedgerRows:
 
         return self._of(self._ask(_question))
 
-    def names(self, folder: str) -> Iterable[str]:
-        """Yield the names in this folder, not deeper, at which rows that are not gone have their place."""
-        rows = self._ask(lambda connection: connection.execute(_PHOTOS, (os.fsencode(folder),)).fetchall())
-        return (os.fsdecode(name) for _, name in rows)
-
     def gone(self, sizes: Collection[int]) -> Sequence[Row]:
         """Return the gone rows whose file, as filed or as last seen, has one of these sizes, or is a link."""
         wanted = "IN (SELECT value FROM json_each(?1))"
@@ -170,10 +164,6 @@ class AllRows:
     def at(self, folder: str, names: Collection[str]) -> Sequence[Row]:
         """Return the rows that are not gone and whose place has one of these names in this folder."""
         return [row for ledger in self._every() for row in ledger.at(folder, names)]
-
-    def names(self, folder: str) -> Iterable[str]:
-        """Yield the names in this folder, not deeper, at which rows that are not gone have their place."""
-        return chain.from_iterable(ledger.names(folder) for ledger in self._every())
 
     def gone(self, sizes: Collection[int]) -> Sequence[Row]:
         """Return the gone rows whose file, as filed or as last seen, has one of these sizes, or is a link."""
