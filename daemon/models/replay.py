@@ -15,6 +15,7 @@ from pathlib import Path
 from contract.labels import OTHER
 from daemon.classify.loaded_model import LoadedModel
 from daemon.files.identity import look_at
+from daemon.ledger.intent import Intent
 from daemon.ledger.queries import Record, RecordFilter, how_many
 from daemon.ledger.reader import ask_ledger, photos
 from daemon.ledger.since.places import at_hand, filed_folder
@@ -22,6 +23,7 @@ from daemon.models.missing_embeddings import MissingEmbeddings
 from daemon.photo import REVIEW_FOLDER, Found, Mode, Outcome, Photo
 from daemon.predict import predict, trial_guard
 from daemon.review import Likeness, ReviewReason
+from daemon.words.word import KNOWN
 
 
 class Agreement(StrEnum):
@@ -45,7 +47,7 @@ class FiledPhoto:
         place: where it is now.
         reads: where it may be read: its original, if a symbolic link of it was filed.
         sha256: of its bytes.
-        folder: the class that it was filed under, or `_review`.
+        folder: the class that the model filed it under, or `_review`.
         label: the most probable class.
         probability: of that.
         said: the label in force: what people said; empty if they said nothing.
@@ -125,7 +127,17 @@ def replay(
 def _case(record: Record) -> FiledPhoto:
     intent, place = record.intent, record.path
     reads = (intent.source,) if intent.mode is Mode.SYMLINK else (place, intent.destination)
-    return FiledPhoto(place, reads, intent.sha256, filed_folder(intent), intent.label, intent.probability, record.said)
+    return FiledPhoto(place, reads, intent.sha256, _judged(intent), intent.label, intent.probability, record.said)
+
+
+def _judged(intent: Intent) -> str:
+    """Return where the model put a photo; where people's word chose the folder, where the model would have put it."""
+    if not intent.reason.startswith(KNOWN):
+        return filed_folder(intent)
+    likeness = intent.likeness
+    is_unfamiliar = likeness is not None and likeness.limit is not None and likeness.familiarity < likeness.limit
+    in_review = is_unfamiliar or intent.label == OTHER or intent.probability < intent.threshold
+    return REVIEW_FOLDER if in_review else intent.label
 
 
 def _found(case: FiledPhoto) -> Found | None:

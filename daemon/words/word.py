@@ -8,6 +8,9 @@ from contract.fingerprint import Fingerprint
 from contract.labels import OTHER
 from daemon.photo import Embedding
 
+KNOWN = "known: "
+"""How the reason begins of a photo whose folder a person chose."""
+
 
 class Word(NamedTuple):
     """What a person said of a photo, and by what the photo is known again.
@@ -43,7 +46,7 @@ class Known(NamedTuple):
     def __str__(self) -> str:
         if self.label == OTHER:
             of = "this very photo is" if self.like is None else f"{printable(self.like)}, nearly the same photo, is"
-            return f"known: a person said that {of} of none of the classes"
+            return f"{KNOWN}a person said that {of} of none of the classes"
         if self.like is None:
-            return f"known: a person put this very photo under {printable(self.label)}"
-        return f"known: nearly the same as {printable(f'{self.label}/{self.like}')}, which a person put there"
+            return f"{KNOWN}a person put this very photo under {printable(self.label)}"
+        return f"{KNOWN}nearly the same as {printable(f'{self.label}/{self.like}')}, which a person put there"

@@ -10,6 +10,7 @@ import pytest
 
 from contract.labels import OTHER
 from daemon.ledger.state_folder import LEDGER, state_folder
+from daemon.words.word import Known
 from tests.colour_model import colour_model
 from tests.daemon.house import ask, place_row
 from tests.daemon.support import daemon, model_file, opened_ledger, plain, roots, run, unique, wait_until, write
@@ -126,6 +127,19 @@ def test_corrected_photos_are_read_where_they_are_and_compared_with_what_people_
         place_row(ledger._connection, house.output, blue, blue, OTHER)  # of no class: it belongs into review
     strict = sums(house.replay(SWAPPED, "--review-below", "1.0"))
     assert (strict["corrected"], strict["corrected_agree"]) == (4, 1)
+
+
+def test_a_photo_whose_folder_people_chose_is_compared_with_what_the_model_alone_would_have_done(house: House) -> None:
+    change = "UPDATE photos SET reason = ?, threshold = ?, destination = ? WHERE destination = ?"
+    with opened_ledger(house.state / LEDGER) as ledger:
+        for colour, name, threshold in (("red", "red0.jpg", 1.1), ("green", "green1.jpg", 0.0)):
+            filed, now = house.output / colour / name, house.output / "blue" / name
+            filed.rename(now)
+            values = (str(Known("blue")), threshold, os.fsencode(now), os.fsencode(filed))
+            ledger._connection.execute(change, values)
+    told = house.replay(colour_model())
+    was = {Path(photo["path"]).name: (photo["was"]["folder"], photo["now"]) for photo in told[:-1]}
+    assert (was["red0.jpg"], was["green1.jpg"]) == (("_review", "different"), ("green", "same"))
 
 
 def test_only_the_youngest_or_those_since_a_time_are_looked_at(house: House) -> None:

@@ -772,8 +772,14 @@ def moved(house: House, photo: Path, place: str, said: str = "", *, is_seen: boo
     return now
 
 
-@pytest.mark.parametrize("mode", Mode)
-@pytest.mark.parametrize("place", ["street/a.jpg", "sea/renamed.jpg", "street/trip/mine.jpg"])
+@pytest.mark.parametrize(
+    ("mode", "place"),
+    [
+        (Mode.MOVE, "street/a.jpg"),
+        (Mode.MOVE, "sea/renamed.jpg"),
+        *((mode, "street/trip/mine.jpg") for mode in Mode),
+    ],
+)
 def test_a_photo_that_its_owner_moved_goes_back_from_where_it_is(house: House, mode: Mode, place: str) -> None:
     photo = house.file("a.jpg", mode=mode)
     data = photo.read_bytes()
@@ -818,18 +824,17 @@ def test_the_class_that_undo_is_given_is_the_folder_where_photos_lie_now(house: 
 
 
 @pytest.mark.parametrize(
-    ("place", "brought", "goes"),
+    ("mode", "place", "brought", "goes"),
     [
-        ("street/a.jpg", {"a.xmp": "street/a.xmp"}, ["a.jpg", "a.xmp"]),
-        ("street/b.jpg", {"a.xmp": "street/b.xmp"}, ["a.jpg", "a.xmp"]),
-        ("sea/b.jpg", {"a.jpg.json": "sea/b.jpg.json"}, ["a.jpg", "a.jpg.json"]),
-        ("street/a.jpg", {"a.xmp": "sea/a.xmp"}, ["a.jpg", "a.xmp"]),
-        ("street/a.jpg", {"a.xmp": "street/deeper/a.xmp"}, ["a.jpg"]),
+        (Mode.MOVE, "street/a.jpg", {"a.xmp": "street/a.xmp"}, ["a.jpg", "a.xmp"]),
+        (Mode.MOVE, "street/b.jpg", {"a.xmp": "street/b.xmp"}, ["a.jpg", "a.xmp"]),
+        (Mode.COPY, "sea/b.jpg", {"a.jpg.json": "sea/b.jpg.json"}, ["a.jpg", "a.jpg.json"]),
+        (Mode.HARDLINK, "street/a.jpg", {"a.xmp": "sea/a.xmp"}, ["a.jpg", "a.xmp"]),
+        (Mode.MOVE, "street/a.jpg", {"a.xmp": "street/deeper/a.xmp"}, ["a.jpg"]),
     ],
 )
-@pytest.mark.parametrize("mode", [Mode.MOVE, Mode.COPY, Mode.HARDLINK])
 def test_a_companion_that_was_moved_along_goes_back_too(
-    house: House, place: str, brought: dict[str, str], goes: list[str], mode: Mode
+    house: House, mode: Mode, place: str, brought: dict[str, str], goes: list[str]
 ) -> None:
     photo = house.file("a.jpg", mode=mode)
     for name, now in brought.items():
