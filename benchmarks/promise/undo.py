@@ -110,7 +110,7 @@ def check_settled(world: World) -> None:
     inbox, output = contents(world.inbox), contents(world.output)
     if (inbox if world.keeps else inbox + output) != world.inputs:
         raise BrokenError("a photo is lost, there twice or damaged")
-    hidden = [path.name for root in (world.inbox, world.output) for path in root.rglob(".phototriage-*")]
+    hidden = [path.name for root in (world.inbox, world.output) for path in root.rglob(".*.phototriage-*")]
     if hidden:
         raise BrokenError(f"hidden names were left: {hidden}")
     with closing(sqlite3.connect(world.state / LEDGER)) as book:

@@ -134,10 +134,10 @@ class Ledger:
         return self._intents(f"state = 'intent' AND {_MOVER} = ?", mover.value)
 
     def concluded_last(self) -> list[Intent]:
-        """Return the rows of the last commit of outcomes: a kill may have left their hidden names."""
-        young = "(SELECT id, concluded_at FROM photos ORDER BY id DESC LIMIT 1000)"
-        last = f"(SELECT max(concluded_at) FROM {young})"
-        return list(self._intents(f"id IN (SELECT id FROM {young} WHERE concluded_at = {last})").values())
+        """Return the rows of the last commit of outcomes of each mover: a kill may have left their hidden names."""
+        young = "(SELECT id, mover, concluded_at FROM photos ORDER BY id DESC LIMIT 1000)"
+        last = f"(SELECT mover, max(concluded_at) FROM {young} GROUP BY mover)"
+        return list(self._intents(f"id IN (SELECT id FROM {young} WHERE (mover, concluded_at) IN {last})").values())
 
     def originals(self, rows: Iterable[int]) -> dict[int, Intent]:
         """Return, for each of these rows, the intent that it undoes."""

@@ -15,7 +15,7 @@ import pytest
 from daemon.files.locks import locked, take_lock
 from daemon.files.marker import RootError
 from daemon.filing.proof import hidden_of
-from daemon.filing.recovery import ignore
+from daemon.filing.recovery import ignore, reconcile
 from daemon.ledger.intent import Intent
 from daemon.ledger.movers import LOCKS, LockError, Mover, lock_state, mover_lock
 from daemon.photo import Outcome
@@ -90,6 +90,21 @@ def test_undo_finds_the_original_that_its_owner_renamed_after_a_kill(house: Hous
     planned.source.rename(house.inbox / "later" / "b.jpg")
     told("undo", "--label", "sea")
     assert len([data for data in (tree(house.inbox) | tree(house.output)).values() if b"a.jpg" in data]) == 1
+
+
+def test_a_hidden_name_that_a_killed_daemon_left_goes_though_an_undo_committed_since(house: House) -> None:
+    planned = killed_filing(house, "a.jpg")
+    hidden_of(planned).hardlink_to(planned.destination)
+    with opened_ledger(house.path) as ledger:
+        (row,) = ledger.open_intents(Mover.DAEMON)
+        ledger.conclude({row: Outcome.FILED}, 3.0)
+        undone = replace(
+            planned, source=house.output / "b", destination=house.inbox / "b", undoes=row, mover=Mover.UNDO
+        )
+        ledger.conclude(dict.fromkeys(ledger.intend([undone], 4.0), Outcome.GONE), 5.0)
+        reconcile(ledger, 6.0)
+    assert not hidden_of(planned).exists()
+    assert planned.destination.exists()
 
 
 def test_undo_leaves_the_rows_of_a_running_daemon_alone(house: House) -> None:
