@@ -1,0 +1,129 @@
+"""The head: multinomial logistic regression that begins at a root and is pulled back to it.
+
+Over D, the change of the root's kernel and bias, it minimises
+
+    sum_i weight_i * cross_entropy(target_i, softmax(root logits_i + [x_i, 1] D)) + pull / 2 * |D|^2
+
+A label's target is its class. An anchor's target is what the root says, so an anchor alone changes nothing. A new class
+is a new row: its kernel begins at 0, and its bias is free, because there is nothing that it could be pulled to.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+from threadpoolctl import threadpool_limits
+
+from benchmarks.learn.network import Floats, Layer
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+MOST_STEPS = 500
+KEYS = 8  # features that tell two photos apart
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a head learns from.
+
+    Attributes:
+        features: float32 [N, F].
+        targets: float64 [N, classes], each row sums to 1.
+        weights: float64 [N].
+    """
+
+    features: Floats
+    targets: Doubles
+    weights: Doubles
+
+    def in_order(self) -> "Lessons":
+        """The same in an order that their content decides: floating-point sums depend on it."""
+        keys = np.column_stack([self.features[:, :KEYS], self.targets, self.weights])
+        order = np.lexsort(keys.T)
+        return Lessons(self.features[order], self.targets[order], self.weights[order])
+
+
+def joined(*parts: Lessons) -> Lessons:
+    """All of them."""
+    return Lessons(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+    )
+
+
+def logits_of(layer: Layer, features: Floats) -> Floats:
+    """Logits, float32 [N, classes]."""
+    given: Floats = features @ layer.kernel + layer.bias
+    return given
+
+
+def answers_of(layer: Layer, features: Floats) -> Ints:
+    """The class that a head gives to each photo, [N]."""
+    return logits_of(layer, features).argmax(axis=1)
+
+
+def anchors(root: Layer, features: Floats, weight: float = 1.0) -> Lessons:
+    """Photos that hold the head where the root is: their targets are the root's own probabilities."""
+    return Lessons(features, _probabilities(logits_of(root, features)), np.full(len(features), weight))
+
+
+def labels(classes: Ints, features: Floats, count: int, weight: float = 1.0) -> Lessons:
+    """Photos whose class a person has said, of `count` classes."""
+    return Lessons(features, np.eye(count)[classes], np.full(len(features), weight))
+
+
+def with_new_class(root: Layer) -> Layer:
+    """The root with one more class, which no photo gets: its logit is far below the others."""
+    kernel = np.column_stack([root.kernel, np.zeros(len(root.kernel), np.float32)])
+    return Layer(kernel, np.append(root.bias, np.float32(-20)), root.task)
+
+
+def fit(root: Layer, lessons: Lessons, pull: float, free: int = 0) -> Layer:
+    """Fit a head. The root itself, to the bit, if there is nothing but anchors.
+
+    Args:
+        pull: strength of the pull to the root.
+        free: number of classes at the end whose bias is not pulled.
+    """
+    known = lessons.in_order()
+    count, size = known.targets.shape[1], len(root.kernel)
+    begun = logits_of(root, known.features)
+    pulled = np.full((size + 1, count), pull)
+    pulled[-1, count - free :] = 0.0
+    with threadpool_limits(1):  # in more threads, sums are rounded in another order each time
+        found = minimize(
+            _objective(known, begun, pulled),
+            np.zeros((size + 1) * count),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": MOST_STEPS, "ftol": 1e-9, "gtol": 1e-4, "maxcor": 20},
+        )
+    change = found.x.reshape(size + 1, count)
+    return Layer(
+        (root.kernel + change[:-1]).astype(np.float32), (root.bias + change[-1]).astype(np.float32), root.task
+    )
+
+
+def _objective(lessons: Lessons, begun: Floats, pulled: Doubles) -> Callable[[Doubles], tuple[float, Doubles]]:
+    features, targets, weights = lessons.features, lessons.targets, lessons.weights
+
+    def value(flat: Doubles) -> tuple[float, Doubles]:
+        change = flat.reshape(pulled.shape)
+        logits = begun + features @ change[:-1].astype(np.float32) + change[-1].astype(np.float32)
+        fine = logits.astype(np.float64)
+        rest = weights[:, None] * (_probabilities(logits) - targets)
+        loss = float(weights @ (logsumexp(fine, axis=1) - (targets * fine).sum(axis=1)))
+        slope = np.vstack([features.T @ rest.astype(np.float32), rest.sum(axis=0)[None]]) + pulled * change
+        return loss + 0.5 * float((pulled * change**2).sum()), slope.ravel()
+
+    return value
+
+
+def _probabilities(logits: Floats) -> Doubles:
+    fine = logits.astype(np.float64)
+    shifted = np.exp(fine - fine.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
