@@ -4,7 +4,9 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from rich.console import Console
 from benchmarks.broad.photos import PhotoSets
 from benchmarks.common import tell
 from benchmarks.learn.cameras import CAMERAS, taken_by
-from benchmarks.learn.network import Floats, Layer, open_cut
+from benchmarks.learn.network import Floats, open_cut
 from contract.geometry import Geometry, Pixels, to_input
 from contract.session import read_contract
 from training.dataset.prepare import PreparedData, prepare
@@ -25,7 +27,7 @@ from training.recipe.recipe import Recipe
 
 Ints = NDArray[np.int64]
 TRAIN, LATER, NEVER, TEST = "train", "later", "never", "test"
-"""Sides of the scene photos: which trained the blocks, which only the last layer learnt from, which no head ever did."""
+"""Sides of the scene photos: the blocks learnt from TRAIN, the last layer from LATER too, no head from NEVER."""
 _ROWS = 512
 
 
@@ -128,9 +130,7 @@ class Store:
         pixels = _pixels(prepared.samples, judges)
         for name in CAMERAS:
             tell(f"features of camera {name}")
-            _keep(
-                self._file(f"camera-{name}"), {name: (self._compute(taken_by(name, pixels)), sides.labels[judges])}
-            )
+            _keep(self._file(f"camera-{name}"), {name: (self._compute(taken_by(name, pixels)), sides.labels[judges])})
 
     def _prepared(self) -> tuple[PreparedData, Floats]:
         known: list[Floats] = []
@@ -156,14 +156,14 @@ def _pixels(samples: Samples, rows: Ints) -> Pixels:
 
 def _keep(file: Path, sets: dict[str, tuple[Floats, Ints]]) -> None:
     begun = file.with_suffix(".begun.npz")
-    np.savez(
-        begun,
-        **{f"{name} features": features for name, (features, _) in sets.items()},
-        **{f"{name} labels": labels for name, (_, labels) in sets.items()},
-    )
+    parts: dict[str, Any] = {}
+    for name, (features, labels) in sets.items():
+        parts |= {f"{name} features": features, f"{name} labels": labels}
+    np.savez(begun, **parts)
     begun.rename(file)
 
 
+@cache
 def _of(file: Path, name: str) -> Photos:
     with np.load(file) as kept:
         return Photos(kept[f"{name} features"], kept[f"{name} labels"])

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
 from benchmarks.learn.network import Floats, Layer
@@ -63,12 +62,13 @@ def logits_of(layer: Layer, features: Floats) -> Floats:
 
 def answers_of(layer: Layer, features: Floats) -> Ints:
     """The class that a head gives to each photo, [N]."""
-    return logits_of(layer, features).argmax(axis=1)
+    answers: Ints = logits_of(layer, features).argmax(axis=1)
+    return answers
 
 
 def anchors(root: Layer, features: Floats, weight: float = 1.0) -> Lessons:
     """Photos that hold the head where the root is: their targets are the root's own probabilities."""
-    return Lessons(features, _probabilities(logits_of(root, features)), np.full(len(features), weight))
+    return Lessons(features, np.exp(_log_probabilities(logits_of(root, features))), np.full(len(features), weight))
 
 
 def labels(classes: Ints, features: Floats, count: int, weight: float = 1.0) -> Lessons:
@@ -82,30 +82,37 @@ def with_new_class(root: Layer) -> Layer:
     return Layer(kernel, np.append(root.bias, np.float32(-20)), root.task)
 
 
-def fit(root: Layer, lessons: Lessons, pull: float, free: int = 0) -> Layer:
+def fit(
+    root: Layer, lessons: Lessons, pull: float, start: Layer | None = None, new: int = 0, pull_new: float = 0.0
+) -> Layer:
     """Fit a head. The root itself, to the bit, if there is nothing but anchors.
 
     Args:
         pull: strength of the pull to the root.
-        free: number of classes at the end whose bias is not pulled.
+        start: where the search begins; by default at the root.
+        new: number of classes at the end that the root does not know.
+        pull_new: strength of the pull of their kernels to 0.
     """
     known = lessons.in_order()
     count, size = known.targets.shape[1], len(root.kernel)
     begun = logits_of(root, known.features)
     pulled = np.full((size + 1, count), pull)
-    pulled[-1, count - free :] = 0.0
+    pulled[:, count - new :] = pull_new
+    pulled[-1, count - new :] = 0.0
     with threadpool_limits(1):  # in more threads, sums are rounded in another order each time
         found = minimize(
             _objective(known, begun, pulled),
-            np.zeros((size + 1) * count),
+            (np.zeros((size + 1, count)) if start is None else _change(root, start)).ravel(),
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": MOST_STEPS, "ftol": 1e-9, "gtol": 1e-4, "maxcor": 20},
+            options={"maxiter": MOST_STEPS, "ftol": 1e-8, "gtol": 1e-3, "maxcor": 20},
         )
     change = found.x.reshape(size + 1, count)
-    return Layer(
-        (root.kernel + change[:-1]).astype(np.float32), (root.bias + change[-1]).astype(np.float32), root.task
-    )
+    return Layer((root.kernel + change[:-1]).astype(np.float32), (root.bias + change[-1]).astype(np.float32), root.task)
+
+
+def _change(root: Layer, head: Layer) -> Doubles:
+    return np.vstack([head.kernel.astype(np.float64) - root.kernel, (head.bias.astype(np.float64) - root.bias)[None]])
 
 
 def _objective(lessons: Lessons, begun: Floats, pulled: Doubles) -> Callable[[Doubles], tuple[float, Doubles]]:
@@ -114,16 +121,17 @@ def _objective(lessons: Lessons, begun: Floats, pulled: Doubles) -> Callable[[Do
     def value(flat: Doubles) -> tuple[float, Doubles]:
         change = flat.reshape(pulled.shape)
         logits = begun + features @ change[:-1].astype(np.float32) + change[-1].astype(np.float32)
-        fine = logits.astype(np.float64)
-        rest = weights[:, None] * (_probabilities(logits) - targets)
-        loss = float(weights @ (logsumexp(fine, axis=1) - (targets * fine).sum(axis=1)))
-        slope = np.vstack([features.T @ rest.astype(np.float32), rest.sum(axis=0)[None]]) + pulled * change
+        said = _log_probabilities(logits)
+        loss = -float(weights @ (targets * said).sum(axis=1))
+        rest = weights[:, None] * (np.exp(said) - targets)
+        slope = np.vstack([(rest.T.astype(np.float32) @ features).T, rest.sum(axis=0)[None]]) + pulled * change
         return loss + 0.5 * float((pulled * change**2).sum()), slope.ravel()
 
     return value
 
 
-def _probabilities(logits: Floats) -> Doubles:
+def _log_probabilities(logits: Floats) -> Doubles:
     fine = logits.astype(np.float64)
-    shifted = np.exp(fine - fine.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+    shifted = fine - fine.max(axis=1, keepdims=True)
+    said: Doubles = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return said
