@@ -7,13 +7,12 @@ from functools import cache
 from statistics import fmean
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.common import tell
-from benchmarks.learn.features import NEVER, TEST, TRAIN, Photos, Store
+from benchmarks.learn.features import NEVER, TEST, TRAIN, Store
 from benchmarks.learn.gate import HELPS, LEVEL, OPEN, REFUSED, ask
 from benchmarks.learn.head import answers_of
-from benchmarks.learn.network import Floats, Layer
+from benchmarks.learn.layer import Floats, Layer, Marks, Photos
 from benchmarks.learn.owner import FILED, NOTHING, PULL, Inbox, World, corrects, learn_and_judge, remembered
 from benchmarks.told import Row, Told
 
@@ -78,7 +77,7 @@ def owners_world(store: Store, inbox: str, seed: int) -> tuple[World, Photos, Ph
     The owner of `outdoor` has another camera. The owner of `scenes` files photos that no head was fitted on, so that
     the gate has fewer of them, and is measured on the test photos.
     """
-    memory, never = _memory(store), store.scenes(NEVER)
+    memory, never = memory_of(store), store.scenes(NEVER)
     own = store.outdoor() if inbox == OUTDOOR else never
     order = np.random.default_rng(seed).permutation(len(own))
     filed, rest = own.take(order[:FILED]), own.take(order[FILED:])
@@ -88,7 +87,8 @@ def owners_world(store: Store, inbox: str, seed: int) -> tuple[World, Photos, Ph
 
 
 @cache
-def _memory(store: Store) -> Floats:
+def memory_of(store: Store) -> Floats:
+    """What the model remembers."""
     return remembered(store.layer, store.scenes(TRAIN))
 
 
@@ -111,7 +111,7 @@ def _draw(store: Store, name: str, count: int | None, seed: int) -> Draw:
     )
 
 
-def _asked_of(world: World, inbox: Inbox, head: Layer, some: NDArray[np.bool_], seed: int) -> str:
+def _asked_of(world: World, inbox: Inbox, head: Layer, some: Marks, seed: int) -> str:
     """The verdict of questions about some photos, of which the head has learnt."""
     photos = inbox.filed.take(np.flatnonzero(some))
     found = ask(answers_of(world.root, photos.features), answers_of(head, photos.features), photos.labels, seed)

@@ -2,20 +2,20 @@
 
 import hashlib
 import io
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.broad.photos import PhotoSets
 from benchmarks.common import tell
 from benchmarks.learn.cameras import CAMERAS, taken_by
-from benchmarks.learn.network import Floats, open_cut
+from benchmarks.learn.layer import Floats, Ints, Photos
+from benchmarks.learn.network import open_cut
 from contract.geometry import Geometry, Pixels, to_input
 from contract.session import read_contract
 from training.dataset.prepare import PreparedData, prepare
@@ -25,30 +25,9 @@ from training.pipeline import hold_out_from
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
 
-Ints = NDArray[np.int64]
 TRAIN, LATER, NEVER, TEST = "train", "later", "never", "test"
 """Sides of the scene photos: the blocks learnt from TRAIN, the last layer from LATER too, no head from NEVER."""
 _ROWS = 512
-
-
-@dataclass(frozen=True)
-class Photos:
-    """Photos as a head sees them.
-
-    Attributes:
-        features: float32 [N, F], task features and then broad ones, each half of unit length.
-        labels: place of each photo's class in the set's own classes, [N].
-    """
-
-    features: Floats
-    labels: Ints
-
-    def take(self, places: Ints) -> "Photos":
-        """Some of them."""
-        return Photos(self.features[places], self.labels[places])
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
 
 class Store:
@@ -103,6 +82,14 @@ class Store:
             own = {path.parent for path in self._sets.foreign(kind)}
             paths = [path for path in self._sets.learnt_from() if path.parent in own]
         return self._described(f"{kind}-{'unseen' if unseen else 'seen'}", paths, np.zeros(len(paths), np.int64))
+
+    def milliseconds(self, photos: int) -> float:
+        """CPU time for the features of a photo, in one thread."""
+        side = self._contract.geometry.size_px
+        drawn = np.random.default_rng(0).integers(0, 256, (photos, side, side, 3)).astype(np.uint8)
+        started = time.process_time()
+        self._compute(drawn)
+        return round(1000 * (time.process_time() - started) / photos, 1)
 
     def _file(self, name: str) -> Path:
         return self._place / f"{self._id}-{name}.npz"

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Right = NDArray[np.bool_]
+from benchmarks.learn.layer import Ints, Marks
+
 REFUSED, HELPS, OPEN = "refused", "shown to help", "open"
 LEVEL = 0.05
 MOST_LOST = 0.02
@@ -67,7 +66,7 @@ class Verdict:
     why: str
 
 
-def duel(before: Right, after: Right) -> Duel:
+def duel(before: Marks, after: Marks) -> Duel:
     """Compare which photos each head answers rightly, [N]."""
     return Duel(int((after & ~before).sum()), int((before & ~after).sum()), len(before))
 
@@ -92,7 +91,7 @@ def judge(validation: Duel, by_class: Sequence[Duel], asked: Duel) -> Verdict:
     return Verdict(HELPS, "asked") if helps else Verdict(OPEN, "")
 
 
-def of_each_class(before: Right, after: Right, classes: Ints, count: int) -> list[Duel]:
+def of_each_class(before: Marks, after: Marks, classes: Ints, count: int) -> list[Duel]:
     """The duel within each class."""
     return [duel(before[classes == each], after[classes == each]) for each in range(count)]
 
@@ -109,7 +108,7 @@ def ask(serving: Ints, new: Ints, truth: Ints, seed: int, most: int = MOST_ASKED
     return duel(serving[drawn] == truth[drawn], new[drawn] == truth[drawn])
 
 
-def changes_little(validation: Right, filed: Right) -> bool:
+def changes_little(validation: Marks, filed: Marks) -> bool:
     """Whether few enough answers change for a head whose help is open.
 
     Args:

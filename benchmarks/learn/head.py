@@ -12,14 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
-from benchmarks.learn.network import Floats, Layer
+from benchmarks.learn.layer import Doubles, Floats, Ints, Layer
 
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
 MOST_STEPS = 500
 KEYS = 8  # features that tell two photos apart
 

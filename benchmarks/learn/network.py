@@ -1,35 +1,18 @@
 """The features under the last layer of a model file, and that layer: the head that learning begins from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime as ort
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.learn.layer import Floats, Layer
 from contract.geometry import Pixels
 from contract.metadata import INPUT_NAME, OUTPUT_NAME
 
-Floats = NDArray[np.float32]
 BATCH = 32
-
-
-@dataclass(frozen=True)
-class Layer:
-    """The last layer of a model: logits are `features @ kernel + bias`. The temperature is inside.
-
-    Attributes:
-        kernel: float32 [F, classes].
-        bias: float32 [classes].
-        task: number of task features; they stand before the broad ones.
-    """
-
-    kernel: Floats
-    bias: Floats
-    task: int
 
 
 def open_cut(model: Path) -> tuple[Callable[[Pixels], Floats], Layer]:

@@ -4,14 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.learn.features import Photos
 from benchmarks.learn.gate import OPEN, REFUSED, Duel, Verdict, ask, changes_little, duel, judge, of_each_class
 from benchmarks.learn.head import Lessons, anchors, answers_of, fit, joined, labels, logits_of
-from benchmarks.learn.network import Floats, Layer
+from benchmarks.learn.layer import Floats, Ints, Layer, Marks, Photos
 
-Ints = NDArray[np.int64]
 PULL = 1.0
 """Strength of the pull to the root. Chosen on cameras made from validation photos (`settings`)."""
 TOGETHER, HEAVIEST = 100.0, 5.0
@@ -35,7 +32,7 @@ class Inbox:
     filed: Photos
     said: Ints
 
-    def without(self, places: NDArray[np.bool_]) -> "Inbox":
+    def without(self, places: Marks) -> "Inbox":
         """All but some."""
         return Inbox(self.filed.take(np.flatnonzero(~places)), self.said[~places])
 
@@ -57,9 +54,9 @@ class World:
     memory: Floats
     validation: Photos
 
-    def right(self, head: Layer) -> NDArray[np.bool_]:
+    def right(self, head: Layer) -> Marks:
         """Which validation photos a head answers rightly."""
-        right: NDArray[np.bool_] = answers_of(head, self.validation.features) == self.validation.labels
+        right: Marks = answers_of(head, self.validation.features) == self.validation.labels
         return right
 
 

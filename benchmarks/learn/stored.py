@@ -1,0 +1,40 @@
+"""Remembered photos as one byte a feature, and a fit on a file of them."""
+
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.learn.head import fit, labels
+from benchmarks.learn.layer import Floats, Layer
+from benchmarks.learn.owner import PULL
+
+Bytes = NDArray[np.uint8]
+LARGEST = 255
+
+
+def as_bytes(features: Floats) -> tuple[Bytes, Floats]:
+    """One byte a feature, and the largest value of each feature: all are at least 0."""
+    largest = np.maximum(features.max(axis=0), np.float32(1e-9))
+    return np.round(features / largest * LARGEST).astype(np.uint8), largest
+
+
+def from_bytes(stored: Bytes, largest: Floats) -> Floats:
+    """The features again, to half a step."""
+    features = stored.astype(np.float32)
+    features *= largest / LARGEST
+    return features
+
+
+def fit_file(file: Path) -> str:
+    """Fit on the photos of a file, and say seconds and peak memory in MB."""
+    started = time.perf_counter()
+    with np.load(file) as kept:
+        root = Layer(kept["kernel"], kept["bias"], 0)
+        features = from_bytes(kept["stored"], kept["largest"])
+        taught = labels(kept["labels"], features, len(root.bias))
+    del features
+    fit(root, taught, PULL)
+    return f"{time.perf_counter() - started:.2f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}"

@@ -1,0 +1,136 @@
+"""The gate on labels that it must refuse, and on heads that differ by chance alone."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+import numpy as np
+
+from benchmarks.common import tell
+from benchmarks.learn.corrections import OUTDOOR, accuracy, memory_of, owners_world
+from benchmarks.learn.features import LATER, NEVER, Store
+from benchmarks.learn.gate import HELPS, OPEN, REFUSED, Verdict, ask, duel, judge, of_each_class
+from benchmarks.learn.head import anchors, answers_of, fit, joined, labels
+from benchmarks.learn.layer import Ints, Layer, Photos
+from benchmarks.learn.owner import FILED, NOTHING, PULL, Inbox, World, learn_and_judge
+from benchmarks.told import Row, Told
+
+CHANCE = 100
+TAUGHT = (200, 100)  # scene photos and photos of another camera, from which each of two equal heads learns
+MEANING = (
+    "Of 100 heads without any true change, the refused ones; of labels that must be refused, the least share that is"
+    " not taken as help, and the most that any of these takes from the owner in the end, in points."
+)
+Mislabels = Callable[[Photos, np.random.Generator], Ints]
+
+
+def measured(store: Store, draws: int) -> Told:
+    """Count the verdicts."""
+    rows = [_bad(store, told, wrong, draws) for told, wrong in MUST_REFUSE.items()]
+    chance = _by_chance(store, CHANCE if draws > 2 else draws)
+    least = min(1 - row[HELPS] / row["draws"] for row in rows)
+    worst = min(row["served: worst"] for row in rows)
+    figures = {"refused by chance": chance[REFUSED], "not taken": least, "worst": worst}
+    return Told([*rows, chance], figures, MEANING)
+
+
+def shuffled(count: int) -> Mislabels:
+    """The owner's labels of random photos are dealt to each other."""
+
+    def wrong(filed: Photos, rng: np.random.Generator) -> Ints:
+        some = rng.permutation(len(filed))[:count]
+        said = np.full(len(filed), NOTHING)
+        said[some] = rng.permutation(filed.labels[some])
+        return said
+
+    return wrong
+
+
+def flooded(count: int) -> Mislabels:
+    """Random photos of other classes are said to be of one class."""
+
+    def wrong(filed: Photos, rng: np.random.Generator) -> Ints:
+        classes = np.unique(filed.labels)
+        into = rng.choice(classes)
+        said = np.full(len(filed), NOTHING)
+        said[rng.permutation(np.flatnonzero(filed.labels != into))[:count]] = into
+        return said
+
+    return wrong
+
+
+def emptied(filed: Photos, rng: np.random.Generator) -> Ints:
+    """All photos of a class are said to be of another one."""
+    out, into = rng.permutation(np.unique(filed.labels))[:2]
+    return np.where(filed.labels == out, into, NOTHING)
+
+
+MUST_REFUSE: dict[str, Mislabels] = {
+    "50 labels shuffled": shuffled(50),
+    "200 labels shuffled": shuffled(200),
+    "50 photos flood a class": flooded(50),
+    "100 photos flood a class": flooded(100),
+    "a class emptied": emptied,
+}
+
+
+def _bad(store: Store, told: str, wrong: Mislabels, draws: int) -> Row:
+    verdicts, fitted, served = [], [], []
+    for draw in range(draws):
+        tell(f"{told}, draw {draw + 1} of {draws}")
+        world, filed, rest = owners_world(store, OUTDOOR, draw)
+        learnt = learn_and_judge(world, Inbox(filed, wrong(filed, np.random.default_rng((draw, 2)))), draw)
+        before = accuracy(world.root, rest)
+        verdicts.append(learnt.verdict)
+        fitted.append(accuracy(learnt.head, rest) - before)
+        served.append(accuracy(learnt.served, rest) - before)
+    return _row(told, verdicts, fitted, served)
+
+
+def _by_chance(store: Store, draws: int) -> Row:
+    """Two heads learn from as many true labels of other photos: either may be the better one."""
+    memory, later, never = memory_of(store), store.scenes(LATER), store.scenes(NEVER)
+    verdicts, gained = [], []
+    for draw in range(draws):
+        tell(f"by chance, draw {draw + 1} of {draws}")
+        own = store.outdoor()
+        order, scenes = (np.random.default_rng(draw).permutation(len(each)) for each in (own, later))
+        filed = own.take(order[:FILED])
+        world = World(store.layer, memory, never)
+        serving, new = (
+            _taught(
+                world,
+                later.take(scenes[number * TAUGHT[0] :][: TAUGHT[0]]),
+                own.take(order[FILED + number * TAUGHT[1] :][: TAUGHT[1]]),
+            )
+            for number in range(2)
+        )
+        verdicts.append(_compared(world, filed, serving, new, draw))
+        gained.append(accuracy(new, filed) - accuracy(serving, filed))
+    return _row("by chance alone", verdicts, gained, [0.0])
+
+
+def _taught(world: World, *photos: Photos) -> Layer:
+    lessons = [labels(each.labels, each.features, len(world.root.bias)) for each in photos]
+    return fit(world.root, joined(anchors(world.root, world.memory), *lessons), PULL)
+
+
+def _compared(world: World, filed: Photos, serving: Layer, new: Layer, seed: int) -> Verdict:
+    right = world.right(serving), world.right(new)
+    asked = ask(answers_of(serving, filed.features), answers_of(new, filed.features), filed.labels, seed)
+    return judge(duel(*right), of_each_class(*right, world.validation.labels, len(world.root.bias)), asked)
+
+
+def _row(told: str, verdicts: Sequence[Verdict], fitted: Sequence[float], served: Sequence[float]) -> Row:
+    kinds = Counter(verdict.kind for verdict in verdicts)
+    reasons = Counter(verdict.why for verdict in verdicts if verdict.kind == REFUSED)
+    return {
+        "labels": told,
+        "draws": len(verdicts),
+        **{kind: kinds[kind] for kind in (REFUSED, HELPS, OPEN)},
+        "refused by": ", ".join(f"{why} {count}" for why, count in sorted(reasons.items())) or None,
+        "fitted: mean": round(fmean(fitted), 2),
+        "fitted: worst": round(min(fitted), 2),
+        "served: mean": round(fmean(served), 2),
+        "served: worst": round(min(served), 2),
+    }
