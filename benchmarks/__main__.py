@@ -19,6 +19,7 @@ NAMES = (
     "broad",
     "foreign",
     "words",
+    "learn",
     "gpu",
     "promise",
     "filing_picture",

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.common import add_model, add_options, finish
-from benchmarks.learn import corrections, cost, new_class, own_classes, verdicts
+from benchmarks.learn import choice, corrections, cost, new_class, own_classes, verdicts
 from benchmarks.learn.features import Store
 from benchmarks.told import Told
 
@@ -34,6 +34,7 @@ PARTS: dict[str, tuple[str, int, Callable[[Store, argparse.Namespace], Told]]] =
     "classes": ("a seventh class", 10, lambda store, given: new_class.measured(store, given.draws)),
     "own": ("ten classes of one's own", 5, lambda store, given: own_classes.measured(store, given.draws)),
     "gate": ("what the gate refuses", 20, lambda store, given: verdicts.measured(store, given.draws)),
+    "settings": ("what the settings were chosen by", 5, lambda store, given: choice.measured(store, given.draws)),
     "cost": ("seconds and memory", 1, lambda store, given: cost.measured(store, given.work / "learn", given.short)),
 }
 

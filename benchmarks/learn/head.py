@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
 from benchmarks.learn.layer import Doubles, Floats, Ints, Layer
 
@@ -92,6 +90,9 @@ def fit(
         new: number of classes at the end that the root does not know.
         pull_new: strength of the pull of their kernels to 0.
     """
+    from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
+
     known = lessons.in_order()
     count, size = known.targets.shape[1], len(root.kernel)
     begun = logits_of(root, known.features)
