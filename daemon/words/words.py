@@ -4,14 +4,14 @@ A reading thread asks for each photo, so a look costs microseconds: a search amo
 comparison of all difference hashes for nearly the same pixels, and all that is dearer only for the few that are near.
 """
 
-from collections import defaultdict, deque
+import struct
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.fingerprint import MAX_BITS, MAX_THUMBNAIL_DIFFERENCE, difference_hash, fingerprint_of
+from contract.fingerprint import MAX_BITS, MAX_THUMBNAIL_DIFFERENCE, SIDE, Fingerprint, difference_hash, fingerprint_of
 from contract.geometry import Pixels
 from daemon.photo import Embedding
 from daemon.words.word import Known, Word
@@ -22,6 +22,7 @@ TAKEN_WITHIN_S = 3600.0
 """How far apart near duplicates were taken at most, unless their files have one name."""
 MOST_LIKE = 100_000
 """Of so many photos near duplicates are known, the latest of each id: about 0.6 kB each. Bytes are known of all."""
+_HEAD = struct.Struct("<Qd")
 _Kind = tuple[str, int]
 
 
@@ -35,16 +36,20 @@ class Words:
     def __init__(self, words: Iterable[Word] = ()) -> None:
         digests, said = bytearray(), list[str]()
         labels: dict[str, str] = {}  # one object for each class, not one for each photo
-        alike: defaultdict[_Kind, deque[Word]] = defaultdict(lambda: deque(maxlen=MOST_LIKE))
+        rows: dict[_Kind, _Rows] = {}
         for word in words:
+            label = labels.setdefault(word.label, word.label)
             digests += bytes.fromhex(word.sha256)
-            said.append(labels.setdefault(word.label, word.label))
+            said.append(label)
             if word.fingerprint is not None and word.fingerprint.tells and word.embedding is not None:
-                alike[_kind(word.embedding)].append(word)
+                kind = _kind(word.embedding)
+                if kind not in rows:
+                    rows[kind] = _Rows(len(word.embedding.values))
+                rows[kind].add(Known(label, word.name), word.fingerprint, word.embedding, word.taken)
         every = np.frombuffer(digests, "S32")
         order = every.argsort(kind="stable")
         self._digests, self._said = every[order], [said[place] for place in order.tolist()]
-        self._alike = {kind: _Alike(some) for kind, some in alike.items()}
+        self._alike = {kind: _Alike(some) for kind, some in rows.items()}
 
     def __len__(self) -> int:
         return len(self._said)
@@ -73,17 +78,41 @@ class Words:
         return None if alike is None else alike.find(pixels, embedding, taken, name)
 
 
+class _Rows:
+    """Gathers photos with embeddings of one kind in one buffer, because objects would take three times the memory.
+
+    Args:
+        embedding_bytes: length of an embedding.
+    """
+
+    def __init__(self, embedding_bytes: int) -> None:
+        marks = [("bits", "<u8"), ("taken_s", "<f8"), ("thumbnail", "u1", (3 * SIDE * SIDE,))]
+        self._record = np.dtype([*marks, ("embedding", "<f2", (embedding_bytes // 2,))])
+        self._packed, self._said = bytearray(), list[Known]()
+
+    def add(self, said: Known, mark: Fingerprint, embedding: Embedding, taken: datetime | None) -> None:
+        """Add a photo; the oldest are left out if there are too many."""
+        self._packed += _HEAD.pack(mark.bits, _seconds(taken)) + mark.thumbnail + embedding.values
+        self._said.append(said)
+        if len(self._said) >= 2 * MOST_LIKE:
+            self._leave_out(len(self._said) - MOST_LIKE)
+
+    def end(self) -> tuple[NDArray[np.void], list[Known]]:
+        """Return the latest photos, and what was said of them."""
+        self._leave_out(max(0, len(self._said) - MOST_LIKE))
+        return np.frombuffer(self._packed, self._record), self._said
+
+    def _leave_out(self, count: int) -> None:
+        del self._packed[: count * self._record.itemsize]
+        del self._said[:count]
+
+
 class _Alike:
     """Photos that can be compared, because their embeddings have one id."""
 
-    def __init__(self, words: Iterable[Word]) -> None:
-        known = [(one, one.fingerprint, one.embedding) for one in words if one.fingerprint and one.embedding]
-        self._hashes = np.array([mark.bits for _, mark, _ in known], np.uint64)
-        self._thumbnails = np.frombuffer(b"".join(mark.thumbnail for _, mark, _ in known), np.uint8)
-        self._thumbnails = self._thumbnails.reshape(len(known), -1)
-        self._embeddings = np.stack([_values(embedding) for _, _, embedding in known])
-        self._taken_s = np.array([_seconds(word.taken) for word, _, _ in known])
-        self._said = [Known(word.label, word.name) for word, _, _ in known]
+    def __init__(self, rows: _Rows) -> None:
+        self._rows, self._said = rows.end()
+        self._hashes = np.ascontiguousarray(self._rows["bits"])  # all are compared with each photo that comes
 
     def find(self, pixels: Pixels, embedding: Embedding, taken: datetime | None, name: str) -> Known | None:
         """Return what was said of photos that look the same, if it is one class, and one of them is of the same hour
@@ -100,25 +129,21 @@ class _Alike:
         found = [self._said[place] for place in near.tolist()]
         if len({known.label for known in found}) != 1:
             return None
-        in_the_hour = np.abs(self._taken_s[near] - _seconds(taken)) <= TAKEN_WITHIN_S
+        in_the_hour = np.abs(self._rows["taken_s"][near] - _seconds(taken)) <= TAKEN_WITHIN_S
         fit = [known for known, timely in zip(found, in_the_hour.tolist(), strict=True) if timely or known.like == name]
         return fit[-1] if fit else None
 
     def _look_the_same(self, near: NDArray[np.intp], thumbnail: bytes, embedding: Embedding) -> NDArray[np.bool_]:
-        colours = np.frombuffer(thumbnail, np.uint8).astype(np.int16)
-        apart = np.abs(self._thumbnails[near] - colours).mean(axis=1)
+        colours, values = np.frombuffer(thumbnail, np.uint8).astype(np.int16), np.frombuffer(embedding.values, "<f2")
+        apart = np.abs(self._rows["thumbnail"][near] - colours).mean(axis=1)
         with np.errstate(invalid="ignore", over="ignore"):  # a value beyond float16 is no embedding, and compares false
-            cosines = self._embeddings[near].astype(np.float32) @ _values(embedding).astype(np.float32)
+            cosines = self._rows["embedding"][near].astype(np.float32) @ values.astype(np.float32)
             same: NDArray[np.bool_] = (apart <= MAX_THUMBNAIL_DIFFERENCE) & (cosines >= LEAST_COSINE)
         return same
 
 
 def _kind(embedding: Embedding) -> _Kind:
     return embedding.id, len(embedding.values)
-
-
-def _values(embedding: Embedding) -> NDArray[np.float16]:
-    return np.frombuffer(embedding.values, "<f2")
 
 
 def _seconds(taken: datetime | None) -> float:

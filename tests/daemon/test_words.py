@@ -109,6 +109,17 @@ def test_of_two_words_about_the_same_bytes_the_later_one_counts_among_thousands(
     assert zeros.of_content(64 * "a") is None
 
 
+def test_nearly_the_same_photo_is_known_of_the_latest_labels_and_the_same_bytes_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("daemon.words.words.MOST_LIKE", 3)
+    for count in range(1, 10):
+        some = [word(sha256=digest(b"%d" % seed), seed=seed) for seed in range(count)]
+        like = [seed for seed in range(count) if heard(*some, shown=pixels(seed)).said]
+        assert like == [*range(count)][-3:], count
+        assert all(Words(some).of_content(one.sha256) for one in some)
+
+
 def brighter(by: int) -> Pixels:
     return np.clip(pixels().astype(np.int16) + by, 0, 255).astype(np.uint8)
 
