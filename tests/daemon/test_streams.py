@@ -455,5 +455,5 @@ def test_a_command_does_its_work_and_keeps_its_exit_code_without_streams(shell: 
     place = one.file("1.jpg")
     arguments = ["sh", "-c", f'exec "$@" {shell}', "sh", *command("undo", "--last", "1")]
     done = subprocess.run(arguments, capture_output=True, timeout=DEADLINE_S, env=environment())
-    assert (done.returncode, place.exists(), (one.inbox / "1.jpg").read_bytes()) == (0, False, b"1.jpg" + plain("red"))
+    assert (done.returncode, place.exists(), (one.inbox / "1.jpg").read_bytes()) == (0, False, plain("red") + b"1.jpg")
     assert subprocess.run(arguments, capture_output=True, timeout=DEADLINE_S, env=environment()).returncode == 0
