@@ -167,6 +167,7 @@ def test_of_the_output_only_photos_that_no_ledger_knows_are_labels(house: Sorted
     words = ("--inbox", house.inbox, "--yes", "--new")
     assert imported(house.output / "pets", *words)["classes"] == {"pets": 1}
     assert imported(house.output, *words)["recorded"] == 1
+    assert not facts(house, "unknown files")
     assert sorted(house.said()) == [
         ("import", str(house.output / "pets/dog.jpg"), "pets"),
         ("import", str(house.output / "sea/new.jpg"), "sea"),

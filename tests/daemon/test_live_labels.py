@@ -82,6 +82,32 @@ def test_every_question_about_a_photo_that_its_owner_moved_tells_both_answers_an
     assert undone["events"] == []
 
 
+def test_a_command_speaks_while_the_daemon_runs_and_is_heard_at_once(
+    tmp_path: Path, impatient: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = _arguments(tmp_path)
+    inbox, output, state = tmp_path / "inbox", tmp_path / "output", tmp_path / "state"
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))
+    write(inbox / "a.jpg", plain("red"))
+    with daemon(*arguments, env=impatient) as process:
+        process.photos({"a.jpg"})
+        for words, folder, classes in (
+            (("add", "--class", "blue"), "blue", {"blue": 1}),
+            (("take-back",), "red", {}),
+            (("add", "--class", "blue"), "blue", {"blue": 1}),
+            (("forget",), "red", {}),
+        ):
+            said = ask("labels", *words, output / "red/a.jpg")
+            assert said.exit_code == 0, said.output
+            wait_until(lambda: (fetch(state).labels or LabelTotals()).classes == classes, "the count")  # noqa: B023
+            name = f"after {words[0]} {folder}.jpg"
+            write(inbox / name, plain("red"))
+            photo = process.photos({name})[name]
+            assert Path(photo["destination"]).parent == output / folder
+            Path(photo["destination"]).unlink()
+        assert process.stop() == 0
+
+
 def test_sorting_again_learns_what_was_moved_in_between(tmp_path: Path, impatient: dict[str, str]) -> None:
     arguments = _arguments(tmp_path)
     inbox, output = tmp_path / "inbox", tmp_path / "output"

@@ -16,9 +16,11 @@ from daemon.labels.listed.listing import Listing
 from daemon.labels.listed.tree import BASE_LINE_S, Tree, joined
 from daemon.ledger.errors import LedgerError
 from daemon.ledger.reader import LedgerReader, reader
+from daemon.ledger.reading import root_of
 
 _NAMES = "SELECT name FROM places WHERE folder = ? AND NOT is_gone"
 _SEEN = "SELECT place FROM sightings"
+_LABELLED = "SELECT place FROM labels WHERE photo IS NULL"
 _TOGETHER = 50_000
 Answer = TypeVar("Answer")
 
@@ -45,6 +47,8 @@ class Unknown(NamedTuple):
 
 def unknown_files(tree: Tree, ledgers: Sequence[Path], folders: ClassFolders) -> Iterator[Unknown]:
     """Yield the photos in class folders that no ledger knows, some folders at a time.
+
+    One that was seen once, or that was labelled by its path, is known.
 
     Args:
         tree: the output as the last look saw it.
@@ -94,4 +98,6 @@ def _known(paths: Iterable[str], connection: sqlite3.Connection) -> dict[str, se
 
 
 def _seen(connection: sqlite3.Connection) -> set[str]:
-    return {os.fsdecode(place) for (place,) in connection.execute(_SEEN)}
+    root = os.fsencode(root_of(connection, "output") or "/") + b"/"
+    labelled = (place.removeprefix(root) for (place,) in connection.execute(_LABELLED) if place.startswith(root))
+    return {*(os.fsdecode(place) for (place,) in connection.execute(_SEEN)), *map(os.fsdecode, labelled)}
