@@ -85,8 +85,8 @@ def _given(source: Path, ledger: Path) -> Iterator[Given]:
     if folders.why_not:
         raise LabelError(f"{printable(source)} is a folder of the output. {folders.why_not} Import a CSV file instead.")
     found = unknown_files(seen.tree, [ledger, *other_ledgers(ledger)], folders)
-    files = ((one.name, output / one.place) for one in found)
-    return (Given(name, str(path), name=path.name) for name, path in files if path.is_relative_to(source))
+    below = ((one.name, path) for one in found for path in [output / one.place] if path.is_relative_to(source))
+    return (Given(name, str(path), name=path.name) for name, path in below if not path.is_symlink())
 
 
 def _shown(files: Iterable[ReadFile]) -> Iterator[ReadFile]:
