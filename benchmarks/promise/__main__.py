@@ -18,6 +18,7 @@ import click
 
 from benchmarks.promise import faults as fault
 from benchmarks.promise import flood, fuzz, kills, soak, undo
+from benchmarks.promise.labels.storms import storms
 from benchmarks.promise.world import BrokenError, World
 from common.options import json_option
 from daemon.photo import Mode
@@ -96,6 +97,14 @@ def _undo(mode: str, step: int) -> None:
 def _faults(most: int) -> None:
     """Let each system call fail once with EIO, ENOSPC, EACCES and EMFILE while photos are filed."""
     _prove("faults", lambda world, tell: fault.faults(world, fault.CALLS, fault.ERRORS, most, tell))
+
+
+@main.command("labels")
+@click.option("--count", default=200, show_default=True, help="How many groups of doings.")
+@_seed
+def _labels(count: int, seed: int) -> None:
+    """Move, copy, edit and delete filed photos beside a daemon that is killed: are labels what docs/labels.md says?"""
+    _prove("labels", lambda world, tell: storms(world, count, seed, tell))
 
 
 @main.command("overflow")

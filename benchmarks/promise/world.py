@@ -53,7 +53,8 @@ class World:
     """An inbox, an output, a ledger, a model, and all photos that were ever put in.
 
     folder: holds all of it; made anew. output: where it lies elsewhere, on another file system for example.
-    options: further words for the daemon. patience_s: how long it may make no progress.
+    options: further words for the daemon. patience_s: how long it may make no progress. site: a folder whose
+    `sitecustomize` the processes load.
     """
 
     folder: Path
@@ -61,6 +62,7 @@ class World:
     options: tuple[str, ...] = ()
     inputs: Counter[str] = field(default_factory=Counter)
     patience_s: float = PATIENCE_S
+    site: Path | None = None
     process: "subprocess.Popen[str] | None" = None
 
     def __post_init__(self) -> None:
@@ -116,7 +118,8 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT), "STATE_DIRECTORY": str(self.state)}
+        path = f"{self.site}:{ROOT}" if self.site else str(ROOT)
+        return {**os.environ, "PYTHONPATH": path, "STATE_DIRECTORY": str(self.state)}
 
     def start(self) -> None:
         """Start `watch` and wait until it is ready."""

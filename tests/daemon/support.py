@@ -62,6 +62,13 @@ Image.register_decoder("ppm_plain", Sleeper)
 """
 """A `sitecustomize` module: plain PPM pictures hang the decoder, and a stage is thought stuck after three seconds."""
 
+IMPATIENT = """
+import daemon.labels.look, daemon.live_looks
+daemon.labels.look.CONFIRM_S = 0.0
+daemon.live_looks.LOOK_EVERY_S = daemon.live_looks.ASK_EVERY_S = 0.05
+"""
+"""A `sitecustomize` module: looks follow each other at once, and the second one confirms."""
+
 
 class HandClock:
     """A clock that is turned by hand, both of its faces at once."""

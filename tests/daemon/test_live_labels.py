@@ -13,13 +13,18 @@ from daemon.ledger.state_folder import LEDGER
 from daemon.status.client import fetch
 from tests.colour_model import FAMILIAR, colour_model
 from tests.daemon.house import ask, told
-from tests.daemon.support import daemon, environment, model_file, plain, roots, run, unique, wait_until, write
-
-IMPATIENT = """
-import daemon.labels.look, daemon.live_looks
-daemon.labels.look.CONFIRM_S = 0.0
-daemon.live_looks.LOOK_EVERY_S = daemon.live_looks.ASK_EVERY_S = 0.05
-"""
+from tests.daemon.support import (
+    IMPATIENT,
+    daemon,
+    environment,
+    model_file,
+    plain,
+    roots,
+    run,
+    unique,
+    wait_until,
+    write,
+)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.promise.faults import faults
 from benchmarks.promise.fuzz import fuzz, names
 from benchmarks.promise.kills import CALLS, kills_at_calls, random_kills
+from benchmarks.promise.labels.storms import storms
 from benchmarks.promise.soak import soak
 from benchmarks.promise.undo import sort, start_up, undo_killed_at_calls, undone_under_starts
 from benchmarks.promise.world import BrokenError, World
@@ -71,6 +72,14 @@ def test_mutated_photos_of_every_format_are_filed_failed_or_left_with_a_reason(w
 
 def test_hostile_names_are_kept(world: World) -> None:
     assert names(world, 150, seed=3, tell=print)["names"] == 150
+
+
+def test_moves_copies_edits_and_kills_beside_a_daemon_make_the_labels_of_the_table_and_lose_nothing(
+    world: World,
+) -> None:
+    counts = storms(world, 6, seed=1, tell=print)
+    assert counts["kills"] >= 1
+    assert counts["labels"] >= 5
 
 
 def test_memory_files_and_threads_stay_flat_over_many_photos(world: World) -> None:
