@@ -5,7 +5,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import ExifTags, Image, ImageOps
 
 from daemon.labels.features.groups import Side
 from daemon.ledger.since.label_totals import LabelTotals
@@ -16,6 +18,7 @@ from tests.daemon.house import ask, told
 from tests.daemon.support import (
     IMPATIENT,
     daemon,
+    encoded,
     environment,
     model_file,
     plain,
@@ -152,3 +155,34 @@ def _labelled(ledger: Path) -> list[tuple[str, int, str, str]]:
     with closing(sqlite3.connect(ledger)) as connection:
         columns = "said, founder = sha256, side, embedding_id"
         return connection.execute(f"SELECT {columns} FROM labelled WHERE embedding IS NOT NULL").fetchall()
+
+
+def test_a_photo_that_was_saved_again_follows_its_original_once_the_daemon_has_the_features(
+    tmp_path: Path, impatient: dict[str, str]
+) -> None:
+    arguments = _arguments(tmp_path)
+    (tmp_path / "colours.onnx").write_bytes(colour_model(familiarity=FAMILIAR))
+    taken = Image.Exif()
+    taken.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2026:05:01 12:30:00"
+    patches = np.random.default_rng(1).integers(0, 256, (7, 7, 3), np.uint8)
+    photo = Image.fromarray(patches).resize((96, 96), Image.Resampling.BICUBIC)
+    write(tmp_path / "inbox/a.jpg", encoded(photo, exif=taken))
+    with daemon(*arguments, "--review-below", "1", env=impatient) as process:
+        was = process.photos({"a.jpg"})["a.jpg"]
+        (tmp_path / "output/trees").mkdir()
+        Path(was["destination"]).rename(tmp_path / "output/trees/a.jpg")
+        process.until(lambda event: event["event"] == "label", "the label")
+        wait_until(lambda: bool(_labelled(tmp_path / "state" / LEDGER)), "features")
+        for number in range(100):  # the first copies may come before the words are read again
+            write(tmp_path / f"inbox/{number}.jpg", encoded(photo, exif=taken, quality=70) + b"%d" % number)
+            copy = process.photos({f"{number}.jpg"})[f"{number}.jpg"]
+            if copy["said"]:
+                break
+        assert (copy["reason"], copy["label"], copy["said"]) == (
+            "known: nearly the same as trees/a.jpg, which a person put there", was["label"], "trees",
+        )  # fmt: skip
+        assert Path(copy["destination"]) == tmp_path / f"output/trees/{number}.jpg"
+        write(tmp_path / "inbox/mirrored.jpg", encoded(ImageOps.mirror(photo), exif=taken))
+        other = process.photos({"mirrored.jpg"})["mirrored.jpg"]
+        assert (other["outcome"], other["said"]) == ("review", None)
+        assert process.stop() == 0
