@@ -44,7 +44,9 @@ class LiveLooks:
         self._parts = parts
         self._stopping, self._looked = threading.Event(), threading.Event()
         self._features = PhotoFeatures(lambda: parts.models.current, parts.guard, parts.clock)
-        contents = OutputContents(parts.output, self._embedding_of, self._embedding_at, self._stopping.is_set)
+        contents = OutputContents(
+            parts.output, self._embedding_of, self._embedding_at, self._turned_at, self._stopping.is_set
+        )
         self._others = partial(other_ledgers, parts.ledger.path)
         self._looker = Looker(parts.ledger.path, contents, self._others, (parts.inbox,))
         self._connection = sqlite3.connect(parts.ledger.path, isolation_level=None, check_same_thread=False)
@@ -140,6 +142,9 @@ class LiveLooks:
     def _embedding_at(self, place: str) -> Embedding | None:
         found = self._features.of(self._parts.output / place)
         return None if found is None else found.embedding
+
+    def _turned_at(self, place: str) -> list[Embedding]:
+        return self._features.turned(self._parts.output / place)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from daemon.labels.class_folders import ClassFolders
+from daemon.labels.class_folders import ClassFolders, key
 from daemon.labels.files import Files
 from daemon.labels.findings import Findings, Label, Noted, Question, TakenBack, Why
 from daemon.labels.listed.listing import differences
@@ -89,7 +89,7 @@ def look(
     unread = {row.id: sightings[row.id] for row in concerned.values() if row.id in sightings and _is_unread(row, now)}
     pending = {move.row.id: _seen(move, sightings, matcher.hashes, now_s) for move in moves}
     asked = _ask(moves, pending, _Asking(known, before, now, folders, is_interrupted), found)
-    found.sightings = unread | _confirmed(moves, asked, folders, found, now_s)
+    found.sightings = unread | _confirmed(moves, asked, folders, contents, found, now_s)
     return found
 
 
@@ -146,9 +146,10 @@ def _concerned(
 def _said(row: Row, one: Candidate, folders: ClassFolders) -> _Move | None:
     """Return what a photo's new place says; None if that is nothing new."""
     left, entered = folders.where(row.place), folders.where(one.place)
-    if entered.name == left.name or entered.name == (row.said or row.filed_as):
+    name = key(entered.name)
+    if name in (key(left.name), key(row.said or row.filed_as)):
         return None
-    if entered.name == row.filed_as:
+    if name == key(row.filed_as):
         return _Move(row, one, entered.name, is_back=True) if row.said else None
     return _Move(row, one, entered.name, is_back=False) if entered.is_class else None
 
@@ -193,14 +194,29 @@ def _ask(moves: Iterable[_Move], pending: dict[RowId, Sighting], at: _Asking, fo
 
 
 def _confirmed(
-    moves: Iterable[_Move], pending: dict[RowId, Sighting], folders: ClassFolders, found: Findings, now_s: float
+    moves: Iterable[_Move],
+    pending: Mapping[RowId, Sighting],
+    folders: ClassFolders,
+    contents: Contents,
+    found: Findings,
+    now_s: float,
 ) -> dict[RowId, Sighting]:
-    """Add what two looks saw to the findings; return what has to wait for another look."""
+    """Add what two looks saw to the findings; return what has to wait for another look.
+
+    Somebody may have put another photo in the place of the one that was filed: then its moves say nothing about that.
+    """
     waiting = {}
     for move in moves:
         row, one, seen = move.row.id, move.one, pending[move.row.id]
         if seen.is_asked or now_s - seen.at_s < CONFIRM_S:
             waiting[row] = seen
+            continue
+        is_as_filed = one.file.target or one.file.size == move.row.filed_size
+        is_another = False if is_as_filed else contents.is_another(row, one.place)
+        if is_another is None:
+            waiting[row] = seen
+        elif is_another:
+            found.noted.append(Noted(row, one.place, one.file))
         elif move.is_back:
             found.taken_back.append(TakenBack(row, one.place, one.file))
         else:

@@ -99,6 +99,13 @@ class Contents(Protocol):
     def resembles(self, row: RowId, place: str) -> bool:
         """Tell whether a file shows the photo of a row, edited (cosine of embeddings >= 0.99)."""
 
+    def is_another(self, row: RowId, place: str) -> bool | None:
+        """Tell whether a file shows another photo than that of a row, and not the same one edited or turned.
+
+        Returns:
+            False if nothing speaks for another photo; None if this process cannot tell.
+        """
+
 
 def sizes_of(rows: Iterable[Row]) -> set[int]:
     """Return all sizes that files of these rows may have."""

@@ -246,6 +246,7 @@ class Output:
         self.before, self.now_s = EMPTY, FIRST_S
         self.sightings: dict[RowId, Sighting] = {}
         self.hashed: list[str] = []
+        self.has_no_model = False
         self._numbers = count(1)
         self.look()
 
@@ -287,6 +288,9 @@ class Output:
 
     def resembles(self, row: RowId, place: str) -> bool:
         return origin(self.disk.read(place)) == row[1]
+
+    def is_another(self, row: RowId, place: str) -> bool | None:
+        return None if self.has_no_model else not self.resembles(row, place)
 
 
 def photo(number: int, edited: int = 0) -> bytes:

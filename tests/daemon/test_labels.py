@@ -190,6 +190,30 @@ def test_other_bytes_in_its_place_are_noted_so_that_a_later_move_counts(output: 
     assert labels(output.looks()) == ["forest"]
 
 
+def test_another_photo_that_was_put_in_its_place_carries_no_label_by_a_later_move(output: Output) -> None:
+    row = output.file("sea/a.jpg")
+    output.look()
+    output.disk.write("sea/a.jpg", photo(900, 1))
+    output.look()
+    output.disk.move("sea/a.jpg", "forest/a.jpg")
+    assert says_nothing(output.looks(3))
+    assert output.known.by_id[row].place == "forest/a.jpg"
+    output.disk.move("forest/a.jpg", "street/a.jpg")
+    assert says_nothing(output.looks(3))
+
+
+def test_where_there_is_no_model_the_move_of_an_edited_photo_waits_for_one(output: Output) -> None:
+    row = output.file("sea/a.jpg")
+    output.look()
+    output.disk.write("sea/a.jpg", photo(row[1], 1))
+    output.look()
+    output.disk.move("sea/a.jpg", "forest/a.jpg")
+    output.has_no_model = True
+    assert says_nothing(output.looks(3))
+    output.has_no_model = False
+    assert labels(output.look()) == ["forest"]
+
+
 def test_a_backup_beside_an_edited_photo_does_not_take_its_row(output: Output) -> None:
     row = output.file("sea/a.jpg")
     output.look()
@@ -330,11 +354,27 @@ def test_the_first_look_is_the_base_line(output: Output) -> None:
     assert labels(output.looks()) == ["street"]
 
 
-def test_a_new_folder_proposes_a_class(output: Output) -> None:
+@pytest.mark.parametrize(
+    ("folder", "name", "is_proposed"),
+    [("dogs", "dogs", True), ("Forest", "forest", False), ("CAFE\u0301", "caf\u00e9", False), ("cafe", "cafe", True)],
+)
+def test_a_folder_that_is_no_known_class_in_any_spelling_proposes_one(
+    output: Output, folder: str, name: str, is_proposed: bool
+) -> None:
     output.file("sea/a.jpg")
     output.look()
+    output.disk.move("sea/a.jpg", f"{folder}/a.jpg")
+    assert [(label.name, label.is_proposed) for label in output.looks().labels] == [(name, is_proposed)]
+
+
+def test_another_spelling_of_a_proposed_class_is_no_new_label(output: Output) -> None:
+    row = output.file("sea/a.jpg")
+    output.look()
     output.disk.move("sea/a.jpg", "dogs/a.jpg")
-    assert [(label.name, label.is_proposed) for label in output.looks().labels] == [("dogs", True)]
+    output.looks()
+    output.disk.move_folder("dogs", "Dogs")
+    assert says_nothing(output.looks(3))
+    assert (output.known.by_id[row].place, output.known.by_id[row].said) == ("Dogs/a.jpg", "dogs")
 
 
 @pytest.mark.parametrize("name", ["con", "dogs ", "a" * 101, "x:y"])

@@ -26,6 +26,7 @@ FOLDERS = (
     "forest/trip",
     "Sea",
     "dogs",
+    "Dogs",
     "_review",
     "_mine",
     ".trash",
@@ -89,7 +90,8 @@ class Oracle:
             answer.add(("asked", row))
         for row, sight in list(saying.items()):
             if not sight.asked and now_s - sight.at_s >= 30:
-                answer.add((self._says(rows[row], sight.place) or "", row))
+                if sight.file.size == rows[row].filed_size or origin(self._content(sight.place)) == row[1]:
+                    answer.add((self._says(rows[row], sight.place) or "", row))
                 del saying[row]
         self._remember(tree)
         return answer
@@ -384,7 +386,7 @@ class Simulator:
         tree = self.disk.tree(self.output.before, now_s)
         expected = self.oracle.expects(tree, rows, now_s, interrupted)
         found = self.output.look(after_s, was_interrupted=interrupted)
-        answer: set[tuple[str, object]] = {(label.name, label.row) for label in found.labels}
+        answer: set[tuple[str, object]] = {(label.name.casefold(), label.row) for label in found.labels}
         answer |= {("back", back.row) for back in found.taken_back}
         answer |= {("asked", row) for question in found.questions for row in question.rows}
         assert answer == expected

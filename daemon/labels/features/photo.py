@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contract.fingerprint import fingerprint_of
 from contract.session import open_model
@@ -13,7 +14,7 @@ from daemon.decode.decode import decode
 from daemon.decode.guard import Guard
 from daemon.files.identity import look_at
 from daemon.labels.features.make import Features
-from daemon.photo import Embedding, Found
+from daemon.photo import Embedding, Found, Read
 from daemon.process.clock import Clock
 
 
@@ -40,18 +41,28 @@ class PhotoFeatures:
     def of(self, path: Path) -> Features | None:
         """Return the features of a photo; None if it cannot be read, or the model gives no embeddings."""
         loaded = self._session()
-        identity = look_at(path)
-        if identity is None or not loaded.rules.embeddings:
-            return None
-        read = decode(Found(path, identity), loaded.geometry, self._clock.wall_s(), self._guard, dated=True)
-        if read.pixels is None:
+        read = self._read(path, loaded)
+        if read is None or read.pixels is None:
             return None
         (answer,) = classify(loaded.model, [read.pixels])
         if answer.embedding is None:
             return None
-        with np.errstate(over="ignore"):  # a value beyond float16 is none of an embedding
-            embedding = Embedding(loaded.rules.embeddings, answer.embedding.astype("<f2").tobytes())
-        return Features(read.sha256, fingerprint_of(read.pixels), embedding, read.taken)
+        return Features(read.sha256, fingerprint_of(read.pixels), _kept(answer.embedding, loaded), read.taken)
+
+    def turned(self, path: Path) -> list[Embedding]:
+        """Return the embeddings of a photo in each of four turns; none where `of` returns None."""
+        loaded = self._session()
+        read = self._read(path, loaded)
+        if read is None or read.pixels is None:
+            return []
+        turns = [np.ascontiguousarray(np.rot90(read.pixels, turn)) for turn in range(4)]
+        return [_kept(one.embedding, loaded) for one in classify(loaded.model, turns) if one.embedding is not None]
+
+    def _read(self, path: Path, loaded: LoadedModel) -> Read | None:
+        identity = look_at(path)
+        if identity is None or not loaded.rules.embeddings:
+            return None
+        return decode(Found(path, identity), loaded.geometry, self._clock.wall_s(), self._guard, dated=True)
 
     def _session(self) -> LoadedModel:
         loaded = self._loaded()
@@ -60,3 +71,8 @@ class PhotoFeatures:
         if self._on_cpu is None or self._on_cpu.rules.model != loaded.rules.model:
             self._on_cpu = LoadedModel(open_model(loaded.file, "cpu"), loaded.rules, loaded.file)
         return self._on_cpu
+
+
+def _kept(values: "NDArray[np.float32]", loaded: LoadedModel) -> Embedding:
+    with np.errstate(over="ignore"):  # a value beyond float16 is none of an embedding
+        return Embedding(loaded.rules.embeddings, values.astype("<f2").tobytes())
