@@ -550,6 +550,34 @@ def test_explain_shows_what_the_model_and_what_people_said_event_by_event(full: 
     assert [len(row["events"]) for row in told("explain", full.inbox / "a.jpg")] == [4, 0]
 
 
+@pytest.mark.parametrize("question", [None, 3])
+def test_a_photo_that_was_seen_elsewhere_and_is_no_label_yet_is_found_and_goes_back(
+    full: House, question: int | None
+) -> None:
+    filed = full.output / "sea" / "a.jpg"
+    full.seen(filed, filed)
+    now = full.output / "street" / "trip" / "mine.jpg"
+    now.parent.mkdir(parents=True)
+    status = filed.rename(now).stat()
+    with opened_ledger(full.path) as ledger:
+        ledger._connection.execute(
+            "INSERT INTO sightings SELECT id, ?, ?, ?, ?, x'', 1.0, '', ? FROM photos WHERE label = 'sea'",
+            (b"street/trip/mine.jpg", status.st_ino, status.st_size, status.st_mtime_ns, question),
+        )
+    (row,) = told("explain", now)
+    awaited = "the answer to question 3 of `labels`" if question else "a second look"
+    assert row["now"] == (
+        "it is now in street/trip/ as mine.jpg (moved and renamed by somebody since; "
+        f"{awaited} tells whether that is a label)"
+    )
+    assert (row["place"], row["folder"], row["said"]) == (str(now), "sea", None)
+    assert told("explain", filed) == told("explain", now)
+    (back,) = told("undo", "--label", "sea")
+    assert (back["path"], back["destination"]) == (str(now), str(full.inbox / "a.jpg"))
+    with opened_ledger(full.path) as ledger:
+        assert ledger._connection.execute("SELECT count(*) FROM sightings").fetchone() == (0,)
+
+
 def test_a_photo_is_found_by_a_place_where_it_was_labelled_or_lay_last(full: House) -> None:
     filed = full.output / "sea" / "a.jpg"
     street = moved(full, filed, "street/a.jpg", "street")

@@ -16,7 +16,7 @@ from daemon.ledger.reading import root_of
 _NAMED = (
     "source = :path OR destination = :path"
     " OR id IN (SELECT photo FROM places WHERE folder = :folder AND name = :name)"
-    " OR id IN (SELECT photo FROM labels WHERE place = :below)"
+    " OR id IN (SELECT photo FROM sightings WHERE place = :below UNION SELECT photo FROM labels WHERE place = :below)"
 )
 
 
@@ -79,7 +79,7 @@ def of_unread(connection: sqlite3.Connection, identity: Identity) -> list[Record
     Such a file is known by inode, size and time, wherever it lies by now.
     """
     _, inode, size, mtime_ns = identity
-    same = "sha256 = '' AND photos.inode = ? AND photos.size = ? AND photos.mtime_ns = ?"
+    same = "photos.sha256 = '' AND photos.inode = ? AND photos.size = ? AND photos.mtime_ns = ?"
     rows = connection.execute(f"{RECORDS} WHERE {same} ORDER BY id", (str(inode), size, mtime_ns))
     return [record_of(row) for row in rows]
 
@@ -104,7 +104,7 @@ def _and_the_same_content(
     rows = connection.execute(
         f"WITH named AS MATERIALIZED (SELECT id, sha256 FROM photos WHERE {condition}) {RECORDS} "
         "WHERE id IN (SELECT id FROM named) "
-        "OR (sha256 IN (SELECT sha256 FROM named UNION SELECT :sha256) AND sha256 != '') ORDER BY id",
+        "OR (photos.sha256 IN (SELECT sha256 FROM named UNION SELECT :sha256) AND photos.sha256 != '') ORDER BY id",
         values,
     )
     return [record_of(row) for row in rows]

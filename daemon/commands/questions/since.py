@@ -170,6 +170,9 @@ def _moved(place: Path, row: LedgerRow) -> str:
 
 def _somebody(row: LedgerRow) -> str:
     """Return who moved a photo, as far as that is known, when a look saw that, and which label it is."""
-    move, said = last_move(row), row.record.said
+    move, said, place = last_move(row), row.record.said, row.record.place
+    if place is not None and place.waits:
+        awaited = "a second look" if place.question is None else f"the answer to question {place.question} of `labels`"
+        return f"by somebody since; {awaited} tells whether that is a label"
     when = f"by somebody on {local(move.at_s):%Y-%m-%d}" if move is not None else "by somebody since"
     return f"{when}, label {said_words(said)}" if said else when

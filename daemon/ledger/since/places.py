@@ -10,13 +10,16 @@ from daemon.files.identity import Identity
 from daemon.ledger.intent import Intent
 from daemon.photo import DUPLICATES_FOLDER, FAILED_FOLDER, REVIEW_FOLDER, Outcome
 
-JOIN = "LEFT JOIN places AS place ON place.photo = photos.id"
+JOIN = (
+    "LEFT JOIN places AS place ON place.photo = photos.id LEFT JOIN sightings AS sighting ON sighting.photo = photos.id"
+)
 """Adds to the rows of `photos` where each photo is now."""
 _OUTPUT = "(SELECT path FROM roots WHERE role = 'output') AS output"
 COLUMNS = (
     f"{_OUTPUT}, place.folder AS place_folder, place.name AS place_name, place.inode AS place_inode, "
-    "place.size AS place_size, place.mtime_ns AS place_mtime_ns, place.target, place.class, place.filed_as, "
-    "place.said, place.is_gone"
+    "place.size AS place_size, place.mtime_ns AS place_mtime_ns, place.target AS place_target, place.class, "
+    "place.filed_as, place.said, place.is_gone, sighting.place AS seen, sighting.inode AS seen_inode, "
+    "sighting.size AS seen_size, sighting.mtime_ns AS seen_mtime_ns, sighting.target AS seen_target, sighting.question"
 )
 """What `place_of` reads."""
 FOLDERS = {Outcome.REVIEW: REVIEW_FOLDER, Outcome.FAILED: FAILED_FOLDER, Outcome.DUPLICATE: DUPLICATES_FOLDER}
@@ -41,6 +44,9 @@ class Place:
         filed_as: as `folder`, where phototriage put the photo last.
         said: the label in force; empty if there is none.
         is_gone: whether the last look did not find it.
+        waits: whether it was seen at `path`, and a second look, or the answer of a question, has to tell whether that
+            is a label; until then `folder` is the one before.
+        question: its number, if it waits for an answer.
     """
 
     path: Path
@@ -52,6 +58,8 @@ class Place:
     filed_as: str
     said: str
     is_gone: bool
+    waits: bool = False
+    question: int | None = None
 
     def shows(self, found: Identity) -> bool:
         """Tell whether a file is the very one that was seen here last, edited or not."""
@@ -62,17 +70,21 @@ def place_of(row: sqlite3.Row) -> Place | None:
     """Return the place in a row with `COLUMNS`; None for a photo that still lies where it was filed."""
     if row["place_name"] is None or row["output"] is None:
         return None
-    output, *below = (os.fsdecode(row[part]) for part in ("output", "place_folder", "place_name"))
+    output, folder, name = (os.fsdecode(row[part]) for part in ("output", "place_folder", "place_name"))
+    waits = row["seen"] is not None
+    seen = "seen" if waits else "place"
     return Place(
-        path=Path(output, *below),
+        path=Path(output, os.fsdecode(row["seen"])) if waits else Path(output, folder, name),
         folder=row["class"],
-        inode=row["place_inode"] % _WHOLE,
-        size=row["place_size"],
-        mtime_ns=row["place_mtime_ns"],
-        target=os.fsdecode(row["target"]),
+        inode=row[f"{seen}_inode"] % _WHOLE,
+        size=row[f"{seen}_size"],
+        mtime_ns=row[f"{seen}_mtime_ns"],
+        target=os.fsdecode(row[f"{seen}_target"]),
         filed_as=row["filed_as"],
         said=row["said"],
-        is_gone=bool(row["is_gone"]),
+        is_gone=bool(row["is_gone"]) and not waits,
+        waits=waits,
+        question=row["question"],
     )
 
 
@@ -110,7 +122,7 @@ def paths_of_content(connection: sqlite3.Connection, sha256: str) -> list[Path]:
     """Return where photos of this content may lie: of each its place now, then where it was filed; oldest first."""
     cursor = connection.cursor()
     cursor.row_factory = sqlite3.Row
-    same = "sha256 = ? AND part_of IS NULL AND undoes IS NULL AND state IN ('filed', 'review')"
+    same = "photos.sha256 = ? AND part_of IS NULL AND undoes IS NULL AND state IN ('filed', 'review')"
     paths: dict[Path, None] = {}
     for row in cursor.execute(f"SELECT destination, {COLUMNS} FROM photos {JOIN} WHERE {same} ORDER BY id", (sha256,)):
         place = place_of(row)
