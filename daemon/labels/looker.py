@@ -1,7 +1,8 @@
 """Looks at one output on behalf of one ledger: lists, compares, and writes what was found.
 
 The daemon looks once a minute; commands about labels look when they are called. A lock keeps looks apart. The ledger is
-written before the tree is kept: after a kill in between, the next look finds the same again and writes nothing new.
+written before the tree is kept. After a kill in between, the next look compares with an older tree than the ledger's
+places come from: then each row is looked for in its place, because its folder may look as it did before.
 """
 
 import fcntl
@@ -125,7 +126,8 @@ class Looker:
         tree = list_output(output, before, now_s, self._left_out)
         new = place_new(connection, output, folders, listed)
         sightings = sightings_in(connection, self._name)
-        with self._all_rows(connection, new, all_young=interrupted or seen is None) as known:
+        is_behind = seen is None or seen.number != number
+        with self._all_rows(connection, new, all_young=interrupted or is_behind) as known:
             found = look(known, before, tree, sightings, folders, self._contents, now_s, was_interrupted=interrupted)
         said: list[Said] = []
         if tree.folders != before.folders or new.young_to or _is_news(found, sightings) or was_interrupted:
@@ -134,7 +136,7 @@ class Looker:
                 said = Applier(connection, self._name, folders, now_s).apply(found, sightings)
                 forget_new(connection, new)
                 connection.execute("UPDATE look SET number = ?, at = ?, was_interrupted = 0", (number, now_s))
-        self._keep(Seen(number, marker, tree), is_changed=tree.folders != before.folders, now_s=now_s)
+        self._keep(Seen(number, marker, tree), is_changed=seen is None or seen.number != number, now_s=now_s)
         return Looked(said, len(found.questions), why_not=folders.why_not)
 
     @contextmanager

@@ -64,7 +64,7 @@ Image.register_decoder("ppm_plain", Sleeper)
 
 IMPATIENT = """
 import daemon.labels.look, daemon.live_looks
-daemon.labels.look.CONFIRM_S = 0.0
+daemon.labels.look.CONFIRM_S = 0.01
 daemon.live_looks.LOOK_EVERY_S = daemon.live_looks.ASK_EVERY_S = 0.05
 """
 """A `sitecustomize` module: looks follow each other at once, and the second one confirms."""

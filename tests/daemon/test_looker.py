@@ -4,6 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from daemon.adopt import adopt
 from daemon.files.marker import mark
 from daemon.labels.contents import OutputContents
@@ -183,6 +185,62 @@ def test_a_look_where_nothing_changed_writes_nothing(filed: FiledOutput) -> None
     filed.look()
     assert (log.stat().st_mtime_ns, tree.stat().st_mtime_ns) == before
     assert last_look_s(filed.state) is not None
+
+
+class _KilledError(BaseException):
+    """Ends a look where a kill would."""
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise _KilledError
+
+
+def _look_killed_at(step: str, filed: FiledOutput) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"daemon.labels.looker.{step}", _killed)
+        with pytest.raises(_KilledError):
+            filed.look()
+    filed.looker = Looker(filed.ledger.path, OutputContents(filed.output))
+
+
+@pytest.mark.parametrize("step", ["place_new", "look", "forget_new", "tree_file.save"])
+def test_after_a_kill_at_any_step_of_a_look_the_next_one_finds_the_same_once(filed: FiledOutput, step: str) -> None:
+    row = filed.file("sea/a.jpg")
+    filed.look()
+    filed.move("sea/a.jpg", "street/a.jpg")
+    new = filed.file("sea/b.jpg")
+    for _ in range(2):
+        _look_killed_at(step, filed)
+        filed.move("sea/b.jpg", "street/b.jpg")  # which no kill may hide
+        _look_killed_at(step, filed)
+        filed.move("street/b.jpg", "sea/b.jpg")
+    filed.look()
+    filed.look()
+    assert filed.said() == [("move", "street/a.jpg", "street")]
+    assert (filed.place(row), filed.place(new)) == (("street/a.jpg", "street", False), ("sea/b.jpg", "", False))
+    with closing(filed.connection()) as connection:
+        assert connection.execute("SELECT count(*) FROM unplaced").fetchone() == (0,)
+    filed.move("sea/b.jpg", "street/b.jpg")
+    filed.look()
+    filed.look()
+    assert filed.said()[1:] == [("move", "street/b.jpg", "street")]
+
+
+def test_a_photo_that_moved_on_is_found_though_no_tree_was_kept_since_its_place_was_noted(filed: FiledOutput) -> None:
+    row, hidden = filed.file("sea/a.jpg"), filed.file("street/b.jpg")
+    filed.look()
+    filed.move("sea/a.jpg", "street/a.jpg")
+    (filed.output / "street/b.jpg").rename(filed.output / "street/.b.jpg")
+    for _ in range(2):
+        _look_killed_at("tree_file.save", filed)
+    assert filed.place(row) == ("street/a.jpg", "street", False)
+    assert filed.place(hidden) == ("street/b.jpg", "", True)
+    filed.move("street/a.jpg", "forest/a.jpg")
+    (filed.output / "street/.b.jpg").rename(filed.output / "street/b.jpg")  # the folder is as it was
+    filed.look()
+    filed.look()
+    assert filed.said() == [("move", "street/a.jpg", "street"), ("move", "forest/a.jpg", "forest")]
+    assert filed.place(hidden) == ("street/b.jpg", "", False)
 
 
 def test_one_look_at_a_time(filed: FiledOutput, tmp_path: Path) -> None:

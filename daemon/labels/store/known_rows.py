@@ -37,7 +37,7 @@ class LedgerRows:
         fresh: photos that were filed while the output was listed: only the next look can judge whether they are in
             their places.
         young_to: highest number in `unplaced` of the photos that the look is the first one for.
-        all_young: whether nothing is known of earlier looks, so that each photo has to be looked for in its place.
+        all_young: whether what the last look saw is not known, so that each photo has to be looked for.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class LedgerRows:
         return self._of([photo for ledger, photo in rows if ledger == self._name])
 
     def filed_since(self, _: float) -> Iterator[Row]:
-        """Yield the rows that no look has seen yet."""
+        """Yield the rows that no look has seen yet, or all."""
         if self._all_young:
             most = self._ask(lambda connection: connection.execute("SELECT max(photo) FROM places").fetchone()[0]) or 0
-            condition = "places.photo > ? AND places.photo <= ? AND NOT is_gone"
+            condition = "places.photo > ? AND places.photo <= ?"
         else:
             most = self._young_to
             condition = "places.photo IN (SELECT photo FROM unplaced WHERE number > ? AND number <= ?)"
