@@ -78,7 +78,8 @@ def lock_state(state: Path, *, patience_s: float = 2.0) -> Iterator[None]:
     with mover_lock(state, Mover.DAEMON, patience_s) as free:
         if not free:
             raise RootError(
-                f"Another phototriage uses the ledger in {printable(state)}. Give each inbox its own STATE_DIRECTORY."
+                f"Another phototriage uses the ledger in {printable(state)}. Wait until it ends; if it works on "
+                "another inbox, give each inbox its own STATE_DIRECTORY."
             )
         yield
 
