@@ -63,18 +63,20 @@ class LiveLooks:
         """Do what is due."""
         now_s = self._parts.clock.monotonic_s()
         others = None
-        trouble = ""
         try:
             if now_s >= self._due_s:
                 self._due_s = now_s + LOOK_EVERY_S
                 others = self._others()
-                trouble = self._look()
+                self._say_once(self._look())
             if self._take_words(others) or others is not None:
                 self._count()
         except LookStoppedError:
             return
         except (OSError, sqlite3.Error, PhototriageError) as error:
-            trouble = f"the output cannot be looked at for labels now ({error})"
+            self._say_once(f"the output cannot be looked at for labels now ({printable(str(error))})")
+
+    def _say_once(self, trouble: str) -> None:
+        """Say what is wrong with the looks, until it is something else or over."""
         if trouble and trouble != self._told:
             self._parts.report.say(trouble)
         self._told = trouble
@@ -110,7 +112,7 @@ class LiveLooks:
             of = self._features.id
             most = SOME if parts.once else 0
             make_features(self._connection, parts.output, of, self._features.of, self._stopping.is_set, most)
-        return "" if looked is None else looked.why_not
+        return self._told if looked is None else looked.why_not or looked.unkept
 
     def _take_words(self, others: list[Path] | None) -> bool:
         """Let new words count; tells whether there are any."""

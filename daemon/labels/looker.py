@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common.text import printable
 from daemon.files.marker import RootError, read_marker
 from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
@@ -48,12 +49,14 @@ class Looked(NamedTuple):
         questions: how many new questions there are.
         obstacle: why the output could not be looked at; empty if it was.
         why_not: why folders cannot teach under this layout; empty if they can.
+        unkept: why what was seen could not be kept for the next process; empty if it was, or need not be.
     """
 
     said: Sequence[Said] = ()
     questions: int = 0
     obstacle: str = ""
     why_not: str = ""
+    unkept: str = ""
 
 
 class Looker:
@@ -136,8 +139,9 @@ class Looker:
                 said = Applier(connection, self._name, folders, now_s).apply(found, sightings)
                 forget_new(connection, new)
                 connection.execute("UPDATE look SET number = ?, at = ?, was_interrupted = 0", (number, now_s))
-        self._keep(Seen(number, marker, tree), is_changed=seen is None or seen.number != number, now_s=now_s)
-        return Looked(said, len(found.questions), why_not=folders.why_not)
+        is_changed = seen is None or seen.number != number
+        unkept = self._keep(Seen(number, marker, tree), is_changed=is_changed, now_s=now_s)
+        return Looked(said, len(found.questions), why_not=folders.why_not, unkept=unkept)
 
     @contextmanager
     def _all_rows(self, connection: sqlite3.Connection, new: New, *, all_young: bool) -> Iterator[AllRows]:
@@ -153,14 +157,19 @@ class Looker:
             self._seen, self._stamp = tree_file.load(self._state), stamp
         return self._seen
 
-    def _keep(self, seen: Seen, *, is_changed: bool, now_s: float) -> None:
+    def _keep(self, seen: Seen, *, is_changed: bool, now_s: float) -> str:
+        """Keep what was seen; returns why that failed. Nothing is lost then, as after a kill."""
         self._seen = seen
         self._is_kept &= not is_changed
         size = sum(len(folder.listing) for folder in seen.tree.folders.values()) if is_changed else 0
         if self._is_kept or (size > SMALL and abs(now_s - self._kept_s) < KEEP_S):
-            return
-        tree_file.save(self._state, seen)
+            return ""
+        try:
+            tree_file.save(self._state, seen)
+        except OSError as error:
+            return f"what a look for labels saw cannot be kept ({printable(str(error))})"
         self._is_kept, self._kept_s, self._stamp = True, now_s, _stamp(self._state / tree_file.TREE)
+        return ""
 
 
 def last_look_s(state: Path) -> float | None:

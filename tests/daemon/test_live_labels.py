@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from daemon.labels.features.groups import Side
+from daemon.labels.looker import last_look_s
 from daemon.ledger.since.label_totals import LabelTotals
 from daemon.ledger.state_folder import LEDGER
 from daemon.status.client import fetch
@@ -186,3 +188,29 @@ def test_a_photo_that_was_saved_again_follows_its_original_once_the_daemon_has_t
         other = process.photos({"mirrored.jpg"})["mirrored.jpg"]
         assert (other["outcome"], other["said"]) == ("review", None)
         assert process.stop() == 0
+
+
+def test_a_tree_that_cannot_be_kept_is_said_once_and_labels_and_filing_go_on(
+    tmp_path: Path, impatient: dict[str, str]
+) -> None:
+    arguments = _arguments(tmp_path)
+    site = tmp_path / "site/sitecustomize.py"
+    site.write_text(f"{site.read_text()}daemon.live_looks.ASK_EVERY_S = 0.01\n")  # it asks more often than it looks
+    inbox, output, state = tmp_path / "inbox", tmp_path / "output", tmp_path / "state"
+    (state / ".seen.part").mkdir(parents=True)  # in the way of the file
+    write(inbox / "a.jpg", plain("red"))
+    with daemon(*arguments, env=impatient) as process:
+        process.photos({"a.jpg"})
+        (output / "blue").mkdir()
+        (output / "red/a.jpg").rename(output / "blue/a.jpg")
+        process.until(lambda event: event["event"] == "label", "the label")
+        for number in range(5):
+            write(inbox / f"{number}.jpg", unique("red", number))
+            process.photos({f"{number}.jpg"})
+            wait_until(partial(_has_looked_since, state, last_look_s(state)), "another look")
+        assert process.stop() == 0
+    assert sum("cannot be kept" in line for line in process.errors) == 1
+
+
+def _has_looked_since(state: Path, before_s: float | None) -> bool:
+    return last_look_s(state) != before_s

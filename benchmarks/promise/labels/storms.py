@@ -71,7 +71,9 @@ def _come_and_go(house: House, rng: random.Random, counts: Counter[str], doings:
     if len(house.filed) < MOST:
         house.drop([photo(house.next_number()) for _ in range(rng.randrange(1, 6))])
     labelled = [
-        one for one in house.filed.values() if one.said and not one.is_asked and not one.edits and not one.copies
+        one
+        for one in house.filed.values()
+        if one.said and not (one.is_asked or one.edits or one.copies or one.is_simple)
     ]
     if labelled and rng.random() < 0.3:
         like = rng.choice(labelled)

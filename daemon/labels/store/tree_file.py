@@ -56,11 +56,15 @@ def save(state: Path, seen: Seen) -> None:
     }  # fmt: skip
     part = state / f".{TREE}.part"
     part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(json.dumps(header).encode("ascii") + b"\n")
-        for data in parts:
-            file.write(data)
-    part.replace(state / TREE)
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(json.dumps(header).encode("ascii") + b"\n")
+            for data in parts:
+                file.write(data)
+        part.replace(state / TREE)
+    except OSError:
+        part.unlink(missing_ok=True)  # a full disk needs the room
+        raise
 
 
 def load(state: Path) -> Seen | None:
