@@ -83,7 +83,7 @@ class Matcher:
                 away.append(row)
             else:
                 doubtful.append(row)
-        evicted = self._evicted(doubtful, away)
+        evicted = self._evicted(doubtful, away, here)
         here += [row for row in doubtful if row.id not in evicted]
         away += [row for row in doubtful if row.id in evicted]
         if not away:
@@ -93,7 +93,7 @@ class Matcher:
         found = self._assign(away, [one for one in ones if not self._is_held(one, left)])
         return Matches(here, found, [row for row in away if row.id not in found])
 
-    def _evicted(self, doubtful: Sequence[Row], away: Sequence[Row]) -> set[RowId]:
+    def _evicted(self, doubtful: Sequence[Row], away: Sequence[Row], here: Sequence[Row]) -> set[RowId]:
         """Return the rows in whose place another row's file lies: somebody moved that one over it, or swapped both.
 
         Other bytes in a photo's place are the same photo, edited, as long as no other row claims them, and the photo
@@ -104,7 +104,7 @@ class Matcher:
             last[row.place] = row
         self._places.ask(row.place for row in doubtful)
         at = {row.id: self._files.at(row.place) or _NONE for row in doubtful}
-        exact = {_exact(row) for row in (*doubtful, *away)} | self._held({at[row.id] for row in doubtful})
+        exact = {_exact(row) for row in (*doubtful, *away, *here)} | self._held({at[row.id] for row in doubtful})
         evicted = {
             row.id
             for row in doubtful

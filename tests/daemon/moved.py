@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import unicodedata
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
@@ -329,3 +330,14 @@ def since_in(listing: Listing) -> dict[str, float]:
 def place_in(folder: str, place: str) -> str:
     """Return the path of a file moved to another folder."""
     return joined(folder, parted(place)[1])
+
+
+def told(place: str) -> tuple[str, bool]:
+    """The class that a place names, or the `_` folder, under the default layout."""
+    *folders, _ = place.split("/")
+    if not folders:
+        return "", False
+    first = unicodedata.normalize("NFC", folders[0]).casefold()
+    if first.startswith("_"):
+        return first, False
+    return ("", False) if any(one.startswith("_") for one in folders) else (first, True)

@@ -271,6 +271,19 @@ def test_two_photos_that_changed_places_both_say_so(output: Output) -> None:
     assert {label.row: label.name for label in output.looks().labels} == {first: "forest", second: "sea"}
 
 
+def test_a_photo_that_comes_back_to_a_place_that_was_given_again_drives_the_new_one_out(output: Output) -> None:
+    first = output.file("_review/a.jpg")
+    output.look()
+    output.disk.take_out("_review/a.jpg")
+    output.look()
+    second = output.file("_review/a.jpg")
+    output.look()
+    output.disk.move("_review/a.jpg", "forest/a.jpg")
+    output.disk.put_in("_review/a.jpg", "_review/a.jpg")
+    assert [(label.row, label.name) for label in output.looks().labels] == [(second, "forest")]
+    assert not output.known.by_id[first].is_gone
+
+
 def test_a_photo_moved_over_another_leaves_that_one_gone(output: Output) -> None:
     first, second = output.file("sea/a.jpg"), output.file("forest/a.jpg")
     output.look()
