@@ -30,7 +30,7 @@ COLUMNS = (
     ),
     *("threshold", "reason", "model", "provider", "times_ms", "mode", "part_of", "undoes", "held"),
     *("ctime_ns", "btime_ns", "mount", "replaces", "kept"),
-    *("familiarity", "nearest", "familiarity_limit", "review_reason"),
+    *("familiarity", "nearest", "familiarity_limit", "review_reason", "known_as"),
     "mover",
 )
 """Columns that an intent fills."""
@@ -52,6 +52,7 @@ class Intent:
         replaces: row of the sidecar whose place this one takes.
         kept: the hidden name that the sidecar gets which is replaced.
         by_rename: written by an earlier version, whose copies lost their hidden name when they were published.
+        known_as: what a person had said of the same or nearly the same photo, so that it is filed under that.
         mover: the kind of process that moves the file.
     """
 
@@ -79,6 +80,7 @@ class Intent:
     replaces: int | None = None
     kept: Path | None = None
     by_rename: bool = False
+    known_as: str = ""
     mover: Mover = Mover.DAEMON
     companions: tuple["Intent", ...] = ()
 
@@ -96,6 +98,7 @@ class Intent:
             *(self.replaces, os.fsencode(self.kept) if self.kept else None),
             *(self.likeness or _UNTOLD),
             self.review_reason._value_ if self.review_reason else "",
+            self.known_as,
             self.mover._value_,
         )
 
@@ -129,6 +132,7 @@ def intent_of(row: sqlite3.Row) -> Intent:
         replaces=row["replaces"],
         kept=Path(os.fsdecode(row["kept"])) if row["kept"] is not None else None,
         by_rename=bool(row["by_rename"]),
+        known_as=row["known_as"],
         mover=Mover(row["mover"]),
     )
 
@@ -166,5 +170,6 @@ def intent_for(photo: Photo, mode: Mode) -> Intent:
         replaces=replaces,
         kept=kept,
         times=None if mode is Mode.MOVE else times_of(photo.path),
+        known_as=judgement.said if photo.filing.outcome in (Outcome.FILED, Outcome.REVIEW) else "",
         companions=tuple(intent_for(part, mode) for part in photo.filing.companions) if photo.filing.companions else (),
     )

@@ -176,6 +176,29 @@ MIGRATIONS = (
     """,
     PLACES,
     LABELS,
+    # known_as: what a person had said of the same or nearly the same photo, which was filed under that; else empty.
+    "ALTER TABLE photos ADD COLUMN known_as TEXT NOT NULL DEFAULT '';",
+    # Photos that were filed under what a person had said are counted under that.
+    """
+    DROP TRIGGER totals_concluded;
+    CREATE TRIGGER totals_concluded AFTER UPDATE OF state ON photos
+    WHEN new.part_of IS NULL AND new.state <> old.state BEGIN
+        UPDATE totals SET photos = photos - 1
+            WHERE state = old.state AND label = iif(old.known_as = '', old.label, old.known_as)
+            AND review_reason = old.review_reason
+            AND NOT EXISTS (
+                SELECT 1 FROM photos AS later WHERE later.undoes = new.id AND later.state IN ('undone', 'retried')
+            );
+        UPDATE totals SET photos = photos - 1
+            WHERE new.state IN ('undone', 'retried')
+            AND (state, label, review_reason) = (
+                SELECT was.state, iif(was.known_as = '', was.label, was.known_as), was.review_reason
+                FROM photos AS was WHERE was.id = new.undoes
+            );
+        INSERT INTO totals VALUES (new.state, iif(new.known_as = '', new.label, new.known_as), new.review_reason, 1)
+            ON CONFLICT DO UPDATE SET photos = photos + 1;
+    END;
+    """,
 )
 """Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
 

@@ -183,6 +183,7 @@ def test_a_photo_that_was_saved_again_follows_its_original_once_the_daemon_has_t
         assert (copy["reason"], copy["label"], copy["said"]) == (
             "known: nearly the same as trees/a.jpg, which a person put there", was["label"], "trees",
         )  # fmt: skip
+        assert fetch(tmp_path / "state").known == 1
         assert Path(copy["destination"]) == tmp_path / f"output/trees/{number}.jpg"
         write(tmp_path / "inbox/mirrored.jpg", encoded(ImageOps.mirror(photo), exif=taken))
         other = process.photos({"mirrored.jpg"})["mirrored.jpg"]

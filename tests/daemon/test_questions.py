@@ -205,12 +205,24 @@ def test_an_old_ledger_is_read_without_being_brought_up_to_date(
     assert path.read_bytes() == before
 
 
-def test_photos_of_an_old_ledger_lie_where_they_were_filed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def make_old(ledger: Path, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace a ledger by one of an earlier version with the same rows."""
     with monkeypatch.context() as old:
-        old.setattr(schema, "MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(PLACES)])
-        house = House(tmp_path / "house")
-        filed = house.file("a.jpg", 1.0)
-        house.file("b.jpg", 2.0, "street", Outcome.REVIEW)
+        old.setattr(schema, "MIGRATIONS", MIGRATIONS[:version])
+        with opened_ledger(ledger.with_name("old")) as made:
+            made._connection.execute("ATTACH ? AS today", (str(ledger),))
+            tables = made._connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()
+            for (table,) in tables:
+                columns = ", ".join(row[1] for row in made._connection.execute(f"PRAGMA main.table_info({table})"))
+                made._connection.execute(f"INSERT OR REPLACE INTO {table} SELECT {columns} FROM today.{table}")
+    ledger.with_name("old").replace(ledger)
+
+
+def test_photos_of_an_old_ledger_lie_where_they_were_filed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(tmp_path / "house")
+    filed = house.file("a.jpg", 1.0)
+    house.file("b.jpg", 2.0, "street", Outcome.REVIEW)
+    make_old(house.path, MIGRATIONS.index(PLACES), monkeypatch)
     before = house.path.read_bytes()
     (row,) = told("history", "--label", "sea")
     assert (row["place"], row["folder"], row["said"]) == (str(filed), "sea", None)
@@ -354,12 +366,15 @@ def test_the_first_line_tells_a_copy_an_edited_file_and_a_new_one_of_the_same_na
 
 def test_of_a_photo_that_went_where_a_person_put_another_one_the_reason_is_told(house: House) -> None:
     reason = "known: nearly the same as street/IMG_1.jpg, which a person put there"
-    house.file("a.jpg", 1.0, reason=reason)
+    house.file("a.jpg", 1.0, reason=reason, known_as="street")
     said = " ".join(ask("explain", house.inbox / "a.jpg").stdout.split())
     assert f"reason {reason}" in said
     assert f"({reason})" in said
     assert "filed as sea" not in said
     assert "filed sea 0.75, known" in ask("history").stdout
+    (row,) = told("history", "--label", "street")
+    assert (row["label"], row["folder"], row["known_as"]) == ("sea", "street", "street")
+    assert told("history", "--label", "sea") == []
 
 
 def test_of_two_equal_photos_each_is_explained_by_its_own_row(full: House) -> None:

@@ -20,13 +20,17 @@ from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
 from daemon.classify.known import heed
 from daemon.classify.loaded_model import LoadedModel, rules_of
+from daemon.ledger.intent import Intent
+from daemon.ledger.queries import RecordFilter, select
+from daemon.ledger.reader import ask_ledger
+from daemon.ledger.totals import totals
 from daemon.photo import Embedding, Found, Judgement, Outcome, Read
 from daemon.predict import predict, trial_guard
 from daemon.review import ReviewReason
 from daemon.words.word import Word
 from daemon.words.words import EMPTY, Words
 from tests.colour_model import FAMILIAR, colour_model
-from tests.daemon.support import digest, encoded, identity, identity_of, write
+from tests.daemon.support import digest, encoded, identity, identity_of, opened_ledger, write
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 EAST = timezone(timedelta(hours=9))
@@ -218,6 +222,22 @@ def test_plain_pictures_and_pages_are_known_by_their_bytes_alone(name: str) -> N
     assert not fingerprint_of(shown).tells
     assert heard(word(fingerprint=fingerprint_of(shown)), shown=shown, name="IMG_1.jpg").folder == "_review"
     assert heard(word(fingerprint=fingerprint_of(shown)), shown=shown, sha256=digest(b"labelled")).folder == "street"
+
+
+def test_a_ledger_counts_and_finds_a_photo_under_what_a_person_said_also_after_it_was_taken_back(
+    tmp_path: Path,
+) -> None:
+    with opened_ledger(tmp_path / "ledger") as ledger:
+        was = Intent(Outcome.FILED, Path("/in/a"), Path("/out/sea/a"), identity(), "00", "street")
+        rows = ledger.intend([was, replace(was, known_as="sea"), replace(was, known_as="sea", label="sea")], 1.0)
+        ledger.conclude(dict.fromkeys(rows, Outcome.FILED), 1.0)
+        assert totals(ledger._connection, 0.0).classes == {"street": 1, "sea": 2}
+        undo = replace(was, becomes=Outcome.UNDONE, undoes=rows[1])
+        (taken_back,) = ledger.intend([undo], 2.0)
+        ledger.conclude({taken_back: Outcome.UNDONE}, 2.0)
+        assert totals(ledger._connection, 0.0).classes == {"street": 1, "sea": 1}
+    found = ask_ledger(tmp_path / "ledger", lambda connection: [*select(connection, RecordFilter(label="sea"))])
+    assert [(one.row, one.folder, one.intent.known_as) for one in found] == [(3, "sea", "sea"), (2, "sea", "sea")]
 
 
 def test_a_fingerprint_is_stored_in_202_bytes() -> None:

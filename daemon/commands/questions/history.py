@@ -58,6 +58,7 @@ def facts(row: LedgerRow) -> dict[str, Any]:
         "nearest": None if likeness is None else likeness.nearest,
         "familiarity_limit": None if likeness is None or likeness.limit is None else round(likeness.limit, 6),
         "review_reason": intent.review_reason.value if intent.review_reason else None,
+        "known_as": intent.known_as or None,
         "reason": intent.reason,
         "mode": intent.mode.value,
         "taken_back": record.taken_back,
@@ -143,8 +144,7 @@ def what(record: Record) -> str:
     intent = record.intent
     sure = f" {intent.label} {intent.probability:.2f}" if intent.label else ""
     why = f", {intent.review_reason.value}" if intent.review_reason else ""
-    if record.state == Outcome.FILED and intent.reason:
-        why = f", {intent.reason.partition(':')[0]}"  # `known`: a person chose the folder
+    why = ", known" if intent.known_as and record.state in (Outcome.FILED, Outcome.REVIEW) else why
     how = f" ({intent.mode})" if intent.mode is not Mode.MOVE else ""
     said = f", said {said_words(record.said)}" if record.said else ""
     since = ", taken back" if record.taken_back and record.state in MOVED else ""

@@ -81,7 +81,7 @@ def outcome_words(record: Record) -> str:
     as_what = f" as {intent.review_reason.value}" if intent.review_reason else ""
     filed_as = f"filed as {printable(intent.label)}{by} {at}" if intent.label else f"filed {at}"
     words = {
-        "filed": f"filed {at} ({intent.reason})" if intent.reason else filed_as,  # a person chose the folder
+        "filed": f"filed {at} ({intent.reason})" if intent.known_as else filed_as,
         "review": f"put into _review{as_what}{by} {at}",
         "failed": f"put into _failed {at}",
         "duplicate": f"set aside as a duplicate {at}",

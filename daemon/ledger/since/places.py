@@ -25,7 +25,7 @@ COLUMNS = (
 FOLDERS = {Outcome.REVIEW: REVIEW_FOLDER, Outcome.FAILED: FAILED_FOLDER, Outcome.DUPLICATE: DUPLICATES_FOLDER}
 """Folders of photos that were filed under no class."""
 _WHEN = " ".join(f"WHEN '{state}' THEN '{name}'" for state, name in FOLDERS.items())
-FOLDER = f"coalesce(place.class, CASE state {_WHEN} ELSE label END)"
+FOLDER = f"coalesce(place.class, CASE state {_WHEN} ELSE iif(known_as = '', label, known_as) END)"
 """SQL: the class whose folder a photo lies in now, or the folder with an underscore; needs `JOIN`."""
 _WHOLE = 1 << 64  # SQLite's integers are signed, inode numbers are not
 
@@ -98,7 +98,7 @@ def at_hand(*paths: Path) -> Path:
 
 def filed_folder(intent: Intent) -> str:
     """Return the class, or the folder with an underscore, that an intent files a photo under."""
-    return FOLDERS.get(intent.becomes, intent.label)
+    return FOLDERS.get(intent.becomes, intent.known_as or intent.label)
 
 
 def is_photo_of(was: Intent, found: Identity | None, sha256: Callable[[], str]) -> bool:
