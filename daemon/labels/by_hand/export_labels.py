@@ -18,8 +18,9 @@ _LABELS = (
     "SELECT event, at, how, labels.photo, labels.sha256, place, shown, labels.probability, labels.model, labelled.said,"
     f" labelled.name, {', '.join(Features._fields)}, destination, device, photos.inode, photos.size, photos.mtime_ns,"
     f" folder, places.name AS file, coalesce(is_gone, 0) AS is_gone, coalesce({AT_LARGE}, 0) AS is_at_large"
-    " FROM labelled JOIN labels ON labels.id = event LEFT JOIN photos ON photos.id = labels.photo"
-    " LEFT JOIN places ON places.photo = labels.photo WHERE labelled.said <> '' AND event > ? ORDER BY event LIMIT ?"
+    " FROM labels JOIN labelled ON labelled.sha256 = labels.sha256 AND event = labels.id"
+    " LEFT JOIN photos ON photos.id = labels.photo LEFT JOIN places ON places.photo = labels.photo"
+    " WHERE labelled.said <> '' AND labels.id > ? ORDER BY labels.id LIMIT ?"
 )
 _UNREAD = "SELECT count(*) FROM places JOIN photos ON photos.id = photo WHERE said <> '' AND sha256 = ''"
 
