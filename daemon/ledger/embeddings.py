@@ -213,10 +213,10 @@ def mapped_records(state: Path, of: str) -> Iterator["NDArray[np.void]"]:
                 yield np.memmap(file, header.record, "r", _HEADER_BYTES, (count,))
 
 
-def record_in(file: IO[bytes]) -> "np.dtype[np.void] | None":
-    """Return the type of the records that follow in a file of embeddings; None if it is damaged."""
+def header_in(file: IO[bytes]) -> "tuple[str, np.dtype[np.void]] | None":
+    """Return the id of a file and the type of the records that follow; None if it is damaged."""
     header = _header(file)
-    return None if header is None else header.record
+    return None if header is None else (header.id, header.record)
 
 
 def _records(state: Path, of: str) -> Iterator["NDArray[np.void]"]:

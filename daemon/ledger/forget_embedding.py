@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.text import printable
-from daemon.ledger.embeddings import EMBEDDINGS, OLDER, record_in
+from daemon.ledger.embeddings import EMBEDDINGS, OLDER, header_in
 from daemon.ledger.errors import LedgerError
 
 WITHOUT = f".{EMBEDDINGS}.without"
@@ -64,7 +64,7 @@ def _write_without(file: IO[bytes], path: Path, wanted: NDArray[np.uint64]) -> N
     part.unlink(missing_ok=True)  # left by a kill
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as new:
         file.seek(0)
-        record_in(file)
+        header_in(file)
         header = file.tell()
         file.seek(0)
         new.write(file.read(header))
@@ -76,8 +76,9 @@ def _write_without(file: IO[bytes], path: Path, wanted: NDArray[np.uint64]) -> N
 def _blocks(file: IO[bytes], wanted: NDArray[np.uint64]) -> "Iterator[tuple[NDArray[np.void], NDArray[np.bool_]]]":
     """Yield all whole records of a file, some at a time, and which of them are not of the photo."""
     file.seek(0)
-    record = record_in(file)
-    while record is not None:
+    found = header_in(file)
+    while found is not None:
+        _, record = found
         data = file.read(_BLOCK * record.itemsize)
         records = np.frombuffer(data[: len(data) // record.itemsize * record.itemsize], record)
         if not len(records):

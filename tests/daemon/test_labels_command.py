@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from contract.labels import OTHER
-from daemon.labels.by_hand.answer import between_looks
-from daemon.labels.by_hand.errors import LabelError
 from daemon.labels.looker import LOCK, _locked, describe
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import ask, told
@@ -112,10 +110,12 @@ def test_a_label_that_was_given_before_is_taken_back_where_its_folder_moved_back
     assert house.one("SELECT count(*) FROM places WHERE said = '' AND class = 'sea'") == (2,)
 
 
-def test_an_answer_waits_for_a_look_that_goes_on(house: Sorted) -> None:
-    state = house.path.parent
-    with _locked(state / LOCK), pytest.raises(LabelError, match="Try again"), between_looks(state, patience_s=0.0):
-        pass
+def test_an_answer_does_not_write_while_a_look_goes_on(house: Sorted, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = renamed(house)
+    monkeypatch.setattr("daemon.labels.by_hand.answer.PATIENCE_S", 0.0)
+    with _locked(house.path.parent / LOCK):
+        assert "Try again" in refused("answer", number, "labels")
+    assert house.said() == []
 
 
 def test_a_question_that_is_not_there_is_refused(house: Sorted) -> None:

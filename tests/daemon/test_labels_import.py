@@ -192,6 +192,17 @@ def test_a_killed_or_failed_import_records_nothing(house: Sorted, albums: Path) 
     assert house.one("SELECT count(*) FROM labelled") == (0,)
 
 
+def test_a_ledger_that_another_process_writes_to_is_waited_for_and_then_refused(
+    house: Sorted, albums: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.labels.by_hand.writing.BUSY_S", 0.0)
+    with house.connected() as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert "Another process writes to the ledger" in refused("import", albums, "--yes")
+        other.execute("ROLLBACK")
+    assert house.said() == []
+
+
 @pytest.mark.parametrize(
     "line", [b"sea/1.jpg\n", b"{\n", b'{"said": "sea"}\n', b'{"said": "sea", "sha256": "x"}\n', b"[1]\n", b'"x"\n']
 )

@@ -153,6 +153,23 @@ def test_the_daemon_makes_features_of_a_label_so_that_nearly_the_same_photo_is_k
     assert side in set(Side)
 
 
+def test_a_command_that_looks_knows_a_photo_that_was_edited_and_moved_before(
+    tmp_path: Path, impatient: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = _arguments(tmp_path)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    (tmp_path / "colours.onnx").write_bytes(colour_model(familiarity=FAMILIAR))
+    write(tmp_path / "inbox/a.jpg", unique("red", 1))
+    with daemon(*arguments, env=impatient) as process:
+        process.photos({"a.jpg"})
+        assert process.stop() == 0
+    (tmp_path / "output/blue").mkdir()
+    (tmp_path / "output/red/a.jpg").unlink()
+    write(tmp_path / "output/blue/a.jpg", unique("red", 12345))
+    (seen,) = [one for one in told("labels") if one["what"] == "waiting"]
+    assert (seen["place"], seen["shown"], seen["said"]) == ("blue/a.jpg", "red", "blue")
+
+
 def _labelled(ledger: Path) -> list[tuple[str, int, str, str]]:
     with closing(sqlite3.connect(ledger)) as connection:
         columns = "said, founder = sha256, side, embedding_id"

@@ -10,13 +10,14 @@ import click
 
 from common.text import printable
 from contract.labels import OTHER
+from daemon.commands.labels.first_look import look_first
 from daemon.labels.by_hand.classes import classes_of
 from daemon.labels.by_hand.errors import LabelError
 from daemon.labels.by_hand.given import Given, given_in
 from daemon.labels.by_hand.import_labels import EXAMPLES, Plan, compare, take, write
 from daemon.labels.by_hand.read_files import ReadFile, read_files
 from daemon.labels.by_hand.unknown import folders_of, unknown_files
-from daemon.labels.by_hand.writing import look_first, opened, writing
+from daemon.labels.by_hand.writing import opened, writing
 from daemon.labels.store.output_ledgers import other_ledgers
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import find_ledgers, one_ledger, roots_of

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from daemon.commands.labels.first_look import FirstLook, look_first
 from daemon.commands.labels.overview import labels_in, overview_of
 from daemon.commands.labels.show import print_json, print_tables
-from daemon.labels.by_hand.writing import FirstLook, look_first, may_write, writing
+from daemon.labels.by_hand.writing import may_write, writing
 from daemon.labels.listed.tree import EMPTY
 from daemon.ledger.reading import find_ledgers
 from daemon.process.clock import Clock

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contract.labels import OTHER
+from daemon.commands.labels.first_look import FirstLook
 from daemon.labels.by_hand.unknown import folders_of, unknown_files
-from daemon.labels.by_hand.writing import FirstLook
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Why
 from daemon.labels.look import CONFIRM_S

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from common.text import printable
 from daemon.commands.labels.choose import ledger_of, ledger_with
+from daemon.commands.labels.first_look import look_first
 from daemon.labels.by_hand.classes import classes_of
 from daemon.labels.by_hand.errors import LabelError
 from daemon.labels.by_hand.subject import NamedFile, Subject, named_file, subject_of
 from daemon.labels.by_hand.words import say, subject_of_event
 from daemon.labels.by_hand.words import take_back as withdraw
-from daemon.labels.by_hand.writing import look_first, writing
+from daemon.labels.by_hand.writing import writing
 from daemon.ledger.labels.events import How
 from daemon.ledger.transaction import Transaction
 from daemon.process.clock import Clock

@@ -22,6 +22,8 @@ from daemon.ledger.labels.events import How
 from daemon.ledger.reading import root_of
 from daemon.ledger.transaction import Transaction
 
+PATIENCE_S = 60.0
+"""How long an answer waits for a look that goes on now."""
 _SEEN = (
     f"SELECT sightings.photo, place, {', '.join(f'sightings.{column}' for column in FILE.split(', '))}, filed_as"
     " FROM sightings JOIN places ON places.photo = sightings.photo WHERE question = ?"
@@ -132,15 +134,14 @@ def _file_at(path: Path) -> File | None:
 
 
 @contextmanager
-def between_looks(state: Path, patience_s: float = 60.0) -> Iterator[None]:
+def between_looks(state: Path) -> Iterator[None]:
     """Keep looks away until the end of the block: one that has read the sightings would write old ones again.
 
     Args:
         state: folder of the ledger.
-        patience_s: how long to wait for a look that goes on now.
 
     Raises:
-        LabelError: it does not end.
+        LabelError: a look goes on and does not end.
     """
     lock = state / LOCK
     try:
@@ -151,7 +152,7 @@ def between_looks(state: Path, patience_s: float = 60.0) -> Iterator[None]:
     except OSError as error:
         raise LabelError(f"{printable(lock)} cannot be opened ({error.strerror}).") from error
     try:
-        if not take_lock(descriptor, patience_s):
+        if not take_lock(descriptor, PATIENCE_S):
             raise LabelError("Another process looks at the output at the moment. Try again when it has finished.")
         yield
     finally:

@@ -1,22 +1,14 @@
-"""Opens a ledger to be written by a command about labels, while a daemon may write to it too, and looks first."""
+"""Opens a ledger to be written by a command about labels, while a daemon may write to it too."""
 
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from common.errors import PhototriageError
 from common.text import printable
-from daemon.labels.contents import OutputContents
-from daemon.labels.listed.tree import EMPTY, Tree
-from daemon.labels.looker import Looker
-from daemon.labels.store.output_ledgers import other_ledgers
 from daemon.ledger.errors import LedgerError, unusable
 from daemon.ledger.ledger import Ledger
-from daemon.ledger.recorded_roots import LedgerRoots
 from daemon.process.sudo import as_owner
 
 BUSY_S = 30.0
@@ -59,36 +51,3 @@ def writing(ledger: Path) -> Iterator[sqlite3.Connection]:
     """
     with as_owner(ledger.parent), opened(ledger) as connection:
         yield connection
-
-
-class FirstLook(NamedTuple):
-    """What a command saw before it began.
-
-    Attributes:
-        obstacle: why the output could not be looked at; empty if it was.
-        tree: the output as it was seen.
-    """
-
-    obstacle: str
-    tree: Tree
-
-
-def look_first(ledger: Path, now_s: float) -> FirstLook:
-    """Look at the output of a ledger that may be written; what hinders the look is in the answer.
-
-    Args:
-        ledger: its file, of this version.
-        now_s: wall time.
-    """
-    roots = LedgerRoots(ledger)
-    output, inbox = roots.get("output"), roots.get("inbox")
-    if output is None:
-        return FirstLook("nothing was filed yet", EMPTY)
-    left_out = [] if inbox is None else [inbox.path]
-    looker = Looker(ledger, OutputContents(output.path), partial(other_ledgers, ledger), left_out)
-    try:
-        looked = looker.look(now_s)
-        looker.keep()
-    except (OSError, PhototriageError) as error:
-        return FirstLook(f"the output cannot be read now ({error})", EMPTY)
-    return FirstLook("another process looks at this moment" if looked is None else looked.obstacle, looker.tree)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon.ledger.embeddings import mapped_records
+from daemon.ledger.embeddings import EMBEDDINGS, header_in, mapped_records
 from daemon.photo import Embedding
 
 
@@ -27,3 +27,11 @@ def kept_embedding(state: Path, of: str, sha256: str) -> Embedding | None:
                 if (records["sha256"][place] == wanted).all():
                     return Embedding(of, records["values"][place].tobytes())
     return None
+
+
+def kept_id(state: Path) -> str:
+    """Return the id of the embeddings in use; empty if there are none, or this user may not read them."""
+    with suppress(OSError), (state / EMBEDDINGS).open("rb") as file:
+        found = header_in(file)
+        return "" if found is None else found[0]
+    return ""
