@@ -96,6 +96,8 @@ def undo_killed_at_calls(
         while killed:
             killed = steps.killed_after(kills * step + 1, *UNDO)
             kills += killed
+            if killed and kills % 20 == 0:
+                tell(f"{kills} kills of an undo so far")
             world.check_nothing_lost()
             start(world)
             check_settled(world)

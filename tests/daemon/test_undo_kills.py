@@ -48,7 +48,7 @@ def test_after_a_kill_at_any_call_each_photo_is_whole_in_one_place_and_the_same_
             for when in count(1, step):
                 photos = {f"{call}-{when}-{number}.jpg": b"" for number in range(3)}
                 for name in photos:
-                    photos[name] = (filed := house.file(name)).read_bytes()
+                    photos[name] = (filed := house.file(name, at_s=float(when))).read_bytes()
                 filed.rename(moved := output / name)  # as its owner does
                 house.seen(filed, moved, "street", "street")
                 came = undo.killed_after(when, "undo", "--inbox", house.inbox, "--last", "3")
@@ -89,8 +89,9 @@ def test_after_a_kill_at_any_call_of_retry_a_photo_that_stays_failed_has_its_not
     house = House(tmp_path / "house")
     with steps("renameat2", "unlink") as retry:
         for when in count(1):
-            photo = house.file("a.jpg", label="", outcome=Outcome.FAILED, reason="truncated: it ends early")
-            write_failure_note(photo, "a.jpg", "truncated: it ends early")
+            why = "truncated: it ends early"
+            photo = house.file("a.jpg", at_s=float(when), label="", outcome=Outcome.FAILED, reason=why)
+            write_failure_note(photo, "a.jpg", why)
             data = photo.read_bytes()
             came = retry.killed_after(when, "retry", "--inbox", house.inbox)
             with opened_ledger(house.path) as ledger:
@@ -110,7 +111,7 @@ def test_a_kill_never_costs_the_original_of_a_copy(tmp_path: Path, mode: Mode) -
     house = House(tmp_path / "house")
     with steps("unlink", "fsync") as undo:
         for when in count(1):
-            house.file("a.jpg", mode=mode)
+            house.file("a.jpg", at_s=float(when), mode=mode)
             data = (house.inbox / "a.jpg").read_bytes()
             came = undo.killed_after(when, "undo", "--inbox", house.inbox, "--last", "1")
             assert tree(house.inbox) == {"a.jpg": data}
