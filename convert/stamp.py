@@ -34,7 +34,8 @@ def stamp_model(model: onnx.ModelProto, contract: Contract) -> bytes:
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    onnx.helper.set_model_props(copy, {METADATA_KEY: contract.to_json()})
+    kept = {prop.key: prop.value for prop in model.metadata_props}
+    onnx.helper.set_model_props(copy, kept | {METADATA_KEY: contract.to_json()})
     if copy.ByteSize() > MAX_MODEL_BYTES:
         raise ExportError(
             f"The model would have {copy.ByteSize() >> 20} MiB, but models over {MAX_MODEL_BYTES >> 20} MiB are not "

@@ -97,11 +97,17 @@ def fit_centres(features: Floats, labels: Ints, classes: int, background: Floats
             rows.append(centres_of(features[own], each, seed))
             names.append(np.full(len(rows[-1]), label, np.int64))
     centres = np.concatenate(rows)
-    return Centres(centres, np.concatenate(names), _others(features, centres, background))
+    return Centres(centres, np.concatenate(names), background_without(features, centres, background))
 
 
-def _others(features: Floats, centres: Floats, background: Floats) -> Floats:
-    """The background but for what looks like the classes themselves."""
+def background_without(features: Floats, centres: Floats, background: Floats) -> Floats:
+    """The background but for what looks like some classes themselves.
+
+    Args:
+        features: pooled broad features of photos of these classes, float32 [N, F].
+        centres: of these classes, float32 [K, F] of unit length.
+        background: float32 [B, F] of unit length.
+    """
     near = unit_length(features) @ centres.T
     near[near > _ITSELF] = -1.0
     usual = np.quantile(near.max(axis=1), 1 - KEPT)

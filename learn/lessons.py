@@ -1,0 +1,96 @@
+"""What people said and what the root says, as lessons for a head."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from contract.labels import OTHER
+from learn.head import Lessons, anchors, joined, labels
+from learn.label_file import Label
+from learn.layer import Floats, Layer
+
+ENOUGH = 10
+"""Photos of different groups from which a class that no model knows is learnt."""
+TOGETHER, HEAVIEST = 100.0, 5.0
+"""All labels together weigh as many photos, but none more than HEAVIEST nor less than 1 (docs/measurements.md)."""
+MOST_ANCHORS, MOST_FILED = 1_000, 2_000
+"""Remembered training photos, and the owner's own filed ones, that hold the head where the root is."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """Labels whose photos could be read, and the classes that they are about.
+
+    Attributes:
+        labels: in the order of their hashes.
+        features: float32 [F] of each, by SHA-256.
+        classes: of the new head: those of the root, then those that were added.
+        few: number of groups of each class that has too few of them to be learnt.
+    """
+
+    labels: Sequence[Label]
+    features: Mapping[str, Floats]
+    classes: tuple[str, ...]
+    few: Mapping[str, int]
+
+    @property
+    def taught(self) -> list[Label]:
+        """Labels to learn from."""
+        return [one for one in self.labels if one.said in self.classes and not one.is_held_out and not one.is_neither]
+
+    @property
+    def held_out(self) -> list[Label]:
+        """Labels that test what was learnt."""
+        return [one for one in self.labels if one.said in self.classes and one.is_held_out]
+
+    @property
+    def strangers(self) -> list[Label]:
+        """Photos that a person called none of the classes."""
+        return [one for one in self.labels if one.said == OTHER and OTHER not in self.classes]
+
+    def rows(self, some: Sequence[Label]) -> Floats:
+        """Features of some labels, float32 [N, F]."""
+        return np.stack([self.features[one.sha256] for one in some])
+
+    def numbers(self, some: Sequence[Label]) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
+        """Class numbers of some labels, [N]."""
+        return np.array([self.classes.index(one.said) for one in some], np.int64)
+
+
+def said_of(labels: Sequence[Label], features: Mapping[str, Floats], known: Sequence[str]) -> Said:
+    """Sort labels into classes; those of photos without features are left out.
+
+    Args:
+        labels: in force.
+        features: float32 [F] by SHA-256.
+        known: classes of the root.
+    """
+    readable = [one for one in labels if one.sha256 in features]
+    groups = defaultdict[str, set[str]](set)
+    for one in readable:
+        if one.said not in known and one.said != OTHER and not one.is_neither:
+            groups[one.said].add(one.founder)
+    new = sorted(name for name, founders in groups.items() if len(founders) >= ENOUGH)
+    few = {name: len(founders) for name, founders in sorted(groups.items()) if len(founders) < ENOUGH}
+    return Said(readable, features, (*known, *new), few)
+
+
+def lessons_of(root: Layer, said: Said, memory: Floats, filed: Floats) -> Lessons:
+    """Labels as hard targets; remembered photos and those of which nothing was said as anchors.
+
+    Args:
+        root: widened to all classes.
+        said: the labels; a group of near-duplicates weighs as one photo.
+        memory: features of training photos, float32 [M, F].
+        filed: features of the owner's other photos, float32 [N, F].
+    """
+    taught = said.taught
+    held = [anchors(root, some) for some in (memory, filed) if len(some)]
+    if not taught:
+        return joined(*held)
+    sizes = Counter(one.founder for one in taught)
+    weight = float(np.clip(TOGETHER / len(sizes), 1.0, HEAVIEST))
+    weights = np.array([weight / sizes[one.founder] for one in taught])
+    return joined(*held, labels(said.numbers(taught), said.rows(taught), len(said.classes), weights))

@@ -1,0 +1,169 @@
+"""A new head, and what speaks for and against it: learn, ask, judge, and change less where it is open whether it helps."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from learn.gate import (
+    HELPS,
+    MOST_ASKED,
+    OPEN,
+    REFUSED,
+    Duel,
+    Verdict,
+    changes_little,
+    duel,
+    judge,
+    of_each_class,
+)
+from learn.head import fit
+from learn.layer import Floats, Ints, Layer
+from learn.lessons import Said, lessons_of
+
+PULL = 1.0
+"""Strength of the pull to the root (docs/measurements.md)."""
+PULL_NEW = 1.0
+"""Strength of the pull of a new class's kernel to 0."""
+STEP, MOST_PULL = 2.0, 1e5
+"""While a change is too large, the pull grows by STEP."""
+FOLDS = 5
+
+Ask = Callable[[int], str | None]
+"""Asks a person, blind, for the class of a filed photo, by its place; None if they do not know."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What there is to learn from, and to judge by.
+
+    Attributes:
+        root: head of the root, widened to all classes.
+        serving: the head that serves, widened likewise.
+        said: the labels.
+        memory: features of training photos, float32 [M, F].
+        validation: features of photos that no head was fitted on, float32 [V, F].
+        truth: their classes, [V].
+        filed: features of the owner's photos of which nothing was said, float32 [N, F].
+    """
+
+    root: Layer
+    serving: Layer
+    said: Said
+    memory: Floats
+    validation: Floats
+    truth: Ints
+    filed: Floats
+
+    @property
+    def new(self) -> int:
+        """Number of classes that the root does not know."""
+        return len(self.said.classes) - self.known
+
+    @property
+    def known(self) -> int:
+        """Number of classes of the root."""
+        return int((self.root.kernel.any(axis=0)).sum())
+
+    def learn(self, pull: float = PULL, start: Layer | None = None, filed: Floats | None = None) -> Layer:
+        """The head that learnt from what people said."""
+        lessons = lessons_of(self.root, self.said, self.memory, self.filed if filed is None else filed)
+        return fit(self.root, lessons, pull, start, self.new, PULL_NEW)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A head and what the gate says of it.
+
+    Attributes:
+        layer: the head, changed less than it was fitted where its help is open; the serving one if it is refused.
+        verdict: of the gate.
+        validation: what the validation photos say.
+        by_class: the same of each class of the root.
+        asked: what people said, blind, about filed photos.
+        held_out: labels that were not learnt from. They decide nothing: the serving head is wrong there by selection.
+        pull: with which the head was fitted.
+    """
+
+    layer: Layer
+    verdict: Verdict
+    validation: Duel
+    by_class: tuple[Duel, ...]
+    asked: Duel
+    held_out: Duel
+    pull: float
+
+
+def try_head(world: World, ask: Ask | None, seed: int = 0) -> Judged:
+    """Learn, and judge what was learnt.
+
+    Args:
+        world: the evidence.
+        ask: asks a person; None where nobody can be asked.
+        seed: of the drawing of questions.
+    """
+    layer = world.learn()
+    before, after = world.serving.answers(world.validation), layer.answers(world.validation)
+    right = before == world.truth, after == world.truth
+    validation = duel(*right)
+    by_class = tuple(of_each_class(*right, world.truth, world.known))
+    asked = Duel(0, 0, 0) if ask is None else _asked(world, layer, ask, seed)
+    held = world.said.held_out
+    held_out = Duel(0, 0, 0)
+    if held:
+        truth, rows = world.said.numbers(held), world.said.rows(held)
+        held_out = duel(world.serving.answers(rows) == truth, layer.answers(rows) == truth)
+    judged = Judged(layer, judge(validation, by_class, asked), validation, by_class, asked, held_out, PULL)
+    if judged.verdict.kind == REFUSED:
+        return replace(judged, layer=world.serving)
+    return _held_back(world, judged) if judged.verdict.kind == OPEN else judged
+
+
+def _asked(world: World, layer: Layer, ask: Ask, seed: int) -> Duel:
+    """Ask about filed photos on which both heads differ, each answered by a head that learnt without it."""
+    serving, new = world.serving.answers(world.filed), _unseen_answers(world, layer)
+    won = lost = photos = 0
+    for place in np.random.default_rng(seed).permutation(np.flatnonzero(serving != new))[:MOST_ASKED].tolist():
+        said = ask(place)
+        if said is None:
+            continue
+        photos += 1
+        won += world.said.classes[new[place]] == said
+        lost += world.said.classes[serving[place]] == said
+    return Duel(won, lost, photos)
+
+
+def _unseen_answers(world: World, layer: Layer) -> Ints:
+    """The answer to each filed photo by a head that learnt without it, so that a question about it is fair."""
+    fold = np.random.default_rng(0).permutation(np.arange(len(world.filed)) % FOLDS)
+    given = np.empty(len(world.filed), np.int64)
+    for number in range(FOLDS):
+        held = fold == number
+        if held.any():
+            given[held] = world.learn(PULL, layer, world.filed[~held]).answers(world.filed[held])
+    return given
+
+
+def _held_back(world: World, judged: Judged) -> Judged:
+    """Raise the pull until few answers change. What a new class claims of the owner's photos is no change."""
+    before = world.serving.answers(world.validation), world.serving.answers(world.filed)
+    layer, pull = judged.layer, judged.pull
+    while not changes_little(
+        layer.answers(world.validation) != before[0], _changed(world, layer.answers(world.filed), before[1])
+    ):
+        pull *= STEP
+        if pull > MOST_PULL:
+            return replace(judged, layer=world.serving, pull=pull)
+        layer = world.learn(pull, layer)
+    return replace(judged, layer=layer, pull=pull)
+
+
+def _changed(world: World, after: Ints, before: Ints) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+    return (after != before) & (after < world.known)
+
+
+def changed_photos(before: Sequence[int], after: Sequence[int]) -> list[int]:
+    """Return the places of photos whose class changes."""
+    return [place for place, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
+
+

@@ -1,0 +1,64 @@
+"""Makes the new model file: the same network, another head, a contract that says so, and a new golden sample."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import onnxruntime as ort
+
+from contract.answers import ask
+from contract.golden import make_golden
+from contract.metadata import Contract
+from convert.stamp import open_proven, stamp_model
+from learn.base import Base, Head, with_head
+from learn.layer import Floats, Ints, Layer
+
+
+def write_model(
+    base: Base,
+    layer: Layer,
+    centres: tuple[Floats, Ints, Floats],
+    labels: tuple[str, ...],
+    temperature: float,
+    learned: Mapping[str, Any],
+) -> bytes:
+    """Return the bytes of the new model, opened once and with its golden sample replayed.
+
+    Args:
+        base: the model that serves.
+        layer: the new head, without the temperature.
+        centres: of familiarity, their classes, and the other kinds.
+        labels: its classes.
+        temperature: divisor of the logits beside that of the root.
+        learned: what the contract says of the learning.
+
+    Raises:
+        ModelError, ContractError, ExportError: the file does not compute what was learnt.
+    """
+    root = base.root.contract
+    scaled = Layer((layer.kernel / temperature).astype(layer.kernel.dtype), (layer.bias / temperature).astype("f4"))
+    thresholds = dict(root.thresholds)
+    careful = max(thresholds.values(), default=0.0)
+    contract = replace(
+        root,
+        labels=labels,
+        temperature=root.temperature * temperature,
+        thresholds={label: thresholds.get(label, careful) for label in labels} if thresholds else {},
+        metrics={"learned": dict(learned), "root": dict(root.metrics)},
+        familiarity=None if root.familiarity is None else replace(root.familiarity, centres=len(centres[0])),
+        golden=(),
+    )
+    proto = with_head(base.proto, Head(contract, "", scaled, *centres), base.root)
+    session = _session(proto.SerializeToString())
+    golden = make_golden(lambda images: ask(session, images, familiar=True), contract.geometry)
+    stamped: Contract = replace(contract, golden=golden)
+    data = stamp_model(proto, stamped)
+    open_proven(data, stamped)
+    return data
+
+
+def _session(data: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
