@@ -200,5 +200,5 @@ def _unpacked(text: str, learned: Head) -> Head:
             count, others = int(arrays["centres"]), arrays["others"]
         contract, sha256 = Contract.from_json(value["contract"]), str(value["sha256"])
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ModelError(f"The root inside this learned model is damaged ({error}). Learn again on its root.") from error
+        raise ModelError(f"The root in this learned model is damaged ({error}). Learn again from its root.") from error
     return Head(contract, sha256, layer, learned.centres[:count], learned.classes[:count], others)

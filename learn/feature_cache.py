@@ -1,7 +1,7 @@
 """Features of photos by content, kept between two calls: reading a photo costs a thousand times as much.
 
-A value is one byte: the features are at least 0, and each half of them has a length of one. The file is a cache: without
-it, or damaged, the photos are read again.
+A value is one byte, because the features are at least 0. The file is a cache: without it, or damaged, the photos are
+read again.
 """
 
 import io
@@ -97,6 +97,8 @@ class FeatureCache:
         self._rows[sha256], self._scales[sha256], self._is_changed = rows, scales, True
 
     def _of(self, sha256: str) -> Floats:
-        vectors = self._rows[sha256].reshape(self._parts, -1).astype(np.float32) * (self._scales[sha256][:, None] / np.float32(255))
+        vectors = self._rows[sha256].reshape(self._parts, -1).astype(np.float32) * (
+            self._scales[sha256][:, None] / np.float32(255)
+        )
         features: Floats = vectors.ravel()
         return features

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contract.learned import Verdict as Kind
 from learn.layer import Ints, Marks
 
-REFUSED, HELPS, OPEN = "refused", "shown to help", "open"
+REFUSED: Kind = "refused"
+HELPS: Kind = "shown to help"
+OPEN: Kind = "open"
 LEVEL = 0.05
 MOST_LOST = 0.02
 """Share of the validation photos that may be lost if the owner's own photos show help; and of a class, in any case."""
@@ -62,7 +65,7 @@ class Verdict:
         why: which evidence decided.
     """
 
-    kind: str
+    kind: Kind
     why: str
 
 

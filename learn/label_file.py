@@ -69,7 +69,9 @@ def read_filed(file: Path) -> list[FiledPhoto]:
     for number, value in _objects(file):
         try:
             if value["sha256"] and not value.get("said"):
-                found.setdefault(value["sha256"], FiledPhoto(value["sha256"], Path(value["now"] or value["destination"])))
+                found.setdefault(
+                    value["sha256"], FiledPhoto(value["sha256"], Path(value["now"] or value["destination"]))
+                )
         except (KeyError, TypeError) as error:
             raise LearnError(f"Line {number} of {printable(file)} is no filed photo ({error}).") from error
     return [found[sha256] for sha256 in sorted(found)]

@@ -1,12 +1,11 @@
-"""A new head, and what speaks for and against it: learn, ask, judge, and change less where it is open whether it helps."""
+"""A new head, and what speaks for and against it: learn, ask, judge, and change less where its help is open."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from learn.gate import (
-    HELPS,
     MOST_ASKED,
     OPEN,
     REFUSED,
@@ -18,7 +17,7 @@ from learn.gate import (
     of_each_class,
 )
 from learn.head import fit
-from learn.layer import Floats, Ints, Layer
+from learn.layer import Floats, Ints, Layer, Marks
 from learn.lessons import Said, lessons_of
 
 PULL = 1.0
@@ -45,6 +44,7 @@ class World:
         validation: features of photos that no head was fitted on, float32 [V, F].
         truth: their classes, [V].
         filed: features of the owner's photos of which nothing was said, float32 [N, F].
+        known: number of classes of the root.
     """
 
     root: Layer
@@ -54,16 +54,12 @@ class World:
     validation: Floats
     truth: Ints
     filed: Floats
+    known: int
 
     @property
     def new(self) -> int:
         """Number of classes that the root does not know."""
         return len(self.said.classes) - self.known
-
-    @property
-    def known(self) -> int:
-        """Number of classes of the root."""
-        return int((self.root.kernel.any(axis=0)).sum())
 
     def learn(self, pull: float = PULL, start: Layer | None = None, filed: Floats | None = None) -> Layer:
         """The head that learnt from what people said."""
@@ -158,12 +154,6 @@ def _held_back(world: World, judged: Judged) -> Judged:
     return replace(judged, layer=layer, pull=pull)
 
 
-def _changed(world: World, after: Ints, before: Ints) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
-    return (after != before) & (after < world.known)
-
-
-def changed_photos(before: Sequence[int], after: Sequence[int]) -> list[int]:
-    """Return the places of photos whose class changes."""
-    return [place for place, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
-
-
+def _changed(world: World, after: Ints, before: Ints) -> Marks:
+    changed: Marks = (after != before) & (after < world.known)
+    return changed

@@ -1,13 +1,12 @@
 """Makes the new model file: the same network, another head, a contract that says so, and a new golden sample."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import onnxruntime as ort
 
 from contract.answers import ask
 from contract.golden import make_golden
+from contract.learned import Learned
 from contract.metadata import Contract
 from convert.stamp import open_proven, stamp_model
 from learn.base import Base, Head, with_head
@@ -20,7 +19,7 @@ def write_model(
     centres: tuple[Floats, Ints, Floats],
     labels: tuple[str, ...],
     temperature: float,
-    learned: Mapping[str, Any],
+    learned: Learned,
 ) -> bytes:
     """Return the bytes of the new model, opened once and with its golden sample replayed.
 
@@ -44,7 +43,8 @@ def write_model(
         labels=labels,
         temperature=root.temperature * temperature,
         thresholds={label: thresholds.get(label, careful) for label in labels} if thresholds else {},
-        metrics={"learned": dict(learned), "root": dict(root.metrics)},
+        metrics={"root": dict(root.metrics)},
+        learned=learned,
         familiarity=None if root.familiarity is None else replace(root.familiarity, centres=len(centres[0])),
         golden=(),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("common", "contract", "training", "convert", "daemon")
+ROOMS = ("common", "contract", "training", "convert", "learn", "daemon")
 # What the daemon's process must never hold; numpy, Pillow and ONNX Runtime are its own.
 FOREIGN = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "training", "convert"}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGED = ("phototriage.py", "common", "contract", "training", "convert", "daemon", "systemd")
+PACKAGED = ("phototriage.py", "common", "contract", "training", "convert", "learn", "daemon", "systemd")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,284 @@
+"""Learning from start to end: labels and a model file in, a new model file and the verdict of the gate out."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import PhotoError
+from common.publish import publish_bytes
+from common.text import printable
+from contract.geometry import to_input
+from contract.learned import Learned
+from contract.memory import Memory, memory_path, read_memory
+from contract.session import read_model
+from learn.base import Base, features_of, open_base
+from learn.errors import LearnError
+from learn.familiar import strangers_passing, taught_centres, widened
+from learn.feature_cache import FeatureCache, cache_folder
+from learn.gate import REFUSED
+from learn.label_file import FiledPhoto, Label
+from learn.layer import Floats, Ints, Layer
+from learn.lessons import MOST_FILED, Said, said_of
+from learn.trial import Judged, World, try_head
+from learn.write import write_model
+from training.measure.calibrate import find_temperature
+
+Say = Callable[[str, str], None]
+"""Called after each step with its name and its result."""
+LEAST_TO_CALIBRATE = 100
+AskAbout = Callable[[FiledPhoto, tuple[str, ...]], str | None]
+"""Asks a person, blind, for the class of a photo; None if they do not know."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A photo that the new model files elsewhere.
+
+    Attributes:
+        path: where it lies.
+        before: class by the model that serves.
+        after: class by the new model.
+    """
+
+    path: Path
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class LearnResult:
+    """What learning came to.
+
+    Attributes:
+        data: bytes of the new model; None if the gate refused it, or nothing changes.
+        judged: the verdict and its evidence.
+        said: the labels that could be used.
+        gone: labels whose photos cannot be read any more.
+        changes: of the owner's filed photos.
+        validation: photos that the gate had.
+        strangers: pictures of no class that pass as familiar, by the serving head and by the new one, and how many
+            there are.
+        memory: the companion file of the root; None without.
+    """
+
+    data: bytes | None
+    judged: Judged
+    said: Said
+    gone: int
+    changes: tuple[Change, ...]
+    validation: int
+    strangers: tuple[int, int, int]
+    memory: Path | None
+
+
+def learn(
+    model: Path,
+    labels: Sequence[Label],
+    filed: Sequence[FiledPhoto],
+    say: Say,
+    ask: AskAbout | None = None,
+    *,
+    threads: int = 1,
+    cache: Path | None = None,
+) -> LearnResult:
+    """Learn from labels, and judge what was learnt; nothing is written but the cache of features.
+
+    Args:
+        model: the model that serves. Learning begins from its root.
+        labels: in force.
+        filed: the owner's filed photos of which nobody said anything, youngest first.
+        say: called after each step.
+        ask: asks a person about photos on which the serving and the new model differ; None to ask nobody.
+        threads: threads that read photos.
+        cache: folder of the cache of features; by default that of this user.
+
+    Raises:
+        PhototriageError: the model cannot learn, or there is nothing to learn.
+    """
+    labelled = {one.sha256 for one in labels}
+    filed = [one for one in filed if one.sha256 not in labelled][:MOST_FILED]
+    base = open_base(read_model(model))
+    memory = _memory_of(model, base)
+    say("model", _about(base, memory))
+    features = _features(base, labels, filed, say, threads, cache or cache_folder())
+    said = said_of(labels, features, base.root.contract.labels)
+    if not said.taught:
+        raise LearnError(_nothing(labels, said))
+    say("labels", _labels(said))
+    others = [one for one in filed if one.sha256 in features]
+    world = _world(base, said, memory, [features[one.sha256] for one in others])
+    judged = try_head(world, None if ask is None else lambda place: ask(others[place], said.classes))
+    centres = taught_centres(base.root, said)
+    strangers = _strangers(base, said, memory, centres)
+    changes = _changes(world, judged, others)
+    data = None
+    if judged.verdict.kind != REFUSED and judged.layer is not world.serving:
+        learned = _learned(base, said, judged)
+        temperature = _temperature(judged.layer, world)
+        data = write_model(base, judged.layer, centres, said.classes, temperature, learned)
+    kept = memory_path(model) if memory is not None else None
+    return LearnResult(
+        data, judged, said, len(labels) - len(said.labels), changes, len(world.truth), strangers, kept
+    )  # fmt: skip
+
+
+def publish(result: LearnResult, output: Path) -> None:
+    """Write the new model, and the memory of its root beside it; the model last, because it names the memory.
+
+    Raises:
+        LearnError: it cannot be written.
+    """
+    assert result.data is not None
+    try:
+        if result.memory is not None and memory_path(output) != result.memory:
+            part = memory_path(output).with_suffix(".part")
+            shutil.copyfile(result.memory, part)
+            part.replace(memory_path(output))
+        publish_bytes(output, result.data)
+    except OSError as error:
+        raise LearnError(f"{printable(output)} cannot be written ({error.strerror}).") from error
+
+
+def _memory_of(model: Path, base: Base) -> Memory | None:
+    facts = base.root.contract.memory
+    memory = None if facts is None else read_memory(model, facts)
+    if memory is not None and (
+        memory.width != len(base.root.layer.kernel) or memory.labels != base.root.contract.labels
+    ):
+        raise LearnError(f"The memory of {printable(model)} is not that of its root. Copy it again.")
+    return memory
+
+
+def _features(
+    base: Base, labels: Sequence[Label], filed: Sequence[FiledPhoto], say: Say, threads: int, folder: Path
+) -> dict[str, Floats]:
+    """Features of all photos, from the cache where it has them."""
+    wanted: dict[str, list[Path]] = {}
+    for sha256, path in (*((one.sha256, one.path) for one in labels), *filed):
+        wanted.setdefault(sha256, [])
+        if path is not None:
+            wanted[sha256].append(path)
+    compute, geometry = features_of(base.proto), base.root.contract.geometry
+
+    def _read(path: Path) -> tuple[str, Floats] | None:
+        with suppress(OSError, PhotoError):
+            data = path.read_bytes()
+            pixels = to_input(data, geometry)
+            return hashlib.sha256(data).hexdigest(), compute(pixels[None])[0]
+        return None
+
+    width = len(base.root.layer.kernel)
+    parts = width // base.root.centres.shape[1]
+    file = folder / f"{base.root.sha256[:16]}-{base.root.contract.precision}.npz"
+    kept = FeatureCache(file, width, parts)
+    found = kept.get(wanted, _read, threads)
+    kept.save(wanted)
+    say("photos", f"features of {len(found):,} of {len(wanted):,} photos")
+    return found
+
+
+def _world(base: Base, said: Said, memory: Memory | None, filed: Sequence[Floats]) -> World:
+    width = len(base.root.layer.kernel)
+    none: Floats = np.zeros((0, width), np.float32)
+    gate: tuple[Floats, Ints] = (none, np.zeros(0, np.int64)) if memory is None else memory.gate()
+    return World(
+        root=widened(base.root.layer, said.classes),
+        serving=_serving(base, said.classes),
+        said=said,
+        memory=none if memory is None else memory.anchors(),
+        validation=gate[0],
+        truth=gate[1],
+        filed=np.stack(filed) if filed else none,
+        known=len(base.root.contract.labels),
+    )
+
+
+def _serving(base: Base, classes: tuple[str, ...]) -> Layer:
+    """The serving head with the columns of the new one: a class that was learnt before may not be in force any more."""
+    wide, own = base.root.layer.widened(len(classes) - len(base.root.layer.bias)), base.serving
+    kernel, bias = wide.kernel.copy(), wide.bias.copy()
+    for number, name in enumerate(own.contract.labels):
+        if name in classes:
+            kernel[:, classes.index(name)], bias[classes.index(name)] = (
+                own.layer.kernel[:, number],
+                own.layer.bias[number],
+            )
+    return Layer(kernel, bias)
+
+
+def _strangers(
+    base: Base, said: Said, memory: Memory | None, centres: tuple[Floats, Ints, Floats]
+) -> tuple[int, int, int]:
+    """How many strangers pass before and after, without what a taught class claims."""
+    width, familiarity = base.root.centres.shape[1], base.root.contract.familiarity
+    own = said.rows(said.strangers)[:, -width:] if said.strangers else np.zeros((0, width), np.float32)
+    broad = own if memory is None else np.concatenate([memory.strangers(), own])
+    if familiarity is None or not len(broad):
+        return 0, 0, 0
+    now = base.serving.centres, base.serving.classes, base.serving.others
+    limit = familiarity.threshold
+    return strangers_passing(broad, now, limit), strangers_passing(broad, centres, limit), len(broad)
+
+
+def _changes(world: World, judged: Judged, filed: Sequence[FiledPhoto]) -> tuple[Change, ...]:
+    if not filed:
+        return ()
+    before, after = world.serving.answers(world.filed), judged.layer.answers(world.filed)
+    names = world.said.classes
+    return tuple(
+        Change(one.path, names[was], names[now])
+        for one, was, now in zip(filed, before.tolist(), after.tolist(), strict=True)
+        if was != now
+    )
+
+
+def _temperature(layer: Layer, world: World) -> float:
+    """Divisor of the logits that fits the validation photos best; 1 without enough of them."""
+    if len(world.truth) < LEAST_TO_CALIBRATE:
+        return 1.0
+    return find_temperature(layer.logits(world.validation), world.truth)
+
+
+def _learned(base: Base, said: Said, judged: Judged) -> Learned:
+    added = said.classes[len(base.root.contract.labels) :]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    kind = judged.verdict.kind
+    return Learned(base.root.sha256, len(said.taught), now, kind, added)
+
+
+def _about(base: Base, memory: Memory | None) -> str:
+    name = base.serving.sha256[:12]
+    root = "" if base.serving.sha256 == base.root.sha256 else f", learnt from {base.root.sha256[:12]}"
+    if memory is None:
+        return f"{name}{root}, without a memory: nothing shows that its own classes stay as they are"
+    photos = f"{len(memory.anchors()):,} photos to hold on to, {len(memory.gate()[1]):,} to judge by"
+    return f"{name}{root}; its memory: {photos}"
+
+
+def _labels(said: Said) -> str:
+    few = "".join(f"; {name} has {count}, and is learnt from 10 on" for name, count in said.few.items())
+    return f"{len(said.taught):,} to learn from, {len(said.held_out):,} held out{few}"
+
+
+def _nothing(labels: Sequence[Label], said: Said) -> str:
+    if not labels:
+        return "Nobody has said anything yet. Move a photo that was filed wrongly to the folder of its class."
+    if not said.labels:
+        return f"None of the {len(labels):,} labelled photos can be read any more. Label photos that are still there."
+    return f"There is nothing to learn from yet: {_labels(said)}. Label more photos."
+
+
+def in_words(count: int, of: str) -> str:
+    """Return a number of things."""
+    return f"{count:,} {of}{'s' * (count != 1)}"
+
+
+def names(some: Iterable[str]) -> str:
+    """Return names as a list."""
+    return ", ".join(map(printable, some))
