@@ -54,6 +54,7 @@ GROUPS = {
             "daemon.commands.labels.group:labels",
             "Show what people said about photos, and correct what is wrong.",
         ),
+        "learn": Entry("learn.command:learn", "Learn from what people said, and use the better model."),
     },
     "Set up and maintain": {
         "doctor": Entry("daemon.commands.doctor:doctor", "Find problems before they occur, and say how to fix each."),

@@ -68,13 +68,11 @@ def read_filed(file: Path) -> list[FiledPhoto]:
     found: dict[str, FiledPhoto] = {}
     for number, value in _objects(file):
         try:
-            if value["sha256"] and not value.get("said"):
-                found.setdefault(
-                    value["sha256"], FiledPhoto(value["sha256"], Path(value["now"] or value["destination"]))
-                )
+            if value["sha256"] and value["place"] and not value["said"]:
+                found.setdefault(value["sha256"], FiledPhoto(value["sha256"], Path(value["place"])))
         except (KeyError, TypeError) as error:
             raise LearnError(f"Line {number} of {printable(file)} is no filed photo ({error}).") from error
-    return [found[sha256] for sha256 in sorted(found)]
+    return list(found.values())
 
 
 def _objects(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,6 +86,7 @@ def learn(
     *,
     threads: int = 1,
     cache: Path | None = None,
+    at: datetime | None = None,
 ) -> LearnResult:
     """Learn from labels, and judge what was learnt; nothing is written but the cache of features.
 
@@ -97,6 +98,7 @@ def learn(
         ask: asks a person about photos on which the serving and the new model differ; None to ask nobody.
         threads: threads that read photos.
         cache: folder of the cache of features; by default that of this user.
+        at: time that the new model names; by default the present.
 
     Raises:
         PhototriageError: the model cannot learn, or there is nothing to learn.
@@ -119,7 +121,7 @@ def learn(
     changes = _changes(world, judged, others)
     data = None
     if judged.verdict.kind != REFUSED and judged.layer is not world.serving:
-        learned = _learned(base, said, judged)
+        learned = _learned(base, said, judged, at or datetime.now(UTC))
         temperature = _temperature(judged.layer, world)
         data = write_model(base, judged.layer, centres, said.classes, temperature, learned)
     kept = memory_path(model) if memory is not None else None
@@ -245,11 +247,9 @@ def _temperature(layer: Layer, world: World) -> float:
     return find_temperature(layer.logits(world.validation), world.truth)
 
 
-def _learned(base: Base, said: Said, judged: Judged) -> Learned:
+def _learned(base: Base, said: Said, judged: Judged, at: datetime) -> Learned:
     added = said.classes[len(base.root.contract.labels) :]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    kind = judged.verdict.kind
-    return Learned(base.root.sha256, len(said.taught), now, kind, added)
+    return Learned(base.root.sha256, len(said.taught), at.isoformat(timespec="seconds"), judged.verdict.kind, added)
 
 
 def _about(base: Base, memory: Memory | None) -> str:
@@ -272,13 +272,3 @@ def _nothing(labels: Sequence[Label], said: Said) -> str:
     if not said.labels:
         return f"None of the {len(labels):,} labelled photos can be read any more. Label photos that are still there."
     return f"There is nothing to learn from yet: {_labels(said)}. Label more photos."
-
-
-def in_words(count: int, of: str) -> str:
-    """Return a number of things."""
-    return f"{count:,} {of}{'s' * (count != 1)}"
-
-
-def names(some: Iterable[str]) -> str:
-    """Return names as a list."""
-    return ", ".join(map(printable, some))

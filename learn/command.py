@@ -1,0 +1,151 @@
+"""`phototriage learn`: a better model from what people said."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from common.options import json_option
+
+if TYPE_CHECKING:
+    from learn.label_file import FiledPhoto
+    from learn.pipeline import LearnResult, Say
+
+ENOUGH_FILED = 4_000
+"""Filed photos that are asked for: some of them are labelled, or gone."""
+
+
+@click.command()
+@click.option(
+    "--inbox", type=click.Path(path_type=Path), help="The inbox whose labels are learnt; the only one if left out."
+)
+@click.option("--for", "service", metavar="NAME", help="A service, instead of --inbox.")
+@click.option(
+    "--labels", "file", type=click.Path(path_type=Path), help="Learn from this file of `labels export` instead."
+)
+@click.option("--base", type=click.Path(path_type=Path), help="With --labels: the model that learns.")
+@click.option("--output", type=click.Path(path_type=Path), help="With --labels: the .onnx file to write.")
+@click.option("--yes", is_flag=True, help="Use the new model without asking, unless it is refused.")
+@click.option("--auto", is_flag=True, help="Use the new model only if it is shown to help; ask nothing.")
+@click.option("--dry-run", is_flag=True, help="Only show the verdict and what would change.")
+@json_option("the verdict and its evidence, as one JSON object,")
+def learn(
+    inbox: Path | None,
+    service: str | None,
+    file: Path | None,
+    base: Path | None,
+    output: Path | None,
+    yes: bool,
+    auto: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Learn from what people said, and use the better model.
+
+    Takes the labels in force, which people made by moving photos between the class folders, and fits a new head for the
+    model in use, in seconds. The gate compares both on photos that neither has learnt from: a model that does harm is
+    refused, one that is shown to help may be used by itself, and where it is open you see which photos would change and
+    decide. In a terminal you are asked about up to 20 photos on which both differ: your answers are what can show that
+    it helps.
+
+    \b
+    Examples:
+      phototriage learn --dry-run
+      phototriage learn --inbox ~/inbox
+      phototriage learn --labels labels.jsonl --base model.onnx --output better.onnx
+    """
+    _check(inbox, service, file, base, output, yes=yes, auto=auto)
+    say = (lambda _, __: None) if as_json else (lambda step, found: click.echo(f"{step:<9}{found}"))
+    asks = sys.stdin.isatty() and not (as_json or auto or yes or dry_run)
+    if file is not None and base is not None:
+        result = _from_files(file, base, output, say, dry_run=dry_run)
+        _show(result, as_json)
+        return
+    which = ["--inbox", str(inbox)] if inbox else ["--for", service] if service else []
+    _for_inbox(which, say, asks=asks, yes=yes, auto=auto, dry_run=dry_run, as_json=as_json)
+
+
+def _check(
+    inbox: Path | None, service: str | None, file: Path | None, base: Path | None, output: Path | None,
+    *, yes: bool, auto: bool,
+) -> None:  # fmt: skip
+    if inbox is not None and service is not None:
+        raise click.UsageError("--inbox and --for cannot be combined.")
+    if yes and auto:
+        raise click.UsageError("--yes and --auto cannot be combined.")
+    files = [one is not None for one in (file, base)]
+    if any(files) or output is not None:
+        if not all(files):
+            raise click.UsageError("--labels, --base and --output go together.")
+        if inbox is not None or service is not None or auto:
+            raise click.UsageError("--labels learns without an inbox: leave out --inbox, --for and --auto.")
+
+
+def _from_files(file: Path, base: Path, output: Path | None, say: "Say", *, dry_run: bool) -> "LearnResult":
+    from learn.label_file import read_labels
+    from learn.pipeline import learn as run
+    from learn.pipeline import publish
+
+    if output is None and not dry_run:
+        raise click.UsageError("--output is missing: name the .onnx file to write, or pass --dry-run.")
+    result = run(base, read_labels(file), [], say, threads=_threads())
+    if output is not None and result.data is not None and not dry_run:
+        publish(result, output)
+        say("written", f"{output}, {len(result.data) / 1e6:.1f} MB")
+    return result
+
+
+def _for_inbox(
+    which: Sequence[str], say: "Say", *, asks: bool, yes: bool, auto: bool, dry_run: bool, as_json: bool
+) -> None:
+    import tempfile
+
+    from learn.gate import HELPS
+    from learn.inbox import Inbox
+    from learn.label_file import read_filed, read_labels
+    from learn.pipeline import learn as run
+    from learn.pipeline import publish
+
+    with tempfile.TemporaryDirectory(prefix="phototriage-") as folder:
+        inbox = Inbox(which, Path(folder))
+        labels, model = read_labels(inbox.labels()), inbox.model()
+        filed = read_filed(inbox.filed(ENOUGH_FILED))
+        result = run(model, labels, filed, say, _ask if asks else None, threads=_threads())
+        _show(result, as_json)
+        if result.data is None or dry_run:
+            return
+        takes = result.judged.verdict.kind == HELPS if auto else yes or (asks and click.confirm("Use the new model?"))
+        if not takes:
+            say("kept", "the model in use stays as it is")
+            return
+        new = Path(folder) / model.name
+        publish(result, new)
+        say("model", inbox.use(new))
+
+
+def _ask(photo: "FiledPhoto", classes: tuple[str, ...]) -> str | None:
+    """Ask for the class of a photo, without telling what either model says."""
+    click.echo(f"\nWhich class is {click.format_filename(photo.path)}?")
+    said: str = click.prompt(
+        "class, `none`, or Enter to skip", default="", show_default=False, type=click.Choice(["", "none", *classes]),
+        show_choices=True,
+    )  # fmt: skip
+    return said or None
+
+
+def _show(result: "LearnResult", as_json: bool) -> None:
+    from learn.show import facts, lines
+
+    if as_json:
+        click.echo(json.dumps(facts(result)))
+        return
+    for line in lines(result):
+        click.echo(line)
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0))

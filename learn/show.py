@@ -1,0 +1,85 @@
+"""What a person sees of learning: the labels, the verdict with its evidence, and what would change."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from common.text import printable
+from learn.gate import HELPS, OPEN, REFUSED, Duel
+from learn.pipeline import LearnResult
+
+SHOWN = 20
+"""Photos that would be filed elsewhere, of which so many are named."""
+_SENTENCES = {
+    REFUSED: "refused: the new model would do harm, and the model in use stays",
+    HELPS: "shown to help: people who were asked blind found the new model right more often",
+    OPEN: "open: nothing shows that it helps or harms, so it was allowed to change only a few answers",
+}
+_WHY = {
+    "asked": "photos that were asked about",
+    "validation": "photos that no head has learnt from",
+    "a class": "one class",
+}
+
+
+def lines(result: LearnResult) -> Iterator[str]:
+    """Yield the verdict, the evidence and the changes, line by line."""
+    judged, said = result.judged, result.said
+    by = f" (by {_WHY[judged.verdict.why]})" if judged.verdict.why else ""
+    yield f"{_SENTENCES[judged.verdict.kind]}{by}"
+    if result.validation:
+        yield f"  photos of its own that it never learnt from: {_of(judged.validation)}"
+    else:
+        yield "  no memory beside the model: whether its own classes suffer cannot be told"
+    yield from (f"    {name}: {_of(duel)}" for name, duel in zip(said.classes, judged.by_class, strict=False)
+                if duel.won or duel.lost)  # fmt: skip
+    if judged.asked.photos:
+        yield f"  photos that you were asked about: {_of(judged.asked)}"
+    if judged.held_out.photos:
+        yield f"  corrections that were held out (shown, they decide nothing): {_of(judged.held_out)}"
+    before, after, count = result.strangers
+    if count:
+        yield f"  pictures of no class that pass as familiar: {after} of {count}, {before} before"
+    yield from _changes(result)
+
+
+def facts(result: LearnResult) -> dict[str, Any]:
+    """Return the same for scripts."""
+    judged, said = result.judged, result.said
+    before, after, count = result.strangers
+    return {
+        "verdict": judged.verdict.kind,
+        "why": judged.verdict.why,
+        "labels": dict(Counter(one.said for one in said.taught)),
+        "held_out": len(said.held_out),
+        "too_few": dict(said.few),
+        "gone": result.gone,
+        "classes": list(said.classes),
+        "pull": judged.pull,
+        "validation": _facts(judged.validation),
+        "asked": _facts(judged.asked),
+        "held_out_corrections": _facts(judged.held_out),
+        "by_class": {name: _facts(duel) for name, duel in zip(said.classes, judged.by_class, strict=False)},
+        "strangers": {"before": before, "after": after, "photos": count},
+        "changes": [{"path": str(one.path), "before": one.before, "after": one.after} for one in result.changes],
+    }
+
+
+def _of(duel: Duel) -> str:
+    return f"{duel.won} won, {duel.lost} lost of {duel.photos:,} (p {min(duel.harm, duel.help):.2g})"
+
+
+def _facts(duel: Duel) -> dict[str, Any]:
+    return {"won": duel.won, "lost": duel.lost, "photos": duel.photos, "harm_p": duel.harm, "help_p": duel.help}
+
+
+def _changes(result: LearnResult) -> Iterator[str]:
+    if not result.changes:
+        yield "  none of your filed photos would go elsewhere"
+        return
+    count = len(result.changes)
+    yield f"  {count:,} of your filed photos would go elsewhere:"
+    for one in result.changes[:SHOWN]:
+        yield f"    {printable(one.path)}: {printable(one.before)} -> {printable(one.after)}"
+    if count > SHOWN:
+        yield f"    and {count - SHOWN:,} more"
