@@ -33,6 +33,14 @@ def live_reload(parts: Parts) -> Reloader:
     return Reloader(parts.models, parts.store, parts.model_file, parts.clock, opened, tell)
 
 
+def note_start(parts: Parts) -> None:
+    """Record the model of a `sort`, which no other model replaces: `model list` and `learn` ask which one served."""
+    served = parts.models.current
+    labels, over = served.model.contract.labels, parts.store.over or ""
+    now_s, file = parts.clock.wall_s(), served.file
+    _tell(parts, Entry(now_s, file, ModelEvent.STARTED, served.model.sha256, labels, before=file, over=over))
+
+
 def _tell(parts: Parts, entry: Entry) -> None:
     try:
         note(parts.ledger.path, entry)

@@ -18,7 +18,7 @@ from daemon.intake.settle import QUIET_S, Trigger
 from daemon.ledger.embedding_writer import EmbeddingWriter
 from daemon.ledger.embeddings import remove_embeddings
 from daemon.live_looks import looking
-from daemon.live_reload import live_reload
+from daemon.live_reload import live_reload, note_start
 from daemon.models.reload import Reloader
 from daemon.parts import Parts, build
 from daemon.photo import Photo
@@ -59,7 +59,9 @@ def serve(settings: Settings, *, once: bool) -> Report:
         reloader = None if once else stack.enter_context(closing(live_reload(parts)))
         pipeline = _pipeline(parts, reloader, keep)
         parts.signals.on_stop(pipeline.stop)
-        if reloader is not None:
+        if reloader is None:
+            note_start(parts)
+        else:
             parts.signals.reload = partial(_reload, reloader, pipeline)
             reloader.begin()
         say_ready(parts)
