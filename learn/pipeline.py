@@ -103,6 +103,7 @@ def learn(
     Raises:
         PhototriageError: the model cannot learn, or there is nothing to learn.
     """
+    labels = sorted(labels, key=lambda one: one.sha256)  # their order does not matter
     labelled = {one.sha256 for one in labels}
     filed = [one for one in filed if one.sha256 not in labelled][:MOST_FILED]
     base = open_base(read_model(model))
