@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -123,7 +124,17 @@ class LiveLooks:
 
     def _count(self) -> None:
         """Count the labels for the status: only when they may have changed, because that reads all of them."""
-        self._parts.monitor.labels = labels_summary(self._connection, last_look_s(self._parts.state))
+        learned = self._parts.models.current.model.contract.learned
+        learnt_at_s = 0.0 if learned is None else datetime.fromisoformat(learned.at).timestamp()
+        labels = labels_summary(self._connection, last_look_s(self._parts.state), learnt_at_s)
+        told = self._parts.monitor.labels
+        if labels.is_worse and not (told and told.is_worse):
+            now, before = labels.corrections
+            self._parts.report.say(
+                f"people correct this model more often than the one before ({now.per_1000:.1f} of 1,000 filed photos, "
+                f"{before.per_1000:.1f} before). To go back: phototriage model rollback"
+            )
+        self._parts.monitor.labels = labels
 
     def _tell(self, looked: Looked) -> None:
         report = self._parts.report

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.text import printable
 from daemon.ledger.errors import LedgerError
-from daemon.ledger.labels.tables import LABELS, PLACES
+from daemon.ledger.labels.tables import FILED_BY, LABELS, PLACES
 
 MIGRATIONS = (
     """
@@ -199,6 +199,7 @@ MIGRATIONS = (
             ON CONFLICT DO UPDATE SET photos = photos + 1;
     END;
     """,
+    FILED_BY,
 )
 """Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
 

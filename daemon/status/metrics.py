@@ -86,6 +86,13 @@ class _StatusCollector:
             ("labels", "Photos with a label in force: what people said of them.", labels.labels),
             ("label_questions", "Questions about many moved photos that wait for an answer.", labels.questions),
             ("last_look_timestamp_seconds", "When the output was looked at last.", labels.last_look_at_s),
+            ("labels_unlearnt", "Labels that the model in use has not learnt from.", labels.unlearnt),
+            (
+                "corrections_per_1000",
+                "Photos that this model filed and people put elsewhere.",
+                labels.corrections[0].per_1000,
+            ),
+            ("corrections_per_1000_before", "The same of the model before.", labels.corrections[1].per_1000),
         ):
             yield self._gauge(name, words, [((), value or 0)])
 

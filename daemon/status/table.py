@@ -87,9 +87,22 @@ def _labels(labels: LabelTotals | None) -> Iterator[tuple[str, str]]:
     classes = {"none of the classes" if name == OTHER else name: count for name, count in labels.classes.items()}
     counted = _sum(labels.labels, classes) or ("0" if looked else "")
     yield "labels", "; ".join(filter(None, (counted, looked)))
+    if labels.unlearnt:
+        new = f"{labels.unlearnt:,} label{'s' * (labels.unlearnt != 1)}"
+        yield "learn", f"{new} that this model has not learnt from: phototriage learn"
+    if labels.corrected or labels.corrected_before:
+        yield "corrected", _corrected(labels)
     if labels.questions:
         count = f"{labels.questions:,} question{'s' * (labels.questions != 1)}"
         yield "asks", f"{count} about many photos that were moved at once: phototriage labels"
+
+
+def _corrected(labels: LabelTotals) -> str:
+    now, before = labels.corrections
+    said = f"{now.per_1000:.1f} of 1,000 photos that this model filed ({now.corrected:,} of {now.filed:,})"
+    if before.filed:
+        said = f"{said}; {before.per_1000:.1f} of the model before"
+    return f"{said}. It got worse: phototriage model rollback" if labels.is_worse else said
 
 
 def _in_inbox(status: LedgerStatus) -> str:

@@ -116,3 +116,14 @@ photo and its near-duplicates again. `founder` is the content that founds its gr
 of the group: `learn`, `held out`, or `neither` where it bridges both. `tried` is the embedding id whose features
 could not be made.
 """
+
+FILED_BY = """
+CREATE TABLE filed_by (model TEXT PRIMARY KEY, photos INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO filed_by SELECT model, count(*) FROM photos
+    WHERE state = 'filed' AND part_of IS NULL AND undoes IS NULL AND model <> '' GROUP BY model;
+CREATE TRIGGER filed_by_model AFTER UPDATE OF state ON photos
+WHEN new.state = 'filed' AND old.state = 'intent' AND new.part_of IS NULL AND new.model <> '' BEGIN
+    INSERT INTO filed_by VALUES (new.model, 1) ON CONFLICT DO UPDATE SET photos = photos + 1;
+END;
+"""
+"""How many photos each model has filed, so that corrections can be counted per thousand. A trigger keeps the counts."""
