@@ -59,7 +59,10 @@ def test_a_new_class_is_learnt_from_drawings_and_they_are_familiar_then(
     assert new.contract.familiarity is not None
     assert answers.familiarity is not None
     assert (answers.familiarity >= new.contract.familiarity.threshold).all()
-    assert np.abs(answers.embedding - old.answer(pictures).embedding).max() < 1e-6
+    before = old.answer(pictures)
+    assert answers.embedding is not None
+    assert before.embedding is not None
+    assert np.abs(answers.embedding - before.embedding).max() < 1e-6
 
 
 def test_two_runs_and_any_order_of_labels_give_the_same_bytes(drawn: list[Label], tmp_path: Path) -> None:
