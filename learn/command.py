@@ -13,7 +13,8 @@ from common.options import json_option
 
 if TYPE_CHECKING:
     from learn.label_file import FiledPhoto
-    from learn.pipeline import LearnResult, Say
+    from learn.material import Say
+    from learn.pipeline import LearnResult
 
 ENOUGH_FILED = 4_000
 """Filed photos that are asked for: some of them are labelled, or gone."""
