@@ -76,10 +76,7 @@ GROUPS = {
             "daemon.commands.replay:replay_command",
             "Show what another model would have filed differently.",
         ),
-        "model": Entry(
-            "daemon.commands.model:model",
-            "Switch the model of an inbox, roll back, and list past models.",
-        ),
+        "model": Entry("daemon.commands.model:model", "Switch the model of an inbox, roll back, and list past models."),
     },
     "Train a model of your own": {
         "check-data": Entry(

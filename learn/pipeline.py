@@ -1,36 +1,31 @@
 """Learning from start to end: labels and a model file in, a new model file and the verdict of the gate out."""
 
-import hashlib
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from common.errors import PhotoError
 from common.publish import publish_bytes
 from common.text import printable
-from contract.geometry import to_input
 from contract.learned import Learned
-from contract.memory import Memory, memory_path, read_memory
+from contract.memory import Memory, memory_path
 from contract.session import read_model
-from learn.base import Base, features_of, open_base
+from learn.base import Base, open_base
 from learn.errors import LearnError
 from learn.familiar import strangers_passing, taught_centres, widened
-from learn.feature_cache import FeatureCache, cache_folder
+from learn.feature_cache import cache_folder
 from learn.gate import REFUSED
 from learn.label_file import FiledPhoto, Label
 from learn.layer import Floats, Ints, Layer
 from learn.lessons import MOST_FILED, Said, said_of
+from learn.material import Say, memory_of, photo_features
 from learn.trial import Judged, World, try_head
 from learn.write import write_model
 from training.measure.calibrate import find_temperature
 
-Say = Callable[[str, str], None]
-"""Called after each step with its name and its result."""
 LEAST_TO_CALIBRATE = 100
 AskAbout = Callable[[FiledPhoto, tuple[str, ...]], str | None]
 """Asks a person, blind, for the class of a photo; None if they do not know."""
@@ -107,9 +102,9 @@ def learn(
     labelled = {one.sha256 for one in labels}
     filed = [one for one in filed if one.sha256 not in labelled][:MOST_FILED]
     base = open_base(read_model(model))
-    memory = _memory_of(model, base)
+    memory = memory_of(model, base)
     say("model", _about(base, memory))
-    features = _features(base, labels, filed, say, threads, cache or cache_folder())
+    features = photo_features(base, labels, filed, say, threads, cache or cache_folder())
     said = said_of(labels, features, base.root.contract.labels)
     if not said.taught:
         raise LearnError(_nothing(labels, said))
@@ -146,44 +141,6 @@ def publish(result: LearnResult, output: Path) -> None:
         publish_bytes(output, result.data)
     except OSError as error:
         raise LearnError(f"{printable(output)} cannot be written ({error.strerror}).") from error
-
-
-def _memory_of(model: Path, base: Base) -> Memory | None:
-    facts = base.root.contract.memory
-    memory = None if facts is None else read_memory(model, facts)
-    if memory is not None and (
-        memory.width != len(base.root.layer.kernel) or memory.labels != base.root.contract.labels
-    ):
-        raise LearnError(f"The memory of {printable(model)} is not that of its root. Copy it again.")
-    return memory
-
-
-def _features(
-    base: Base, labels: Sequence[Label], filed: Sequence[FiledPhoto], say: Say, threads: int, folder: Path
-) -> dict[str, Floats]:
-    """Features of all photos, from the cache where it has them."""
-    wanted: dict[str, list[Path]] = {}
-    for sha256, path in (*((one.sha256, one.path) for one in labels), *filed):
-        wanted.setdefault(sha256, [])
-        if path is not None:
-            wanted[sha256].append(path)
-    compute, geometry = features_of(base.proto), base.root.contract.geometry
-
-    def _read(path: Path) -> tuple[str, Floats] | None:
-        with suppress(OSError, PhotoError):
-            data = path.read_bytes()
-            pixels = to_input(data, geometry)
-            return hashlib.sha256(data).hexdigest(), compute(pixels[None])[0]
-        return None
-
-    width = len(base.root.layer.kernel)
-    parts = width // base.root.centres.shape[1]
-    file = folder / f"{base.root.sha256[:16]}-{base.root.contract.precision}.npz"
-    kept = FeatureCache(file, width, parts)
-    found = kept.get(wanted, _read, threads)
-    kept.save(wanted)
-    say("photos", f"features of {len(found):,} of {len(wanted):,} photos")
-    return found
 
 
 def _world(base: Base, said: Said, memory: Memory | None, filed: Sequence[Floats]) -> World:
