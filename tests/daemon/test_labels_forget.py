@@ -1,5 +1,6 @@
 """What was said about a photo is forgotten everywhere: events, label, features, embeddings."""
 
+import fcntl
 import os
 import threading
 from pathlib import Path
@@ -12,7 +13,7 @@ from daemon.ledger.forget_embedding import WITHOUT, forget_embedding
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import ask, told
 from tests.daemon.sorted_house import Sorted, facts, refused
-from tests.daemon.support import digest, unique, write
+from tests.daemon.support import digest, unique, wait_until, write
 
 D = 16
 
@@ -138,23 +139,20 @@ def test_embeddings_of_another_id_that_were_set_aside_lose_the_photo_too(tmp_pat
 
 
 def test_what_is_added_while_a_photo_is_forgotten_is_kept(tmp_path: Path) -> None:
-    hashes = [f"{number:064x}" for number in range(1, 400)]
-    files = keep(tmp_path, ["f" * 64])
-
-    def add() -> None:
-        for number, sha256 in enumerate(hashes):
-            files.add("id", [(sha256, values_of(number))])
-
-    adding = threading.Thread(target=add)
-    adding.start()
-    forgotten = []
-    while adding.is_alive():
-        forgotten.append(forget_embedding(tmp_path, "f" * 64))
-        EmbeddingFiles(tmp_path).add("id", [("f" * 64, values_of(1))])
+    files, path = keep(tmp_path, ["f" * 64]), tmp_path / EMBEDDINGS
+    adding = threading.Thread(target=files.add, args=("id", [("a" * 64, values_of(1))]))
+    with path.open("rb") as old:
+        fcntl.flock(old, fcntl.LOCK_EX)  # as the one that forgets does
+        adding.start()
+        wait_until(lambda: _is_waited_for(old.fileno()), "the one that adds")
+        write(tmp_path / WITHOUT, path.read_bytes()[: -(32 + 2 * D)]).replace(path)
     adding.join()
-    forget_embedding(tmp_path, "f" * 64)
-    assert sum(forgotten) >= 1
-    assert kept(tmp_path) == hashes
+    assert kept(tmp_path) == ["a" * 64]
+
+
+def _is_waited_for(descriptor: int) -> bool:
+    inode = f":{os.fstat(descriptor).st_ino} "
+    return any("-> FLOCK" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def test_a_file_that_was_cut_off_or_is_damaged_is_no_obstacle(tmp_path: Path) -> None:
