@@ -1,12 +1,15 @@
 """`phototriage labels` shows what people said and what waits; its commands answer, add and take back."""
 
 import json
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from contract.labels import OTHER
 from daemon.labels.looker import LOCK, _locked, describe
+from daemon.labels.store.tree_file import TREE
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import ask, told
 from tests.daemon.sorted_house import Sorted, facts, refused
@@ -229,6 +232,37 @@ def test_a_ledger_that_may_not_be_written_is_shown_as_of_its_last_look(house: So
     house.path.parent.chmod(0o755)
     assert said.returncode == 1
     assert "may not write the ledger" in said.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is another user")
+def test_root_speaks_for_a_service_and_leaves_nothing_of_root_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = write(tmp_path / "dog.jpg", unique("red", 1))
+    table = write(tmp_path / "labels.csv", b"dog.jpg,sea\n")
+    tmp_path.chmod(0o700)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # pytest's own folders are closed to other users
+        monkeypatch.setenv("XDG_STATE_HOME", f"{folder}/state")
+        house = Sorted(Path(folder) / "house")
+        state = house.path.parent
+        for name in (LOCK, TREE):
+            (state / name).unlink()
+        for path in (Path(folder), *Path(folder).rglob("*")):
+            os.chown(path, 12345, 12345, follow_symlinks=False)
+        for words in (
+            (),
+            ("add", "--class", "street", house.output / "sea/0.jpg", private),
+            ("import", table, "--yes", "--replace"),
+            ("take-back", private),
+            ("forget", private),
+        ):
+            result = ask("labels", *words)
+            assert result.exit_code == 0, result.output
+        assert {path.lstat().st_uid for path in Path(folder).rglob("*")} == {12345}
+        assert (state / TREE).exists()
+        assert (state / LOCK).exists()
+        assert house.said() == [("add", "sea/0.jpg", "street")]
+        assert os.geteuid() == 0
 
 
 def test_folders_that_cannot_teach_are_said(house: Sorted) -> None:

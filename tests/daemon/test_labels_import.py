@@ -140,6 +140,11 @@ def test_names_that_cannot_be_classes_are_left_out(house: Sorted, albums: Path) 
     assert house.said() == [("import", str(albums / "street/3.jpg"), OTHER)]
 
 
+def test_a_folder_of_macos_names_the_class_in_the_usual_unicode_form(house: Sorted, albums: Path) -> None:
+    (albums / "street").rename(albums / "cafe\u0301")
+    assert imported(albums, "--yes", "--new")["classes"] == {"caf\u00e9": 1, "sea": 2}
+
+
 def test_what_lay_in_the_output_at_the_first_look_is_not_counted_but_can_be_imported(house: Sorted) -> None:
     (house.path.parent / TREE).unlink()
     write(house.output / "sea/old.jpg", unique("blue", 1))

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import unicodedata
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -30,13 +31,14 @@ class Classes(NamedTuple):
         return name == OTHER or key(name) in self.of_model or key(name) in self.proposed
 
     def spelled(self, name: str) -> str:
-        """Return a class as it is spelled already; an unknown one as it is.
+        """Return a class as it is spelled already; an unknown one in NFC, which macOS does not use for folders.
 
         Raises:
             LabelError: it cannot be the name of a folder.
         """
         if name == OTHER:
             return name
+        name = unicodedata.normalize("NFC", name)
         if fault := fault_of(name):
             raise LabelError(
                 f"The class {printable(name)!r} cannot be the name of a folder: {fault}. Name another one."
