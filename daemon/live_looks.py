@@ -13,6 +13,7 @@ from pathlib import Path
 
 from common.errors import PhototriageError
 from common.text import printable
+from daemon.decode.isolated import StoppedError
 from daemon.labels.contents import LookStoppedError, OutputContents
 from daemon.labels.features.kept_embedding import kept_embedding
 from daemon.labels.features.make import SOME, make_features, try_again
@@ -71,7 +72,7 @@ class LiveLooks:
                 self._say_once(self._look())
             if self._take_words(others) or others is not None:
                 self._count()
-        except LookStoppedError:
+        except (LookStoppedError, StoppedError):
             return
         except (OSError, sqlite3.Error, PhototriageError) as error:
             self._say_once(f"the output cannot be looked at for labels now ({printable(str(error))})")

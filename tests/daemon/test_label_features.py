@@ -11,6 +11,7 @@ from contract.fingerprint import Fingerprint, fingerprint_of
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
 from daemon.classify.loaded_model import LoadedModel, rules_of
+from daemon.decode.isolated import StoppedError
 from daemon.labels.contents import LEAST_COSINE_TURNED, OutputContents, cosine
 from daemon.labels.features.groups import Group, Groups, Side, side_of
 from daemon.labels.features.make import Features, make_features, try_again
@@ -19,8 +20,9 @@ from daemon.labels.features.words import WordsInForce
 from daemon.ledger.labels.events import Event, How, record
 from daemon.photo import Embedding
 from daemon.process.clock import Clock
+from tests.colour_model import FAMILIAR, colour_model
 from tests.daemon.filed_output import FiledOutput
-from tests.daemon.support import encoded, opened_guard, write
+from tests.daemon.support import encoded, opened_guard, plain, write
 
 ID = "e" * 16
 
@@ -158,6 +160,19 @@ def _street() -> Image.Image:
             pixels[window : window + 10, left + 3 : left + 9] = (250, 250, 180)
     pixels[140:], pixels[:40] = (60, 60, 60), (120, 170, 230)
     return Image.fromarray(pixels)
+
+
+def test_a_photo_whose_reading_a_stop_cut_short_is_not_one_without_features(tmp_path: Path) -> None:
+    model = open_model(colour_model(familiarity=FAMILIAR), "cpu")
+    loaded = LoadedModel(model, rules_of(model, "off"))
+    photo = write(tmp_path / "a.jpg", plain("red"))
+    with opened_guard(tmp_path / "notes") as guard:
+        features = PhotoFeatures(lambda: loaded, guard, Clock())
+        assert features.of(photo) is not None
+        guard.stop()
+        for read in (features.of, features.turned):
+            with pytest.raises(StoppedError):
+                read(photo)
 
 
 def test_a_photo_that_was_turned_or_cropped_in_its_place_is_not_another(tmp_path: Path) -> None:

@@ -74,14 +74,13 @@ class Doings:
         known = [
             one for one in ones if not one.is_gone and one.at == one.place and not one.copies and not one.is_unseen
         ]
-        if not ones or ones != known or self.touched & {one.row for one in ones}:
+        others = [copy for one in self._house.filed.values() for copy in one.copies if copy.startswith(f"{left}/")]
+        if not ones or ones != known or others or self.touched & {one.row for one in ones}:
             return
         self._made(entered)
         (self._house.output / left).rename(self._house.output / entered)
         for place in [place for place in self._house.files if place.startswith(f"{left}/")]:
             self._house.files[entered + place[len(left) :]] = self._house.files.pop(place)
-        for one in self._house.filed.values():
-            one.copies = [entered + copy[len(left) :] if copy.startswith(f"{left}/") else copy for copy in one.copies]
         for one in ones:
             self.touched.add(one.row)
             one.at = entered + one.at[len(left) :]

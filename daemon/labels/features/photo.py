@@ -39,7 +39,11 @@ class PhotoFeatures:
         return self._loaded().rules.embeddings
 
     def of(self, path: Path) -> Features | None:
-        """Return the features of a photo; None if it cannot be read, or the model gives no embeddings."""
+        """Return the features of a photo; None if it cannot be read, or the model gives no embeddings.
+
+        Raises:
+            StoppedError: the daemon ends, so nothing is known about the photo.
+        """
         loaded = self._session()
         read = self._read(path, loaded)
         if read is None or read.pixels is None:
@@ -50,7 +54,11 @@ class PhotoFeatures:
         return Features(read.sha256, fingerprint_of(read.pixels), _kept(answer.embedding, loaded), read.taken)
 
     def turned(self, path: Path) -> list[Embedding]:
-        """Return the embeddings of a photo in each of four turns; none where `of` returns None."""
+        """Return the embeddings of a photo in each of four turns; none where `of` returns None.
+
+        Raises:
+            StoppedError: the daemon ends, so nothing is known about the photo.
+        """
         loaded = self._session()
         read = self._read(path, loaded)
         if read is None or read.pixels is None:
@@ -62,7 +70,10 @@ class PhotoFeatures:
         identity = look_at(path)
         if identity is None or not loaded.rules.embeddings:
             return None
-        return decode(Found(path, identity), loaded.geometry, self._clock.wall_s(), self._guard, dated=True)
+        read = decode(Found(path, identity), loaded.geometry, self._clock.wall_s(), self._guard, dated=True)
+        if read.pixels is None:
+            self._guard.check_stopped()  # what was cut short must not pass for a file that shows no photo
+        return read
 
     def _session(self) -> LoadedModel:
         loaded = self._loaded()
