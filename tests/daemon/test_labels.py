@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from daemon.labels.findings import Findings, Why
 from daemon.labels.listed.folder_reader import Entry
 from daemon.labels.listed.lister import list_output
 from daemon.labels.listed.tree import EMPTY, Tree
+from daemon.labels.rows import Row
 from tests.daemon.moved import CLASSES, Disk, Memory, Output, photo, place_in
 
 
@@ -530,6 +531,29 @@ def test_a_look_at_an_unchanged_output_asks_the_ledger_only_for_new_rows(output:
     for asked in ("at", "displaced", "gone", "rows"):
         setattr(output.known, asked, None)
     assert says_nothing(output.looks())
+
+
+def test_of_a_folder_that_changed_only_the_rows_at_names_that_differ_are_read(output: Output) -> None:
+    output.file("sea/a.jpg")
+    output.looks(3)
+    output.disk.write("sea/b.jpg", photo(900))
+    asked, real = list[set[str]](), output.known.at
+
+    def at(folder: str, names: Collection[str]) -> list[Row]:
+        asked.append({f"{folder}/{name}" for name in names})
+        return real(folder, names)
+
+    output.known.at, output.known.displaced = at, None  # type: ignore[assignment, method-assign]
+    output.look()
+    assert asked == [{"sea/b.jpg"}]
+
+
+def test_after_an_interruption_all_rows_are_compared(output: Output) -> None:
+    row = output.file("sea/a.jpg")
+    output.looks(3)
+    output.known.by_id[row] = output.known.by_id[row]._replace(place="sea/b.jpg")  # as after a kill of a mover
+    assert output.look().noted == []
+    assert [noted.place for noted in output.look(was_interrupted=True).noted] == ["sea/a.jpg"]
 
 
 def test_a_photo_that_was_filed_and_moved_between_two_looks_counts(output: Output) -> None:
