@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.labels.listed.listing import File
-from daemon.labels.listed.tree import EMPTY, Tree, parted
+from daemon.labels.listed.tree import Tree, parted
 from daemon.labels.rows import Row, RowId
 from tests.daemon.doings import DOINGS, Doings
 from tests.daemon.moved import Disk, Memory, Output, files_in, origin, photo, since_in, told
@@ -59,12 +59,11 @@ class Oracle:
     seen: dict[RowId, Seen] = field(default_factory=dict)
     former: dict[tuple[int, int], str] = field(default_factory=dict)
     paths: dict[str, tuple[int, int]] = field(default_factory=dict)
-    last: Tree = EMPTY
 
     def expects(self, tree: Tree, rows: dict[RowId, Row], now_s: float, interrupted: bool) -> "set[tuple[str, object]]":
         """What a look at this tree has to say, beside notes: labels, labels taken back, rows that are asked about."""
         self._read(tree)
-        is_quiet = not tree.changed(self.last)
+        is_quiet = not tree.changed(self.output.before)
         looked_for = [row for row in rows.values() if not (is_quiet and row.is_gone and row.id not in self.seen)]
         found = {row.id: place for row in looked_for if (place := self._place_of(row, rows, now_s))}
         saying = {}
@@ -218,7 +217,6 @@ class Oracle:
         return False
 
     def _remember(self, tree: Tree) -> None:
-        self.last = tree
         self.former |= {folder.key: path for path, folder in tree.folders.items()}
         self.paths = {path: key for key, path in self.former.items() if key not in self.inodes}
         self.paths |= {path: key for key, path in self.inodes.items()}
