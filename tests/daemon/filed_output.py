@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Collection
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -22,15 +23,15 @@ START_S = 1_800_000_000.0
 class FiledOutput:
     """An inbox, an output and a ledger; photos are filed without a pipeline."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, classes: Collection[str] = ("sea", "street")) -> None:
         self.inbox, self.output, self.state = folder / "inbox", folder / "sorted", folder / "state"
         for path in (self.inbox, self.output):
-            path.mkdir()
+            path.mkdir(exist_ok=True)
         self.ledger = Ledger(self.state / LEDGER)
         adopt(self.ledger, "inbox", self.inbox)
         adopt(self.ledger, "output", self.output)
         with closing(self.connection()) as connection:
-            describe(connection, "{label}/{relpath}/{name}", ("sea", "street"))
+            describe(connection, "{label}/{relpath}/{name}", classes)
         self.now_s = START_S
         self.looker = Looker(self.ledger.path, OutputContents(self.output))
 
@@ -42,6 +43,11 @@ class FiledOutput:
         path = self.output / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content or place.encode())
+        return self.record(place)
+
+    def record(self, place: str) -> int:
+        """Record that the file at this place was filed there."""
+        path = self.output / place
         label = path.parent.name
         identity = Identity.of(path.lstat())
         digest = sha256(path.read_bytes()).hexdigest()

@@ -76,7 +76,7 @@ class Disk:
         self.root, self.outside = folder / "sorted", folder / "outside"
         self.root.mkdir()
         self.outside.mkdir()
-        (self.root / ".phototriage").write_bytes(b"{}")
+        (self.root / ".phototriage").write_bytes(b'{"id": "1"}')
 
     def write(self, place: str, content: bytes) -> None:
         """Make a new file in the place, over another if there is one."""

@@ -5,6 +5,7 @@ nothing of folders that did not change, of sizes, or of hashes.
 """
 
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +15,13 @@ from hypothesis import strategies as st
 
 from daemon.labels.listed.listing import File
 from daemon.labels.listed.tree import Tree, parted
+from daemon.labels.looker import Looker
 from daemon.labels.rows import Row, RowId
+from daemon.labels.store.apply import sightings_in
+from daemon.labels.store.place_columns import place_in as place_in_ledger
 from tests.daemon.doings import DOINGS, Doings
-from tests.daemon.moved import Disk, Memory, Output, files_in, origin, photo, since_in, told
+from tests.daemon.filed_output import FiledOutput
+from tests.daemon.moved import CLASSES, Disk, Memory, Output, files_in, origin, photo, since_in, told
 from tests.daemon.support import QUICK
 
 FOLDERS = (
@@ -282,3 +287,51 @@ def test_a_look_says_what_the_table_says_for_long(steps: list[tuple[str, int, st
 def test_a_look_at_a_real_file_system_says_what_the_table_says(steps: list[tuple[str, int, str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         played(Disk(Path(folder)), steps)
+
+
+class Twin(Simulator):
+    """Looks with the ledger of the daemon too, which has to know the same afterwards as the rows in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(Disk(folder))
+        self.filed = FiledOutput(folder, CLASSES)
+        self.filed.looker = Looker(self.filed.ledger.path, self.output)
+        self.filed.looker.look(self.output.now_s)
+
+    def file(self, _: str, other: str) -> None:
+        count = len(self.output.known.by_id)
+        super().file("", other)
+        for row in list(self.output.known.by_id.values())[count:]:
+            self.filed.now_s = row.filed_s
+            assert self.filed.record(row.place) == row.id[1]
+
+    def look(self, *_: str, after_s: float = 60.0, interrupted: bool = False) -> None:
+        super().look(after_s=after_s, interrupted=interrupted)
+        with closing(self.filed.connection()) as connection:
+            if interrupted:
+                connection.execute("UPDATE look SET was_interrupted = 1")
+            self.filed.looker.look(self.output.now_s)
+            columns = "SELECT photo, folder, name, inode, size, said, is_gone FROM places"
+            rows = {
+                photo: (place_in_ledger(folder, name), *file, said, bool(is_gone))
+                for photo, folder, name, *file, said, is_gone in connection.execute(columns)
+            }
+            seen = {photo for (_, photo) in sightings_in(connection, "")}
+        assert rows == {
+            row.id[1]: (row.place, row.file.inode, row.file.size, row.said, row.is_gone)
+            for row in self.output.known.by_id.values()
+        }
+        assert seen == {photo for _, photo in self.output.sightings}
+
+
+@settings(QUICK, max_examples=6)
+@given(STEPS)
+def test_a_look_with_the_ledger_knows_the_same_as_one_in_memory(steps: list[tuple[str, int, str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        twin = Twin(Path(folder))
+        for step in steps:
+            if step[0] not in ("file a copy", "undo", "refile", "many"):
+                twin.do(*step)
+        for _ in range(3):
+            twin.look()
+        twin.filed.ledger.close()
