@@ -1,7 +1,8 @@
 """Reads the words in force from all ledgers of one output, when they have changed."""
 
+import heapq
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from daemon.words.words import Words
 
 _WORDS = (
     "SELECT labels.at, labelled.said, labelled.sha256, fingerprint, embedding_id, embedding, taken, name FROM labelled"
-    " JOIN labels ON labels.id = event WHERE labelled.said <> ''"
+    " JOIN labels ON labels.id = event WHERE labelled.said <> '' ORDER BY labels.at"
 )
 _Said = tuple[float, Word]
 
@@ -48,25 +49,23 @@ class WordsInForce:
                 versions.append(ask_ledger(path, _version))
         if tuple(versions) == self._versions:
             return None
-        said = _said(self._connection)
-        for path in self._others:
-            with suppress(LedgerError):
-                said += ask_ledger(path, _said)
         self._versions = tuple(versions)
-        return _ordered(said)
+        return _merged([_said(self._connection), *_said_in(self._others)])
 
 
 def read_words(ledgers: Iterable[Path]) -> Words:
     """Return the words in force of these ledgers; one that cannot be read says nothing."""
-    said = list[_Said]()
+    return _merged(_said_in(ledgers))
+
+
+def _said_in(ledgers: Iterable[Path]) -> Iterator[list[_Said]]:
     for path in ledgers:
         with suppress(LedgerError):
-            said += ask_ledger(path, _said)
-    return _ordered(said)
+            yield ask_ledger(path, lambda connection: list(_said(connection)))
 
 
-def _ordered(said: Iterable[_Said]) -> Words:
-    return Words(word for _, word in sorted(said, key=lambda one: one[0]))
+def _merged(said: Iterable[Iterable[_Said]]) -> Words:
+    return Words(word for _, word in heapq.merge(*said, key=lambda one: one[0]))
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -74,17 +73,21 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _said(connection: sqlite3.Connection) -> list[_Said]:
+def _said(connection: sqlite3.Connection) -> Iterator[_Said]:
+    """Yield what was said, oldest first, and hold none of it."""
     cursor = connection.cursor()
     cursor.row_factory = None
-    return [_one(*columns) for columns in cursor.execute(_WORDS)]
+    for columns in cursor.execute(_WORDS):
+        yield _one(*columns)
 
 
 def _one(
     at_s: float, said: str, sha256: str, fingerprint: bytes | None, of: str | None, values: bytes | None,
     taken_s: float | None, name: str,
 ) -> _Said:  # fmt: skip
-    mark = None if fingerprint is None else Fingerprint.from_bytes(fingerprint)
+    mark = None
+    with suppress(ValueError):  # damaged: the photo is known by its bytes
+        mark = None if fingerprint is None else Fingerprint.from_bytes(fingerprint)
     embedding = None if of is None or values is None else Embedding(of, values)
     taken = None if taken_s is None else datetime.fromtimestamp(taken_s, UTC).replace(tzinfo=None)
     return at_s, Word(said, sha256, mark, embedding, taken, name)
