@@ -8,7 +8,9 @@ process's highest, and `x` the large ledger over the small one. Making a million
 """
 
 import argparse
+import sqlite3
 import time
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from benchmarks.common import finish, parser, tell, workplace
 from benchmarks.told import Row, Told
 from benchmarks.watched import Watched, phototriage
 from daemon.files.identity import Identity, photo_id
+from daemon.filing.layout import Layout
+from daemon.labels.class_folders import ClassFolders
+from daemon.labels.store.place_new import forget_new, newest, place_new
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.recorded_roots import Root
@@ -63,6 +68,8 @@ def make(house: Path, rows: int) -> None:
         intents = [_intent(house, number) for number in range(first, min(first + TOGETHER, rows))]
         ledger.conclude(dict.fromkeys(ledger.intend(intents, first), Outcome.FILED), first)
     ledger.close()
+    with closing(sqlite3.connect(house / "state" / LEDGER, isolation_level=None)) as connection:
+        forget_new(connection, place_new(connection, house / "out", ClassFolders(Layout(), LABELS), newest(connection)))
 
 
 def _intent(house: Path, number: int) -> Intent:
@@ -94,6 +101,7 @@ def _words(house: Path, rows: int) -> dict[str, list[str]]:
     asked = {
         "history": "history",
         "history --label, none": "history --label none",
+        "history --said, none": "history --said none",
         "history --limit 1000": f"history --limit {TOGETHER} --json",
         "explain PATH": f"explain {last}",
         "explain ID, the youngest": f"explain {photo_id(_identity(rows - 1))}",

@@ -16,7 +16,7 @@ from daemon.filing.companions.replaced import is_kept
 from daemon.ledger.intent import Intent
 from daemon.ledger.movers import Mover
 from daemon.ledger.queries import Record
-from daemon.ledger.since.places import at_hand, is_photo_of
+from daemon.ledger.since.places import is_photo_of
 from daemon.photo import Mode, Outcome
 from daemon.undo.moved_companions import with_their_photo
 
@@ -53,8 +53,7 @@ def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised
         becomes: `undone` (the daemon leaves the photo alone from then on) or `retried`.
         promised: hashes of the names in the inbox that earlier plans reserved; the names of this plan are added.
     """
-    if at_hand(photo.path, photo.intent.destination) != photo.path:  # it is back there since the last look
-        photo = replace(photo, place=None)
+    photo = _as_it_lies(photo)
     reason = mount_away(photo.intent) or _obstacle(photo)
     if reason:
         return [Step(photo, None, reason)]
@@ -80,6 +79,13 @@ def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promis
         promised.add(_key(target))
         steps.append(Step(record, _intent(record, target, becomes), note=dangling(record.intent)))
     return steps + staying
+
+
+def _as_it_lies(photo: Record) -> Record:
+    """Return a photo without its place if nothing lies there: it may be back where it was filed since the last look."""
+    if photo.place is None or photo.path == photo.intent.destination or os.path.lexists(photo.path):
+        return photo
+    return replace(photo, place=None)
 
 
 def _as_they_go(companions: Sequence[Record]) -> list[Record]:

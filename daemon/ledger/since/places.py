@@ -70,11 +70,11 @@ def place_of(row: sqlite3.Row) -> Place | None:
     """Return the place in a row with `COLUMNS`; None for a photo that still lies where it was filed."""
     if row["place_name"] is None or row["output"] is None:
         return None
-    output, folder, name = (os.fsdecode(row[part]) for part in ("output", "place_folder", "place_name"))
     waits = row["seen"] is not None
     seen = "seen" if waits else "place"
+    below = row["seen"] if waits else row["place_folder"] + b"/" + row["place_name"]
     return Place(
-        path=Path(output, os.fsdecode(row["seen"])) if waits else Path(output, folder, name),
+        path=Path(os.fsdecode(row["output"] + b"/" + below)),
         folder=row["class"],
         inode=row[f"{seen}_inode"] % _WHOLE,
         size=row[f"{seen}_size"],
