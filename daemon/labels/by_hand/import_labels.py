@@ -24,7 +24,7 @@ _TABLE = """
 CREATE TEMP TABLE given (
     number INTEGER PRIMARY KEY, sha256 TEXT UNIQUE, said TEXT, place BLOB, name TEXT, shown TEXT, probability REAL,
     model TEXT, founder TEXT, side TEXT, taken REAL, fingerprint BLOB, embedding_id TEXT, embedding BLOB,
-    is_disputed INTEGER NOT NULL DEFAULT 0, times INTEGER NOT NULL DEFAULT 1
+    is_disputed INTEGER NOT NULL DEFAULT 0, times INTEGER NOT NULL DEFAULT 1, filed INTEGER
 )
 """
 _GIVE = (
@@ -36,16 +36,16 @@ _REPEATED = "SELECT coalesce(sum(times - 1), 0) FROM given WHERE NOT is_disputed
 _NEW = "given LEFT JOIN main.labelled AS known USING (sha256) WHERE NOT is_disputed AND "
 _IS_NEW = {False: "known.sha256 IS NULL", True: "known.said IS NOT given.said"}
 """By whether labels in force are replaced."""
-_PHOTO = (
-    "(SELECT photos.id FROM photos LEFT JOIN places ON places.photo = photos.id WHERE photos.sha256 = given.sha256 AND"
-    f" {AT_LARGE} ORDER BY coalesce(is_gone, 0), photos.id DESC LIMIT 1)"
+_FIND = (
+    "UPDATE given SET filed = (SELECT photos.id FROM photos LEFT JOIN places ON places.photo = photos.id"
+    f" WHERE photos.sha256 = given.sha256 AND {AT_LARGE} ORDER BY coalesce(is_gone, 0), photos.id DESC LIMIT 1)"
 )
 _EVENTS = (
     "INSERT INTO labels (at, how, photo, sha256, place, shown, probability, model, said)"
     " SELECT :now, :how, photos.id, found.sha256, CASE WHEN folder IS NULL THEN coalesce(destination, place)"
     " WHEN folder = x'' THEN places.name ELSE CAST(folder || x'2f' || places.name AS BLOB) END,"
     " coalesce(label, shown), coalesce(photos.probability, found.probability), coalesce(photos.model, found.model),"
-    " found.said FROM (SELECT given.*, {photo} AS filed FROM {new}) AS found"
+    " found.said FROM (SELECT given.* FROM {new}) AS found"
     " LEFT JOIN photos ON photos.id = filed LEFT JOIN places ON places.photo = filed ORDER BY number"
 )
 
@@ -143,7 +143,8 @@ def write(connection: sqlite3.Connection, now_s: float, *, replaces: bool) -> in
         now_s: wall time.
         replaces: whether they count more than labels in force.
     """
-    events = _EVENTS.format(photo=_PHOTO, new=f"{_NEW}{_IS_NEW[replaces]}")
+    events = _EVENTS.format(new=f"{_NEW}{_IS_NEW[replaces]}")
+    connection.execute(_FIND)  # before the ledger is locked, because it takes as long as the writing
     with Transaction(connection):
         if connection.execute(_HAS_GROUPS).fetchone():
             connection.execute(_WITHOUT_FEATURES)
