@@ -25,9 +25,10 @@ from benchmarks.told import Row, Told
 from contract.answers import run_session
 from contract.geometry import Geometry
 from contract.gpu import cuda_obstacle
-from convert import export, lower
+from convert import export
 from convert.clean import clean, node_counts
 from convert.photos import parity_photos
+from convert.smaller import lower
 
 MEANING = "Speed over that of the cleaned fp32 graph, in neighbouring calls: above 1 is faster."
 CUDA = [("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC"}), "CPUExecutionProvider"]

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -11,19 +12,34 @@ def publish_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: the folder is missing, read-only or full. The file at `path` is unchanged, and no temporary file stays.
     """
-    # The name is random: in a container process ids repeat, and a killed process may have left a file of that name.
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
-    file = temporary.open("xb")
+    publish_files({path: data})
+
+
+def publish_files(files: Mapping[Path, bytes]) -> None:
+    """Write files of one folder as `publish_bytes` does: all of them, and then the renames in the order given.
+
+    Raises:
+        OSError: as there. No file is replaced if one cannot be written whole.
+    """
+    written: dict[Path, Path] = {}
     try:
-        with file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
+        for path, data in files.items():
+            # The name is random: in a container process ids repeat, and a killed process may have left a file of that
+            # name.
+            temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+            with temporary.open("xb") as file:
+                written[path] = temporary
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, temporary in written.items():
+            temporary.rename(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        for temporary in written.values():
+            temporary.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    for folder in {path.parent for path in files}:
+        sync_directory(folder)
 
 
 def sync_directory(path: str | Path) -> None:

@@ -76,7 +76,7 @@ def convert_broad(file: Path, output: Path, say: Say) -> BroadConversion:
     difference = _verify(cleaned, model, network)
     say("parity", f"max difference {difference:.1e} (limit {TOLERANCE:.0e}), {PHOTOS} drawn pictures")
     data = _stamped(cleaned, network)
-    publish(output, data)
+    publish(output, data, {})
     return BroadConversion(output, network.id, len(data), difference)
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from common.text import printable
+from contract.memory import MemoryFacts
 from contract.metadata import Contract
 from convert.gate import Parity
 from convert.precision import PrecisionResult
@@ -13,8 +14,11 @@ from training.errors import RunError
 from training.run import Run
 
 
-def card(run: Run, parity: Parity, made: PrecisionResult) -> Contract:
+def card(run: Run, parity: Parity, made: PrecisionResult, memory: MemoryFacts | None) -> Contract:
     """Build the contract of a run that has passed the gate.
+
+    Args:
+        memory: what the companion file holds; None without one.
 
     Raises:
         ContractError: the run breaks a rule of the contract.
@@ -34,6 +38,7 @@ def card(run: Run, parity: Parity, made: PrecisionResult) -> Contract:
             golden=made.golden,
             tolerance=made.tolerance,
             familiarity=made.familiarity,
+            memory=memory,
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise RunError(f"The manifest of {run.path} is damaged ({error!r}). Train the run again.") from error

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     help="Points of accuracy that fp16 or int8 may lose on the validation photos.  [default: 1]",
 )
 @click.option(
+    "--foreign",
+    type=click.Path(path_type=Path),
+    help="Pictures that belong to no class: up to 200 of them go into the memory beside the model, for `learn`.",
+)
+@click.option(
     "--check",
     type=click.Path(path_type=Path),
     help="Verify an .onnx file again on this machine, instead of converting a RUN.",
@@ -49,6 +54,7 @@ def convert(
     output: Path | None,
     precision: "Precision | None",
     max_drop: float | None,
+    foreign: Path | None,
     check: Path | None,
     broad: Path | None,
     as_json: bool,
@@ -68,15 +74,13 @@ def convert(
       phototriage convert --broad --output broad.onnx
     """
     if check is not None:
-        if any(one is not None for one in (run, output, precision, max_drop, broad)):
-            raise click.UsageError(
-                "--check verifies one finished file. Leave out RUN, --output, --precision, --max-drop and --broad."
-            )
+        if any(one is not None for one in (run, output, precision, max_drop, foreign, broad)):
+            raise click.UsageError("--check verifies one finished file. Leave out RUN and all options but --json.")
         _check(check, as_json)
         return
     if broad is not None:
-        if run is not None or output is None or precision is not None or max_drop is not None:
-            raise click.UsageError("--broad needs --output, and no RUN, --precision or --max-drop.")
+        if run is not None or output is None or any(one is not None for one in (precision, max_drop, foreign)):
+            raise click.UsageError("--broad needs --output, and no RUN, --precision, --max-drop or --foreign.")
         _convert_broad(broad, output, as_json)
         return
     if run is None or output is None:
@@ -87,7 +91,7 @@ def convert(
     from convert.precision import MAX_DROP_POINTS
 
     allowed = MAX_DROP_POINTS if max_drop is None else max_drop
-    converted = convert_run(run, output, _silent if as_json else _line, precision or "fp32", allowed)
+    converted = convert_run(run, output, _silent if as_json else _line, precision or "fp32", allowed, foreign)
     if as_json:
         click.echo(json.dumps(converted.to_json(), ensure_ascii=False))
     else:

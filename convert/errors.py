@@ -96,6 +96,14 @@ class RecordedMismatchError(ConvertError):
     """The export does not give the answers that training recorded in predictions.csv."""
 
 
+class MemoryMismatchError(ConvertError):
+    """The memory of the run is missing or damaged, or is not that of its network."""
+
+
+class ForeignPicturesError(ConvertError):
+    """None of the pictures of no class can be read, or the run has no memory for them."""
+
+
 class PrecisionError(ConvertError):
     """Base of the errors that stop fp16 or int8."""
 

@@ -50,7 +50,7 @@ def parity_photos(validation: Sequence[Path], geometry: Geometry, wanted: int = 
     """
     step = max(1.0, len(validation) / wanted)
     chosen = [int(i * step) for i in range(min(wanted, len(validation)))]
-    found = [(place, *read) for place in chosen if (read := _read(validation[place], geometry)) is not None]
+    found = [(place, *read) for place in chosen if (read := read_photo(validation[place], geometry)) is not None]
     real = [(str(validation[place]), pixels) for place, _, pixels in found]
     drawn = list(_drawn(geometry, wanted - len(real)))
     names, images = zip(*real, *drawn, strict=True)
@@ -58,8 +58,8 @@ def parity_photos(validation: Sequence[Path], geometry: Geometry, wanted: int = 
     return ParityPhotos(names, np.stack(images), len(drawn), places, digests, len(chosen) - len(found))
 
 
-def _read(path: Path, geometry: Geometry) -> tuple[bytes, Pixels] | None:
-    """SHA-256 of a photo, and its pixels."""
+def read_photo(path: Path, geometry: Geometry) -> tuple[bytes, Pixels] | None:
+    """SHA-256 of a photo, and its pixels; None if it cannot be read."""
     try:
         regular_file_status(path)
         data = path.read_bytes()

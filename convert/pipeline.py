@@ -2,24 +2,26 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from common.publish import publish_bytes
+from common.publish import publish_files
 from contract.familiarity import Familiarity
+from contract.memory import MemoryFacts, memory_path
 from contract.metadata import Precision
 from convert import export, gate, precision
 from convert.card import card
 from convert.clean import clean, node_counts
-from convert.errors import OutputError
+from convert.errors import UNCHANGED, ForeignPicturesError, OutputError
 from convert.familiar import TOLERANCE, Familiar, compare_familiarity, dimensions_of, with_broad_features
 from convert.gate import Parity
-from convert.measure import PrecisionMeasurement
+from convert.memory import MadeMemory, make_memory
 from convert.photos import parity_photos
 from convert.precision import Graphs
 from convert.recorded import RecordedParity, compare_recorded
+from convert.smaller.measure import PrecisionMeasurement
 from convert.stamp import open_proven, stamp_model
 from training.measure.predictions import Predictions, read_predictions
 from training.run import PREDICTIONS, Run, load_run
@@ -43,6 +45,7 @@ class ConversionResult:
         parity: comparison of Keras and ONNX Runtime, both in fp32.
         recorded: comparison of ONNX Runtime, in fp32, with predictions.csv.
         familiarity: what the model says about photos of no class; None for a run without familiarity.
+        memory: what the file beside the model holds; None for a run without one.
         measured: the smaller precision compared with fp32; None for fp32.
         golden: number of pictures in the golden sample.
         replaced: whether an older file was replaced.
@@ -59,6 +62,7 @@ class ConversionResult:
     parity: Parity
     recorded: RecordedParity
     familiarity: Familiarity | None
+    memory: MemoryFacts | None
     measured: PrecisionMeasurement | None
     golden: int
     replaced: bool
@@ -75,6 +79,7 @@ def convert_run(
     say: Say,
     kind: Precision = "fp32",
     max_drop_points: float = precision.MAX_DROP_POINTS,
+    foreign: Path | None = None,
 ) -> ConversionResult:
     """Convert a run folder into one verified model file.
 
@@ -84,6 +89,7 @@ def convert_run(
         say: called after each step.
         kind: precision of the file. fp16 and int8 are made from the verified fp32 graph.
         max_drop_points: points of accuracy that a smaller precision may lose on the validation photos.
+        foreign: folder of pictures of no class, whose features go into the memory.
 
     Raises:
         PhototriageError: the output cannot be written, the run is unfinished or damaged, its labels break the contract,
@@ -101,7 +107,8 @@ def convert_run(
     parity, recorded = _verify(network, run, validation, graphs, say)
     made = precision.apply_precision(kind, graphs, run, validation, max_drop_points, say)
     say("familiar", _on_strangers(made.familiarity))
-    contract = card(run, parity, made)
+    memory = _memory(run, made, validation, foreign, say)
+    contract = card(run, parity, made, None if memory is None else memory.facts)
     data = stamp_model(made.model, contract)
     opened = open_proven(data, contract)
     say(
@@ -109,7 +116,8 @@ def convert_run(
         f"{len(contract.golden)} pictures replayed on the finished file, max difference {opened.golden_difference:.1e}",
     )
     replaced = output.exists()
-    publish(output, data)
+    beside = {} if memory is None else {memory_path(output): memory.data}
+    publish(output, data, beside)
     return ConversionResult(
         output=output,
         sha256=opened.sha256,
@@ -121,6 +129,7 @@ def convert_run(
         parity=parity,
         recorded=recorded,
         familiarity=contract.familiarity,
+        memory=contract.memory,
         measured=made.measured,
         golden=len(contract.golden),
         replaced=replaced,
@@ -132,6 +141,19 @@ def _on_strangers(familiarity: Familiarity | None) -> str:
     if familiarity is None:
         return "photos of no class are not told: the network's features are not those of the broad network"
     return str(familiarity)
+
+
+def _memory(
+    run: Run, made: precision.PrecisionResult, validation: Predictions, foreign: Path | None, say: Say
+) -> MadeMemory | None:
+    memory = make_memory(run, made.model, validation, foreign)
+    if memory is None and foreign is not None:
+        raise ForeignPicturesError(
+            f"{run.path} has no memory, because it was not trained on the broad network's features or by an earlier"
+            f" version. {UNCHANGED} Leave out --foreign, or train again with the default recipe."
+        )
+    say("memory", "none: the run was trained otherwise, or by an earlier version" if memory is None else str(memory))
+    return memory
 
 
 def _export(network: Any, run: Run, familiar: Familiar | None, say: Say) -> Graphs:
@@ -179,10 +201,14 @@ def check_output(output: Path) -> None:
         raise OutputError(f"This user cannot write to the folder {folder} of the output. Choose another folder.")
 
 
-def publish(output: Path, data: bytes) -> None:
-    """Publish the finished bytes at `output` with one rename, or raise OutputError and leave it unchanged."""
+def publish(output: Path, data: bytes, beside: Mapping[Path, bytes]) -> None:
+    """Publish the finished bytes at `output` with one rename, or raise OutputError and leave it unchanged.
+
+    Args:
+        beside: companions, which are in place before `output` is.
+    """
     try:
-        publish_bytes(output, data)
+        publish_files({**beside, output: data})
     except OSError as error:
         raise OutputError(
             f"{output} could not be written ({error.strerror or error}; {len(data):,} bytes are needed). "

@@ -17,11 +17,12 @@ from contract.answers import ask
 from contract.familiarity import VALUES, Familiarity
 from contract.golden import decode_golden, make_golden, pattern
 from contract.metadata import GoldenCase, Precision
-from convert import gate, lower
+from convert import gate
 from convert.clean import clean, node_counts
 from convert.export import checked
 from convert.familiar import Familiar, dimensions_of, familiarities, moved_threshold
-from convert.measure import (
+from convert.smaller import lower
+from convert.smaller.measure import (
     LabelledPhotos,
     PrecisionMeasurement,
     check_drop,

@@ -17,13 +17,14 @@ from contract.labels import check_labels
 from training.errors import RunError
 
 FORMAT = 1
-MANIFEST, MODEL, RECIPE, HISTORY, PREDICTIONS, FAMILIARITY = (
+MANIFEST, MODEL, RECIPE, HISTORY, PREDICTIONS, FAMILIARITY, MEMORY = (
     "run.json",
     "model.keras",
     "recipe.toml",
     "history.csv",
     "predictions.csv",
     "familiarity.npz",
+    "model.memory",
 )
 
 

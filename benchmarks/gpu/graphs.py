@@ -82,7 +82,7 @@ def _copy(onnx: Any, node: Any) -> Any:
 def fp16() -> bytes:
     """Half precision as `phototriage convert --precision fp16` makes it, without its gate."""
     _onnx()
-    from convert.lower import to_fp16
+    from convert.smaller.lower import to_fp16
 
     return bytes(to_fp16(_parsed()).SerializeToString())
 
@@ -90,6 +90,6 @@ def fp16() -> bytes:
 def int8(images: Any) -> bytes:
     """int8 as `convert --precision int8` makes it, but from kernels grown for cuDNN, and without its gate."""
     _onnx()
-    from convert.lower import to_int8
+    from convert.smaller.lower import to_int8
 
     return bytes(to_int8(_parsed(), images).SerializeToString())

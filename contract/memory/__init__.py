@@ -4,7 +4,7 @@ from.
 `learn` needs it to make a better model and to prove that it does no harm. Serving never reads it.
 """
 
-from contract.memory.beside import memory_path, read_memory
+from contract.memory.beside import SUFFIX, memory_path, read_memory, read_memory_bytes
 from contract.memory.facts import MOST_ANCHORS, MOST_GATE, MOST_STRANGERS, MemoryFacts, memory_facts_of
 from contract.memory.memory import MAX_BYTES, Memory, row_bytes
 
@@ -13,10 +13,12 @@ __all__ = [
     "MOST_ANCHORS",
     "MOST_GATE",
     "MOST_STRANGERS",
+    "SUFFIX",
     "Memory",
     "MemoryFacts",
     "memory_facts_of",
     "memory_path",
     "read_memory",
+    "read_memory_bytes",
     "row_bytes",
 ]

@@ -10,7 +10,7 @@ strangers   the same as anchors, but the last part alone: the broad features
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -97,6 +97,12 @@ class Memory:
     def strangers(self) -> Floats:
         """Broad features of pictures of no class, float32 [s, last of widths]."""
         return self._strangers.features()
+
+    def with_strangers(self, broad: Floats) -> "Memory":
+        """The same memory with these pictures of no class, float32 [s, last of widths]."""
+        memory = replace(self, _strangers=Packed.of(broad, self.widths[-1:]))
+        _check_header(memory._header())
+        return memory
 
     def facts(self, sha256: str) -> MemoryFacts:
         """What the contract says about it.

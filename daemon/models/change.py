@@ -4,6 +4,7 @@ The daemon's lock decides which: a daemon holds it while it runs. So a kill at a
 before or the new one in use, and never a part of one.
 """
 
+import hashlib
 import os
 import signal
 import socket
@@ -17,7 +18,8 @@ from pathlib import Path
 
 from common.errors import PhototriageError
 from common.text import printable
-from contract.session import Model, naming, open_model, read_model
+from contract.memory import read_memory_bytes
+from contract.session import Model, naming, open_model, read_contract, read_model
 from daemon.ledger.movers import Mover, mover_lock
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import roots_of
@@ -58,7 +60,8 @@ def use(file: Path, state: Path) -> Entry:
     """Use a model for the inbox with this state folder; returns what happened.
 
     Raises:
-        PhototriageError: it is no model, must not be used here, or the daemon refused it; nothing was changed.
+        PhototriageError: it is no model, its memory is another one's, it must not be used here, or the daemon refused
+            it; nothing was changed.
     """
     data = read_model(file)
     try_apart(file)
@@ -68,8 +71,13 @@ def use(file: Path, state: Path) -> Entry:
     if now.inbox is not None and now.output is not None:
         folders = (*model.contract.labels, FAILED_FOLDER, REVIEW_FOLDER, DUPLICATES_FOLDER)
         check_folders(now.inbox, now.output, folders)
+    facts, learned = model.contract.memory, model.contract.learned
+    memory = None if facts is None else read_memory_bytes(file, facts)
     with _as_owner(state):
-        done = _change(state, now, now.store(state).put(file.name, data, model.sha256), model)
+        store, root = now.store(state), "" if learned is None else learned.root
+        if root:
+            _keep_root(store, root)
+        done = _change(state, now, store.put(file.name, data, model.sha256, memory, root), model)
     return done if isinstance(done, Entry) else _answered(state, done)
 
 
@@ -89,6 +97,20 @@ def roll_back(state: Path) -> Entry:
 
 def _now(state: Path) -> _Now:
     return _Now(ask_ledger(state / LEDGER, serving), *roots_of(state / LEDGER))
+
+
+def _keep_root(store: ModelStore, sha256: str) -> None:
+    """Copy the model that --model names into the store, with its memory, if the new one was learnt from it.
+
+    The next model is learnt from it again, also after an update has replaced the file.
+    """
+    file = store.configured
+    if store.holding(sha256) is not None or not file.is_file():
+        return
+    data = read_model(file)
+    if hashlib.sha256(data).hexdigest() == sha256:
+        facts = read_contract(data).memory
+        store.put(file.name, data, sha256, None if facts is None else read_memory_bytes(file, facts))
 
 
 def _change(state: Path, now: _Now, stored: StoredModel | None, model: Model) -> Entry | ChangeRequest:

@@ -28,15 +28,17 @@ class StoredModel:
     Attributes:
         file: its name in the store.
         sha256: of its bytes.
+        root: SHA-256 of the model that it was learnt from; empty for one that `convert` made.
     """
 
     file: str
     sha256: str
+    root: str = ""
 
     @classmethod
     def from_json(cls, model: dict[str, str]) -> Self:
-        """Return the model that a file of the store names."""
-        return cls(model["file"], model["sha256"])
+        """Return the model that a file of the store names; one of an earlier version names no root."""
+        return cls(model["file"], model["sha256"], model.get("root", ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """The models that `model use` copied beside one inbox's ledger, and which of them is chosen.
 
     models/garden.3f2b9c1d2e4f.onnx   a model, named after its file and its content; never changed
+    models/garden.3f2b9c1d2e4f.memory its memory, if it has one (contract/memory)
     models/chosen.json                the chosen models: the last one is used, those before it are the way back
+
+The model that a chosen one was learnt from stays too, because the next one is learnt from it again.
 
 Each file appears by one rename. Only the holder of the state folder's lock changes `chosen.json`: the running daemon,
 or the command if no daemon runs. A choice holds as long as --model names what it named then, so the later decision of
@@ -13,8 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-from common.publish import publish_bytes, sync_directory
+from common.publish import publish_files, sync_directory
 from common.text import printable
+from contract.memory import SUFFIX, memory_path
 from contract.shipped import SHIPPED_MODEL
 from daemon.files.identity import Identity
 from daemon.models.request import (
@@ -122,13 +126,23 @@ class ModelStore:
         self.requests.done()
         self._remove_unused(stack)
 
-    def put(self, name: str, data: bytes, sha256: str) -> StoredModel:
-        """Copy a model's bytes into the store; this alone changes nothing."""
+    def put(self, name: str, data: bytes, sha256: str, memory: bytes | None = None, root: str = "") -> StoredModel:
+        """Copy a model's bytes into the store; this alone changes nothing.
+
+        Args:
+            memory: of its companion file; None without one.
+            root: as in `StoredModel`.
+        """
         stem = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in Path(name).stem)[:40] or "model"
-        model = StoredModel(f"{stem}.{sha256[:12]}.onnx", sha256)
+        model = StoredModel(f"{stem}.{sha256[:12]}.onnx", sha256, root)
         self.folder.mkdir(exist_ok=True)
-        publish_bytes(self.folder / model.file, data)
+        file = self.folder / model.file
+        publish_files(({} if memory is None else {memory_path(file): memory}) | {file: data})
         return model
+
+    def holding(self, sha256: str) -> Path | None:
+        """Return the file of the store that is named after this content; None if there is none."""
+        return next(iter(self.folder.glob(f"*.{sha256[:12]}.onnx")), None)
 
     def _stack_after(self, request: ChangeRequest | None) -> list[StoredModel]:
         stack = self.stack()
@@ -144,9 +158,14 @@ class ModelStore:
         return stack[:-1]
 
     def _remove_unused(self, stack: list[StoredModel]) -> None:
-        """Remove models to which no way leads back, and what a killed process left; but no young file."""
-        kept = {model.file for model in stack}
+        """Remove models that are neither on the way back nor a root of one there, and what a kill left.
+
+        A young file stays.
+        """
+        roots = (self.holding(model.root) for model in stack if model.root)
+        models = [*(self.folder / model.file for model in stack), *(root for root in roots if root is not None)]
+        kept = {*models, *map(memory_path, models)}
         for path in self.folder.iterdir():
             old = path.lstat().st_mtime < time.time() - YOUNG_S
-            if old and path.name not in kept and path.suffix in (".onnx", ".part"):
+            if old and path not in kept and path.suffix in (".onnx", SUFFIX, ".part"):
                 path.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Familiarity through the conversion: the model tells strangers in every precision, and another graph is refused."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -7,21 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from PIL import Image
 
+from contract.geometry import Geometry, to_input
+from contract.memory import Memory, read_memory
 from contract.session import Model, open_model
 from contract.shipped import SHIPPED_BROAD
-from convert.errors import EmbeddingMismatchError
+from convert.errors import EmbeddingMismatchError, MemoryMismatchError
 from convert.familiar import Familiar, compare_familiarity, moved_threshold, with_broad_features
 from convert.gate import open_on_cpu
+from convert.memory import make_memory
 from convert.pipeline import convert_run
 from tests.convert import conftest
 from tests.convert.conftest import LABELS, Scenes, write_run_of
 from training.errors import RunError
 from training.fit.familiarity import FamiliarityFile, choose_threshold, fit_centres
 from training.fit.regression import fit_head
+from training.measure.metrics import softmax
+from training.measure.predictions import Predictions, read_predictions, write_predictions
 from training.network.broad_network import embed, read_broad, unit_length
-from training.run import FAMILIARITY, load_run, write_manifest
+from training.run import FAMILIARITY, MEMORY, PREDICTIONS, load_run, write_manifest
 
 SIZE_PX = 96  # at 64 px, broad features of drawings are mostly 0
 
@@ -56,9 +64,9 @@ def features_of(images: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def run(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run with familiarity."""
-    folder = tmp_path_factory.mktemp("runs") / "scenes"
-    write_run_of(network, Scenes.draw(tmp_path_factory.mktemp("scenes")), folder, {"seed": 3})
+    """A finished run with familiarity and a memory."""
+    folder, scenes = tmp_path_factory.mktemp("runs") / "scenes", Scenes.draw(tmp_path_factory.mktemp("scenes"))
+    write_run_of(network, scenes, folder, {"seed": 3})
     features, labels = features_of(drawings(16)[0]), drawings(16)[1]
     broad = read_broad(SHIPPED_BROAD)
     other = unit_length(features_of(noise()))  # so that the graph has a background too
@@ -68,17 +76,48 @@ def run(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     facts = {"id": "broad", "dimensions": 128, "centres": len(file.centres.rows), "photos": found.photos}
     facts |= {"threshold": found.value, "kept": found.kept, "kept_at_least": found.kept_at_least}
     manifest = json.loads((folder / "run.json").read_text())
-    write_manifest(folder, manifest | {"familiarity": facts})
+    write_manifest(folder, manifest | {"familiarity": facts, "memory": _write_memory(network, scenes, folder)})
+    return folder
+
+
+def _write_memory(network: Any, scenes: Scenes, folder: Path) -> dict[str, Any]:
+    """The memory of a head that has learnt from all but every second validation photo, and predictions.csv to it."""
+    images = np.stack([to_input(photo.path, Geometry(size_px=SIZE_PX)) for photo in scenes.photos])
+    features, learnt = unit_length(features_of(images)), np.arange(len(images)) % 2 == 0
+    kernel, bias = network.get_layer("logits").get_weights()
+    answers = softmax(features @ kernel + bias, conftest.TEMPERATURE)
+    found = Predictions(scenes.photos, answers, answers, None, learnt)
+    write_predictions(folder / PREDICTIONS, found, scenes.root, LABELS)
+    gate = features[~learnt], found.true[~learnt]
+    memory = Memory.of(LABELS, (1280,), unit_length(features_of(drawings(16)[0])), gate, features[:0])
+    (folder / MEMORY).write_bytes(memory.to_bytes())
+    return memory.facts(hashlib.sha256(memory.to_bytes()).hexdigest()).to_value()
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of nothing, as files."""
+    folder = tmp_path_factory.mktemp("strangers")
+    for number, pixels in enumerate(noise()):
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
     return folder
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8"])
-def model(run: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Model:
+def output(
+    run: Path, strangers: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Path:
+    """A model of the run."""
     output = tmp_path_factory.mktemp("converted") / f"{request.param}.onnx"
-    made = convert_run(run, output, lambda _step, _found: None, request.param, 50)
-    opened = open_model(output, "cpu")
-    assert made.familiarity == opened.contract.familiarity
-    return opened
+    made = convert_run(run, output, lambda _step, _found: None, request.param, 50, strangers)
+    contract = open_model(output, "cpu").contract
+    assert (made.familiarity, made.memory) == (contract.familiarity, contract.memory)
+    return output
+
+
+@pytest.fixture(scope="module")
+def model(output: Path) -> Model:
+    return open_model(output, "cpu")
 
 
 def test_the_model_keeps_photos_of_its_classes_and_tells_noise(model: Model) -> None:
@@ -105,6 +144,74 @@ def test_embeddings_are_those_of_the_broad_network_whatever_the_classes(model: M
     assert (model.contract.familiarity.threshold == threshold) == exact
     assert cosines.min() > (0.9999 if exact else 0.9)
     assert model.contract.familiarity.id.startswith("broad-fp32" if exact else "broad-int8-")
+
+
+def test_the_memory_lies_beside_the_model_with_pictures_of_no_class_and_the_contract_names_it(
+    model: Model, output: Path, run: Path
+) -> None:
+    facts, recorded = model.contract.memory, Memory.from_bytes((run / MEMORY).read_bytes())
+    assert facts is not None
+    assert (facts.anchors, facts.gate, facts.strangers) == (96, 24, 16)
+    memory = read_memory(output, facts)
+    assert memory is not None
+    assert memory.with_strangers(recorded.strangers()).to_bytes() == recorded.to_bytes()
+    cosines = (memory.strangers() * unit_length(features_of(noise()))).sum(axis=1)
+    assert cosines.min() > (0.999 if model.contract.precision == "fp32" else 0.9)  # of the file's own graph
+
+
+def _without_memory(folder: Path) -> None:
+    (folder / MEMORY).unlink()
+
+
+def _with_another_memory(folder: Path) -> None:
+    memory = Memory.from_bytes((folder / MEMORY).read_bytes())
+    (folder / MEMORY).write_bytes(memory.with_strangers(memory.anchors()[:1]).to_bytes())
+
+
+def _remembered_otherwise(folder: Path, change: Callable[[Memory], Memory]) -> None:
+    data = change(Memory.from_bytes((folder / MEMORY).read_bytes())).to_bytes()
+    (folder / MEMORY).write_bytes(data)
+    manifest = json.loads((folder / "run.json").read_text())
+    facts = manifest["memory"] | {"sha256": hashlib.sha256(data).hexdigest()}
+    write_manifest(folder, manifest | {"memory": facts})
+
+
+def _with_other_classes(folder: Path) -> None:
+    def exchanged(memory: Memory) -> Memory:
+        features, classes = memory.gate()
+        gate = features, classes[::-1]
+        return Memory.of(memory.labels, memory.widths, memory.anchors(), gate, memory.strangers())
+
+    _remembered_otherwise(folder, exchanged)
+
+
+def _with_other_features(folder: Path) -> None:
+    def exchanged(memory: Memory) -> Memory:
+        features, classes = memory.gate()
+        gate = features[::-1], classes
+        return Memory.of(memory.labels, memory.widths, memory.anchors(), gate, memory.strangers())
+
+    _remembered_otherwise(folder, exchanged)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_without_memory, "is missing or damaged"),
+        (_with_another_memory, "is not the memory of this run"),
+        (_with_other_classes, "does not hold the photos that no head has learnt from"),
+        (_with_other_features, "do not give the answers of predictions.csv"),
+    ],
+)
+def test_a_memory_that_is_not_of_the_run_is_refused(
+    run: Path, output: Path, tmp_path: Path, spoil: Callable[[Path], None], words: str
+) -> None:
+    spoilt = shutil.copytree(run, tmp_path / "run")
+    spoil(spoilt)
+    loaded = load_run(spoilt)
+    validation = read_predictions(spoilt / PREDICTIONS, loaded.dataset, loaded.labels).of("val")
+    with pytest.raises(MemoryMismatchError, match=words):
+        make_memory(loaded, onnx.load(output), validation, None)
 
 
 def test_a_threshold_moves_with_the_familiarity_of_the_least_familiar_photos() -> None:

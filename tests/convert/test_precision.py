@@ -16,10 +16,20 @@ from convert.card import card
 from convert.clean import clean
 from convert.errors import AccuracyDropError, TooFewPhotosError
 from convert.gate import Parity
-from convert.lower import to_fp16
-from convert.measure import CALIBRATION, LabelledPhotos, check_drop, measure_precision, one_thread, read_labelled, split
+from convert.graph import from_model
+from convert.head import features_of, features_session, head_of
 from convert.precision import Graphs, apply_precision
-from convert.rounding import STEPS, round_keeping_sum
+from convert.smaller.lower import to_fp16
+from convert.smaller.measure import (
+    CALIBRATION,
+    LabelledPhotos,
+    check_drop,
+    measure_precision,
+    one_thread,
+    read_labelled,
+    split,
+)
+from convert.smaller.rounding import STEPS, round_keeping_sum
 from convert.stamp import stamp_model
 from phototriage import cli
 from tests.convert.calls import convert
@@ -46,7 +56,7 @@ def fp16(plain: onnx.ModelProto, run_folder: Path, tmp_path_factory: pytest.Temp
     output, run = tmp_path_factory.mktemp("smaller") / "fp16.onnx", load_run(run_folder)
     validation = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels)
     made = apply_precision("fp16", Graphs(plain, clean(plain), None), run, validation, 50, lambda _step, _found: None)
-    output.write_bytes(stamp_model(made.model, card(run, Parity("12 photos", 1e-6, 0), made)))
+    output.write_bytes(stamp_model(made.model, card(run, Parity("12 photos", 1e-6, 0), made, None)))
     return output
 
 
@@ -100,13 +110,28 @@ def test_sort_takes_each_precision_without_being_told(smaller: Path, tmp_path: P
     assert set(filed) <= set(LABELS)
 
 
-def test_fp16_computes_the_softmax_in_float_and_rounds_no_answer(plain: onnx.ModelProto) -> None:
+def test_fp16_computes_the_last_layer_and_the_softmax_in_float_and_rounds_no_answer(plain: onnx.ModelProto) -> None:
     half = to_fp16(clean(plain))
     onnx.checker.check_model(half, full_check=True)
-    assert [node.op_type for node in half.graph.node][-3:] == ["Gemm", "Cast", "Softmax"]
+    assert [node.op_type for node in half.graph.node][-3:] == ["Cast", "Gemm", "Softmax"]
     assert sum(node.op_type == "Cast" for node in half.graph.node) == 2
     answers = run_session(one_thread(half.SerializeToString()), drawings(per_kind=1)[0])
     assert not np.array_equal(answers, answers.astype(np.float16))
+
+
+@pytest.mark.parametrize("kind", ["fp32", "fp16", "int8"])
+def test_the_head_of_each_precision_is_found_and_answers_for_its_features_as_the_model_does(
+    plain: onnx.ModelProto, int8: Path, kind: str
+) -> None:
+    models = {"fp32": lambda: clean(plain), "fp16": lambda: to_fp16(clean(plain)), "int8": lambda: onnx.load(int8)}
+    model = models[kind]()
+    head, images = head_of(from_model(model)), drawings(per_kind=2)[0]
+    assert head is not None
+    assert head.kernel.shape == (1280, len(LABELS))
+    features = features_of(features_session(model, head), images)
+    assert features.shape == (12, 1280)
+    answers = run_session(one_thread(model.SerializeToString()), images)
+    assert np.abs(head.probabilities(features) - answers).max() < 1e-5
 
 
 def test_int8_keeps_pixels_exact_and_every_convolution_whole(int8: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contract.memory import memory_path
 from convert.card import card
 from convert.errors import OutputError
 from convert.gate import Parity
@@ -87,7 +88,7 @@ def test_a_label_more_than_the_network_has_is_refused(old: Path, run_folder: Pat
 def test_a_damaged_manifest_is_refused(run_folder: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     run = load_run(edited(run_folder, tmp_path, **changes))
     with pytest.raises(RunError, match="is damaged"):
-        card(run, Parity("256 validation photos", 1e-6, 0), PrecisionResult("fp32", None, None, (), {}, None))
+        card(run, Parity("256 validation photos", 1e-6, 0), PrecisionResult("fp32", None, None, (), {}, None), None)
 
 
 def test_outputs_that_cannot_be_written_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:
@@ -122,11 +123,12 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_disk_that_fills_up_half_way_leaves_the_older_file_alone(old: Path) -> None:
+def test_a_disk_that_fills_up_half_way_leaves_the_older_file_and_its_memory_alone(old: Path) -> None:
+    memory_path(old).write_bytes(OLD)
     with largest_file(1_000_000), pytest.raises(OutputError, match=r"File too large.*unchanged"):
-        publish(old, bytes(2_000_000))
-    assert old.read_bytes() == OLD
-    assert list(old.parent.iterdir()) == [old]
+        publish(old, bytes(2_000_000), {memory_path(old): b"a newer memory"})
+    assert (old.read_bytes(), memory_path(old).read_bytes()) == (OLD, OLD)
+    assert set(old.parent.iterdir()) == {old, memory_path(old)}
 
 
 @contextmanager

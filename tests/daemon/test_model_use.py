@@ -1,5 +1,6 @@
 """`phototriage model`: a model is put in place and taken back, beside a daemon at work or before one starts."""
 
+import hashlib
 import json
 import os
 import signal
@@ -7,9 +8,12 @@ import subprocess
 import tempfile
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from contract.learned import Learned
+from contract.memory import MemoryFacts, memory_path
 from daemon.ledger.movers import lock_state
 from daemon.ledger.state_folder import state_folder
 from daemon.models.change import use
@@ -195,6 +199,49 @@ def test_only_so_many_models_are_kept(house: House) -> None:
         use(write(house.folder / f"{number}.onnx", data), house.state)
     assert [kept.sha256 for kept in store.stack()] == [digest(data) for data in models[-5:]]
     assert len(house.shelved()) == 6
+
+
+def with_memory(house: House, name: str, data: bytes, **contract: Any) -> Path:
+    """A model of the colours with a memory beside it."""
+    facts = MemoryFacts(hashlib.sha256(data).hexdigest(), 5, 4, 2)
+    file = write(house.folder / name, colour_model(LABELS, memory=facts, **contract))
+    write(memory_path(file), data)
+    return file
+
+
+def test_the_memory_and_the_root_of_a_learnt_model_are_kept_with_it(house: House) -> None:
+    root = with_memory(house, "colours.onnx", b"of the root")
+    house.begun()
+    sha256 = digest(root.read_bytes())
+    learned = Learned(sha256, 12, "2026-11-30T12:00:00+00:00", "open")
+    garden = with_memory(house, "garden.onnx", b"of the garden", learned=learned, gain=11.0)
+    store = ModelStore(house.state, called(house.configured))
+    use(garden, house.state)
+    use(write(house.folder / "plain.onnx", NEW), house.state)
+    for path in store.folder.iterdir():
+        os.utime(path, (1.0, 1.0))
+    use(garden, house.state)  # which removes what is old and not needed
+    kept, old = store.stack()[-1], store.holding(sha256)
+    assert old is not None
+    assert {digest(path.read_bytes()) for path in (store.folder / kept.file, old)} == {kept.sha256, sha256}
+    assert memory_path(store.folder / kept.file).read_bytes() == b"of the garden"
+    assert memory_path(old).read_bytes() == b"of the root"
+    for gain in (5.0, 6.0, 7.0, 8.0, 9.0):
+        for path in store.folder.iterdir():
+            os.utime(path, (1.0, 1.0))
+        use(write(house.folder / "other.onnx", colour_model(LABELS, gain=gain)), house.state)
+    assert not list(store.folder.glob("*.memory"))  # no way leads back to the learnt model
+
+
+def test_a_model_with_the_memory_of_another_one_is_refused_and_without_it_used(house: House) -> None:
+    house.begun()
+    garden = with_memory(house, "garden.onnx", b"of the garden")
+    write(memory_path(garden), b"of another one")
+    assert "garden.memory is damaged or belongs to another model" in house.ask("use", garden, code=1)
+    assert not (house.state / "models").exists()
+    memory_path(garden).unlink()
+    assert "the next start uses garden" in house.ask("use", garden)
+    assert [name for name in house.shelved() if name.endswith(".memory")] == []
 
 
 NOBODY = 65534

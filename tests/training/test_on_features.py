@@ -1,5 +1,6 @@
 """Training on the features of the broad network: twice the same, through a kill too, and never worse than the head."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image, ImageOps
 from rich.console import Console
 
+from contract.memory import Memory
 from contract.shipped import SHIPPED_BROAD
 from training.dataset.prepare import prepare
 from training.errors import DatasetError
@@ -35,12 +37,14 @@ from training.measure.predictions import read_predictions, write_predictions
 from training.network.broad_network import read_broad
 from training.on_features.candidate import Candidate, on_both, on_broad
 from training.on_features.choice import HEAD, TUNED, choose
+from training.on_features.memory import write_memory
 from training.on_features.sides import NEVER_LEARNT, Sides
 from training.on_features.train import _curve
 from training.pipeline import hold_out_from
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
 from training.recipe.recipe_file import load_recipe
+from training.run import MEMORY
 
 Make = Callable[..., Path]
 TRAIN = """
@@ -122,6 +126,10 @@ def test_the_same_command_gives_the_same_bytes_through_a_kill_too(tmp_path: Path
     never = found.never_learnt()
     assert never is not None
     assert (len(found.photos), len(never.photos)) == (12, 4)
+    memory = Memory.from_bytes((whole / MEMORY).read_bytes())
+    assert memory.facts(hashlib.sha256((killed / MEMORY).read_bytes()).hexdigest()).to_value() == manifest["memory"]
+    assert (memory.labels, memory.widths, len(memory.anchors())) == (labels, (1280, 1280), 32)
+    assert memory.gate()[1].tolist() == never.true.tolist()
     measured = evaluate_model(whole, dataset, None, quiet).predictions  # of its own validation folder these four
     assert measured.photos == never.photos
     assert np.abs(measured.probabilities - never.of_final_model).max() < 1e-3
@@ -302,16 +310,41 @@ def test_a_head_is_fitted_once_on_the_same_photos_and_is_the_one_that_a_new_fit_
     assert _curve(made, found, 0)[-1].accuracy == pytest.approx(right)
 
 
-def test_a_thousand_validation_photos_in_whole_groups_are_never_learnt_from() -> None:
+def test_a_thousand_validation_photos_in_whole_groups_and_of_each_class_its_share_are_never_learnt_from() -> None:
     count = 9000
     groups = np.arange(count) // 3
+    labels = np.where(groups % 10 == 0, 1, 0)  # a tenth is of the second class
     train, val = np.arange(0, 6900), np.arange(6900, count)
-    found = Sides(np.zeros(count, np.int64), groups, train, val, train[:0], 2).never_learnt(seed=0)
+    sides = Sides(labels, groups, train, val, train[:0], 2)
+    found = sides.never_learnt(seed=0)
     assert NEVER_LEARNT - 3 < len(found) <= NEVER_LEARNT
     assert set(found) <= set(val)
     assert np.isin(groups[np.setdiff1d(val, found)], groups[found]).sum() == 0
+    assert 98 <= (labels[found] == 1).sum() <= 102
+    assert found.tolist() == sides.never_learnt(seed=0).tolist()
+    assert found.tolist() == sorted(found) != sides.never_learnt(seed=1).tolist()
     few = Sides(np.zeros(900, np.int64), groups[:900], train[:700], np.arange(700, 900), train[:0], 2)
     assert len(few.never_learnt(seed=0)) == 0
+
+
+def test_the_memory_holds_photos_that_the_head_learnt_from_once_each_and_the_others_with_their_classes(
+    tmp_path: Path,
+) -> None:
+    rows, labels = blobs(3000)
+    groups = np.arange(3000) // 2  # each photo has a copy
+    sides = Sides(labels, groups, np.arange(2400), np.arange(2400, 3000), labels[:0], 3)
+    chosen = on_broad(rows, sides, 0)
+    learnt_from = np.setdiff1d(np.arange(3000), sides.never_learnt(0))
+    facts = write_memory(tmp_path, chosen, sides, learnt_from, ("a", "b", "c"), 0)
+    memory = Memory.from_bytes((tmp_path / MEMORY).read_bytes())
+    known = chosen.rows(np.arange(3000))
+    nearest = [int(np.abs(known - row).max(axis=1).argmin()) for row in memory.anchors()]
+    gate, classes = memory.gate()
+    assert (facts.anchors, facts.gate, facts.strangers) == (1000, len(sides.never_learnt(0)), 0)
+    assert len(set(groups[nearest])) == 1000
+    assert set(nearest) <= set(learnt_from)
+    assert np.abs(gate - known[sides.never_learnt(0)]).max() < 0.005
+    assert classes.tolist() == labels[sides.never_learnt(0)].tolist()
 
 
 def test_a_head_holds_what_it_was_fitted_with() -> None:

@@ -49,12 +49,21 @@ class Sides:
         """
         if len(self.train) + len(self.val) < FEW or not len(self.val):
             return self.val[:0]
-        order = np.random.default_rng((seed, len(self.val))).permutation(np.unique(self.groups[self.val]))
-        place = {group: number for number, group in enumerate(order.tolist())}
-        ranks = np.array([place[group] for group in self.groups[self.val].tolist()])
-        counts = np.cumsum(np.bincount(ranks))
-        chosen: Ints = self.val[ranks < np.searchsorted(counts, NEVER_LEARNT, "right")]
-        return chosen
+        return self.drawn(self.val, NEVER_LEARNT, seed)
+
+    def drawn(self, numbers: Ints, most: int, seed: int) -> Ints:
+        """At most `most` of some photos, in whole groups of near copies and of each class its share, in their order."""
+        if not len(numbers):
+            return numbers
+        _, first, member = np.unique(self.groups[numbers], return_index=True, return_inverse=True)
+        kinds = self.labels[numbers[first]]
+        mixed = np.random.default_rng((seed, len(numbers))).permutation(len(first))
+        by_class = mixed[np.argsort(kinds[mixed], kind="stable")]
+        counts = np.bincount(kinds)
+        places = np.arange(len(first)) - (np.cumsum(counts) - counts)[kinds[by_class]]  # 0, 1, ... in each class
+        order = by_class[np.argsort((places + 0.5) / counts[kinds[by_class]], kind="stable")]
+        chosen = order[np.cumsum(np.bincount(member)[order]) <= most]
+        return numbers[np.isin(member, chosen)]
 
 
 def sides_of(prepared: PreparedData) -> Sides:

@@ -17,6 +17,7 @@ from training.on_features.candidate import Candidate, most, on_broad
 from training.on_features.describe import features_of_kept
 from training.on_features.familiar import find_familiarity
 from training.on_features.fine_tune import Base, fine_tune
+from training.on_features.memory import write_memory
 from training.on_features.sides import Sides, sides_of
 from training.on_features.whole import write_network
 from training.recipe.recipe import Recipe
@@ -53,6 +54,7 @@ def train_on_features(task: Task) -> Learnt:
         learnt_from = np.setdiff1d(np.concatenate([sides.train, sides.val]), sides.never_learnt(recipe.seed))
         final = chosen.fit(sides, learnt_from, recipe.seed)
         write_network(task.output, recipe, weights, tuned.task, final, (prepared.samples, chosen))
+        memory = write_memory(task.output, chosen, sides, learnt_from, prepared.dataset.labels, recipe.seed)
         familiar = find_familiarity(broad, sides, prepared.dataset.labels, task, weights)
         measured = measured_answers(
             _answers(prepared.samples, sides, chosen, (final, learnt_from), recipe), prepared.dataset.labels, recipe
@@ -70,6 +72,7 @@ def train_on_features(task: Task) -> Learnt:
             "head": {"c": chosen.c, "photos": len(learnt_from)},
             "judged": "held out" if len(sides.val) else "out of fold",
             "familiarity": familiar.facts,
+            "memory": memory.to_value(),
             "learning_curve": [point.to_dict() for point in curve],
         },
     )

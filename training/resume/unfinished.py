@@ -16,13 +16,14 @@ from training.output import check_output, part_of
 from training.recipe.recipe import Recipe
 from training.resume.checkpoint import CheckpointHeader, read_header
 from training.resume.same_training import differing_photos, differing_settings, flat_settings
-from training.run import CHECKPOINT, FAMILIARITY, HISTORY, MANIFEST, MODEL, PREDICTIONS, RECIPE
+from training.run import CHECKPOINT, FAMILIARITY, HISTORY, MANIFEST, MEMORY, MODEL, PREDICTIONS, RECIPE
 
 _FILES = (
     MODEL,
     HISTORY,
     PREDICTIONS,
     FAMILIARITY,
+    MEMORY,
     RECIPE,
     CHECKPOINT,
 )  # the checkpoint last, because it shows that the other files belong to a run

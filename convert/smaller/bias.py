@@ -14,7 +14,7 @@ import onnxruntime as ort
 from contract.geometry import Pixels
 from contract.metadata import INPUT_NAME
 from convert.graph import Array, Graph, Node, from_model
-from convert.rounding import STEPS, changed_nodes
+from convert.smaller.rounding import STEPS, changed_nodes
 
 _PHOTOS = 64
 _CHUNK = 8

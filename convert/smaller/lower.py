@@ -13,11 +13,12 @@ import onnx
 
 import contract.geometry
 from contract.metadata import INPUT_NAME
-from convert.bias import round_dense
 from convert.errors import UNCHANGED, ExportError
 from convert.graph import Graph, Match, apply, from_model, to_model
+from convert.head import head_of
 from convert.passes import tidy
-from convert.rounding import pixels_dequantised, round_depthwise, whole_pixels
+from convert.smaller.bias import round_dense
+from convert.smaller.rounding import pixels_dequantised, round_depthwise, whole_pixels
 
 _TIDY: tuple[Match, ...] = (tidy.drop_round_trip, tidy.drop_no_op, tidy.drop_dead)
 # The layers behind the last convolution stay in float: they cost little time, and rounding them costs accuracy.
@@ -26,13 +27,18 @@ _CHUNK = 8
 
 
 def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Convert weights and activations to half precision. Pixels stay uint8, and the softmax stays float32."""
+    """Convert weights and activations to half precision. Pixels stay uint8, and the last linear layer and the softmax
+    stay float32, so that `learn` can replace that layer in every precision.
+    """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
+    head = head_of(from_model(model))
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     with _quiet():
-        half = convert_float_to_float16(copy, keep_io_types=True, op_block_list=["Softmax"])
+        half = convert_float_to_float16(
+            copy, keep_io_types=True, op_block_list=["Softmax"], node_block_list=[head.node.key] if head else []
+        )
     # The converter appends its casts after the nodes that read them.
     return _tidied(from_model(to_model(tidy.in_order(from_model(half)))))
 
