@@ -11,6 +11,7 @@ from common.publish import publish_files
 from contract.familiarity import Familiarity
 from contract.memory import MemoryFacts, memory_path
 from contract.metadata import Precision
+from contract.session import Model
 from convert import export, gate, precision
 from convert.card import card
 from convert.clean import clean, node_counts
@@ -111,13 +112,9 @@ def convert_run(
     contract = card(run, parity, made, None if memory is None else memory.facts)
     data = stamp_model(made.model, contract)
     opened = open_proven(data, contract)
-    say(
-        "golden",
-        f"{len(contract.golden)} pictures replayed on the finished file, max difference {opened.golden_difference:.1e}",
-    )
+    say("golden", _replayed(opened))
     replaced = output.exists()
-    beside = {} if memory is None else {memory_path(output): memory.data}
-    publish(output, data, beside)
+    publish(output, data, {} if memory is None else {memory_path(output): memory.data})
     return ConversionResult(
         output=output,
         sha256=opened.sha256,
@@ -135,6 +132,11 @@ def convert_run(
         replaced=replaced,
         seconds=round(time.monotonic() - started, 2),
     )
+
+
+def _replayed(opened: Model) -> str:
+    count = len(opened.contract.golden)
+    return f"{count} pictures replayed on the finished file, max difference {opened.golden_difference:.1e}"
 
 
 def _on_strangers(familiarity: Familiarity | None) -> str:

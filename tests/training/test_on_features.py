@@ -323,6 +323,8 @@ def test_a_thousand_validation_photos_in_whole_groups_and_of_each_class_its_shar
     assert 98 <= (labels[found] == 1).sum() <= 102
     assert found.tolist() == sides.never_learnt(seed=0).tolist()
     assert found.tolist() == sorted(found) != sides.never_learnt(seed=1).tolist()
+    some = Sides(labels, groups, train[:1900], val[:500], train[:0], 2)
+    assert 297 < len(some.never_learnt(seed=0)) <= 300  # an eighth of 2,400
     few = Sides(np.zeros(900, np.int64), groups[:900], train[:700], np.arange(700, 900), train[:0], 2)
     assert len(few.never_learnt(seed=0)) == 0
 
