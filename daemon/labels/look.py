@@ -157,7 +157,7 @@ def _said(row: Row, one: Candidate, folders: ClassFolders) -> _Move | None:
 def _seen(move: _Move, sightings: Mapping[RowId, Sighting], hashes: Mapping[str, str], now_s: float) -> Sighting:
     before = sightings.get(move.row.id)
     if before is not None and before.is_of(move.one.place, move.one.file):
-        return before
+        return before._replace(at_s=min(before.at_s, now_s))  # or a clock that was set back would delay the label
     return Sighting(move.one.place, move.one.file, now_s, hashes.get(move.one.place, ""))
 
 

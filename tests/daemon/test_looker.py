@@ -43,6 +43,16 @@ def test_two_looks_within_30_seconds_say_nothing(filed: FiledOutput) -> None:
     assert filed.look(later_s=1.0).said
 
 
+def test_a_clock_that_is_set_back_by_a_day_delays_no_label_by_a_day(filed: FiledOutput) -> None:
+    filed.file("sea/a.jpg")
+    filed.look()
+    filed.move("sea/a.jpg", "street/a.jpg")
+    filed.look()
+    assert not filed.look(later_s=-86_400.0).said
+    assert not filed.look(later_s=29.0).said
+    assert filed.look(later_s=1.0).said
+
+
 def test_a_photo_that_was_filed_and_moved_between_two_looks_is_a_label(filed: FiledOutput) -> None:
     filed.file("sea/a.jpg")
     filed.look()
