@@ -1,4 +1,5 @@
-"""Packages that only an extra brings: ONNX Runtime, and what training needs. Says what is missing, and how to get it.
+"""Packages that only an extra brings: ONNX Runtime, and what learning and training need. Says what is missing,
+and how to get it.
 
 `onnxruntime` (for the CPU) and `onnxruntime-gpu` (with CUDA) own the same folder, and break each other where both are
 installed. So the base asks for neither: the extra `cpu` or `cuda` does. Nothing here imports them.
@@ -6,6 +7,7 @@ installed. So the base asks for neither: the extra `cpu` or `cuda` does. Nothing
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -18,8 +20,15 @@ from common.errors import PhototriageError
 CPU, CUDA = "onnxruntime", "onnxruntime-gpu"
 RUNTIMES = {CPU: "onnxruntime>=1.31,<2", CUDA: "onnxruntime-gpu[cuda,cudnn]>=1.31,<2"}
 """The two packages of ONNX Runtime, and what the extras `cpu` and `cuda` ask for."""
-TRAINING_MODULES = frozenset({"tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "cleanlab", "threadpoolctl"})
-"""Import names that only the extra `train` brings."""
+LEARNING = {
+    "onnx": "onnx>=1.23,<1.24",
+    "sklearn": "scikit-learn>=1.9,<2",
+    "scipy": "scipy>=1.17,<2",
+    "threadpoolctl": "threadpoolctl>=3.6,<4",
+}
+"""Import names that the extra `learn` brings, and what it asks for; the extra `train` brings them too."""
+TRAINING_MODULES = frozenset({"tensorflow", "keras", "tf2onnx", "cleanlab", *LEARNING})
+"""Import names that only an extra brings, and `train` all of them."""
 NEWEST_WITH_TENSORFLOW = (3, 13)
 """The newest Python that TensorFlow 2.21 has a wheel for."""
 
@@ -101,6 +110,16 @@ def require_runtime(user: str) -> None:
     """Raise MissingPackageError if ONNX Runtime cannot be imported."""
     if not has_runtime():
         raise runtime_error(user, installed_runtimes())
+
+
+def require_learning(user: str) -> None:
+    """Raise MissingPackageError if a package of the extra `learn` is not installed, before photos are read."""
+    missing = [asked for module, asked in LEARNING.items() if find_spec(module) is None]
+    if missing:
+        names = ", ".join(re.split("[<>=]", asked)[0] for asked in missing)
+        raise MissingPackageError(
+            f"{user} needs {names}, and the daemon does not, so they are an extra. Install: {pip('install', *missing)}"
+        )
 
 
 def keras_backend() -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from common.options import json_option
+from common.packages import require_learning, require_runtime
 
 if TYPE_CHECKING:
     from learn.label_file import FiledPhoto
@@ -60,6 +61,8 @@ def learn(
       phototriage learn --labels labels.jsonl --base model.onnx --output better.onnx
     """
     _check(inbox, service, file, base, output, yes=yes, auto=auto)
+    require_learning("`learn`")
+    require_runtime("`learn`")
     say = (lambda _, __: None) if as_json else (lambda step, found: click.echo(f"{step:<9}{found}"))
     asks = sys.stdin.isatty() and not (as_json or auto or yes or dry_run)
     if file is not None and base is not None:

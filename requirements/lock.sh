@@ -16,8 +16,8 @@ lock() { # lock NAME [uv's options: which extras and groups]
         --custom-compile-command "make lock" --output-file "requirements/$name.txt"
 }
 
-lock run --group build --extra cpu --extra metrics "$@"
-lock cuda --group build --extra cuda --extra metrics "$@"
+lock run --group build --extra cpu --extra learn --extra metrics "$@"
+lock cuda --group build --extra cuda --extra learn --extra metrics "$@"
 lock train --group build --extra cpu --extra train "$@"
 lock train-gpu --group build --extra cpu --extra train-gpu "$@"
 lock test --group build --extra cpu --extra train --extra dev "$@"

@@ -104,7 +104,7 @@ choose_lock() { # choose_lock LOCK_WITH_GPU LOCK_WITHOUT CUDA DRIVER_MIN
 
 download() { # measured on Linux x86_64, November 2026
     case $1 in
-    run) echo "about 50 MB (ONNX Runtime for the CPU, because no NVIDIA driver fits), half a minute" ;;
+    run) echo "about 110 MB (ONNX Runtime for the CPU, because no NVIDIA driver fits, and scipy), a minute" ;;
     cuda) echo "about 1.6 GB (ONNX Runtime, CUDA 13 and cuDNN, because an NVIDIA GPU is here), some minutes" ;;
     train-gpu) echo "about 3.8 GB (TensorFlow and CUDA 12, because an NVIDIA GPU is here), some minutes" ;;
     test-daemon) echo "about 60 MB (what the daemon's tests need), half a minute" ;;

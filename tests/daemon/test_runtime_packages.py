@@ -13,7 +13,15 @@ import pytest
 from click.testing import CliRunner
 
 import phototriage
-from common.packages import RUNTIMES, installed_runtimes, pip, two_runtimes
+from common.packages import (
+    LEARNING,
+    RUNTIMES,
+    MissingPackageError,
+    installed_runtimes,
+    pip,
+    require_learning,
+    two_runtimes,
+)
 from tests.daemon.support import DEADLINE_S, model_file, plain
 
 COMMANDS = (
@@ -150,4 +158,16 @@ def test_the_packages_that_are_named_are_those_of_the_extras(root: Path) -> None
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     assert (extras["cpu"], extras["cuda"]) == ([RUNTIMES["onnxruntime"]], [RUNTIMES["onnxruntime-gpu"]])
+    assert extras["learn"] == list(LEARNING.values())
     assert "onnxruntime" not in str(project["dependencies"])
+
+
+def test_learning_without_its_extra_names_the_one_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"onnx", "sklearn", "pip"}
+    monkeypatch.setattr("common.packages.find_spec", lambda name: name if name in found else None)
+    with pytest.raises(MissingPackageError) as error:
+        require_learning("`learn`")
+    said = "`learn` needs scipy, threadpoolctl, and the daemon does not, so they are an extra. Install: "
+    command = "-m pip install 'scipy>=1.17,<2' 'threadpoolctl>=3.6,<4'"
+    assert str(error.value).startswith(said)
+    assert str(error.value).endswith(command)

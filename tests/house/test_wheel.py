@@ -96,6 +96,7 @@ def test_it_is_no_upload_and_asks_for_no_namesake(metadata: Message) -> None:
         "cpu",
         "cuda",
         "metrics",
+        "learn",
         "train",
         "train-gpu",
         "test",
