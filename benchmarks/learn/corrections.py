@@ -31,6 +31,7 @@ class Draw:
     Attributes:
         corrected: number of corrections.
         fitted, served: points of accuracy won on other photos of the same camera, as fitted and after the gate.
+        advised: as `served`, but where help is open, only heads to which the questions lean.
         scenes: points won by what is served on the scene test photos.
         kind, why: verdict of the gate.
         held_back: whether the pull was raised.
@@ -42,6 +43,7 @@ class Draw:
     corrected: int
     fitted: float
     served: float
+    advised: float
     scenes: float
     kind: str
     why: str
@@ -97,10 +99,12 @@ def _draw(store: Store, name: str, count: int | None, seed: int) -> Draw:
     inbox = corrects(world.root, filed, count, seed)
     learnt = learn_and_judge(world, inbox, seed)
     test = store.scenes(TEST)
+    served = accuracy(learnt.served, rest) - accuracy(world.root, rest)
     return Draw(
         int((inbox.said != NOTHING).sum()),
         accuracy(learnt.head, rest) - accuracy(world.root, rest),
-        accuracy(learnt.served, rest) - accuracy(world.root, rest),
+        served,
+        0.0 if learnt.verdict.kind == OPEN and not learnt.asked.leans else served,
         accuracy(learnt.served, test) - accuracy(world.root, test),
         learnt.verdict.kind,
         learnt.verdict.why,
@@ -128,6 +132,8 @@ def _row(name: str, told: str, draws: Sequence[Draw]) -> Row:
         "fitted: worst": round(min(draw.fitted for draw in draws), 2),
         "served: mean": _points([draw.served for draw in draws]),
         "served: worst": round(min(draw.served for draw in draws), 2),
+        "advised: mean": _points([draw.advised for draw in draws]),
+        "advised: worst": round(min(draw.advised for draw in draws), 2),
         "scenes test: mean": _points([draw.scenes for draw in draws]),
         "scenes test: worst": round(min(draw.scenes for draw in draws), 2),
         **{kind: kinds[kind] for kind in (REFUSED, HELPS, OPEN)},

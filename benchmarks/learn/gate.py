@@ -48,6 +48,11 @@ class Duel:
         return _tail(self.won, self.won + self.lost)
 
     @property
+    def leans(self) -> bool:
+        """Whether the new head was right more often than the serving one. No proof, but advice where help is open."""
+        return self.won > self.lost
+
+    @property
     def lost_share(self) -> float:
         """Share of the photos that is lost on balance."""
         return (self.lost - self.won) / self.photos if self.photos else 0.0

@@ -30,8 +30,8 @@ def measured(store: Store, draws: int) -> Told:
     chance = _by_chance(store, CHANCE if draws > 2 else draws)
     least = min(1 - row[HELPS] / row["draws"] for row in rows)
     worst = min(row["served: worst"] for row in rows)
-    figures = {"refused by chance": chance[REFUSED], "not taken": least, "worst": worst}
-    return Told([*rows, chance], figures, MEANING)
+    figures = {"refused by chance": chance[-1][REFUSED], "not taken": least, "worst": worst}
+    return Told([*rows, *chance], figures, MEANING)
 
 
 def shuffled(count: int) -> Mislabels:
@@ -87,27 +87,44 @@ def _bad(store: Store, told: str, wrong: Mislabels, draws: int) -> Row:
     return _row(told, verdicts, fitted, served)
 
 
-def _by_chance(store: Store, draws: int) -> Row:
-    """Two heads learn from as many true labels of other photos: either may be the better one."""
-    memory, later, never = memory_of(store), store.scenes(LATER), store.scenes(NEVER)
-    verdicts, gained = [], []
+def _by_chance(store: Store, draws: int) -> list[Row]:
+    """Two heads learn from as many true labels of other photos, so that neither is better but by luck.
+
+    Luck makes one of them truly better all the same. Nothing is true of the difference any more when a coin decides for
+    each photo which of the two answers is the new one.
+    """
+    verdicts: dict[str, list[Verdict]] = {"two equal heads": [], "the same, by a coin": []}
+    gained = []
     for draw in range(draws):
         tell(f"by chance, draw {draw + 1} of {draws}")
-        own = store.outdoor()
-        order, scenes = (np.random.default_rng(draw).permutation(len(each)) for each in (own, later))
-        filed = own.take(order[:FILED])
-        world = World(store.layer, memory, never)
-        serving, new = (
-            _taught(
-                world,
-                later.take(scenes[number * TAUGHT[0] :][: TAUGHT[0]]),
-                own.take(order[FILED + number * TAUGHT[1] :][: TAUGHT[1]]),
-            )
-            for number in range(2)
-        )
-        verdicts.append(_compared(world, filed, serving, new, draw))
+        world, filed, (serving, new) = _equal_heads(store, draw)
+        rng, plain, tossed = np.random.default_rng((draw, 3)), [], []
+        for photos in (world.validation, filed):
+            pair = answers_of(serving, photos.features), answers_of(new, photos.features)
+            coin = rng.random(len(photos)) < 0.5
+            plain.append(pair)
+            tossed.append((np.where(coin, *pair), np.where(coin, *pair[::-1])))
+        for answers, kept in zip((plain, tossed), verdicts.values(), strict=True):
+            kept.append(_compared(world, filed, answers[0], answers[1], draw))
         gained.append(accuracy(new, filed) - accuracy(serving, filed))
-    return _row("by chance alone", verdicts, gained, [0.0])
+    first, second = verdicts
+    return [_row(first, verdicts[first], gained, [0.0]), _row(second, verdicts[second], [0.0], [0.0])]
+
+
+def _equal_heads(store: Store, draw: int) -> tuple[World, Photos, tuple[Layer, Layer]]:
+    """What there is, photos that neither head learnt from, and both heads."""
+    own, later = store.outdoor(), store.scenes(LATER)
+    order, scenes = (np.random.default_rng(draw).permutation(len(each)) for each in (own, later))
+    world = World(store.layer, memory_of(store), store.scenes(NEVER))
+    one, other = (
+        _taught(
+            world,
+            later.take(scenes[number * TAUGHT[0] :][: TAUGHT[0]]),
+            own.take(order[FILED + number * TAUGHT[1] :][: TAUGHT[1]]),
+        )
+        for number in range(2)
+    )
+    return world, own.take(order[:FILED]), (one, other)
 
 
 def _taught(world: World, *photos: Photos) -> Layer:
@@ -115,10 +132,12 @@ def _taught(world: World, *photos: Photos) -> Layer:
     return fit(world.root, joined(anchors(world.root, world.memory), *lessons), PULL)
 
 
-def _compared(world: World, filed: Photos, serving: Layer, new: Layer, seed: int) -> Verdict:
-    right = world.right(serving), world.right(new)
-    asked = ask(answers_of(serving, filed.features), answers_of(new, filed.features), filed.labels, seed)
-    return judge(duel(*right), of_each_class(*right, world.validation.labels, len(world.root.bias)), asked)
+def _compared(world: World, filed: Photos, validation: tuple[Ints, Ints], own: tuple[Ints, Ints], seed: int) -> Verdict:
+    """The verdict on answers of the serving and the new head to the validation photos and to the filed ones."""
+    known = world.validation.labels
+    right = validation[0] == known, validation[1] == known
+    asked = ask(own[0], own[1], filed.labels, seed)
+    return judge(duel(*right), of_each_class(*right, known, len(world.root.bias)), asked)
 
 
 def _row(told: str, verdicts: Sequence[Verdict], fitted: Sequence[float], served: Sequence[float]) -> Row:

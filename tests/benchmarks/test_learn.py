@@ -101,6 +101,11 @@ def test_only_photos_on_which_both_heads_differ_are_asked_about_and_at_most_twen
     assert ask(serving, new, np.full(100, 2), 0) == Duel(0, 0, 20), "neither is right"
 
 
+@pytest.mark.parametrize(("won", "lost", "leans"), [(0, 0, False), (1, 1, False), (2, 1, True)])
+def test_questions_lean_to_the_head_that_was_right_more_often(won: int, lost: int, leans: bool) -> None:
+    assert Duel(won, lost, 20).leans == leans
+
+
 @pytest.mark.parametrize(
     ("told", "validation", "asked", "verdict"),
     [
