@@ -14,11 +14,13 @@ from PIL import Image
 
 from contract.geometry import Geometry, to_input
 from contract.memory import Memory, read_memory
-from contract.session import Model, open_model
-from contract.shipped import SHIPPED_BROAD
+from contract.session import Model, open_model, read_contract
+from contract.shipped import SHIPPED_BROAD, SHIPPED_MODEL
 from convert.errors import EmbeddingMismatchError, MemoryMismatchError
 from convert.familiar import Familiar, compare_familiarity, moved_threshold, with_broad_features
 from convert.gate import open_on_cpu
+from convert.graph import from_model
+from convert.head import head_of
 from convert.memory import make_memory
 from convert.pipeline import convert_run
 from tests.convert import conftest
@@ -212,6 +214,18 @@ def test_a_memory_that_is_not_of_the_run_is_refused(
     validation = read_predictions(spoilt / PREDICTIONS, loaded.dataset, loaded.labels).of("val")
     with pytest.raises(MemoryMismatchError, match=words):
         make_memory(loaded, onnx.load(output), validation, None)
+
+
+def test_the_shipped_memory_gives_the_accuracy_that_the_model_has_on_photos_it_held_back() -> None:
+    proto = onnx.load(SHIPPED_MODEL)
+    head, contract = head_of(from_model(proto)), read_contract(proto.SerializeToString())
+    assert contract.memory is not None
+    memory = read_memory(SHIPPED_MODEL, contract.memory)
+    assert memory is not None
+    assert head is not None
+    features, classes = memory.gate()
+    assert (head.probabilities(features).argmax(axis=1) == classes).mean() == pytest.approx(0.936, abs=0.0005)
+    assert len(memory.anchors()) == len(features) == 1000
 
 
 def test_a_threshold_moves_with_the_familiarity_of_the_least_familiar_photos() -> None:
