@@ -57,9 +57,13 @@ class House:
 
     def drop(self, contents: list[bytes]) -> list[Filed]:
         """Let these photos be filed, and return them."""
+        self.put(contents)
+        return self.until_filed(len(contents), {digest(data): data for data in contents})
+
+    def put(self, contents: list[bytes]) -> None:
+        """Move these photos into the inbox."""
         for data in contents:
             self.world.put_bytes(f"{self.next_number()}.jpg", data)
-        return self.until_filed(len(contents), {digest(data): data for data in contents})
 
     def until_filed(self, count: int, contents: dict[str, bytes]) -> list[Filed]:
         """Wait until so many photos of these contents are filed."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.promise.labels.doings import Doings
 from benchmarks.promise.labels.house import House
-from benchmarks.promise.world import BrokenError, World, photo
+from benchmarks.promise.world import BrokenError, World, digest, photo
 
 MOST = 40
 """Photos in the output; fewer than what `many photos of one class were moved` asks about."""
@@ -47,7 +47,10 @@ def _group(house: House, rng: random.Random, counts: Counter[str]) -> None:
         doings.storm()
     if rng.random() < 0.3:
         counts["kills"] += 1
+        late = [photo(house.next_number()) for _ in range(rng.randrange(4))]
+        house.put(late)
         house.die(rng)
+        house.until_filed(len(late), {digest(data): data for data in late})
     house.looks(SETTLED)
     for row in doings.touched & house.filed.keys():
         one = house.filed[row]
