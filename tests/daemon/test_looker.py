@@ -1,5 +1,6 @@
 """Looks at a real output on behalf of a real ledger: what people say by moving photos becomes events and places."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -7,14 +8,18 @@ from pathlib import Path
 import pytest
 
 from daemon.adopt import adopt
+from daemon.files.identity import Identity
 from daemon.files.marker import mark
+from daemon.filing.layout import Layout
+from daemon.labels.class_folders import ClassFolders
 from daemon.labels.contents import OutputContents
 from daemon.labels.looker import Looker, last_look_s
+from daemon.labels.store.place_new import place_new
 from daemon.labels.store.tree_file import TREE
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.state_folder import LEDGER
-from daemon.photo import Outcome
+from daemon.photo import Mode, Outcome
 from tests.daemon.filed_output import START_S, FiledOutput
 
 
@@ -195,6 +200,20 @@ def test_a_look_where_nothing_changed_writes_nothing(filed: FiledOutput) -> None
     filed.look()
     assert (log.stat().st_mtime_ns, tree.stat().st_mtime_ns) == before
     assert last_look_s(filed.state) is not None
+
+
+def test_a_copy_in_its_place_is_not_taken_for_another_file(filed: FiledOutput) -> None:
+    original, copy = filed.inbox / "a.jpg", filed.output / "sea/a.jpg"
+    original.write_bytes(b"a")
+    copy.parent.mkdir()
+    shutil.copy2(original, copy)
+    of_original = Identity.of(original.lstat())
+    intent = Intent(Outcome.FILED, original, copy, of_original, "0" * 64, label="sea", mode=Mode.COPY)
+    (row,) = filed.ledger.intend([intent], filed.now_s)
+    filed.ledger.conclude({row: Outcome.FILED}, filed.now_s)
+    with closing(filed.connection()) as connection:
+        place_new(connection, filed.output, ClassFolders(Layout(), ("sea",)), 1)
+        assert connection.execute("SELECT photo, inode FROM places").fetchall() == [(row, copy.lstat().st_ino)]
 
 
 class _KilledError(BaseException):

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,13 +60,25 @@ def place_new(connection: sqlite3.Connection, output: Path, folders: ClassFolder
                 continue  # filed into another output
             place = os.fsdecode(destination[len(root) :])
             target = os.fsdecode(source) if mode == Mode.SYMLINK else ""
-            file = file_columns(File(int(inode), size, mtime_ns, target))
+            file = _file_at(destination, File(int(inode), size, mtime_ns, target))
             name = folders.where(place).name
-            places.append((photo, *place_columns(place), *file, name, name, size))
+            places.append((photo, *place_columns(place), *file_columns(file), name, name, size))
         with Transaction(connection):
             connection.executemany(_INSERT, places)
     fresh = connection.execute("SELECT photo FROM unplaced WHERE number > ?", (listed,)).fetchall()
     return New(listed, [photo for (photo,) in fresh])
+
+
+def _file_at(destination: bytes, filed: File) -> File:
+    """Return what lies where a photo was filed: a copy, also that of a move between two disks, has its own inode.
+
+    Without that each such photo would look like one that was replaced, and a look takes 1.5 kB for each of those.
+    """
+    with suppress(OSError):
+        status = os.lstat(destination)  # half the time of a Path, for a million photos
+        if not filed.target and (status.st_size, status.st_mtime_ns) == (filed.size, filed.mtime_ns):
+            return filed._replace(inode=status.st_ino)
+    return filed
 
 
 def forget_new(connection: sqlite3.Connection, new: New) -> None:
