@@ -254,11 +254,8 @@ class Simulator(Doings):
         assert set(found.sightings) == set(self.oracle.seen)
 
 
-STEPS = st.lists(
-    st.tuples(st.sampled_from(DOINGS), st.integers(0, 70), st.sampled_from(FOLDERS), st.sampled_from(NAMES)),
-    min_size=5,
-    max_size=40,
-)
+STEP = st.tuples(st.sampled_from(DOINGS), st.integers(0, 70), st.sampled_from(FOLDERS), st.sampled_from(NAMES))
+STEPS = st.lists(STEP, min_size=5, max_size=40)
 
 
 def played(disk: "Disk | Memory", steps: list[tuple[str, int, str, str]]) -> None:
@@ -324,8 +321,8 @@ class Twin(Simulator):
         assert seen == {photo for _, photo in self.output.sightings}
 
 
-@settings(QUICK, max_examples=6)
-@given(STEPS)
+@settings(QUICK, max_examples=10)
+@given(st.lists(STEP, min_size=30, max_size=40))
 def test_a_look_with_the_ledger_knows_the_same_as_one_in_memory(steps: list[tuple[str, int, str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         twin = Twin(Path(folder))
