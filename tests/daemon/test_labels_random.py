@@ -255,7 +255,7 @@ class Simulator(Doings):
 
 
 STEP = st.tuples(st.sampled_from(DOINGS), st.integers(0, 70), st.sampled_from(FOLDERS), st.sampled_from(NAMES))
-STEPS = st.lists(STEP, min_size=5, max_size=40)
+STEPS = st.lists(STEP, min_size=15, max_size=40)
 
 
 def played(disk: "Disk | Memory", steps: list[tuple[str, int, str, str]]) -> None:
@@ -266,7 +266,7 @@ def played(disk: "Disk | Memory", steps: list[tuple[str, int, str, str]]) -> Non
         simulator.look()
 
 
-@settings(QUICK, max_examples=100)
+@settings(QUICK, max_examples=80)
 @given(STEPS)
 def test_a_look_says_what_the_table_says(steps: list[tuple[str, int, str, str]]) -> None:
     played(Memory(), steps)
@@ -279,7 +279,7 @@ def test_a_look_says_what_the_table_says_for_long(steps: list[tuple[str, int, st
     played(Memory(), steps)
 
 
-@settings(QUICK, max_examples=15)
+@settings(QUICK, max_examples=10)
 @given(STEPS)
 def test_a_look_at_a_real_file_system_says_what_the_table_says(steps: list[tuple[str, int, str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -321,8 +321,8 @@ class Twin(Simulator):
         assert seen == {photo for _, photo in self.output.sightings}
 
 
-@settings(QUICK, max_examples=10)
-@given(st.lists(STEP, min_size=30, max_size=40))
+@settings(QUICK, max_examples=5)
+@given(st.lists(STEP, min_size=25, max_size=40))
 def test_a_look_with_the_ledger_knows_the_same_as_one_in_memory(steps: list[tuple[str, int, str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         twin = Twin(Path(folder))
