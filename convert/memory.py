@@ -1,6 +1,7 @@
 """The memory of a model: checked against what training recorded, with pictures of no class where there are some."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +43,34 @@ class MadeMemory:
         )
 
 
-def make_memory(run: Run, model: onnx.ModelProto, validation: Predictions, foreign: Path | None) -> MadeMemory | None:
+def find_strangers(run: Run, foreign: Path | None) -> tuple[Path, ...]:
+    """Up to MOST_STRANGERS pictures of no class, evenly spread over a folder; none without a folder.
+
+    Raises:
+        ForeignPicturesError: the run has no memory that could hold them.
+        DatasetError: the folder cannot be used.
+    """
+    if foreign is None:
+        return ()
+    if run.manifest.get("memory") is None:
+        raise ForeignPicturesError(
+            f"{run.path} has no memory, because it was not trained on the broad network's features or by an earlier"
+            f" version. {UNCHANGED} Leave out --foreign, or train again with the default recipe."
+        )
+    photos = find_foreign(foreign, run.dataset).photos
+    step = max(1.0, len(photos) / MOST_STRANGERS)
+    return tuple(photos[int(place * step)].path for place in range(min(MOST_STRANGERS, len(photos))))
+
+
+def make_memory(
+    run: Run, model: onnx.ModelProto, validation: Predictions, strangers: Sequence[Path]
+) -> MadeMemory | None:
     """Read the memory of a run, check it, and add pictures of no class.
 
     Args:
         model: the graph that is published.
         validation: predictions of the run's validation photos.
-        foreign: folder of pictures of no class.
+        strangers: pictures of no class.
 
     Returns:
         None for a run without a memory.
@@ -63,8 +85,8 @@ def make_memory(run: Run, model: onnx.ModelProto, validation: Predictions, forei
     if head is None or len(head.kernel) != memory.width or memory.labels != run.labels:
         raise MemoryMismatchError(f"{run.path / MEMORY} does not fit the network of the run. {_CURE}")
     difference = _compared(run, memory, head, validation)
-    if foreign is not None:
-        memory = memory.with_strangers(_strangers(foreign, run, model, head)[:, -memory.widths[-1] :])
+    if strangers:
+        memory = memory.with_strangers(_features(strangers, run, model, head)[:, -memory.widths[-1] :])
     data = memory.to_bytes()
     return MadeMemory(data, memory.facts(hashlib.sha256(data).hexdigest()), difference)
 
@@ -97,14 +119,8 @@ def _compared(run: Run, memory: Memory, head: Head, validation: Predictions) -> 
     return float(differences.max(initial=0.0))
 
 
-def _strangers(folder: Path, run: Run, model: onnx.ModelProto, head: Head) -> Floats:
-    """Features of up to MOST_STRANGERS pictures of a folder, evenly spread over it."""
-    photos = find_foreign(folder, run.dataset).photos
-    step = max(1.0, len(photos) / MOST_STRANGERS)
-    chosen = [photos[int(place * step)].path for place in range(min(MOST_STRANGERS, len(photos)))]
-    images = [read[1] for path in chosen if (read := read_photo(path, run.geometry)) is not None]
+def _features(strangers: Sequence[Path], run: Run, model: onnx.ModelProto, head: Head) -> Floats:
+    images = [read[1] for path in strangers if (read := read_photo(path, run.geometry)) is not None]
     if not images:
-        raise ForeignPicturesError(
-            f"None of the pictures in {folder} can be read. {UNCHANGED} Pass a folder of photos."
-        )
+        raise ForeignPicturesError(f"None of the {len(strangers)} pictures of --foreign can be read. {UNCHANGED}")
     return features_of(features_session(model, head), np.stack(images))

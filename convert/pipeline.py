@@ -15,10 +15,10 @@ from contract.session import Model
 from convert import export, gate, precision
 from convert.card import card
 from convert.clean import clean, node_counts
-from convert.errors import UNCHANGED, ForeignPicturesError, OutputError
+from convert.errors import OutputError
 from convert.familiar import TOLERANCE, Familiar, compare_familiarity, dimensions_of, with_broad_features
 from convert.gate import Parity
-from convert.memory import MadeMemory, make_memory
+from convert.memory import find_strangers, make_memory
 from convert.photos import parity_photos
 from convert.precision import Graphs
 from convert.recorded import RecordedParity, compare_recorded
@@ -29,6 +29,7 @@ from training.run import PREDICTIONS, Run, load_run
 
 Say = Callable[[str, str], None]
 """Called after each step with its name and its result."""
+_NO_MEMORY = "none: the run was trained otherwise than on the broad network's features, or by an earlier version"
 
 
 @dataclass(frozen=True)
@@ -101,14 +102,15 @@ def convert_run(
     check_output(output)
     run = load_run(folder)
     say("run", f"{folder}: {len(run.labels)} classes, {run.geometry.size_px} px, {run.geometry.id}")
+    strangers = find_strangers(run, foreign)
     export.keras_on_cpu()
     network, familiar = run.load_keras(), Familiar.of(run)
-    graphs = _export(network, run, familiar, say)
-    validation = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels).of("val")
+    graphs, validation = _export(network, run, familiar, say), _validation(run)
     parity, recorded = _verify(network, run, validation, graphs, say)
     made = precision.apply_precision(kind, graphs, run, validation, max_drop_points, say)
     say("familiar", _on_strangers(made.familiarity))
-    memory = _memory(run, made, validation, foreign, say)
+    memory = make_memory(run, made.model, validation, strangers)
+    say("memory", _NO_MEMORY if memory is None else str(memory))
     contract = card(run, parity, made, None if memory is None else memory.facts)
     data = stamp_model(made.model, contract)
     opened = open_proven(data, contract)
@@ -145,17 +147,8 @@ def _on_strangers(familiarity: Familiarity | None) -> str:
     return str(familiarity)
 
 
-def _memory(
-    run: Run, made: precision.PrecisionResult, validation: Predictions, foreign: Path | None, say: Say
-) -> MadeMemory | None:
-    memory = make_memory(run, made.model, validation, foreign)
-    if memory is None and foreign is not None:
-        raise ForeignPicturesError(
-            f"{run.path} has no memory, because it was not trained on the broad network's features or by an earlier"
-            f" version. {UNCHANGED} Leave out --foreign, or train again with the default recipe."
-        )
-    say("memory", "none: the run was trained otherwise, or by an earlier version" if memory is None else str(memory))
-    return memory
+def _validation(run: Run) -> Predictions:
+    return read_predictions(run.path / PREDICTIONS, run.dataset, run.labels).of("val")
 
 
 def _export(network: Any, run: Run, familiar: Familiar | None, say: Say) -> Graphs:

@@ -1,6 +1,7 @@
 """The file of a memory: where it lies, and how it is read."""
 
 import hashlib
+import stat
 from pathlib import Path
 
 from common.errors import CompanionError
@@ -50,6 +51,8 @@ def read_memory_bytes(model: Path, facts: MemoryFacts) -> bytes | None:
     """
     path = memory_path(model)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe may never end
+            raise CompanionError(f"{printable(path)} cannot be read (it is no file). {_CURE}")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:

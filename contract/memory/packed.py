@@ -35,7 +35,8 @@ class Packed:
     step: Floats
 
     def __post_init__(self) -> None:
-        largest = self.least + STEPS * self.step
+        with np.errstate(over="ignore", invalid="ignore"):  # of any bytes, which are refused below
+            largest = self.least + STEPS * self.step
         if not (np.all(self.step >= 0) and np.all(self.least >= -_MOST) and np.all(largest <= _MOST)):
             raise CompanionError("The memory holds features that are out of range.")  # NaN is refused too
 

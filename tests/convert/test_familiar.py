@@ -213,7 +213,7 @@ def test_a_memory_that_is_not_of_the_run_is_refused(
     loaded = load_run(spoilt)
     validation = read_predictions(spoilt / PREDICTIONS, loaded.dataset, loaded.labels).of("val")
     with pytest.raises(MemoryMismatchError, match=words):
-        make_memory(loaded, onnx.load(output), validation, None)
+        make_memory(loaded, onnx.load(output), validation, ())
 
 
 def test_the_shipped_memory_gives_the_accuracy_that_the_model_has_on_photos_it_held_back() -> None:

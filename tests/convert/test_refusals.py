@@ -18,10 +18,11 @@ from contract.memory import memory_path
 from convert.card import card
 from convert.errors import OutputError
 from convert.gate import Parity
+from convert.memory import find_strangers
 from convert.pipeline import publish
 from convert.precision import PrecisionResult
 from tests.convert.calls import convert, refused
-from training.errors import RunError
+from training.errors import DatasetError, RunError
 from training.run import load_run
 
 WriteRun = Callable[[Path], Path]
@@ -105,6 +106,23 @@ def test_outputs_that_cannot_be_written_are_refused_before_anything_is_loaded(tm
         result = convert(tmp_path / "no-run", "--output", tmp_path / name)
         assert (result.exit_code, because in result.stderr) == (1, True), result.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.onnx", "photo.jpg", "pipe.onnx"]
+
+
+def test_pictures_of_no_class_want_a_run_with_a_memory_and_a_folder_of_pictures(
+    old: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    result = convert(run_folder, "--output", old, "--foreign", tmp_path)
+    assert (result.exit_code, "has no memory" in result.stderr) == (1, True), result.output
+    run = load_run(edited(run_folder, tmp_path, memory={}))
+    strangers = tmp_path / "strangers"
+    strangers.mkdir()
+    with pytest.raises(DatasetError, match="holds no photos"):
+        find_strangers(run, strangers)
+    for number in range(450):
+        (strangers / f"{number:03}.jpg").write_bytes(b"")
+    found = [int(path.stem) for path in find_strangers(run, strangers)]
+    assert (len(found), found[0], found[-1]) == (200, 0, 447)
+    assert old.read_bytes() == OLD
 
 
 def test_wrong_usage_exits_2() -> None:
