@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contract.learned import Learned
 from daemon.ledger.embeddings import EMBEDDINGS, OLDER, EmbeddingFiles, read_embeddings
 from daemon.ledger.forget_embedding import WITHOUT, forget_embedding
+from daemon.models.store import MODELS
+from tests.colour_model import colour_model
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import ask, told
 from tests.daemon.sorted_house import Sorted, facts, refused
@@ -71,8 +74,8 @@ def test_a_photo_that_is_gone_is_forgotten_by_its_hash_or_its_former_path(house:
     (one,) = [one["sha256"] for one in facts(house, "label") if one["path"] == str(photo)]
     photo.unlink()
     stranger.unlink()
-    assert told("labels", "forget", one.upper()) == [{"named": one.upper(), "events": 1, "embeddings": 0}]
-    assert told("labels", "forget", stranger) == [{"named": str(stranger), "events": 1, "embeddings": 0}]
+    assert told("labels", "forget", one.upper()) == [{"named": one.upper(), "events": 1, "embeddings": 0, "models": []}]
+    assert told("labels", "forget", stranger) == [{"named": str(stranger), "events": 1, "embeddings": 0, "models": []}]
     assert house.said() == []
     assert house.one("SELECT said FROM places WHERE photo = 1") == ("",)
 
@@ -102,6 +105,19 @@ def test_nothing_is_forgotten_while_one_ledger_that_knows_may_not_be_written(
     assert said.returncode == 1
     assert "may not write it" in said.stderr
     assert house.said() != []
+
+
+def test_models_that_may_have_learnt_from_it_are_named(house: Sorted) -> None:
+    photo, models = house.output / "sea/0.jpg", house.path.parent / MODELS
+    models.mkdir()
+    for name, at in (("before.onnx", "2001-01-01T00:00:00+00:00"), ("after.onnx", "2101-01-01T00:00:00+00:00")):
+        learned = Learned("cd" * 32, 12, at, "open")
+        write(models / name, colour_model(learned=learned))
+    write(models / "plain.onnx", colour_model())
+    write(models / "broken.onnx", b"no model")
+    ask("labels", "add", "--class", "street", photo)
+    said = ask("labels", "forget", photo).stdout
+    assert f"Models that may have learnt from it: {models / 'after.onnx'}. `phototriage learn`" in said
 
 
 def test_a_group_lives_on_without_its_founder(house: Sorted) -> None:

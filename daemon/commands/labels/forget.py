@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.text import printable
+from daemon.commands.labels.learnt import learnt_since
 from daemon.labels.by_hand.errors import LabelError
-from daemon.labels.by_hand.forget_label import Content, knows
+from daemon.labels.by_hand.forget_label import Content, said_since
 from daemon.labels.by_hand.forget_label import forget as remove
 from daemon.labels.by_hand.subject import NamedFile, known, named_file
 from daemon.labels.by_hand.writing import may_write, writing
@@ -26,11 +27,13 @@ class Forgotten(NamedTuple):
         named: the photo, as it was named.
         events: how many.
         embeddings: how many, from the files beside the ledgers.
+        models: files of models that may have learnt from what was said.
     """
 
     named: str
     events: int
     embeddings: int
+    models: tuple[str, ...]
 
 
 def forget(which: Sequence[str], inbox: Path | None) -> Iterator[Forgotten]:
@@ -47,20 +50,25 @@ def forget(which: Sequence[str], inbox: Path | None) -> Iterator[Forgotten]:
     ledgers = list(dict.fromkeys([*ledgers, *(other for path in ledgers for other in other_ledgers(path))]))
     for name in which:
         events = embeddings = 0
+        models: dict[str, None] = {}
         meant = list(_contents(name, ledgers))
-        if closed := [ledger for ledger, content in meant if not may_write(ledger) and _knows(ledger, content)]:
+        if closed := [
+            ledger for ledger, content in meant if not may_write(ledger) and _since(ledger, content) is not None
+        ]:
             raise LabelError(
                 f"{printable(closed[0])} knows {printable(name)} too, and this user may not write it. Run the command "
                 "as its owner, or with sudo; nothing was removed."
             )
         for ledger, content in meant:
             if may_write(ledger):
+                if (since_s := _since(ledger, content)) is not None:
+                    models |= dict.fromkeys(map(str, learnt_since(ledger, since_s)))
                 with writing(ledger) as connection:
                     events += remove(connection, content)
                     embeddings += forget_embedding(ledger.parent, content.sha256) if content.sha256 else 0
         if not events and not embeddings:
             raise LabelError(f"Nothing was said about {printable(name)}, and no embedding of it is kept.")
-        yield Forgotten(name, events, embeddings)
+        yield Forgotten(name, events, embeddings, tuple(models))
 
 
 def _contents(name: str, ledgers: Sequence[Path]) -> Iterator[tuple[Path, Content]]:
@@ -83,5 +91,5 @@ def _meant(ledger: Path, named: NamedFile) -> Iterator[Content]:
         yield Content(subject.sha256, None if subject.sha256 else subject.photo)
 
 
-def _knows(ledger: Path, content: Content) -> bool:
-    return ask_ledger(ledger, lambda connection: knows(connection, content))
+def _since(ledger: Path, content: Content) -> float | None:
+    return ask_ledger(ledger, lambda connection: said_since(connection, content))

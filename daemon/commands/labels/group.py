@@ -215,6 +215,9 @@ def forget(which: tuple[str, ...], inbox: Path | None, as_json: bool) -> None:
         else:
             events, embeddings = (_counted(*one) for one in ((done.events, "event"), (done.embeddings, "embedding")))
             click.echo(f"{printable(done.named)}: {events} and {embeddings} removed.")
+            if done.models:
+                named = ", ".join(map(printable, done.models))
+                click.echo(f"Models that may have learnt from it: {named}. `phototriage learn` makes one without it.")
 
 
 def _counted(count: int, what: str) -> str:

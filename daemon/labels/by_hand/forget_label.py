@@ -24,9 +24,10 @@ class Content(NamedTuple):
     photo: int | None
 
 
-def knows(connection: sqlite3.Connection, content: Content) -> bool:
-    """Tell whether something was said about a photo."""
-    return connection.execute(f"SELECT 1 FROM labels WHERE {_ABOUT}", content._asdict()).fetchone() is not None
+def said_since(connection: sqlite3.Connection, content: Content) -> float | None:
+    """Return when something was said about a photo first, in seconds since 1970; None if nothing was."""
+    found = connection.execute(f"SELECT min(at) FROM labels WHERE {_ABOUT}", content._asdict()).fetchone()
+    return None if found[0] is None else float(found[0])
 
 
 def forget(connection: sqlite3.Connection, content: Content) -> int:
