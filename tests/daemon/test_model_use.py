@@ -209,7 +209,10 @@ def with_memory(house: House, name: str, data: bytes, **contract: Any) -> Path:
     return file
 
 
-def test_the_memory_and_the_root_of_a_learnt_model_are_kept_with_it(house: House) -> None:
+def test_the_memory_and_the_root_of_a_learnt_model_are_kept_with_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.models.store.KEPT", 2)
     root = with_memory(house, "colours.onnx", b"of the root")
     house.begun()
     sha256 = digest(root.read_bytes())
@@ -226,7 +229,7 @@ def test_the_memory_and_the_root_of_a_learnt_model_are_kept_with_it(house: House
     assert {digest(path.read_bytes()) for path in (store.folder / kept.file, old)} == {kept.sha256, sha256}
     assert memory_path(store.folder / kept.file).read_bytes() == b"of the garden"
     assert memory_path(old).read_bytes() == b"of the root"
-    for gain in (5.0, 6.0, 7.0, 8.0, 9.0):
+    for gain in (5.0, 6.0):
         for path in store.folder.iterdir():
             os.utime(path, (1.0, 1.0))
         use(write(house.folder / "other.onnx", colour_model(LABELS, gain=gain)), house.state)
