@@ -89,9 +89,17 @@ def open_base(data: bytes) -> Base:
 
 def features_of(proto: onnx.ModelProto) -> Callable[[Pixels], Floats]:
     """Return what gives the features under the head: uint8 [N, S, S, 3] -> float32 [N, F], task before broad."""
+    return _cut_at(proto, _Nodes(proto).head.input[0])
+
+
+def broad_features_of(proto: onnx.ModelProto) -> Callable[[Pixels], Floats]:
+    """Return what gives the broad features alone, at unit length: uint8 [N, S, S, 3] -> float32 [N, B]."""
+    return _cut_at(proto, _Nodes(proto).centres.input[0])
+
+
+def _cut_at(proto: onnx.ModelProto, features: str) -> Callable[[Pixels], Floats]:
     cut = onnx.ModelProto()
     cut.CopyFrom(proto)
-    features = _Nodes(cut).head.input[0]
     del cut.graph.output[:]
     cut.graph.output.append(helper.make_tensor_value_info(features, TensorProto.FLOAT, ["batch", None]))
     options = ort.SessionOptions()
@@ -110,7 +118,25 @@ def with_head(proto: onnx.ModelProto, head: Head, root: Head) -> onnx.ModelProto
     """Return the graph with another head, and with the root's head in its metadata; the contract is not set."""
     made = onnx.ModelProto()
     made.CopyFrom(proto)
+    _set_head(made, _Nodes(made), head)
+    kept = {prop.key: prop.value for prop in made.metadata_props} | {ROOT_KEY: _packed(root)}
+    helper.set_model_props(made, kept)
+    return made
+
+
+def with_fresh_head(proto: onnx.ModelProto, head: Head) -> onnx.ModelProto:
+    """Return the broad network of a graph with a head of its own; what the head does not need is left out."""
+    made = onnx.ModelProto()
+    made.CopyFrom(proto)
     nodes = _Nodes(made)
+    nodes.head.input[0] = nodes.centres.input[0]
+    _set_head(made, nodes, head)
+    del made.metadata_props[:]
+    _prune(made.graph)
+    return made
+
+
+def _set_head(made: onnx.ModelProto, nodes: "_Nodes", head: Head) -> None:
     nodes.set(nodes.head.input[1], head.layer.kernel)
     nodes.set(nodes.head.input[2], head.layer.bias)
     nodes.set(nodes.centres.input[1], head.centres.T)
@@ -119,9 +145,19 @@ def with_head(proto: onnx.ModelProto, head: Head, root: Head) -> onnx.ModelProto
         nodes.set(nodes.others.input[1], head.others.T)
     output = next(one for one in made.graph.output if one.name == OUTPUT_NAME)
     output.type.tensor_type.shape.dim[1].dim_value = len(head.layer.bias)
-    kept = {prop.key: prop.value for prop in made.metadata_props} | {ROOT_KEY: _packed(root)}
-    helper.set_model_props(made, kept)
-    return made
+
+
+def _prune(graph: onnx.GraphProto) -> None:
+    """Remove nodes and constants that no output needs."""
+    needed, kept = {one.name for one in graph.output}, list[onnx.NodeProto]()
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            kept.append(node)
+            needed |= set(node.input)
+    constants = [one for one in graph.initializer if one.name in needed]
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    graph.node.extend(reversed(kept))
+    graph.initializer.extend(constants)
 
 
 class _Nodes:

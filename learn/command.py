@@ -29,7 +29,11 @@ ENOUGH_FILED = 4_000
 @click.option(
     "--labels", "file", type=click.Path(path_type=Path), help="Learn from this file of `labels export` instead."
 )
-@click.option("--base", type=click.Path(path_type=Path), help="With --labels: the model that learns.")
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path),
+    help="With --labels: the model that learns. Without it a new model is made of the labelled classes alone.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="With --labels: the .onnx file to write.")
 @click.option("--yes", is_flag=True, help="Use the new model without asking, unless it is refused.")
 @click.option("--auto", is_flag=True, help="Use the new model only if it is shown to help; ask nothing.")
@@ -59,12 +63,16 @@ def learn(
       phototriage learn --dry-run
       phototriage learn --inbox ~/inbox
       phototriage learn --labels labels.jsonl --base model.onnx --output better.onnx
+      phototriage learn --labels folder-of-classes --output mine.onnx
     """
     _check(inbox, service, file, base, output, yes=yes, auto=auto)
     require_learning("`learn`")
     require_runtime("`learn`")
     say = (lambda _, __: None) if as_json else (lambda step, found: click.echo(f"{step:<9}{found}"))
     asks = sys.stdin.isatty() and not (as_json or auto or yes or dry_run)
+    if file is not None and base is None:
+        _fresh(file, output, say, dry_run=dry_run, as_json=as_json)
+        return
     if file is not None and base is not None:
         result = _from_files(file, base, output, say, dry_run=dry_run)
         _show(result, as_json)
@@ -81,12 +89,10 @@ def _check(
         raise click.UsageError("--inbox and --for cannot be combined.")
     if yes and auto:
         raise click.UsageError("--yes and --auto cannot be combined.")
-    files = [one is not None for one in (file, base)]
-    if any(files) or output is not None:
-        if not all(files):
-            raise click.UsageError("--labels, --base and --output go together.")
-        if inbox is not None or service is not None or auto:
-            raise click.UsageError("--labels learns without an inbox: leave out --inbox, --for and --auto.")
+    if file is None and (base is not None or output is not None):
+        raise click.UsageError("--base and --output need --labels.")
+    if file is not None and (inbox is not None or service is not None or auto):
+        raise click.UsageError("--labels learns without an inbox: leave out --inbox, --for and --auto.")
 
 
 def _from_files(file: Path, base: Path, output: Path | None, say: "Say", *, dry_run: bool) -> "LearnResult":
@@ -101,6 +107,27 @@ def _from_files(file: Path, base: Path, output: Path | None, say: "Say", *, dry_
         publish(result, output)
         say("written", f"{output}, {len(result.data) / 1e6:.1f} MB")
     return result
+
+
+def _fresh(file: Path, output: Path | None, say: "Say", *, dry_run: bool, as_json: bool) -> None:
+    from common.publish import publish_bytes
+    from contract.shipped import SHIPPED_MODEL
+    from learn.fresh import learn_fresh
+    from learn.label_file import read_labels
+
+    if output is None and not dry_run:
+        raise click.UsageError("--output is missing: name the .onnx file to write, or pass --dry-run.")
+    result = learn_fresh(SHIPPED_MODEL, read_labels(file), say, threads=_threads())
+    if output is not None and not dry_run:
+        publish_bytes(output, result.data)
+        say("written", f"{output}, {len(result.data) / 1e6:.1f} MB")
+    if as_json:
+        click.echo(json.dumps({"accuracy": result.accuracy, "photos": result.photos, "gone": result.gone}))
+        return
+    share = "cannot be told, because no photo could judge" if result.accuracy is None else f"{result.accuracy:.1%}"
+    say("accuracy", f"{share} of photos that the head had not seen" if result.accuracy is not None else share)
+    for sentence in result.sentences:
+        click.echo(sentence)
 
 
 def _for_inbox(

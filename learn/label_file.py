@@ -1,11 +1,13 @@
 """Labels as `phototriage labels export` writes them, one JSON object a line, and lists of filed photos."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.text import printable
+from contract.formats import has_photo_name
 from contract.labels import OTHER, fault_of
 from learn.errors import LearnError
 
@@ -47,9 +49,14 @@ class FiledPhoto(NamedTuple):
 def read_labels(file: Path) -> list[Label]:
     """Read labels, in the order of their photos' hashes, so that the order of the file does not matter.
 
+    Args:
+        file: of JSON lines, or a folder with a folder of photos for each class.
+
     Raises:
         LearnError: the file cannot be read, or a line is no label.
     """
+    if file.is_dir():
+        return _in_folders(file)
     found: dict[str, Label] = {}
     for number, value in _objects(file):
         try:
@@ -60,6 +67,21 @@ def read_labels(file: Path) -> list[Label]:
                 " export labels.jsonl"
             ) from error
         found[label.sha256] = label
+    return [found[sha256] for sha256 in sorted(found)]
+
+
+def _in_folders(root: Path) -> list[Label]:
+    found: dict[str, Label] = {}
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))):
+        if fault := fault_of(folder.name):
+            raise LearnError(f"The folder {printable(folder)} cannot be a class: {fault}")
+        for path in sorted(path for path in folder.rglob("*") if has_photo_name(path) and path.is_file()):
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            known = found.setdefault(sha256, Label(sha256, folder.name, path, sha256, False, False, ""))
+            if known.said != folder.name:
+                raise LearnError(f"{printable(path)} lies in {printable(known.said)} too. Remove it from one of them.")
+    if not found:
+        raise LearnError(f"{printable(root)} has no folders with photos. Make one folder for each class.")
     return [found[sha256] for sha256 in sorted(found)]
 
 

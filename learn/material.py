@@ -4,14 +4,15 @@ import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from common.errors import PhotoError
 from common.text import printable
-from contract.geometry import to_input
+from contract.geometry import Geometry, Pixels, to_input
 from contract.memory import Memory, read_memory
-from learn.base import Base, features_of
+from learn.base import Base, broad_features_of, features_of
 from learn.errors import LearnError
-from learn.feature_cache import FeatureCache
+from learn.feature_cache import FeatureCache, cache_folder
 from learn.label_file import FiledPhoto, Label
 from learn.layer import Floats
 
@@ -34,28 +35,74 @@ def memory_of(model: Path, base: Base) -> Memory | None:
     return memory
 
 
+class Network(NamedTuple):
+    """What gives features of photos.
+
+    Attributes:
+        compute: uint8 [N, S, S, 3] -> float32 [N, F].
+        geometry: how a photo becomes its input.
+        name: of the cache: features of one name are of one network.
+        width: F.
+        parts: of how many vectors of unit length the features are made.
+    """
+
+    compute: Callable[[Pixels], Floats]
+    geometry: Geometry
+    name: str
+    width: int
+    parts: int
+
+
+def network_of(base: Base) -> Network:
+    """Return the network under the head of a model; the same for all models that were learnt from one root."""
+    root = base.root
+    width = len(root.layer.kernel)
+    name = f"{root.sha256[:16]}-{root.contract.precision}"
+    return Network(
+        features_of(base.proto), root.contract.geometry, name, width, width // root.centres.shape[1]
+    )  # fmt: skip
+
+
+def broad_network_of(base: Base) -> Network:
+    """Return the broad network inside a model."""
+    familiarity = base.root.contract.familiarity
+    assert familiarity is not None  # or it would be no base
+    name = f"broad-{hashlib.sha256(familiarity.id.encode()).hexdigest()[:16]}"
+    return Network(broad_features_of(base.proto), base.root.contract.geometry, name, base.root.centres.shape[1], 1)
+
+
 def photo_features(
-    base: Base, labels: Sequence[Label], filed: Sequence[FiledPhoto], say: Say, threads: int, folder: Path
+    network: Network,
+    labels: Sequence[Label],
+    filed: Sequence[FiledPhoto],
+    say: Say,
+    threads: int,
+    folder: Path | None = None,
 ) -> dict[str, Floats]:
-    """Features of all photos, from the cache where it has them."""
+    """Return features by SHA-256, from the cache where it has them; photos that cannot be read have none.
+
+    Args:
+        network: gives them.
+        labels: photos of which something was said.
+        filed: other photos.
+        say: called with how many there are.
+        threads: threads that read photos.
+        folder: of the cache; by default that of this user.
+    """
     wanted: dict[str, list[Path]] = {}
     for sha256, path in (*((one.sha256, one.path) for one in labels), *filed):
         wanted.setdefault(sha256, [])
         if path is not None:
             wanted[sha256].append(path)
-    compute, geometry = features_of(base.proto), base.root.contract.geometry
 
     def _read(path: Path) -> tuple[str, Floats] | None:
         with suppress(OSError, PhotoError):
             data = path.read_bytes()
-            pixels = to_input(data, geometry)
-            return hashlib.sha256(data).hexdigest(), compute(pixels[None])[0]
+            pixels = to_input(data, network.geometry)
+            return hashlib.sha256(data).hexdigest(), network.compute(pixels[None])[0]
         return None
 
-    width = len(base.root.layer.kernel)
-    parts = width // base.root.centres.shape[1]
-    file = folder / f"{base.root.sha256[:16]}-{base.root.contract.precision}.npz"
-    kept = FeatureCache(file, width, parts)
+    kept = FeatureCache((folder or cache_folder()) / f"{network.name}.npz", network.width, network.parts)
     found = kept.get(wanted, _read, threads)
     kept.save(wanted)
     say("photos", f"features of {len(found):,} of {len(wanted):,} photos")

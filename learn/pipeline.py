@@ -16,12 +16,11 @@ from contract.session import read_model
 from learn.base import Base, open_base
 from learn.errors import LearnError
 from learn.familiar import strangers_passing, taught_centres, widened
-from learn.feature_cache import cache_folder
 from learn.gate import REFUSED
 from learn.label_file import FiledPhoto, Label
 from learn.layer import Floats, Ints, Layer
 from learn.lessons import MOST_FILED, Said, said_of
-from learn.material import Say, memory_of, photo_features
+from learn.material import Say, memory_of, network_of, photo_features
 from learn.trial import Judged, World, try_head
 from learn.write import write_model
 from training.measure.calibrate import find_temperature
@@ -104,7 +103,7 @@ def learn(
     base = open_base(read_model(model))
     memory = memory_of(model, base)
     say("model", _about(base, memory))
-    features = photo_features(base, labels, filed, say, threads, cache or cache_folder())
+    features = photo_features(network_of(base), labels, filed, say, threads, cache)
     said = said_of(labels, features, base.root.contract.labels)
     if not said.taught:
         raise LearnError(_nothing(labels, said))

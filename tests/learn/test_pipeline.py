@@ -15,6 +15,7 @@ from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
 from learn.base import open_base
 from learn.errors import LearnError
+from learn.fresh import learn_fresh
 from learn.label_file import FiledPhoto, Label, read_labels
 from learn.pipeline import LearnResult, learn, publish
 from tests.learn.conftest import Draw, line
@@ -146,3 +147,31 @@ def test_the_command_learns_without_loading_keras(draw: Draw, tmp_path: Path, ro
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verdict"] in ("open", "shown to help")
     assert open_model(output, "cpu").contract.labels[-1] == "drawings"
+
+
+def test_a_folder_of_class_folders_becomes_a_model_of_those_classes_alone(draw: Draw, tmp_path: Path) -> None:
+    root = tmp_path / "albums"
+    for kind in (KIND, OTHER_KIND, "forest"):
+        (root / kind).mkdir(parents=True)
+        for seed in range(6):
+            draw(kind, seed).rename(root / kind / f"{seed}.jpg")
+    result = learn_fresh(SHIPPED_MODEL, read_labels(root), lambda _, __: None, threads=2, cache=tmp_path / "cache")
+    again = learn_fresh(SHIPPED_MODEL, read_labels(root), lambda _, __: None, threads=2, cache=tmp_path / "cache")
+    assert result.data == again.data
+    new, shipped = open_model(result.data, "cpu"), open_model(SHIPPED_MODEL, "cpu")
+    assert new.contract.labels == ("forest", OTHER_KIND, KIND)
+    assert len(result.data) < 0.8 * SHIPPED_MODEL.stat().st_size
+    pictures = np.stack([to_input(draw(kind, 30), new.contract.geometry) for kind in new.contract.labels])
+    answers, before = new.answer(pictures), shipped.answer(pictures)
+    assert answers.probabilities.argmax(axis=1).tolist() == [0, 1, 2]
+    assert answers.embedding is not None
+    assert before.embedding is not None
+    assert np.abs(answers.embedding - before.embedding).max() < 1e-6
+
+
+def test_one_photo_in_two_class_folders_is_named(draw: Draw, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "albums" / name).mkdir(parents=True)
+        (tmp_path / "albums" / name / "a.jpg").write_bytes(draw(KIND, 1).read_bytes())
+    with pytest.raises(LearnError, match="lies in cat too"):
+        read_labels(tmp_path / "albums")
