@@ -34,11 +34,14 @@ class Duel:
         won: photos that only the new head answers rightly.
         lost: photos that only the serving head answers rightly.
         photos: all that were looked at.
+        unanswered: photos that a person could not tell: they may speak against the new head, so they count as losses
+            where help is to be shown.
     """
 
     won: int
     lost: int
     photos: int
+    unanswered: int = 0
 
     @property
     def harm(self) -> float:
@@ -48,7 +51,12 @@ class Duel:
     @property
     def help(self) -> float:
         """Chance of as many wins if the new head were no better."""
-        return _tail(self.won, self.won + self.lost)
+        return _tail(self.won, self.won + self.lost + self.unanswered)
+
+    @property
+    def leans(self) -> bool:
+        """Whether the new head was right more often than the serving one. No proof, but advice where help is open."""
+        return self.won > self.lost
 
     @property
     def lost_share(self) -> float:

@@ -37,6 +37,8 @@ class Lessons:
         """The same in an order that their content decides: floating-point sums depend on it."""
         keys = np.column_stack([self.features[:, :KEYS], self.targets, self.weights])
         order = np.lexsort(keys.T)
+        if (order == np.arange(len(order))).all():
+            return self  # many photos are not copied
         return Lessons(self.features[order], self.targets[order], self.weights[order])
 
 

@@ -23,6 +23,7 @@ class Label(NamedTuple):
         is_held_out: whether its group tests what was learnt, and is not learnt from.
         is_neither: whether it is near to groups of both kinds, so that it is used for nothing.
         shown: what the model had said.
+        is_filed: whether the model filed it, so that its label is also an answer about what the model does.
     """
 
     sha256: str
@@ -32,6 +33,7 @@ class Label(NamedTuple):
     is_held_out: bool
     is_neither: bool
     shown: str
+    is_filed: bool = False
 
 
 class FiledPhoto(NamedTuple):
@@ -122,4 +124,7 @@ def _label(value: dict[str, Any]) -> Label:
         raise ValueError(f"side {side!r}")
     path = None if value.get("path") is None else Path(value["path"])
     founder = str(value.get("founder") or sha256)
-    return Label(sha256, said, path, founder, side == "held out", side == "neither", str(value.get("shown") or ""))
+    is_filed = value.get("photo") is not None
+    return Label(
+        sha256, said, path, founder, side == "held out", side == "neither", str(value.get("shown") or ""), is_filed
+    )

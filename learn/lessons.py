@@ -1,15 +1,15 @@
 """What people said and what the root says, as lessons for a head."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from contract.labels import OTHER
 from learn.head import Lessons, anchors, joined, labels
 from learn.label_file import Label
-from learn.layer import Floats, Layer
+from learn.layer import Doubles, Floats, Layer
 
 ENOUGH = 10
 """Photos of different groups from which a class that no model knows is learnt."""
@@ -27,12 +27,14 @@ class Said:
         labels: in the order of their hashes.
         features: float32 [F] of each, by SHA-256.
         classes: of the new head: those of the root, then those that were added.
+        new: those that were added.
         few: number of groups of each class that has too few of them to be learnt.
     """
 
     labels: Sequence[Label]
     features: Mapping[str, Floats]
     classes: tuple[str, ...]
+    new: tuple[str, ...]
     few: Mapping[str, int]
 
     @property
@@ -44,6 +46,10 @@ class Said:
     def held_out(self) -> list[Label]:
         """Labels that test what was learnt."""
         return [one for one in self.labels if one.said in self.classes and one.is_held_out]
+
+    def without(self, some: Collection[str]) -> "Said":
+        """The same without the labels of some photos, by SHA-256."""
+        return replace(self, labels=[one for one in self.labels if one.sha256 not in some])
 
     @property
     def strangers(self) -> list[Label]:
@@ -74,7 +80,7 @@ def said_of(labels: Sequence[Label], features: Mapping[str, Floats], known: Sequ
             groups[one.said].add(one.founder)
     new = sorted(name for name, founders in groups.items() if len(founders) >= ENOUGH)
     few = {name: len(founders) for name, founders in sorted(groups.items()) if len(founders) < ENOUGH}
-    return Said(readable, features, (*known, *new), few)
+    return Said(readable, features, (*known, *new), tuple(new), few)
 
 
 def lessons_of(root: Layer, said: Said, memory: Floats, filed: Floats) -> Lessons:
@@ -90,7 +96,15 @@ def lessons_of(root: Layer, said: Said, memory: Floats, filed: Floats) -> Lesson
     held = [anchors(root, some) for some in (memory, filed) if len(some)]
     if not taught:
         return joined(*held)
-    sizes = Counter(one.founder for one in taught)
-    weight = float(np.clip(TOGETHER / len(sizes), 1.0, HEAVIEST))
-    weights = np.array([weight / sizes[one.founder] for one in taught])
+    weights = _weights(taught, said.new, len(memory) + len(filed))
     return joined(*held, labels(said.numbers(taught), said.rows(taught), len(said.classes), weights))
+
+
+def _weights(taught: Sequence[Label], new: Collection[str], anchored: int) -> Doubles:
+    """Weight of each label. All photos of a new class together weigh as much as all anchors."""
+    sizes = Counter(one.founder for one in taught)
+    groups = Counter(said for said, _ in {(one.said, one.founder) for one in taught})
+    corrected = sum(count for name, count in groups.items() if name not in new)
+    weight = float(np.clip(TOGETHER / max(1, corrected), 1.0, HEAVIEST))
+    of_class = {name: max(1.0, anchored / count) if name in new else weight for name, count in groups.items()}
+    return np.array([of_class[one.said] / sizes[one.founder] for one in taught])

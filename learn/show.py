@@ -35,6 +35,12 @@ def lines(result: LearnResult) -> Iterator[str]:
                 if duel.won or duel.lost)  # fmt: skip
     if judged.asked.photos:
         yield f"  photos that you were asked about: {_of(judged.asked)}"
+        if judged.verdict.kind == OPEN:
+            yield (
+                "    these answers speak for it, but prove nothing"
+                if judged.asked.leans
+                else ("    these answers do not speak for it: better keep the model in use")
+            )
     if judged.held_out.photos:
         yield f"  corrections that were held out (shown, they decide nothing): {_of(judged.held_out)}"
     before, after, count = result.strangers

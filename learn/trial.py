@@ -1,6 +1,6 @@
 """A new head, and what speaks for and against it: learn, ask, judge, and change less where its help is open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,12 +17,13 @@ from learn.gate import (
     of_each_class,
 )
 from learn.head import fit
+from learn.label_file import Label
 from learn.layer import Floats, Ints, Layer, Marks
 from learn.lessons import Said, lessons_of
 
 PULL = 1.0
 """Strength of the pull to the root (docs/measurements.md)."""
-PULL_NEW = 1.0
+PULL_NEW = 0.1
 """Strength of the pull of a new class's kernel to 0."""
 STEP, MOST_PULL = 2.0, 1e5
 """While a change is too large, the pull grows by STEP."""
@@ -61,9 +62,9 @@ class World:
         """Number of classes that the root does not know."""
         return len(self.said.classes) - self.known
 
-    def learn(self, pull: float = PULL, start: Layer | None = None, filed: Floats | None = None) -> Layer:
+    def learn(self, pull: float = PULL, start: Layer | None = None) -> Layer:
         """The head that learnt from what people said."""
-        lessons = lessons_of(self.root, self.said, self.memory, self.filed if filed is None else filed)
+        lessons = lessons_of(self.root, self.said, self.memory, self.filed)
         return fit(self.root, lessons, pull, start, self.new, PULL_NEW)
 
 
@@ -116,27 +117,39 @@ def try_head(world: World, ask: Ask | None, seed: int = 0) -> Judged:
 
 
 def _asked(world: World, layer: Layer, ask: Ask, seed: int) -> Duel:
-    """Ask about filed photos on which both heads differ, each answered by a head that learnt without it."""
-    serving, new = world.serving.answers(world.filed), _unseen_answers(world, layer)
-    won = lost = photos = 0
+    """Compare both heads on some of the owner's filed photos on which they differ, as far as a person can say.
+
+    What was labelled is known already, the others are asked about. Both kinds are drawn from: among photos that nobody
+    corrected the serving head is right by selection, and among the corrected ones wrong.
+    """
+    labelled = [one for one in world.said.taught if one.is_filed]
+    rows = world.filed if not labelled else np.concatenate([world.filed, world.said.rows(labelled)])
+    serving, new = world.serving.answers(rows), _unseen_answers(world, layer, labelled)
+    won = lost = photos = unanswered = 0
     for place in np.random.default_rng(seed).permutation(np.flatnonzero(serving != new))[:MOST_ASKED].tolist():
-        said = ask(place)
-        if said is None:
-            continue
+        said = ask(place) if place < len(world.filed) else labelled[place - len(world.filed)].said
         photos += 1
+        unanswered += said is None
         won += world.said.classes[new[place]] == said
         lost += world.said.classes[serving[place]] == said
-    return Duel(won, lost, photos)
+    return Duel(won, lost, photos, unanswered)
 
 
-def _unseen_answers(world: World, layer: Layer) -> Ints:
-    """The answer to each filed photo by a head that learnt without it, so that a question about it is fair."""
-    fold = np.random.default_rng(0).permutation(np.arange(len(world.filed)) % FOLDS)
-    given = np.empty(len(world.filed), np.int64)
+def _unseen_answers(world: World, layer: Layer, labelled: Sequence[Label]) -> Ints:
+    """The answer to each filed photo by a head that learnt without it, neither as an anchor nor as a label."""
+    count = len(world.filed)
+    fold = np.random.default_rng(0).permutation(np.arange(count + len(labelled)) % FOLDS)
+    given = np.empty(len(fold), np.int64)
     for number in range(FOLDS):
         held = fold == number
-        if held.any():
-            given[held] = world.learn(PULL, layer, world.filed[~held]).answers(world.filed[held])
+        if not held.any():
+            continue
+        left_out = {one.sha256 for one, out in zip(labelled, held[count:].tolist(), strict=True) if out}
+        rest = replace(world, said=world.said.without(left_out), filed=world.filed[~held[:count]])
+        head = rest.learn(PULL, layer)
+        given[:count][held[:count]] = head.answers(world.filed[held[:count]])
+        some = [one for one in labelled if one.sha256 in left_out]
+        given[count:][held[count:]] = head.answers(world.said.rows(some)) if some else given[:0]
     return given
 
 

@@ -1,0 +1,69 @@
+"""Questions about a new head are fair: each is about an answer of a head that learnt without that photo."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from learn.gate import HELPS, OPEN
+from learn.label_file import Label
+from learn.layer import Floats, Layer
+from learn.lessons import Said
+from learn.trial import World, try_head
+
+WIDTH = 8
+
+
+def _rows(count: int, seed: int, towards: int) -> Floats:
+    rng = np.random.default_rng(seed)
+    rows = np.abs(rng.normal(0, 0.2, (count, WIDTH))).astype(np.float32)
+    rows[:, towards] += 1
+    normed: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return normed
+
+
+def _world(corrected: int, filed: int) -> World:
+    """A root that takes direction 2 for class 0, although it is class 1; people corrected some such photos."""
+    kernel = np.zeros((WIDTH, 2), np.float32)
+    kernel[0, 0] = kernel[1, 1] = 8
+    kernel[2, 0] = 2
+    root = Layer(kernel, np.zeros(2, np.float32))
+    rows = _rows(corrected, 1, 2)
+    labels = [Label(f"{n:064x}", "b", None, f"{n:064x}", False, False, "a", is_filed=True) for n in range(corrected)]
+    said = Said(labels, {one.sha256: row for one, row in zip(labels, rows, strict=True)}, ("a", "b"), (), {})
+    memory = np.concatenate([_rows(50, 2, 0), _rows(50, 3, 1)])
+    validation = np.concatenate([_rows(200, 4, 0), _rows(200, 5, 1)])
+    truth = np.repeat([0, 1], 200)
+    return World(root, root, said, memory, validation, truth, _rows(filed, 6, 0), known=2)
+
+
+def test_corrections_that_generalize_are_shown_to_help_without_a_single_question() -> None:
+    judged = try_head(_world(25, 40), lambda _: None)
+    assert judged.verdict.kind == HELPS
+    assert judged.asked.won >= 6
+    assert judged.asked.lost == 0
+
+
+def test_words_at_random_are_not_shown_to_help_although_the_head_learns_them_by_heart() -> None:
+    world, rng = _world(40, 40), np.random.default_rng(9)
+    rows = np.abs(rng.normal(0, 1, (40, WIDTH))).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    said = [
+        one._replace(said="ab"[number])
+        for one, number in zip(world.said.labels, rng.integers(0, 2, 40).tolist(), strict=True)
+    ]
+    noise = Said(said, {one.sha256: row for one, row in zip(said, rows, strict=True)}, ("a", "b"), (), {})
+    judged = try_head(replace(world, said=noise), lambda _: None)
+    assert judged.verdict.kind != HELPS
+
+
+def test_questions_without_an_answer_cannot_help() -> None:
+    world = _world(25, 0)
+    unsure = replace(world, filed=_rows(40, 7, 2))  # of the kind that was corrected, and nobody knows what they are
+    assert try_head(unsure, lambda _: "b").verdict.kind == HELPS
+    assert try_head(unsure, lambda _: None).verdict.kind == OPEN
+
+
+def test_nobody_is_asked_where_nobody_can_be() -> None:
+    judged = try_head(_world(25, 40), None)
+    assert judged.asked.photos == 0
+    assert judged.verdict.kind == OPEN
