@@ -77,7 +77,7 @@ def test_hostile_names_are_kept(world: World) -> None:
 def test_moves_copies_edits_and_kills_beside_a_daemon_make_the_labels_of_the_table_and_lose_nothing(
     world: World,
 ) -> None:
-    counts = storms(world, 6, seed=1, tell=print)
+    counts = storms(world, 4, seed=1, tell=print)
     assert counts["kills"] >= 1
     assert counts["labels"] >= 5
 
