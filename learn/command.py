@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from learn.material import Say
     from learn.pipeline import LearnResult
 
+REFUSED_EXIT = 3
+MOST_THREADS = 8
+"""Each holds one photo in memory."""
 ENOUGH_FILED = 4_000
 """Filed photos that are asked for: some of them are labelled, or gone."""
 
@@ -39,7 +42,9 @@ ENOUGH_FILED = 4_000
 @click.option("--auto", is_flag=True, help="Use the new model only if it is shown to help; ask nothing.")
 @click.option("--dry-run", is_flag=True, help="Only show the verdict and what would change.")
 @json_option("the verdict and its evidence, as one JSON object,")
+@click.pass_context
 def learn(
+    ctx: click.Context,
     inbox: Path | None,
     service: str | None,
     file: Path | None,
@@ -58,6 +63,9 @@ def learn(
     decide. In a terminal you are asked about up to 20 photos on which both differ: your answers are what can show that
     it helps.
 
+    The exit code is 0 if the new model is used or written, if you keep the one in use, or if there is nothing new; it
+    is 3 if the gate refuses the new model, 1 for any other failure, and 2 for wrong usage.
+
     \b
     Examples:
       phototriage learn --dry-run
@@ -68,17 +76,21 @@ def learn(
     _check(inbox, service, file, base, output, yes=yes, auto=auto)
     require_learning("`learn`")
     require_runtime("`learn`")
+    from learn.gate import REFUSED
+
+    result: LearnResult | None
     say = (lambda _, __: None) if as_json else (lambda step, found: click.echo(f"{step:<9}{found}"))
     asks = sys.stdin.isatty() and not (as_json or auto or yes or dry_run)
     if file is not None and base is None:
         _fresh(file, output, say, dry_run=dry_run, as_json=as_json)
         return
     if file is not None and base is not None:
-        result = _from_files(file, base, output, say, dry_run=dry_run)
-        _show(result, as_json)
-        return
-    which = ["--inbox", str(inbox)] if inbox else ["--for", service] if service else []
-    _for_inbox(which, say, asks=asks, yes=yes, auto=auto, dry_run=dry_run, as_json=as_json)
+        result = _from_files(file, base, output, say, dry_run=dry_run, as_json=as_json)
+    else:
+        which = ["--inbox", str(inbox)] if inbox else ["--for", service] if service else []
+        result = _for_inbox(which, say, asks=asks, yes=yes, auto=auto, dry_run=dry_run, as_json=as_json)
+    if result is not None and result.judged.verdict.kind == REFUSED:
+        ctx.exit(REFUSED_EXIT)
 
 
 def _check(
@@ -95,7 +107,9 @@ def _check(
         raise click.UsageError("--labels learns without an inbox: leave out --inbox, --for and --auto.")
 
 
-def _from_files(file: Path, base: Path, output: Path | None, say: "Say", *, dry_run: bool) -> "LearnResult":
+def _from_files(
+    file: Path, base: Path, output: Path | None, say: "Say", *, dry_run: bool, as_json: bool
+) -> "LearnResult":
     from learn.label_file import read_labels
     from learn.pipeline import learn as run
     from learn.pipeline import publish
@@ -103,6 +117,7 @@ def _from_files(file: Path, base: Path, output: Path | None, say: "Say", *, dry_
     if output is None and not dry_run:
         raise click.UsageError("--output is missing: name the .onnx file to write, or pass --dry-run.")
     result = run(base, read_labels(file), [], say, threads=_threads())
+    _show(result, as_json)
     if output is not None and result.data is not None and not dry_run:
         publish(result, output)
         say("written", f"{output}, {len(result.data) / 1e6:.1f} MB")
@@ -132,9 +147,10 @@ def _fresh(file: Path, output: Path | None, say: "Say", *, dry_run: bool, as_jso
 
 def _for_inbox(
     which: Sequence[str], say: "Say", *, asks: bool, yes: bool, auto: bool, dry_run: bool, as_json: bool
-) -> None:
+) -> "LearnResult | None":
     import tempfile
 
+    from learn.errors import NothingToLearn
     from learn.gate import HELPS
     from learn.inbox import Inbox
     from learn.label_file import read_filed, read_labels
@@ -145,17 +161,23 @@ def _for_inbox(
         inbox = Inbox(which, Path(folder))
         labels, model = read_labels(inbox.labels()), inbox.model()
         filed = read_filed(inbox.filed(ENOUGH_FILED))
-        result = run(model, labels, filed, say, _ask if asks else None, threads=_threads())
+        threads = 1 if auto else _threads()  # nobody waits, and memory is limited
+        try:
+            result = run(model, labels, filed, say, _ask if asks else None, threads=threads)
+        except NothingToLearn as nothing:
+            click.echo(json.dumps({"verdict": None, "why": str(nothing), "is_new": False}) if as_json else str(nothing))
+            return None
         _show(result, as_json)
         if result.data is None or dry_run:
-            return
+            return result
         takes = result.judged.verdict.kind == HELPS if auto else yes or (asks and click.confirm("Use the new model?"))
         if not takes:
-            say("kept", "the model in use stays as it is")
-            return
+            say("kept", "the model in use stays as it is" + ("" if auto or asks else "; --yes uses the new one"))
+            return result
         new = Path(folder) / model.name
         publish(result, new)
         say("model", inbox.use(new))
+        return result
 
 
 def _ask(photo: "FiledPhoto", classes: tuple[str, ...]) -> str | None:
@@ -179,4 +201,4 @@ def _show(result: "LearnResult", as_json: bool) -> None:
 
 
 def _threads() -> int:
-    return len(os.sched_getaffinity(0))
+    return min(len(os.sched_getaffinity(0)), MOST_THREADS)

@@ -16,6 +16,8 @@ from learn.feature_cache import FeatureCache, cache_folder
 from learn.label_file import FiledPhoto, Label
 from learn.layer import Floats
 
+MAX_PIXELS = 40_000_000
+"""Largest picture in memory of each thread; a JPEG may be larger, because it is decoded at a reduced scale."""
 Say = Callable[[str, str], None]
 """Called after each step with its name and its result."""
 
@@ -98,7 +100,7 @@ def photo_features(
     def _read(path: Path) -> tuple[str, Floats] | None:
         with suppress(OSError, PhotoError):
             data = path.read_bytes()
-            pixels = to_input(data, network.geometry)
+            pixels = to_input(data, network.geometry, MAX_PIXELS)
             return hashlib.sha256(data).hexdigest(), network.compute(pixels[None])[0]
         return None
 

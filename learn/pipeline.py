@@ -5,16 +5,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.publish import publish_bytes
 from common.text import printable
 from contract.learned import Learned
 from contract.memory import Memory, memory_path
 from contract.session import read_model
-from learn.base import Base, open_base
-from learn.errors import LearnError
+from learn import words
+from learn.base import Base, Head, open_base
+from learn.errors import LearnError, NothingToLearn
 from learn.familiar import strangers_passing, taught_centres, widened
 from learn.gate import REFUSED
 from learn.label_file import FiledPhoto, Label
@@ -22,7 +25,7 @@ from learn.layer import Floats, Ints, Layer
 from learn.lessons import MOST_FILED, Said, said_of
 from learn.material import Say, memory_of, network_of, photo_features
 from learn.trial import Judged, World, try_head
-from learn.write import write_model
+from learn.write import divided, write_model
 from training.measure.calibrate import find_temperature
 
 LEAST_TO_CALIBRATE = 100
@@ -50,7 +53,7 @@ class LearnResult:
     """What learning came to.
 
     Attributes:
-        data: bytes of the new model; None if the gate refused it, or nothing changes.
+        data: bytes of the new model; None if the gate refused it, or it would equal the one that serves.
         judged: the verdict and its evidence.
         said: the labels that could be used.
         gone: labels whose photos cannot be read any more.
@@ -95,19 +98,22 @@ def learn(
         at: time that the new model names; by default the present.
 
     Raises:
-        PhototriageError: the model cannot learn, or there is nothing to learn.
+        NothingToLearn: people have said nothing yet, or too little.
+        PhototriageError: the model cannot learn, or no labelled photo can be read.
     """
+    if not labels:
+        raise NothingToLearn(words.NOBODY)
     labels = sorted(labels, key=lambda one: one.sha256)  # their order does not matter
     labelled = {one.sha256 for one in labels}
     filed = [one for one in filed if one.sha256 not in labelled][:MOST_FILED]
     base = open_base(read_model(model))
     memory = memory_of(model, base)
-    say("model", _about(base, memory))
+    say("model", words.about(base, memory))
     features = photo_features(network_of(base), labels, filed, say, threads, cache)
     said = said_of(labels, features, base.root.contract.labels)
     if not said.taught:
-        raise LearnError(_nothing(labels, said))
-    say("labels", _labels(said))
+        raise words.nothing(labels, said)
+    say("labels", words.labels(said))
     others = [one for one in filed if one.sha256 in features]
     world = _world(base, said, memory, [features[one.sha256] for one in others])
     judged = try_head(world, None if ask is None else lambda place: ask(others[place], said.classes))
@@ -118,7 +124,9 @@ def learn(
     if judged.verdict.kind != REFUSED and judged.layer is not world.serving:
         learned = _learned(base, said, judged, at or datetime.now(UTC))
         temperature = _temperature(judged.layer, world)
-        data = write_model(base, judged.layer, centres, said.classes, temperature, learned)
+        head = divided(judged.layer, temperature)
+        if not _is_same(base.serving, head, centres, said.classes):
+            data = write_model(base, head, centres, said.classes, temperature, learned)
     kept = memory_path(model) if memory is not None else None
     return LearnResult(
         data, judged, said, len(labels) - len(said.labels), changes, len(world.truth), strangers, kept
@@ -204,28 +212,18 @@ def _temperature(layer: Layer, world: World) -> float:
     return find_temperature(layer.logits(world.validation), world.truth)
 
 
+def _is_same(serving: Head, head: Layer, centres: tuple[Floats, Ints, Floats], classes: tuple[str, ...]) -> bool:
+    """Whether the model in use has learnt the same already."""
+    pairs: list[tuple[NDArray[Any], NDArray[Any]]] = [
+        (serving.layer.kernel, head.kernel),
+        (serving.layer.bias, head.bias),
+        (serving.centres, centres[0]),
+        (serving.classes, centres[1]),
+        (serving.others, centres[2]),
+    ]
+    return serving.contract.labels == classes and all(np.array_equal(one, other) for one, other in pairs)
+
+
 def _learned(base: Base, said: Said, judged: Judged, at: datetime) -> Learned:
     added = said.classes[len(base.root.contract.labels) :]
     return Learned(base.root.sha256, len(said.taught), at.isoformat(timespec="seconds"), judged.verdict.kind, added)
-
-
-def _about(base: Base, memory: Memory | None) -> str:
-    name = base.serving.sha256[:12]
-    root = "" if base.serving.sha256 == base.root.sha256 else f", learnt from {base.root.sha256[:12]}"
-    if memory is None:
-        return f"{name}{root}, without a memory: nothing shows that its own classes stay as they are"
-    photos = f"{len(memory.anchors()):,} photos to hold on to, {len(memory.gate()[1]):,} to judge by"
-    return f"{name}{root}; its memory: {photos}"
-
-
-def _labels(said: Said) -> str:
-    few = "".join(f"; {name} has {count}, and is learnt from 10 on" for name, count in said.few.items())
-    return f"{len(said.taught):,} to learn from, {len(said.held_out):,} held out{few}"
-
-
-def _nothing(labels: Sequence[Label], said: Said) -> str:
-    if not labels:
-        return "Nobody has said anything yet. Move a photo that was filed wrongly to the folder of its class."
-    if not said.labels:
-        return f"None of the {len(labels):,} labelled photos can be read any more. Label photos that are still there."
-    return f"There is nothing to learn from yet: {_labels(said)}. Label more photos."

@@ -25,6 +25,9 @@ _WHY = {
 def lines(result: LearnResult) -> Iterator[str]:
     """Yield the verdict, the evidence and the changes, line by line."""
     judged, said = result.judged, result.said
+    if result.data is None and judged.verdict.kind != REFUSED:
+        yield "nothing new: the model in use answers like this already, and stays"
+        return
     by = f" (by {_WHY[judged.verdict.why]})" if judged.verdict.why else ""
     yield f"{_SENTENCES[judged.verdict.kind]}{by}"
     if result.validation:
@@ -56,6 +59,7 @@ def facts(result: LearnResult) -> dict[str, Any]:
     return {
         "verdict": judged.verdict.kind,
         "why": judged.verdict.why,
+        "is_new": result.data is not None,
         "labels": dict(Counter(one.said for one in said.taught)),
         "held_out": len(said.held_out),
         "too_few": dict(said.few),

@@ -15,7 +15,7 @@ from learn.layer import Floats, Ints, Layer
 
 def write_model(
     base: Base,
-    layer: Layer,
+    head: Layer,
     centres: tuple[Floats, Ints, Floats],
     labels: tuple[str, ...],
     temperature: float,
@@ -25,7 +25,7 @@ def write_model(
 
     Args:
         base: the model that serves.
-        layer: the new head, without the temperature.
+        head: the new one, with the temperature inside.
         centres: of familiarity, their classes, and the other kinds.
         labels: its classes.
         temperature: divisor of the logits beside that of the root.
@@ -35,7 +35,6 @@ def write_model(
         ModelError, ContractError, ExportError: the file does not compute what was learnt.
     """
     root = base.root.contract
-    scaled = Layer((layer.kernel / temperature).astype(layer.kernel.dtype), (layer.bias / temperature).astype("f4"))
     thresholds = dict(root.thresholds)
     careful = max(thresholds.values(), default=0.0)
     contract = replace(
@@ -48,13 +47,18 @@ def write_model(
         familiarity=None if root.familiarity is None else replace(root.familiarity, centres=len(centres[0])),
         golden=(),
     )
-    proto = with_head(base.proto, Head(contract, "", scaled, *centres), base.root)
+    proto = with_head(base.proto, Head(contract, "", head, *centres), base.root)
     session = _session(proto.SerializeToString())
     golden = make_golden(lambda images: ask(session, images, familiar=True), contract.geometry)
     stamped: Contract = replace(contract, golden=golden)
     data = stamp_model(proto, stamped)
     open_proven(data, stamped)
     return data
+
+
+def divided(layer: Layer, temperature: float) -> Layer:
+    """Return a head whose logits are divided by a temperature."""
+    return Layer((layer.kernel / temperature).astype(layer.kernel.dtype), (layer.bias / temperature).astype("f4"))
 
 
 def _session(data: bytes) -> ort.InferenceSession:

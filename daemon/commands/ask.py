@@ -6,13 +6,22 @@ from pathlib import Path
 import click
 
 from daemon.commands.option_types import FolderOrFile
-from daemon.commands.shared_options import inbox_option, json_option, reason_option, said_option, since_option
+from daemon.commands.shared_options import (
+    check_one,
+    inbox_option,
+    json_option,
+    reason_option,
+    said_option,
+    service_option,
+    since_option,
+)
 from daemon.commands.time_option import PointInTime
 from daemon.photo import STATES
 
 
 @click.command()
 @inbox_option
+@service_option
 @since_option
 @click.option("--until", type=PointInTime(end=True), metavar="TIME", help="As --since; a date includes the whole day.")
 @click.option(
@@ -38,6 +47,7 @@ from daemon.photo import STATES
 )
 def history(
     inbox: Path | None,
+    service: str | None,
     since: datetime | None,
     until: datetime | None,
     label: str | None,
@@ -69,18 +79,19 @@ def history(
     from daemon.commands.questions.history import ask, print_csv, print_json, print_table
     from daemon.ledger.queries import RecordFilter
 
+    check_one(inbox, service)
     if as_json and as_csv:
         raise click.UsageError("--json and --csv cannot be combined.")
     if backup is not None:
         from daemon.commands.questions.backup import back_up
 
-        click.echo(back_up(inbox, backup))
+        click.echo(back_up(inbox, backup, service))
         return
     since_s, until_s = (time.timestamp() if time else None for time in (since, until))
     which = RecordFilter(
         since_s=since_s, until_s=until_s, label=label, or_taken_for=True, said=said, states=state, review_reason=reason
     )
-    rows = ask(inbox, which, -1 if everything else limit)
+    rows = ask(inbox, which, -1 if everything else limit, service)
     if as_json:
         print_json(rows)
     elif as_csv:

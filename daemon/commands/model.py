@@ -1,14 +1,13 @@
 """`phototriage model`: switch the model of an inbox, roll back, and list past models."""
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from daemon.commands.option_types import FolderOrFile
-from daemon.commands.shared_options import json_option, one_inbox_option, service_option
+from daemon.commands.shared_options import check_one, json_option, one_inbox_option, service_option
 
 if TYPE_CHECKING:
     from daemon.models.history import Entry
@@ -89,22 +88,10 @@ def list_(inbox: Path | None, service: str | None, limit: int, as_json: bool) ->
 
 def state_of(inbox: Path | None, service: str | None) -> Path:
     """Return the state folder of an inbox or a service."""
-    from common.text import printable
-    from daemon.ledger.ledger import LedgerError
-    from daemon.ledger.reading import SERVICES, one_ledger
-    from daemon.ledger.state_folder import LEDGER
+    from daemon.ledger.reading import one_ledger
 
-    if inbox is not None and service is not None:
-        raise click.UsageError("--inbox and --for cannot be combined.")
-    if service is None:
-        return one_ledger(inbox).parent
-    state = SERVICES / service
-    if not os.access(state / LEDGER, os.R_OK):
-        raise LedgerError(
-            f"{printable(state)} has no ledger of a service {printable(service)} that this user can read. "
-            "Start the service once, and join its group or use sudo."
-        )
-    return state
+    check_one(inbox, service)
+    return one_ledger(inbox, service).parent
 
 
 def _say(entry: "Entry", as_json: bool) -> None:

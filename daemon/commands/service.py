@@ -36,6 +36,10 @@ def service() -> None:
     "--service-user", metavar="USER", help="Run as this user, who shares the folders, instead of their owner."
 )
 @click.option("--no-start", is_flag=True, help="Do not start it now; it starts with the machine.")
+@click.option(
+    "--auto-learn", is_flag=True,
+    help="Learn every day from what people said; a model is used only if it is shown to help.",
+)  # fmt: skip
 @preview_option
 @yes_option
 def install(
@@ -46,6 +50,7 @@ def install(
     user: bool,
     service_user: str | None,
     no_start: bool,
+    auto_learn: bool,
     dry_run: bool,
     yes: bool,
 ) -> None:
@@ -63,7 +68,7 @@ def install(
       sudo phototriage service install sea --inbox /srv/sea/in --output /srv/sea/out --service-user phototriage
       phototriage service install scenes --user --inbox ~/photos/inbox --output ~/photos/sorted --dry-run
     """
-    from common.packages import require_runtime
+    from common.packages import require_learning, require_runtime
     from daemon.install.places import places
     from daemon.install.plan import carry_out, steps
     from daemon.install.service_spec import requested
@@ -73,12 +78,14 @@ def install(
             "--service-user and --user cannot be combined, because --service-user needs root and --user runs without."
         )
     require_runtime("The service")
+    if auto_learn:
+        require_learning("--auto-learn")
     where = places(name, user=user)
     _check_user(user=user, dry_run=dry_run)
     if not no_start and not dry_run:
         _check_systemd(where.systemctl, user=user)
     try:
-        wanted = requested(where, inbox, output, model, service_user)
+        wanted = requested(where, inbox, output, model, service_user, learns=auto_learn)
         todo = steps(wanted, start=not no_start)
     except OSError as error:  # a share that refuses root, or a home that refuses others
         raise ServiceError(f"{printable(error.filename or inbox)} cannot be read ({error.strerror}).") from error

@@ -1,5 +1,7 @@
 """Options that several commands share: which inbox, which photos, on what device, and how the answer is printed."""
 
+from pathlib import Path
+
 import click
 
 from common import options
@@ -36,3 +38,9 @@ reason_option = click.option(
 preview_option = click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 json_option = options.json_option("one JSON object per line")
 yes_option = click.option("--yes", is_flag=True, help="Do it without asking.")
+
+
+def check_one(inbox: Path | None, service: str | None) -> None:
+    """Refuse an inbox and a service together."""
+    if inbox is not None and service is not None:
+        raise click.UsageError("--inbox and --for cannot be combined.")

@@ -13,6 +13,7 @@ CODE_FOLDER = Path(contract.__file__).resolve().parents[1]
 SHIPPED = CODE_FOLDER / "systemd"
 TEMPLATE = "phototriage@.service"
 NODES = "phototriage-nvidia.service"
+LEARNING = ("phototriage-learn@.service", "phototriage-learn@.timer")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -47,6 +48,25 @@ class Places:
     def shared(self) -> tuple[Path, ...]:
         """Unit files that all services here share."""
         return (self.template,) if self.user else (self.template, self.units / NODES)
+
+    @property
+    def learn_unit(self) -> str:
+        """The name of the unit that learns."""
+        return f"phototriage-learn@{self.name}.service"
+
+    @property
+    def learn_timer(self) -> str:
+        """The name of the timer that starts it."""
+        return f"phototriage-learn@{self.name}.timer"
+
+    @property
+    def learning(self) -> tuple[Path, ...]:
+        """Unit files that all services that learn share."""
+        return tuple(self.units / name for name in LEARNING)
+
+    @property
+    def learn_drop_in(self) -> Path:
+        return self.units / f"{self.learn_unit}.d" / "phototriage.conf"
 
     @property
     def drop_in(self) -> Path:

@@ -6,7 +6,7 @@ import pwd
 from collections.abc import Callable
 from pathlib import Path
 
-from daemon.install import texts
+from daemon.install import auto_learn, texts
 from daemon.install.errors import ServiceError
 from daemon.install.places import SHIPPED, Places
 from daemon.install.record import Record, load, save
@@ -31,6 +31,9 @@ def steps(spec: ServiceSpec, *, start: bool) -> list[Step]:
         File(places.configuration, texts.configuration(spec)),
     ]
     wanted: list[Step] = [*_accounts(spec), *_folders(spec), *files, *_commands(places, files, start=start)]
+    record = load(places)
+    if spec.learns or (record is not None and auto_learn.was_added(places, record)):
+        wanted += auto_learn.steps(spec, start=start)
     return [step for step in wanted if not step.is_done()]
 
 

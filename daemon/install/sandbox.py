@@ -15,9 +15,8 @@ _HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
 
 def paths(spec: ServiceSpec) -> list[str]:
     """Return the lines that open the service's folders, and its program and model if they are in a home."""
-    parent = common_parent(spec.inbox, spec.output)
-    writable = outermost([parent] if parent else [spec.inbox, spec.output])
-    readable = outermost(_hidden([*program_folders(), *([_folder_of(spec.model)] if spec.model else [])]))
+    writable = _photo_folders(spec)
+    readable = outermost(_hidden(_program_and_model(spec)))
     lines = [f"ReadWritePaths={quoted(path)}" for path in writable]
     if not _hidden(writable) and not readable:
         return lines
@@ -28,6 +27,12 @@ def paths(spec: ServiceSpec) -> list[str]:
         for path in readable
         if not any(path.is_relative_to(other) for other in writable)
     ]
+
+
+def readable_paths(spec: ServiceSpec) -> list[str]:
+    """Return the lines that show the same folders to a unit that writes to none of them."""
+    hidden = outermost(_hidden([*_photo_folders(spec), *_program_and_model(spec)]))
+    return [*(["ProtectHome=tmpfs"] if hidden else []), *(f"BindReadOnlyPaths={quoted(path)}" for path in hidden)]
 
 
 def mounts(spec: ServiceSpec) -> list[str]:
@@ -59,6 +64,15 @@ def outermost(paths: Iterable[Path]) -> list[Path]:
     """Return the paths that are inside no other path of the list, each once."""
     ordered = sorted(set(paths))
     return [path for path in ordered if not any(other != path and path.is_relative_to(other) for other in ordered)]
+
+
+def _photo_folders(spec: ServiceSpec) -> list[Path]:
+    parent = common_parent(spec.inbox, spec.output)
+    return outermost([parent] if parent else [spec.inbox, spec.output])
+
+
+def _program_and_model(spec: ServiceSpec) -> list[Path]:
+    return [*program_folders(), *([_folder_of(spec.model)] if spec.model else [])]
 
 
 def _escaped(byte: int, *, first: bool) -> str:

@@ -41,6 +41,7 @@ class ServiceSpec:
         model: None for the shipped model.
         owner: the owner of the inbox.
         runs_as: the owner, or another user who shares the folders with the owner.
+        learns: whether it learns every day from what people said.
     """
 
     places: Places
@@ -49,13 +50,16 @@ class ServiceSpec:
     model: Path | None
     owner: Account
     runs_as: Account
+    learns: bool = False
 
     @property
     def is_shared(self) -> bool:
         return self.runs_as != self.owner
 
 
-def requested(places: Places, inbox: Path, output: Path, model: Path | None, service_user: str | None) -> ServiceSpec:
+def requested(
+    places: Places, inbox: Path, output: Path, model: Path | None, service_user: str | None, *, learns: bool = False
+) -> ServiceSpec:
     """Check what was requested and return it.
 
     Raises:
@@ -67,7 +71,7 @@ def requested(places: Places, inbox: Path, output: Path, model: Path | None, ser
         raise ServiceError(f"The model {printable(model)} does not exist. Make one with `phototriage convert`.")
     owner = account_of(inbox.stat().st_uid)
     if places.user:
-        return ServiceSpec(places, inbox, output, model, owner, owner)
+        return ServiceSpec(places, inbox, output, model, owner, owner, learns)
     for path in (inbox, output, *([model] if model else [])):
         check_reach(path)
     runs_as = _named(service_user) if service_user else owner
@@ -77,7 +81,7 @@ def requested(places: Places, inbox: Path, output: Path, model: Path | None, ser
             f"{whose}, but a program that opens foreign photos must not run as root. Give the inbox to the user whose "
             f"photos these are (chown), or name a user: --service-user {MADE_BY_SYSUSERS}"
         )
-    return ServiceSpec(places, inbox, output, model, owner, runs_as)
+    return ServiceSpec(places, inbox, output, model, owner, runs_as, learns)
 
 
 def account_of(uid: int) -> Account:

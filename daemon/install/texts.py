@@ -10,21 +10,26 @@ from pathlib import Path
 from common.text import printable
 from daemon.install import sandbox
 from daemon.install.errors import ServiceError
-from daemon.install.places import CODE_FOLDER, SHIPPED
+from daemon.install.places import CODE_FOLDER, SHIPPED, Places
 from daemon.install.service_spec import ServiceSpec, check_reach
 
 _HEAD = "# Written by `phototriage service install`. Changes of yours belong beside it: systemctl{} edit {}\n"
 
 
 def shipped(unit: str, *, user: bool) -> str:
-    """Return a shipped unit that all services share."""
-    return (SHIPPED / "user" / unit if user else SHIPPED / unit).read_text(encoding="utf-8")
+    """Return a shipped unit that all services share; some are the same for a user's own."""
+    own = SHIPPED / "user" / unit
+    return (own if user and own.exists() else SHIPPED / unit).read_text(encoding="utf-8")
+
+
+def head(places: Places, unit: str) -> str:
+    """Return the first line of a drop-in."""
+    return _HEAD.format(" --user" if places.user else "", unit)
 
 
 def drop_in(spec: ServiceSpec) -> str:
     """Return the settings of one service: its user, its writable folders, and its phototriage."""
     places = spec.places
-    head = _HEAD.format(" --user" if places.user else "", places.unit)
     lines = ["[Unit]", *sandbox.mounts(spec), "", "[Service]"]
     if not places.user:
         lines += [f"User={spec.runs_as.name}", f"Group={spec.runs_as.group}"]
@@ -32,9 +37,9 @@ def drop_in(spec: ServiceSpec) -> str:
         lines += sandbox.paths(spec)
     lines += [
         "ExecStart=",
-        f"ExecStart={_program(user=places.user)} watch --config {sandbox.quoted(places.configuration)}",
+        f"ExecStart={program(user=places.user)} watch --config {sandbox.quoted(places.configuration)}",
     ]
-    text = head + "\n".join(lines) + "\n"
+    text = head(places, places.unit) + "\n".join(lines) + "\n"
     return text.replace("[Unit]\n\n", "")
 
 
@@ -79,7 +84,7 @@ def _with(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _program(*, user: bool) -> str:
+def program(*, user: bool) -> str:
     """Return the command of the running phototriage, as a word of a unit file.
 
     Raises:

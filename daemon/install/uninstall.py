@@ -4,10 +4,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from common.text import printable
+from daemon.install.auto_learn import forget_cache, was_added
 from daemon.install.errors import ServiceError
 from daemon.install.places import Places
 from daemon.install.record import Record, forget, load, others
@@ -38,10 +40,15 @@ def removals(places: Places, record: Record, *, purge: bool) -> list[Removal]:
     """Return the removals in order. Files that another service here needs are left."""
     kept = {path for path in record.files if path in _needed_by_others(places)}
     files = [path for path in record.files if path not in kept and record.is_unchanged(path)]
-    found = [_command(*places.systemctl, "disable", "--now", places.unit)]
+    learns = was_added(places, record)
+    found = [_command(*places.systemctl, "disable", "--now", places.learn_timer)] if learns else []
+    found += [_command(*places.systemctl, "stop", places.learn_unit)] if learns else []
+    found.append(_command(*places.systemctl, "disable", "--now", places.unit))
     found += [Removal(f"remove {printable(path)}", Path(path).unlink) for path in files]
     found += [Removal(f"remove {printable(path)}, if it is empty", _remover(path)) for path in reversed(record.folders)]
     found.append(_command(*places.systemctl, "daemon-reload"))
+    if learns:
+        found.append(Removal("remove the features of photos that learning kept", lambda: forget_cache(places)))
     if purge:
         description = f"remove {printable(record.state)}: the ledger; no photo can be undone after that"
         found.append(Removal(description, lambda: shutil.rmtree(record.state, ignore_errors=True)))
@@ -64,9 +71,11 @@ def leftovers(places: Places, record: Record, *, purge: bool) -> Iterator[str]:
 def _needed_by_others(places: Places) -> set[str]:
     found: set[str] = set()
     for name in others(places):
-        other = load(Places(name, places.user, places.units, places.configurations, places.records))
+        one = replace(places, name=name)
+        other = load(one)
         found.update(other.files if other else ())
         found.update(map(os.fspath, places.shared) if other else ())
+        found.update(map(os.fspath, places.learning) if other and was_added(one, other) else ())
     return found
 
 

@@ -17,12 +17,18 @@ SERVICES = Path("/var/lib/phototriage")
 """State folders of the services of systemd/phototriage@.service."""
 
 
-def find_ledgers(inbox: Path | None) -> list[Path]:
+def find_ledgers(inbox: Path | None, service: str | None = None) -> list[Path]:
     """Return the ledgers of one inbox, or all ledgers of this user and of the services, in order of their paths.
+
+    Args:
+        inbox: whose ledgers are meant; None for any.
+        service: whose ledger is meant; None for any.
 
     Raises:
         LedgerError: there is none.
     """
+    if service is not None:
+        return [service_ledger(service)]
     found = sorted(path for folder in _state_folders() for path in [folder / LEDGER] if _is_file(path))
     if inbox is not None:
         found = [path for path in found if _inbox_of(path) == inbox.resolve()]
@@ -37,13 +43,28 @@ def find_ledgers(inbox: Path | None) -> list[Path]:
     return found
 
 
-def one_ledger(inbox: Path | None) -> Path:
-    """Return the ledger of an inbox, or the only one there is.
+def service_ledger(service: str) -> Path:
+    """Return the ledger of a service.
+
+    Raises:
+        LedgerError: there is none that this user can read.
+    """
+    ledger = SERVICES / service / LEDGER
+    if not _is_file(ledger):
+        raise LedgerError(
+            f"{printable(ledger.parent)} has no ledger of a service {printable(service)} that this user can read. "
+            "Start the service once, and join its group or use sudo."
+        )
+    return ledger
+
+
+def one_ledger(inbox: Path | None, service: str | None = None) -> Path:
+    """Return the ledger of an inbox or of a service, or the only one there is.
 
     Raises:
         LedgerError: there is none, or more than one.
     """
-    found = find_ledgers(inbox)
+    found = find_ledgers(inbox, service)
     if len(found) > 1:
         inboxes = [_inbox_of(path) for path in found]
         named = ", ".join(

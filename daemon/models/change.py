@@ -191,8 +191,9 @@ def _as_owner(state: Path) -> Iterator[None]:
             f"as that user: sudo -u {_name(owner.st_uid)} phototriage model ..."
         ) from error
     finally:
-        os.seteuid(ours[0])
-        os.setegid(ours[1])
+        if ours[0] == 0:  # a service may not even set the user that it is
+            os.seteuid(ours[0])
+            os.setegid(ours[1])
 
 
 def _name(uid: int) -> str:

@@ -30,11 +30,17 @@ def read(unit: Path) -> configparser.RawConfigParser:
     return parser
 
 
+@pytest.fixture
+def learning(root: Path) -> Path:
+    return root / "systemd" / "phototriage-learn@.service"
+
+
+@pytest.mark.parametrize("name", ["phototriage@.service", "phototriage-learn@.service"])
 @pytest.mark.parametrize("whose", ["system", "user"])
-def test_systemd_finds_no_fault_in_it(unit: Path, require: Require, tmp_path: Path, whose: str) -> None:
+def test_systemd_finds_no_fault_in_it(unit: Path, require: Require, tmp_path: Path, whose: str, name: str) -> None:
     """With a program at hand: that /opt/phototriage is not there yet is the one thing that it may say."""
-    file = unit if whose == "system" else unit.parent / "user" / unit.name
-    copy = tmp_path / unit.name
+    file = unit.with_name(name) if whose == "system" else unit.parent / "user" / name
+    copy = tmp_path / name
     program = read(file)["Service"]["ExecStart"].split()[0]
     copy.write_text(file.read_text(encoding="utf-8").replace(program, "/bin/true"), encoding="utf-8")
     command = [require("systemd-analyze"), f"--{whose}", "verify", str(copy)]
@@ -62,6 +68,17 @@ def test_a_users_own_unit_holds_nothing_that_the_systems_does_not(unit: Path) ->
     ]
 
 
+def test_the_learning_is_quiet_and_a_users_own_holds_nothing_that_the_systems_does_not(learning: Path) -> None:
+    service = read(learning)["Service"]
+    asked = {"Nice": "19", "CPUSchedulingPolicy": "idle", "MemoryMax": "600M", "PrivateNetwork": "yes"}
+    assert asked.items() <= service.items()
+    assert service["ExecStart"] == "/opt/phototriage/bin/phototriage learn --auto --for %i"
+    lines = set(learning.read_text(encoding="utf-8").splitlines())
+    own = (learning.parent / "user" / learning.name).read_text(encoding="utf-8").splitlines()
+    differ = [line for line in own if line and not line.startswith("#") and line not in lines]
+    assert differ == ["ExecStart=%h/.local/bin/phototriage learn --auto"]
+
+
 def test_the_users_and_folders_beside_it_can_be_made(unit: Path, require: Require, tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     for name, tool, *options in (("sysusers", "systemd-sysusers"), ("tmpfiles", "systemd-tmpfiles", "--create")):
@@ -76,11 +93,13 @@ def test_the_users_and_folders_beside_it_can_be_made(unit: Path, require: Requir
         assert (tmp_path / "srv" / "phototriage").is_dir()
 
 
-def test_its_exposure_is_at_most_one_half(unit: Path, require: Require) -> None:
-    command = [require("systemd-analyze"), "security", "--offline=yes", "--threshold=5", "--json=short", str(unit)]
+@pytest.mark.parametrize(("name", "tenths"), [("phototriage@.service", 5), ("phototriage-learn@.service", 2)])
+def test_its_exposure_is_at_most_one_half(unit: Path, require: Require, name: str, tenths: int) -> None:
+    file = str(unit.with_name(name))
+    command = [require("systemd-analyze"), "security", "--offline=yes", f"--threshold={tenths}", "--json=short", file]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert json.loads(done.stdout), "the table is there"
-    assert done.returncode == 0, "the exposure level is over 0.5"
+    assert done.returncode == 0, "the exposure level is higher"
 
 
 def test_it_runs_watch_with_the_configuration_of_its_name(unit: Path) -> None:

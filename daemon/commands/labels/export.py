@@ -17,18 +17,19 @@ from daemon.ledger.reader import reader
 from daemon.ledger.reading import one_ledger
 
 
-def export(target: str, inbox: Path | None, *, force: bool) -> None:
+def export(target: str, inbox: Path | None, service: str | None, *, force: bool) -> None:
     """Write the labels in force of one ledger.
 
     Args:
         target: the new file, or `-` for standard output.
         inbox: of the ledger; None if there is only one.
+        service: of the ledger, instead.
         force: whether a file that exists is replaced.
 
     Raises:
         LabelError: the file exists, or cannot be written; no partial file is left.
     """
-    ledger = one_ledger(inbox)
+    ledger = one_ledger(inbox, service)
     with reader(ledger) as one:
         lines = (json.dumps(facts) for facts in exported(one))
         if target == "-":

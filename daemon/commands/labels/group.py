@@ -7,7 +7,7 @@ import click
 
 from common.text import printable
 from daemon.commands.option_types import FolderOrFile
-from daemon.commands.shared_options import inbox_option, json_option, yes_option
+from daemon.commands.shared_options import check_one, inbox_option, json_option, service_option, yes_option
 
 new_option = click.option("--new", "is_new", is_flag=True, help="The class is new: no model and no label knows it.")
 
@@ -176,7 +176,8 @@ def import_(
 @click.argument("file", metavar="FILE|-")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @inbox_option
-def export(file: str, force: bool, inbox: Path | None) -> None:
+@service_option
+def export(file: str, force: bool, inbox: Path | None, service: str | None) -> None:
     """Write the labels in force as JSON lines; - writes to standard output.
 
     Each line has the SHA-256 of a photo, what was said, the photo's path now, when and how it was said, what the model
@@ -186,10 +187,12 @@ def export(file: str, force: bool, inbox: Path | None) -> None:
     Examples:
       phototriage labels export labels.jsonl
       phototriage labels export - | jq -r .said | sort | uniq -c
+      sudo phototriage labels export labels.jsonl --for photos
     """
     from daemon.commands.labels.export import export as write
 
-    write(file, inbox, force=force)
+    check_one(inbox, service)
+    write(file, inbox, service, force=force)
 
 
 @labels.command()

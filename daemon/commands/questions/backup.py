@@ -21,8 +21,8 @@ class BackupError(PhototriageError):
     """The backup cannot be written."""
 
 
-def back_up(inbox: Path | None, target: Path) -> str:
-    """Copy the ledger of an inbox, or the only ledger there is, to a new file; return a sentence about the copy.
+def back_up(inbox: Path | None, target: Path, service: str | None = None) -> str:
+    """Copy the ledger of an inbox or a service, or the only one there is, to a new file; return a sentence about it.
 
     The copy is one file with the ledger's content at one moment. A running daemon is not delayed; what it commits
     during the copy is not included. Embeddings go to a second file beside it, if there are any.
@@ -31,7 +31,7 @@ def back_up(inbox: Path | None, target: Path) -> str:
         LedgerError: there is no ledger, or more than one, or it cannot be read.
         BackupError: a target exists or cannot be written; no partial file is left.
     """
-    ledger, second = one_ledger(inbox), target.with_name(f"{target.name}.{EMBEDDINGS}")
+    ledger, second = one_ledger(inbox, service), target.with_name(f"{target.name}.{EMBEDDINGS}")
     if os.path.lexists(second):
         raise _taken(second)
     with _published(target) as temporary:

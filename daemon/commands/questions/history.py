@@ -22,15 +22,16 @@ from daemon.photo import Mode, Outcome
 from daemon.process.clock import local
 
 
-def ask(inbox: Path | None, which: RecordFilter, limit: int) -> Iterator[LedgerRow]:
+def ask(inbox: Path | None, which: RecordFilter, limit: int, service: str | None = None) -> Iterator[LedgerRow]:
     """Yield the rows that a filter selects, ledger by ledger, newest first.
 
     Args:
         inbox: the inbox whose ledger is read; None to read every ledger.
         which: selects rows.
         limit: rows per ledger; negative for no limit.
+        service: whose ledger is read, instead of an inbox.
     """
-    for path in find_ledgers(inbox):
+    for path in find_ledgers(inbox, service):
         roots = roots_of(path)
         for record in records(path, which, limit):
             yield LedgerRow(*roots, record)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon.install import sandbox, texts
+from daemon.install import auto_learn, sandbox, texts
 from daemon.install.errors import ServiceError
-from daemon.install.places import places
-from daemon.install.record import Record
+from daemon.install.places import Places, places
+from daemon.install.record import Record, save
 from daemon.install.service_spec import Account, ServiceSpec, check_reach, common_parent, requested
 from daemon.install.steps import File, Output, Share
+from daemon.install.uninstall import removals
 from tests.daemon.house import ask
 
 Require = Callable[[str], str]
@@ -100,6 +101,37 @@ def test_the_drop_in_names_the_phototriage_that_was_called(folders: tuple[Path, 
     text = texts.drop_in(wished(*folders))
     configuration = places("scenes", user=True).configuration
     assert text.endswith(f'\nExecStart=\nExecStart="{installed}" watch --config "{configuration}"\n')
+
+
+def test_the_learning_of_a_users_own_service_names_its_inbox_and_that_of_a_system_service_its_name(
+    folders: tuple[Path, Path], installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.install.texts.check_reach", lambda path: None)  # the test's own folder is a private one
+    own = auto_learn.drop_in(wished(*folders))
+    assert own.endswith(f'\nExecStart=\nExecStart="{installed}" learn --auto --inbox "{folders[0]}"\n')
+    theirs = auto_learn.drop_in(wished(*folders, places=places("scenes", user=False)))
+    assert theirs.endswith(f'\nExecStart=\nExecStart="{installed}" learn --auto --for scenes\n')
+    assert "User=alice\nGroup=people\n" in theirs
+    assert "ReadWritePaths" not in theirs
+
+
+def test_the_unit_that_learns_stays_while_another_service_learns(tmp_path: Path) -> None:
+    mine, other = (Places(name, False, tmp_path, tmp_path, tmp_path / "records") for name in ("mine", "other"))
+    record = Record()
+    for path in (*mine.shared, *mine.learning, mine.learn_drop_in):
+        record.wrote(path, "")
+    save(mine, record)
+    save(other, Record(files={str(other.learn_drop_in): ""}))
+    removed = [one.description for one in removals(mine, record, purge=False)]
+    assert f"run: systemctl disable --now {mine.learn_timer}" in removed
+    assert not [line for line in removed if str(mine.learning[0]) in line]
+    save(other, Record(files={str(other.drop_in): ""}))
+    for path in mine.learning:
+        path.write_text("")
+    removed = [one.description for one in removals(mine, record, purge=False)]
+    assert [f"remove {path}" for path in mine.learning] == [
+        line for line in removed if "learn@." in line and "remove" in line
+    ]
 
 
 def test_one_that_was_never_installed_cannot_be_a_service(

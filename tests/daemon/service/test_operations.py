@@ -13,7 +13,7 @@ from tests.daemon.service.machine import TOOLS, Machine
 from tests.daemon.support import encoded, wait_until
 
 BLOCK = re.compile(r"(?:<!-- not run: (?P<why>[^\n]+) -->\n)?```sh\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-REASONS = {"needs a GPU", "needs the network"}
+REASONS = {"needs a GPU", "needs the network", "needs the extra `learn`"}
 
 
 class Block(NamedTuple):
@@ -32,7 +32,7 @@ def test_each_command_is_run_or_needs_what_no_test_has(root: Path) -> None:
     found = blocks(root)
     assert {block.why for block in found} == REASONS | {""}
     for block in found:
-        tells = re.search(r"nvidia-smi|cuda|apt-get|git pull", block.text)
+        tells = re.search(r"nvidia-smi|cuda|apt-get|git pull|learn", block.text)
         assert bool(tells) == bool(block.why), block.text
 
 

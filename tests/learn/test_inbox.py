@@ -1,0 +1,70 @@
+"""From the labels of an inbox to the model in use, by the commands that anybody can call."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from common.drawing import draw_scene
+from contract.session import open_model
+from contract.shipped import SHIPPED_MODEL
+from daemon.models.history import Entry, ModelEvent, note
+from tests.daemon.house import House, ask
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """An inbox that the shipped model served."""
+    made = House(tmp_path / "house")
+    model = open_model(SHIPPED_MODEL, "cpu")
+    note(made.path, Entry(time.time(), SHIPPED_MODEL, ModelEvent.STARTED, model.sha256, model.contract.labels))
+    return made
+
+
+def _drawn(folder: Path, count: int) -> list[Path]:
+    folder.mkdir()
+    for seed in range(count):
+        draw_scene("street", seed, (160, 120)).save(folder / f"{seed}.png")
+    return sorted(folder.iterdir())
+
+
+def _learn(root: Path, cwd: Path, *words: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, root / "phototriage.py", "learn", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, env={**os.environ})
+
+
+def test_from_any_folder_labels_become_the_model_in_use_and_a_second_time_nothing_is_new(
+    house: House, tmp_path: Path, root: Path
+) -> None:
+    said = ask("labels", "add", "--class", "drawings", "--new", "--inbox", house.inbox, *_drawn(tmp_path / "d", 12))
+    assert said.exit_code == 0, said.output
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "json.py").write_text("raise SystemExit('a module of the folder was taken')\n")
+    done = _learn(root, tmp_path / "elsewhere", "--inbox", house.inbox, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "the next start uses" in done.stdout
+    (now, *_) = map(json.loads, ask("model", "list", "--inbox", house.inbox, "--json").output.splitlines())
+    learnt = open_model(Path(now["file"]), "cpu").contract.learned
+    assert learnt is not None
+    assert learnt.added == ("drawings",)
+    again = _learn(root, tmp_path, "--inbox", house.inbox, "--yes")
+    assert (again.returncode, "nothing new: the model in use answers like this" in again.stdout) == (0, True)
+    assert sha256(Path(now["file"]).read_bytes()).hexdigest() == now["sha256"]
+
+
+def test_an_inbox_of_which_nobody_said_anything_has_nothing_new_and_no_photo_is_read(
+    house: House, tmp_path: Path, root: Path
+) -> None:
+    house.file("a.jpg")
+    done = _learn(root, tmp_path, "--inbox", house.inbox, "--auto")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "Nobody has said anything yet. Move a photo that was filed wrongly to the folder of its class.\n",
+    )
+    (facts,) = map(json.loads, _learn(root, tmp_path, "--inbox", house.inbox, "--json").stdout.splitlines())
+    assert (facts["verdict"], facts["is_new"]) == (None, False)
