@@ -56,9 +56,9 @@ def anchors(root: Layer, features: Floats, weight: float = 1.0) -> Lessons:
     return Lessons(features, np.exp(log_probabilities(root.logits(features))), np.full(len(features), weight))
 
 
-def labels(classes: Ints, features: Floats, count: int, weights: Doubles) -> Lessons:
+def labels(classes: Ints, features: Floats, count: int, weights: Doubles | float = 1.0) -> Lessons:
     """Photos whose class a person has said, of `count` classes."""
-    return Lessons(features, np.eye(count)[classes], weights)
+    return Lessons(features, np.eye(count)[classes], np.full(len(features), weights))
 
 
 def fit(

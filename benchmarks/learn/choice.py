@@ -10,10 +10,12 @@ from benchmarks.common import tell
 from benchmarks.learn.cameras import CAMERAS
 from benchmarks.learn.corrections import CORRECTED, accuracy, memory_of
 from benchmarks.learn.features import LATER, NEVER, TRAIN, Store
-from benchmarks.learn.head import fit
-from benchmarks.learn.layer import Floats, Photos
-from benchmarks.learn.owner import FILED, NOTHING, PULL, REMEMBERED, World, corrects, lessons_of, weight_of
+from benchmarks.learn.owner import FILED, NOTHING, REMEMBERED, World, corrects, lessons_of, weight_of
+from benchmarks.learn.photos import Photos
 from benchmarks.told import Row, Told
+from learn.head import fit
+from learn.layer import Floats
+from learn.trial import PULL
 
 UNCHANGED = "own"
 MEANING = (

@@ -10,11 +10,13 @@ import numpy as np
 
 from benchmarks.common import tell
 from benchmarks.learn.features import NEVER, TEST, TRAIN, Store
-from benchmarks.learn.gate import HELPS, LEVEL, OPEN, REFUSED, ask
-from benchmarks.learn.head import answers_of
-from benchmarks.learn.layer import Floats, Layer, Marks, Photos
-from benchmarks.learn.owner import FILED, NOTHING, PULL, Inbox, World, corrects, learn_and_judge, remembered
+from benchmarks.learn.owner import FILED, NOTHING, Inbox, World, corrects, learn_and_judge, remembered
+from benchmarks.learn.photos import Photos
+from benchmarks.learn.questions import ask
 from benchmarks.told import Row, Told
+from learn.gate import HELPS, LEVEL, OPEN, REFUSED
+from learn.layer import Floats, Layer, Marks
+from learn.trial import PULL
 
 CORRECTED: dict[str, int | None] = {"3": 3, "12": 12, "all": None}
 OUTDOOR, SCENES = "outdoor", "scenes"
@@ -70,7 +72,7 @@ def measured(store: Store, inboxes: Sequence[str], seeds: int) -> Told:
 
 def accuracy(head: Layer, photos: Photos) -> float:
     """Share of right answers, in points."""
-    return 100 * float((answers_of(head, photos.features) == photos.labels).mean())
+    return 100 * float((head.answers(photos.features) == photos.labels).mean())
 
 
 def owners_world(store: Store, inbox: str, seed: int) -> tuple[World, Photos, Photos]:
@@ -118,7 +120,7 @@ def _draw(store: Store, name: str, count: int | None, seed: int) -> Draw:
 def _asked_of(world: World, inbox: Inbox, head: Layer, some: Marks, seed: int) -> str:
     """The verdict of questions about some photos, of which the head has learnt."""
     photos = inbox.filed.take(np.flatnonzero(some))
-    found = ask(answers_of(world.root, photos.features), answers_of(head, photos.features), photos.labels, seed)
+    found = ask(world.root.answers(photos.features), head.answers(photos.features), photos.labels, seed)
     return REFUSED if found.harm < LEVEL else HELPS if found.help < LEVEL else OPEN
 
 

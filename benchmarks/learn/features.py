@@ -14,10 +14,11 @@ from rich.console import Console
 from benchmarks.broad.photos import PhotoSets
 from benchmarks.common import tell
 from benchmarks.learn.cameras import CAMERAS, taken_by
-from benchmarks.learn.layer import Floats, Ints, Photos
-from benchmarks.learn.network import open_cut
+from benchmarks.learn.photos import Photos
 from contract.geometry import Geometry, Pixels, to_input
 from contract.session import read_contract
+from learn.base import features_of, open_base
+from learn.layer import Floats, Ints
 from training.dataset.prepare import PreparedData, prepare
 from training.dataset.samples import Samples
 from training.on_features.sides import sides_of
@@ -43,7 +44,8 @@ class Store:
         self._sets, self._place = PhotoSets(shared.resolve()), place
         data = model.read_bytes()
         self._contract, self._id = read_contract(data), hashlib.sha256(data).hexdigest()[:12]
-        self._compute, self.layer = open_cut(model)
+        base = open_base(model.read_bytes())
+        self._compute, self.layer = features_of(base.proto), base.root.layer
         place.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -127,7 +129,7 @@ class Store:
             rows = np.arange(len(samples.rows))
             parts = [self._compute(_pixels(samples, rows[at : at + _ROWS])) for at in range(0, len(rows), _ROWS)]
             known.append(np.vstack(parts))
-            return known[0][:, self.layer.task :]
+            return known[0][:, len(self.layer.kernel) // 2 :]
 
         recipe, root = Recipe().with_options({"seed": self._contract.recipe["seed"]}), self._sets.root / "scenes"
         quiet = Reporter(Console(file=io.StringIO()))

@@ -7,14 +7,13 @@ import numpy as np
 from benchmarks.common import tell
 from benchmarks.learn.corrections import accuracy
 from benchmarks.learn.features import NEVER, TEST, TRAIN, Store
-from benchmarks.learn.gate import duel, judge, of_each_class
-from benchmarks.learn.head import Lessons, anchors, answers_of, fit, joined, labels, with_new_class
-from benchmarks.learn.layer import Floats, Layer
-from benchmarks.learn.owner import PULL, World, remembered
+from benchmarks.learn.owner import World, remembered
 from benchmarks.told import Row, Told
+from learn.gate import duel, judge, of_each_class
+from learn.head import Lessons, anchors, fit, joined, labels
+from learn.layer import Floats, Layer
+from learn.trial import PULL, PULL_NEW
 
-PULL_NEW = 0.1
-"""Strength of the pull of a new class to 0. Chosen on `things` and `screens`, of which no figure is reported."""
 PHOTOS = (10, 20)
 MEANING = (
     "Share of a new class that is found from 20 photos, and points lost by the six others: the worst of the means."
@@ -52,15 +51,15 @@ def new_lessons(root: Layer, memory: Floats, photos: Floats) -> Lessons:
 
 
 def _row(store: Store, world: World, kind: str, photos: tuple[Floats, Floats], count: int, draws: int) -> Row:
-    root, test = with_new_class(world.root), store.scenes(TEST)
+    root, test = world.root.widened(1), store.scenes(TEST)
     new = len(root.bias) - 1
     before, found, others, taken, bare, refused = accuracy(world.root, test), [], [], [], [], 0
     for draw in range(draws):
         some = photos[0][np.random.default_rng(draw).permutation(len(photos[0]))[:count]]
         head = fit(root, new_lessons(root, world.memory, some), PULL, new=1, pull_new=PULL_NEW)
-        found.append(float((answers_of(head, photos[1]) == new).mean()))
+        found.append(float((head.answers(photos[1]) == new).mean()))
         others.append(accuracy(head, test) - before)
-        taken.append(1000 * float((answers_of(head, test.features) == new).mean()))
+        taken.append(1000 * float((head.answers(test.features) == new).mean()))
         alone = fit(root, new_lessons(root, world.memory[:0], some), PULL, new=1, pull_new=PULL_NEW)
         bare.append(accuracy(alone, test) - before)
         right = world.right(world.root), world.right(head)

@@ -7,9 +7,10 @@ import numpy as np
 from benchmarks.common import tell
 from benchmarks.learn.corrections import accuracy
 from benchmarks.learn.features import Store
-from benchmarks.learn.head import fit, labels
-from benchmarks.learn.layer import Ints, Layer, Photos
+from benchmarks.learn.photos import Photos
 from benchmarks.told import Row, Told
+from learn.head import fit, labels
+from learn.layer import Ints, Layer
 
 PULLS = {"broad": 0.1, "task": 0.0003}
 """Strength of the pull to 0 on each half of the features, chosen on draws from the clothing training photos."""
@@ -36,7 +37,7 @@ def measured(store: Store, draws: int) -> Told:
 
 def of_half(store: Store, photos: Photos, half: str) -> Photos:
     """The photos by task features alone, or by broad ones."""
-    at = store.layer.task
+    at = len(store.layer.kernel) // 2
     chosen = photos.features[:, :at] if half == "task" else photos.features[:, at:]
     return Photos(np.ascontiguousarray(chosen), photos.labels)
 
@@ -51,5 +52,5 @@ def drawn(photos: Photos, count: int | None, draw: int) -> Ints:
 def from_nothing(photos: Photos, pull: float) -> Layer:
     """A head whose root is nothing: plain logistic regression. Biases are free."""
     width, count = photos.features.shape[1], int(photos.labels.max()) + 1
-    root = Layer(np.zeros((width, count), np.float32), np.zeros(count, np.float32), 0)
+    root = Layer(np.zeros((width, count), np.float32), np.zeros(count, np.float32))
     return fit(root, labels(photos.labels, photos.features, count), pull, new=count, pull_new=pull)

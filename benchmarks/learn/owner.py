@@ -5,19 +5,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.learn.gate import OPEN, REFUSED, Duel, Verdict, ask, changes_little, duel, judge, of_each_class
-from benchmarks.learn.head import Lessons, anchors, answers_of, fit, joined, labels, logits_of
-from benchmarks.learn.layer import Floats, Ints, Layer, Marks, Photos
+from benchmarks.learn.photos import Photos
+from benchmarks.learn.questions import ask
+from learn.gate import OPEN, REFUSED, Duel, Verdict, changes_little, duel, judge, of_each_class
+from learn.head import Lessons, anchors, fit, joined, labels
+from learn.layer import Floats, Ints, Layer, Marks
+from learn.lessons import HEAVIEST, TOGETHER
+from learn.trial import FOLDS, MOST_PULL, PULL, STEP
 
-PULL = 1.0
-"""Strength of the pull to the root. Chosen on cameras made from validation photos (`settings`)."""
-TOGETHER, HEAVIEST = 100.0, 5.0
-"""All corrections together weigh as many photos, but none more than HEAVIEST nor less than 1. Chosen likewise."""
 FILED = 400
 REMEMBERED = 1000
-FOLDS = 5
-STEP, MOST_PULL = 2.0, 1e5
-"""While a change is too large, the pull grows by STEP."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class World:
 
     def right(self, head: Layer) -> Marks:
         """Which validation photos a head answers rightly."""
-        right: Marks = answers_of(head, self.validation.features) == self.validation.labels
+        right: Marks = head.answers(self.validation.features) == self.validation.labels
         return right
 
 
@@ -66,7 +63,7 @@ def remembered(root: Layer, train: Photos) -> Floats:
     Half of them are those between whose two best classes the root hesitates most: these hold the borders, which
     confident photos leave to the labels. The others are drawn at random, because a new class may lie anywhere.
     """
-    best = np.sort(logits_of(root, train.features), axis=1)
+    best = np.sort(root.logits(train.features), axis=1)
     order = np.argsort(best[:, -1] - best[:, -2], kind="stable")
     close, others = order[: REMEMBERED // 2], order[REMEMBERED // 2 :]
     drawn = np.random.default_rng(0).permutation(others)[: REMEMBERED - len(close)]
@@ -76,7 +73,7 @@ def remembered(root: Layer, train: Photos) -> Floats:
 
 def corrects(root: Layer, filed: Photos, mistakes: int | None, seed: int) -> Inbox:
     """An owner who corrects some of the mistakes, drawn at random; None: all."""
-    serving = answers_of(root, filed.features)
+    serving = root.answers(filed.features)
     wrong = np.random.default_rng((seed, 1)).permutation(np.flatnonzero(serving != filed.labels))[:mistakes]
     said = np.full(len(filed), NOTHING)
     said[wrong] = filed.labels[wrong]
@@ -117,7 +114,7 @@ def unseen_answers(world: World, inbox: Inbox, head: Layer) -> Ints:
     given = np.empty(len(inbox.said), np.int64)
     for number in range(FOLDS):
         held = fold == number
-        given[held] = answers_of(learn(world, inbox.without(held), start=head), inbox.filed.features[held])
+        given[held] = learn(world, inbox.without(held), start=head).answers(inbox.filed.features[held])
     return given
 
 
@@ -145,7 +142,7 @@ class Learnt:
 def learn_and_judge(world: World, inbox: Inbox, seed: int) -> Learnt:
     """Learn, ask, judge, and change less where it is open whether that helps."""
     head = learn(world, inbox)
-    serving = answers_of(world.root, inbox.filed.features)
+    serving = world.root.answers(inbox.filed.features)
     asked = ask(serving, unseen_answers(world, inbox, head), inbox.filed.labels, seed)
     before, after = world.right(world.root), world.right(head)
     validation = duel(before, after)
@@ -159,9 +156,9 @@ def learn_and_judge(world: World, inbox: Inbox, seed: int) -> Learnt:
 def held_back(world: World, inbox: Inbox, learnt: Learnt) -> Learnt:
     """Raise the pull until few answers change: to validation photos, and to filed ones that were not corrected."""
     validation, untold = world.validation.features, inbox.filed.features[inbox.said == NOTHING]
-    before = answers_of(world.root, validation), answers_of(world.root, untold)
+    before = world.root.answers(validation), world.root.answers(untold)
     head, pull = learnt.head, learnt.pull
-    while not changes_little(answers_of(head, validation) != before[0], answers_of(head, untold) != before[1]):
+    while not changes_little(head.answers(validation) != before[0], head.answers(untold) != before[1]):
         pull *= STEP
         if pull > MOST_PULL:
             return replace(learnt, served=world.root, pull=pull)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.learn.head import fit, labels
-from benchmarks.learn.layer import Floats, Layer
-from benchmarks.learn.owner import PULL
+from learn.head import fit, labels
+from learn.layer import Floats, Layer
+from learn.trial import PULL
 
 Bytes = NDArray[np.uint8]
 LARGEST = 255
@@ -31,7 +31,7 @@ def fit_file(file: Path) -> str:
     """Fit on the photos of a file, and say seconds, seconds of CPU time, and peak memory in MB."""
     started, cpu = time.perf_counter(), time.process_time()
     with np.load(file) as kept:
-        root = Layer(kept["kernel"], kept["bias"], 0)
+        root = Layer(kept["kernel"], kept["bias"])
         taught = labels(kept["labels"], from_bytes(kept["stored"], kept["largest"]), len(root.bias)).in_order()
     fit(root, taught, PULL)
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu

@@ -9,11 +9,14 @@ import numpy as np
 from benchmarks.common import tell
 from benchmarks.learn.corrections import OUTDOOR, accuracy, memory_of, owners_world
 from benchmarks.learn.features import LATER, NEVER, Store
-from benchmarks.learn.gate import HELPS, OPEN, REFUSED, Verdict, ask, duel, judge, of_each_class
-from benchmarks.learn.head import anchors, answers_of, fit, joined, labels
-from benchmarks.learn.layer import Ints, Layer, Photos
-from benchmarks.learn.owner import FILED, NOTHING, PULL, Inbox, World, learn_and_judge
+from benchmarks.learn.owner import FILED, NOTHING, Inbox, World, learn_and_judge
+from benchmarks.learn.photos import Photos
+from benchmarks.learn.questions import ask
 from benchmarks.told import Row, Told
+from learn.gate import HELPS, OPEN, REFUSED, Verdict, duel, judge, of_each_class
+from learn.head import anchors, fit, joined, labels
+from learn.layer import Ints, Layer
+from learn.trial import PULL
 
 CHANCE = 100
 TAUGHT = (200, 100)  # scene photos and photos of another camera, from which each of two equal heads learns
@@ -100,7 +103,7 @@ def _by_chance(store: Store, draws: int) -> list[Row]:
         world, filed, (serving, new) = _equal_heads(store, draw)
         rng, plain, tossed = np.random.default_rng((draw, 3)), [], []
         for photos in (world.validation, filed):
-            pair = answers_of(serving, photos.features), answers_of(new, photos.features)
+            pair = serving.answers(photos.features), new.answers(photos.features)
             coin = rng.random(len(photos)) < 0.5
             plain.append(pair)
             tossed.append((np.where(coin, *pair), np.where(coin, *pair[::-1])))

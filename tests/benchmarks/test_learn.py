@@ -6,14 +6,16 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from benchmarks.learn.gate import HELPS, OPEN, REFUSED, Duel, ask, changes_little, duel, judge, of_each_class
-from benchmarks.learn.head import Lessons, anchors, answers_of, fit, joined, labels, logits_of, with_new_class
-from benchmarks.learn.layer import Layer, Photos
-from benchmarks.learn.network import open_cut
 from benchmarks.learn.owner import NOTHING, Inbox, World, corrects, held_back, learn, learn_and_judge, unseen_answers
+from benchmarks.learn.photos import Photos
+from benchmarks.learn.questions import ask
 from benchmarks.learn.stored import as_bytes, from_bytes
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
+from learn.base import features_of, open_base
+from learn.gate import HELPS, OPEN, REFUSED, Duel, changes_little, duel, judge, of_each_class
+from learn.head import Lessons, anchors, fit, joined, labels
+from learn.layer import Layer
 
 pytestmark = pytest.mark.skipif(find_spec("scipy") is None, reason="scipy is not installed here")
 
@@ -34,7 +36,7 @@ def photos(count: int, seed: int, moved: float = 0.0) -> Photos:
 def world() -> World:
     """A root that learnt from photos of one camera."""
     train = photos(600, 0)
-    nothing = Layer(np.zeros((WIDTH, CLASSES), np.float32), np.zeros(CLASSES, np.float32), 0)
+    nothing = Layer(np.zeros((WIDTH, CLASSES), np.float32), np.zeros(CLASSES, np.float32))
     root = fit(nothing, labels(train.labels, train.features, CLASSES), 0.3)
     return World(root, train.features[:200], photos(500, 1))
 
@@ -63,7 +65,7 @@ def test_corrections_help_the_camera_and_anchors_keep_what_was_known(world: Worl
     bare = learn(replace(world, memory=world.memory[:0]), inbox.without(inbox.said == NOTHING))
 
     def right(head: Layer, some: Photos) -> float:
-        return float((answers_of(head, some.features) == some.labels).mean())
+        return float((head.answers(some.features) == some.labels).mean())
 
     camera, elsewhere = photos(2000, 5, moved=0.9), photos(2000, 6)
     head = learn(world, inbox)
@@ -72,15 +74,15 @@ def test_corrections_help_the_camera_and_anchors_keep_what_was_known(world: Worl
 
 
 def test_a_new_class_is_a_new_row_that_no_photo_gets_before_it_is_taught(world: World) -> None:
-    root = with_new_class(world.root)
-    assert (logits_of(root, world.memory)[:, :CLASSES] == logits_of(world.root, world.memory)).all()
-    assert (answers_of(root, world.memory) < CLASSES).all()
+    root = world.root.widened(1)
+    assert (root.logits(world.memory)[:, :CLASSES] == world.root.logits(world.memory)).all()
+    assert (root.answers(world.memory) < CLASSES).all()
     new = np.zeros((40, WIDTH), np.float32)
     new[:, -1] = 1
     own = labels(np.full(20, CLASSES), new[:20], CLASSES + 1, 10.0)
     head = fit(root, joined(anchors(root, world.memory), own), 1.0, new=1, pull_new=0.1)
-    assert (answers_of(head, new[20:]) == CLASSES).all()
-    assert (answers_of(head, world.memory) == answers_of(world.root, world.memory)).mean() > 0.97
+    assert (head.answers(new[20:]) == CLASSES).all()
+    assert (head.answers(world.memory) == world.root.answers(world.memory)).mean() > 0.97
 
 
 def test_the_answer_to_a_filed_photo_does_not_depend_on_what_was_said_of_it(world: World) -> None:
@@ -154,9 +156,7 @@ def test_while_help_is_open_the_pull_grows_until_few_answers_change(world: World
     learnt = learn_and_judge(world, inbox, 0)
     held = held_back(world, inbox, learnt)
     untold = inbox.filed.features[inbox.said == NOTHING]
-    changed = [
-        answers_of(held.served, some) != answers_of(world.root, some) for some in (world.validation.features, untold)
-    ]
+    changed = [held.served.answers(some) != world.root.answers(some) for some in (world.validation.features, untold)]
     assert changes_little(*changed)
     assert held.pull >= learnt.pull
 
@@ -168,13 +168,14 @@ def test_one_byte_a_feature_is_right_to_half_a_step() -> None:
 
 
 def test_features_and_the_layer_that_was_cut_off_give_the_answers_of_the_model() -> None:
-    compute, layer = open_cut(SHIPPED_MODEL)
+    base = open_base(SHIPPED_MODEL.read_bytes())
+    compute, layer = features_of(base.proto), base.root.layer
     model = open_model(SHIPPED_MODEL, threads=1)
     side = model.contract.geometry.size_px
     drawn = np.random.default_rng(0).integers(0, 256, (2, side, side, 3)).astype(np.uint8)
     features = compute(drawn)
-    assert np.linalg.norm(features[:, : layer.task], axis=1) == pytest.approx(1, abs=1e-5)
-    assert np.linalg.norm(features[:, layer.task :], axis=1) == pytest.approx(1, abs=1e-5)
+    assert np.linalg.norm(features[:, : len(layer.kernel) // 2], axis=1) == pytest.approx(1, abs=1e-5)
+    assert np.linalg.norm(features[:, len(layer.kernel) // 2 :], axis=1) == pytest.approx(1, abs=1e-5)
     targets = anchors(layer, features).targets
     assert targets == pytest.approx(model.answer(drawn).probabilities, abs=1e-5)
 
