@@ -1,6 +1,5 @@
 """Learning from start to end: labels and a model file in, a new model file and the verdict of the gate out."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.publish import publish_bytes
+from common.publish import publish_files
 from common.text import printable
 from contract.learned import Learned
 from contract.memory import Memory, memory_path
@@ -141,11 +140,10 @@ def publish(result: LearnResult, output: Path) -> None:
     """
     assert result.data is not None
     try:
+        files = {output: result.data}
         if result.memory is not None and memory_path(output) != result.memory:
-            part = memory_path(output).with_suffix(".part")
-            shutil.copyfile(result.memory, part)
-            part.replace(memory_path(output))
-        publish_bytes(output, result.data)
+            files = {memory_path(output): result.memory.read_bytes(), **files}
+        publish_files(files)
     except OSError as error:
         raise LearnError(f"{printable(output)} cannot be written ({error.strerror}).") from error
 
