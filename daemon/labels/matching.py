@@ -172,6 +172,9 @@ class Matcher:
             and one.since_s != BASE_LINE_S
             and (sha256 := self._sha256(one.place, one.file)) and one.since_s > filed_s.get(sha256, inf)
         ]  # fmt: skip
+        # The file of another row may be seen twice: as a hard link, or before and after a rename meanwhile.
+        linked = self._held({one.file for _, one in by_content})
+        by_content = [(sha256, one) for sha256, one in by_content if _as_key(one.file) not in linked]
         found |= _pairs(((row.sha256, row) for row in rest if row.sha256), by_content)
         taken = {one.place for one in found.values()}
         doubled = {sha256 for sha256, one in by_content if one.place not in taken}  # nothing until one is gone

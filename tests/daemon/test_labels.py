@@ -128,6 +128,16 @@ def test_a_photo_in_both_places_says_nothing_until_one_is_gone(output: Output, h
     assert labels(output.looks()) == ["forest"]
 
 
+def test_a_link_to_one_of_two_equal_photos_does_not_answer_for_the_other_one_that_is_gone(output: Output) -> None:
+    gone = output.file("sea/a.jpg", photo(7))
+    output.file("sea/b.jpg", photo(7))
+    output.look()
+    output.disk.link("sea/b.jpg", "forest/x.jpg")
+    output.disk.delete("sea/a.jpg")
+    assert says_nothing(output.looks(3))
+    assert output.known.by_id[gone].is_gone
+
+
 def test_two_copies_without_the_original_say_nothing_until_one_is_gone(output: Output) -> None:
     output.file("sea/a.jpg")
     output.look()
