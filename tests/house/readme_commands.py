@@ -7,6 +7,7 @@ RUN = (
     "phototriage convert run --output model.onnx",
     "phototriage sort --inbox inbox --output sorted --model model.onnx",
     "phototriage doctor --inbox inbox --output sorted",
+    "phototriage labels",
     "phototriage replay --model model.onnx",
     "phototriage model use model.onnx --inbox inbox",
 )
