@@ -51,7 +51,7 @@ def unknown_options(line: str) -> Iterator[str]:
     words = shlex.split(line, posix=False)
     while isinstance(command, click.Group) and words:
         found: click.Command | None = None
-        if words[0] in {"--help", "--version"}:
+        if words[0] in {"--help", "--version", *_ENDS}:
             return
         with suppress(click.UsageError):  # click looks for what may have been meant
             found = command.get_command(click.Context(command), words[0])
