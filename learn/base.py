@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from common.errors import ModelError
 from contract.geometry import Pixels
 from contract.metadata import FAMILIARITY_NAME, INPUT_NAME, NEAREST_NAME, OUTPUT_NAME, Contract
-from contract.session import Model, open_model
+from contract.session import open_model
 from learn.errors import LearnError
 from learn.layer import Floats, Ints, Layer
 
@@ -56,13 +56,11 @@ class Base:
     """A model that can learn.
 
     Attributes:
-        model: opened; it serves now.
         proto: its graph.
         serving: its head.
         root: the head that learning begins from; the same as `serving` for what `convert` made.
     """
 
-    model: Model
     proto: onnx.ModelProto
     serving: Head
     root: Head
@@ -89,7 +87,7 @@ def open_base(data: bytes) -> Base:
     proto = onnx.load_model_from_string(data)
     serving = _head_of(proto, model.contract, model.sha256)
     kept = {prop.key: prop.value for prop in proto.metadata_props}.get(ROOT_KEY)
-    return Base(model, proto, serving, serving if kept is None else _unpacked(kept, serving))
+    return Base(proto, serving, serving if kept is None else _unpacked(kept, serving))
 
 
 def features_of(proto: onnx.ModelProto) -> Callable[[Pixels], Floats]:

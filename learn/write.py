@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import onnx
 import onnxruntime as ort
 
 from contract.answers import ask
 from contract.golden import make_golden
 from contract.learned import Learned
-from contract.metadata import Contract
+from contract.metadata import Contract, GoldenCase
 from convert.stamp import open_proven, stamp_model
 from learn.base import Base, Head, with_head
 from learn.layer import Floats, Ints, Layer
@@ -48,12 +49,15 @@ def write_model(
         golden=(),
     )
     proto = with_head(base.proto, Head(contract, "", head, *centres), base.root)
-    session = _session(proto.SerializeToString())
-    golden = make_golden(lambda images: ask(session, images, familiar=True), contract.geometry)
-    stamped: Contract = replace(contract, golden=golden)
+    stamped: Contract = replace(contract, golden=_golden(proto, contract))
     data = stamp_model(proto, stamped)
     open_proven(data, stamped)
     return data
+
+
+def _golden(proto: onnx.ModelProto, contract: Contract) -> tuple[GoldenCase, ...]:
+    session = _session(proto.SerializeToString())
+    return make_golden(lambda images: ask(session, images, familiar=True), contract.geometry)
 
 
 def divided(layer: Layer, temperature: float) -> Layer:
