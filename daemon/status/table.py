@@ -1,5 +1,6 @@
 """The status of a daemon as a small table for people."""
 
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 
@@ -39,7 +40,7 @@ def _of_process(status: StatusSnapshot) -> Iterator[tuple[str, str]]:
     yield from _outcomes(status.outcomes, status.reviews, status.failures)
     yield "known", f"{status.known:,}, put where a person had put the same photo" if status.known else ""
     yield "taken back", _taken_back(status.in_all.held if status.in_all else 0)
-    yield from _labels(status.labels)
+    yield from _labels(status.labels, status.inbox)
     yield "took", _took(status.stages)
     yield from _last(status)
     yield "unfamiliar", status.unfamiliar
@@ -58,7 +59,7 @@ def _of_ledger(status: LedgerStatus) -> Iterator[tuple[str, str]]:
     yield "in inbox", _in_inbox(status)
     yield from _outcomes(status.outcomes, status.reviews, {})
     yield "taken back", _taken_back(status.held)
-    yield from _labels(status.labels)
+    yield from _labels(status.labels, status.inbox)
     yield from _last(status)
     yield "unfamiliar", status.unfamiliar or ""
 
@@ -80,29 +81,30 @@ def _taken_back(held: int) -> str:
     return f"{held:,}, left alone in the inbox until they change, or until `phototriage retry --undone`" if held else ""
 
 
-def _labels(labels: LabelTotals | None) -> Iterator[tuple[str, str]]:
+def _labels(labels: LabelTotals | None, inbox: str | None) -> Iterator[tuple[str, str]]:
     if labels is None:
         return
     looked = f"last look {lasting(max(0.0, time.time() - labels.last_look_at_s))} ago" if labels.last_look_at_s else ""
     classes = {"none of the classes" if name == OTHER else name: count for name, count in labels.classes.items()}
     counted = _sum(labels.labels, classes) or ("0" if looked else "")
     yield "labels", "; ".join(filter(None, (counted, looked)))
+    which = f" --inbox {shlex.quote(inbox)}" if inbox else ""
     if labels.unlearnt:
         new = f"{labels.unlearnt:,} label{'s' * (labels.unlearnt != 1)}"
-        yield "learn", f"{new} that this model has not learnt from: phototriage learn"
+        yield "learn", f"{new} that this model has not learnt from: phototriage learn{which}"
     if labels.corrected or labels.corrected_before:
-        yield "corrected", _corrected(labels)
+        yield "corrected", _corrected(labels, which)
     if labels.questions:
         count = f"{labels.questions:,} question{'s' * (labels.questions != 1)}"
         yield "asks", f"{count} about many photos that were moved at once: phototriage labels"
 
 
-def _corrected(labels: LabelTotals) -> str:
+def _corrected(labels: LabelTotals, which: str) -> str:
     now, before = labels.corrections
     said = f"{now.per_1000:.1f} of 1,000 photos that this model filed ({now.corrected:,} of {now.filed:,})"
     if before.filed:
         said = f"{said}; {before.per_1000:.1f} of the model before"
-    return f"{said}. It got worse: phototriage model rollback" if labels.is_worse else said
+    return f"{said}. It got worse: phototriage model rollback{which}" if labels.is_worse else said
 
 
 def _in_inbox(status: LedgerStatus) -> str:

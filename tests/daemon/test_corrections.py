@@ -5,9 +5,12 @@ from pathlib import Path
 
 from daemon.ledger.labels.events import Event, How, record
 from daemon.ledger.since.corrections import Corrections, corrections, is_worse
-from daemon.ledger.since.label_totals import labels_summary
+from daemon.ledger.since.label_totals import LabelTotals, labels_summary
 from daemon.models.history import Entry, ModelEvent, note
+from daemon.status.monitor import Monitor
+from daemon.status.table import table
 from tests.daemon.filed_output import FiledOutput
+from tests.daemon.support import HandClock
 
 
 def _serve(filed: FiledOutput, model: str) -> None:
@@ -28,6 +31,14 @@ def test_corrections_are_counted_by_the_model_that_filed_the_photo(filed: FiledO
         assert now.per_1000 == 500.0
         labels = labels_summary(connection, None, 5.5)
     assert (labels.unlearnt, labels.filed, labels.corrected) == (1, 4, 2)
+
+
+def test_the_status_names_the_commands_for_this_inbox() -> None:
+    monitor = Monitor(HandClock(), inbox=Path("/srv/my photos"))  # type: ignore[arg-type]
+    monitor.labels = LabelTotals({"sea": 1}, 0, 1.0, 1, 100, 9, 1000, 1)
+    said = table(monitor.snapshot())
+    assert "1 label that this model has not learnt from: phototriage learn --inbox '/srv/my photos'" in said
+    assert "It got worse: phototriage model rollback --inbox '/srv/my photos'" in said
 
 
 def test_a_model_is_worse_only_if_chance_does_not_explain_it() -> None:

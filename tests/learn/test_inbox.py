@@ -15,6 +15,7 @@ from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
 from daemon.models.history import Entry, ModelEvent, note
 from tests.daemon.house import House, ask
+from tests.learn.conftest import line
 
 
 @pytest.fixture
@@ -66,5 +67,22 @@ def test_an_inbox_of_which_nobody_said_anything_has_nothing_new_and_no_photo_is_
         0,
         "Nobody has said anything yet. Move a photo that was filed wrongly to the folder of its class.\n",
     )
-    (facts,) = map(json.loads, _learn(root, tmp_path, "--inbox", house.inbox, "--json").stdout.splitlines())
-    assert (facts["verdict"], facts["is_new"]) == (None, False)
+
+
+def test_labels_that_harm_are_refused_with_exit_3_and_nothing_is_written(shared: Path, tmp_path: Path) -> None:
+    sea = sorted((shared / "scenes" / "train" / "sea").glob("*.jpg"))[:60]
+    (tmp_path / "labels.jsonl").write_text("".join(f"{line(path, 'glacier')}\n" for path in sea))
+    words = ("--labels", tmp_path / "labels.jsonl", "--base", SHIPPED_MODEL, "--output", tmp_path / "new.onnx")
+    done = ask("learn", *words, "--json")
+    assert done.exit_code == 3, done.output
+    facts = json.loads(done.output)
+    assert (facts["verdict"], facts["why"], facts["is_new"]) == ("refused", "validation", False)
+    assert not (tmp_path / "new.onnx").exists()
+
+
+def test_labels_and_history_of_a_service_that_is_not_there_are_refused_by_its_name() -> None:
+    for words in (("labels", "export", "-"), ("history",)):
+        done = ask(*words, "--for", "no-such-service")
+        assert done.exit_code == 1
+        assert "no ledger of a service no-such-service" in done.output
+        assert ask(*words, "--for", "a", "--inbox", "b").exit_code == 2
