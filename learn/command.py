@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,12 @@ ENOUGH_FILED = 4_000
 @click.option("--yes", is_flag=True, help="Use the new model without asking, unless it is refused.")
 @click.option("--auto", is_flag=True, help="Use the new model only if it is shown to help; ask nothing.")
 @click.option("--dry-run", is_flag=True, help="Only show the verdict and what would change.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write report.html with all evidence into this folder.",
+)
 @json_option("the verdict and its evidence, as one JSON object,")
 @click.pass_context
 def learn(
@@ -53,6 +59,7 @@ def learn(
     yes: bool,
     auto: bool,
     dry_run: bool,
+    report: Path | None,
     as_json: bool,
 ) -> None:
     """Learn from what people said, and use the better model.
@@ -69,7 +76,7 @@ def learn(
     \b
     Examples:
       phototriage learn --dry-run
-      phototriage learn --inbox ~/inbox
+      phototriage learn --inbox ~/inbox --report learnt
       phototriage learn --labels labels.jsonl --base model.onnx --output better.onnx
       phototriage learn --labels folder-of-classes --output mine.onnx
     """
@@ -78,17 +85,26 @@ def learn(
     require_runtime("`learn`")
     from learn.gate import REFUSED
 
+    def _told(found: "LearnResult") -> None:
+        _show(found, as_json)
+        if report is not None:
+            from learn.report import write_report
+
+            say("report", str(write_report(report, found)))
+
     result: LearnResult | None
-    say = (lambda _, __: None) if as_json else (lambda step, found: click.echo(f"{step:<9}{found}"))
+    say: Say = (lambda _, __: None) if as_json else (lambda step, found: click.echo(f"{step:<9}{found}"))
     asks = sys.stdin.isatty() and not (as_json or auto or yes or dry_run)
     if file is not None and base is None:
+        if report is not None:
+            raise click.UsageError("--report needs a model to compare with: an inbox, or --base.")
         _fresh(file, output, say, dry_run=dry_run, as_json=as_json)
         return
     if file is not None and base is not None:
-        result = _from_files(file, base, output, say, dry_run=dry_run, as_json=as_json)
+        result = _from_files(file, base, output, say, dry_run=dry_run, show=_told)
     else:
         which = ["--inbox", str(inbox)] if inbox else ["--for", service] if service else []
-        result = _for_inbox(which, say, asks=asks, yes=yes, auto=auto, dry_run=dry_run, as_json=as_json)
+        result = _for_inbox(which, say, asks=asks, yes=yes, auto=auto, dry_run=dry_run, as_json=as_json, show=_told)
     if result is not None and result.judged.verdict.kind == REFUSED:
         ctx.exit(REFUSED_EXIT)
 
@@ -108,7 +124,7 @@ def _check(
 
 
 def _from_files(
-    file: Path, base: Path, output: Path | None, say: "Say", *, dry_run: bool, as_json: bool
+    file: Path, base: Path, output: Path | None, say: "Say", *, dry_run: bool, show: Callable[["LearnResult"], None]
 ) -> "LearnResult":
     from learn.label_file import read_labels
     from learn.pipeline import learn as run
@@ -117,7 +133,7 @@ def _from_files(
     if output is None and not dry_run:
         raise click.UsageError("--output is missing: name the .onnx file to write, or pass --dry-run.")
     result = run(base, read_labels(file), [], say, threads=_threads())
-    _show(result, as_json)
+    show(result)
     if output is not None and result.data is not None and not dry_run:
         publish(result, output)
         say("written", f"{output}, {len(result.data) / 1e6:.1f} MB")
@@ -146,7 +162,15 @@ def _fresh(file: Path, output: Path | None, say: "Say", *, dry_run: bool, as_jso
 
 
 def _for_inbox(
-    which: Sequence[str], say: "Say", *, asks: bool, yes: bool, auto: bool, dry_run: bool, as_json: bool
+    which: Sequence[str],
+    say: "Say",
+    *,
+    asks: bool,
+    yes: bool,
+    auto: bool,
+    dry_run: bool,
+    as_json: bool,
+    show: Callable[["LearnResult"], None],
 ) -> "LearnResult | None":
     import tempfile
 
@@ -167,7 +191,7 @@ def _for_inbox(
         except NothingToLearn as nothing:
             click.echo(json.dumps({"verdict": None, "why": str(nothing), "is_new": False}) if as_json else str(nothing))
             return None
-        _show(result, as_json)
+        show(result)
         if result.data is None or dry_run:
             return result
         takes = result.judged.verdict.kind == HELPS if auto else yes or (asks and click.confirm("Use the new model?"))

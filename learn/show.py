@@ -22,14 +22,21 @@ _WHY = {
 }
 
 
+def headline(result: LearnResult) -> str:
+    """Return the verdict in one line."""
+    verdict = result.judged.verdict
+    if result.data is None and verdict.kind != REFUSED:
+        return "nothing new: the model in use answers like this already, and stays"
+    by = f" (by {_WHY[verdict.why]})" if verdict.why else ""
+    return f"{_SENTENCES[verdict.kind]}{by}"
+
+
 def lines(result: LearnResult) -> Iterator[str]:
     """Yield the verdict, the evidence and the changes, line by line."""
     judged, said = result.judged, result.said
+    yield headline(result)
     if result.data is None and judged.verdict.kind != REFUSED:
-        yield "nothing new: the model in use answers like this already, and stays"
         return
-    by = f" (by {_WHY[judged.verdict.why]})" if judged.verdict.why else ""
-    yield f"{_SENTENCES[judged.verdict.kind]}{by}"
     if result.validation:
         yield f"  photos of its own that it never learnt from: {_of(judged.validation)}"
     else:

@@ -73,11 +73,14 @@ def test_labels_that_harm_are_refused_with_exit_3_and_nothing_is_written(shared:
     sea = sorted((shared / "scenes" / "train" / "sea").glob("*.jpg"))[:60]
     (tmp_path / "labels.jsonl").write_text("".join(f"{line(path, 'glacier')}\n" for path in sea))
     words = ("--labels", tmp_path / "labels.jsonl", "--base", SHIPPED_MODEL, "--output", tmp_path / "new.onnx")
-    done = ask("learn", *words, "--json")
+    done = ask("learn", *words, "--json", "--report", tmp_path / "report")
     assert done.exit_code == 3, done.output
     facts = json.loads(done.output)
     assert (facts["verdict"], facts["why"], facts["is_new"]) == ("refused", "validation", False)
     assert not (tmp_path / "new.onnx").exists()
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "<b>refused: the new model would do harm" in page
+    assert '<th scope="row">the gate: sea</th>' in page
 
 
 def test_labels_and_history_of_a_service_that_is_not_there_are_refused_by_its_name() -> None:

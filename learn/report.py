@@ -1,0 +1,89 @@
+"""What learning came to, as one page: the verdict, its evidence with intervals, and the photos that would move."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.html import Html, h, scrolling
+from common.publish import publish_bytes
+from common.text import printable
+from learn.errors import LearnError
+from learn.gate import Duel
+from learn.pipeline import Change, LearnResult
+from learn.show import headline
+from training.compare.pairs import difference_interval
+from training.html.page import framed, note, section
+from training.html.thumbnails import Thumbnails, picture
+from training.report.content import percent, shown_path
+
+PAGE = "report.html"
+SHOWN = 120
+"""Photos that the page shows; `--json` names all."""
+
+
+def write_report(folder: Path, result: LearnResult) -> Path:
+    """Write the page into a folder, which is made if it is missing; returns the page's path.
+
+    Raises:
+        LearnError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        publish_bytes(folder / PAGE, page(result).encode("utf-8"))
+    except OSError as error:
+        raise LearnError(f"The report in {printable(folder)} cannot be written ({error.strerror}).") from error
+    return folder / PAGE
+
+
+def page(result: LearnResult) -> str:
+    """The whole page as one self-contained HTML file."""
+    parts = [
+        ("evidence", "Evidence", section("evidence", "What speaks for the new model, and against it", _table(result))),
+        ("photos", "Photos", section("photos", "Filed photos that would go elsewhere", _photos(result.changes))),
+    ]
+    return framed("What was learnt", "", parts, above=h("p", h("b", headline(result))))
+
+
+def _table(result: LearnResult) -> list[Html]:
+    head = h("tr", [h("th", name, scope="col") for name in ("photos of", "all", "won", "lost", "difference, 95 %")])
+    rows = [
+        h("tr", h("th", name, scope="row"), [h("td", cell, class_="number") for cell in cells])
+        for name, cells in _rows(result)
+    ]
+    table = h("table", h("thead", head), h("tbody", rows), class_="figures")
+    how = (
+        "Won: only the new model is right. Lost: only the model in use is. Interval of the difference: Agresti and Min,"
+        " 2005. Corrections that were held out decide nothing, because the model in use was wrong about all of them."
+    )
+    return [scrolling(table, "Photos won and lost"), note(how)]
+
+
+def _rows(result: LearnResult) -> Iterator[tuple[str, tuple[str, ...]]]:
+    judged = result.judged
+    yield "the gate, which no head has learnt from", _cells(judged.validation)
+    for name, duel in zip(result.said.classes, judged.by_class, strict=False):
+        yield f"the gate: {printable(name)}", _cells(duel)
+    yield "your answers", _cells(judged.asked)
+    yield "corrections that were held out", _cells(judged.held_out)
+
+
+def _cells(duel: Duel) -> tuple[str, ...]:
+    low, high = difference_interval(duel.won, duel.lost, duel.photos)
+    interval = f"{percent(low)} to {percent(high)}" if duel.photos else "\N{EN DASH}"
+    return f"{duel.photos:,}", f"{duel.won:,}", f"{duel.lost:,}", interval
+
+
+def _photos(changes: tuple[Change, ...]) -> list[Html]:
+    shown = changes[:SHOWN]
+    thumbs = Thumbnails(SHOWN)
+    thumbs.want(one.path for one in shown)
+    items = [h("li", _figure(one, thumbs)) for one in shown]
+    words = f"{len(changes):,} photos of which nobody said anything; the first {len(shown):,} are shown."
+    return [note(words), h("ul", items, class_="photos")]
+
+
+def _figure(change: Change, thumbs: Thumbnails) -> Html:
+    name = shown_path(change.path, change.path.parent.parent)
+    verdict = h("span", printable(change.before), " \N{RIGHTWARDS ARROW} ", h("b", printable(change.after)))
+    words = f"{name}: {printable(change.before)}, then {printable(change.after)}"
+    caption = h("figcaption", verdict, h("span", name, class_="path"))
+    return h("figure", picture(thumbs.of(change.path), words), caption)
