@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ from tests.daemon.support import encoded, wait_until
 PROGRAM = Path(sys.prefix) / "bin" / "phototriage"
 
 
+@pytest.mark.skipif(find_spec("scipy") is None, reason="learning is an extra")
 @pytest.mark.system(*TOOLS, root=True)
 def test_a_closed_unit_learns_from_labels_and_the_daemon_takes_the_model(booted: Machine, alice: str) -> None:
-    pytest.importorskip("scipy", reason="learning is an extra")
     before = booted.run("find", "/etc", "-printf", "%p %m\\n").stdout
     home, unit = f"/home/{alice}/photos", f"phototriage-learn@{alice}.service"
     booted.run("install", "-d", "-o", alice, "-g", alice, home, f"{home}/inbox")
@@ -37,7 +38,7 @@ def test_a_closed_unit_learns_from_labels_and_the_daemon_takes_the_model(booted:
     booted.run("systemctl", "start", unit)
     assert "kept     the model in use stays as it is" in booted.journal(unit), "it was not shown to help"
     assert booted.show(unit, "Result") == "success"
-    whole = json.loads(booted.phototriage("learn", "--for", alice, "--dry-run", "--json").stdout)
+    whole = json.loads(booted.run(PROGRAM, "learn", "--for", alice, "--dry-run", "--json", user=alice).stdout)
     assert (whole["verdict"], whole["labels"]["drawings"] + whole["held_out"]) == ("open", 12)
 
     mine = booted.inside(f"/etc/systemd/system/{unit}.d/zz.conf")  # as if it had been shown to help
