@@ -54,8 +54,13 @@ def was_added(places: Places, record: Record) -> bool:
     return os.fspath(places.learn_drop_in) in record.files
 
 
-def forget_cache(places: Places) -> None:
-    """Remove the features of a service's photos; those of a user's own service are in that user's cache."""
+def forget_kept(places: Places) -> None:
+    """Remove the features of a service's photos, and systemd's note of when the timer ran last.
+
+    The features of a user's own service stay: they are in that user's cache.
+    """
+    with suppress(OSError):
+        (places.timers / f"stamp-{places.learn_timer}").unlink()
     if not places.user:
         shutil.rmtree(CACHES / places.name, ignore_errors=True)
         with suppress(OSError):  # another service's are there

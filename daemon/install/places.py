@@ -60,6 +60,12 @@ class Places:
         return f"phototriage-learn@{self.name}.timer"
 
     @property
+    def timers(self) -> Path:
+        """The folder where systemd notes when a timer ran last."""
+        data = _xdg("XDG_DATA_HOME", ".local/share") if self.user else Path("/var/lib")
+        return data / "systemd" / "timers"
+
+    @property
     def learning(self) -> tuple[Path, ...]:
         """Unit files that all services that learn share."""
         return tuple(self.units / name for name in LEARNING)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.text import printable
-from daemon.install.auto_learn import forget_cache, was_added
+from daemon.install.auto_learn import forget_kept, was_added
 from daemon.install.errors import ServiceError
 from daemon.install.places import Places
 from daemon.install.record import Record, forget, load, others
@@ -48,7 +48,7 @@ def removals(places: Places, record: Record, *, purge: bool) -> list[Removal]:
     found += [Removal(f"remove {printable(path)}, if it is empty", _remover(path)) for path in reversed(record.folders)]
     found.append(_command(*places.systemctl, "daemon-reload"))
     if learns:
-        found.append(Removal("remove the features of photos that learning kept", lambda: forget_cache(places)))
+        found.append(Removal("remove the features of photos that learning kept", lambda: forget_kept(places)))
     if purge:
         description = f"remove {printable(record.state)}: the ledger; no photo can be undone after that"
         found.append(Removal(description, lambda: shutil.rmtree(record.state, ignore_errors=True)))

@@ -53,4 +53,5 @@ def test_a_closed_unit_learns_from_labels_and_the_daemon_takes_the_model(booted:
     booted.phototriage("service", "uninstall", alice, "--yes", "--purge-state")
     assert booted.run("find", "/etc", "-printf", "%p %m\\n").stdout == before
     assert not booted.inside("/var/cache/phototriage").exists()
+    assert list(booted.inside("/var/lib/systemd/timers").glob("*phototriage*")) == []
     assert booted.show(f"phototriage-learn@{alice}.timer", "LoadState") == "not-found"
