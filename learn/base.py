@@ -7,20 +7,18 @@ matter and a label that was taken back leaves nothing behind. A learned file the
 import base64
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
-from onnx import TensorProto, helper, numpy_helper
 
 from common.errors import ModelError
-from contract.geometry import Pixels
-from contract.metadata import FAMILIARITY_NAME, INPUT_NAME, NEAREST_NAME, OUTPUT_NAME, Contract
+from contract.metadata import Contract
 from contract.session import open_model
 from learn.errors import LearnError
+from learn.graph import Parts, parts_of, with_head
 from learn.layer import Floats, Ints, Layer
 
 ROOT_KEY = "phototriage-root"
@@ -50,6 +48,11 @@ class Head:
     classes: Ints
     others: Floats
 
+    @property
+    def parts(self) -> Parts:
+        """What of it is in the graph."""
+        return Parts(self.layer.kernel, self.layer.bias, self.centres, self.classes, self.others)
+
 
 @dataclass(frozen=True)
 class Base:
@@ -59,11 +62,13 @@ class Base:
         proto: its graph.
         serving: its head.
         root: the head that learning begins from; the same as `serving` for what `convert` made.
+        names: new names of the root's classes (`learn.class_names`).
     """
 
     proto: onnx.ModelProto
     serving: Head
     root: Head
+    names: Mapping[str, str]
 
 
 def open_base(data: bytes) -> Base:
@@ -87,157 +92,43 @@ def open_base(data: bytes) -> Base:
     proto = onnx.load_model_from_string(data)
     serving = _head_of(proto, model.contract, model.sha256)
     kept = {prop.key: prop.value for prop in proto.metadata_props}.get(ROOT_KEY)
-    return Base(proto, serving, serving if kept is None else _unpacked(kept, serving))
-
-
-def features_of(proto: onnx.ModelProto) -> Callable[[Pixels], Floats]:
-    """Return what gives the features under the head: uint8 [N, S, S, 3] -> float32 [N, F], task before broad."""
-    return _cut_at(proto, _Nodes(proto).head.input[0])
-
-
-def broad_features_of(proto: onnx.ModelProto) -> Callable[[Pixels], Floats]:
-    """Return what gives the broad features alone, at unit length: uint8 [N, S, S, 3] -> float32 [N, B]."""
-    return _cut_at(proto, _Nodes(proto).centres.input[0])
-
-
-def _cut_at(proto: onnx.ModelProto, features: str) -> Callable[[Pixels], Floats]:
-    cut = onnx.ModelProto()
-    cut.CopyFrom(proto)
-    del cut.graph.output[:]
-    cut.graph.output.append(helper.make_tensor_value_info(features, TensorProto.FLOAT, ["batch", None]))
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    session = ort.InferenceSession(cut.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-    def _compute(photos: Pixels) -> Floats:
-        starts = range(0, len(photos), BATCH)
-        return np.vstack([session.run([features], {INPUT_NAME: photos[start : start + BATCH]})[0] for start in starts])
-
-    return _compute
-
-
-def with_head(proto: onnx.ModelProto, head: Head, root: Head) -> onnx.ModelProto:
-    """Return the graph with another head, and with the root's head in its metadata; the contract is not set."""
-    made = onnx.ModelProto()
-    made.CopyFrom(proto)
-    _set_head(made, _Nodes(made), head)
-    kept = {prop.key: prop.value for prop in made.metadata_props} | {ROOT_KEY: _packed(root)}
-    helper.set_model_props(made, kept)
-    return made
-
-
-def with_fresh_head(proto: onnx.ModelProto, head: Head) -> onnx.ModelProto:
-    """Return the broad network of a graph with a head of its own; what the head does not need is left out."""
-    made = onnx.ModelProto()
-    made.CopyFrom(proto)
-    nodes = _Nodes(made)
-    nodes.head.input[0] = nodes.centres.input[0]
-    _set_head(made, nodes, head)
-    del made.metadata_props[:]
-    _prune(made.graph)
-    return made
-
-
-def _set_head(made: onnx.ModelProto, nodes: "_Nodes", head: Head) -> None:
-    nodes.set(nodes.head.input[1], head.layer.kernel)
-    nodes.set(nodes.head.input[2], head.layer.bias)
-    nodes.set(nodes.centres.input[1], head.centres.T)
-    nodes.set(nodes.gather.input[0], head.classes)
-    if nodes.others is not None:
-        nodes.set(nodes.others.input[1], head.others.T)
-    output = next(one for one in made.graph.output if one.name == OUTPUT_NAME)
-    output.type.tensor_type.shape.dim[1].dim_value = len(head.layer.bias)
-
-
-def _prune(graph: onnx.GraphProto) -> None:
-    """Remove nodes and constants that no output needs."""
-    needed, kept = {one.name for one in graph.output}, list[onnx.NodeProto]()
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            kept.append(node)
-            needed |= set(node.input)
-    constants = [one for one in graph.initializer if one.name in needed]
-    del graph.node[:], graph.initializer[:], graph.value_info[:]
-    graph.node.extend(reversed(kept))
-    graph.initializer.extend(constants)
-
-
-class _Nodes:
-    """The nodes of a graph that learning reads and changes.
-
-    Raises:
-        LearnError: the graph is none that `convert` makes of two tails.
-    """
-
-    def __init__(self, proto: onnx.ModelProto) -> None:
-        self._graph = proto.graph
-        self._made_by = {name: node for node in proto.graph.node for name in node.output}
-        self._constants = {each.name: each for each in proto.graph.initializer}
-        try:
-            self.head = self._of(self._made_by[OUTPUT_NAME].input[0], "Gemm", 3)
-            self.gather = self._made_by[NEAREST_NAME]
-            self.centres = self._of(self._made_by[self.gather.input[1]].input[0], "Gemm", 2)
-            self.others = self._others()
-            broad = self._made_by[self.head.input[0]]
-            if broad.op_type not in ("Concat", "Mul") or self.gather.op_type != "Gather":
-                raise KeyError(broad.op_type)
-        except (KeyError, IndexError) as error:
-            raise LearnError("This model has no head that can learn. Train one with the default recipe.") from error
-
-    def constant(self, name: str) -> Any:
-        """The value of a constant."""
-        return numpy_helper.to_array(self._constants[name])
-
-    def set(self, name: str, value: Any) -> None:
-        """Replace a constant."""
-        was = self._constants[name]
-        kind = numpy_helper.to_array(was).dtype
-        was.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value, kind), name))
-
-    def _of(self, name: str, op_type: str, inputs: int) -> onnx.NodeProto:
-        node = self._made_by[name]
-        if node.op_type != op_type or len(node.input) < inputs or node.attribute:
-            raise KeyError(name)
-        return node
-
-    def _others(self) -> onnx.NodeProto | None:
-        """The product with the centres of other kinds of photos; None where the model has none."""
-        node = self._made_by[FAMILIARITY_NAME]
-        if node.op_type != "Sub":
-            return None
-        relu = next(one for one in (self._made_by.get(name) for name in self._made_by[node.input[1]].input) if one)
-        return self._of(self._made_by[relu.input[0]].input[0], "Gemm", 2)
+    return Base(proto, serving, *((serving, {}) if kept is None else _unpacked(kept, serving)))
 
 
 def _head_of(proto: onnx.ModelProto, contract: Contract, sha256: str) -> Head:
-    nodes = _Nodes(proto)
-    layer = Layer(nodes.constant(nodes.head.input[1]), nodes.constant(nodes.head.input[2]))
-    centres = np.ascontiguousarray(nodes.constant(nodes.centres.input[1]).T)
-    others = np.zeros((0, centres.shape[1]), np.float32)
-    if nodes.others is not None:
-        others = np.ascontiguousarray(nodes.constant(nodes.others.input[1]).T)
-    return Head(contract, sha256, layer, centres, nodes.constant(nodes.gather.input[0]).astype(np.int64), others)
+    kernel, bias, centres, classes, others = parts_of(proto)
+    return Head(contract, sha256, Layer(kernel, bias), centres, classes, others)
 
 
-def _packed(head: Head) -> str:
-    """Return a root's head as text, for the metadata of a learned file, whose first centres are those of the root."""
+def with_learned_head(base: Base, head: Head) -> onnx.ModelProto:
+    """Return the graph of a base with another head, and with its root in the metadata; the contract is not set."""
+    return with_head(base.proto, head.parts, ROOT_KEY, _packed(base.root, base.names))
+
+
+def _packed(root: Head, names: Mapping[str, str]) -> str:
+    """Return a root's head as text, for the metadata of a learned file.
+
+    The first centres of the learned file are those of the root, unless classes were merged or retired.
+    """
+    arrays: dict[str, Any] = {"kernel": root.layer.kernel, "bias": root.layer.bias, "others": root.others}
+    if names:
+        arrays |= {"centres": root.centres, "classes": root.classes}
     file = io.BytesIO()
-    np.savez_compressed(
-        file, kernel=head.layer.kernel, bias=head.layer.bias, centres=len(head.centres), others=head.others
-    )
-    arrays = base64.b64encode(file.getvalue()).decode("ascii")
-    plain = replace(head.contract, golden=())
-    return json.dumps({"sha256": head.sha256, "contract": plain.to_json(), "arrays": arrays})
+    np.savez_compressed(file, count=len(root.centres), **arrays)
+    packed = base64.b64encode(file.getvalue()).decode("ascii")
+    contract = replace(root.contract, golden=()).to_json()
+    return json.dumps({"sha256": root.sha256, "contract": contract, "names": dict(names), "arrays": packed})
 
 
-def _unpacked(text: str, learned: Head) -> Head:
+def _unpacked(text: str, learned: Head) -> tuple[Head, dict[str, str]]:
     try:
         value = json.loads(text)
         with np.load(io.BytesIO(base64.b64decode(value["arrays"], validate=True)), allow_pickle=False) as arrays:
-            layer = Layer(arrays["kernel"], arrays["bias"])
-            count, others = int(arrays["centres"]), arrays["others"]
+            layer, others, count = Layer(arrays["kernel"], arrays["bias"]), arrays["others"], int(arrays["count"])
+            centres = arrays["centres"] if "centres" in arrays else learned.centres[:count]
+            classes = arrays["classes"] if "classes" in arrays else learned.classes[:count]
         contract, sha256 = Contract.from_json(value["contract"]), str(value["sha256"])
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        names = {str(old): str(new) for old, new in value["names"].items()}
+    except (ValueError, KeyError, TypeError, OSError, AttributeError) as error:
         raise ModelError(f"The root in this learned model is damaged ({error}). Learn again from its root.") from error
-    return Head(contract, sha256, layer, learned.centres[:count], learned.classes[:count], others)
+    return Head(contract, sha256, layer, centres, classes, others), names

@@ -38,6 +38,12 @@ ENOUGH_FILED = 4_000
     help="With --labels: the model that learns. Without it a new model is made of the labelled classes alone.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="With --labels: the .onnx file to write.")
+@click.option(
+    "--rename",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Give a class another name; two with one name are merged, OLD= retires a class. May be repeated; it stays.",
+)
 @click.option("--yes", is_flag=True, help="Use the new model without asking, unless it is refused.")
 @click.option("--auto", is_flag=True, help="Use the new model only if it is shown to help; ask nothing.")
 @click.option("--dry-run", is_flag=True, help="Only show the verdict and what would change.")
@@ -56,6 +62,7 @@ def learn(
     file: Path | None,
     base: Path | None,
     output: Path | None,
+    rename: tuple[str, ...],
     yes: bool,
     auto: bool,
     dry_run: bool,
@@ -77,12 +84,14 @@ def learn(
     Examples:
       phototriage learn --dry-run
       phototriage learn --inbox ~/inbox --report learnt
+      phototriage learn --rename sea=coast --rename glacier=mountain --rename street=
       phototriage learn --labels labels.jsonl --base model.onnx --output better.onnx
       phototriage learn --labels folder-of-classes --output mine.onnx
     """
     _check(inbox, service, file, base, output, yes=yes, auto=auto)
     require_learning("`learn`")
     require_runtime("`learn`")
+    from learn.from_files import learn_from_files, learn_own_classes
     from learn.gate import REFUSED
 
     def _told(found: "LearnResult") -> None:
@@ -95,16 +104,21 @@ def learn(
     result: LearnResult | None
     say: Say = (lambda _, __: None) if as_json else (lambda step, found: click.echo(f"{step:<9}{found}"))
     asks = sys.stdin.isatty() and not (as_json or auto or yes or dry_run)
+    names = _names(rename)
+    if file is not None and output is None and not dry_run:
+        raise click.UsageError("--output is missing: name the .onnx file to write, or pass --dry-run.")
     if file is not None and base is None:
-        if report is not None:
-            raise click.UsageError("--report needs a model to compare with: an inbox, or --base.")
-        _fresh(file, output, say, dry_run=dry_run, as_json=as_json)
+        if names or report is not None:
+            raise click.UsageError("--rename and --report need a model that knows classes: an inbox, or --base.")
+        learn_own_classes(file, None if dry_run else output, say, _threads(), as_json=as_json)
         return
     if file is not None and base is not None:
-        result = _from_files(file, base, output, say, dry_run=dry_run, show=_told)
+        result = learn_from_files(file, base, None if dry_run else output, say, names, _threads(), _told)
     else:
         which = ["--inbox", str(inbox)] if inbox else ["--for", service] if service else []
-        result = _for_inbox(which, say, asks=asks, yes=yes, auto=auto, dry_run=dry_run, as_json=as_json, show=_told)
+        result = _for_inbox(
+            which, say, names, asks=asks, yes=yes, auto=auto, dry_run=dry_run, as_json=as_json, show=_told
+        )
     if result is not None and result.judged.verdict.kind == REFUSED:
         ctx.exit(REFUSED_EXIT)
 
@@ -123,47 +137,17 @@ def _check(
         raise click.UsageError("--labels learns without an inbox: leave out --inbox, --for and --auto.")
 
 
-def _from_files(
-    file: Path, base: Path, output: Path | None, say: "Say", *, dry_run: bool, show: Callable[["LearnResult"], None]
-) -> "LearnResult":
-    from learn.label_file import read_labels
-    from learn.pipeline import learn as run
-    from learn.pipeline import publish
-
-    if output is None and not dry_run:
-        raise click.UsageError("--output is missing: name the .onnx file to write, or pass --dry-run.")
-    result = run(base, read_labels(file), [], say, threads=_threads())
-    show(result)
-    if output is not None and result.data is not None and not dry_run:
-        publish(result, output)
-        say("written", f"{output}, {len(result.data) / 1e6:.1f} MB")
-    return result
-
-
-def _fresh(file: Path, output: Path | None, say: "Say", *, dry_run: bool, as_json: bool) -> None:
-    from common.publish import publish_bytes
-    from contract.shipped import SHIPPED_MODEL
-    from learn.fresh import learn_fresh
-    from learn.label_file import read_labels
-
-    if output is None and not dry_run:
-        raise click.UsageError("--output is missing: name the .onnx file to write, or pass --dry-run.")
-    result = learn_fresh(SHIPPED_MODEL, read_labels(file), say, threads=_threads())
-    if output is not None and not dry_run:
-        publish_bytes(output, result.data)
-        say("written", f"{output}, {len(result.data) / 1e6:.1f} MB")
-    if as_json:
-        click.echo(json.dumps({"accuracy": result.accuracy, "photos": result.photos, "gone": result.gone}))
-        return
-    share = "cannot be told, because no photo could judge" if result.accuracy is None else f"{result.accuracy:.1%}"
-    say("accuracy", f"{share} of photos that the head had not seen" if result.accuracy is not None else share)
-    for sentence in result.sentences:
-        click.echo(sentence)
+def _names(rename: Sequence[str]) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in rename]
+    if wrong := next((old + equals + new for old, equals, new in pairs if not (old and equals)), ""):
+        raise click.UsageError(f"--rename takes OLD=NEW, not {wrong!r}.")
+    return {old: new for old, _, new in pairs}
 
 
 def _for_inbox(
     which: Sequence[str],
     say: "Say",
+    names: dict[str, str],
     *,
     asks: bool,
     yes: bool,
@@ -187,7 +171,7 @@ def _for_inbox(
         filed = read_filed(inbox.filed(ENOUGH_FILED))
         threads = 1 if auto else _threads()  # nobody waits, and memory is limited
         try:
-            result = run(model, labels, filed, say, _ask if asks else None, threads=threads)
+            result = run(model, labels, filed, say, _ask if asks else _nobody, threads=threads, rename=names)
         except NothingToLearn as nothing:
             click.echo(json.dumps({"verdict": None, "why": str(nothing), "is_new": False}) if as_json else str(nothing))
             return None
@@ -212,6 +196,10 @@ def _ask(photo: "FiledPhoto", classes: tuple[str, ...]) -> str | None:
         show_choices=True,
     )  # fmt: skip
     return said or None
+
+
+def _nobody(_: "FiledPhoto", __: tuple[str, ...]) -> None:
+    """Answer nothing: labels speak for the new model, and what had to be asked counts against it."""
 
 
 def _show(result: "LearnResult", as_json: bool) -> None:

@@ -17,10 +17,11 @@ from contract.golden import make_golden
 from contract.metadata import Contract
 from contract.session import read_model
 from convert.stamp import open_proven, stamp_model, versions
-from learn.base import Head, open_base, with_fresh_head
+from learn.base import Head, open_base
 from learn.errors import LearnError
+from learn.graph import Parts, with_fresh_head
 from learn.label_file import Label
-from learn.layer import Floats, Ints, Layer
+from learn.layer import Floats, Ints
 from learn.material import Say, broad_network_of, photo_features
 from training.fit.familiarity import choose_threshold, fit_centres, out_of_fold_familiarity
 from training.fit.regression import can_judge, choose_c, fit_head, folds, out_of_fold
@@ -116,8 +117,8 @@ def _made(
         tolerance=root.contract.tolerance,
         familiarity=familiarity,
     )
-    layer = Layer((head.kernel / temperature).astype(np.float32), (head.bias / temperature).astype(np.float32))
-    made = with_fresh_head(proto, Head(contract, "", layer, centres.rows, centres.classes, centres.others))
+    kernel, bias = ((values / temperature).astype(np.float32) for values in (head.kernel, head.bias))
+    made = with_fresh_head(proto, Parts(kernel, bias, centres.rows, centres.classes, centres.others))
     options = ort.SessionOptions()
     options.log_severity_level = 4
     session = ort.InferenceSession(made.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -10,9 +10,10 @@ from common.errors import PhotoError
 from common.text import printable
 from contract.geometry import Geometry, Pixels, to_input
 from contract.memory import Memory, read_memory
-from learn.base import Base, broad_features_of, features_of
+from learn.base import Base
 from learn.errors import LearnError
 from learn.feature_cache import FeatureCache, cache_folder
+from learn.graph import broad_features_of, features_of
 from learn.label_file import FiledPhoto, Label
 from learn.layer import Floats
 

@@ -1,7 +1,7 @@
 """Learning from start to end: labels and a model file in, a new model file and the verdict of the gate out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from contract.memory import Memory, memory_path
 from contract.session import read_model
 from learn import words
 from learn.base import Base, Head, open_base
+from learn.class_names import Names, numbers_of, renamed_labels, renamed_root, with_changes
 from learn.errors import LearnError, NothingToLearn
 from learn.familiar import strangers_passing, taught_centres, widened
 from learn.gate import REFUSED
@@ -83,6 +84,7 @@ def learn(
     threads: int = 1,
     cache: Path | None = None,
     at: datetime | None = None,
+    rename: Names | None = None,
 ) -> LearnResult:
     """Learn from labels, and judge what was learnt; nothing is written but the cache of features.
 
@@ -95,12 +97,14 @@ def learn(
         threads: threads that read photos.
         cache: folder of the cache of features; by default that of this user.
         at: time that the new model names; by default the present.
+        rename: new names of classes, by their present ones: two with one name are merged, an empty name retires one.
+            They stay in force when the new model learns again.
 
     Raises:
         NothingToLearn: people have said nothing yet, or too little.
         PhototriageError: the model cannot learn, or no labelled photo can be read.
     """
-    if not labels:
+    if not labels and not rename:
         raise NothingToLearn(words.NOBODY)
     labels = sorted(labels, key=lambda one: one.sha256)  # their order does not matter
     labelled = {one.sha256 for one in labels}
@@ -109,23 +113,25 @@ def learn(
     memory = memory_of(model, base)
     say("model", words.about(base, memory))
     features = photo_features(network_of(base), labels, filed, say, threads, cache)
-    said = said_of(labels, features, base.root.contract.labels)
-    if not said.taught:
+    base = replace(base, names=with_changes(base.root.contract.labels, base.names, rename or {}))
+    root = renamed_root(base.root, base.names, _anchors(base, memory))
+    said = said_of(renamed_labels(labels, {**base.names, **(rename or {})}), features, root.contract.labels)
+    if not (said.taught or rename):
         raise words.nothing(labels, said)
     say("labels", words.labels(said))
     others = [one for one in filed if one.sha256 in features]
-    world = _world(base, said, memory, [features[one.sha256] for one in others])
+    world = _world(base, root, said, memory, [features[one.sha256] for one in others])
     judged = try_head(world, None if ask is None else lambda place: ask(others[place], said.classes))
-    centres = taught_centres(base.root, said)
+    centres = taught_centres(root, said)
     strangers = _strangers(base, said, memory, centres)
     changes = _changes(world, judged, others)
     data = None
     if judged.verdict.kind != REFUSED and judged.layer is not world.serving:
-        learned = _learned(base, said, judged, at or datetime.now(UTC))
+        learned = _learned(root, said, judged, at or datetime.now(UTC))
         temperature = _temperature(judged.layer, world)
         head = divided(judged.layer, temperature)
         if not _is_same(base.serving, head, centres, said.classes):
-            data = write_model(base, head, centres, said.classes, temperature, learned)
+            data = write_model(base, root, head, centres, said.classes, temperature, learned)
     kept = memory_path(model) if memory is not None else None
     return LearnResult(
         data, judged, said, len(labels) - len(said.labels), changes, len(world.truth), strangers, kept
@@ -148,32 +154,39 @@ def publish(result: LearnResult, output: Path) -> None:
         raise LearnError(f"{printable(output)} cannot be written ({error.strerror}).") from error
 
 
-def _world(base: Base, said: Said, memory: Memory | None, filed: Sequence[Floats]) -> World:
-    width = len(base.root.layer.kernel)
-    none: Floats = np.zeros((0, width), np.float32)
-    gate: tuple[Floats, Ints] = (none, np.zeros(0, np.int64)) if memory is None else memory.gate()
+def _anchors(base: Base, memory: Memory | None) -> Floats:
+    """Features of photos that the root remembers, float32 [M, F]."""
+    return np.zeros((0, len(base.root.layer.kernel)), np.float32) if memory is None else memory.anchors()
+
+
+def _world(base: Base, root: Head, said: Said, memory: Memory | None, filed: Sequence[Floats]) -> World:
+    none: Floats = np.zeros((0, len(root.layer.kernel)), np.float32)
+    rows, truth = (none, np.zeros(0, np.int64)) if memory is None else memory.gate()
+    truth = numbers_of(base.root.contract.labels, base.names)[1][truth]
     return World(
-        root=widened(base.root.layer, said.classes),
-        serving=_serving(base, said.classes),
+        root=widened(root.layer, said.classes),
+        serving=_serving(base, root, said.classes),
         said=said,
-        memory=none if memory is None else memory.anchors(),
-        validation=gate[0],
-        truth=gate[1],
+        memory=_anchors(base, memory),
+        validation=rows[truth >= 0],
+        truth=truth[truth >= 0],
         filed=np.stack(filed) if filed else none,
-        known=len(base.root.contract.labels),
+        known=len(root.contract.labels),
     )
 
 
-def _serving(base: Base, classes: tuple[str, ...]) -> Layer:
-    """The serving head with the columns of the new one: a class that was learnt before may not be in force any more."""
-    wide, own = base.root.layer.widened(len(classes) - len(base.root.layer.bias)), base.serving
+def _serving(base: Base, root: Head, classes: tuple[str, ...]) -> Layer:
+    """The serving head with the columns of the new one, as far as it has them.
+
+    A class that was learnt before may not be in force any more. What a merged class answers is that of the root.
+    """
+    wide, own = widened(root.layer, classes), base.serving
     kernel, bias = wide.kernel.copy(), wide.bias.copy()
-    for number, name in enumerate(own.contract.labels):
-        if name in classes:
-            kernel[:, classes.index(name)], bias[classes.index(name)] = (
-                own.layer.kernel[:, number],
-                own.layer.bias[number],
-            )
+    called = [base.names.get(name, name) for name in own.contract.labels]
+    for number, name in enumerate(called):
+        if name in classes and called.count(name) == 1:
+            place = classes.index(name)
+            kernel[:, place], bias[place] = own.layer.kernel[:, number], own.layer.bias[number]
     return Layer(kernel, bias)
 
 
@@ -222,6 +235,6 @@ def _is_same(serving: Head, head: Layer, centres: tuple[Floats, Ints, Floats], c
     return serving.contract.labels == classes and all(np.array_equal(one, other) for one, other in pairs)
 
 
-def _learned(base: Base, said: Said, judged: Judged, at: datetime) -> Learned:
-    added = said.classes[len(base.root.contract.labels) :]
-    return Learned(base.root.sha256, len(said.taught), at.isoformat(timespec="seconds"), judged.verdict.kind, added)
+def _learned(root: Head, said: Said, judged: Judged, at: datetime) -> Learned:
+    added = said.classes[len(root.contract.labels) :]
+    return Learned(root.sha256, len(said.taught), at.isoformat(timespec="seconds"), judged.verdict.kind, added)

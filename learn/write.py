@@ -10,12 +10,13 @@ from contract.golden import make_golden
 from contract.learned import Learned
 from contract.metadata import Contract, GoldenCase
 from convert.stamp import open_proven, stamp_model
-from learn.base import Base, Head, with_head
+from learn.base import Base, Head, with_learned_head
 from learn.layer import Floats, Ints, Layer
 
 
 def write_model(
     base: Base,
+    root: Head,
     head: Layer,
     centres: tuple[Floats, Ints, Floats],
     labels: tuple[str, ...],
@@ -25,7 +26,8 @@ def write_model(
     """Return the bytes of the new model, opened once and with its golden sample replayed.
 
     Args:
-        base: the model that serves.
+        base: the model that serves, with the names in force.
+        root: its root under these names.
         head: the new one, with the temperature inside.
         centres: of familiarity, their classes, and the other kinds.
         labels: its classes.
@@ -35,20 +37,20 @@ def write_model(
     Raises:
         ModelError, ContractError, ExportError: the file does not compute what was learnt.
     """
-    root = base.root.contract
-    thresholds = dict(root.thresholds)
+    known = root.contract
+    thresholds = dict(known.thresholds)
     careful = max(thresholds.values(), default=0.0)
     contract = replace(
-        root,
+        known,
         labels=labels,
-        temperature=root.temperature * temperature,
+        temperature=known.temperature * temperature,
         thresholds={label: thresholds.get(label, careful) for label in labels} if thresholds else {},
-        metrics={"root": dict(root.metrics)},
+        metrics={"root": dict(base.root.contract.metrics)},
         learned=learned,
-        familiarity=None if root.familiarity is None else replace(root.familiarity, centres=len(centres[0])),
+        familiarity=None if known.familiarity is None else replace(known.familiarity, centres=len(centres[0])),
         golden=(),
     )
-    proto = with_head(base.proto, Head(contract, "", head, *centres), base.root)
+    proto = with_learned_head(base, Head(contract, "", head, *centres))
     stamped: Contract = replace(contract, golden=_golden(proto, contract))
     data = stamp_model(proto, stamped)
     open_proven(data, stamped)

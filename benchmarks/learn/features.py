@@ -17,7 +17,8 @@ from benchmarks.learn.cameras import CAMERAS, taken_by
 from benchmarks.learn.photos import Photos
 from contract.geometry import Geometry, Pixels, to_input
 from contract.session import read_contract
-from learn.base import features_of, open_base
+from learn.base import open_base
+from learn.graph import features_of
 from learn.layer import Floats, Ints
 from training.dataset.prepare import PreparedData, prepare
 from training.dataset.samples import Samples

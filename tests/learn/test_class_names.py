@@ -1,0 +1,80 @@
+"""Classes that are renamed, merged or retired, now and in all later learning."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contract.session import open_model
+from contract.shipped import SHIPPED_MODEL
+from learn.base import open_base
+from learn.class_names import numbers_of, with_changes
+from learn.errors import LearnError
+from learn.gate import REFUSED
+from learn.pipeline import LearnResult, learn, publish
+
+KNOWN = ("buildings", "forest", "glacier", "mountain", "sea", "street")
+
+
+def _renamed(model: Path, names: dict[str, str], folder: Path) -> LearnResult:
+    return learn(model, [], [], lambda _, __: None, cache=folder / "cache", rename=names)
+
+
+def test_names_are_changed_by_their_present_ones_and_two_of_one_name_are_one_class() -> None:
+    names = with_changes(KNOWN, {}, {"sea": "coast", "glacier": "mountain"})
+    assert names == {"sea": "coast", "glacier": "mountain"}
+    again = with_changes(KNOWN, names, {"coast": "shore", "street": ""})
+    classes, numbers = numbers_of(KNOWN, again)
+    assert classes == ("buildings", "forest", "mountain", "shore")
+    assert numbers.tolist() == [0, 1, 2, 2, 3, -1]
+    assert with_changes(KNOWN, names, {"coast": "sea"}) == {"glacier": "mountain"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"beach": "coast"}, "has no class beach; it has buildings, forest"),
+        ({"sea": "a/b"}, "cannot be a class"),
+        (dict.fromkeys(KNOWN[1:], ""), "two classes at least"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(changes: dict[str, str], says: str) -> None:
+    with pytest.raises(LearnError, match=says):
+        with_changes(KNOWN, {}, changes)
+
+
+def test_a_renamed_class_answers_as_before_and_the_name_stays_when_the_model_learns_again(tmp_path: Path) -> None:
+    result = _renamed(SHIPPED_MODEL, {"sea": "coast"}, tmp_path)
+    assert result.data is not None
+    new, old = open_model(result.data, "cpu"), open_model(SHIPPED_MODEL, "cpu")
+    assert new.contract.labels == ("buildings", "forest", "glacier", "mountain", "coast", "street")
+    one, other = open_base(result.data), open_base(SHIPPED_MODEL.read_bytes())
+    assert (one.serving.layer.answers(_gate()) == other.serving.layer.answers(_gate())).all()
+    assert new.contract.thresholds["coast"] == old.contract.thresholds["sea"]
+    model = tmp_path / "renamed.onnx"
+    publish(result, model)
+    assert open_base(model.read_bytes()).root.contract.labels == KNOWN
+    again = _renamed(model, {"street": ""}, tmp_path)
+    assert again.data is not None
+    assert open_model(again.data, "cpu").contract.labels == ("buildings", "forest", "glacier", "mountain", "coast")
+
+
+def test_a_merged_class_gets_what_its_parts_got(tmp_path: Path) -> None:
+    result = _renamed(SHIPPED_MODEL, {"glacier": "mountain"}, tmp_path)
+    assert result.judged.verdict.kind != REFUSED
+    assert result.data is not None
+    base = open_base(result.data)
+    old = open_base(SHIPPED_MODEL.read_bytes()).serving.layer.answers(_gate())
+    _, numbers = numbers_of(KNOWN, {"glacier": "mountain"})
+    assert (base.serving.layer.answers(_gate()) == numbers[old]).mean() > 0.99
+    assert set(base.serving.classes.tolist()) == set(range(5))
+
+
+def _gate() -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+    from contract.memory import read_memory
+
+    facts = open_model(SHIPPED_MODEL, "cpu").contract.memory
+    assert facts is not None
+    memory = read_memory(SHIPPED_MODEL, facts)
+    assert memory is not None
+    return memory.gate()[0]
