@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,36 +89,27 @@ def learn(
       phototriage learn --labels labels.jsonl --base model.onnx --output better.onnx
       phototriage learn --labels folder-of-classes --output mine.onnx
     """
-    _check(inbox, service, file, base, output, yes=yes, auto=auto)
+    _check(inbox, service, file, base, output, yes=yes, auto=auto, dry_run=dry_run)
     require_learning("`learn`")
     require_runtime("`learn`")
     from learn.from_files import learn_from_files, learn_own_classes
     from learn.gate import REFUSED
 
-    def _told(found: "LearnResult") -> None:
-        _show(found, as_json)
-        if report is not None:
-            from learn.report import write_report
-
-            say("report", str(write_report(report, found)))
-
     result: LearnResult | None
     say: Say = (lambda _, __: None) if as_json else (lambda step, found: click.echo(f"{step:<9}{found}"))
     asks = sys.stdin.isatty() and not (as_json or auto or yes or dry_run)
-    names = _names(rename)
-    if file is not None and output is None and not dry_run:
-        raise click.UsageError("--output is missing: name the .onnx file to write, or pass --dry-run.")
+    told, names = partial(_told, report, say, as_json=as_json), _names(rename)
     if file is not None and base is None:
         if names or report is not None:
             raise click.UsageError("--rename and --report need a model that knows classes: an inbox, or --base.")
         learn_own_classes(file, None if dry_run else output, say, _threads(), as_json=as_json)
         return
     if file is not None and base is not None:
-        result = learn_from_files(file, base, None if dry_run else output, say, names, _threads(), _told)
+        result = learn_from_files(file, base, None if dry_run else output, say, names, _threads(), told)
     else:
         which = ["--inbox", str(inbox)] if inbox else ["--for", service] if service else []
         result = _for_inbox(
-            which, say, names, asks=asks, yes=yes, auto=auto, dry_run=dry_run, as_json=as_json, show=_told
+            which, say, names, asks=asks, yes=yes, auto=auto, dry_run=dry_run, as_json=as_json, show=told
         )
     if result is not None and result.judged.verdict.kind == REFUSED:
         ctx.exit(REFUSED_EXIT)
@@ -125,7 +117,7 @@ def learn(
 
 def _check(
     inbox: Path | None, service: str | None, file: Path | None, base: Path | None, output: Path | None,
-    *, yes: bool, auto: bool,
+    *, yes: bool, auto: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     if inbox is not None and service is not None:
         raise click.UsageError("--inbox and --for cannot be combined.")
@@ -135,6 +127,16 @@ def _check(
         raise click.UsageError("--base and --output need --labels.")
     if file is not None and (inbox is not None or service is not None or auto):
         raise click.UsageError("--labels learns without an inbox: leave out --inbox, --for and --auto.")
+    if file is not None and output is None and not dry_run:
+        raise click.UsageError("--output is missing: name the .onnx file to write, or pass --dry-run.")
+
+
+def _told(report: Path | None, say: "Say", found: "LearnResult", *, as_json: bool) -> None:
+    _show(found, as_json)
+    if report is not None:
+        from learn.report import write_report
+
+        say("report", str(write_report(report, found)))
 
 
 def _names(rename: Sequence[str]) -> dict[str, str]:

@@ -125,17 +125,24 @@ def learn(
     centres = taught_centres(root, said)
     strangers = _strangers(base, said, memory, centres)
     changes = _changes(world, judged, others)
-    data = None
-    if judged.verdict.kind != REFUSED and judged.layer is not world.serving:
-        learned = _learned(root, said, judged, at or datetime.now(UTC))
-        temperature = _temperature(judged.layer, world)
-        head = divided(judged.layer, temperature)
-        if not _is_same(base.serving, head, centres, said.classes):
-            data = write_model(base, root, head, centres, said.classes, temperature, learned)
+    data = _written(base, root, world, judged, centres, at or datetime.now(UTC))
     kept = memory_path(model) if memory is not None else None
     return LearnResult(
         data, judged, said, len(labels) - len(said.labels), changes, len(world.truth), strangers, kept
     )  # fmt: skip
+
+
+def _written(
+    base: Base, root: Head, world: World, judged: Judged, centres: tuple[Floats, Ints, Floats], at: datetime
+) -> bytes | None:
+    """Return the bytes of the new model; None if it is refused, or the model in use has learnt the same."""
+    if judged.verdict.kind == REFUSED or judged.layer is world.serving:
+        return None
+    temperature, classes = _temperature(judged.layer, world), world.said.classes
+    head = divided(judged.layer, temperature)
+    if _is_same(base.serving, head, centres, classes):
+        return None
+    return write_model(base, root, head, centres, classes, temperature, _learned(root, world.said, judged, at))
 
 
 def publish(result: LearnResult, output: Path) -> None:
