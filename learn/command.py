@@ -92,8 +92,8 @@ def learn(
     _check(inbox, service, file, base, output, yes=yes, auto=auto, dry_run=dry_run)
     require_learning("`learn`")
     require_runtime("`learn`")
+    from learn.fitting.gate import REFUSED
     from learn.from_files import learn_from_files, learn_own_classes
-    from learn.gate import REFUSED
 
     result: LearnResult | None
     say: Say = (lambda _, __: None) if as_json else (lambda step, found: click.echo(f"{step:<9}{found}"))
@@ -161,7 +161,7 @@ def _for_inbox(
     import tempfile
 
     from learn.errors import NothingToLearn
-    from learn.gate import HELPS
+    from learn.fitting.gate import HELPS
     from learn.inbox import Inbox
     from learn.label_file import read_filed, read_labels
     from learn.pipeline import learn as run

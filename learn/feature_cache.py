@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.publish import publish_bytes
-from learn.layer import Floats
+from learn.fitting.layer import Floats
 
 MOST = 20_000
 """Photos that are kept, 2.6 kB each: those that were asked for last."""

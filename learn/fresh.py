@@ -17,12 +17,12 @@ from contract.golden import make_golden
 from contract.metadata import Contract
 from contract.session import read_model
 from convert.stamp import open_proven, stamp_model, versions
-from learn.base import Head, open_base
 from learn.errors import LearnError
-from learn.graph import Parts, with_fresh_head
+from learn.fitting.layer import Floats, Ints
 from learn.label_file import Label
-from learn.layer import Floats, Ints
 from learn.material import Say, broad_network_of, photo_features
+from learn.model.base import Head, open_base
+from learn.model.graph import Parts, with_fresh_head
 from training.fit.familiarity import choose_threshold, fit_centres, out_of_fold_familiarity
 from training.fit.regression import can_judge, choose_c, fit_head, folds, out_of_fold
 from training.measure.calibrate import calibrate

@@ -10,12 +10,12 @@ from common.errors import PhotoError
 from common.text import printable
 from contract.geometry import Geometry, Pixels, to_input
 from contract.memory import Memory, read_memory
-from learn.base import Base
 from learn.errors import LearnError
 from learn.feature_cache import FeatureCache, cache_folder
-from learn.graph import broad_features_of, features_of
+from learn.fitting.layer import Floats
 from learn.label_file import FiledPhoto, Label
-from learn.layer import Floats
+from learn.model.base import Base
+from learn.model.graph import broad_features_of, features_of
 
 MAX_PIXELS = 40_000_000
 """Largest picture in memory of each thread; a JPEG may be larger, because it is decoded at a reduced scale."""

@@ -15,17 +15,17 @@ from contract.learned import Learned
 from contract.memory import Memory, memory_path
 from contract.session import read_model
 from learn import words
-from learn.base import Base, Head, open_base
-from learn.class_names import Names, numbers_of, renamed_labels, renamed_root, with_changes
 from learn.errors import LearnError, NothingToLearn
-from learn.familiar import strangers_passing, taught_centres, widened
-from learn.gate import REFUSED
+from learn.fitting.gate import REFUSED
+from learn.fitting.layer import Floats, Ints, Layer
+from learn.fitting.lessons import MOST_FILED, Said, said_of
+from learn.fitting.trial import Judged, World, try_head
 from learn.label_file import FiledPhoto, Label
-from learn.layer import Floats, Ints, Layer
-from learn.lessons import MOST_FILED, Said, said_of
 from learn.material import Say, memory_of, network_of, photo_features
-from learn.trial import Judged, World, try_head
-from learn.write import divided, write_model
+from learn.model.base import Base, Head, open_base
+from learn.model.class_names import Names, numbers_of, renamed_labels, renamed_root, with_changes
+from learn.model.familiar import strangers_passing, taught_centres, widened
+from learn.model.write import divided, write_model
 from training.measure.calibrate import find_temperature
 
 LEAST_TO_CALIBRATE = 100

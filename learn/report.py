@@ -7,7 +7,7 @@ from common.html import Html, h, scrolling
 from common.publish import publish_bytes
 from common.text import printable
 from learn.errors import LearnError
-from learn.gate import Duel
+from learn.fitting.gate import Duel
 from learn.pipeline import Change, LearnResult
 from learn.show import headline
 from training.compare.pairs import difference_interval

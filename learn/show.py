@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.text import printable
-from learn.gate import HELPS, OPEN, REFUSED, Duel
+from learn.fitting.gate import HELPS, OPEN, REFUSED, Duel
 from learn.pipeline import LearnResult
 
 SHOWN = 20

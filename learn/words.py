@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from contract.memory import Memory
-from learn.base import Base
 from learn.errors import LearnError, NothingToLearn
+from learn.fitting.lessons import Said
 from learn.label_file import Label
-from learn.lessons import Said
+from learn.model.base import Base
 
 NOBODY = "Nobody has said anything yet. Move a photo that was filed wrongly to the folder of its class."
 

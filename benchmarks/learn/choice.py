@@ -13,9 +13,9 @@ from benchmarks.learn.features import LATER, NEVER, TRAIN, Store
 from benchmarks.learn.owner import FILED, NOTHING, REMEMBERED, World, corrects, lessons_of, weight_of
 from benchmarks.learn.photos import Photos
 from benchmarks.told import Row, Told
-from learn.head import fit
-from learn.layer import Floats
-from learn.trial import PULL
+from learn.fitting.head import fit
+from learn.fitting.layer import Floats
+from learn.fitting.trial import PULL
 
 UNCHANGED = "own"
 MEANING = (

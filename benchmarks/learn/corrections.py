@@ -14,9 +14,9 @@ from benchmarks.learn.owner import FILED, NOTHING, Inbox, World, corrects, learn
 from benchmarks.learn.photos import Photos
 from benchmarks.learn.questions import ask
 from benchmarks.told import Row, Told
-from learn.gate import HELPS, LEVEL, OPEN, REFUSED
-from learn.layer import Floats, Layer, Marks
-from learn.trial import PULL
+from learn.fitting.gate import HELPS, LEVEL, OPEN, REFUSED
+from learn.fitting.layer import Floats, Layer, Marks
+from learn.fitting.trial import PULL
 
 CORRECTED: dict[str, int | None] = {"3": 3, "12": 12, "all": None}
 OUTDOOR, SCENES = "outdoor", "scenes"

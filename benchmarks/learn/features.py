@@ -17,9 +17,9 @@ from benchmarks.learn.cameras import CAMERAS, taken_by
 from benchmarks.learn.photos import Photos
 from contract.geometry import Geometry, Pixels, to_input
 from contract.session import read_contract
-from learn.base import open_base
-from learn.graph import features_of
-from learn.layer import Floats, Ints
+from learn.fitting.layer import Floats, Ints
+from learn.model.base import open_base
+from learn.model.graph import features_of
 from training.dataset.prepare import PreparedData, prepare
 from training.dataset.samples import Samples
 from training.on_features.sides import sides_of

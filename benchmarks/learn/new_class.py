@@ -9,10 +9,10 @@ from benchmarks.learn.corrections import accuracy
 from benchmarks.learn.features import NEVER, TEST, TRAIN, Store
 from benchmarks.learn.owner import World, remembered
 from benchmarks.told import Row, Told
-from learn.gate import duel, judge, of_each_class
-from learn.head import Lessons, anchors, fit, joined, labels
-from learn.layer import Floats, Layer
-from learn.trial import PULL, PULL_NEW
+from learn.fitting.gate import duel, judge, of_each_class
+from learn.fitting.head import Lessons, anchors, fit, joined, labels
+from learn.fitting.layer import Floats, Layer
+from learn.fitting.trial import PULL, PULL_NEW
 
 PHOTOS = (10, 20)
 MEANING = (

@@ -9,8 +9,8 @@ from benchmarks.learn.corrections import accuracy
 from benchmarks.learn.features import Store
 from benchmarks.learn.photos import Photos
 from benchmarks.told import Row, Told
-from learn.head import fit, labels
-from learn.layer import Ints, Layer
+from learn.fitting.head import fit, labels
+from learn.fitting.layer import Ints, Layer
 
 PULLS = {"broad": 0.1, "task": 0.0003}
 """Strength of the pull to 0 on each half of the features, chosen on draws from the clothing training photos."""

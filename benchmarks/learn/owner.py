@@ -7,11 +7,11 @@ import numpy as np
 
 from benchmarks.learn.photos import Photos
 from benchmarks.learn.questions import ask
-from learn.gate import OPEN, REFUSED, Duel, Verdict, changes_little, duel, judge, of_each_class
-from learn.head import Lessons, anchors, fit, joined, labels
-from learn.layer import Floats, Ints, Layer, Marks
-from learn.lessons import HEAVIEST, TOGETHER
-from learn.trial import FOLDS, MOST_PULL, PULL, STEP
+from learn.fitting.gate import OPEN, REFUSED, Duel, Verdict, changes_little, duel, judge, of_each_class
+from learn.fitting.head import Lessons, anchors, fit, joined, labels
+from learn.fitting.layer import Floats, Ints, Layer, Marks
+from learn.fitting.lessons import HEAVIEST, TOGETHER
+from learn.fitting.trial import FOLDS, MOST_PULL, PULL, STEP
 
 FILED = 400
 REMEMBERED = 1000

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from learn.layer import Floats, Ints
+from learn.fitting.layer import Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from learn.gate import MOST_ASKED, Duel, duel
-from learn.layer import Ints
+from learn.fitting.gate import MOST_ASKED, Duel, duel
+from learn.fitting.layer import Ints
 
 
 def ask(serving: Ints, new: Ints, truth: Ints, seed: int, most: int = MOST_ASKED) -> Duel:

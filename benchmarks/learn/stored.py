@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from learn.head import fit, labels
-from learn.layer import Floats, Layer
-from learn.trial import PULL
+from learn.fitting.head import fit, labels
+from learn.fitting.layer import Floats, Layer
+from learn.fitting.trial import PULL
 
 Bytes = NDArray[np.uint8]
 LARGEST = 255

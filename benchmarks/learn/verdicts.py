@@ -13,10 +13,10 @@ from benchmarks.learn.owner import FILED, NOTHING, Inbox, World, learn_and_judge
 from benchmarks.learn.photos import Photos
 from benchmarks.learn.questions import ask
 from benchmarks.told import Row, Told
-from learn.gate import HELPS, OPEN, REFUSED, Verdict, duel, judge, of_each_class
-from learn.head import anchors, fit, joined, labels
-from learn.layer import Ints, Layer
-from learn.trial import PULL
+from learn.fitting.gate import HELPS, OPEN, REFUSED, Verdict, duel, judge, of_each_class
+from learn.fitting.head import anchors, fit, joined, labels
+from learn.fitting.layer import Ints, Layer
+from learn.fitting.trial import PULL
 
 CHANCE = 100
 TAUGHT = (200, 100)  # scene photos and photos of another camera, from which each of two equal heads learns

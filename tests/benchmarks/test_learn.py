@@ -12,11 +12,11 @@ from benchmarks.learn.questions import ask
 from benchmarks.learn.stored import as_bytes, from_bytes
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
-from learn.base import open_base
-from learn.gate import HELPS, OPEN, REFUSED, Duel, changes_little, duel, judge, of_each_class
-from learn.graph import features_of
-from learn.head import Lessons, anchors, fit, joined, labels
-from learn.layer import Layer
+from learn.fitting.gate import HELPS, OPEN, REFUSED, Duel, changes_little, duel, judge, of_each_class
+from learn.fitting.head import Lessons, anchors, fit, joined, labels
+from learn.fitting.layer import Layer
+from learn.model.base import open_base
+from learn.model.graph import features_of
 
 pytestmark = pytest.mark.skipif(find_spec("scipy") is None, reason="scipy is not installed here")
 

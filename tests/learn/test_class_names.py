@@ -7,10 +7,10 @@ import pytest
 
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
-from learn.base import open_base
-from learn.class_names import numbers_of, with_changes
 from learn.errors import LearnError
-from learn.gate import REFUSED
+from learn.fitting.gate import REFUSED
+from learn.model.base import open_base
+from learn.model.class_names import numbers_of, with_changes
 from learn.pipeline import LearnResult, learn, publish
 
 KNOWN = ("buildings", "forest", "glacier", "mountain", "sea", "street")

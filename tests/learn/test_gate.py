@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from learn.gate import HELPS, OPEN, REFUSED, Duel, changes_little, duel, judge, of_each_class
+from learn.fitting.gate import HELPS, OPEN, REFUSED, Duel, changes_little, duel, judge, of_each_class
 
 NOTHING = Duel(0, 0, 0)
 

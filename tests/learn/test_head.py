@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from learn.head import Lessons, anchors, fit, joined, labels
-from learn.layer import Floats, Ints, Layer
+from learn.fitting.head import Lessons, anchors, fit, joined, labels
+from learn.fitting.layer import Floats, Ints, Layer
 
 CLASSES, WIDTH = 3, 12
 

@@ -13,10 +13,10 @@ import pytest
 from contract.geometry import to_input
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
-from learn.base import open_base
 from learn.errors import LearnError
 from learn.fresh import learn_fresh
 from learn.label_file import FiledPhoto, Label, read_labels
+from learn.model.base import open_base
 from learn.pipeline import LearnResult, learn, publish
 from tests.learn.conftest import Draw, line
 

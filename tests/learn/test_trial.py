@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from learn.gate import HELPS, OPEN
+from learn.fitting.gate import HELPS, OPEN
+from learn.fitting.layer import Floats, Layer
+from learn.fitting.lessons import Said
+from learn.fitting.trial import World, try_head
 from learn.label_file import Label
-from learn.layer import Floats, Layer
-from learn.lessons import Said
-from learn.trial import World, try_head
 
 WIDTH = 8
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from contract.labels import OTHER
-from learn.head import Lessons, anchors, joined, labels
+from learn.fitting.head import Lessons, anchors, joined, labels
+from learn.fitting.layer import Doubles, Floats, Layer
 from learn.label_file import Label
-from learn.layer import Doubles, Floats, Layer
 
 ENOUGH = 10
 """Photos of different groups from which a class that no model knows is learnt."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from learn.gate import (
+from learn.fitting.gate import (
     MOST_ASKED,
     OPEN,
     REFUSED,
@@ -16,10 +16,10 @@ from learn.gate import (
     judge,
     of_each_class,
 )
-from learn.head import fit
+from learn.fitting.head import fit
+from learn.fitting.layer import Floats, Ints, Layer, Marks
+from learn.fitting.lessons import Said, lessons_of
 from learn.label_file import Label
-from learn.layer import Floats, Ints, Layer, Marks
-from learn.lessons import Said, lessons_of
 
 PULL = 1.0
 """Strength of the pull to the root (docs/measurements.md)."""

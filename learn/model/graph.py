@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from contract.geometry import Pixels
 from contract.metadata import FAMILIARITY_NAME, INPUT_NAME, NEAREST_NAME, OUTPUT_NAME
 from learn.errors import LearnError
-from learn.layer import Floats, Ints
+from learn.fitting.layer import Floats, Ints
 
 BATCH = 16
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from learn.base import Head
-from learn.layer import Floats, Ints, Layer
-from learn.lessons import Said
+from learn.fitting.layer import Floats, Ints, Layer
+from learn.fitting.lessons import Said
+from learn.model.base import Head
 from training.fit.familiarity import CENTRES, OTHERS, background_without
 from training.network.centres import centres_of
 

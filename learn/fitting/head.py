@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from learn.layer import Doubles, Floats, Ints, Layer
+from learn.fitting.layer import Doubles, Floats, Ints, Layer
 
 MOST_STEPS = 500
 KEYS = 8  # features that tell two photos apart

@@ -10,11 +10,11 @@ import numpy as np
 
 from common.text import printable
 from contract.labels import fault_of
-from learn.base import Head
 from learn.errors import LearnError
-from learn.head import Lessons, fit, log_probabilities
+from learn.fitting.head import Lessons, fit, log_probabilities
+from learn.fitting.layer import Floats, Ints, Layer
 from learn.label_file import Label
-from learn.layer import Floats, Ints, Layer
+from learn.model.base import Head
 
 Names = Mapping[str, str]
 """New name of some classes of a root. Two with one name are merged, and an empty name retires the class."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contract.learned import Verdict as Kind
-from learn.layer import Ints, Marks
+from learn.fitting.layer import Ints, Marks
 
 REFUSED: Kind = "refused"
 HELPS: Kind = "shown to help"

@@ -10,8 +10,8 @@ from contract.golden import make_golden
 from contract.learned import Learned
 from contract.metadata import Contract, GoldenCase
 from convert.stamp import open_proven, stamp_model
-from learn.base import Base, Head, with_learned_head
-from learn.layer import Floats, Ints, Layer
+from learn.fitting.layer import Floats, Ints, Layer
+from learn.model.base import Base, Head, with_learned_head
 
 
 def write_model(

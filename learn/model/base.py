@@ -18,8 +18,8 @@ from common.errors import ModelError
 from contract.metadata import Contract
 from contract.session import open_model
 from learn.errors import LearnError
-from learn.graph import Parts, parts_of, with_head
-from learn.layer import Floats, Ints, Layer
+from learn.fitting.layer import Floats, Ints, Layer
+from learn.model.graph import Parts, parts_of, with_head
 
 ROOT_KEY = "phototriage-root"
 """Key of the root's head among the metadata of a learned model."""
@@ -62,7 +62,7 @@ class Base:
         proto: its graph.
         serving: its head.
         root: the head that learning begins from; the same as `serving` for what `convert` made.
-        names: new names of the root's classes (`learn.class_names`).
+        names: new names of the root's classes (`learn.model.class_names`).
     """
 
     proto: onnx.ModelProto

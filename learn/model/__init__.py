@@ -1,0 +1,1 @@
+"""The model file as learning reads and changes it."""
