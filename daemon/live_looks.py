@@ -119,9 +119,11 @@ class LiveLooks:
     def _take_words(self, others: list[Path] | None) -> bool:
         """Let new words count; tells whether there are any."""
         words = self._words.changed(others)
-        if words is not None:
+        if words is None:
+            return False
+        if len(words) or len(self._parts.words.current):  # photos that wait are judged again by other words
             self._parts.words.current = words
-        return words is not None
+        return True
 
     def _count(self) -> None:
         """Count the labels for the status: only when they may have changed, because that reads all of them."""

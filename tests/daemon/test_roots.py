@@ -267,7 +267,8 @@ def test_a_watch_waits_for_the_mount_saying_so_once_and_then_begins(
 
         def say(self, sentence: str, level: Level = Level.WARNING, /) -> None:
             said.append(sentence)
-            threading.Timer(0.05, (output / MARKER).write_text, ['{"id": "some id"}']).start()
+            marker = write(output / "marker", b'{"id": "some id"}')
+            threading.Timer(0.05, marker.rename, [output / MARKER]).start()  # whole at once, as a mount appears
 
     for path in (tmp_path / "mnt", inbox, output):
         path.mkdir()

@@ -79,7 +79,9 @@ def test_the_status_of_a_ledger_has_a_last_word_or_no_keys_for_it() -> None:
         "last_filed_at_s": 5.0, "in_inbox": None, "in_folders": None,
     }  # fmt: skip
     known = LedgerStatus(inbox="/in", output=None, **counts)  # type: ignore[arg-type]
-    said = {"labels": {"classes": {}, "questions": 0, "last_look_at_s": None}}
+    corrected = {"unlearnt": None, "filed": 0, "corrected": 0, "filed_before": 0, "corrected_before": 0}
+    labels: dict[str, object] = {"classes": {}, "questions": 0, "last_look_at_s": None, **corrected}
+    said = {"labels": labels}
     assert known.to_json() == {"state": "not running", "why": "", "inbox": "/in", "output": None} | counts | said
     model = ModelStatus("/m.onnx", "ab", ("sea",), "")
     ended = LedgerStatus(
