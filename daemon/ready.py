@@ -1,6 +1,8 @@
 """The ready lines: the classes of the model, what happens to photos unlike these, the processor, and the folders."""
 
+import shlex
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from common.text import printable
@@ -8,6 +10,7 @@ from contract.labels import OTHER
 from daemon.classify.decide import FOLDERS
 from daemon.classify.loaded_model import LoadedModel
 from daemon.files.confined import is_folder
+from daemon.files.identity import sha256_of
 from daemon.parts import Parts
 from daemon.photo import REVIEW_FOLDER
 from daemon.process.sd_notify import notify
@@ -44,7 +47,24 @@ def say_ready(parts: Parts) -> None:
         output=str(output),
         process_s=round(time.process_time(), 3),
     )
+    if hidden := hidden_root(parts):
+        report.say(hidden)
     notify(f"READY=1\nSTATUS={status_line(monitor.snapshot())}")
+
+
+def hidden_root(parts: Parts) -> str:
+    """Return a sentence if a learned model serves in place of a newer one that --model names; else an empty text."""
+    serving, named = parts.models.current, parts.settings.model
+    learned = serving.model.contract.learned
+    if learned is None:
+        return ""
+    with suppress(OSError):
+        if sha256_of(named) not in (learned.root, serving.model.sha256):
+            return (
+                f"{printable(named)} is another model than the one that the model in use was learnt from. To learn "
+                f"again from it: phototriage model use {shlex.quote(printable(named))}, then phototriage learn"
+            )
+    return ""
 
 
 def of_unfamiliar(loaded: LoadedModel, output: Path) -> str:

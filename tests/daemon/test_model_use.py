@@ -236,6 +236,17 @@ def test_the_memory_and_the_root_of_a_learnt_model_are_kept_with_it(
     assert not list(store.folder.glob("*.memory"))  # no way leads back to the learnt model
 
 
+def test_a_learnt_model_that_hides_a_newer_root_is_said_to(house: House) -> None:
+    house.begun()
+    learned = Learned(digest(house.configured.read_bytes()), 12, "2026-11-30T12:00:00+00:00", "open")
+    house.ask("use", write(house.folder / "learnt.onnx", colour_model(LABELS, learned=learned, gain=11.0)))
+    assert "was learnt from" not in run("sort", *house.words).stderr
+    write(house.configured, colour_model(LABELS, gain=9.0))  # as an upgrade does
+    said = run("sort", *house.words).stderr
+    assert "colours.onnx is another model than the one that the model in use was learnt from" in said
+    assert f"phototriage model use {house.configured}, then phototriage learn" in said
+
+
 def test_a_model_with_the_memory_of_another_one_is_refused_and_without_it_used(house: House) -> None:
     house.begun()
     garden = with_memory(house, "garden.onnx", b"of the garden")
