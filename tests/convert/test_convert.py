@@ -59,7 +59,8 @@ def test_it_says_what_it_did_and_what_to_type_next(converted: tuple[Path, Result
     output, result = converted
     assert [line for line in result.stdout.splitlines() if len(line) > 80 and "/" not in line] == []
     steps = {line.split()[0]: line for line in result.stdout.replace("\n" + " " * 9, " ").splitlines()}
-    assert list(steps) == ["run", "export", "clean", "parity", "recorded", "familiar", "golden", "written", "Next:"]
+    names = ["run", "export", "clean", "parity", "recorded", "familiar", "memory", "golden", "written", "Next:"]
+    assert list(steps) == names
     assert "52 Conv" in steps["export"]
     assert "104 nodes: 52 Conv, 35 Clip, 11 Add" in steps["clean"]
     assert "48 validation photos and 208 drawn pictures (validation photos: too few)" in steps["parity"]
