@@ -49,13 +49,9 @@ class Doings:
                 self._rng.choice(doings)(one)
 
     def storm(self) -> None:
-        """Rename many photos many times, as a sync program over Samba does, while looks go on.
-
-        None of two equal photos: if one is gone, and a look sees the other before and after a rename, it takes that for
-        the gone one.
-        """
+        """Rename many photos many times, as a sync program over Samba does, while looks go on."""
         free = [one for row, one in self._house.filed.items() if one.at and row not in self.touched]
-        free = [one for one in free if not (one.is_asked or one.copies or one.is_unseen or one.is_simple)]
+        free = [one for one in free if not (one.is_asked or one.copies or one.is_unseen)]
         ones = self._rng.sample(free, min(len(free), 6))
         self.touched |= {one.row for one in ones}
         for one in ones:
