@@ -1,10 +1,14 @@
-"""Labels become folders, so a label must be a safe folder name on every system."""
+"""Labels become folders, so each is a safe folder name on every system; and what labelled photos are used for."""
 
 import unicodedata
 from collections.abc import Sequence
+from enum import StrEnum
 
 from common.errors import ContractError
 from common.strict_json import short_repr
+
+HELD_OUT_OF = 5
+"""One of so many groups of labelled photos is held out."""
 
 MAX_LABEL_BYTES = 100
 FOLDERS_BESIDE_CLASSES = ("_failed", "_review", "_duplicates")
@@ -68,3 +72,16 @@ def fault_of(label: object) -> str | None:
     if len(label.encode()) > MAX_LABEL_BYTES:
         return f"it is longer than {MAX_LABEL_BYTES} bytes"
     return None
+
+
+class Side(StrEnum):
+    """What a group of labelled photos is used for."""
+
+    LEARN = "learn"
+    HELD_OUT = "held out"
+    NEITHER = "neither"
+
+
+def side_of(founder: str) -> Side:
+    """Draw the side of a group from the SHA-256 of the photo that founds it, hexadecimal."""
+    return Side.HELD_OUT if int(founder[:8], 16) % HELD_OUT_OF == 0 else Side.LEARN

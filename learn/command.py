@@ -75,8 +75,8 @@ def learn(
     Takes the labels in force, which people made by moving photos between the class folders, and fits a new head for the
     model in use, in seconds. The gate compares both on photos that neither has learnt from: a model that does harm is
     refused, one that is shown to help may be used by itself, and where it is open you see which photos would change and
-    decide. In a terminal you are asked about up to 20 photos on which both differ: your answers are what can show that
-    it helps.
+    decide. What you said of your own photos is what can show that it helps: labels, and in a terminal answers about up
+    to 20 photos on which both models differ.
 
     The exit code is 0 if the new model is used or written, if you keep the one in use, or if there is nothing new; it
     is 3 if the gate refuses the new model, 1 for any other failure, and 2 for wrong usage.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from common.text import printable
 from contract.formats import has_photo_name
-from contract.labels import OTHER, fault_of
+from contract.labels import OTHER, Side, fault_of, side_of
 from learn.errors import LearnError
 
 
@@ -119,12 +119,8 @@ def _label(value: dict[str, Any]) -> Label:
     bytes.fromhex(sha256)
     if said != OTHER and (fault := fault_of(said)):
         raise ValueError(f"{said!r} cannot be a class: {fault}")
-    side = value.get("side") or "learn"
-    if side not in ("learn", "held out", "neither"):
-        raise ValueError(f"side {side!r}")
     path = None if value.get("path") is None else Path(value["path"])
     founder = str(value.get("founder") or sha256)
-    is_filed = value.get("photo") is not None
-    return Label(
-        sha256, said, path, founder, side == "held out", side == "neither", str(value.get("shown") or ""), is_filed
-    )
+    side = Side(value.get("side") or side_of(founder))  # as the daemon will draw it
+    shown, is_filed = str(value.get("shown") or ""), value.get("photo") is not None
+    return Label(sha256, said, path, founder, side is Side.HELD_OUT, side is Side.NEITHER, shown, is_filed)

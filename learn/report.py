@@ -62,7 +62,7 @@ def _rows(result: LearnResult) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "the gate, which no head has learnt from", _cells(judged.validation)
     for name, duel in zip(result.said.classes, judged.by_class, strict=False):
         yield f"the gate: {printable(name)}", _cells(duel)
-    yield "your answers", _cells(judged.asked)
+    yield "your own photos", _cells(judged.asked)
     yield "corrections that were held out", _cells(judged.held_out)
 
 

@@ -12,11 +12,11 @@ SHOWN = 20
 """Photos that would be filed elsewhere, of which so many are named."""
 _SENTENCES = {
     REFUSED: "refused: the new model would do harm, and the model in use stays",
-    HELPS: "shown to help: people who were asked blind found the new model right more often",
+    HELPS: "shown to help: on your own photos it is right more often, by what you said of them",
     OPEN: "open: nothing shows that it helps or harms, so it was allowed to change only a few answers",
 }
 _WHY = {
-    "asked": "photos that were asked about",
+    "asked": "what you said of your own photos",
     "validation": "photos that no head has learnt from",
     "a class": "one class",
 }
@@ -44,12 +44,13 @@ def lines(result: LearnResult) -> Iterator[str]:
     yield from (f"    {name}: {_of(duel)}" for name, duel in zip(said.classes, judged.by_class, strict=False)
                 if duel.won or duel.lost)  # fmt: skip
     if judged.asked.photos:
-        yield f"  photos that you were asked about: {_of(judged.asked)}"
+        unknown = f", {judged.asked.unanswered} of them not answered" if judged.asked.unanswered else ""
+        yield f"  your own photos, labelled or asked about, and not learnt from: {_of(judged.asked)}{unknown}"
         if judged.verdict.kind == OPEN:
             yield (
-                "    these answers speak for it, but prove nothing"
+                "    what you said speaks for it, but proves nothing"
                 if judged.asked.leans
-                else ("    these answers do not speak for it: better keep the model in use")
+                else ("    what you said does not speak for it: better keep the model in use")
             )
     if judged.held_out.photos:
         yield f"  corrections that were held out (shown, they decide nothing): {_of(judged.held_out)}"

@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 
 from contract.fingerprint import Fingerprint, fingerprint_of
+from contract.labels import Side, side_of
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
 from daemon.classify.loaded_model import LoadedModel, rules_of
 from daemon.decode.isolated import StoppedError
 from daemon.labels.contents import LEAST_COSINE_TURNED, OutputContents, cosine
-from daemon.labels.features.groups import Group, Groups, Side, side_of
+from daemon.labels.features.groups import Group, Groups
 from daemon.labels.features.make import Features, make_features, try_again
 from daemon.labels.features.photo import PhotoFeatures
 from daemon.labels.features.words import WordsInForce

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from daemon.labels.features.groups import Side
+from contract.labels import Side
 from daemon.labels.looker import last_look_s
 from daemon.ledger.since.label_totals import LabelTotals
 from daemon.ledger.state_folder import LEDGER

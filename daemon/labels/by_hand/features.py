@@ -9,7 +9,7 @@ import numpy as np
 
 from contract.familiarity import MAX_DIMENSIONS
 from contract.fingerprint import Fingerprint
-from daemon.labels.features.groups import Side
+from contract.labels import Side
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _TOLERANCE = 0.02  # of the square of an embedding's length

@@ -5,26 +5,15 @@ that no later label moves a photo from one side to the other. A photo near to gr
 """
 
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.fingerprint import MAX_BITS, MAX_THUMBNAIL_DIFFERENCE, Fingerprint
+from contract.labels import Side, side_of
 from daemon.photo import Embedding
 from daemon.words.words import LEAST_COSINE
-
-HELD_OUT_OF = 5
-"""One of so many groups is held out."""
-
-
-class Side(StrEnum):
-    """What a group of labelled photos is used for."""
-
-    LEARN = "learn"
-    HELD_OUT = "held out"
-    NEITHER = "neither"
 
 
 class Group(NamedTuple):
@@ -51,11 +40,6 @@ class Member(NamedTuple):
     group: Group
     fingerprint: Fingerprint
     embedding: Embedding
-
-
-def side_of(founder: str) -> Side:
-    """Draw the side of a group from the hash of its founder."""
-    return Side.HELD_OUT if int(founder[:8], 16) % HELD_OUT_OF == 0 else Side.LEARN
 
 
 class Groups:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contract.fingerprint import Fingerprint
-from daemon.labels.features.groups import Group, Groups, Member, Side
+from contract.labels import Side
+from daemon.labels.features.groups import Group, Groups, Member
 from daemon.labels.store.place_columns import place_in
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Embedding
