@@ -164,8 +164,8 @@ def _for_inbox(
     from learn.fitting.gate import HELPS
     from learn.inbox import Inbox
     from learn.label_file import read_filed, read_labels
+    from learn.pipeline import files_of, publish
     from learn.pipeline import learn as run
-    from learn.pipeline import publish
 
     with tempfile.TemporaryDirectory(prefix="phototriage-") as folder:
         inbox = Inbox(which, Path(folder))
@@ -185,7 +185,7 @@ def _for_inbox(
             say("kept", "the model in use stays as it is" + ("" if auto or asks else "; --yes uses the new one"))
             return result
         new = Path(folder) / model.name
-        publish(result, new)
+        publish(files_of(result, new))
         say("model", inbox.use(new))
         return result
 

@@ -10,19 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 
-from contract.answers import ask
-from contract.golden import make_golden
 from contract.metadata import Contract
 from contract.session import read_model
-from convert.stamp import open_proven, stamp_model, versions
+from convert.stamp import versions
 from learn.errors import LearnError
 from learn.fitting.layer import Floats, Ints
 from learn.label_file import Label
 from learn.material import Say, broad_network_of, photo_features
 from learn.model.base import Head, open_base
 from learn.model.graph import Parts, with_fresh_head
+from learn.model.write import finished
 from training.fit.familiarity import choose_threshold, fit_centres, out_of_fold_familiarity
 from training.fit.regression import can_judge, choose_c, fit_head, folds, out_of_fold
 from training.measure.calibrate import calibrate
@@ -119,10 +117,5 @@ def _made(
     )
     kernel, bias = ((values / temperature).astype(np.float32) for values in (head.kernel, head.bias))
     made = with_fresh_head(proto, Parts(kernel, bias, centres.rows, centres.classes, centres.others))
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    session = ort.InferenceSession(made.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    golden = make_golden(lambda images: ask(session, images, familiar=True), contract.geometry)
-    data = stamp_model(made, replace(contract, golden=golden))
-    open_proven(data, replace(contract, golden=golden))
+    data = finished(made, contract)
     return FreshResult(data, accuracy, dict(contract.data["photos"]), gone, sentences)

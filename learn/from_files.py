@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from common.publish import publish_bytes
 from contract.shipped import SHIPPED_MODEL
+from convert.pipeline import check_output
 from learn.fresh import learn_fresh
 from learn.label_file import read_labels
 from learn.material import Say
-from learn.pipeline import LearnResult, learn, publish
+from learn.pipeline import LearnResult, files_of, learn, publish
 
 
 def learn_from_files(
@@ -29,10 +29,12 @@ def learn_from_files(
         threads: threads that read photos.
         show: called with the result before anything is written.
     """
+    if output is not None:
+        check_output(output)
     result = learn(base, read_labels(file), [], say, threads=threads, rename=names)
     show(result)
     if output is not None and result.data is not None:
-        publish(result, output)
+        publish(files_of(result, output))
         say("written", f"{output}, {len(result.data) / 1e6:.1f} MB")
     return result
 
@@ -47,9 +49,11 @@ def learn_own_classes(file: Path, output: Path | None, say: Say, threads: int, *
         threads: threads that read photos.
         as_json: whether to print one JSON object instead.
     """
+    if output is not None:
+        check_output(output)
     result = learn_fresh(SHIPPED_MODEL, read_labels(file), say, threads=threads)
     if output is not None:
-        publish_bytes(output, result.data)
+        publish({output: result.data})
         say("written", f"{output}, {len(result.data) / 1e6:.1f} MB")
     if as_json:
         click.echo(json.dumps({"accuracy": result.accuracy, "photos": result.photos, "gone": result.gone}))

@@ -1,6 +1,6 @@
 """Learning from start to end: labels and a model file in, a new model file and the verdict of the gate out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,20 +145,34 @@ def _written(
     return write_model(base, root, head, centres, classes, temperature, _learned(root, world.said, judged, at))
 
 
-def publish(result: LearnResult, output: Path) -> None:
-    """Write the new model, and the memory of its root beside it; the model last, because it names the memory.
+def files_of(result: LearnResult, output: Path) -> dict[Path, bytes]:
+    """Return what to write: the memory of the root, then the new model, which names the memory.
 
     Raises:
-        LearnError: it cannot be written.
+        LearnError: the memory cannot be read.
     """
     assert result.data is not None
+    if result.memory is None or memory_path(output) == result.memory:
+        return {output: result.data}
     try:
-        files = {output: result.data}
-        if result.memory is not None and memory_path(output) != result.memory:
-            files = {memory_path(output): result.memory.read_bytes(), **files}
+        return {memory_path(output): result.memory.read_bytes(), output: result.data}
+    except OSError as error:
+        raise LearnError(f"{printable(result.memory)} cannot be read ({error.strerror}).") from error
+
+
+def publish(files: Mapping[Path, bytes]) -> None:
+    """Write files, the last one last.
+
+    Raises:
+        LearnError: one cannot be written.
+    """
+    try:
         publish_files(files)
     except OSError as error:
-        raise LearnError(f"{printable(output)} cannot be written ({error.strerror}).") from error
+        raise LearnError(
+            f"{' and '.join(map(printable, files))} cannot be written ({error.strerror}). Free space or choose another"
+            " folder."
+        ) from error
 
 
 def _anchors(base: Base, memory: Memory | None) -> Floats:

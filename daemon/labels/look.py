@@ -26,8 +26,6 @@ MANY = 50
 MANY_SHARE = 0.05
 """More than so many photos, and than this share of a class, at once are rather a program's doing: one question."""
 REVIEW = "_review"
-LATE_S = 60.0
-"""How much later than its time of filing a row may have become visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def look(
     is_interrupted = was_interrupted or now.is_remounted
     changed, files = now.changed(before), Files(now)
     whole = set(now.folders) if is_interrupted else {folder for folder in changed if folder not in before.folders}
-    young = list(_out_of_place(known.filed_since(before.at_s - LATE_S), files, whole))
+    young = list(_out_of_place(known.newly_filed(), files, whole))
     if not (changed or whole or young) and all(seen.is_asked for seen in sightings.values()):
         return Findings(sightings=sightings)
     concerned = _concerned(known, before, files, changed, whole, sightings) | {row.id: row for row in young}

@@ -5,7 +5,6 @@ written before the tree is kept. After a kill in between, the next look compares
 places come from: then each row is looked for in its place, because its folder may look as it did before.
 """
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.text import printable
+from daemon.files.locks import take_lock
 from daemon.files.marker import RootError, read_marker
 from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
@@ -239,12 +239,9 @@ def _locked(lock: Path) -> Iterator[bool]:
     """Hold the lock for the block; yields False if another process holds it."""
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        is_free = take_lock(descriptor)
+        yield is_free
+        if is_free:
             os.utime(descriptor)
     finally:
         os.close(descriptor)

@@ -67,8 +67,8 @@ class Known(Protocol):
     def rows(self, rows: Collection[RowId]) -> Sequence[Row]:
         """Return these rows, without those whose photo was taken back meanwhile, or is on its way."""
 
-    def filed_since(self, at_s: float) -> Iterable[Row]:
-        """Yield the rows with a later `filed_s`."""
+    def newly_filed(self) -> Iterable[Row]:
+        """Yield the rows that no look has seen yet."""
 
     def at(self, folder: str, names: Collection[str]) -> Sequence[Row]:
         """Return the rows that are not gone and whose place has one of these names in this folder."""

@@ -8,8 +8,6 @@ either answer. *By class*: the validation photos of each class that has enough o
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from contract.learned import Verdict as Kind
 from learn.fitting.layer import Ints, Marks
 
@@ -105,18 +103,6 @@ def judge(validation: Duel, by_class: Sequence[Duel], asked: Duel) -> Verdict:
 def of_each_class(before: Marks, after: Marks, classes: Ints, count: int) -> list[Duel]:
     """The duel within each class."""
     return [duel(before[classes == each], after[classes == each]) for each in range(count)]
-
-
-def ask(serving: Ints, new: Ints, truth: Ints, seed: int, most: int = MOST_ASKED) -> Duel:
-    """Ask a person blind for the class of at most `most` photos on which both heads differ, drawn at random.
-
-    Args:
-        serving, new: the answers of both heads to the owner's photos, [N].
-        truth: what the person says, [N].
-    """
-    differ = np.flatnonzero(serving != new)
-    drawn = np.random.default_rng(seed).permutation(differ)[:most]
-    return duel(serving[drawn] == truth[drawn], new[drawn] == truth[drawn])
 
 
 def changes_little(validation: Marks, filed: Marks) -> bool:

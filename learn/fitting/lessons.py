@@ -94,6 +94,8 @@ def lessons_of(root: Layer, said: Said, memory: Floats, filed: Floats) -> Lesson
     """
     taught = said.taught
     held = [anchors(root, some) for some in (memory, filed) if len(some)]
+    if not (taught or held):
+        return anchors(root, memory)  # none
     if not taught:
         return joined(*held)
     weights = _weights(taught, said.new, len(memory) + len(filed))

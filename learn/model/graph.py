@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 from contract.geometry import Pixels
 from contract.metadata import FAMILIARITY_NAME, INPUT_NAME, NEAREST_NAME, OUTPUT_NAME
+from convert.smaller.measure import one_thread
 from learn.errors import LearnError
 from learn.fitting.layer import Floats, Ints
 
@@ -65,10 +65,7 @@ def _cut_at(proto: onnx.ModelProto, features: str) -> Callable[[Pixels], Floats]
     cut.CopyFrom(proto)
     del cut.graph.output[:]
     cut.graph.output.append(helper.make_tensor_value_info(features, TensorProto.FLOAT, ["batch", None]))
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    session = ort.InferenceSession(cut.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = one_thread(cut.SerializeToString())
 
     def _compute(photos: Pixels) -> Floats:
         starts = range(0, len(photos), BATCH)

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import onnx
-import onnxruntime as ort
 
 from contract.answers import ask
 from contract.golden import make_golden
 from contract.learned import Learned
 from contract.metadata import Contract, GoldenCase
+from convert.smaller.measure import one_thread
 from convert.stamp import open_proven, stamp_model
 from learn.fitting.layer import Floats, Ints, Layer
 from learn.model.base import Base, Head, with_learned_head
@@ -51,6 +51,19 @@ def write_model(
         golden=(),
     )
     proto = with_learned_head(base, Head(contract, "", head, *centres))
+    return finished(proto, contract)
+
+
+def finished(proto: onnx.ModelProto, contract: Contract) -> bytes:
+    """Return the bytes of a model file: the graph with its contract and a golden sample, which is replayed once.
+
+    Args:
+        proto: the graph.
+        contract: without a golden sample.
+
+    Raises:
+        ModelError, ContractError, ExportError: the file does not compute what the graph does.
+    """
     stamped: Contract = replace(contract, golden=_golden(proto, contract))
     data = stamp_model(proto, stamped)
     open_proven(data, stamped)
@@ -58,17 +71,10 @@ def write_model(
 
 
 def _golden(proto: onnx.ModelProto, contract: Contract) -> tuple[GoldenCase, ...]:
-    session = _session(proto.SerializeToString())
+    session = one_thread(proto.SerializeToString())  # which ends before the finished file is opened
     return make_golden(lambda images: ask(session, images, familiar=True), contract.geometry)
 
 
 def divided(layer: Layer, temperature: float) -> Layer:
     """Return a head whose logits are divided by a temperature."""
     return Layer((layer.kernel / temperature).astype(layer.kernel.dtype), (layer.bias / temperature).astype("f4"))
-
-
-def _session(data: bytes) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])

@@ -29,12 +29,13 @@ class Ledger:
 
     def __init__(self) -> None:
         self.by_id: dict[RowId, Row] = {}
+        self.seen: set[RowId] = set()
 
     def rows(self, rows: Collection[RowId]) -> Sequence[Row]:
         return [self.by_id[row] for row in rows if row in self.by_id]
 
-    def filed_since(self, at_s: float) -> list[Row]:
-        return [row for row in self.by_id.values() if row.filed_s > at_s]
+    def newly_filed(self) -> list[Row]:
+        return [row for row in self.by_id.values() if row.id not in self.seen]
 
     def at(self, folder: str, names: Collection[str]) -> list[Row]:
         return [row for row in self._in(folder) if parted(row.place)[1] in names]
@@ -58,6 +59,7 @@ class Ledger:
         return sum(not row.is_gone and row.place.startswith(f"{name}/") for row in self.by_id.values())
 
     def take(self, found: Findings) -> None:
+        self.seen |= self.by_id.keys()
         for row in found.gone:
             self.by_id[row] = self.by_id[row]._replace(is_gone=True)
         places: list[Noted | TakenBack | Label] = [*found.noted, *found.taken_back, *found.labels]

@@ -11,7 +11,7 @@ from learn.errors import LearnError
 from learn.fitting.gate import REFUSED
 from learn.model.base import open_base
 from learn.model.class_names import numbers_of, with_changes
-from learn.pipeline import LearnResult, learn, publish
+from learn.pipeline import LearnResult, files_of, learn, publish
 
 KNOWN = ("buildings", "forest", "glacier", "mountain", "sea", "street")
 
@@ -52,7 +52,7 @@ def test_a_renamed_class_answers_as_before_and_the_name_stays_when_the_model_lea
     assert (one.serving.layer.answers(_gate()) == other.serving.layer.answers(_gate())).all()
     assert new.contract.thresholds["coast"] == old.contract.thresholds["sea"]
     model = tmp_path / "renamed.onnx"
-    publish(result, model)
+    publish(files_of(result, model))
     assert open_base(model.read_bytes()).root.contract.labels == KNOWN
     again = _renamed(model, {"street": ""}, tmp_path)
     assert again.data is not None

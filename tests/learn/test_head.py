@@ -73,3 +73,8 @@ def test_a_stronger_pull_changes_less() -> None:
     lessons = joined(anchors(root, _photos(100, 8)[0]), _taught(rows, (classes + 1) % CLASSES))
     changes = [float(np.abs(fit(root, lessons, pull).kernel - root.kernel).sum()) for pull in (0.1, 10.0, 1000.0)]
     assert changes[0] > changes[1] > changes[2] > 0
+
+
+def test_without_any_lesson_the_root_stays_as_it_is() -> None:
+    root = _root()
+    assert fit(root, anchors(root, np.zeros((0, WIDTH), np.float32)), 1.0) is root

@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import PhototriageError
 from contract.geometry import to_input
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
 from learn.errors import LearnError
 from learn.fresh import learn_fresh
+from learn.from_files import learn_from_files, learn_own_classes
 from learn.label_file import FiledPhoto, Label, read_labels
 from learn.model.base import open_base
-from learn.pipeline import LearnResult, learn, publish
+from learn.pipeline import LearnResult, files_of, learn, publish
 from tests.learn.conftest import Draw, line
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
@@ -79,7 +81,7 @@ def test_learning_begins_at_the_root_so_a_label_that_was_taken_back_leaves_nothi
     more = [_label(draw("forest", seed), "glacier") for seed in range(3)]
     first = _learn(SHIPPED_MODEL, [*drawn, *more], [], tmp_path)
     model = tmp_path / "learnt.onnx"
-    publish(first, model)
+    publish(files_of(first, model))
     again, direct = _learn(model, drawn, [], tmp_path), _learn(SHIPPED_MODEL, drawn, [], tmp_path)
     assert again.data is not None
     assert direct.data is not None
@@ -175,3 +177,28 @@ def test_one_photo_in_two_class_folders_is_named(draw: Draw, tmp_path: Path) -> 
         (tmp_path / "albums" / name / "a.jpg").write_bytes(draw(KIND, 1).read_bytes())
     with pytest.raises(LearnError, match="lies in cat too"):
         read_labels(tmp_path / "albums")
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("gone/mine.onnx", "does not exist. Create it first"),
+        ("mine.txt", "does not end in .onnx"),
+        ("albums", "is a folder. Pass a file in it"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_said_before_any_photo_is_read(
+    tmp_path: Path, output: str, says: str
+) -> None:
+    (tmp_path / "albums").mkdir()
+    with pytest.raises(PhototriageError, match=says):
+        learn_own_classes(tmp_path / "albums", tmp_path / output, lambda _, __: None, 1, as_json=False)
+    with pytest.raises(PhototriageError, match=says):
+        learn_from_files(
+            tmp_path / "none", SHIPPED_MODEL, tmp_path / output, lambda _, __: None, {}, 1, lambda _: None
+        )  # fmt: skip
+
+
+def test_a_file_that_cannot_be_written_at_the_end_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LearnError, match=r"cannot be written .*Free space or choose another folder"):
+        publish({tmp_path / "gone" / "mine.onnx": b"model"})

@@ -6,15 +6,9 @@ import shutil
 from collections.abc import Callable
 
 from benchmarks.promise.labels.house import House
-from benchmarks.promise.labels.table import Filed, is_listed, told
+from benchmarks.promise.labels.table import FOLDERS, TEMPORARY, Filed, is_listed, told
 from benchmarks.promise.world import photo
 from daemon.labels.listed.tree import joined, parted
-
-FOLDERS = (
-    *("red", "green", "blue", "green/trip", "blue/trip/day 1", "Red", "GREEN", "dogs"),
-    *("_mine", "_review", "blue/_best", "", ".trash", "@eaDir", "red/@eaDir"),
-)  # fmt: skip
-TEMPORARY = ("{name}.part", ".syncthing.{name}.tmp", "~{name}", ".{name}.Xa3dE9", "{name}.crdownload")
 
 
 class Doings:
@@ -199,9 +193,6 @@ class Doings:
             self._house.remove(places.pop(self._rng.randrange(len(places))))
             one.at, *one.copies = places
 
-    def _can_be_edited(self, one: Filed) -> bool:
-        return bool(one.at) and not one.copies and not one.is_simple and not one.is_gone and one.at == one.place
-
     def _edited(self, one: Filed) -> bytes:
         one.edits += 1
         data = photo(one.number) + b" edit" * one.edits
@@ -209,19 +200,19 @@ class Doings:
         return data
 
     def _edit(self, one: Filed) -> None:
-        if self._can_be_edited(one):
+        if one.can_be_edited:
             (self._house.output / one.at).write_bytes(self._edited(one))
             one.is_unseen = True
 
     def _replace(self, one: Filed) -> None:
-        if self._can_be_edited(one):
+        if one.can_be_edited:
             new = self._house.output / parted(one.at)[0] / f".{self._house.next_number()}"
             new.write_bytes(self._edited(one))
             new.replace(self._house.output / one.at)
             one.is_unseen = False
 
     def _edit_and_move(self, one: Filed) -> None:
-        if self._can_be_edited(one):
+        if one.can_be_edited:
             place = joined(self._rng.choice(("red", "green", "dogs")), parted(one.at)[1])
             if place not in self._house.files:
                 self._replace(one)
@@ -229,13 +220,8 @@ class Doings:
 
     def _other(self, one: Filed) -> Filed | None:
         ones = self._house.filed.values()
-        free = [
-            other for other in ones if other.row not in self.touched and not other.is_asked and self._is_alone(other)
-        ]
-        return self._rng.choice(free) if free and self._is_alone(one) else None
-
-    def _is_alone(self, one: Filed) -> bool:
-        return bool(one.at) and one.at == one.place and not (one.copies or one.is_unseen or one.is_gone)
+        free = [other for other in ones if other.row not in self.touched and not other.is_asked and other.is_alone]
+        return self._rng.choice(free) if free and one.is_alone else None
 
     def _swap(self, one: Filed) -> None:
         if (other := self._other(one)) is not None:

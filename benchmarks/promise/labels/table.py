@@ -7,6 +7,12 @@ from pathlib import PurePath
 from daemon.intake.names.junk import why_not_entered
 from daemon.labels.listed.folder_reader import is_taken
 
+FOLDERS = (
+    *("red", "green", "blue", "green/trip", "blue/trip/day 1", "Red", "GREEN", "dogs"),
+    *("_mine", "_review", "blue/_best", "", ".trash", "@eaDir", "red/@eaDir"),
+)  # fmt: skip
+TEMPORARY = ("{name}.part", ".syncthing.{name}.tmp", "~{name}", ".{name}.Xa3dE9", "{name}.crdownload")
+
 
 @dataclass
 class Filed:
@@ -35,6 +41,16 @@ class Filed:
     edits: int = 0
     is_unseen: bool = False
     is_simple: bool = False
+
+    @property
+    def can_be_edited(self) -> bool:
+        """Whether other bytes in its place are told from another file."""
+        return bool(self.at) and not self.copies and not self.is_simple and not self.is_gone and self.at == self.place
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it lies in its place, as the last look saw it, and nowhere else."""
+        return bool(self.at) and self.at == self.place and not (self.copies or self.is_unseen or self.is_gone)
 
     def judge(self, inode_of: Callable[[str], int]) -> None:
         """Change what the ledger should know to what two looks find."""

@@ -56,7 +56,7 @@ class LedgerRows:
         """Return these rows, without those whose photo was taken back meanwhile, or is on its way."""
         return self._of([photo for ledger, photo in rows if ledger == self._name])
 
-    def filed_since(self, _: float) -> Iterator[Row]:
+    def newly_filed(self) -> Iterator[Row]:
         """Yield the rows that no look has seen yet, or all."""
         if self._all_young:
             most = self._ask(lambda connection: connection.execute("SELECT max(photo) FROM places").fetchone()[0]) or 0
@@ -153,9 +153,9 @@ class AllRows:
         """Return rows of the own ledger."""
         return self._own.rows(rows)
 
-    def filed_since(self, at_s: float) -> Iterable[Row]:
+    def newly_filed(self) -> Iterable[Row]:
         """Yield the rows of the own ledger that no look has seen yet."""
-        return self._own.filed_since(at_s)
+        return self._own.newly_filed()
 
     def displaced(self, folder: str, listing: Listing) -> Sequence[Row]:
         """Return the rows of a folder whose file is not exactly in the listing."""
