@@ -164,8 +164,8 @@ def _for_inbox(
     from learn.fitting.gate import HELPS
     from learn.inbox import Inbox
     from learn.label_file import read_filed, read_labels
-    from learn.pipeline import files_of, publish
     from learn.pipeline import learn as run
+    from learn.publish import files_of, publish
 
     with tempfile.TemporaryDirectory(prefix="phototriage-") as folder:
         inbox = Inbox(which, Path(folder))

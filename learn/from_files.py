@@ -11,7 +11,8 @@ from convert.pipeline import check_output
 from learn.fresh import learn_fresh
 from learn.label_file import read_labels
 from learn.material import Say
-from learn.pipeline import LearnResult, files_of, learn, publish
+from learn.pipeline import LearnResult, learn
+from learn.publish import files_of, publish
 
 
 def learn_from_files(

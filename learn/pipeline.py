@@ -1,6 +1,6 @@
 """Learning from start to end: labels and a model file in, a new model file and the verdict of the gate out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.publish import publish_files
-from common.text import printable
 from contract.learned import Learned
 from contract.memory import Memory, memory_path
 from contract.session import read_model
 from learn import words
-from learn.errors import LearnError, NothingToLearn
+from learn.errors import NothingToLearn
 from learn.fitting.gate import REFUSED
 from learn.fitting.layer import Floats, Ints, Layer
 from learn.fitting.lessons import MOST_FILED, Said, said_of
@@ -143,36 +141,6 @@ def _written(
     if _is_same(base.serving, head, centres, classes):
         return None
     return write_model(base, root, head, centres, classes, temperature, _learned(root, world.said, judged, at))
-
-
-def files_of(result: LearnResult, output: Path) -> dict[Path, bytes]:
-    """Return what to write: the memory of the root, then the new model, which names the memory.
-
-    Raises:
-        LearnError: the memory cannot be read.
-    """
-    assert result.data is not None
-    if result.memory is None or memory_path(output) == result.memory:
-        return {output: result.data}
-    try:
-        return {memory_path(output): result.memory.read_bytes(), output: result.data}
-    except OSError as error:
-        raise LearnError(f"{printable(result.memory)} cannot be read ({error.strerror}).") from error
-
-
-def publish(files: Mapping[Path, bytes]) -> None:
-    """Write files, the last one last.
-
-    Raises:
-        LearnError: one cannot be written.
-    """
-    try:
-        publish_files(files)
-    except OSError as error:
-        raise LearnError(
-            f"{' and '.join(map(printable, files))} cannot be written ({error.strerror}). Free space or choose another"
-            " folder."
-        ) from error
 
 
 def _anchors(base: Base, memory: Memory | None) -> Floats:

@@ -1,17 +1,23 @@
 """Classes that are renamed, merged or retired, now and in all later learning."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from contract.memory import read_memory
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
 from learn.errors import LearnError
 from learn.fitting.gate import REFUSED
+from learn.label_file import Label
 from learn.model.base import open_base
 from learn.model.class_names import numbers_of, with_changes
-from learn.pipeline import LearnResult, files_of, learn, publish
+from learn.pipeline import LearnResult, learn
+from learn.publish import files_of, publish
+from tests.learn.conftest import Draw
+from training.measure.metrics import log_loss, softmax
 
 KNOWN = ("buildings", "forest", "glacier", "mountain", "sea", "street")
 
@@ -71,10 +77,35 @@ def test_a_merged_class_gets_what_its_parts_got(tmp_path: Path) -> None:
 
 
 def _gate() -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
-    from contract.memory import read_memory
-
     facts = open_model(SHIPPED_MODEL, "cpu").contract.memory
     assert facts is not None
     memory = read_memory(SHIPPED_MODEL, facts)
     assert memory is not None
     return memory.gate()[0]
+
+
+def test_what_was_said_under_the_old_name_counts_for_the_new_one(draw: Draw, tmp_path: Path) -> None:
+    path = draw("sea", 1)
+    label = Label(sha256(path.read_bytes()).hexdigest(), "sea", path, "f" * 64, False, False, "street")
+    names = {"sea": "coast", "street": ""}
+    retired = label._replace(sha256="e" * 64, said="street")
+    result = learn(
+        SHIPPED_MODEL, [label, retired], [], lambda _, __: None, cache=tmp_path / "cache", rename=names
+    )  # fmt: skip
+    assert [one.said for one in result.said.taught] == ["coast"]
+    assert result.data is not None
+    base, rows = open_base(result.data), _gate()
+    truth = numbers_of(KNOWN, names)[1][_classes()]
+    losses = [
+        log_loss(truth[truth >= 0], softmax(base.serving.layer.logits(rows[truth >= 0]), temperature))
+        for temperature in (0.95, 1.0, 1.05)
+    ]
+    assert min(losses) == losses[1], "the file is calibrated on photos that no head has learnt from"
+
+
+def _classes() -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
+    facts = open_model(SHIPPED_MODEL, "cpu").contract.memory
+    assert facts is not None
+    memory = read_memory(SHIPPED_MODEL, facts)
+    assert memory is not None
+    return memory.gate()[1]

@@ -19,7 +19,8 @@ from learn.fresh import learn_fresh
 from learn.from_files import learn_from_files, learn_own_classes
 from learn.label_file import FiledPhoto, Label, read_labels
 from learn.model.base import open_base
-from learn.pipeline import LearnResult, files_of, learn, publish
+from learn.pipeline import LearnResult, learn
+from learn.publish import files_of, publish
 from tests.learn.conftest import Draw, line
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)

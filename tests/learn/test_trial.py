@@ -10,7 +10,7 @@ from learn.fitting.lessons import Said
 from learn.fitting.trial import World, try_head
 from learn.label_file import Label
 
-WIDTH = 8
+WIDTH, WIDE = 8, 200
 
 
 def _rows(count: int, seed: int, towards: int) -> Floats:
@@ -67,3 +67,48 @@ def test_nobody_is_asked_where_nobody_can_be() -> None:
     judged = try_head(_world(25, 40), None)
     assert judged.asked.photos == 0
     assert judged.verdict.kind == OPEN
+
+
+def test_where_help_is_open_the_head_is_held_back_until_few_answers_change() -> None:
+    world = _world(25, 0)
+    # Of the doubtful photos half are what people say of such: neither harm nor help, in classes too small to judge.
+    rows = np.concatenate([_rows(40, 4, 0), _rows(40, 5, 1), _rows(20, 8, 2)])
+    truth = np.concatenate([np.repeat([0, 1], 40), np.arange(20) % 2])
+    judged = try_head(replace(world, validation=rows, truth=truth), None)
+    assert judged.verdict.kind == OPEN
+    assert (world.learn().answers(rows) != world.root.answers(rows)).mean() > 0.1
+    assert (judged.layer.answers(rows) != world.root.answers(rows)).mean() <= 0.02
+
+
+def _noise(count: int, seed: int) -> Floats:
+    rows = np.abs(np.random.default_rng(seed).normal(0, 1, (count, WIDE))).astype(np.float32)
+    normed: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return normed
+
+
+def _wide_world(said: list[str], filed: int) -> World:
+    """Photos in so many directions that a head can learn each of them by heart."""
+    kernel = np.zeros((WIDE, 2), np.float32)
+    kernel[:, 0] = 0.05
+    root, rows = Layer(kernel, np.zeros(2, np.float32)), _noise(len(said), 1)
+    labels = [
+        Label(f"{n:064x}", one, None, f"{n:064x}", False, False, "a", is_filed=True) for n, one in enumerate(said)
+    ]
+    features = {one.sha256: row for one, row in zip(labels, rows, strict=True)}
+    none: Floats = np.zeros((0, WIDE), np.float32)
+    truth = np.zeros(0, np.int64)
+    return World(root, root, Said(labels, features, ("a", "b"), (), {}), none, none, truth, _noise(filed, 2), known=2)
+
+
+def test_a_label_is_left_out_of_the_head_that_is_judged_on_it() -> None:
+    words = ["ab"[number] for number in np.random.default_rng(3).integers(0, 2, 60).tolist()]
+    world = _wide_world(words, 0)
+    rows, truth = world.said.rows(world.said.taught), world.said.numbers(world.said.taught)
+    assert (world.learn().answers(rows) == truth).mean() > 0.9, "learnt by heart"
+    assert try_head(world, lambda _: None).asked.help > 0.05
+
+
+def test_a_filed_photo_is_left_out_of_the_head_that_is_asked_about_it() -> None:
+    asked: list[int] = []
+    try_head(_wide_world(["b"] * 60, 40), asked.append)
+    assert asked, "anchors would hold the answers to all of them"
