@@ -4,13 +4,14 @@ import json
 import sqlite3
 from contextlib import closing
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from contract.labels import Side
+from contract.labels import side_of
 from daemon.labels.looker import last_look_s
 from daemon.ledger.since.label_totals import LabelTotals
 from daemon.ledger.state_folder import LEDGER
@@ -118,6 +119,45 @@ def test_a_command_speaks_while_the_daemon_runs_and_is_heard_at_once(
         assert process.stop() == 0
 
 
+def test_what_was_said_before_counts_for_the_first_photo_also_where_no_look_has_been_done(
+    tmp_path: Path, impatient: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = _arguments(tmp_path)
+    inbox, output = tmp_path / "inbox", tmp_path / "output"
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    write(inbox / "a.jpg", plain("red"))
+    assert run("sort", *arguments, env=impatient).returncode == 0
+    assert ask("labels", "add", "--class", "blue", output / "red/a.jpg").exit_code == 0
+    site = tmp_path / "site/sitecustomize.py"
+    site.write_text(f"{site.read_text()}daemon.live_looks.LiveLooks.tick = lambda self: None\n")
+    write(inbox / "again.jpg", plain("red"))
+    assert run("sort", *arguments, env=impatient).returncode == 0
+    assert (output / "blue/again.jpg").is_file()
+
+
+def test_a_model_that_people_correct_more_often_than_the_one_before_is_said_once(
+    tmp_path: Path, impatient: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = _arguments(tmp_path)
+    inbox, output, state = tmp_path / "inbox", tmp_path / "output", tmp_path / "state"
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))
+    for number in range(10):
+        write(inbox / f"{number}.jpg", unique("red", number))
+    assert run("sort", *arguments, env=impatient).returncode == 0
+    (tmp_path / "colours.onnx").write_bytes(colour_model(gain=11.0))
+    names = {f"later {number}.jpg" for number in range(10)}
+    for number, name in enumerate(sorted(names)):
+        write(inbox / name, unique("red", 100 + number))
+    with daemon(*arguments, env=impatient) as process:
+        process.photos(names)
+        for name in names:
+            assert ask("labels", "add", "--class", "blue", output / "red" / name).exit_code == 0
+        wait_until(lambda: (fetch(state).labels or LabelTotals()).corrected == len(names), "the count")
+        assert process.stop() == 0
+    (said,) = [line for line in process.errors if "people correct this model more often" in line]
+    assert "(1000.0 of 1,000 filed photos, 0.0 before). To go back: phototriage model rollback" in said
+
+
 def test_sorting_again_learns_what_was_moved_in_between(tmp_path: Path, impatient: dict[str, str]) -> None:
     arguments = _arguments(tmp_path)
     inbox, output = tmp_path / "inbox", tmp_path / "output"
@@ -148,9 +188,8 @@ def test_the_daemon_makes_features_of_a_label_so_that_nearly_the_same_photo_is_k
         process.until(lambda event: event["event"] == "label", "the label")
         wait_until(lambda: bool(_labelled(ledger)), "features")
         assert process.stop() == 0
-    ((said, founds, side, id_),) = _labelled(ledger)
-    assert (said, founds, id_) == ("blue", 1, FAMILIAR.id)
-    assert side in set(Side)
+    founder = sha256(unique("red", 1)).hexdigest()
+    assert _labelled(ledger) == [("blue", founder, side_of(founder), FAMILIAR.id)]
 
 
 def test_a_command_that_looks_knows_a_photo_that_was_edited_and_moved_before(
@@ -170,9 +209,9 @@ def test_a_command_that_looks_knows_a_photo_that_was_edited_and_moved_before(
     assert (seen["place"], seen["shown"], seen["said"]) == ("blue/a.jpg", "red", "blue")
 
 
-def _labelled(ledger: Path) -> list[tuple[str, int, str, str]]:
+def _labelled(ledger: Path) -> list[tuple[str, str, str, str]]:
     with closing(sqlite3.connect(ledger)) as connection:
-        columns = "said, founder = sha256, side, embedding_id"
+        columns = "said, founder, side, embedding_id"
         return connection.execute(f"SELECT {columns} FROM labelled WHERE embedding IS NOT NULL").fetchall()
 
 
