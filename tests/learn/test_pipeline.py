@@ -92,6 +92,14 @@ def test_learning_begins_at_the_root_so_a_label_that_was_taken_back_leaves_nothi
     assert one.root.sha256 == other.root.sha256 == open_model(SHIPPED_MODEL, "cpu").sha256
 
 
+def test_it_counts_the_pictures_of_no_class_that_a_new_class_lets_pass(
+    drawn: list[Label], draw: Draw, tmp_path: Path
+) -> None:
+    none = [_label(draw(KIND, seed), "_other") for seed in range(20, 26)]
+    before, after, count = _learn(SHIPPED_MODEL, [*drawn, *none], [], tmp_path).strangers
+    assert before < after == count == 6, "they are drawn like those of the new class"
+
+
 def test_a_class_of_nine_groups_is_not_learnt_yet(drawn: list[Label], tmp_path: Path) -> None:
     founder = drawn[0].founder
     few = [one._replace(founder=founder) if number < 4 else one for number, one in enumerate(drawn)]
