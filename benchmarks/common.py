@@ -5,9 +5,10 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from benchmarks import machine
 from benchmarks.told import Told
@@ -44,6 +45,33 @@ def add_options(made: argparse.ArgumentParser, short: str) -> None:
 def add_model(made: argparse.ArgumentParser) -> None:
     """Add the option which model is served."""
     made.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="by default the one that is shipped")
+
+
+def run_part(of: str, told: str | None, parts: Mapping[str, ModuleType], short: str) -> None:
+    """Run the part of a benchmark that the command names, and show what it found.
+
+    Args:
+        of: the benchmark's name.
+        told: its docstring.
+        parts: a module each, with `add_options` and `run`.
+        short: what --short does.
+    """
+    made = argparse.ArgumentParser(description=told, formatter_class=argparse.RawDescriptionHelpFormatter)
+    choices = made.add_subparsers(required=True, metavar="PART")
+    for name, part in parts.items():
+        words = part.__doc__ or ""
+        options = choices.add_parser(
+            name,
+            help=words.partition("\n")[0],
+            description=words,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_options(options, short)
+        part.add_options(options)
+        options.set_defaults(run=part.run, part=name)
+    arguments = made.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    finish(f"{of} {arguments.part}", arguments, arguments.run(arguments))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from benchmarks.common import tell
+from benchmarks.common import add_model, tell
 from benchmarks.told import Told
 from benchmarks.words.photos import NAME, Shown, embedding, files, word
 from contract.session import Model, open_model
@@ -60,6 +60,7 @@ CHANGES: dict[str, Callable[[Image.Image], bytes]] = {
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add what only this part takes."""
+    add_model(options)
     options.add_argument("shared", type=Path, help="folder that holds scenes and clothing")
 
 

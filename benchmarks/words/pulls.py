@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.common import tell
+from benchmarks.common import add_model, tell
 from benchmarks.told import Told
 from benchmarks.words.photos import NAME, Shown, embedding, shown, word
 from contract.fingerprint import MAX_BITS, difference_hash
@@ -63,6 +63,7 @@ class Found(NamedTuple):
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add what only this part takes."""
+    add_model(options)
     options.add_argument("shared", type=Path, help="folder that holds scenes, clothing and foreign")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import tell
+from benchmarks.common import add_model, tell
 from benchmarks.photos import made
 from benchmarks.told import Told
 from benchmarks.words.photos import NAME
@@ -34,6 +34,7 @@ MEANING = "Photos a second with 10,000 labels over those with none, photos that 
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add what only this part takes."""
+    add_model(options)
     options.add_argument("--photos", type=int, default=500, help="in each round")
     options.add_argument("--rounds", type=int, default=5, help="the median counts")
 
