@@ -35,8 +35,7 @@ GROUPS = {
     },
     "Ask and undo": {
         "status": Entry(
-            "daemon.commands.status:status",
-            "Show the daemon's state: what waits, how fast it is, what failed.",
+            "daemon.commands.status:status", "Show the daemon's state: what waits, how fast it is, what failed."
         ),
         "history": Entry("daemon.commands.ask:history", "Show what was filed, when and where; newest first."),
         "explain": Entry(
@@ -45,16 +44,17 @@ GROUPS = {
         ),
         "undo": Entry("daemon.commands.undo:undo", "Move filed photos back to the inbox, with their companions."),
         "retry": Entry(
-            "daemon.commands.undo:retry",
-            "Move failed photos, or those in _review, to the inbox to try them again.",
+            "daemon.commands.undo:retry", "Move failed photos, or those in _review, to the inbox to try them again."
         ),
     },
     "Correct what is wrong": {
         "labels": Entry(
-            "daemon.commands.labels.group:labels",
-            "Show what people said about photos, and correct what is wrong.",
+            "daemon.commands.labels.group:labels", "Show what people said about photos, and correct what is wrong."
         ),
         "learn": Entry("learn.command:learn", "Learn from what people said, and use the better model."),
+        "audit": Entry(
+            "daemon.commands.audit.command:audit", "Measure the filing: ask blind about photos drawn at random."
+        ),
     },
     "Set up and maintain": {
         "doctor": Entry("daemon.commands.doctor:doctor", "Find problems before they occur, and say how to fix each."),
@@ -64,8 +64,7 @@ GROUPS = {
             "Forget an inbox that is no longer used: remove its ledger, keep every photo.",
         ),
         "completion": Entry(
-            "daemon.commands.completion:completion",
-            "Print a script that completes commands and options in a shell.",
+            "daemon.commands.completion:completion", "Print a script that completes commands and options in a shell."
         ),
     },
     "Choose the model": {
@@ -73,8 +72,7 @@ GROUPS = {
             "contract.cli:inspect", "Show the contract inside a model: labels, geometry, thresholds, metrics."
         ),
         "replay": Entry(
-            "daemon.commands.replay:replay_command",
-            "Show what another model would have filed differently.",
+            "daemon.commands.replay:replay_command", "Show what another model would have filed differently."
         ),
         "model": Entry("daemon.commands.model:model", "Switch the model of an inbox, roll back, and list past models."),
     },
@@ -89,8 +87,7 @@ GROUPS = {
             "Train the broad network, from which `train` begins, on unlabelled photos of all kinds.",
         ),
         "report": Entry(
-            "training.commands.report:report",
-            "Write report.html and its figures from the files of a run folder.",
+            "training.commands.report:report", "Write report.html and its figures from the files of a run folder."
         ),
         "evaluate": Entry("training.commands.train:evaluate", "Measure a model on labelled photos."),
         "compare": Entry(

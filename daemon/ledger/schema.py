@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from common.text import printable
+from daemon.ledger.audits.tables import AUDITS
 from daemon.ledger.errors import LedgerError
 from daemon.ledger.labels.tables import FILED_BY, LABELS, PLACES
 
@@ -200,6 +201,7 @@ MIGRATIONS = (
     END;
     """,
     FILED_BY,
+    AUDITS,
 )
 """Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
 

@@ -10,6 +10,8 @@ import click
 
 from common.text import printable
 from contract.labels import OTHER
+from daemon.audit.read_back import rows_in
+from daemon.commands.labels.bring_audit import bring_audit
 from daemon.commands.labels.first_look import look_first
 from daemon.labels.by_hand.classes import classes_of
 from daemon.labels.by_hand.errors import LabelError
@@ -31,7 +33,7 @@ def bring(
     """Import labels; returns whether they were recorded, or would have been in a dry run.
 
     Args:
-        source: a CSV file, an export or a folder.
+        source: a CSV file, an export or a folder; or the table of an audit, whose answers are no labels.
         inbox: whose ledger takes them; None if there is only one, or the source lies in an output.
         yes: record them without asking.
         dry_run: record nothing.
@@ -40,6 +42,8 @@ def bring(
         as_json: whether to print the counts as one JSON object.
     """
     source = source.resolve()
+    if answers := rows_in(source):
+        return bring_audit(source, answers, inbox, yes=yes, dry_run=dry_run, replaces=replaces, as_json=as_json)
     ledger = _ledger_for(source, inbox)
     given = _given(source, ledger)
     with as_caller(ledger.parent), opened(ledger) as connection:  # root reads photos that the owner may not read

@@ -158,9 +158,12 @@ def import_(
     said first what would change; then all labels are recorded, or none. A second import of the same source adds
     nothing. The files stay where they are.
 
+    The answers.csv of `audit --export` is known by its first line: its answers count for the audit, and are no labels.
+
     \b
     Examples:
       phototriage labels import labels.csv --dry-run
+      phototriage labels import to-answer/answers.csv
       phototriage labels import ~/albums --yes
       phototriage labels import labels.jsonl --replace
     """

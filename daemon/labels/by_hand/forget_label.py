@@ -31,7 +31,7 @@ def said_since(connection: sqlite3.Connection, content: Content) -> float | None
 
 
 def forget(connection: sqlite3.Connection, content: Content) -> int:
-    """Remove all events about a photo, its label and its features; returns how many events there were.
+    """Remove all events about a photo, its label, its features and its answers in audits; returns how many there were.
 
     What is removed is overwritten with zeros, in the ledger and in its log.
 
@@ -45,6 +45,7 @@ def forget(connection: sqlite3.Connection, content: Content) -> int:
         events = connection.execute(f"DELETE FROM labels WHERE {_ABOUT}", values).rowcount
         connection.execute(_HEIR, values)
         connection.execute("DELETE FROM labelled WHERE sha256 = :sha256", values)
+        events += connection.execute(f"DELETE FROM audits WHERE {_ABOUT}", values).rowcount
         connection.execute(f"UPDATE places SET said = '' WHERE said <> '' AND photo IN {_ROWS}", values)
     connection.execute("PRAGMA busy_timeout = 1000")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # while others read, a later one does it

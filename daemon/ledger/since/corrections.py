@@ -35,15 +35,19 @@ class Corrections(NamedTuple):
 
 def corrections(connection: sqlite3.Connection) -> tuple[Corrections, Corrections]:
     """Return the corrections of the model in use, and of the one before it."""
-    served: list[str] = []
-    for (sha256,) in connection.execute(_SERVED):
-        if sha256 not in served:
-            served.append(sha256)
-        if len(served) == 2:
-            break
-    found = [_of(connection, sha256) for sha256 in served]
+    found = [_of(connection, sha256) for sha256 in served(connection, 2)]
     now, before, *_ = (*found, Corrections(), Corrections())
     return now, before
+
+
+def served(connection: sqlite3.Connection, most: int) -> list[str]:
+    """Return the hashes of the models that served last, at most `most`, the one in use first."""
+    found: dict[str, None] = {}
+    for (sha256,) in connection.execute(_SERVED):
+        found[sha256] = None
+        if len(found) == most:
+            break
+    return list(found)
 
 
 def is_worse(now: Corrections, before: Corrections) -> bool:

@@ -1,0 +1,1 @@
+"""Audits: photos drawn at random from what a model filed, and what people say they show, asked blind."""

@@ -1,0 +1,1 @@
+"""`phototriage audit`: how often people agree with what the model filed."""

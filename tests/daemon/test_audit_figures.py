@@ -1,0 +1,51 @@
+"""Figures of audits: intervals against known values, weights, and how many answers part two models."""
+
+from itertools import pairwise
+
+import pytest
+from scipy.stats import binomtest
+
+from daemon.ledger.audits.interval import Share, Stratum, are_apart, share_of, size_that_parts, wilson
+
+
+@pytest.mark.parametrize(("right", "answers"), [(47, 50), (10, 10), (0, 20), (50, 100)])
+def test_the_interval_is_wilsons(right: int, answers: int) -> None:
+    known = binomtest(right, answers).proportion_ci(method="wilson")
+    assert wilson(right / answers, answers) == pytest.approx((known.low, known.high))
+
+
+def test_a_stratum_weighs_as_many_photos_as_it_has() -> None:
+    share = share_of([Stratum(900, 10, 10), Stratum(100, 10, 0)])
+    assert share.value == pytest.approx(0.9)
+    assert share.effective == pytest.approx(1 / (0.81 / 10 + 0.01 / 10))
+    assert (share.low, share.high) == wilson(0.9, share.effective)
+
+
+def test_strata_in_proportion_tell_as_much_as_one_sample() -> None:
+    share = share_of([Stratum(600, 30, 29), Stratum(400, 20, 18)])
+    assert (share.value, share.effective) == pytest.approx((47 / 50, 50))
+
+
+def test_nothing_is_known_without_an_answer() -> None:
+    assert share_of([Stratum(100, 0, 0)]) == Share(0.0, 0.0, 1.0, 0.0)
+    known = share_of([Stratum(100, 0, 0), Stratum(50, 4, 3)])
+    assert (known.value, known.effective) == pytest.approx((0.75, 4))
+
+
+def test_so_many_answers_part_two_models_and_one_less_does_not() -> None:
+    one, other = Share(0.93, *wilson(0.93, 50), 50), Share(0.9, *wilson(0.9, 400), 400)
+    assert not are_apart(one, other)
+    size = size_that_parts(one, other)
+    assert size is not None
+    parts = [are_apart(*(share.at(max(share.effective, n)) for share in (one, other))) for n in (size - 1, size)]
+    assert parts == [False, True]
+
+
+def test_equal_shares_never_part() -> None:
+    one = Share(0.9, *wilson(0.9, 50), 50)
+    assert size_that_parts(one, one.at(80)) is None
+
+
+def test_more_answers_narrow_the_interval() -> None:
+    widths = [high - low for low, high in (wilson(0.93, n) for n in (10, 50, 250))]
+    assert all(later < earlier for earlier, later in pairwise(widths))
