@@ -6,6 +6,7 @@ Source of the conventions: https://prometheus.io/docs/practices/naming/.
 
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
+from math import nan
 from typing import TYPE_CHECKING
 
 from common.errors import PhototriageError, Reason
@@ -80,6 +81,7 @@ class _StatusCollector:
         ):  # fmt: skip
             yield self._gauge(name, words, [((), value or 0)])
         yield from self._labels(status.labels or LabelTotals())
+        yield from self._audits(status.labels or LabelTotals(), status.model.sha256 if status.model else "")
 
     def _labels(self, labels: LabelTotals) -> Iterator["Metric"]:
         for name, words, value in (
@@ -95,6 +97,17 @@ class _StatusCollector:
             ("corrections_per_1000_before", "The same of the model before.", labels.corrections[1].per_1000),
         ):
             yield self._gauge(name, words, [((), value or 0)])
+
+    def _audits(self, labels: LabelTotals, model: str) -> Iterator["Metric"]:
+        yield self._gauge(
+            "audited_photos", "Photos that people answered in audits.", [((model,), labels.audited)], "model"
+        )
+        for name, words, value in (
+            ("audited_accuracy", "Share of what the model filed that is right, by audits.", labels.accuracy),
+            ("audited_accuracy_low", "Lower bound of its 95 % interval.", labels.accuracy_low),
+            ("audited_accuracy_high", "Upper bound of its 95 % interval.", labels.accuracy_high),
+        ):  # without an answer there is no share, and 0 would look like one
+            yield self._gauge(name, words, [((model,), value if labels.audited else nan)], "model")
 
     def _states(self, status: StatusSnapshot) -> Iterator["Metric"]:
         states = [((state,), state == status.state) for state in STATES]

@@ -94,9 +94,15 @@ def _labels(labels: LabelTotals | None, inbox: str | None) -> Iterator[tuple[str
         yield "learn", f"{new} that this model has not learnt from: phototriage learn{which}"
     if labels.corrected or labels.corrected_before:
         yield "corrected", _corrected(labels, which)
+    if labels.audited:
+        yield "audited", _audited(labels)
     if labels.questions:
         count = f"{labels.questions:,} question{'s' * (labels.questions != 1)}"
         yield "asks", f"{count} about many photos that were moved at once: phototriage labels"
+
+
+def _audited(labels: LabelTotals) -> str:
+    return f"{labels.accuracy:.2f} of {labels.audited:,}, {labels.accuracy_low:.2f} to {labels.accuracy_high:.2f}"
 
 
 def _corrected(labels: LabelTotals, which: str) -> str:

@@ -247,6 +247,13 @@ def test_answers_are_no_labels_and_are_forgotten_with_them(house: Sorted) -> Non
         assert connection.execute("SELECT count(*) FROM audits WHERE sha256 = ?", (sha256,)).fetchone() == (0,)
 
 
+def test_the_status_shows_what_was_found(house: Sorted) -> None:
+    assert "audited" not in ask("status").output
+    folder, names = exported(house)
+    imported(fill(folder, dict.fromkeys(names, "street")))
+    assert "  audited     0.33 of 12, 0.14 to 0.61\n" in ask("status").output
+
+
 def test_a_photo_that_its_owner_moves_after_the_draw_can_still_be_answered(house: Sorted) -> None:
     folder, names = exported(house)
     path = fill(folder, dict.fromkeys(names, "street"))

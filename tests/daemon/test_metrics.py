@@ -6,6 +6,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,16 @@ def test_labels_open_questions_and_the_last_look_are_exported() -> None:
     series = parsed(exposition(monitor.snapshot()).decode())
     names = ("labels", "label_questions", "last_look_timestamp_seconds")
     assert [value(series, f"phototriage_{name}") for name in names] == [5, 1, 60]
+
+
+def test_what_audits_found_is_exported_once_there_is_an_answer() -> None:
+    monitor = Monitor(HandClock(100.0))  # type: ignore[arg-type]
+    assert isnan(value(parsed(exposition(monitor.snapshot()).decode()), "phototriage_audited_accuracy"))
+    monitor.labels = LabelTotals(audited=50, accuracy=0.94, accuracy_low=0.84, accuracy_high=0.98)
+    series = parsed(exposition(monitor.snapshot()).decode())
+    names = ("photos", "accuracy", "accuracy_low", "accuracy_high")
+    assert [value(series, f"phototriage_audited_{name}") for name in names] == [50, 0.94, 0.84, 0.98]
+    assert {labels["model"] for labels, _ in series["phototriage_audited_accuracy"]} == {""}
 
 
 def queries(node: Any) -> Iterator[str]:

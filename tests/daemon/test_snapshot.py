@@ -80,7 +80,8 @@ def test_the_status_of_a_ledger_has_a_last_word_or_no_keys_for_it() -> None:
     }  # fmt: skip
     known = LedgerStatus(inbox="/in", output=None, **counts)  # type: ignore[arg-type]
     corrected = {"unlearnt": None, "filed": 0, "corrected": 0, "filed_before": 0, "corrected_before": 0}
-    labels: dict[str, object] = {"classes": {}, "questions": 0, "last_look_at_s": None, **corrected}
+    audited = {"audited": 0, "accuracy": 0.0, "accuracy_low": 0.0, "accuracy_high": 1.0}
+    labels: dict[str, object] = {"classes": {}, "questions": 0, "last_look_at_s": None, **corrected, **audited}
     said = {"labels": labels}
     assert known.to_json() == {"state": "not running", "why": "", "inbox": "/in", "output": None} | counts | said
     model = ModelStatus("/m.onnx", "ab", ("sea",), "")

@@ -223,6 +223,7 @@ def test_labels_open_questions_and_the_age_of_the_last_look_are_told_and_no_look
     assert facts == {
         "classes": {"_other": 1, "sea": 1, "street": 2}, "questions": 1, "last_look_at_s": look.stat().st_mtime,
         "unlearnt": None, "filed": 0, "corrected": 0, "filed_before": 0, "corrected_before": 0,
+        "audited": 0, "accuracy": 0.0, "accuracy_low": 0.0, "accuracy_high": 1.0,
     }  # fmt: skip
     assert {path.name: path.stat().st_mtime_ns for path in house.path.parent.iterdir()} == before
 

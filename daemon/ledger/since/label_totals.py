@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass, field
 
+from daemon.ledger.audits.figures import figure_of
 from daemon.ledger.since.corrections import Corrections, corrections, is_worse
 
 
@@ -19,6 +20,10 @@ class LabelTotals:
         corrected: those of which people said another class.
         filed_before: photos that the model before it had filed.
         corrected_before: those of which people said another class.
+        audited: photos that people answered in audits of the model in use; labels or not.
+        accuracy: share of what it filed that is right, by these answers; 0 without one.
+        accuracy_low: lower bound of its 95 % interval.
+        accuracy_high: upper bound.
     """
 
     classes: dict[str, int] = field(default_factory=dict)
@@ -29,6 +34,10 @@ class LabelTotals:
     corrected: int = 0
     filed_before: int = 0
     corrected_before: int = 0
+    audited: int = 0
+    accuracy: float = 0.0
+    accuracy_low: float = 0.0
+    accuracy_high: float = 1.0
 
     @property
     def is_worse(self) -> bool:
@@ -64,7 +73,9 @@ def labels_summary(
         later = "SELECT count(*) FROM labelled JOIN labels ON labels.id = event WHERE labelled.said <> '' AND at > ?"
         (unlearnt,) = connection.execute(later, (learnt_at_s,)).fetchone()
     now, before = corrections(connection)
+    figure = figure_of(connection, now.model)
     return LabelTotals(
         dict(connection.execute(in_force)), questions, last_look_at_s, unlearnt,
         now.filed, now.corrected, before.filed, before.corrected,
+        *((figure.answered, *figure.share[:3]) if figure is not None else ()),
     )  # fmt: skip
