@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.text import printable
+from learn.fitting.at_random import Dealt
 from learn.fitting.gate import HELPS, OPEN, REFUSED, Duel
 from learn.pipeline import LearnResult
 
@@ -19,6 +20,7 @@ _WHY = {
     "asked": "what you said of your own photos",
     "validation": "photos that no head has learnt from",
     "a class": "one class",
+    "labels": "labels that do not fit their photos",
 }
 
 
@@ -52,6 +54,8 @@ def lines(result: LearnResult) -> Iterator[str]:
                 if judged.asked.leans
                 else ("    what you said does not speak for it: better keep the model in use")
             )
+    if judged.dealt.is_random:
+        yield f"  {_random(judged.dealt)}"
     if judged.held_out.photos:
         yield f"  corrections that were held out (shown, they decide nothing): {_of(judged.held_out)}"
     before, after, count = result.strangers
@@ -74,6 +78,13 @@ def facts(result: LearnResult) -> dict[str, Any]:
         "gone": result.gone,
         "classes": list(said.classes),
         "pull": judged.pull,
+        "labels_at_random": {
+            "labels": judged.dealt.labels,
+            "movable": judged.dealt.movable,
+            "agreeing": judged.dealt.agreeing,
+            "p": judged.dealt.p,
+            "is_random": judged.dealt.is_random,
+        },
         "validation": _facts(judged.validation),
         "asked": _facts(judged.asked),
         "held_out_corrections": _facts(judged.held_out),
@@ -85,6 +96,13 @@ def facts(result: LearnResult) -> dict[str, Any]:
 
 def _of(duel: Duel) -> str:
     return f"{duel.won} won, {duel.lost} lost of {duel.photos:,} (p {min(duel.harm, duel.help):.2g})"
+
+
+def _random(dealt: Dealt) -> str:
+    return (
+        f"the {dealt.labels:,} labels fit their photos no better than if they were dealt at random (p {dealt.p:.2g})."
+        " Are they right? `phototriage labels` shows them, and `labels take-back` ends one"
+    )
 
 
 def _facts(duel: Duel) -> dict[str, Any]:

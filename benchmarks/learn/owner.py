@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmarks.learn.photos import Photos
 from benchmarks.learn.questions import ask
+from learn.fitting.at_random import Dealt, dealt
 from learn.fitting.gate import OPEN, REFUSED, Duel, Verdict, changes_little, duel, judge, of_each_class
 from learn.fitting.head import Lessons, anchors, fit, joined, labels
 from learn.fitting.layer import Floats, Ints, Layer, Marks
@@ -146,11 +147,18 @@ def learn_and_judge(world: World, inbox: Inbox, seed: int) -> Learnt:
     asked = ask(serving, unseen_answers(world, inbox, head), inbox.filed.labels, seed)
     before, after = world.right(world.root), world.right(head)
     validation = duel(before, after)
-    verdict = judge(validation, of_each_class(before, after, world.validation.labels, len(world.root.bias)), asked)
+    by_class = of_each_class(before, after, world.validation.labels, len(world.root.bias))
+    verdict = judge(validation, by_class, asked, at_random=said_at_random(world, inbox).is_random)
     learnt = Learnt(head, head, verdict, asked, validation, PULL)
     if verdict.kind == REFUSED:
         return replace(learnt, served=world.root)
     return held_back(world, inbox, learnt) if verdict.kind == OPEN else learnt
+
+
+def said_at_random(world: World, inbox: Inbox) -> Dealt:
+    """Whether what the owner said fits the photos better than words dealt at random."""
+    taught = np.flatnonzero(inbox.said != NOTHING)
+    return dealt(world.root, inbox.filed.features[taught], inbox.said[taught], np.arange(len(taught)))
 
 
 def held_back(world: World, inbox: Inbox, learnt: Learnt) -> Learnt:

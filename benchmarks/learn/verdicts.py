@@ -1,4 +1,4 @@
-"""The gate on labels that it must refuse, and on heads that differ by chance alone."""
+"""The gate on labels that it must refuse, on right labels, and on heads that differ by chance alone."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -7,22 +7,27 @@ from statistics import fmean
 import numpy as np
 
 from benchmarks.common import tell
-from benchmarks.learn.corrections import OUTDOOR, accuracy, memory_of, owners_world
+from benchmarks.learn.cameras import CAMERAS
+from benchmarks.learn.corrections import OUTDOOR, SCENES, accuracy, memory_of, owners_world
 from benchmarks.learn.features import LATER, NEVER, Store
 from benchmarks.learn.owner import FILED, NOTHING, Inbox, World, learn_and_judge
 from benchmarks.learn.photos import Photos
 from benchmarks.learn.questions import ask
 from benchmarks.told import Row, Told
-from learn.fitting.gate import HELPS, OPEN, REFUSED, Verdict, duel, judge, of_each_class
+from learn.fitting.at_random import ENOUGH, Dealt, dealt
+from learn.fitting.gate import HELPS, OPEN, REFUSED, Duel, Verdict, duel, judge, of_each_class
 from learn.fitting.head import anchors, fit, joined, labels
 from learn.fitting.layer import Ints, Layer
 from learn.fitting.trial import PULL
 
 CHANCE = 100
 TAUGHT = (200, 100)  # scene photos and photos of another camera, from which each of two equal heads learns
+HONEST = (60, 200)
+"""Corrections, and labels of any photos."""
 MEANING = (
-    "Of 100 heads without any true change, the refused ones; of labels that must be refused, the least share that is"
-    " not taken as help, and the most that any of these takes from the owner in the end, in points."
+    "Of 100 heads without any true change, the refused ones; of right labels that tell something, those that look dealt"
+    " at random; of labels that must be refused, the least share that is not taken as help, and the most that any of"
+    " these takes from the owner in the end, in points."
 )
 Mislabels = Callable[[Photos, np.random.Generator], Ints]
 
@@ -31,10 +36,17 @@ def measured(store: Store, draws: int) -> Told:
     """Count the verdicts."""
     rows = [_bad(store, told, wrong, draws) for told, wrong in MUST_REFUSE.items()]
     chance = _by_chance(store, CHANCE if draws > 2 else draws)
+    honest = _honest(store, CHANCE if draws > 2 else draws)
     least = min(1 - row[HELPS] / row["draws"] for row in rows)
     worst = min(row["served: worst"] for row in rows)
-    figures = {"refused by chance": chance[-1][REFUSED], "not taken": least, "worst": worst}
-    return Told([*rows, *chance], figures, MEANING)
+    figures = {
+        "refused by chance": chance[-1][REFUSED],
+        "right labels refused": sum(row[REFUSED] for row in honest),
+        "of": sum(row[REFUSED] + row[OPEN] for row in honest),
+        "not taken": least,
+        "worst": worst,
+    }
+    return Told([*rows, *chance, *honest], figures, MEANING)
 
 
 def shuffled(count: int) -> Mislabels:
@@ -44,6 +56,19 @@ def shuffled(count: int) -> Mislabels:
         some = rng.permutation(len(filed))[:count]
         said = np.full(len(filed), NOTHING)
         said[some] = rng.permutation(filed.labels[some])
+        return said
+
+    return wrong
+
+
+def moved(count: int) -> Mislabels:
+    """Random photos are moved to another class at random, so that no label is right."""
+
+    def wrong(filed: Photos, rng: np.random.Generator) -> Ints:
+        some, classes = rng.permutation(len(filed))[:count], np.unique(filed.labels)
+        place = np.searchsorted(classes, filed.labels[some]) + rng.integers(1, len(classes), len(some))
+        said = np.full(len(filed), NOTHING)
+        said[some] = classes[place % len(classes)]
         return said
 
     return wrong
@@ -71,6 +96,8 @@ def emptied(filed: Photos, rng: np.random.Generator) -> Ints:
 MUST_REFUSE: dict[str, Mislabels] = {
     "50 labels shuffled": shuffled(50),
     "200 labels shuffled": shuffled(200),
+    "50 photos moved at random": moved(50),
+    "200 photos moved at random": moved(200),
     "50 photos flood a class": flooded(50),
     "100 photos flood a class": flooded(100),
     "a class emptied": emptied,
@@ -88,6 +115,30 @@ def _bad(store: Store, told: str, wrong: Mislabels, draws: int) -> Row:
         fitted.append(accuracy(learnt.head, rest) - before)
         served.append(accuracy(learnt.served, rest) - before)
     return _row(told, verdicts, fitted, served)
+
+
+def _honest(store: Store, draws: int) -> list[Row]:
+    """Right labels, of mistakes and of any photos: how many look dealt at random."""
+    cameras = {name: store.camera(name) for name in CAMERAS}
+    rows = []
+    for name, photos in (cameras | {SCENES: store.scenes(NEVER), OUTDOOR: store.outdoor()}).items():
+        wrong = photos.take(np.flatnonzero(store.layer.answers(photos.features) != photos.labels))
+        for told, some, count in zip(("corrections", "labels"), (wrong, photos), HONEST, strict=True):
+            tell(f"right {told}, {name}")
+            found = [_said_right(store, some, count, draw) for draw in range(draws)]
+            rows.append(_row(f"{count} right {told}, {name}", _of_labels(found), [0.0], [0.0]) | {"draws": draws})
+    return rows
+
+
+def _said_right(store: Store, photos: Photos, count: int, draw: int) -> Dealt:
+    some = photos.take(np.random.default_rng((draw, 4)).permutation(len(photos))[:count])
+    return dealt(store.layer, some.features, some.labels, np.arange(len(some)))
+
+
+def _of_labels(found: Sequence[Dealt]) -> list[Verdict]:
+    """Verdicts by labels alone, of those that tell something."""
+    none = Duel(0, 0, 0)
+    return [judge(none, [], none, at_random=each.is_random) for each in found if each.movable >= ENOUGH]
 
 
 def _by_chance(store: Store, draws: int) -> list[Row]:

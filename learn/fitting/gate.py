@@ -1,8 +1,9 @@
 """The gate: does a new head harm, is it shown to help, or is that open? Pure functions of what was right.
 
-Three kinds of evidence, kept apart. *Validation*: photos with known classes that no head was ever fitted on. *Asked*:
+Four kinds of evidence, kept apart. *Validation*: photos with known classes that no head was ever fitted on. *Asked*:
 of the owner's filed photos on which both heads differ, some drawn at random, whose class a person says without seeing
-either answer. *By class*: the validation photos of each class that has enough of them.
+either answer. *By class*: the validation photos of each class that has enough of them. *Labels*: whether they fit their
+photos at all (`at_random`).
 """
 
 from collections.abc import Sequence
@@ -80,17 +81,20 @@ def duel(before: Marks, after: Marks) -> Duel:
     return Duel(int((after & ~before).sum()), int((before & ~after).sum()), len(before))
 
 
-def judge(validation: Duel, by_class: Sequence[Duel], asked: Duel) -> Verdict:
+def judge(validation: Duel, by_class: Sequence[Duel], asked: Duel, *, at_random: bool = False) -> Verdict:
     """Judge a new head.
 
     Args:
         validation: all validation photos.
         by_class: the validation photos of each class.
         asked: what a person said, blind, about photos on which both heads differ.
+        at_random: whether the labels look dealt at random. Labels that are shown to help are not.
     """
     helps = asked.help < LEVEL
     if asked.harm < LEVEL:
         return Verdict(REFUSED, "asked")
+    if at_random and not helps:
+        return Verdict(REFUSED, "labels")
     if validation.harm < LEVEL and not (helps and validation.lost_share <= MOST_LOST):
         return Verdict(REFUSED, "validation")
     judged = [each for each in by_class if each.photos >= JUDGED]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from learn.fitting.at_random import Dealt, dealt
 from learn.fitting.gate import (
     MOST_ASKED,
     OPEN,
@@ -62,6 +63,14 @@ class World:
         """Number of classes that the root does not know."""
         return len(self.said.classes) - self.known
 
+    def dealt(self) -> Dealt:
+        """Whether the labels fit their photos better than labels that were dealt at random."""
+        taught = self.said.taught
+        if not taught:
+            return Dealt(0, 0)
+        groups = np.unique([one.founder for one in taught], return_inverse=True)[1].astype(np.int64)
+        return dealt(self.root, self.said.rows(taught), self.said.numbers(taught), groups)
+
     def learn(self, pull: float = PULL, start: Layer | None = None) -> Layer:
         """The head that learnt from what people said."""
         lessons = lessons_of(self.root, self.said, self.memory, self.filed)
@@ -78,6 +87,7 @@ class Judged:
         validation: what the validation photos say.
         by_class: the same of each class of the root.
         asked: what people said, blind, about filed photos.
+        dealt: what the labels say of themselves.
         held_out: labels that were not learnt from. They decide nothing: the serving head is wrong there by selection.
         pull: with which the head was fitted.
     """
@@ -87,6 +97,7 @@ class Judged:
     validation: Duel
     by_class: tuple[Duel, ...]
     asked: Duel
+    dealt: Dealt
     held_out: Duel
     pull: float
 
@@ -110,7 +121,9 @@ def try_head(world: World, ask: Ask | None, seed: int = 0) -> Judged:
     if held:
         truth, rows = world.said.numbers(held), world.said.rows(held)
         held_out = duel(world.serving.answers(rows) == truth, layer.answers(rows) == truth)
-    judged = Judged(layer, judge(validation, by_class, asked), validation, by_class, asked, held_out, PULL)
+    labels = world.dealt()
+    verdict = judge(validation, by_class, asked, at_random=labels.is_random)
+    judged = Judged(layer, verdict, validation, by_class, asked, labels, held_out, PULL)
     if judged.verdict.kind == REFUSED:
         return replace(judged, layer=world.serving)
     return _held_back(world, judged) if judged.verdict.kind == OPEN else judged
