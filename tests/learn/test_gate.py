@@ -32,6 +32,12 @@ def test_a_class_of_a_hundred_photos_that_falls_refuses_and_a_smaller_one_does_n
     assert judge(calm, [Duel(0, 12, 99), Duel(5, 0, 150)], NOTHING).kind == OPEN
 
 
+def test_labels_at_random_refuse_unless_the_owners_photos_show_help() -> None:
+    assert judge(NOTHING, [], NOTHING, at_random=True).why == "labels"
+    assert judge(NOTHING, [], Duel(4, 0, 20), at_random=True).kind == REFUSED
+    assert judge(NOTHING, [], Duel(5, 0, 20), at_random=True).kind == HELPS
+
+
 def test_a_hundred_draws_without_a_true_change_are_refused_at_most_five_times() -> None:
     rng, refused = np.random.default_rng(0), 0
     classes = np.repeat(np.arange(6), 160)
