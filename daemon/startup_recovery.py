@@ -30,6 +30,7 @@ def _finish_filing(ledger: Ledger, now_s: float, on_unresolved: OnUnresolved) ->
 
 SETTLERS: Mapping[Mover, Callable[[Ledger, float, OnUnresolved], object]] = {
     Mover.UNDO: finish,
+    Mover.REFILE: partial(finish, mover=Mover.REFILE),
     Mover.DAEMON: _finish_filing,
 }
 """What settles the rows of each mover; the caller holds its lock."""

@@ -3,8 +3,8 @@
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,18 @@ COLUMNS = (
     *("threshold", "reason", "model", "provider", "times_ms", "mode", "part_of", "undoes", "held"),
     *("ctime_ns", "btime_ns", "mount", "replaces", "kept"),
     *("familiarity", "nearest", "familiarity_limit", "review_reason", "known_as"),
-    "mover",
+    *("mover", "refiles"),
 )
 """Columns that an intent fills."""
 _UNTOLD = (None, None, None)
+_INSERT = (
+    f"INSERT INTO photos (id, batch, state, intended_at, {', '.join(COLUMNS)})"
+    f" VALUES (?, ?, 'intent', ?, {', '.join('?' * len(COLUMNS))})"
+)
+_NEXT_BATCH = (  # a daemon of an earlier version, which runs on after an update, counts by the rows alone
+    "UPDATE batches SET last = max(last, coalesce((SELECT batch FROM photos ORDER BY id DESC LIMIT 1), 0)) + 1"
+    " RETURNING last"
+)
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -54,6 +62,7 @@ class Intent:
         by_rename: written by an earlier version, whose copies lost their hidden name when they were published.
         known_as: what a person had said of the same or nearly the same photo, so that it is filed under that.
         mover: the kind of process that moves the file.
+        refiles: row of the photo or companion that this intent moves to another class.
     """
 
     becomes: Outcome
@@ -82,6 +91,7 @@ class Intent:
     by_rename: bool = False
     known_as: str = ""
     mover: Mover = Mover.DAEMON
+    refiles: int | None = None
     companions: tuple["Intent", ...] = ()
 
     def values(self) -> tuple[Any, ...]:
@@ -99,7 +109,7 @@ class Intent:
             *(self.likeness or _UNTOLD),
             self.review_reason._value_ if self.review_reason else "",
             self.known_as,
-            self.mover._value_,
+            *(self.mover._value_, self.refiles),
         )
 
 
@@ -134,7 +144,31 @@ def intent_of(row: sqlite3.Row) -> Intent:
         by_rename=bool(row["by_rename"]),
         known_as=row["known_as"],
         mover=Mover(row["mover"]),
+        refiles=row["refiles"],
     )
+
+
+def next_batch(connection: sqlite3.Connection) -> int:
+    """Return the number of a new batch; the caller holds a transaction."""
+    (batch,) = connection.execute(_NEXT_BATCH).fetchone()
+    return int(batch)
+
+
+def insert_intents(connection: sqlite3.Connection, intents: Iterable[Intent], now_s: float, batch: int) -> list[int]:
+    """Store intents, each followed by those of its companions; the caller holds a transaction.
+
+    Returns:
+        The numbers of the rows, in order.
+    """
+    # Read each time, because another process may take photos back while this one files.
+    (row,) = connection.execute("SELECT coalesce(max(id), 0) FROM photos").fetchone()
+    rows: list[tuple[Any, ...]] = []
+    for intent in intents:
+        photo = row + len(rows) + 1
+        for one in (intent, *(replace(part, part_of=photo) for part in intent.companions)):
+            rows.append((row + len(rows) + 1, batch, now_s, *one.values()))
+    connection.executemany(_INSERT, rows)
+    return [values[0] for values in rows]
 
 
 def intent_for(photo: Photo, mode: Mode) -> Intent:

@@ -10,19 +10,18 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from daemon.files.identity import Identity, is_on_share
 from daemon.ledger.errors import LedgerError, unusable
 from daemon.ledger.held_files import hold_edited, holds_any, is_held, keep_replaced, note_times, unchanged
-from daemon.ledger.intent import COLUMNS, Intent, intent_of
+from daemon.ledger.intent import Intent, insert_intents, intent_of, next_batch
 from daemon.ledger.leaving import LeavingOriginal, remember
 from daemon.ledger.lonely import newly_lonely
 from daemon.ledger.movers import Mover, is_running
 from daemon.ledger.recorded_roots import LedgerRoots
-from daemon.ledger.schema import TAKEN_BACK, migrate
+from daemon.ledger.refiles import filed_from, row_in_force
+from daemon.ledger.schema import TAKEN_BACK, UNDONE, migrate
 from daemon.ledger.since.places import paths_of_content
 from daemon.ledger.transaction import Transaction
 from daemon.photo import Outcome, Photo
@@ -32,15 +31,11 @@ __all__ = ["Intent", "Ledger", "LedgerError"]
 CHECKED_BYTES = 64 << 20
 """A ledger up to this size is checked at each start (0.4 s for 100,000 photos), a larger one only after a crash."""
 
-_INSERT = (
-    f"INSERT INTO photos (id, batch, state, intended_at, {', '.join(COLUMNS)})"
-    f" VALUES (?, ?, 'intent', ?, {', '.join('?' * len(COLUMNS))})"
-)
 _MOVER = f"iif(undoes IS NULL, mover, '{Mover.UNDO}')"
 """SQL: who moves a row's file. An `undo` of an earlier version, which runs on after an update, names no mover."""
 _NAMED = (
     "source >= ? AND source < ? AND part_of IS NULL AND undoes IS NULL AND state NOT IN ('intent', 'gone')"
-    f" AND intended_at >= ? AND NOT {TAKEN_BACK}"
+    f" AND refiles IS NULL AND intended_at >= ? AND NOT {UNDONE}"
 )
 
 
@@ -100,10 +95,22 @@ class Ledger:
         self._reader.close()
         self._connection.close()
 
-    def intend(self, intents: Iterable[Intent], now_s: float) -> list[int]:
-        """Commit one batch of intents durably; returns their row numbers in order, companions after their photo."""
+    def intend(self, intents: Iterable[Intent], now_s: float, batch: int | None = None) -> list[int]:
+        """Commit intents durably; returns their row numbers in order, companions after their photo.
+
+        Args:
+            intents: what is about to be moved.
+            now_s: wall time.
+            batch: number of the batch that they belong to, from `new_batch`; None for one of their own.
+        """
         with self._transaction():
-            return self._insert(intents, now_s)
+            number = next_batch(self._connection) if batch is None else batch
+            return insert_intents(self._connection, intents, now_s, number)
+
+    def new_batch(self) -> int:
+        """Return the number of a batch that is committed some rows at a time."""
+        with self._transaction():
+            return next_batch(self._connection)
 
     def conclude(
         self, outcomes: Mapping[int, Outcome | None], now_s: float, leaving: Mapping[int, LeavingOriginal] | None = None
@@ -122,8 +129,9 @@ class Ledger:
 
     def filed_companions(self, photo: int, source: Path) -> dict[int, Intent]:
         """Return the companions of a photo that were filed from a path and not taken back, oldest first."""
-        filed = "part_of = ? AND source = ? AND state NOT IN ('intent', 'gone') AND undoes IS NULL"
-        return self._intents(f"{filed} AND NOT {TAKEN_BACK}", photo, os.fsencode(source))
+        filed = f"part_of = ? AND state NOT IN ('intent', 'gone') AND undoes IS NULL AND NOT {TAKEN_BACK}"
+        found = self._intents(filed, photo)
+        return {row: was for row, was in found.items() if filed_from(self._connection, was) == source}
 
     def hold(self, row: int, path: Path, identity: Identity) -> None:
         """Record that a held file was edited in place, and that what was filed shows the edit."""
@@ -188,11 +196,13 @@ class Ledger:
     def of_names(self, folder: Path, ranges: Iterable[tuple[str, str]], since_s: float) -> dict[int, Intent]:
         """Return the photos that were filed from a folder since a time, oldest first, but not those taken back.
 
-        Each range of names goes from its first to before its last.
+        Each range of names goes from its first to before its last. Of a photo that was refiled it is the row in force,
+        with the path that the photo was filed from.
         """
         found: dict[int, Intent] = {}
         for names in ranges:
-            found |= self._intents(_NAMED, *(os.fsencode(f"{folder}/{name}") for name in names), since_s)
+            filed = self._intents(_NAMED, *(os.fsencode(f"{folder}/{name}") for name in names), since_s)
+            found |= dict(row_in_force(self._connection, *one) for one in filed.items())
         return dict(sorted(found.items()))
 
     def newly_lonely(self, parts: list[Photo]) -> list[Photo]:
@@ -202,18 +212,6 @@ class Ledger:
     def holds(self, path: Path, identity: Identity) -> bool:
         """Tell whether a file of the inbox is held (`is_held`), by the thread that files."""
         return is_held(self._connection, path, identity)
-
-    def _insert(self, intents: Iterable[Intent], now_s: float) -> list[int]:
-        # Read each time, because another process may take photos back while this one files.
-        last = self._connection.execute("SELECT id, batch FROM photos ORDER BY id DESC LIMIT 1").fetchone()
-        row, batch = last or (0, 0)
-        rows: list[tuple[Any, ...]] = []
-        for intent in intents:
-            photo = row + len(rows) + 1
-            for one in (intent, *(replace(part, part_of=photo) for part in intent.companions)):
-                rows.append((row + len(rows) + 1, batch + 1, now_s, *one.values()))
-        self._connection.executemany(_INSERT, rows)
-        return [values[0] for values in rows]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -25,9 +25,11 @@ class Mover(StrEnum):
     """`watch` and `sort`."""
     UNDO = "undo"
     """`undo` and `retry`."""
+    REFILE = "refile"
+    """`refile`."""
 
 
-LOCKS = {Mover.DAEMON: "lock", Mover.UNDO: "undo-lock"}
+LOCKS = {Mover.DAEMON: "lock", Mover.UNDO: "undo-lock", Mover.REFILE: "refile-lock"}
 """Names of the lock files in a state folder."""
 
 

@@ -7,6 +7,7 @@ from common.text import printable
 from daemon.ledger.audits.tables import AUDITS
 from daemon.ledger.errors import LedgerError
 from daemon.ledger.labels.tables import FILED_BY, LABELS, PLACES
+from daemon.ledger.refiles import REFILED, REFILES
 
 MIGRATIONS = (
     """
@@ -202,13 +203,16 @@ MIGRATIONS = (
     """,
     FILED_BY,
     AUDITS,
+    REFILES,
 )
 """Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
 
-TAKEN_BACK = """EXISTS (
+UNDONE = """EXISTS (
     SELECT 1 FROM photos AS later WHERE later.undoes = photos.id AND later.state IN ('undone', 'retried')
 )"""
-"""SQL condition: a later row says that this photo was taken back to the inbox."""
+"""SQL condition: a later row undid this one."""
+TAKEN_BACK = f"({UNDONE} OR {REFILED})"
+"""SQL condition: a later row says where this photo is: it undid this one, or moved the photo to another class."""
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Take photos back to the inbox: filing in reverse, by the same protocol.
+"""Move what was filed: back to the inbox, to another class, or back from there, by the same protocol as filing.
 
 Intents are committed before a file is touched, then files and folders are synced, then outcomes are committed. After a
 kill, the next start of the daemon or of `undo` finishes the work. Nothing is overwritten, and a file that is not the
@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -44,33 +45,36 @@ def nothing() -> str:
 
 
 def carry_out(
-    ledger: Ledger, groups: Iterable[list[Step]], now_s: float, inbox: Path, obstacle: Callable[[], str] = nothing
+    ledger: Ledger,
+    groups: Iterable[list[Step]],
+    now_s: float,
+    obstacle: Callable[[], str] = nothing,
+    batch: int | None = None,
 ) -> Iterator[list[Step]]:
     """Carry out plans, some at a time; yields the finished ones, with a reason for each file that stays.
 
-    No link below the inbox is followed: root may call this, and anybody may have made the link.
+    No link below a step's root is followed: root may call this, and anybody may have made the link.
 
     Args:
         ledger: of the inbox.
         groups: the plans, each of a photo and its companions; the next ones are made when these are carried out.
         now_s: wall time for the outcomes.
-        inbox: the destination.
         obstacle: returns why no file can go there now, or an empty text; called before each file.
+        batch: number of the batch of all of them, from `Ledger.new_batch`; None for one of each commit.
 
     Raises:
         OSError, sqlite3.Error: syncs or commits are not possible now; `finish` does the rest later.
     """
     groups = iter(groups)
     while some := list(islice(groups, TOGETHER)):
-        rows = ledger.intend([step.intent for group in some for step in group if step.intent], now_s)
-        numbers = iter(rows)
+        numbers = iter(_intended(ledger, some, now_s, batch))
         outcomes: dict[int, Outcome | None] = {}
         unsynced: Unsynced = {}
         for group in some:
             for step in group:
                 if step.intent is not None:
                     outcomes[next(numbers)] = _carry_out(
-                        step, unsynced, inbox, "its photo stays" if group[0].reason else obstacle()
+                        step, unsynced, "its photo stays" if group[0].reason else obstacle()
                     )
         for path, sync in unsynced.items():
             with suppress(FileNotFoundError):  # its owner moved it on
@@ -82,15 +86,16 @@ def carry_out(
         yield from some
 
 
-def finish(ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore) -> int:
-    """Finish or forget what a kill interrupted; the caller holds the lock. Returns how many files were taken back.
+def finish(ledger: Ledger, now_s: float, on_unresolved: OnUnresolved = ignore, mover: Mover = Mover.UNDO) -> int:
+    """Finish or forget what a kill interrupted; the caller holds the lock. Returns how many files were moved.
 
     Args:
         ledger: of the inbox.
         now_s: wall time for the outcomes.
         on_unresolved: called with each intent whose places cannot be checked or written now; it stays open.
+        mover: whose intents.
     """
-    begun = ledger.open_intents(Mover.UNDO)
+    begun = ledger.open_intents(mover)
     originals = ledger.originals(begun)
     outcomes: dict[int, Outcome | None] = {}
     for row, intent in begun.items():
@@ -120,7 +125,9 @@ def _resolve_one(intent: Intent, was: Intent | None) -> Outcome | None:
     if was is not None and mount_away(was):
         raise OSError(errno.ENXIO, "nothing is mounted there now", str(was.mount))
     if intent.mode is Mode.MOVE:
-        return resolve(intent)
+        outcome = resolve(intent)
+        # A photo that somebody moved on in the middle of a refiling is where the next look finds it.
+        return None if intent.refiles is not None and outcome is Outcome.GONE else outcome
     if os.path.lexists(intent.source) or was is None or not original_is_there(was):
         return None
     sync_directory(intent.source.parent)
@@ -132,7 +139,18 @@ def _conclude(ledger: Ledger, outcomes: dict[int, Outcome | None], now_s: float)
     ledger.release([row for row, outcome in outcomes.items() if outcome is Outcome.RETRIED])
 
 
-def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Outcome | None:
+def _intended(ledger: Ledger, groups: Iterable[list[Step]], now_s: float, batch: int | None) -> list[int]:
+    """Commit the intents; those of the companions of a refiled photo are its parts, and follow it."""
+    intents = []
+    for group in groups:
+        planned = [step.intent for step in group if step.intent is not None]
+        if planned and planned[0].refiles is not None:
+            planned = [replace(planned[0], companions=tuple(planned[1:]))]
+        intents += planned
+    return ledger.intend(intents, now_s, batch)
+
+
+def _carry_out(step: Step, unsynced: Unsynced, obstacle: str) -> Outcome | None:
     intent, was = step.intent, step.record.intent
     assert intent is not None
     noted = was.becomes is Outcome.FAILED and was.part_of is None
@@ -140,7 +158,7 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Ou
         for place in {was.destination, intent.source}:  # its owner may have moved the photo, with its note or without
             with suppress(OSError):  # a leftover note does no harm
                 noted |= remove_failure_note(place, was.source.name, reason_in_note(was))
-    step.reason = obstacle or _do(step, intent, was, inbox)
+    step.reason = obstacle or _do(step, intent, was)
     step.note = "" if step.reason else dangling(was)
     if step.reason:
         if noted:
@@ -152,26 +170,27 @@ def _carry_out(step: Step, unsynced: Unsynced, inbox: Path, obstacle: str) -> Ou
     return intent.becomes
 
 
-def _do(step: Step, intent: Intent, was: Intent, inbox: Path) -> str:
+def _do(step: Step, intent: Intent, was: Intent) -> str:
     """Move or remove one file; returns why it stays, or an empty text."""
-    home = intent.destination
-    if not home.is_relative_to(inbox):
-        return f"it came from {printable(home.parent)}, which is not in the inbox {printable(inbox)}"
-    if away := mount_away(was):
+    home, root = intent.destination, step.root
+    if not home.is_relative_to(root):
+        role = "inbox" if was.refiles is None else "output"
+        return f"it came from {printable(home.parent)}, which is not in the {role} {printable(root)}"
+    if intent.undoes is not None and (away := mount_away(was)):
         return away
     try:
         if intent.mode is not Mode.MOVE:
-            return remove_copy(intent, was, home.parent.relative_to(inbox))
-        with open_folder(inbox, home.parent.relative_to(inbox), make=True) as folder:
+            return remove_copy(intent, was, home.parent.relative_to(root))
+        with open_folder(root, home.parent.relative_to(root), make=True) as folder:
             step.lost = move(intent.source, intent.identity, intent.sha256, folder / home.name).lost
     except FileExistsError:
-        return "its name in the inbox was taken meanwhile"
+        return "its name there was taken meanwhile"
     except OpenWriterError:
         return HELD
     except SourceChangedError:
         return "it changed meanwhile"
     except OSError as error:
-        return f"it cannot be taken back ({error.strerror})"
+        return f"it cannot be moved ({error.strerror})"
     return ""
 
 

@@ -1,9 +1,11 @@
-"""Plan an undo without touching anything: which photos can go back to the inbox, under which names, which stay."""
+"""Plan an undo without touching anything: which photos can go back, under which names, which stay."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from common.text import printable
 from daemon.copying.losses import Loss
@@ -20,16 +22,25 @@ from daemon.ledger.since.places import is_photo_of
 from daemon.photo import Mode, Outcome
 from daemon.undo.moved_companions import with_their_photo
 
+
+class Roots(NamedTuple):
+    """The two folders of a ledger."""
+
+    inbox: Path
+    output: Path
+
+
 ORIGINAL_GONE = "its original is no longer in the inbox unchanged, so this may be the only copy left"
 
 
 @dataclass(slots=True)
 class Step:
-    """The planned undo of one photo or companion.
+    """The planned move of one photo or companion that was filed.
 
     Attributes:
         record: how it was filed.
         intent: the planned move; None if it stays where it is.
+        root: the inbox or the output, below which it goes; no link below it is followed.
         reason: why it stays.
         note: a remark for its owner, although it goes back.
         lost: what the inbox's file system could not keep.
@@ -37,51 +48,88 @@ class Step:
 
     record: Record
     intent: Intent | None
+    root: Path
     reason: str = ""
     note: str = ""
     lost: tuple[Loss, ...] = ()
 
 
-def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[int]) -> list[Step]:
+def plan(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[int], roots: Roots) -> list[Step]:
     """Plan the undo of a photo and its companions; nothing is touched.
 
-    If a name in the inbox is taken, photo and companions get the same number.
+    A photo that was refiled goes back to the class that it came from, any other one to the inbox. If a name there is
+    taken, photo and companions get the same number.
 
     Args:
         photo: as it was filed.
         companions: filed with the photo; they go back as they are now.
         becomes: `undone` (the daemon leaves the photo alone from then on) or `retried`.
-        promised: hashes of the names in the inbox that earlier plans reserved; the names of this plan are added.
+        promised: hashes of the names that earlier plans reserved; the names of this plan are added.
+        roots: of the ledger.
     """
-    photo = _as_it_lies(photo)
-    reason = mount_away(photo.intent) or _obstacle(photo)
+    photo = as_it_lies(photo)
+    root = roots.output if photo.intent.refiles is not None else roots.inbox
+    reason = mount_away(photo.intent) or _moved_by_its_owner(photo) or obstacle(photo)
     if reason:
-        return [Step(photo, None, reason)]
+        return [Step(photo, None, root, reason)]
     try:
-        return _group(photo, companions, becomes, promised)
+        group, staying = travelling(photo, companions, root)
+        back = []
+        for record, target in zip(group, _free_targets(group, promised), strict=True):
+            intent = _intent(record, target, becomes, photo.intent)
+            back.append(Step(record, intent, root, note=dangling(record.intent)))
+        return back + staying
     except OSError as error:  # it was removed between two checks
-        return [Step(photo, None, f"it cannot be checked ({error.strerror})")]
+        return [Step(photo, None, root, f"it cannot be checked ({error.strerror})")]
 
 
-def _group(photo: Record, companions: Sequence[Record], becomes: Outcome, promised: set[int]) -> list[Step]:
+def travelling(photo: Record, companions: Sequence[Record], root: Path) -> tuple[list[Record], list[Step]]:
+    """Return a photo and the companions that go with it, and the steps of those that stay.
+
+    Args:
+        photo: as it lies.
+        companions: filed with the photo.
+        root: below which they go.
+    """
     group, staying = [photo], []
     for record in with_their_photo(photo, _as_they_go(companions)):
         reason = _why_left_behind(record)
         if reason is None:
             group.append(record)
         elif reason:
-            staying.append(Step(record, None, reason))
-    number = 0
-    if photo.intent.mode is Mode.MOVE:
-        number = free_number(lambda number: all(_is_free(path, promised) for path in _targets(group, number)))
-    steps = []
-    for record, target in zip(group, _targets(group, number), strict=True):
-        promised.add(_key(target))
-        steps.append(Step(record, _intent(record, target, becomes), note=dangling(record.intent)))
-    return steps + staying
+            staying.append(Step(record, None, root, reason))
+    return group, staying
 
 
-def _as_it_lies(photo: Record) -> Record:
+def free_places(
+    places: Callable[[int], Sequence[Path]], promised: set[int], *, numbered: bool = True
+) -> Sequence[Path]:
+    """Return the places of a photo and its companions with the first number that is free, and reserve them.
+
+    Args:
+        places: returns them for a number; 0 for the plain names.
+        promised: hashes of reserved names; these are added.
+        numbered: whether a taken name gets a number.
+    """
+    number = free_number(lambda number: all(_is_free(path, promised) for path in places(number))) if numbered else 0
+    found = places(number)
+    promised.update(map(_key, found))
+    return found
+
+
+def _free_targets(group: Sequence[Record], promised: set[int]) -> Sequence[Path]:
+    moves = group[0].intent.mode is Mode.MOVE
+    return free_places(partial(_targets, group), promised, numbered=moves)
+
+
+def _moved_by_its_owner(photo: Record) -> str:
+    """Return why a refiled photo stays: a person has corrected what was refiled wrongly."""
+    if photo.intent.refiles is None or photo.path == photo.intent.destination:
+        return ""
+    return "its owner moved it since it was refiled"
+
+
+def as_it_lies(photo: Record) -> Record:
     """Return a photo without its place if nothing lies there: it may be back where it was filed since the last look."""
     if photo.place is None or photo.path == photo.intent.destination or os.path.lexists(photo.path):
         return photo
@@ -99,7 +147,7 @@ def _as_they_go(companions: Sequence[Record]) -> list[Record]:
 def _targets(group: Sequence[Record], number: int) -> list[Path]:
     """Return the paths that a photo and its companions go back to, all with the same number."""
     home = group[0].intent.source
-    sources = [record.intent.source for record in group[1:]]
+    sources = [_home_of(record, group[0].intent) for record in group[1:]]
     most = MAX_NAME_BYTES
     if number:  # no longer than the former names: the limit that a file system reports may be wrong
         longest = max(len(os.fsencode(path.name)) for path in (home, *sources))
@@ -107,6 +155,14 @@ def _targets(group: Sequence[Record], number: int) -> list[Path]:
     photo = home.with_name(numbered(home.name, number, most))
     back = [path.with_name(companion_name(path, home, photo, most)) if number else path for path in sources]
     return [photo, *_distinct(back, [is_kept(record.intent.destination) for record in group[1:]])]
+
+
+def _home_of(companion: Record, photo: Intent) -> Path:
+    """Return where a companion goes back to: one that came after its photo was refiled goes with the photo."""
+    was = companion.intent
+    if photo.refiles is None or was.refiles is not None:
+        return was.source
+    return photo.source.with_name(companion_name(was.destination, photo.destination, photo.source))
 
 
 def _distinct(paths: list[Path], kept: list[bool]) -> list[Path]:
@@ -136,8 +192,8 @@ def mount_away(was: Intent) -> str:
     return f"it came from {printable(was.mount)}, where nothing is mounted now"
 
 
-def _obstacle(record: Record) -> str:
-    """Return why a photo must stay where it is, or an empty text."""
+def obstacle(record: Record) -> str:
+    """Return why a photo must stay where it is: it is not there any more, or was changed; or an empty text."""
     place, was = record.path, record.intent
     try:
         if was.mode is Mode.SYMLINK:
@@ -169,7 +225,7 @@ def _why_left_behind(record: Record) -> str | None:
         return None if look_at(record.path) is not None else ""
     if not os.path.lexists(record.path):
         return ""
-    return _obstacle(record) or None
+    return obstacle(record) or None
 
 
 def _is_free(target: Path, promised: set[int]) -> bool:
@@ -184,8 +240,9 @@ def _key(target: Path) -> int:
     return hash(os.fsencode(target))
 
 
-def _intent(record: Record, target: Path, becomes: Outcome) -> Intent:
+def _intent(record: Record, target: Path, becomes: Outcome, photo: Intent) -> Intent:
     was = record.intent
+    stays_held = becomes is Outcome.UNDONE and photo.refiles is None
     return replace(
         was,
         becomes=becomes,
@@ -195,7 +252,8 @@ def _intent(record: Record, target: Path, becomes: Outcome) -> Intent:
         sha256=was.sha256 if was.part_of is None else "",
         undoes=record.row,
         mover=Mover.UNDO,
-        held=target if becomes is Outcome.UNDONE else None,
+        held=target if stays_held else None,
         times_ms=None,
         mount=None,
+        refiles=None,
     )

@@ -24,7 +24,7 @@ from daemon.ledger.reading import one_ledger, roots_of
 from daemon.photo import Outcome
 from daemon.process.sudo import as_caller
 from daemon.undo.execute import TOGETHER, carry_out, finish
-from daemon.undo.plan import Step, plan
+from daemon.undo.plan import Roots, Step, plan
 
 Settle = Callable[[Ledger, Path, Mover, float, OnUnresolved], None]
 """Settles what other movers left when they were killed (daemon/startup_recovery.py)."""
@@ -62,17 +62,14 @@ def undo(
         LedgerError: there is no ledger, or it cannot be written.
     """
     path = one_ledger(inbox)
-    with as_caller(path.parent), mover_lock(path.parent, Mover.UNDO) as free, _writing(path) as ledger:
+    with as_caller(path.parent), mover_lock(path.parent, Mover.UNDO) as free, writing(path) as ledger:
         if not free:
             raise UndoError("Another process takes photos back to this inbox now. Try again when it has finished.")
         try:
-            _check_roots(ledger)  # first: if a mount is away, its photos look as if they had been taken back
+            check_roots(ledger)  # first: if a mount is away, its photos look as if they had been taken back
             settle_others(ledger, path.parent, Mover.UNDO, now_s, on_unresolved)
             finish(ledger, now_s, on_unresolved)
-            home, _ = roots_of(path)
-            if home is not None:
-                groups = plans(path, which, last, becomes)
-                yield from carry_out(ledger, groups, now_s, home, partial(_obstacle, ledger))
+            yield from carry_out(ledger, plans(path, which, last, becomes), now_s, partial(obstacle_of, ledger))
         except (OSError, sqlite3.Error) as error:
             raise UndoError(
                 f"Taking photos back was interrupted: {error}. No photo is lost. Fix this and run the command again."
@@ -89,9 +86,12 @@ def plans(ledger: Path, which: RecordFilter, last: int, becomes: Outcome) -> Ite
         becomes: `undone` or `retried`.
     """
     promised: set[int] = set()
+    inbox, output = roots_of(ledger)
+    if inbox is None or output is None:
+        return
     selected = photos(ledger, which, last, lambda connection, photo: (photo, companions(connection, photo.row)))
     for photo, parts in selected:
-        yield plan(photo, parts, becomes, promised)
+        yield plan(photo, parts, becomes, promised, Roots(inbox, output))
 
 
 def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool) -> Iterator[Record]:
@@ -108,13 +108,19 @@ def release(inbox: Path | None, which: RecordFilter, last: int, *, dry_run: bool
     if dry_run:
         yield from held
         return
-    with as_caller(path.parent), _writing(path) as ledger:
+    with as_caller(path.parent), writing(path) as ledger:
         while some := list(islice(held, TOGETHER)):
             ledger.release(record.row for record in some)
             yield from some
 
 
-def _check_roots(ledger: Ledger) -> None:
+def check_roots(ledger: Ledger) -> None:
+    """Check that inbox and output are the folders that the ledger knows.
+
+    Raises:
+        UndoError: the inbox is missing.
+        RootError: the mount of a root is away, or an unknown mount covers a root.
+    """
     inbox, output = ledger.roots.get("inbox"), ledger.roots.get("output")
     if inbox is None or output is None:
         return  # no daemon ever adopted them: there is nothing to take back
@@ -123,23 +129,24 @@ def _check_roots(ledger: Ledger) -> None:
         if other is not None and other.mounted:
             raise MountMissingError(
                 f"Something is mounted over the {role} {printable(root.path)} that phototriage knows, so nothing is "
-                "taken back. Unmount it; or, if you want to use it, start `sort` or `watch` with it first."
+                "moved. Unmount it; or, if you want to use it, start `sort` or `watch` with it first."
             )
     if not inbox.path.is_dir():
-        raise UndoError(f"The inbox {printable(inbox.path)} does not exist, so nothing can go back. Make it first.")
+        raise UndoError(f"The inbox {printable(inbox.path)} does not exist, so nothing is moved. Make it first.")
 
 
-def _obstacle(ledger: Ledger) -> str:
-    """Return why nothing can go back now, or an empty text: mounts may change during an undo."""
+def obstacle_of(ledger: Ledger) -> str:
+    """Return why nothing can be moved now, or an empty text: mounts may change meanwhile."""
     try:
-        _check_roots(ledger)
+        check_roots(ledger)
     except PhototriageError as error:
         return str(error)
     return ""
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[Ledger]:
+def writing(path: Path) -> Iterator[Ledger]:
+    """Hold a ledger open for the block."""
     ledger = Ledger(path)
     try:
         yield ledger

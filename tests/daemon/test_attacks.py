@@ -188,7 +188,7 @@ def test_undo_goes_through_no_link_that_was_planted_in_the_inbox(tmp_path: Path)
     result = ask("undo", "--last", "1", "--inbox", house.inbox)
     assert not list(etc.iterdir())
     assert photo.exists()
-    assert "cannot be taken back" in result.output
+    assert "cannot be moved" in result.output
     (house.inbox / "sub").unlink()
     assert ask("undo", "--last", "1", "--inbox", house.inbox).exit_code == 0
     assert (house.inbox / "sub" / "a.jpg").exists()

@@ -165,7 +165,7 @@ def test_what_was_taken_back_is_left_alone_while_its_content_is_the_same(
     house = House(tmp_path / "house")
     house.file("a.jpg", at_s=TIME_S)
     with opened_ledger(house.path) as ledger:
-        list(carry_out(ledger, plans(house.path, RecordFilter(), -1, Outcome.UNDONE), 2.0, house.inbox))
+        list(carry_out(ledger, plans(house.path, RecordFilter(), -1, Outcome.UNDONE), 2.0))
     path = house.inbox / "a.jpg"
     assert known(house.path, path)
     change(path)

@@ -303,7 +303,7 @@ def test_a_copy_whose_original_goes_or_changes_after_the_plan_was_made_stays(
         groups = list(plans(house.path, RecordFilter(at_large=True), -1, Outcome.UNDONE))
         happened(house)
         data = filed.read_bytes()
-        ((step,),) = (group for some in carry_out(ledger, groups, 2.0, house.inbox) for group in [some])
+        ((step,),) = (group for some in carry_out(ledger, groups, 2.0) for group in [some])
         assert step.reason
         assert ledger.open_intents(Mover.UNDO) == {}
     assert filed.read_bytes() == data
@@ -315,7 +315,7 @@ def test_an_original_is_asked_for_again_before_each_removal_and_not_once_for_all
     photos = [house.file(f"{number}.jpg", mode=mode) for number in range(TOGETHER + 2)]
     with opened_ledger(house.path) as ledger:
         groups = list(plans(house.path, RecordFilter(at_large=True), -1, Outcome.UNDONE))
-        taking = carry_out(ledger, groups, 2.0, house.inbox)
+        taking = carry_out(ledger, groups, 2.0)
         for _ in range(TOGETHER):
             next(taking)
         for number in (0, 1):  # the youngest go first: these are still to come
@@ -360,7 +360,7 @@ def test_a_copied_companion_without_its_original_stays_with_its_reason_and_its_p
         with opened_ledger(house.path) as ledger:
             groups = list(plans(house.path, RecordFilter(at_large=True), -1, Outcome.UNDONE))
             (house.inbox / "a.xmp").unlink()
-            list(carry_out(ledger, groups, 2.0, house.inbox))
+            list(carry_out(ledger, groups, 2.0))
         assert [step.reason for step in groups[0]] == ["", ORIGINAL_GONE]
     assert not photo.exists()
     assert sidecar.read_bytes() == b"sidecar"
@@ -571,7 +571,7 @@ def test_an_inbox_that_is_away_gets_nothing(house: House) -> None:
     house.inbox.rename(house.inbox.with_name("away"))
     result = ask("undo", "--last", "1")
     assert result.exit_code == 1
-    assert "does not exist, so nothing can go back" in result.stderr
+    assert "does not exist, so nothing is moved" in result.stderr
     assert (house.output / "sea" / "a.jpg").exists()
 
 
@@ -735,9 +735,9 @@ def test_what_changes_between_the_look_and_the_move_stays(house: House) -> None:
         groups = list(plans(house.path, RecordFilter(at_large=True), -1, Outcome.UNDONE))
         write(house.output / "sea" / "a.jpg", b"changed")
         write(house.inbox / "b.jpg", b"mine")
-        taken = carry_out(ledger, groups, 2.0, house.inbox)
+        taken = carry_out(ledger, groups, 2.0)
         reasons = {group[0].record.intent.source.name: group[0].reason for group in taken}
-        assert reasons == {"a.jpg": "it changed meanwhile", "b.jpg": "its name in the inbox was taken meanwhile"}
+        assert reasons == {"a.jpg": "it changed meanwhile", "b.jpg": "its name there was taken meanwhile"}
         assert ledger.open_intents(Mover.UNDO) == {}
     assert tree(house.inbox) == {"b.jpg": b"mine"}
     assert sorted(tree(house.output)) == ["sea/a.jpg", "sea/b.jpg"]

@@ -11,15 +11,15 @@ from daemon.labels.listed.listing import File
 from daemon.labels.rows import RowId, Sighting
 from daemon.labels.store.place_columns import FILE, file_columns, file_in, place_columns
 from daemon.ledger.labels.events import Event, How, record
+from daemon.ledger.refiles import ON_ITS_WAY
 
 _MOVE = (
     "UPDATE places SET folder = ?, name = ?, inode = ?, size = ?, mtime_ns = ?, target = ?, class = ?, is_gone = 0"
     " WHERE photo = ?"
 )
 _FILED = (
-    "SELECT sha256, label, probability, model FROM photos WHERE id = ? AND EXISTS (SELECT 1 FROM places WHERE photo ="
-    " photos.id) AND NOT EXISTS (SELECT 1 FROM photos AS later WHERE later.undoes = photos.id AND later.state ="
-    " 'intent')"
+    "SELECT sha256, label, probability, model FROM photos WHERE id = ?"
+    f" AND EXISTS (SELECT 1 FROM places WHERE photo = photos.id) AND NOT {ON_ITS_WAY}"
 )
 
 

@@ -13,13 +13,14 @@ from daemon.labels.listed.listing import Listing
 from daemon.labels.listed.tree import parted
 from daemon.labels.rows import Row, RowId
 from daemon.labels.store.place_columns import file_in, place_in
+from daemon.ledger.refiles import ON_ITS_WAY
 
 Answer = TypeVar("Answer")
 Ask = Callable[[Callable[[sqlite3.Connection], Answer]], Answer]
 _ROWS = (
     "SELECT places.photo, folder, name, places.inode, places.size, places.mtime_ns, target, filed_as, said,"
     " photos.sha256, filed_size, photos.concluded_at, is_gone FROM places JOIN photos ON photos.id = places.photo"
-    " WHERE NOT EXISTS (SELECT 1 FROM photos AS later WHERE later.undoes = photos.id AND later.state = 'intent') AND "
+    f" WHERE NOT {ON_ITS_WAY} AND "
 )
 
 _PHOTOS = "SELECT photo, name FROM places WHERE folder = ? AND NOT is_gone"
