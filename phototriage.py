@@ -42,9 +42,10 @@ GROUPS = {
             "daemon.commands.ask:explain",
             "Explain one photo: where it was filed, when and why, where it is now, and what people said about it.",
         ),
-        "undo": Entry("daemon.commands.undo:undo", "Move filed photos back to the inbox, with their companions."),
+        "undo": Entry("daemon.commands.moves.undo:undo", "Move filed photos back to the inbox, with their companions."),
         "retry": Entry(
-            "daemon.commands.undo:retry", "Move failed photos, or those in _review, to the inbox to try them again."
+            "daemon.commands.moves.undo:retry",
+            "Move failed photos, or those in _review, to the inbox to try them again.",
         ),
     },
     "Correct what is wrong": {
@@ -52,6 +53,10 @@ GROUPS = {
             "daemon.commands.labels.group:labels", "Show what people said about photos, and correct what is wrong."
         ),
         "learn": Entry("learn.command:learn", "Learn from what people said, and use the better model."),
+        "refile": Entry(
+            "daemon.commands.moves.refile:refile_command",
+            "Move what is filed already to where the model in use would file it.",
+        ),
         "audit": Entry(
             "daemon.commands.audit.command:audit", "Measure the filing: ask blind about photos drawn at random."
         ),

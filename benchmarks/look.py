@@ -22,7 +22,8 @@ from benchmarks.told import Row, Told
 from daemon.adopt import adopt
 from daemon.files.identity import Identity
 from daemon.labels.contents import OutputContents
-from daemon.labels.looker import Looker, describe
+from daemon.labels.looker import Looker
+from daemon.labels.store.description import Description, describe
 from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.state_folder import LEDGER
@@ -74,7 +75,7 @@ class _Output:
             intents = [self._filed(number) for number in range(first, min(first + TOGETHER, photos))]
             ledger.conclude(dict.fromkeys(ledger.intend(intents, START_S), Outcome.FILED), START_S)
         with closing(sqlite3.connect(ledger.path, isolation_level=None)) as connection:
-            describe(connection, "{label}/{name}", self._folders)
+            describe(connection, Description("{label}/{name}", self._folders))
         ledger.close()
         self._looker = Looker(ledger.path, OutputContents(self._place))
         self._now_s = START_S

@@ -1,6 +1,7 @@
 """What the contract of a model that `learn` made says about how it came to be."""
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, cast, get_args
 
@@ -21,6 +22,8 @@ class Learned:
         at: when, as an ISO 8601 time with its offset.
         verdict: of the gate.
         added: classes that the root does not have.
+        renamed: the present name of each class that was ever renamed or merged, by its earlier names; empty for a
+            retired one.
     """
 
     root: str
@@ -28,6 +31,7 @@ class Learned:
     at: str
     verdict: Verdict
     added: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_sha256("hash of the root model", self.root)
@@ -45,8 +49,9 @@ class Learned:
             raise ContractError(f"The classes that were added are {short_repr(self.added)}, not labels of the model.")
 
     def to_value(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
+        """Plain values, for JSON; without `renamed` if there is none, as earlier versions wrote them."""
+        values = asdict(self)
+        return values if self.renamed else {name: value for name, value in values.items() if name != "renamed"}
 
     def __str__(self) -> str:
         new = f", new: {', '.join(self.added)}" if self.added else ""
@@ -62,11 +67,17 @@ def learned_of(value: object) -> Learned:
     Raises:
         ContractError: it is something else, or a value is out of range.
     """
-    if not isinstance(value, dict) or value.keys() != {item.name for item in fields(Learned)}:
-        raise ContractError(f"What the contract says of learning is {short_repr(value)}, not its five values.")
+    if not isinstance(value, dict) or {"renamed"} | value.keys() != {item.name for item in fields(Learned)}:
+        raise ContractError(f"What the contract says of learning is {short_repr(value)}, not its values.")
+    if not _are_names(value.get("renamed", {})):
+        raise ContractError(f"The classes that were renamed are {short_repr(value['renamed'])}, not names by names.")
     if not isinstance(value["added"], list):
         raise ContractError(f"The classes that were added are {short_repr(value['added'])}, not a list of labels.")
     return Learned(**cast("dict[str, Any]", value | {"added": tuple(value["added"])}))
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, str) for pair in value.items() for one in pair)
 
 
 def root_of(sha256: str, learned: Learned | None) -> str:

@@ -19,8 +19,9 @@ from daemon.labels.features.kept_embedding import kept_embedding
 from daemon.labels.features.make import SOME, make_features, try_again
 from daemon.labels.features.photo import PhotoFeatures
 from daemon.labels.features.words import WordsInForce
-from daemon.labels.looker import Looked, Looker, describe, last_look_s
+from daemon.labels.looker import Looked, Looker, last_look_s
 from daemon.labels.rows import RowId
+from daemon.labels.store.description import Description, describe
 from daemon.labels.store.output_ledgers import other_ledgers
 from daemon.ledger.since.label_totals import labels_summary
 from daemon.parts import Parts
@@ -106,7 +107,9 @@ class LiveLooks:
 
     def _look(self) -> str:
         parts = self._parts
-        describe(self._connection, parts.settings.layout, parts.models.current.rules.labels)
+        settings, classes = parts.settings, parts.models.current.rules.labels
+        rules = {"review_below": settings.review_below, "unfamiliar": settings.unfamiliar}
+        describe(self._connection, Description(settings.layout, classes, rules))
         looked = self._looker.look(parts.clock.wall_s())
         if looked is not None:
             self._tell(looked)

@@ -13,7 +13,7 @@ from benchmarks.promise.world import BrokenError
 
 _SERVER = """
 import os, signal, sys
-import phototriage, daemon.commands.undo, daemon.startup_recovery, daemon.undo.undo
+import phototriage, daemon.commands.moves.undo, daemon.startup_recovery, daemon.undo.undo
 print("ready", flush=True)
 for words in sys.stdin:
     child = os.fork()

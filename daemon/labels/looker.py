@@ -179,14 +179,6 @@ def last_look_s(state: Path) -> float | None:
     return None
 
 
-def describe(connection: sqlite3.Connection, layout: str, classes: Collection[str]) -> None:
-    """Record the layout of the output and the classes of the model, which later looks read the folders with."""
-    values = (layout, json.dumps(sorted(classes), ensure_ascii=False))
-    known = connection.execute("SELECT layout, classes FROM look").fetchone()
-    if tuple(known) != values:
-        connection.execute("UPDATE look SET layout = ?, classes = ?", values)
-
-
 def _obstacle(output: Path, marker: str) -> str:
     try:
         found = read_marker(output)

@@ -8,6 +8,7 @@ from typing import Any
 
 from daemon.ledger import schema
 from daemon.ledger.intent import Intent, intent_of
+from daemon.ledger.refiles import REFILED
 from daemon.ledger.since import places
 from daemon.ledger.since.places import Place, filed_folder, place_of
 from daemon.photo import Outcome
@@ -15,7 +16,11 @@ from daemon.photo import Outcome
 MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
 """States of photos that lie in the output, as far as the ledger knows."""
 TAKEN_BACK = (Outcome.UNDONE, Outcome.RETRIED)
-RECORDS = f"SELECT photos.*, {schema.TAKEN_BACK} AS taken_back, {places.COLUMNS} FROM photos {places.JOIN}"
+_UNDOES_A_REFILING = "EXISTS (SELECT 1 FROM photos AS was WHERE was.id = photos.undoes AND was.refiles IS NOT NULL)"
+RECORDS = (
+    f"SELECT photos.*, {schema.TAKEN_BACK} AS taken_back, {REFILED} AS refiled,"
+    f" {_UNDOES_A_REFILING} AS undoes_refiling, {places.COLUMNS} FROM photos {places.JOIN}"
+)
 """All that `record_of` reads; the condition follows."""
 
 
@@ -29,7 +34,9 @@ class Record:
         state: one of `daemon.photo.STATES`.
         at_s: when, in seconds since 1970.
         intent: the rest of the row.
-        taken_back: whether a later row undid it.
+        taken_back: whether a later row undid it, or moved the photo to another class.
+        refiled: whether a later row moved the photo to another class.
+        undoes_refiling: whether it moved the photo back from another class, and not to the inbox.
         place: where the photo is now; None if it lies where it was filed, or is no longer in the output.
     """
 
@@ -39,6 +46,8 @@ class Record:
     at_s: float
     intent: Intent
     taken_back: bool
+    refiled: bool = False
+    undoes_refiling: bool = False
     place: Place | None = None
 
     @property
@@ -79,6 +88,7 @@ class RecordFilter:
         batch: number of the batch.
         held: only photos that the daemon leaves alone in the inbox.
         at_large: only photos in the output: filed, and not taken back.
+        not_by: SHA-256 of a model: only photos that another one has filed, or about which people said something.
     """
 
     since_s: float | None = None
@@ -91,6 +101,7 @@ class RecordFilter:
     batch: int | None = None
     held: bool = False
     at_large: bool = False
+    not_by: str | None = None
 
     def where(self) -> tuple[str, list[Any]]:
         """Return the condition in SQL, and its values."""
@@ -101,6 +112,7 @@ class RecordFilter:
             ("coalesce(place.said, '') = ?", self.said),
             ("review_reason = ?", self.review_reason),
             ("batch = ?", self.batch),
+            ("(model <> ? OR coalesce(place.said, '') <> '')", self.not_by),
         ):
             if value is not None:
                 terms.append(term)
@@ -154,4 +166,5 @@ def record_of(row: sqlite3.Row) -> Record:
     """Return the record in a row of `RECORDS`."""
     at_s = row["concluded_at"] if row["concluded_at"] is not None else row["intended_at"]
     state = "open" if row["state"] == "intent" else row["state"]
-    return Record(row["id"], row["batch"], state, at_s, intent_of(row), bool(row["taken_back"]), place_of(row))
+    flags = bool(row["taken_back"]), bool(row["refiled"]), bool(row["undoes_refiling"])
+    return Record(row["id"], row["batch"], state, at_s, intent_of(row), *flags, place_of(row))

@@ -28,6 +28,9 @@ class ModelEvent(StrEnum):
     """It was chosen while no daemon ran; the next start uses it."""
 
 
+_SERVED = (ModelEvent.STARTED, ModelEvent.USED, ModelEvent.ROLLED_BACK)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One row of the table `models`.
@@ -104,15 +107,23 @@ def entries(connection: sqlite3.Connection, limit: int = -1) -> list[Entry]:
 
 def serving(connection: sqlite3.Connection) -> Entry | None:
     """Return the row of the model that is in use, or was last; None before the first start."""
-    served = (ModelEvent.STARTED, ModelEvent.USED, ModelEvent.ROLLED_BACK)
-    marks = ", ".join(f"'{what.value}'" for what in served)
-    row = connection.execute(f"SELECT * FROM models WHERE what IN ({marks}) ORDER BY id DESC LIMIT 1").fetchone()
-    return _entry(row) if row else None
+    return _last(connection, *_SERVED)
+
+
+def in_use(connection: sqlite3.Connection) -> Entry | None:
+    """Return the row of the model that is in use, or that the next start uses; None before the first start."""
+    return _last(connection, *_SERVED, ModelEvent.PLACED)
 
 
 def answer(connection: sqlite3.Connection, request: str) -> Entry | None:
     """Return the row that answers a request; None until a daemon has answered it."""
     row = connection.execute("SELECT * FROM models WHERE request = ? ORDER BY id DESC", (request,)).fetchone()
+    return _entry(row) if row else None
+
+
+def _last(connection: sqlite3.Connection, *events: ModelEvent) -> Entry | None:
+    marks = ", ".join(f"'{what.value}'" for what in events)
+    row = connection.execute(f"SELECT * FROM models WHERE what IN ({marks}) ORDER BY id DESC LIMIT 1").fetchone()
     return _entry(row) if row else None
 
 

@@ -31,7 +31,8 @@ from daemon.ledger.intent import Intent
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.movers import Mover
 from daemon.photo import Mode, Outcome
-from daemon.undo.plan import Step, dangling, mount_away
+from daemon.undo.obstacles import dangling, mount_away
+from daemon.undo.plan import Step
 from daemon.undo.remove_copy import original_is_there, remove_copy
 
 Unsynced = dict[Path, Callable[[Path], None]]

@@ -16,7 +16,7 @@ from daemon.files.open_writers import refuse_if_held
 from daemon.filing.move import SourceChangedError
 from daemon.ledger.intent import Intent
 from daemon.photo import Mode
-from daemon.undo.plan import ORIGINAL_GONE
+from daemon.undo.obstacles import ORIGINAL_GONE
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """Errors of opening an original that is gone, or was replaced by a link, or lies behind one."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from daemon.adopt import adopt
 from daemon.files.identity import Identity
 from daemon.labels.contents import OutputContents
-from daemon.labels.looker import Looked, Looker, describe
+from daemon.labels.looker import Looked, Looker
+from daemon.labels.store.description import Description, describe
 from daemon.ledger.intent import Intent
 from daemon.ledger.labels.events import events
 from daemon.ledger.ledger import Ledger
@@ -31,7 +32,7 @@ class FiledOutput:
         adopt(self.ledger, "inbox", self.inbox)
         adopt(self.ledger, "output", self.output)
         with closing(self.connection()) as connection:
-            describe(connection, "{label}/{relpath}/{name}", classes)
+            describe(connection, Description("{label}/{relpath}/{name}", classes))
         self.now_s = START_S
         self.looker = Looker(self.ledger.path, OutputContents(self.output))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from daemon.labels.contents import OutputContents
-from daemon.labels.looker import Looker, describe
+from daemon.labels.looker import Looker
+from daemon.labels.store.description import Description, describe
 from daemon.ledger.labels.events import Event, events
 from tests.daemon.house import House, ask, told
 
@@ -21,7 +22,7 @@ class Sorted(House):
         for number in range(photos):
             self.file(f"{number}.jpg")
         with self.connected() as connection:
-            describe(connection, "{label}/{relpath}/{name}", ("sea", "street"))
+            describe(connection, Description("{label}/{relpath}/{name}", ("sea", "street")))
         self.now_s = time.time()
         self.look()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from contract.labels import OTHER
-from daemon.labels.looker import LOCK, _locked, describe
+from daemon.labels.looker import LOCK, _locked
+from daemon.labels.store.description import Description, describe
 from daemon.labels.store.tree_file import TREE
 from tests.daemon.conftest import Stranger
 from tests.daemon.house import ask, told
@@ -267,7 +268,7 @@ def test_root_speaks_for_a_service_and_leaves_nothing_of_root_there(
 
 def test_folders_that_cannot_teach_are_said(house: Sorted) -> None:
     with house.connected() as connection:
-        describe(connection, "{date:%Y}/{name}", ("sea", "street"))
+        describe(connection, Description("{date:%Y}/{name}", ("sea", "street")))
     assert "Folders cannot teach here. The layout has no folder that is {label} alone" in ask("labels").stdout
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from contract.fingerprint import SIDE, Fingerprint
 from contract.labels import OTHER
-from daemon.labels.looker import describe
+from daemon.labels.store.description import Description, describe
 from daemon.labels.store.tree_file import TREE
 from tests.daemon.house import ask, told
 from tests.daemon.sorted_house import Sorted, facts, refused
@@ -182,7 +182,7 @@ def test_of_the_output_only_photos_that_no_ledger_knows_are_labels(house: Sorted
 
 def test_a_folder_of_an_output_whose_layout_names_no_class_is_refused(house: Sorted) -> None:
     with house.connected() as connection:
-        describe(connection, "{date:%Y}/{name}", ("sea", "street"))
+        describe(connection, Description("{date:%Y}/{name}", ("sea", "street")))
     assert "has no folder that is {label} alone" in refused("import", house.output, "--yes")
 
 

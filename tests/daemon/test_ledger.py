@@ -88,6 +88,7 @@ def test_the_whole_story_of_a_photo_is_in_its_row(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from daemon.ledger.intent import insert_intents
 from daemon.ledger.ledger import Ledger, Intent
 from daemon.photo import Identity, Outcome
 ledger = Ledger(Path(sys.argv[1]))
@@ -95,7 +96,8 @@ rows = [ledger.intend([Intent(Outcome.FILED, Path(f"/in/{n}"), Path(f"/out/{n}")
         for n in range(4)]
 ledger.conclude({rows[0]: Outcome.FILED, rows[1]: None}, 2.0)
 ledger._connection.execute("BEGIN IMMEDIATE")
-ledger._insert([Intent(Outcome.FILED, Path("/in/half"), Path("/out/half"), Identity(1, 9, 3, 4), "00")], 3.0)
+half = Intent(Outcome.FILED, Path("/in/half"), Path("/out/half"), Identity(1, 9, 3, 4), "00")
+insert_intents(ledger._connection, [half], 3.0, 2)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

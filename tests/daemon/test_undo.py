@@ -25,7 +25,7 @@ from daemon.photo import Mode, Outcome
 from daemon.startup_recovery import settle_others
 from daemon.undo import execute
 from daemon.undo.execute import TOGETHER, carry_out, finish
-from daemon.undo.plan import ORIGINAL_GONE
+from daemon.undo.obstacles import ORIGINAL_GONE
 from daemon.undo.undo import plans, undo
 from tests.daemon.house import House, ask, told
 from tests.daemon.support import (

@@ -179,7 +179,8 @@ def _places(story: Story) -> list[Path]:
 
 
 def _title(record: Record) -> str:
-    return f"{local(record.at_s):%Y-%m-%d %H:%M:%S} {record.state}"
+    state = record.state if record.intent.refiles is None else f"re{record.state}"
+    return f"{local(record.at_s):%Y-%m-%d %H:%M:%S} {state}"
 
 
 def _lines(row: LedgerRow) -> Iterator[tuple[str, str]]:

@@ -63,6 +63,7 @@ def facts(row: LedgerRow) -> dict[str, Any]:
         "reason": intent.reason,
         "mode": intent.mode.value,
         "taken_back": record.taken_back,
+        "refiles": intent.refiles is not None,
         "sha256": intent.sha256,
         "model": intent.model,
         "provider": intent.provider,
@@ -148,5 +149,7 @@ def what(record: Record) -> str:
     why = ", known" if intent.known_as and record.state in (Outcome.FILED, Outcome.REVIEW) else why
     how = f" ({intent.mode})" if intent.mode is not Mode.MOVE else ""
     said = f", said {said_words(record.said)}" if record.said else ""
-    since = ", taken back" if record.taken_back and record.state in MOVED else ""
-    return printable(f"{record.state}{sure}{why}{how}{said}{since}")
+    since = ", refiled since" if record.refiled else ", taken back"
+    since = since if record.taken_back and record.state in MOVED else ""
+    state = record.state if intent.refiles is None else f"re{record.state}"
+    return printable(f"{state}{sure}{why}{how}{said}{since}")

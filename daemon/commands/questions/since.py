@@ -79,13 +79,15 @@ def outcome_words(record: Record) -> str:
     intent, at = record.intent, f"on {local(record.at_s):%Y-%m-%d at %H:%M:%S}"
     by = f" by the model {intent.model[:12]}" if intent.model else ""
     as_what = f" as {intent.review_reason.value}" if intent.review_reason else ""
-    filed_as = f"filed as {printable(intent.label)}{by} {at}" if intent.label else f"filed {at}"
+    filed = "filed" if intent.refiles is None else "refiled"
+    filed_as = f"{filed} as {printable(intent.label)}{by} {at}" if intent.label else f"{filed} {at}"
+    back = f"to {printable(intent.destination.parent.name)}/" if record.undoes_refiling else "to the inbox"
     words = {
-        "filed": f"filed {at} ({intent.reason})" if intent.known_as else filed_as,
+        "filed": f"{filed} {at} ({intent.reason})" if intent.known_as else filed_as,
         "review": f"put into _review{as_what}{by} {at}",
         "failed": f"put into _failed {at}",
         "duplicate": f"set aside as a duplicate {at}",
-        "undone": f"moved back to the inbox by `undo` {at}",
+        "undone": f"moved back {back} by `undo` {at}",
         "retried": f"moved back to the inbox by `retry` {at}",
         "gone": f"taken by another program before it could be filed {at}",
     }
@@ -105,8 +107,13 @@ def since(row: LedgerRow, asked: AskedFile | None = None, places: Collection[Pat
         return "filing has begun and is not finished"
     if record.state not in MOVED and record.intent.undoes is None:
         return "nothing was moved"
+    if record.refiled:
+        return "it was refiled; see the later row"
     if record.taken_back:
-        return "it was moved back to the inbox; see the later row"
+        back = "to the class that it came from" if record.intent.refiles is not None else "to the inbox"
+        return f"it was moved back {back}; see the later row"
+    if record.undoes_refiling:
+        return "see the row that filed it there"
     place = place_now(record, asked, places)
     if place is None:
         return GONE

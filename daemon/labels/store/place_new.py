@@ -20,7 +20,8 @@ _NEW = (
     " JOIN photos ON photos.id = unplaced.photo WHERE number > ? AND number <= ?"
     f" AND state IN ('filed', 'review', 'failed', 'duplicate') AND NOT {TAKEN_BACK} ORDER BY number LIMIT {TOGETHER}"
 )
-_INSERT = "INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, 0)"
+_SAID = "coalesce((SELECT said FROM labels WHERE photo = ?1 ORDER BY id DESC LIMIT 1), '')"  # before it was refiled
+_INSERT = f"INSERT OR IGNORE INTO places VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, {_SAID}, ?10, 0)"
 
 
 class New(NamedTuple):

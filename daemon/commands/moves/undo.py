@@ -1,18 +1,15 @@
 """`phototriage undo` and `retry`: move photos back to the inbox."""
 
 import json
-import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from common.tables import PART, show_parts
 from common.text import printable
+from daemon.commands.moves.steps import facts_of, photos, print_json, print_table, when_all_are_done
 from daemon.commands.shared_options import (
     json_option,
     one_inbox_option,
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
     from daemon.ledger.queries import RecordFilter
     from daemon.undo.plan import Step
 
-Facts = dict[str, Any]
 last_option = click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N newest photos.")
 
 
@@ -58,7 +54,8 @@ def undo(
     --said, --batch or --last; several of them narrow the choice. A photo that its owner moved in the output goes back
     too, from where the daemon's last look saw it; what people said about it stays said. A photo that was edited stays
     as it is, and the exit code is 1. If its name is taken in the inbox, the photo gets a number. A filed copy or link
-    is removed; a copy or hard link only while its original is in the inbox. The daemon may be running. It ignores
+    is removed; a copy or hard link only while its original is in the inbox. What `refile` moved goes back to its former
+    class, unless a person moved it since; the next `undo` takes it to the inbox. The daemon may be running. It ignores
     photos that were moved back until they are changed or renamed, or until `phototriage retry --undone`.
 
     \b
@@ -143,11 +140,11 @@ def _take_back(
     from daemon.undo.undo import plans, undo
 
     if dry_run:
-        steps = _facts(plans(one_ledger(inbox), which, last or -1, Outcome(becomes)))
+        steps = facts_of(plans(one_ledger(inbox), which, last or -1, Outcome(becomes)))
     else:
         groups = undo(inbox, which, last or -1, Outcome(becomes), Clock().wall_s(), settle_others, _say_unseen)
-        steps = _when_all_are_done(_facts(_losses_said(groups)))
-    stay = _print_json(steps) if as_json else _print_table(steps, dry_run=dry_run)
+        steps = when_all_are_done(facts_of(_losses_said(groups)))
+    stay = print_json(steps) if as_json else print_table(steps, dry_run=dry_run)
     if stay:
         click.get_current_context().exit(1)
 
@@ -170,72 +167,6 @@ def _losses_said(groups: "Iterable[list[Step]]") -> "Iterator[list[Step]]":
         yield group
 
 
-def _facts(groups: "Iterable[list[Step]]") -> Iterator[Facts]:
-    """Yield a step for scripts: first the photo's, then those of its companions."""
-    for group in groups:
-        for step in group:
-            gone = step.intent is not None and not step.reason
-            yield {
-                "path": str(step.record.path),
-                "destination": str(step.intent.destination) if gone and step.intent else None,
-                "label": step.record.intent.label,
-                "companion": step.record.intent.part_of is not None,
-                "reason": step.reason,
-                "note": step.note,
-            }
-
-
-def _when_all_are_done(steps: Iterator[Facts]) -> Iterator[Facts]:
-    """Yield the steps after the last one: a reader that pauses or ends, such as `less`, must not stop the work.
-
-    Meanwhile they are compressed, because a million photos may go back.
-    """
-    parts = []
-    while some := list(islice(steps, PART)):
-        parts.append(zlib.compress(json.dumps(some).encode()))
-    for part in parts:
-        yield from json.loads(zlib.decompress(part))
-
-
-def _print_json(steps: Iterable[Facts]) -> bool:
-    """Print one object per line; returns whether something stays, or has a note."""
-    stay = False
-    for step in steps:
-        click.echo(json.dumps(step))
-        stay = stay or bool(step["reason"] or step["note"])
-    return stay
-
-
-def _print_table(steps: Iterable[Facts], *, dry_run: bool) -> bool:
-    """Print the table and how many photos it is about; returns whether something stays, or has a note."""
-    from rich.table import Table
-    from rich.text import Text
-
-    count: Counter[str] = Counter()
-
-    def _rows() -> Iterator[list[Text]]:
-        for step in steps:
-            stays = bool(step["reason"] or step["note"])
-            count["stay"] += stays
-            count["photos"] += not step["companion"]
-            count["back"] += not step["companion"] and not stays
-            place = step["note"] or step["destination"] if step["destination"] else f"stays: {step['reason']}"
-            yield [Text(printable(step["path"])), Text(printable(place))]
-
-    def _table() -> Table:
-        new = Table(box=None, pad_edge=False)
-        new.add_column("from", overflow="fold")
-        new.add_column("back to, or why it stays", overflow="fold")
-        return new
-
-    show_parts(_table, _rows())
-    verb = "would go" if dry_run else "went"
-    left = count["photos"] - count["back"]
-    stay = f"; {_photos(left)} could not" if left else ""
-    click.echo(f"{_photos(count['back'])} {verb} back to the inbox{stay}.", err=True)
-    return bool(count["stay"])
-
-
 def _release(inbox: Path | None, which: "RecordFilter", last: int | None, *, dry_run: bool, as_json: bool) -> None:
     from daemon.undo.undo import release
 
@@ -243,8 +174,4 @@ def _release(inbox: Path | None, which: "RecordFilter", last: int | None, *, dry
     for place in places:
         click.echo(json.dumps({"path": place}) if as_json else printable(place))
     verb = "would classify" if dry_run else "classifies"
-    click.echo(f"The daemon, or the next `sort`, {verb} {_photos(len(places))} again.", err=True)
-
-
-def _photos(count: int) -> str:
-    return f"{count:,} photo{'s' * (count != 1)}"
+    click.echo(f"The daemon, or the next `sort`, {verb} {photos(len(places))} again.", err=True)

@@ -1,0 +1,1 @@
+"""Refile: move what is filed already to where the model in use would file it."""
