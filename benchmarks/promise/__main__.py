@@ -11,13 +11,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmarks.promise import faults as fault
-from benchmarks.promise import flood, fuzz, kills, soak, undo
+from benchmarks.promise import flood, fuzz, kills, moving, soak
 from benchmarks.promise.labels.storms import storms
 from benchmarks.promise.world import BrokenError, World
 from common.options import json_option
@@ -76,20 +77,38 @@ def _calls(most: int) -> None:
     _prove("calls", lambda world, tell: kills.kills_at_calls(world, kills.CALLS, most, tell))
 
 
+_mode = click.option(
+    "--mode", type=click.Choice([mode.value for mode in Mode]), default="move", help="How photos are filed."
+)
+_step = click.option("--step", default=1, show_default=True, help="Only every so-manieth call.")
+
+
 @main.command("undo")
-@click.option("--mode", type=click.Choice([mode.value for mode in Mode]), default="move", help="How photos are filed.")
-@click.option("--step", default=1, show_default=True, help="Only every so-manieth call.")
+@_mode
+@_step
 def _undo(mode: str, step: int) -> None:
     """Start a daemon at each system call of a running `undo`, and after a kill of one at each of them."""
+    _prove("undo", partial(_moves, moving.undoing, mode, step))
 
-    def proof(world: World, tell: Callable[[str], None]) -> dict[str, Any]:
-        world.options = ("--mode", mode)
-        world.put(range(kills.PHOTOS))
-        undo.sort(world)
-        killed = undo.undo_killed_at_calls(world, undo.sort, tell, step=step)
-        return killed | undo.undone_under_starts(world, undo.sort, tell, step=step)
 
-    _prove("undo", proof)
+@main.command("refile")
+@_mode
+@_step
+@click.option("--back", is_flag=True, help="The `undo` of one instead.")
+def _refile(mode: str, step: int, back: bool) -> None:
+    """Start a daemon at each system call of a running `refile`, and after a kill of one at each of them."""
+    _prove("refile", partial(_moves, moving.undoing_a_refiling if back else moving.refiling, mode, step))
+
+
+def _moves(
+    command: Callable[[World], moving.Moving], mode: str, step: int, world: World, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    world.options = ("--mode", mode)
+    world.put(range(kills.PHOTOS))
+    moving.sort(world)
+    one = command(world)
+    killed = moving.killed_at_calls(world, one, moving.sort, tell, step=step)
+    return killed | moving.moved_under_starts(world, one, moving.sort, tell, step=step)
 
 
 @main.command("faults")

@@ -14,6 +14,7 @@ from benchmarks.promise.world import BrokenError
 _SERVER = """
 import os, signal, sys
 import phototriage, daemon.commands.moves.undo, daemon.startup_recovery, daemon.undo.undo
+import daemon.commands.moves.refile, daemon.refile.proposals, daemon.refile.refile, contract.session
 print("ready", flush=True)
 for words in sys.stdin:
     child = os.fork()

@@ -9,8 +9,17 @@ from benchmarks.promise.faults import faults
 from benchmarks.promise.fuzz import fuzz, names
 from benchmarks.promise.kills import CALLS, kills_at_calls, random_kills
 from benchmarks.promise.labels.storms import storms
+from benchmarks.promise.moving import (
+    Moving,
+    killed_at_calls,
+    moved_under_starts,
+    refiling,
+    sort,
+    start_up,
+    undoing,
+    undoing_a_refiling,
+)
 from benchmarks.promise.soak import soak
-from benchmarks.promise.undo import sort, start_up, undo_killed_at_calls, undone_under_starts
 from benchmarks.promise.world import BrokenError, World
 
 Tell = Callable[[str], None]
@@ -54,14 +63,27 @@ def test_a_daemon_that_starts_at_any_system_call_of_an_undo_leaves_its_rows_alon
     world = World(tmp_path, options=("--mode", mode))
     world.put(range(3))
     sort(world)
-    assert undone_under_starts(world, start_up, print, WITHOUT_OPENING)["starts"] >= 25
+    assert moved_under_starts(world, undoing(world), start_up, print, WITHOUT_OPENING)["starts"] >= 25
 
 
 @pytest.mark.system("strace")
 def test_an_undo_killed_at_system_calls_is_settled_by_the_next_start_of_a_daemon(world: World) -> None:
     world.put(range(3))
     sort(world)
-    assert undo_killed_at_calls(world, start_up, print, WITHOUT_OPENING, step=5)["kills"] >= 10
+    assert killed_at_calls(world, undoing(world), start_up, print, WITHOUT_OPENING, step=5)["kills"] >= 10
+
+
+@pytest.mark.system("strace")
+@pytest.mark.parametrize("command", [refiling, undoing_a_refiling])
+def test_a_refiling_and_its_undo_hold_under_kills_and_starts_of_a_daemon(
+    world: World, command: Callable[[World], Moving]
+) -> None:
+    world.put(range(3))
+    sort(world)
+    one = command(world)
+    calls = tuple(call for call in WITHOUT_OPENING if call != "pwrite64")
+    assert killed_at_calls(world, one, start_up, print, calls, step=3)["kills"] >= 4
+    assert moved_under_starts(world, one, start_up, print, calls)["starts"] >= 10
 
 
 def test_mutated_photos_of_every_format_are_filed_failed_or_left_with_a_reason(world: World) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Facts = dict[str, Any]
 
 
-def facts_of(groups: Iterable[list[Step]]) -> Iterator[Facts]:
+def facts_of(groups: "Iterable[list[Step]]") -> Iterator[Facts]:
     """Yield a step for scripts: first the photo's, then those of its companions."""
     for group in groups:
         for step in group:

@@ -1,13 +1,15 @@
-"""A daemon starts at each system call of a running undo, and after a kill -9 of an undo at each of them."""
+"""A daemon starts at each system call of a running `undo` or `refile`, and after a kill -9 of one at each of them."""
 
 import os
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.promise.kills import CALLS
 from benchmarks.promise.stepped import stepper
@@ -21,10 +23,46 @@ from daemon.ledger.schema import TAKEN_BACK
 from daemon.ledger.state_folder import LEDGER
 from daemon.process.clock import Clock
 from daemon.startup_recovery import recover
+from tests.colour_model import LABELS, colour_model
 
 Tell = Callable[[str], None]
 Start = Callable[[World], None]
-UNDO = ("undo", "--last", "99")
+SWAPPED = ("green", "red", "blue")
+"""Classes of a model that takes red for green and green for red."""
+
+
+class Moving(NamedTuple):
+    """A command that moves filed photos.
+
+    Attributes:
+        words: of the command.
+        mover: whose rows it writes.
+        done: tells whether all photos lie where the command puts them.
+    """
+
+    words: tuple[str, ...]
+    mover: Mover
+    done: Callable[[World], bool]
+
+
+def undoing(_: World) -> Moving:
+    """Take all photos back to the inbox."""
+    words = ("undo", "--last", "99")
+    return Moving(words, Mover.UNDO, lambda world: world.keeps or not list(files(world.output)))
+
+
+def refiling(world: World) -> Moving:
+    """Move the red photos to green and the green ones to red, because another model serves from now on."""
+    other = world.folder / "swapped.onnx"
+    other.write_bytes(colour_model(SWAPPED))
+    _run(world, "model", "use", str(other))
+    return Moving(("refile", "--all"), Mover.REFILE, lambda world: _is_swapped(world, SWAPPED))
+
+
+def undoing_a_refiling(world: World) -> Moving:
+    """Move refiled photos back to the classes that they came from."""
+    _run(world, *refiling(world).words)
+    return Moving(("undo", "--last", "2"), Mover.UNDO, lambda world: _is_swapped(world, LABELS))
 
 
 def start_up(world: World) -> None:
@@ -44,41 +82,41 @@ def sort(world: World) -> None:
         raise BrokenError(f"`sort` ended with {done.returncode}: {done.stderr[-500:]}")
 
 
-def undone_under_starts(
-    world: World, start: Start, tell: Tell, calls: Sequence[str] = CALLS, step: int = 1
+def moved_under_starts(
+    world: World, moving: Moving, start: Start, tell: Tell, calls: Sequence[str] = CALLS, step: int = 1
 ) -> dict[str, int]:
-    """Take all photos back while a daemon starts after each system call of the undo.
+    """Move photos while a daemon starts after each system call of the command.
 
     Args:
         step: from one start to the next.
 
     Raises:
-        BrokenError: a start settled a row of the running undo, or a photo was lost, doubled or not taken back.
+        BrokenError: a start settled a row of the running command, or a photo was lost, doubled or not moved.
         FileNotFoundError: without strace.
     """
     starts = 0
     # The ledger is open all the time: the first to open it locks all others out, which may not stand still meanwhile.
     with closing(Ledger(world.state / LEDGER)) as ledger, stepper(world.environment, calls) as steps:
-        for number in steps.stops(*UNDO):
+        for number in steps.stops(*moving.words):
             if number % step:
                 continue
-            before = list(ledger.open_intents(Mover.UNDO))
+            before = list(ledger.open_intents(moving.mover))
             start(world)
-            if list(ledger.open_intents(Mover.UNDO)) != before:
-                raise BrokenError(f"a start at call {number} settled rows of the running undo")
+            if list(ledger.open_intents(moving.mover)) != before:
+                raise BrokenError(f"a start at call {number} settled rows of the running {moving.words[0]}")
             world.check_nothing_lost()
             starts += 1
     check_settled(world)
-    if not world.keeps and list(files(world.output)):
-        raise BrokenError("undo left photos in the output")
-    tell(f"{starts} starts during one undo, none settled its rows")
+    if not moving.done(world):
+        raise BrokenError(f"{moving.words[0]} left photos where they were")
+    tell(f"{starts} starts during one {moving.words[0]}, none settled its rows")
     return {"starts": starts}
 
 
-def undo_killed_at_calls(
-    world: World, start: Start, tell: Tell, calls: Sequence[str] = CALLS, step: int = 1
+def killed_at_calls(
+    world: World, moving: Moving, start: Start, tell: Tell, calls: Sequence[str] = CALLS, step: int = 1
 ) -> dict[str, int]:
-    """Kill an undo after its first, second, third... system call, then start a daemon, which must settle all.
+    """Kill a command after its first, second, third... system call, then start a daemon, which must settle all.
 
     Args:
         step: from one kill to the next.
@@ -94,16 +132,16 @@ def undo_killed_at_calls(
     with stepper(world.environment, calls) as steps:
         killed = True
         while killed:
-            killed = steps.killed_after(kills * step + 1, *UNDO)
+            killed = steps.killed_after(kills * step + 1, *moving.words)
             kills += killed
             if killed and kills % 20 == 0:
-                tell(f"{kills} kills of an undo so far")
+                tell(f"{kills} kills of {moving.words[0]} so far")
             world.check_nothing_lost()
             start(world)
             check_settled(world)
             for path, copy in saved:
                 _copy(copy, path)
-    tell(f"{kills} kills of an undo, each settled by the next start of a daemon")
+    tell(f"{kills} kills of {moving.words[0]}, each settled by the next start of a daemon")
     return {"kills": kills}
 
 
@@ -131,6 +169,19 @@ def _is_writing(world: World) -> bool:
         except sqlite3.OperationalError:
             return True
     return False
+
+
+def _is_swapped(world: World, labels: Sequence[str]) -> bool:
+    """Tell whether each photo lies in the folder that a model with these labels gives its colour."""
+    found = {path.parent.name: path for path in files(world.output)}
+    return all(int(path.stem) % 3 == labels.index(folder) for folder, path in found.items())
+
+
+def _run(world: World, *words: str) -> None:
+    command = [sys.executable, "-m", "phototriage", *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=world.environment, timeout=300)
+    if done.returncode:
+        raise BrokenError(f"`{' '.join(words)}` ended with {done.returncode}: {done.stderr[-500:]}")
 
 
 def _copy(folder: Path, copy: Path) -> None:
