@@ -56,13 +56,24 @@ def use(file: Path, inbox: Path | None, service: str | None, as_json: bool) -> N
 def rollback(inbox: Path | None, service: str | None, as_json: bool) -> None:
     """Go back to the model before the last `model use`; the first one is the model that --model names.
 
+    Photos that `refile` moved by the model that is given up stay where they are; their batches are named, for `undo`.
+
     \b
     Examples:
       phototriage model rollback --inbox ~/inbox
     """
+    from daemon.ledger.reader import ask_ledger
+    from daemon.ledger.refiles import batches_of_others
+    from daemon.ledger.state_folder import LEDGER
     from daemon.models.change import roll_back
 
-    _say(roll_back(state_of(inbox, service)), as_json)
+    state = state_of(inbox, service)
+    entry = roll_back(state)
+    _say(entry, as_json)
+    for batch, count in ask_ledger(state / LEDGER, lambda connection: batches_of_others(connection, entry.sha256)):
+        photos = f"{count:,} photos of batch {batch} were" if count != 1 else f"A photo of batch {batch} was"
+        cure = f"To take back to the former class: phototriage undo --batch {batch}"
+        click.echo(f"{photos} refiled by another model. {cure}", err=True)
 
 
 @model.command("list")

@@ -149,12 +149,15 @@ def _model_in_use(ledger: Path, device: Literal["auto", "cpu", "cuda"]) -> "Load
 
 
 def _carry_out(ledger: Path, spool: "Spool", *, as_json: bool) -> tuple[int, _Sum]:
+    from daemon.commands.labels.first_look import look_first
     from daemon.process.clock import Clock
     from daemon.refile.refile import refiling
     from daemon.startup_recovery import settle_others
 
     with refiling(ledger, spool.read(), Clock().wall_s(), settle_others, _say_unseen) as refiled:
-        return refiled.batch, _tell(refiled.steps, as_json=as_json, batch=refiled.batch)
+        done = refiled.batch, _tell(refiled.steps, as_json=as_json, batch=refiled.batch)
+    look_first(ledger, Clock().wall_s())  # what people said is shown at the new places at once
+    return done
 
 
 def _say_unseen(_: int, intent: "Intent", error: OSError) -> None:
