@@ -94,7 +94,7 @@ GROUPS = {
         "report": Entry(
             "training.commands.report:report", "Write report.html and its figures from the files of a run folder."
         ),
-        "evaluate": Entry("training.commands.train:evaluate", "Measure a model on labelled photos."),
+        "evaluate": Entry("training.commands.evaluate:evaluate", "Measure a model on labelled photos."),
         "compare": Entry(
             "training.commands.compare:compare",
             "Compare runs, evaluations and model files: metrics, and photos whose prediction changed.",

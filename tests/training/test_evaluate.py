@@ -279,7 +279,7 @@ def test_a_model_file_is_measured_and_reported_without_any_training_dependency(
         "import sys\n"
         "for name in ('tensorflow', 'keras', 'sklearn', 'scipy', 'pandas', 'cleanlab', 'threadpoolctl', 'matplotlib',"
         " 'onnx', 'tf2onnx'): sys.modules[name] = None\n"
-        "from training.commands.train import evaluate\n"
+        "from training.commands.evaluate import evaluate\n"
         f"evaluate([{str(model)!r}, {str(colours)!r}, '--foreign', {str(strangers)!r},"
         f" '--output', {str(tmp_path / 'out')!r}, '--json'])\n"
     )

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from common.errors import PhototriageError
-from training.commands.train import evaluate, train
+from training.commands.evaluate import evaluate
+from training.commands.train import train
 from training.recipe.recipe import Recipe
 from training.recipe.recipe_file import load_recipe
 
@@ -140,7 +141,7 @@ def test_a_run_is_evaluated_as_tables_or_json(trained: tuple[Path, Path], tmp_pa
 def test_help_shows_an_example_and_loads_nothing_heavy(command: str, root: Path) -> None:
     code = (
         "import sys\n"
-        f"from training.commands.train import {command}\n"
+        f"from training.commands.{command} import {command}\n"
         f"{command}(['--help'], standalone_mode=False)\n"
         "print([name for name in ('tensorflow', 'keras', 'onnxruntime', 'sklearn') if name in sys.modules])"
     )

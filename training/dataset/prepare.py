@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from common.text import printable
 from contract.geometry import Geometry
-from contract.labels import OTHER
 from training.dataset.cache import cache_folder, decode_all
 from training.dataset.decode_result import DecodeResult
+from training.dataset.groups.assign import assign_splits
 from training.dataset.groups.named import NamedGroups
-from training.dataset.groups.together import Groups, find_groups
+from training.dataset.groups.together import find_groups
 from training.dataset.layout import Dataset, Photo, find_dataset
 from training.dataset.near_duplicates import find_near_duplicates
 from training.dataset.samples import Samples
-from training.dataset.split import split_groups
 from training.errors import DatasetError
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
@@ -126,7 +125,7 @@ def prepare(
     _report_failures(decoded, reporter)
     found = _compared(photos, decoded, describe, reporter)
     groups = find_groups(found.samples.photos, found.groups, found.captures, dataset, named, reporter)
-    samples, kept = _assign_splits(found.samples, groups, dataset.labels, recipe, reporter, hold_out_from)
+    samples, kept = assign_splits(found.samples, groups, dataset.labels, recipe, reporter, hold_out_from)
     copies = len(found.groups) - len(set(found.groups))
     _report_split(samples, copies, reporter)
     learning = _training_samples(samples.of("train"), recipe, reporter)
@@ -172,58 +171,6 @@ def _compared(
         features = describe(samples)
     groups = find_near_duplicates(samples.hashes, hashes, samples.rows, samples.pixels, features)
     return DecodedDataset(samples, groups, hashes, decoded.failures, decoded.captures[good], features)
-
-
-def _assign_splits(
-    samples: Samples,
-    group_of: Groups,
-    labels: tuple[str, ...],
-    recipe: Recipe,
-    reporter: Reporter,
-    hold_out_from: int,
-) -> tuple[Samples, NDArray[np.int64]]:
-    """Assign photos to splits. Training photos with a near duplicate in validation or test, or with a photo of their
-    named group there, are left out, and so are validation photos with one in test: both would flatter the figures.
-    """
-    split = np.array([photo.split for photo in samples.photos])
-    groups, named = group_of.apart, " or are of the same group" if group_of.named else ""
-    twins = (split == "val") & np.isin(groups, groups[split == "test"])
-    if twins.any():
-        reporter.say(f"{int(twins.sum())} validation photos are left out, because test photos show the same{named}.")
-    checked = np.isin(split, ("val", "test")) & ~twins
-    free = np.flatnonzero(~checked & ~twins & ~np.isin(groups, groups[checked]))
-    leaks = len(groups) - int(checked.sum()) - int(twins.sum()) - len(free)
-    if leaks:
-        reporter.say(f"{leaks} training photos are left out, because validation or test photos show the same{named}.")
-    if not (checked & (split == "val")).any():
-        sides = split_groups(samples.labels[free], group_of.together[free], recipe.validation, recipe.seed, labels)
-        if len(free) < hold_out_from:  # after the split, which refuses classes of one photo
-            sides = ["train"] * len(free)
-    else:
-        sides = ["train"] * len(free)
-        _check_classes(samples.take(free), labels)
-        _check_validation(samples.labels[checked & (split == "val")], labels)
-    photos = list(samples.photos)
-    for number, side in zip(free, sides, strict=True):
-        photos[number] = photos[number].on(side)
-    checked[free] = True
-    kept = np.flatnonzero(checked)
-    return replace(samples, photos=tuple(photos)).take(kept), kept
-
-
-def _check_classes(train: Samples, labels: tuple[str, ...]) -> None:
-    seen = {photo.label for photo in train.photos}
-    for index, label in enumerate(labels):
-        if index not in seen:
-            raise DatasetError(f"The class {label!r} has no readable training photos. Add some, or remove the class.")
-
-
-def _check_validation(classes: NDArray[np.int64], labels: tuple[str, ...]) -> None:
-    if {labels[number] for number in np.unique(classes)} == {OTHER}:
-        raise DatasetError(
-            f"All photos to validate are of {OTHER!r}, so they tell nothing about the classes. Put photos of the "
-            "classes there too, or remove the folder: then some photos are held out."
-        )
 
 
 def _report_split(samples: Samples, copies: int, reporter: Reporter) -> None:

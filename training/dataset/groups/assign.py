@@ -1,0 +1,66 @@
+"""Which split each photo gets, by its group: train, validation or test."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.labels import OTHER
+from training.dataset.groups.together import Groups
+from training.dataset.samples import Samples
+from training.dataset.split import split_groups
+from training.errors import DatasetError
+from training.progress import Reporter
+from training.recipe.recipe import Recipe
+
+
+def assign_splits(
+    samples: Samples,
+    group_of: Groups,
+    labels: tuple[str, ...],
+    recipe: Recipe,
+    reporter: Reporter,
+    hold_out_from: int,
+) -> tuple[Samples, NDArray[np.int64]]:
+    """Assign photos to splits. Training photos with a near duplicate in validation or test, or with a photo of their
+    named group there, are left out, and so are validation photos with one in test: both would flatter the figures.
+    """
+    split = np.array([photo.split for photo in samples.photos])
+    groups, named = group_of.apart, " or are of the same group" if group_of.named else ""
+    twins = (split == "val") & np.isin(groups, groups[split == "test"])
+    if twins.any():
+        reporter.say(f"{int(twins.sum())} validation photos are left out, because test photos show the same{named}.")
+    checked = np.isin(split, ("val", "test")) & ~twins
+    free = np.flatnonzero(~checked & ~twins & ~np.isin(groups, groups[checked]))
+    leaks = len(groups) - int(checked.sum()) - int(twins.sum()) - len(free)
+    if leaks:
+        reporter.say(f"{leaks} training photos are left out, because validation or test photos show the same{named}.")
+    if not (checked & (split == "val")).any():
+        sides = split_groups(samples.labels[free], group_of.together[free], recipe.validation, recipe.seed, labels)
+        if len(free) < hold_out_from:  # after the split, which refuses classes of one photo
+            sides = ["train"] * len(free)
+    else:
+        sides = ["train"] * len(free)
+        _check_classes(samples.take(free), labels)
+        _check_validation(samples.labels[checked & (split == "val")], labels)
+    photos = list(samples.photos)
+    for number, side in zip(free, sides, strict=True):
+        photos[number] = photos[number].on(side)
+    checked[free] = True
+    kept = np.flatnonzero(checked)
+    return replace(samples, photos=tuple(photos)).take(kept), kept
+
+
+def _check_classes(train: Samples, labels: tuple[str, ...]) -> None:
+    seen = {photo.label for photo in train.photos}
+    for index, label in enumerate(labels):
+        if index not in seen:
+            raise DatasetError(f"The class {label!r} has no readable training photos. Add some, or remove the class.")
+
+
+def _check_validation(classes: NDArray[np.int64], labels: tuple[str, ...]) -> None:
+    if {labels[number] for number in np.unique(classes)} == {OTHER}:
+        raise DatasetError(
+            f"All photos to validate are of {OTHER!r}, so they tell nothing about the classes. Put photos of the "
+            "classes there too, or remove the folder: then some photos are held out."
+        )
