@@ -10,6 +10,9 @@ from common.strict_json import short_repr
 HELD_OUT_OF = 5
 """One of so many groups of labelled photos is held out."""
 
+ENOUGH = 10
+"""Photos of different groups from which a class that no model knows is learnt."""
+
 MAX_LABEL_BYTES = 100
 FOLDERS_BESIDE_CLASSES = ("_failed", "_review", "_duplicates")
 """Folders of a sorted output that are no classes: unreadable photos, unsure ones, second copies."""

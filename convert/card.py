@@ -33,7 +33,12 @@ def card(run: Run, parity: Parity, made: PrecisionResult, memory: MemoryFacts | 
             thresholds=run.thresholds,
             metrics={**_without_confusion(run.metrics), "parity": asdict(parity), **_smaller(made)},
             recipe={**run.recipe, "initial_weights": run.manifest.get("weights", {})},
-            data={"name": printable(run.dataset.name), "sha256": run.data_hash, "photos": _photos(run)},
+            data={
+                "name": printable(run.dataset.name),
+                "sha256": run.data_hash,
+                "photos": _photos(run),
+                **_labels(run),
+            },
             made_by={**versions(), "trained with": _in_words(run.manifest.get("made_by", {}))},
             golden=made.golden,
             tolerance=made.tolerance,
@@ -48,6 +53,12 @@ def _photos(run: Run) -> Mapping[str, int]:
     """Photos per split."""
     counts: Mapping[str, int] = run.manifest["dataset"].get("photos", {})
     return counts
+
+
+def _labels(run: Run) -> dict[str, Any]:
+    """How many photos people had labelled, and the hash of the labels; nothing for a run without labels."""
+    labels = run.manifest["dataset"].get("labels")
+    return {} if labels is None else {"labels": {"photos": labels["photos"], "sha256": labels["sha256"]}}
 
 
 def _smaller(made: PrecisionResult) -> dict[str, Any]:

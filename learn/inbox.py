@@ -1,16 +1,15 @@
 """What learning takes from an inbox and gives to it, by the commands that anybody can call: only files pass."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.command import call_command
+from common.errors import PhototriageError
 from learn.errors import LearnError
 
-_CODE = str(Path(__file__).parents[1])
 SERVED = ("started", "used", "rolled back", "placed")
 """What `model list` says of models that served."""
 
@@ -55,12 +54,7 @@ class Inbox:
             yield json.loads(line)
 
     def _run(self, *words: str, out: Any = subprocess.PIPE) -> str:
-        # -P: the folder that a user stands in may hold a json.py. The path: this phototriage may not be installed.
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "phototriage", *words],
-            stdout=out, stderr=subprocess.PIPE, text=True, check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), _CODE])},
-        )  # fmt: skip
-        if done.returncode:
-            raise LearnError(done.stderr.strip().removeprefix("phototriage: ") or f"`{' '.join(words)}` failed.")
-        return done.stdout or ""
+        try:
+            return call_command(words, out)
+        except PhototriageError as error:
+            raise LearnError(str(error)) from error

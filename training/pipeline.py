@@ -53,6 +53,7 @@ def train_run(
     restart: bool = False,
     told: bool = False,
     groups: Path | None = None,
+    labels: Path | None = None,
 ) -> TrainingResult:
     """Train a classifier on folders of photos and write a run folder.
 
@@ -64,6 +65,7 @@ def train_run(
         restart: start an unfinished run from the beginning.
         told: say nothing of the photos, because a grid has said it before its cells.
         groups: CSV file of photos that stay on one side of a split.
+        labels: what people said of photos, which join those of the dataset.
 
     Raises:
         PhototriageError: the dataset, the output or the weights cannot be used, or training fails. Decoded photos stay
@@ -81,7 +83,7 @@ def train_run(
         describe = described_by(recipe, reporter, timer)
         if describe is not None and not begun:
             describe = _after_the_time(describe, recipe, reporter)
-        prepared = prepare(dataset, test, recipe, about, hold_out_from(recipe), describe, groups)
+        prepared = prepare(dataset, test, recipe, about, hold_out_from(recipe), describe, groups, labels)
     try:
         with output_lock(output):
             header = find_unfinished(

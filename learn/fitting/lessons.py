@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from contract.labels import OTHER
+from contract.labels import ENOUGH, OTHER
 from learn.fitting.head import Lessons, anchors, joined, labels
 from learn.fitting.layer import Doubles, Floats, Layer
 from learn.label_file import Label
 
-ENOUGH = 10
-"""Photos of different groups from which a class that no model knows is learnt."""
 TOGETHER, HEAVIEST = 100.0, 5.0
 """All labels together weigh as many photos, but none more than HEAVIEST nor less than 1 (docs/measurements.md)."""
 MOST_ANCHORS, MOST_FILED = 1_000, 2_000

@@ -4,6 +4,7 @@ Heavy modules are imported only when a command runs, so that `--help` is fast.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -11,6 +12,7 @@ import click
 
 from common.errors import PhototriageError
 from common.packages import require_runtime, require_training
+from training.commands.inbox_labels import labels_of_inbox
 from training.errors import RecipeError
 from training.recipe.idle import without_effect
 from training.recipe.learning import FineTune
@@ -63,6 +65,14 @@ class _Layers(click.ParamType[int | str]):
     help="Any setting of a recipe, such as network.hidden=[512].",
 )
 @click.option("--test", type=_FOLDER, help="Labelled photos to measure at the end; they do not influence the training.")
+@click.option(
+    "--labels", type=_FOLDER, help="Labels of `labels export`: photos that people labelled join those of DATASET."
+)
+@click.option(
+    "--from-inbox",
+    metavar="NAME|DIR",
+    help="The labels of a service or of an inbox, exported now, instead of --labels.",
+)
 @click.option("--groups", type=_FOLDER, help="CSV file (path,group): photos of one group stay on one side of a split.")
 @click.option("--backbone", type=click.Choice(get_args(Backbone)), help="The pretrained network.")
 @click.option("--size-px", type=int, help="Side of the network's square input.")
@@ -90,6 +100,8 @@ def train(
     recipe: str | None,
     settings: tuple[str, ...],
     test: Path | None,
+    labels: Path | None,
+    from_inbox: str | None,
     groups: Path | None,
     backbone: str | None,
     size_px: int | None,
@@ -111,13 +123,19 @@ def train(
     folder. Ctrl-C stops early and keeps the best epoch so far. After a kill, the same command resumes after the last
     complete epoch.
 
+    With --labels or --from-inbox the photos that people labelled take part, too, each where it lies: so the whole
+    network learns from corrections, where `learn` fits its last layer alone.
+
     \b
     Examples:
       phototriage train photos --output runs/mine
       phototriage train photos --output runs/quick --epochs 0
       phototriage train photos/train --test photos/test --output runs/mine --size-px 128
       phototriage train photos --recipe two-phase --output runs/two-phase --set head.epochs=5
+      phototriage train photos --from-inbox ~/inbox --output runs/corrected
     """
+    if labels is not None and from_inbox is not None:
+        raise click.UsageError("--labels and --from-inbox cannot be combined.")
     options = {
         "backbone": backbone,
         "input.size_px": size_px,
@@ -137,10 +155,11 @@ def train(
     require_training("`train`")
     require_runtime("`train`")  # for the report, which is written after hours
     places = {"dataset": dataset, "output": output, "test": test, "groups": groups, "restart": restart}
-    if isinstance(chosen, Grid) and chosen.axes:
-        _train_grid(chosen, places)
-    else:  # of a grid, options have selected a single cell
-        _train(chosen if isinstance(chosen, Recipe) else chosen.recipe, places, cell)
+    with labels_of_inbox(from_inbox, output, restart) if from_inbox else nullcontext(labels) as file:
+        if isinstance(chosen, Grid) and chosen.axes:
+            _train_grid(chosen, {**places, "labels": file})
+        else:  # of a grid, options have selected a single cell
+            _train(chosen if isinstance(chosen, Recipe) else chosen.recipe, {**places, "labels": file}, cell)
 
 
 def _merged(options: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:

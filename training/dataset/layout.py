@@ -62,8 +62,15 @@ class Photo:
         """The same photo in a split."""
         if split == self.split:
             return self
+        return self._like(self.label, split)
+
+    def of(self, label: int) -> "Photo":
+        """The same photo with another class."""
+        return self if label == self.label else self._like(label, self.split)
+
+    def _like(self, label: int, split: str) -> "Photo":
         other = object.__new__(Photo)  # without __init__, which would store a second copy of the name
-        other._fill(self.folder, self.name, self.label, split)
+        other._fill(self.folder, self.name, label, split)
         return other
 
 

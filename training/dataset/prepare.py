@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from common.text import printable
 from contract.geometry import Geometry
+from contract.labels import Side
 from training.dataset.cache import cache_folder, decode_all
 from training.dataset.decode_result import DecodeResult
-from training.dataset.groups.assign import assign_splits
+from training.dataset.digests import Digests
+from training.dataset.groups.assign import ByLabel, assign_splits
 from training.dataset.groups.named import NamedGroups
 from training.dataset.groups.together import find_groups
+from training.dataset.labelled.labelled import Labelled, read_labelled
+from training.dataset.labelled.merge import merge, renumbered
 from training.dataset.layout import Dataset, Photo, find_dataset
 from training.dataset.near_duplicates import find_near_duplicates
 from training.dataset.samples import Samples
@@ -63,6 +67,8 @@ class PreparedData:
         kept: int64 [N], place of each sample in `found`.
         together: for each photo of `found`, the number of its group whose photos stay on one side.
         named: the groups that the user named; None if there was no file of them.
+        held_out: whether a person's label of each sample is held out, so that no head learns from it, bool [N].
+        labelled: what people said of photos; None without labels.
     """
 
     dataset: Dataset
@@ -72,7 +78,9 @@ class PreparedData:
     found: DecodedDataset
     kept: NDArray[np.int64]
     together: NDArray[np.int64]
+    held_out: NDArray[np.bool_]
     named: NamedGroups | None = None
+    labelled: Labelled | None = None
 
     @property
     def groups(self) -> NDArray[np.int64]:
@@ -85,6 +93,8 @@ class PreparedData:
         for photo, digest in zip(self.samples.photos, self.samples.hashes, strict=True):
             name = os.fsencode(os.path.relpath(photo.path, self.dataset.root))
             total.update(b"\0".join((name, photo.split.encode(), digest.hex().encode())) + b"\n")
+        if self.labelled is not None:  # the classes of its photos are not in their paths
+            total.update(self.labelled.sha256.encode())
         return total.hexdigest()
 
 
@@ -96,6 +106,7 @@ def prepare(
     hold_out_from: int = 0,
     describe: Describe | None = None,
     named: Path | None = None,
+    labels: Path | None = None,
 ) -> PreparedData:
     """Find, decode and split the photos of a dataset.
 
@@ -106,34 +117,73 @@ def prepare(
         describe: describes all readable photos, so that more near duplicates are found: moved, mirrored, cropped,
             brightened.
         named: CSV file of photos that stay on one side of a split (training.dataset.groups.named).
+        labels: what people said of photos, as `phototriage labels export` writes it. They join those of the dataset.
 
     Raises:
-        DatasetError: there is nothing to train on, or a row of `named` is wrong.
+        DatasetError: there is nothing to train on, or a row of `named` or of `labels` is wrong.
         ContractError: a class name cannot be a folder.
     """
-    dataset = find_dataset(root)
-    recipe.check_classes(dataset.labels)
+    dataset, labelled = find_dataset(root), None
     reporter.say(dataset.sentence())
-    photos = list(dataset.photos)
-    if test is not None:
-        apart = find_dataset(test, dataset.labels)
-        reporter.say(f"Test photos: {apart.sentence()}")
-        known = {photo.path.resolve() for photo in dataset.of("test")}
-        chosen = (photo for photo in apart.of("test") or apart.photos if photo.path.resolve() not in known)
-        photos += [photo.on("test") for photo in chosen]
+    if labels is not None:
+        labelled = read_labelled(labels, dataset.labels, _geometry(recipe, recipe.input.size_px), reporter)
+        photos = renumbered(dataset.photos, dataset.labels, labelled)
+        dataset = replace(dataset, labels=labelled.labels, photos=tuple(photos))
+    recipe.check_classes(dataset.labels)
+    photos = [*dataset.photos, *_further_tests(test, dataset, reporter)]
+    own = len(photos)
+    photos += () if labelled is None else labelled.photos
     decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
     _report_failures(decoded, reporter)
-    found = _compared(photos, decoded, describe, reporter)
+    good = np.flatnonzero(decoded.rows >= 0)
+    if labelled is not None:
+        good = merge(photos, own, decoded.hashes, good, labelled, reporter)
+    found = _compared(photos, decoded, good, describe, reporter)
     groups = find_groups(found.samples.photos, found.groups, found.captures, dataset, named, reporter)
-    samples, kept = assign_splits(found.samples, groups, dataset.labels, recipe, reporter, hold_out_from)
+    said = _by_label(found.samples.hashes, labelled)
+    samples, kept = assign_splits(found.samples, groups, dataset.labels, recipe, reporter, hold_out_from, said)
     copies = len(found.groups) - len(set(found.groups))
     _report_split(samples, copies, reporter)
     learning = _training_samples(samples.of("train"), recipe, reporter)
-    return PreparedData(dataset, samples, learning, len(decoded.failures), found, kept, groups.together, groups.named)
+    return PreparedData(
+        dataset=dataset,
+        samples=samples,
+        learning=learning,
+        unreadable=len(decoded.failures),
+        found=found,
+        kept=kept,
+        together=groups.together,
+        held_out=said.held_out[kept],
+        named=groups.named,
+        labelled=labelled,
+    )
+
+
+def _further_tests(test: Path | None, dataset: Dataset, reporter: Reporter) -> Iterator[Photo]:
+    """The photos of a folder of additional test photos, without those that the dataset has to test."""
+    if test is None:
+        return
+    apart = find_dataset(test, dataset.labels)
+    reporter.say(f"Test photos: {apart.sentence()}")
+    known = {photo.path.resolve() for photo in dataset.of("test")}
+    for photo in apart.of("test") or apart.photos:
+        if photo.path.resolve() not in known:
+            yield photo.on("test")
+
+
+def _by_label(hashes: Digests, labelled: Labelled | None) -> ByLabel:
+    """Which photos people labelled."""
+    if labelled is None:
+        return ByLabel(np.zeros(len(hashes), np.bool_), np.zeros(len(hashes), np.bool_))
+    return ByLabel(labelled.places_of(Side.LEARN, hashes), labelled.places_of(Side.HELD_OUT, hashes))
+
+
+def _geometry(recipe: Recipe, size_px: int) -> Geometry:
+    return Geometry(recipe.input.geometry, size_px)
 
 
 def _decode(photos: Sequence[Photo], recipe: Recipe, size_px: int, reporter: Reporter) -> DecodeResult:
-    geometry = Geometry(recipe.input.geometry, size_px)
+    geometry = _geometry(recipe, size_px)
     with reporter.work(f"Decoding to {size_px} px", len(photos)) as tick:
         decoded = decode_all((photo.path for photo in photos), geometry, tick)
     for note in decoded.notes:
@@ -155,11 +205,11 @@ def _training_samples(train: Samples, recipe: Recipe, reporter: Reporter) -> Sam
 def _compared(
     photos: list[Photo],
     decoded: DecodeResult,
+    good: NDArray[np.int64],
     describe: Describe | None,
     reporter: Reporter,
 ) -> DecodedDataset:
-    """The readable photos, described and searched for near duplicates."""
-    good = np.flatnonzero(decoded.rows >= 0)
+    """The readable photos that take part, described and searched for near duplicates."""
     if not len(good):
         raise DatasetError("None of the photos can be read. Check that a picture viewer can open them.")
     samples = Samples(tuple(photos), decoded.rows, decoded.hashes, decoded.pixels).take(good)

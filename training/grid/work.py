@@ -37,14 +37,15 @@ def run_grid(
     restart: bool = False,
     program: Sequence[str] = PROGRAM,
     groups: Path | None = None,
+    labels: Path | None = None,
 ) -> GridResults:
     """Train every cell of a grid into a folder of its own in `output`, and compare them.
 
     Finished cells are kept, unfinished cells resume from their checkpoints, and a failed cell does not stop the others.
 
     Args:
-        dataset, test, restart, groups: as in training.pipeline.train_run; `restart` starts unfinished cells from the
-            beginning.
+        dataset, test, restart, groups, labels: as in training.pipeline.train_run; `restart` starts unfinished cells
+            from the beginning.
         output: a folder that is new, empty, or belongs to this grid.
         program: the command that runs `train` for a cell.
 
@@ -54,8 +55,8 @@ def run_grid(
     """
     cells = plan_cells(grid)
     check_grid(output, dataset, grid, restart)
-    _check_photos(dataset, output, test, cells, reporter, groups)
-    options = (("--test", test), ("--groups", groups))
+    _check_photos(dataset, output, test, cells, reporter, (groups, labels))
+    options = (("--test", test), ("--groups", groups), ("--labels", labels))
     more = [text for name, path in options if path is not None for text in (name, str(path))]
     more += [*(("--restart",) if restart else ()), "--cell"]
 
@@ -85,12 +86,15 @@ def _check_photos(
     test: Path | None,
     cells: Sequence[Cell],
     reporter: Reporter,
-    groups: Path | None,
+    files: tuple[Path | None, Path | None],
 ) -> None:
     """Check the photos before any training: whether there are any, and whether finished cells used the same ones, and
     the same groups.
 
     The trainings find the photos decoded here in the cache.
+
+    Args:
+        files: of groups, and of labels.
     """
     known: dict[object, tuple[str, str]] = {}
     for cell in cells:
@@ -101,7 +105,7 @@ def _check_photos(
         sides = (recipe.seed, recipe.validation, recipe.input.geometry, recipe.input.size_px, least)
         if sides not in known:
             describe = described_by(recipe, reporter, Timer())
-            now = prepare(dataset, test, recipe, reporter, least, describe, groups)
+            now = prepare(dataset, test, recipe, reporter, least, describe, *files)
             known[sides] = now.data_hash(), now.named.sha256 if now.named else ""
         if run is not None:
             _check_run(run, *known[sides], dataset)

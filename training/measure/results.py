@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from common.packages import installed_versions
 from contract.geometry import Geometry
+from contract.labels import Side
 from training.dataset.digests import Digests
 from training.dataset.prepare import PreparedData
 from training.dataset.samples import Samples
@@ -127,6 +128,7 @@ def run_manifest(prepared: PreparedData, recipe: Recipe, measured: RunMeasuremen
             "photos": {name: splits.count(name) for name in ("train", "val", "test")},
             "unreadable": prepared.unreadable,
             **_groups_file(prepared),
+            **_labels_file(prepared),
         },
         "made_by": installed_versions(_MADE_WITH),
     }
@@ -136,3 +138,15 @@ def _groups_file(prepared: PreparedData) -> dict[str, Any]:
     """Which file of groups was used, if there was one: it decides the split."""
     named = prepared.named
     return {} if named is None else {"groups": {"file": named.name, "sha256": named.sha256}}
+
+
+def _labels_file(prepared: PreparedData) -> dict[str, Any]:
+    """Which labels took part, if there were any: of the photos that teach, and of those that no head learns from."""
+    labelled = prepared.labelled
+    if labelled is None:
+        return {}
+    samples = prepared.samples
+    part = {digest: samples.photos[place].split for place, digest in labelled.found(samples.hashes)}
+    held_out = sum(split == "val" and labelled.sides[digest] is Side.HELD_OUT for digest, split in part.items())
+    facts = {"file": labelled.name, "sha256": labelled.sha256, "photos": len(part), "held_out": held_out}
+    return {"labels": {**facts, "added": list(labelled.added)}}

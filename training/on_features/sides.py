@@ -1,6 +1,6 @@
 """Which photos a head learns from, which judge it, and which no head ever sees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ class Sides:
         train, val, test: places of each split. Without validation photos, the training photos judge the heads that
             have not seen them.
         classes: number of classes.
+        held_out: photos to validate that a person's label holds out, and near copies of them: no head learns from them.
     """
 
     labels: Ints
@@ -39,6 +40,7 @@ class Sides:
     val: Ints
     test: Ints
     classes: int
+    held_out: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def judges(self) -> Ints:
@@ -46,14 +48,15 @@ class Sides:
         return self.val if len(self.val) else self.train
 
     def never_learnt(self, seed: int) -> Ints:
-        """Validation photos that no head ever learns from, in whole groups of near copies; none where photos are few.
+        """Validation photos that no head ever learns from, in whole groups of near copies.
 
-        A later model is compared with this one on them, so they must be new to both.
+        A later model is compared with this one on them, so they must be new to both. Where photos are few, only
+        labelled photos that are held out are among them.
         """
         photos = len(self.train) + len(self.val)
-        if photos < FEW or not len(self.val):
-            return self.val[:0]
-        return self.drawn(self.val, min(NEVER_LEARNT, photos // LARGEST_SHARE), seed)
+        most = min(NEVER_LEARNT, photos // LARGEST_SHARE) if photos >= FEW else 0
+        others = np.setdiff1d(self.val, self.held_out)
+        return np.union1d(self.held_out, self.drawn(others, max(0, most - len(self.held_out)), seed))
 
     def drawn(self, numbers: Ints, most: int, seed: int) -> Ints:
         """At most `most` of some photos, in whole groups of near copies and of each class its share, in their order."""
@@ -75,4 +78,7 @@ def sides_of(prepared: PreparedData) -> Sides:
     samples = prepared.samples
     split = np.array([photo.split for photo in samples.photos])
     train, val, test = (np.flatnonzero(split == name) for name in ("train", "val", "test"))
-    return Sides(samples.labels, prepared.groups, train, val, test, len(prepared.dataset.labels))
+    found = Sides(samples.labels, prepared.groups, train, val, test, len(prepared.dataset.labels))
+    held_out = val[np.isin(found.groups[val], found.groups[val[prepared.held_out[val]]])]
+    kept = found.drawn(held_out, NEVER_LEARNT, 0)  # those that are too many for a model's memory judge nothing
+    return replace(found, val=np.setdiff1d(val, np.setdiff1d(held_out, kept)), held_out=kept)

@@ -72,9 +72,7 @@ def _run_card(run: Run) -> Iterator[tuple[str, str]]:
     weights = manifest.get("weights")
     if isinstance(weights, Mapping):
         yield "Started from", " ".join(Path(str(weights[key])).name for key in ("name", "file") if key in weights)
-    if data.get("layout"):
-        yield "Data", f"{printable(run.dataset.name)} ({data['layout']})"
-    yield "Data SHA-256", run.data_hash
+    yield from _data_rows(run, data)
     yield "Model SHA-256", str(manifest.get("model_sha256", ""))
     if (run.path / MODEL).is_file():
         yield "Model size", f"{(run.path / MODEL).stat().st_size / 1e6:.1f} MB"
@@ -91,6 +89,15 @@ def _run_card(run: Run) -> Iterator[tuple[str, str]]:
         yield "Resumed", f"Training was killed, and resumed after epoch {epochs}."
     if manifest.get("made_by"):
         yield "Made by", ", ".join(f"{name} {version}" for name, version in manifest["made_by"].items())
+
+
+def _data_rows(run: Run, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if data.get("layout"):
+        yield "Data", f"{printable(run.dataset.name)} ({data['layout']})"
+    yield "Data SHA-256", run.data_hash
+    if labels := data.get("labels"):
+        told = f"{labels['photos']:,} labelled photos, {labels['held_out']:,} of them held out"
+        yield "Labels", f"{told}; {printable(labels['file'])}, SHA-256 {labels['sha256']}"
 
 
 def _network(recipe: Mapping[str, Any]) -> str:

@@ -19,8 +19,6 @@ from daemon.labels.store.place_columns import place_in
 from daemon.ledger.reader import PAGE, ask_ledger, reader
 from daemon.ledger.reading import root_of, roots_of
 
-ENOUGH = 10
-"""Photos of different groups from which a proposed class is used."""
 _EVENTS = (
     "SELECT labels.id, at, how, labels.photo, labels.sha256, labels.place, shown, probability, model, labels.said,"
     " folder, name, coalesce(is_gone, 0), EXISTS (SELECT 1 FROM labels AS later WHERE later.id > labels.id AND"

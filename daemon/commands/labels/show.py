@@ -10,7 +10,8 @@ import click
 
 from common.tables import show_parts
 from common.text import printable
-from daemon.commands.labels.overview import ENOUGH, Overview, Question, ShownLabel, Waiting
+from contract.labels import ENOUGH
+from daemon.commands.labels.overview import Overview, Question, ShownLabel, Waiting
 from daemon.labels.findings import Why
 from daemon.process.clock import local
 

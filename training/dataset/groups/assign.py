@@ -1,6 +1,7 @@
-"""Which split each photo gets, by its group: train, validation or test."""
+"""Which split each photo gets, by its group and by its label: train, validation or test."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,18 @@ from training.progress import Reporter
 from training.recipe.recipe import Recipe
 
 
+class ByLabel(NamedTuple):
+    """Photos that people labelled, bool [N] each.
+
+    Attributes:
+        taught: to learn from: they teach, with their whole groups.
+        held_out: no head learns from them.
+    """
+
+    taught: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+
+
 def assign_splits(
     samples: Samples,
     group_of: Groups,
@@ -21,9 +34,13 @@ def assign_splits(
     recipe: Recipe,
     reporter: Reporter,
     hold_out_from: int,
+    by_label: ByLabel,
 ) -> tuple[Samples, NDArray[np.int64]]:
     """Assign photos to splits. Training photos with a near duplicate in validation or test, or with a photo of their
     named group there, are left out, and so are validation photos with one in test: both would flatter the figures.
+
+    Labelled photos that are held out join the validation photos. Where there are no others, they are left out, because
+    they alone are too few to judge, and more often wrong than others.
     """
     split = np.array([photo.split for photo in samples.photos])
     groups, named = group_of.apart, " or are of the same group" if group_of.named else ""
@@ -35,20 +52,31 @@ def assign_splits(
     leaks = len(groups) - int(checked.sum()) - int(twins.sum()) - len(free)
     if leaks:
         reporter.say(f"{leaks} training photos are left out, because validation or test photos show the same{named}.")
-    if not (checked & (split == "val")).any():
-        sides = split_groups(samples.labels[free], group_of.together[free], recipe.validation, recipe.seed, labels)
+    validating = checked & (split == "val")
+    if not (validating & ~by_label.held_out).any():
+        taught = by_label.taught[free]
+        sides = split_groups(
+            samples.labels[free], group_of.together[free], recipe.validation, recipe.seed, labels, taught
+        )
         if len(free) < hold_out_from:  # after the split, which refuses classes of one photo
             sides = ["train"] * len(free)
+            checked &= ~validating
+            _say_held_out(int(validating.sum()), reporter)
     else:
         sides = ["train"] * len(free)
         _check_classes(samples.take(free), labels)
-        _check_validation(samples.labels[checked & (split == "val")], labels)
+        _check_validation(samples.labels[validating], labels)
     photos = list(samples.photos)
     for number, side in zip(free, sides, strict=True):
         photos[number] = photos[number].on(side)
     checked[free] = True
     kept = np.flatnonzero(checked)
     return replace(samples, photos=tuple(photos)).take(kept), kept
+
+
+def _say_held_out(photos: int, reporter: Reporter) -> None:
+    if photos:
+        reporter.say(f"{photos} labelled photos are held out: nothing learns from them, so `learn` can test with them.")
 
 
 def _check_classes(train: Samples, labels: tuple[str, ...]) -> None:

@@ -1,0 +1,1 @@
+"""What people said of photos: the labels that an inbox exports, and the photos that they add to a dataset."""
