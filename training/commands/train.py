@@ -12,7 +12,6 @@ import click
 
 from common.errors import PhototriageError
 from common.packages import require_runtime, require_training
-from training.commands.inbox_labels import labels_of_inbox
 from training.errors import RecipeError
 from training.recipe.idle import without_effect
 from training.recipe.learning import FineTune
@@ -24,6 +23,19 @@ if TYPE_CHECKING:
     from training.progress import Reporter
 
 _FOLDER = click.Path(path_type=Path)
+_SETTINGS = {
+    "backbone": "backbone",
+    "size_px": "input.size_px",
+    "geometry": "input.geometry",
+    "epochs": "fine_tune.epochs",
+    "batch_size": "fine_tune.batch_size",
+    "learning_rate": "fine_tune.learning_rate",
+    "unfreeze": "fine_tune.unfreeze",
+    "batch_norm": "fine_tune.batch_norm",
+    "weights": "weights",
+    "seed": "seed",
+}
+"""The setting of a recipe that each option names."""
 
 
 class _Layers(click.ParamType[int | str]):
@@ -103,17 +115,8 @@ def train(
     labels: Path | None,
     from_inbox: str | None,
     groups: Path | None,
-    backbone: str | None,
-    size_px: int | None,
-    geometry: str | None,
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    unfreeze: int | str | None,
-    batch_norm: str | None,
-    weights: str | None,
-    seed: int | None,
     cell: bool,
+    **options: Any,
 ) -> None:
     """Fine-tune a classifier on folders of labelled photos.
 
@@ -136,24 +139,14 @@ def train(
     """
     if labels is not None and from_inbox is not None:
         raise click.UsageError("--labels and --from-inbox cannot be combined.")
-    options = {
-        "backbone": backbone,
-        "input.size_px": size_px,
-        "input.geometry": geometry,
-        "fine_tune.epochs": epochs,
-        "fine_tune.batch_size": batch_size,
-        "fine_tune.learning_rate": learning_rate,
-        "fine_tune.unfreeze": unfreeze,
-        "fine_tune.batch_norm": batch_norm,
-        "weights": weights,
-        "seed": seed,
-    }
-    given = _merged(options, settings)
+    given = _merged({_SETTINGS[name]: value for name, value in options.items()}, settings)
     chosen = (load_recipe_or_grid(recipe, click.echo) if recipe else Recipe()).with_options(given)
     for sentence in _without_effect(chosen, given):
         click.echo(sentence)
     require_training("`train`")
     require_runtime("`train`")  # for the report, which is written after hours
+    from training.commands.inbox_labels import labels_of_inbox
+
     places = {"dataset": dataset, "output": output, "test": test, "groups": groups, "restart": restart}
     with labels_of_inbox(from_inbox, output, restart) if from_inbox else nullcontext(labels) as file:
         if isinstance(chosen, Grid) and chosen.axes:

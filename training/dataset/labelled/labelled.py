@@ -109,7 +109,7 @@ def read_labelled(file: Path, known: Collection[str], geometry: Geometry, report
     left_out: Counter[str] = Counter()
     usable = list(_usable(given, known, left_out))
     readable = _readable(usable, geometry, left_out, reporter)
-    added = _new_classes([given[digest] for digest in readable], known, left_out)
+    added = _new_classes([given[digest] for digest in readable], frozenset(known), left_out)
     labels = check_labels(sorted({*known, *added}))
     numbers = {name: number for number, name in enumerate(labels)}
     classes = {digest: numbers.get(one.said, NO_CLASS) for digest, one in given.items()}
