@@ -16,10 +16,11 @@ from datetime import datetime
 
 import numpy as np
 
+from common.child import signal_name
 from common.errors import PhotoError, Reason
 from contract.geometry import Geometry, Pixels
 from daemon.decode.exif_date import PACKED_BYTES, unpack
-from daemon.process.child import signal_name, start_module
+from daemon.process.child import start_module
 
 MEMORY_BYTES = 3 << 29
 """Memory for decoding, beyond the interpreter. 118 megapixels: 0.5 GB as PNG, 0.9 with transparency, 1.8 as WebP."""

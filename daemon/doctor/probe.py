@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from common.child import end_with_parent
 from common.packages import missing_package
 from common.text import printable
 from daemon.doctor.finding import Finding, fault, ok, quoted, warning
@@ -22,7 +23,7 @@ from daemon.doctor.locks import holder_of
 from daemon.files.marker import MARKER
 from daemon.files.mounts import mount_of, mount_that_is_away
 from daemon.files.rename import rename_noreplace, renameat2
-from daemon.process.child import end_with_parent, limit_process
+from daemon.process.child import limit_process
 
 LITTLE_MB, FEW_INODES = 1024, 10_000
 

@@ -9,10 +9,11 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from common.child import signal_name
 from common.errors import ModelError, PhototriageError
 from common.text import printable
 from contract.session import open_model
-from daemon.process.child import limit_process, signal_name, start_module, wait_or_kill
+from daemon.process.child import limit_process, start_module, wait_or_kill
 
 TRY_S = 60.0
 """Opening a model and replaying its golden sample takes a fraction of a second, and seconds for a large one."""

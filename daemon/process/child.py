@@ -4,18 +4,14 @@ The parent calls `start_module` and bounds the wall clock. The child calls `limi
 counted from what its imports hold, and only a process itself can ask to end with its parent.
 """
 
-import ctypes
-import os
 import resource
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-_ROOT = str(Path(__file__).parents[2])
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from common.child import be_the_first_to_go, end_with_parent, environment
 
 
 def start_module(
@@ -47,7 +43,7 @@ def start_module(
         stdout=stdout,
         stderr=stderr,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), _ROOT])},
+        env=environment(),
         process_group=0,  # Ctrl-C is for the parent, which ends its children itself
     )
 
@@ -74,8 +70,7 @@ def limit_process(memory_bytes: int | None = None, cpu_s: int | None = None) -> 
         cpu_s: processor time; None for any.
     """
     end_with_parent()
-    with suppress(OSError):  # if memory runs out all the same, the kernel takes this process and not the daemon
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    be_the_first_to_go()
     limits = {resource.RLIMIT_CORE: 0}
     if memory_bytes is not None:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
@@ -85,19 +80,3 @@ def limit_process(memory_bytes: int | None = None, cpu_s: int | None = None) -> 
     for what, limit in limits.items():
         with suppress(OSError, ValueError):  # a stricter limit is in force already
             resource.setrlimit(what, (limit, limit))
-
-
-def end_with_parent() -> None:
-    """Ask the kernel to kill this process when the thread that started it ends.
-
-    A process that changes its user has to ask again, because the kernel forgets the request then (prctl(2)).
-    """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def signal_name(number: int) -> str:
-    """Return the name of a signal; a real-time signal has none, and is called by its number."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

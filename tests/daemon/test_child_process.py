@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.process.child import signal_name, start_module, wait_or_kill
+from common.child import signal_name
+from daemon.process.child import start_module, wait_or_kill
 from tests.daemon.support import ROOT, write
 
 PARENT = """

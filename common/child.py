@@ -1,0 +1,38 @@
+"""What child processes of ours have in common: where they import from, and that they end with their parent."""
+
+import ctypes
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_ROOT = str(Path(__file__).parents[1])
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a child that imports from where this process does, installed or not."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), _ROOT])}
+
+
+def end_with_parent() -> None:
+    """Ask the kernel to kill this process when the thread that started it ends.
+
+    A process that changes its user has to ask again, because the kernel forgets the request then (prctl(2)).
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def be_the_first_to_go() -> None:
+    """Let the kernel take this process, and not its parent, if memory runs out."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal; a real-time signal has none, and is called by its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
