@@ -24,6 +24,13 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def give_up_root(uid: int, gid: int, groups: list[int]) -> None:
+    """Give up root's rights for good, and take those of another user."""
+    os.setgroups(groups)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
 def be_the_first_to_go() -> None:
     """Let the kernel take this process, and not its parent, if memory runs out."""
     with suppress(OSError):

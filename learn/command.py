@@ -1,28 +1,20 @@
 """`phototriage learn`: a better model from what people said."""
 
-import json
-import os
-import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
 
 import click
 
 from common.options import json_option
 from common.packages import require_learning, require_runtime
+from learn.job import Job
 
-if TYPE_CHECKING:
-    from learn.label_file import FiledPhoto
-    from learn.material import Say
-    from learn.pipeline import LearnResult
-
-REFUSED_EXIT = 3
-MOST_THREADS = 8
-"""Each holds one photo in memory."""
 ENOUGH_FILED = 4_000
 """Filed photos that are asked for: some of them are labelled, or gone."""
+MODEL = "model.onnx"
+"""Name of a new model until it is written to its place."""
 
 
 @click.command()
@@ -89,35 +81,24 @@ def learn(
       phototriage learn --labels labels.jsonl --base model.onnx --output better.onnx
       phototriage learn --labels folder-of-classes --output mine.onnx
     """
-    _check(inbox, service, file, base, output, yes=yes, auto=auto, dry_run=dry_run)
+    _check(inbox, service, file, base, output, rename, report, yes=yes, auto=auto, dry_run=dry_run)
     require_learning("`learn`")
     require_runtime("`learn`")
-    from learn.fitting.gate import REFUSED
-    from learn.from_files import learn_from_files, learn_own_classes
+    from learn.apart import tidy_end
 
-    result: LearnResult | None
-    say: Say = (lambda _, __: None) if as_json else (lambda step, found: click.echo(f"{step:<9}{found}"))
-    asks = sys.stdin.isatty() and not (as_json or auto or yes or dry_run)
-    told, names = partial(_told, report, say, as_json=as_json), _names(rename)
-    if file is not None and base is None:
-        if names or report is not None:
-            raise click.UsageError("--rename and --report need a model that knows classes: an inbox, or --base.")
-        learn_own_classes(file, None if dry_run else output, say, _threads(), as_json=as_json)
-        return
-    if file is not None and base is not None:
-        result = learn_from_files(file, base, None if dry_run else output, say, names, _threads(), told)
-    else:
-        which = ["--inbox", str(inbox)] if inbox else ["--for", service] if service else []
-        result = _for_inbox(
-            which, say, names, asks=asks, yes=yes, auto=auto, dry_run=dry_run, as_json=as_json, show=told
-        )
-    if result is not None and result.judged.verdict.kind == REFUSED:
-        ctx.exit(REFUSED_EXIT)
+    job = Job(
+        new=Path(), labels=Path() if file is None else file, base=base, filed=None, names=_names(rename), yes=yes,
+        auto=auto, dry_run=dry_run, as_json=as_json, report=report,
+    )  # fmt: skip
+    with tidy_end():
+        if file is None:
+            ctx.exit(_for_inbox(["--inbox", str(inbox)] if inbox else ["--for", service] if service else [], job))
+        ctx.exit(_from_files(job, output))
 
 
 def _check(
     inbox: Path | None, service: str | None, file: Path | None, base: Path | None, output: Path | None,
-    *, yes: bool, auto: bool, dry_run: bool,
+    rename: tuple[str, ...], report: Path | None, *, yes: bool, auto: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     if inbox is not None and service is not None:
         raise click.UsageError("--inbox and --for cannot be combined.")
@@ -129,14 +110,8 @@ def _check(
         raise click.UsageError("--labels learns without an inbox: leave out --inbox, --for and --auto.")
     if file is not None and output is None and not dry_run:
         raise click.UsageError("--output is missing: name the .onnx file to write, or pass --dry-run.")
-
-
-def _told(report: Path | None, say: "Say", found: "LearnResult", *, as_json: bool) -> None:
-    _show(found, as_json)
-    if report is not None:
-        from learn.report import write_report
-
-        say("report", str(write_report(report, found)))
+    if file is not None and base is None and (rename or report is not None):
+        raise click.UsageError("--rename and --report need a model that knows classes: an inbox, or --base.")
 
 
 def _names(rename: Sequence[str]) -> dict[str, str]:
@@ -146,73 +121,39 @@ def _names(rename: Sequence[str]) -> dict[str, str]:
     return {old: new for old, _, new in pairs}
 
 
-def _for_inbox(
-    which: Sequence[str],
-    say: "Say",
-    names: dict[str, str],
-    *,
-    asks: bool,
-    yes: bool,
-    auto: bool,
-    dry_run: bool,
-    as_json: bool,
-    show: Callable[["LearnResult"], None],
-) -> "LearnResult | None":
-    import tempfile
-
-    from learn.errors import NothingToLearn
-    from learn.fitting.gate import HELPS
+def _for_inbox(which: Sequence[str], job: Job) -> int:
+    from learn.apart import run_apart
     from learn.inbox import Inbox
-    from learn.label_file import read_filed, read_labels
-    from learn.pipeline import learn as run
-    from learn.publish import files_of, publish
+    from learn.user import become_owner
 
-    with tempfile.TemporaryDirectory(prefix="phototriage-") as folder:
-        inbox = Inbox(which, Path(folder))
-        labels, model = read_labels(inbox.labels()), inbox.model()
-        filed = read_filed(inbox.filed(ENOUGH_FILED))
-        threads = 1 if auto else _threads()  # nobody waits, and memory is limited
-        try:
-            result = run(model, labels, filed, say, _ask if asks else _nobody, threads=threads, rename=names)
-        except NothingToLearn as nothing:
-            click.echo(json.dumps({"verdict": None, "why": str(nothing), "is_new": False}) if as_json else str(nothing))
-            return None
-        show(result)
-        if result.data is None or dry_run:
-            return result
-        takes = result.judged.verdict.kind == HELPS if auto else yes or (asks and click.confirm("Use the new model?"))
-        if not takes:
-            say("kept", "the model in use stays as it is" + ("" if auto or asks else "; --yes uses the new one"))
-            return result
-        new = Path(folder) / model.name
-        publish(files_of(result, new))
-        say("model", inbox.use(new))
-        return result
+    inbox = Inbox(which)
+    model, state = inbox.serving()
+    become_owner(state)
+    with TemporaryDirectory(prefix="phototriage-") as name:
+        folder = Path(name)
+        labels, filed, new = folder / "labels.jsonl", folder / "filed.jsonl", folder / model.name
+        inbox.labels(labels)
+        inbox.filed(filed, ENOUGH_FILED)
+        code = run_apart(replace(job, new=new, labels=labels, base=model, filed=filed))
+        if new.exists():
+            job.say("model", inbox.use(new))
+        return code
 
 
-def _ask(photo: "FiledPhoto", classes: tuple[str, ...]) -> str | None:
-    """Ask for the class of a photo, without telling what either model says."""
-    click.echo(f"\nWhich class is {click.format_filename(photo.path)}?")
-    said: str = click.prompt(
-        "class, `none`, or Enter to skip", default="", show_default=False, type=click.Choice(["", "none", *classes]),
-        show_choices=True,
-    )  # fmt: skip
-    return said or None
+def _from_files(job: Job, output: Path | None) -> int:
+    from contract.memory import memory_path
+    from convert.pipeline import check_output
+    from learn.apart import run_apart
+    from learn.publish import publish
 
-
-def _nobody(_: "FiledPhoto", __: tuple[str, ...]) -> None:
-    """Answer nothing: labels speak for the new model, and what had to be asked counts against it."""
-
-
-def _show(result: "LearnResult", as_json: bool) -> None:
-    from learn.show import facts, lines
-
-    if as_json:
-        click.echo(json.dumps(facts(result)))
-        return
-    for line in lines(result):
-        click.echo(line)
-
-
-def _threads() -> int:
-    return min(len(os.sched_getaffinity(0)), MOST_THREADS)
+    if output is not None:
+        check_output(output)
+    with TemporaryDirectory(prefix="phototriage-") as name:
+        new = Path(name) / MODEL
+        code = run_apart(replace(job, new=new))
+        if output is not None and new.exists():
+            made = {memory_path(output): memory_path(new), output: new}
+            files = {path: file.read_bytes() for path, file in made.items() if file.exists()}
+            publish(files)
+            job.say("written", f"{output}, {len(files[output]) / 1e6:.1f} MB")
+        return code

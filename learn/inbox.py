@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +19,35 @@ class Inbox:
 
     Args:
         which: options that name it, as `--inbox DIR`; none if there is only one.
-        folder: where files that pass are written.
     """
 
-    def __init__(self, which: Sequence[str], folder: Path) -> None:
-        self._which, self._folder = which, folder
+    def __init__(self, which: Sequence[str]) -> None:
+        self._which = which
 
-    def labels(self) -> Path:
-        """Export the labels in force to a file."""
-        file = self._folder / "labels.jsonl"
+    def serving(self) -> tuple[Path, Path]:
+        """Return the file of the model in use, and the state folder.
+
+        Raises:
+            LearnError: none has served yet.
+        """
+        for line in self._run("model", "list", "--json", *self._which).splitlines():
+            entry = json.loads(line)
+            if entry["what"] in SERVED:
+                return Path(entry["file"]), Path(entry["state"])
+        raise LearnError("No model has served this inbox yet. Start `watch` or `sort` once.")
+
+    def labels(self, file: Path) -> None:
+        """Export the labels in force to a new file."""
         self._run("labels", "export", str(file), *self._which)
-        return file
 
-    def filed(self, most: int) -> Path:
-        """Write the photos that were filed last to a file, youngest first."""
-        file = self._folder / "filed.jsonl"
+    def filed(self, file: Path, most: int) -> None:
+        """Write the photos that were filed last to a new file, youngest first."""
         with file.open("w", encoding="utf-8") as out:
             self._run("history", "--json", "--state", "filed", "--limit", str(most), *self._which, out=out)
-        return file
-
-    def model(self) -> Path:
-        """Return the file of the model in use."""
-        for entry in self._lines("model", "list", "--json", *self._which):
-            if entry["what"] in SERVED:
-                return Path(entry["file"])
-        raise LearnError("No model has served this inbox yet. Start `watch` or `sort` once.")
 
     def use(self, model: Path) -> str:
         """Let a model serve; returns what was said of it."""
         return self._run("model", "use", str(model), *self._which).strip()
-
-    def _lines(self, *words: str) -> Iterator[dict[str, Any]]:
-        for line in self._run(*words).splitlines():
-            yield json.loads(line)
 
     def _run(self, *words: str, out: Any = subprocess.PIPE) -> str:
         try:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,6 +90,9 @@ def photo_features(
         say: called with how many there are.
         threads: threads that read photos.
         folder: of the cache; by default that of this user.
+
+    Raises:
+        MemoryError: not one photo fits into memory.
     """
     wanted: dict[str, list[Path]] = {}
     for sha256, path in (*((one.sha256, one.path) for one in labels), *filed):
@@ -98,15 +100,23 @@ def photo_features(
         if path is not None:
             wanted[sha256].append(path)
 
+    too_large: list[Path] = []
+
     def _read(path: Path) -> tuple[str, Floats] | None:
-        with suppress(OSError, PhotoError):
+        try:
             data = path.read_bytes()
             pixels = to_input(data, network.geometry, MAX_PIXELS)
-            return hashlib.sha256(data).hexdigest(), network.compute(pixels[None])[0]
-        return None
+        except (OSError, PhotoError, MemoryError) as error:
+            if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+                too_large.append(path)
+            return None
+        return hashlib.sha256(data).hexdigest(), network.compute(pixels[None])[0]
 
     kept = FeatureCache((folder or cache_folder()) / f"{network.name}.npz", network.width, network.parts)
     found = kept.get(wanted, _read, threads)
     kept.save(wanted)
-    say("photos", f"features of {len(found):,} of {len(wanted):,} photos")
+    if too_large and not found:
+        raise MemoryError
+    left_out = f"; {len(too_large):,} do not fit into memory" if too_large else ""
+    say("photos", f"features of {len(found):,} of {len(wanted):,} photos{left_out}")
     return found

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.publish import publish_files
 from common.text import printable
 from contract.memory import memory_path
 from learn.errors import LearnError
-from learn.pipeline import LearnResult
+
+if TYPE_CHECKING:
+    from learn.pipeline import LearnResult
 
 
-def files_of(result: LearnResult, output: Path) -> dict[Path, bytes]:
+def files_of(result: "LearnResult", output: Path) -> dict[Path, bytes]:
     """Return what to write: the memory of the root, then the new model, which names the memory.
 
     Raises:

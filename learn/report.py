@@ -1,5 +1,7 @@
 """What learning came to, as one page: the verdict, its evidence with intervals, and the photos that would move."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,18 +22,38 @@ SHOWN = 120
 """Photos that the page shows; `--json` names all."""
 
 
+def ready(folder: Path) -> None:
+    """Make the folder if it is missing.
+
+    Raises:
+        LearnError: this user cannot write there. Better said now than after the photos were read.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error.strerror) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unwritable(folder, os.strerror(errno.EACCES))
+
+
 def write_report(folder: Path, result: LearnResult) -> Path:
-    """Write the page into a folder, which is made if it is missing; returns the page's path.
+    """Write the page into a folder; returns the page's path.
 
     Raises:
         LearnError: the folder cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         publish_bytes(folder / PAGE, page(result).encode("utf-8"))
     except OSError as error:
-        raise LearnError(f"The report in {printable(folder)} cannot be written ({error.strerror}).") from error
+        raise _unwritable(folder, error.strerror) from error
     return folder / PAGE
+
+
+def _unwritable(folder: Path, why: str | None) -> LearnError:
+    return LearnError(
+        f"The report in {printable(folder)} cannot be written ({why}). Name a folder that this user may write to; for a"
+        " service that is the service's user."
+    )
 
 
 def page(result: LearnResult) -> str:

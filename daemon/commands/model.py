@@ -93,8 +93,12 @@ def list_(inbox: Path | None, service: str | None, limit: int, as_json: bool) ->
     from daemon.models.history import entries
     from daemon.models.show import print_json, print_table
 
-    found = ask_ledger(state_of(inbox, service) / LEDGER, lambda connection: entries(connection, limit))
-    (print_json if as_json else print_table)(found)
+    state = state_of(inbox, service)
+    found = ask_ledger(state / LEDGER, lambda connection: entries(connection, limit))
+    if as_json:
+        print_json(found, state)
+    else:
+        print_table(found)
 
 
 def state_of(inbox: Path | None, service: str | None) -> Path:

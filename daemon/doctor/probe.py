@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from common.child import end_with_parent
+from common.child import end_with_parent, give_up_root
 from common.packages import missing_package
 from common.text import printable
 from daemon.doctor.finding import Finding, fault, ok, quoted, warning
@@ -194,9 +194,7 @@ def _look_at_daemon(inbox: Path) -> Finding:
 
 def become(uid: int, gid: int, groups: list[int]) -> None:
     """Give up root's rights and take those of a service's user."""
-    os.setgroups(groups)
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    give_up_root(uid, gid, groups)
     end_with_parent()  # the kernel forgets that request with a change of user
 
 

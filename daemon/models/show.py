@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,10 +27,10 @@ def facts(entry: Entry) -> dict[str, Any]:
     }
 
 
-def print_json(found: Iterable[Entry]) -> None:
-    """Print one object a line."""
+def print_json(found: Iterable[Entry], state: Path) -> None:
+    """Print one object a line, which names the state folder too."""
     for entry in found:
-        click.echo(json.dumps(facts(entry)))
+        click.echo(json.dumps(facts(entry) | {"state": str(state)}))
 
 
 def print_table(found: list[Entry]) -> None:

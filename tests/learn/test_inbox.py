@@ -69,13 +69,15 @@ def test_an_inbox_of_which_nobody_said_anything_has_nothing_new_and_no_photo_is_
     )
 
 
-def test_labels_that_harm_are_refused_with_exit_3_and_nothing_is_written(shared: Path, tmp_path: Path) -> None:
+def test_labels_that_harm_are_refused_with_exit_3_and_nothing_is_written(
+    shared: Path, tmp_path: Path, root: Path
+) -> None:
     sea = sorted((shared / "scenes" / "train" / "sea").glob("*.jpg"))[:60]
     (tmp_path / "labels.jsonl").write_text("".join(f"{line(path, 'glacier')}\n" for path in sea))
     words = ("--labels", tmp_path / "labels.jsonl", "--base", SHIPPED_MODEL, "--output", tmp_path / "new.onnx")
-    done = ask("learn", *words, "--json", "--report", tmp_path / "report")
-    assert done.exit_code == 3, done.output
-    facts = json.loads(done.output)
+    done = _learn(root, tmp_path, *words, "--json", "--report", tmp_path / "report")
+    assert done.returncode == 3, done.stderr
+    facts = json.loads(done.stdout)
     assert (facts["verdict"], facts["why"], facts["is_new"]) == ("refused", "validation", False)
     assert not (tmp_path / "new.onnx").exists()
     page = (tmp_path / "report" / "report.html").read_text()

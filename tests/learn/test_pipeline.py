@@ -10,17 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.errors import PhototriageError
 from contract.geometry import to_input
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
 from learn.errors import LearnError
 from learn.fresh import learn_fresh
-from learn.from_files import learn_from_files, learn_own_classes
 from learn.label_file import FiledPhoto, Label, read_labels
 from learn.model.base import open_base
 from learn.pipeline import LearnResult, learn
 from learn.publish import files_of, publish
+from tests.daemon.house import ask
 from tests.learn.conftest import Draw, line
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
@@ -200,12 +199,10 @@ def test_an_output_that_cannot_be_written_is_said_before_any_photo_is_read(
     tmp_path: Path, output: str, says: str
 ) -> None:
     (tmp_path / "albums").mkdir()
-    with pytest.raises(PhototriageError, match=says):
-        learn_own_classes(tmp_path / "albums", tmp_path / output, lambda _, __: None, 1, as_json=False)
-    with pytest.raises(PhototriageError, match=says):
-        learn_from_files(
-            tmp_path / "none", SHIPPED_MODEL, tmp_path / output, lambda _, __: None, {}, 1, lambda _: None
-        )  # fmt: skip
+    for base in ((), ("--base", SHIPPED_MODEL)):
+        done = ask("learn", "--labels", tmp_path / "none", *base, "--output", tmp_path / output)
+        assert done.exit_code == 1
+        assert says in done.stderr
 
 
 def test_a_file_that_cannot_be_written_at_the_end_is_a_sentence(tmp_path: Path) -> None:
