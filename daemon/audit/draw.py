@@ -33,22 +33,20 @@ def draw(
         since_s: only photos that were filed since then; 0 for all.
         now_s: wall time.
     """
-    was = connection.execute(_SINCE, (model,)).fetchone()
-    waiting = unanswered(connection, model)
 
     def _is_at_hand(one: Candidate | Drawn) -> bool:
         return is_at_hand(paths_of_content(connection, one.sha256), one.sha256)
 
-    missing = {one.token for one in waiting if not _is_at_hand(one)}
-    new = photos - (len(waiting) - len(missing) if was == (since_s,) else 0)
-    if was == (since_s,) and new <= 0:
-        return [one for one in waiting if one.token not in missing][:photos]
+    if connection.execute(_SINCE, (model,)).fetchone() == (since_s,):
+        waiting = [one for one in unanswered(connection, model)[: photos + SPARE] if _is_at_hand(one)]
+        if len(waiting) >= photos:
+            return waiting[:photos]
     drawn = drawn_of(connection, model)
-    known = drawn.keys() - missing
-    classes = population(ledger, model, since_s, drawn, len(drawn) + new + SPARE)
-    strata = strata_of(classes, len(known) + new)
-    _keep(connection, model, since_s, now_s, strata, list(seats_of(strata, known, new, _is_at_hand)))
-    return unanswered(connection, model)[:photos]
+    asked = {token for token, one in drawn.items() if one.said is not None}
+    classes = population(ledger, model, since_s, drawn, len(drawn) + photos + SPARE)
+    strata = strata_of(classes, len(asked) + photos)
+    _keep(connection, model, since_s, now_s, strata, list(seats_of(strata, asked, photos, _is_at_hand)))
+    return unanswered(connection, model)
 
 
 def _keep(

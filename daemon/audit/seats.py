@@ -34,14 +34,14 @@ def strata_of(classes: Mapping[str, Stratum], seats: int) -> dict[str, Stratum]:
 
 
 def seats_of(
-    strata: Mapping[str, Stratum], drawn: Collection[str], new: int, is_at_hand: Callable[[Candidate], bool]
+    strata: Mapping[str, Stratum], asked: Collection[str], photos: int, is_at_hand: Callable[[Candidate], bool]
 ) -> Iterator[Seat]:
     """Yield the photos of a sample.
 
     Args:
         strata: what was filed.
-        drawn: tokens of photos that were drawn before; they cost nothing.
-        new: how many other photos may be drawn.
+        asked: tokens of photos that somebody was asked about before; their seats cost nothing.
+        photos: how many others are to be asked about.
         is_at_hand: tells whether a photo can be shown; asked only about other photos, and those without are passed by.
     """
     queue = [(float("-inf"), -one.photos, name, 0) for name, one in strata.items()]
@@ -50,12 +50,12 @@ def seats_of(
     while queue:
         _, _, name, count = heappop(queue)
         for candidate in left[name]:
-            if candidate.token not in drawn:
-                if not new:
+            if candidate.token not in asked:
+                if not photos:
                     return
                 if not is_at_hand(candidate):
                     continue
-                new -= 1
+                photos -= 1
             yield Seat(name, candidate)
             heappush(queue, (-strata[name].photos / (2 * count + 3), 0, name, count + 1))
             break

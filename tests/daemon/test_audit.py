@@ -165,6 +165,20 @@ def test_a_draw_since_a_time_is_about_what_was_filed_then(filed: FiledOutput, co
     assert len(drawn_by(connection, filed, 9)) == 2
 
 
+def test_a_draw_since_a_time_that_moves_on_draws_no_more(filed: FiledOutput, connection: sqlite3.Connection) -> None:
+    for number in range(9):
+        filed.file(f"sea/{number}.jpg")
+    first = draw(connection, filed.ledger.path, MODEL, 3, START_S - 9, START_S)
+    assert draw(connection, filed.ledger.path, MODEL, 3, START_S - 8, START_S) == first
+
+
+def test_what_would_be_ignored_is_refused(house: Sorted) -> None:
+    for words in (("--since", "3d"), ("--model", "m"), ("--photos", "3"), ("--photos", "3", "--json")):
+        result = ask("audit", *words)
+        assert (result.exit_code, f"{words[0]} draws photos" in result.output) == (2, True)
+    assert "nothing is audited yet" in ask("audit", "--photos", "0").output
+
+
 def table(folder: Path) -> list[list[str]]:
     with (folder / "answers.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))
@@ -267,6 +281,17 @@ def test_a_photo_that_its_owner_moves_after_the_draw_can_still_be_answered(house
     house.look()
     assert imported(path)["recorded"] == 12
     assert told("audit")[0]["models"][0]["accuracy"] == pytest.approx(1 / 3)
+
+
+def test_each_month_has_its_own_figure(house: Sorted) -> None:
+    with house.connected() as connection:  # the streets were filed in spring, and are said to be right
+        connection.execute("UPDATE photos SET concluded_at = unixepoch(iif(label = 'sea', '2026-10-15', '2026-04-15'))")
+    folder, names = exported(house)
+    imported(fill(folder, dict.fromkeys(names, "street")))
+    months = told("audit")[0]["models"][0]["months"]
+    found = {name: (one["answered"], one["accuracy"]) for name, one in months.items()}
+    assert found == {"2026-04": (4, 1.0), "2026-10": (8, 0.0)}
+    assert "    filed in 2026-04: 1.00 of 4, 0.51 to 1.00\n" in ask("audit").output
 
 
 def test_two_models_are_told_apart_only_when_their_intervals_are(house: Sorted) -> None:

@@ -15,20 +15,20 @@ def test_the_interval_is_wilsons(right: int, answers: int) -> None:
 
 
 def test_a_stratum_weighs_as_many_photos_as_it_has() -> None:
-    share = share_of([Stratum(900, 10, 10), Stratum(100, 10, 0)])
+    share = share_of([Stratum(90, 10, 10), Stratum(10, 10, 0)])
     assert share.value == pytest.approx(0.9)
     assert share.effective == pytest.approx(1 / (0.81 / 10 + 0.01 / 10))
     assert (share.low, share.high) == wilson(0.9, share.effective)
 
 
 def test_strata_in_proportion_tell_as_much_as_one_sample() -> None:
-    share = share_of([Stratum(600, 30, 29), Stratum(400, 20, 18)])
+    share = share_of([Stratum(20, 30, 29), Stratum(20, 20, 18)])
     assert (share.value, share.effective) == pytest.approx((47 / 50, 50))
 
 
 def test_nothing_is_known_without_an_answer() -> None:
     assert share_of([Stratum(100, 0, 0)]) == Share(0.0, 0.0, 1.0, 0.0)
-    known = share_of([Stratum(100, 0, 0), Stratum(50, 4, 3)])
+    known = share_of([Stratum(100, 0, 0), Stratum(12.5, 4, 3)])
     assert (known.value, known.effective) == pytest.approx((0.75, 4))
 
 

@@ -27,7 +27,9 @@ from daemon.commands.shared_options import check_one, one_inbox_option, service_
     help="Write the photos into this new folder, with a table to fill in, instead of asking.",
 )
 @json_option("the figures as one JSON object")
+@click.pass_context
 def audit(
+    ctx: click.Context,
     inbox: Path | None,
     service: str | None,
     photos: int,
@@ -61,12 +63,24 @@ def audit(
     check_one(inbox, service)
     if as_json and folder is not None:
         raise click.UsageError("--json and --export cannot be combined.")
+    asks = sys.stdin.isatty() and not as_json and photos > 0
+    if (
+        not asks
+        and folder is None
+        and (given := [name for name in ("photos", "since", "model") if _is_given(ctx, name)])
+    ):
+        raise click.UsageError(f"--{given[0]} draws photos: call `audit` in a terminal, or add --export DIR.")
     ledger, since_s = one_ledger(inbox, service), since.timestamp() if since else 0.0
     if folder is not None:
         if not photos:
             raise click.UsageError("--export needs photos: leave out --photos 0.")
         write_export(ledger, model, photos, since_s, folder.absolute())
         return
-    if photos and sys.stdin.isatty() and not as_json:
+    if asks:
         ask(ledger, model, photos, since_s)
     show(ledger, as_json=as_json)
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    is_said = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    return is_said and ctx.params[name] != 0

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from common.text import printable
-from daemon.ledger.audits.figures import AuditFigure, answers_that_part, figures
+from daemon.ledger.audits.figures import AuditFigure, MonthFigure, answers_that_part, figures
 from daemon.ledger.audits.interval import are_apart
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import root_of
@@ -47,6 +47,8 @@ def _lines(found: list[AuditFigure], in_use: list[str]) -> Iterator[str]:
     for one in found:
         yield f"model {one.model[:_SHORT]}{', in use' if one.model in in_use else ''}: {sentence(one)}"
         yield f"  {_about(one)}"
+        if len(one.months) > 1:
+            yield from (f"  filed in {month}: {_share(figure)}" for month, figure in one.months.items())
         yield f"  estimated by the model itself: {one.estimate:.2f}, which is no audit"
     if (facts := _compared(found)) is not None:
         yield _verdict(facts)
@@ -54,8 +56,10 @@ def _lines(found: list[AuditFigure], in_use: list[str]) -> Iterator[str]:
 
 def sentence(one: AuditFigure) -> str:
     """Return a figure in words, such as `0.93 of 50, 0.83 to 0.97`."""
-    if not one.answered:
-        return "no answer yet"
+    return _share(one) if one.answered else "no answer yet"
+
+
+def _share(one: AuditFigure | MonthFigure) -> str:
     return f"{one.share.value:.2f} of {one.answered:,}, {one.share.low:.2f} to {one.share.high:.2f}"
 
 
@@ -92,16 +96,20 @@ def _verdict(facts: dict[str, Any]) -> str:
 
 
 def _facts(one: AuditFigure, *, is_in_use: bool) -> dict[str, Any]:
-    share = one.share
-    known = (share.value, share.low, share.high) if one.answered else (None, None, None)
-    accuracy, low, high = (None if value is None else round(value, 6) for value in known)
     return {
-        "model": one.model, "in_use": is_in_use, "accuracy": accuracy, "low": low, "high": high,
-        "answered": one.answered, "effective": round(share.effective, 2), "skipped": one.skipped,
+        "model": one.model, "in_use": is_in_use, **_rounded(one),
+        "effective": round(one.share.effective, 2), "skipped": one.skipped,
         "waiting": one.waiting, "photos": one.photos, "covered": one.covered, "estimated": round(one.estimate, 6),
         "drawn_at": _iso(one.drawn_at_s), "since": _iso(one.since_s) if one.since_s else None,
         "answered_at": None if one.answered_at_s is None else _iso(one.answered_at_s),
+        "months": {name: _rounded(figure) for name, figure in one.months.items()},
     }  # fmt: skip
+
+
+def _rounded(one: AuditFigure | MonthFigure) -> dict[str, float | None]:
+    names = ("accuracy", "low", "high")
+    known = [round(value, 6) if one.answered else None for value in one.share[:3]]
+    return dict(zip(names, known, strict=True)) | {"answered": one.answered}
 
 
 def _iso(at_s: float) -> str:

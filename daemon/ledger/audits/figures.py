@@ -13,8 +13,22 @@ _COUNTS = (
     "SELECT count(*) FILTER (WHERE said = ''), count(*) FILTER (WHERE said IS NULL), max(said_at)"
     " FROM audits WHERE model = ? AND is_counted"
 )
+_MONTHS = (
+    "WITH answers AS (SELECT photo, audits.stratum, said = class AS is_right, CAST(photos AS REAL)"
+    " / count(*) OVER (PARTITION BY audits.stratum) AS weight FROM audits JOIN audit_strata USING (model, stratum)"
+    " WHERE model = ? AND is_counted AND said <> '')"
+    " SELECT strftime('%Y-%m', concluded_at, 'unixepoch', 'localtime') AS month, weight, count(*), sum(is_right)"
+    " FROM answers JOIN photos ON photos.id = photo GROUP BY month, stratum ORDER BY month, stratum"
+)
 _DRAWN = "SELECT at, since FROM audit_draws WHERE model = ?"
 _MODELS = "SELECT model FROM audit_draws ORDER BY at DESC"
+
+
+class MonthFigure(NamedTuple):
+    """Answers about the photos of one month, and what they say of all that was filed in it."""
+
+    answered: int
+    share: Share
 
 
 class AuditFigure(NamedTuple):
@@ -32,6 +46,7 @@ class AuditFigure(NamedTuple):
         drawn_at_s: when photos were drawn last, in seconds since 1970.
         since_s: only photos that were filed since then; 0 for all.
         answered_at_s: when a person answered last; None if nobody did.
+        months: what is known of the photos filed in each month, such as `2026-11`, in order.
     """
 
     model: str
@@ -45,6 +60,7 @@ class AuditFigure(NamedTuple):
     drawn_at_s: float
     since_s: float
     answered_at_s: float | None
+    months: dict[str, MonthFigure]
 
 
 def figure_of(connection: sqlite3.Connection, model: str) -> AuditFigure | None:
@@ -58,14 +74,25 @@ def figure_of(connection: sqlite3.Connection, model: str) -> AuditFigure | None:
     if drawn is None:
         return None
     rows = connection.execute(_STRATA, (model,)).fetchall()
-    strata = [Stratum(photos, answered, right) for photos, _, answered, right in rows]
+    strata = [Stratum(photos / max(answered, 1), answered, right) for photos, _, answered, right in rows]
     skipped, waiting, last_s = connection.execute(_COUNTS, (model,)).fetchone()
-    photos = sum(one.photos for one in strata)
+    photos = sum(row[0] for row in rows)
     estimate = sum(row[1] for row in rows) / photos if photos else 0.0
-    covered = sum(one.photos for one in strata if one.answered)
+    covered = sum(row[0] for row in rows if row[2])
     answered = sum(one.answered for one in strata)
     return AuditFigure(
-        model, share_of(strata), answered, skipped, waiting, photos, covered, estimate, drawn[0], drawn[1], last_s
+        model,
+        share_of(strata),
+        answered,
+        skipped,
+        waiting,
+        photos,
+        covered,
+        estimate,
+        drawn[0],
+        drawn[1],
+        last_s,
+        _by_month(connection, model),
     )
 
 
@@ -93,3 +120,11 @@ def _more(figure: AuditFigure, size: int) -> int:
     missing = size - figure.share.effective
     per_answer = figure.share.effective / figure.answered if figure.answered else 1.0
     return max(0, -int(-missing // per_answer))
+
+
+def _by_month(connection: sqlite3.Connection, model: str) -> dict[str, MonthFigure]:
+    """Return what is known of the photos that a model filed in each month, such as `2026-11`, in order."""
+    strata: dict[str, list[Stratum]] = {}
+    for month, weight, answered, right in connection.execute(_MONTHS, (model,)):
+        strata.setdefault(month, []).append(Stratum(weight, answered, right))
+    return {name: MonthFigure(sum(one.answered for one in found), share_of(found)) for name, found in strata.items()}

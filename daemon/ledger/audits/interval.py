@@ -21,12 +21,12 @@ class Stratum(NamedTuple):
     """Answers about a part of the photos.
 
     Attributes:
-        photos: how many there are; the weight.
+        photos: how many each answer stands for; the weight.
         answered: how many were answered.
         right: how often the answer was the model's.
     """
 
-    photos: int
+    photos: float
     answered: int
     right: int
 
@@ -68,12 +68,12 @@ def wilson(share: float, answers: float) -> tuple[float, float]:
 
 def share_of(strata: Iterable[Stratum]) -> Share:
     """Return the share of right answers over all photos; strata without an answer weigh nothing."""
-    known = [one for one in strata if one.answered and one.photos]
-    photos = sum(one.photos for one in known)
+    known = [one for one in strata if one.answered]
+    photos = sum(one.photos * one.answered for one in known)
     if not photos:
         return Share(0.0, 0.0, 1.0, 0.0)
-    value = sum(one.photos / photos * one.right / one.answered for one in known)
-    effective = 1 / sum((one.photos / photos) ** 2 / one.answered for one in known)
+    value = sum(one.photos * one.right for one in known) / photos
+    effective = photos**2 / sum(one.photos**2 * one.answered for one in known)
     return Share(value, *wilson(value, effective), effective)
 
 
