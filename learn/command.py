@@ -137,6 +137,7 @@ def _for_inbox(which: Sequence[str], job: Job) -> int:
         code = run_apart(replace(job, new=new, labels=labels, base=model, filed=filed))
         if new.exists():
             job.say("model", inbox.use(new))
+            job.say("next", "`phototriage refile --dry-run` shows which of the filed photos would move now")
         return code
 
 

@@ -21,7 +21,7 @@ from learn.fitting.trial import Judged, World, try_head
 from learn.label_file import FiledPhoto, Label
 from learn.material import Say, memory_of, network_of, photo_features
 from learn.model.base import Base, Head, open_base
-from learn.model.class_names import Names, numbers_of, renamed_labels, renamed_root, with_changes
+from learn.model.class_names import Names, earlier_names, numbers_of, renamed_labels, renamed_root, with_changes
 from learn.model.familiar import strangers_passing, taught_centres, widened
 from learn.model.write import divided, write_model
 from training.measure.calibrate import find_temperature
@@ -111,6 +111,7 @@ def learn(
     memory = memory_of(model, base)
     say("model", words.about(base, memory))
     features = photo_features(network_of(base), labels, filed, say, threads, cache)
+    before = {**base.names, **_renamed(base.serving)}
     base = replace(base, names=with_changes(base.root.contract.labels, base.names, rename or {}))
     root = renamed_root(base.root, base.names, _anchors(base, memory))
     said = said_of(renamed_labels(labels, {**base.names, **(rename or {})}), features, root.contract.labels)
@@ -123,7 +124,8 @@ def learn(
     centres = taught_centres(root, said)
     strangers = _strangers(base, said, memory, centres)
     changes = _changes(world, judged, others)
-    data = _written(base, root, world, judged, centres, at or datetime.now(UTC))
+    learned = _learned(root, said, judged, at or datetime.now(UTC), earlier_names(before, rename or {}))
+    data = _written(base, root, world, judged, centres, learned)
     kept = memory_path(model) if memory is not None else None
     return LearnResult(
         data, judged, said, len(labels) - len(said.labels), changes, len(world.truth), strangers, kept
@@ -131,7 +133,7 @@ def learn(
 
 
 def _written(
-    base: Base, root: Head, world: World, judged: Judged, centres: tuple[Floats, Ints, Floats], at: datetime
+    base: Base, root: Head, world: World, judged: Judged, centres: tuple[Floats, Ints, Floats], learned: Learned
 ) -> bytes | None:
     """Return the bytes of the new model; None if it is refused, or the model in use has learnt the same."""
     if judged.verdict.kind == REFUSED or judged.layer is world.serving:
@@ -140,7 +142,7 @@ def _written(
     head = divided(judged.layer, temperature)
     if _is_same(base.serving, head, centres, classes):
         return None
-    return write_model(base, root, head, centres, classes, temperature, _learned(root, world.said, judged, at))
+    return write_model(base, root, head, centres, classes, temperature, learned)
 
 
 def _anchors(base: Base, memory: Memory | None) -> Floats:
@@ -224,6 +226,10 @@ def _is_same(serving: Head, head: Layer, centres: tuple[Floats, Ints, Floats], c
     return serving.contract.labels == classes and all(np.array_equal(one, other) for one, other in pairs)
 
 
-def _learned(root: Head, said: Said, judged: Judged, at: datetime) -> Learned:
-    added = said.classes[len(root.contract.labels) :]
-    return Learned(root.sha256, len(said.taught), at.isoformat(timespec="seconds"), judged.verdict.kind, added)
+def _learned(root: Head, said: Said, judged: Judged, at: datetime, renamed: Names) -> Learned:
+    added, when = said.classes[len(root.contract.labels) :], at.isoformat(timespec="seconds")
+    return Learned(root.sha256, len(said.taught), when, judged.verdict.kind, added, renamed)
+
+
+def _renamed(serving: Head) -> Names:
+    return {} if serving.contract.learned is None else serving.contract.learned.renamed

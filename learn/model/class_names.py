@@ -47,6 +47,17 @@ def with_changes(known: Sequence[str], names: Names, changes: Names) -> dict[str
     return {name: new for name, new in found.items() if new != name}
 
 
+def earlier_names(before: Names, changes: Names) -> dict[str, str]:
+    """Return the present name of each class by every name that it had earlier; empty for a retired one.
+
+    Args:
+        before: the same before the changes.
+        changes: by the names of then, the new ones.
+    """
+    found = {old: changes.get(now, now) for old, now in before.items()} | dict(changes)
+    return {old: now for old, now in found.items() if now != old}
+
+
 def numbers_of(known: Sequence[str], names: Names) -> tuple[tuple[str, ...], Ints]:
     """Return the classes under their new names, and the number of each old class among them; -1 for a retired one."""
     called = [names.get(name, name) for name in known]

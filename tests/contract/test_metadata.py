@@ -66,7 +66,7 @@ def test_a_contract_with_familiarity_comes_back_as_it_was_written() -> None:
 
 def test_memory_and_learning_are_written_only_where_there_is_one_and_come_back() -> None:
     assert not set(OPTIONAL) & VALUE.keys()
-    whole = replace(CONTRACT, memory=MEMORY, learned=LEARNED)
+    whole = replace(CONTRACT, memory=MEMORY, learned=replace(LEARNED, renamed={"sky": "air", "old": ""}))
     assert Contract.from_json(whole.to_json()) == whole
     assert json.loads(whole.to_json()).keys() - VALUE.keys() == set(OPTIONAL)
 
@@ -193,7 +193,7 @@ BREACHES: list[tuple[dict[str, Any], str]] = [
     ({"memory": MEMORY.to_value() | {"anchors": 1001}}, "out of range"),
     ({"memory": MEMORY.to_value() | {"gate": True}}, "whole number"),
     ({"memory": MEMORY.to_value(), "format": 1, "familiarity": False}, "has no 'familiarity'"),
-    ({"learned": None}, "not its five values"),
+    ({"learned": None}, "not its values"),
     ({"learned": LEARNED.to_value() | {"root": ""}}, "not a SHA-256"),
     ({"learned": LEARNED.to_value() | {"labels": -1}}, "out of range"),
     ({"learned": LEARNED.to_value() | {"labels": 1.0}}, "whole number"),
@@ -202,6 +202,7 @@ BREACHES: list[tuple[dict[str, Any], str]] = [
     ({"learned": LEARNED.to_value() | {"verdict": "fine"}}, "verdict"),
     ({"learned": LEARNED.to_value() | {"verdict": ["open"]}}, "verdict"),
     ({"learned": LEARNED.to_value() | {"added": "海"}}, "not a list"),
+    ({"learned": LEARNED.to_value() | {"renamed": {"a": 1}}}, "not names by names"),
     ({"learned": LEARNED.to_value() | {"added": ["sky"]}}, "not labels"),
     ({"learned": LEARNED.to_value() | {"added": [[]]}}, "not labels"),
     ({"familiarity": None}, "not false or"),

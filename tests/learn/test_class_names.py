@@ -13,7 +13,7 @@ from learn.errors import LearnError
 from learn.fitting.gate import REFUSED
 from learn.label_file import Label
 from learn.model.base import open_base
-from learn.model.class_names import numbers_of, with_changes
+from learn.model.class_names import earlier_names, numbers_of, with_changes
 from learn.pipeline import LearnResult, learn
 from learn.publish import files_of, publish
 from tests.learn.conftest import Draw
@@ -60,9 +60,17 @@ def test_a_renamed_class_answers_as_before_and_the_name_stays_when_the_model_lea
     model = tmp_path / "renamed.onnx"
     publish(files_of(result, model))
     assert open_base(model.read_bytes()).root.contract.labels == KNOWN
-    again = _renamed(model, {"street": ""}, tmp_path)
+    again = _renamed(model, {"street": "", "coast": "shore"}, tmp_path)
     assert again.data is not None
-    assert open_model(again.data, "cpu").contract.labels == ("buildings", "forest", "glacier", "mountain", "coast")
+    last = open_model(again.data, "cpu").contract
+    assert last.labels == ("buildings", "forest", "glacier", "mountain", "shore")
+    assert last.learned is not None
+    assert last.learned.renamed == {"sea": "shore", "coast": "shore", "street": ""}
+
+
+def test_each_earlier_name_leads_to_the_present_one() -> None:
+    names = earlier_names({}, {"sea": "coast", "glacier": "mountain"})
+    assert earlier_names(names, {"coast": "sea", "mountain": ""}) == {"coast": "sea", "glacier": "", "mountain": ""}
 
 
 def test_a_merged_class_gets_what_its_parts_got(tmp_path: Path) -> None:
