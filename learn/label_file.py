@@ -22,10 +22,12 @@ class FiledPhoto(NamedTuple):
     Attributes:
         sha256: of its bytes.
         path: where it lies.
+        audited: what a person saw on it in an audit: evidence of the gate, and no lesson; empty if nobody was asked.
     """
 
     sha256: str
     path: Path
+    audited: str = ""
 
 
 def read_labels(file: Path) -> list[Label]:
@@ -66,7 +68,8 @@ def read_filed(file: Path) -> list[FiledPhoto]:
         for number, value in json_objects(file):
             try:
                 if value["sha256"] and value["place"] and not value["said"]:
-                    found.setdefault(value["sha256"], FiledPhoto(value["sha256"], Path(value["place"])))
+                    one = FiledPhoto(value["sha256"], Path(value["place"]), str(value.get("audited") or ""))
+                    found.setdefault(one.sha256, one)
             except (KeyError, TypeError) as error:
                 raise LearnError(f"Line {number} of {printable(file)} is no filed photo ({error}).") from error
     return list(found.values())

@@ -95,7 +95,8 @@ def photo_features(
         MemoryError: not one photo fits into memory.
     """
     wanted: dict[str, list[Path]] = {}
-    for sha256, path in (*((one.sha256, one.path) for one in labels), *filed):
+    named = ((one.sha256, one.path) for one in labels)
+    for sha256, path in (*named, *((one.sha256, one.path) for one in filed)):
         wanted.setdefault(sha256, [])
         if path is not None:
             wanted[sha256].append(path)

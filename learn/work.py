@@ -3,9 +3,11 @@
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import click
 
+from contract.labels import OTHER
 from contract.shipped import SHIPPED_MODEL
 from learn import apart
 from learn.errors import NothingToLearn
@@ -13,7 +15,7 @@ from learn.fitting.gate import HELPS, REFUSED
 from learn.fresh import learn_fresh
 from learn.job import Job
 from learn.label_file import FiledPhoto, Label, read_filed, read_labels
-from learn.pipeline import LearnResult, learn
+from learn.pipeline import AskAbout, LearnResult, learn
 from learn.publish import files_of, publish
 from learn.report import ready, write_report
 from learn.show import facts, lines
@@ -44,7 +46,7 @@ def work(job: Job, threads: int, limit: Limit) -> int:
         return 0
     filed = [] if job.filed is None else read_filed(job.filed)
     asks = job.filed is not None and sys.stdin.isatty() and not (job.as_json or job.auto or job.yes or job.dry_run)
-    ask = None if job.filed is None else _ask if asks else _nobody
+    ask = None if job.filed is None else partial(answer_about, _ask if asks else _nobody)
     try:
         result = learn(job.base, labels, filed, job.say, ask, threads=threads, rename=job.names)
     except NothingToLearn as nothing:
@@ -73,6 +75,11 @@ def _takes(job: Job, result: LearnResult, *, asks: bool) -> bool:
         return True
     job.say("kept", "the model in use stays as it is" + ("" if job.auto or asks else "; --yes uses the new one"))
     return False
+
+
+def answer_about(ask: AskAbout, photo: FiledPhoto, classes: tuple[str, ...]) -> str | None:
+    """Return what a person said of a photo: in an audit, or else when asked now."""
+    return photo.audited if photo.audited in (*classes, OTHER) else ask(photo, classes)
 
 
 def _ask(photo: FiledPhoto, classes: tuple[str, ...]) -> str | None:

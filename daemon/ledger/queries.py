@@ -17,9 +17,10 @@ MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
 """States of photos that lie in the output, as far as the ledger knows."""
 TAKEN_BACK = (Outcome.UNDONE, Outcome.RETRIED)
 _UNDOES_A_REFILING = "EXISTS (SELECT 1 FROM photos AS was WHERE was.id = photos.undoes AND was.refiles IS NOT NULL)"
+_AUDITED = "SELECT said FROM audits WHERE audits.sha256 = photos.sha256 AND said <> '' ORDER BY said_at DESC LIMIT 1"
 RECORDS = (
     f"SELECT photos.*, {schema.TAKEN_BACK} AS taken_back, {REFILED} AS refiled,"
-    f" {_UNDOES_A_REFILING} AS undoes_refiling, {places.COLUMNS} FROM photos {places.JOIN}"
+    f" {_UNDOES_A_REFILING} AS undoes_refiling, ({_AUDITED}) AS audited, {places.COLUMNS} FROM photos {places.JOIN}"
 )
 """All that `record_of` reads; the condition follows."""
 
@@ -38,6 +39,7 @@ class Record:
         refiled: whether a later row moved the photo to another class.
         undoes_refiling: whether it moved the photo back from another class, and not to the inbox.
         place: where the photo is now; None if it lies where it was filed, or is no longer in the output.
+        audited: what a person saw on it in an audit, which is no label; empty if nobody was asked.
     """
 
     row: int
@@ -49,6 +51,7 @@ class Record:
     refiled: bool = False
     undoes_refiling: bool = False
     place: Place | None = None
+    audited: str = ""
 
     @property
     def path(self) -> Path:
@@ -167,4 +170,4 @@ def record_of(row: sqlite3.Row) -> Record:
     at_s = row["concluded_at"] if row["concluded_at"] is not None else row["intended_at"]
     state = "open" if row["state"] == "intent" else row["state"]
     flags = bool(row["taken_back"]), bool(row["refiled"]), bool(row["undoes_refiling"])
-    return Record(row["id"], row["batch"], state, at_s, intent_of(row), *flags, place_of(row))
+    return Record(row["id"], row["batch"], state, at_s, intent_of(row), *flags, place_of(row), row["audited"] or "")

@@ -259,6 +259,7 @@ def test_answers_are_no_labels_and_are_forgotten_with_them(house: Sorted) -> Non
     assert house.said() == []
     assert ask("labels", "export", "-").stdout == ""
     assert not [one for one in told("labels") if one["what"] == "label"]
+    assert {(one["said"], one["audited"]) for one in told("history")} == {(None, "street")}
     with house.connected() as connection:
         assert connection.execute("SELECT count(*) FROM labelled").fetchone() == (0,)
         (sha256,) = connection.execute("SELECT sha256 FROM audits LIMIT 1").fetchone()

@@ -14,6 +14,8 @@ from common.drawing import draw_scene
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
 from daemon.models.history import Entry, ModelEvent, note
+from learn.label_file import read_filed
+from learn.work import answer_about
 from tests.daemon.house import House, ask
 from tests.learn.conftest import line
 
@@ -91,3 +93,14 @@ def test_labels_and_history_of_a_service_that_is_not_there_are_refused_by_its_na
         assert done.exit_code == 1
         assert "no ledger of a service no-such-service" in done.output
         assert ask(*words, "--for", "a", "--inbox", "b").exit_code == 2
+
+
+def test_the_gate_takes_what_an_audit_knows_and_asks_about_the_rest(tmp_path: Path) -> None:
+    lines = [
+        {"sha256": f"{number:064x}", "place": f"/{number}.jpg", "said": None, "audited": audited}
+        for number, audited in enumerate(("sea", "_other", "a class of before", None))
+    ]
+    file = tmp_path / "filed.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)))
+    said = [answer_about(lambda *_: "asked", one, ("sea", "street")) for one in read_filed(file)]
+    assert said == ["sea", "_other", "asked", "asked"]

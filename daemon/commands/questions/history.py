@@ -53,6 +53,7 @@ def facts(row: LedgerRow) -> dict[str, Any]:
         "folder": record.folder if record.is_in_output else None,
         "label": intent.label,
         "said": record.said or None,
+        "audited": record.audited or None,
         "probability": round(intent.probability, 6),
         "threshold": round(intent.threshold, 6),
         "familiarity": None if likeness is None else round(likeness.familiarity, 6),
