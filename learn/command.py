@@ -86,13 +86,15 @@ def learn(
     require_runtime("`learn`")
     from learn.apart import tidy_end
 
+    which = ["--inbox", str(inbox)] if inbox else ["--for", service] if service else []
+    train_on = ["--from-inbox", *which[1:]] if file is None else ["--labels", str(file)] if file.is_file() else []
     job = Job(
         new=Path(), labels=Path() if file is None else file, base=base, filed=None, names=_names(rename), yes=yes,
-        auto=auto, dry_run=dry_run, as_json=as_json, report=report,
+        auto=auto, dry_run=dry_run, as_json=as_json, report=report, train_on=train_on,
     )  # fmt: skip
     with tidy_end():
         if file is None:
-            ctx.exit(_for_inbox(["--inbox", str(inbox)] if inbox else ["--for", service] if service else [], job))
+            ctx.exit(_for_inbox(which, job))
         ctx.exit(_from_files(job, output))
 
 

@@ -1,7 +1,7 @@
 """What the process that reads photos is told."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ class Job:
         names: new names of classes, by their present ones.
         yes, auto, dry_run, as_json: as the options say.
         report: folder for the page; None for none.
+        train_on: options of `train` that name the same labels; none if it cannot take them.
     """
 
     new: Path
@@ -32,6 +33,7 @@ class Job:
     dry_run: bool
     as_json: bool
     report: Path | None
+    train_on: Sequence[str] = ()
 
     def to_json(self) -> str:
         """The job as text; a path that is not UTF-8 stays what it is."""

@@ -24,6 +24,7 @@ from learn.model.base import Base, Head, open_base
 from learn.model.class_names import Names, earlier_names, numbers_of, renamed_labels, renamed_root, with_changes
 from learn.model.familiar import strangers_passing, taught_centres, widened
 from learn.model.write import divided, write_model
+from learn.whole_network import reasons
 from training.measure.calibrate import find_temperature
 
 LEAST_TO_CALIBRATE = 100
@@ -60,6 +61,7 @@ class LearnResult:
         strangers: pictures of no class that pass as familiar, by the serving head and by the new one, and how many
             there are.
         memory: the companion file of the root; None without.
+        whole_network: why the whole network should learn, which `train` lets it; empty if heads do.
     """
 
     data: bytes | None
@@ -70,6 +72,7 @@ class LearnResult:
     validation: int
     strangers: tuple[int, int, int]
     memory: Path | None
+    whole_network: tuple[str, ...] = ()
 
 
 def learn(
@@ -127,8 +130,9 @@ def learn(
     learned = _learned(root, said, judged, at or datetime.now(UTC), earlier_names(before, rename or {}))
     data = _written(base, root, world, judged, centres, learned)
     kept = memory_path(model) if memory is not None else None
+    limits = tuple(reasons(base.root.contract.data, world, judged))
     return LearnResult(
-        data, judged, said, len(labels) - len(said.labels), changes, len(world.truth), strangers, kept
+        data, judged, said, len(labels) - len(said.labels), changes, len(world.truth), strangers, kept, limits
     )  # fmt: skip
 
 

@@ -90,6 +90,7 @@ def facts(result: LearnResult) -> dict[str, Any]:
         "held_out_corrections": _facts(judged.held_out),
         "by_class": {name: _facts(duel) for name, duel in zip(said.classes, judged.by_class, strict=False)},
         "strangers": {"before": before, "after": after, "photos": count},
+        "whole_network": list(result.whole_network),
         "changes": [{"path": str(one.path), "before": one.before, "after": one.after} for one in result.changes],
     }
 

@@ -20,7 +20,7 @@ def labels_of_inbox(inbox: str, output: Path, restart: bool) -> Iterator[Path]:
     a grid stays, because a cell that is trained again needs the labels of the others.
 
     Args:
-        inbox: its folder, or the name of a service.
+        inbox: its folder, or the name of a service; empty if there is only one.
         output: folder of the run or of the grid.
         restart: take the present labels in any case.
 
@@ -33,8 +33,8 @@ def labels_of_inbox(inbox: str, output: Path, restart: bool) -> Iterator[Path]:
     else:
         with suppress(OSError):  # the export says why it cannot write there
             file.parent.mkdir(parents=True, exist_ok=True)
-        which = "--inbox" if os.sep in inbox or Path(inbox).is_dir() else "--for"
-        call_command(["labels", "export", str(file), "--force", which, inbox])
+        which = ["--inbox" if os.sep in inbox or Path(inbox).is_dir() else "--for", inbox] if inbox else []
+        call_command(["labels", "export", str(file), "--force", *which])
     try:
         yield file
     finally:

@@ -82,8 +82,10 @@ class _Layers(click.ParamType[int | str]):
 )
 @click.option(
     "--from-inbox",
-    metavar="NAME|DIR",
-    help="The labels of a service or of an inbox, exported now, instead of --labels.",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME|DIR]",
+    help="The labels of a service or of an inbox, or of the only one, exported now, instead of --labels.",
 )
 @click.option("--groups", type=_FOLDER, help="CSV file (path,group): photos of one group stay on one side of a split.")
 @click.option("--backbone", type=click.Choice(get_args(Backbone)), help="The pretrained network.")
@@ -148,7 +150,7 @@ def train(
     from training.commands.inbox_labels import labels_of_inbox
 
     places = {"dataset": dataset, "output": output, "test": test, "groups": groups, "restart": restart}
-    with labels_of_inbox(from_inbox, output, restart) if from_inbox else nullcontext(labels) as file:
+    with labels_of_inbox(from_inbox, output, restart) if from_inbox is not None else nullcontext(labels) as file:
         if isinstance(chosen, Grid) and chosen.axes:
             _train_grid(chosen, {**places, "labels": file})
         else:  # of a grid, options have selected a single cell
