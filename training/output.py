@@ -9,17 +9,18 @@ from common.publish import sync_directory
 from training.errors import TrainingError
 
 
-def check_output(output: Path, dataset: Path, own: Collection[str] = ()) -> None:
+def check_output(output: Path, dataset: Path | None, own: Collection[str] = ()) -> None:
     """Raise TrainingError unless `output` is empty or can be created, outside the dataset.
 
     Args:
+        dataset: its folder; None for photos that people labelled, wherever they lie.
         own: names of files that the folder may hold.
     """
     if output.exists() and not output.is_dir():
         raise TrainingError(f"The output {output} is a file. Pass a folder that does not exist yet.")
     if output.is_dir() and any(entry.name not in own for entry in output.iterdir()):
         raise TrainingError(f"The output {output} is not empty. Pass a new or empty folder.")
-    if output.resolve().is_relative_to(dataset.resolve()):
+    if dataset is not None and output.resolve().is_relative_to(dataset.resolve()):
         raise TrainingError(
             f"The output {output} is inside the dataset, where it would look like a class. Pass another folder."
         )

@@ -45,7 +45,7 @@ class TrainingResult:
 
 
 def train_run(
-    dataset: Path,
+    dataset: Path | None,
     output: Path,
     recipe: Recipe,
     test: Path | None,
@@ -58,7 +58,7 @@ def train_run(
     """Train a classifier on folders of photos and write a run folder.
 
     Args:
-        dataset: folders of labelled photos.
+        dataset: folders of labelled photos; None where `labels` are all there is.
         output: a folder that is new, empty, or holds an unfinished run of this recipe and these photos. An unfinished
             run resumes after its last epoch.
         test: photos to measure at the end; they have no influence on the training.

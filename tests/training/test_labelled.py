@@ -137,6 +137,31 @@ def test_photos_of_no_class_are_learnt_where_the_dataset_has_a_folder_for_them(
     assert splits(prepare(root, None, RECIPE, reporter, labels=file))[stranger] == ("_other", "train")
 
 
+def test_labels_alone_are_a_dataset_of_their_classes(
+    tmp_path: Path, make_photos: MakePhotos, reporter: Reporter
+) -> None:
+    said = {name: make_photos(tmp_path / "sorted" / name, name, 12) for name in ("blue", "red")}
+    lines = [
+        line(path, name, Side.HELD_OUT if path in paths[:2] else Side.LEARN)
+        for name, paths in said.items()
+        for path in paths
+    ]
+    (tmp_path / "out").mkdir()
+    file = write(tmp_path / "out" / "l.jsonl", *lines)
+    data = prepare(None, None, RECIPE, reporter, labels=file)
+    assert data.dataset.labels == ("blue", "red")
+    taught = {path: (name, "train") for name, paths in said.items() for path in paths[2:]}
+    assert splits(data) == taught | {path: (name, "val") for name, paths in said.items() for path in paths[:2]}
+    assert splits(prepare(None, None, RECIPE, reporter, FEW, labels=file)) == taught
+    alike = [line(path, "blue", founder="0" * 64) for path in said["blue"]]
+    file = write(tmp_path / "few.jsonl", *lines[12:], *alike)
+    with pytest.raises(DatasetError, match=r"has 1 \(12 of blue, a new class with 1 of 10 different photos left out\)"):
+        prepare(None, None, RECIPE, reporter, labels=file)
+    file = write(tmp_path / "all.jsonl", *(one for one in lines if "held out" not in one))
+    with pytest.raises(DatasetError, match="No photo is left to validate"):
+        prepare(None, None, RECIPE, reporter, labels=file)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

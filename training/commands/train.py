@@ -59,7 +59,7 @@ class _Layers(click.ParamType[int | str]):
 
 
 @click.command()
-@click.argument("dataset", type=_FOLDER)
+@click.argument("dataset", type=_FOLDER, required=False)
 @click.option(
     "--output", required=True, type=_FOLDER, help="Folder for the run: new, empty, or with an unfinished run."
 )
@@ -108,7 +108,7 @@ class _Layers(click.ParamType[int | str]):
 @click.option("--seed", type=int, help="Seed of the split, the order and the augmentation.")
 @click.option("--cell", is_flag=True, hidden=True, help="A grid trains this cell: leave out what the grid itself says.")
 def train(
-    dataset: Path,
+    dataset: Path | None,
     output: Path,
     restart: bool,
     recipe: str | None,
@@ -129,7 +129,8 @@ def train(
     complete epoch.
 
     With --labels or --from-inbox the photos that people labelled take part, too, each where it lies: so the whole
-    network learns from corrections, where `learn` fits its last layer alone.
+    network learns from corrections, where `learn` fits its last layer alone. DATASET may be left out then: the model
+    knows the labelled classes alone.
 
     \b
     Examples:
@@ -141,6 +142,8 @@ def train(
     """
     if labels is not None and from_inbox is not None:
         raise click.UsageError("--labels and --from-inbox cannot be combined.")
+    if dataset is None and labels is None and from_inbox is None:
+        raise click.UsageError("Missing argument 'DATASET'. Pass a folder of class folders, or labels (--from-inbox).")
     given = _merged({_SETTINGS[name]: value for name, value in options.items()}, settings)
     chosen = (load_recipe_or_grid(recipe, click.echo) if recipe else Recipe()).with_options(given)
     for sentence in _without_effect(chosen, given):

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from common.text import printable
 from contract.geometry import Geometry
-from contract.labels import Side
 from training.dataset.cache import cache_folder, decode_all
 from training.dataset.decode_result import DecodeResult
-from training.dataset.digests import Digests
-from training.dataset.groups.assign import ByLabel, assign_splits
+from training.dataset.groups.assign import assign_splits, by_label
 from training.dataset.groups.named import NamedGroups
 from training.dataset.groups.together import find_groups
 from training.dataset.labelled.labelled import Labelled, read_labelled
@@ -99,7 +97,7 @@ class PreparedData:
 
 
 def prepare(
-    root: Path,
+    root: Path | None,
     test: Path | None,
     recipe: Recipe,
     reporter: Reporter,
@@ -111,6 +109,7 @@ def prepare(
     """Find, decode and split the photos of a dataset.
 
     Args:
+        root: folder of the dataset; None where `labels` are all there is.
         test: a folder of additional test photos.
         hold_out_from: hold photos out for validation from this number of photos on; fewer all go to training, unless
             the dataset has a validation folder.
@@ -123,8 +122,7 @@ def prepare(
         DatasetError: there is nothing to train on, or a row of `named` or of `labels` is wrong.
         ContractError: a class name cannot be a folder.
     """
-    dataset, labelled = find_dataset(root), None
-    reporter.say(dataset.sentence())
+    dataset, labelled = _found(root, labels, reporter), None
     if labels is not None:
         labelled = read_labelled(labels, dataset.labels, _geometry(recipe, recipe.input.size_px), reporter)
         photos = renumbered(dataset.photos, dataset.labels, labelled)
@@ -140,7 +138,7 @@ def prepare(
         good = merge(photos, own, decoded.hashes, good, labelled, reporter)
     found = _compared(photos, decoded, good, describe, reporter)
     groups = find_groups(found.samples.photos, found.groups, found.captures, dataset, named, reporter)
-    said = _by_label(found.samples.hashes, labelled)
+    said = by_label(found.samples.hashes, labelled)
     samples, kept = assign_splits(found.samples, groups, dataset.labels, recipe, reporter, hold_out_from, said)
     copies = len(found.groups) - len(set(found.groups))
     _report_split(samples, copies, reporter)
@@ -159,6 +157,16 @@ def prepare(
     )
 
 
+def _found(root: Path | None, labels: Path | None, reporter: Reporter) -> Dataset:
+    """The dataset; one without classes and photos, beside the labels, if these are all there is."""
+    if root is None:
+        assert labels is not None  # or there would be nothing to train on
+        return Dataset(labels.parent, (), (), "labels alone")
+    dataset = find_dataset(root)
+    reporter.say(dataset.sentence())
+    return dataset
+
+
 def _further_tests(test: Path | None, dataset: Dataset, reporter: Reporter) -> Iterator[Photo]:
     """The photos of a folder of additional test photos, without those that the dataset has to test."""
     if test is None:
@@ -169,13 +177,6 @@ def _further_tests(test: Path | None, dataset: Dataset, reporter: Reporter) -> I
     for photo in apart.of("test") or apart.photos:
         if photo.path.resolve() not in known:
             yield photo.on("test")
-
-
-def _by_label(hashes: Digests, labelled: Labelled | None) -> ByLabel:
-    """Which photos people labelled."""
-    if labelled is None:
-        return ByLabel(np.zeros(len(hashes), np.bool_), np.zeros(len(hashes), np.bool_))
-    return ByLabel(labelled.places_of(Side.LEARN, hashes), labelled.places_of(Side.HELD_OUT, hashes))
 
 
 def _geometry(recipe: Recipe, size_px: int) -> Geometry:

@@ -31,7 +31,7 @@ def grid_identity(grid: Grid) -> dict[str, Any]:
     return plain
 
 
-def check_grid(output: Path, dataset: Path, grid: Grid, restart: bool) -> None:
+def check_grid(output: Path, dataset: Path | None, grid: Grid, restart: bool) -> None:
     """Raise TrainingError unless `output` is new, empty, or belongs to the same grid.
 
     Args:

@@ -29,7 +29,7 @@ PROGRAM = (sys.executable, "-m", "phototriage")
 
 
 def run_grid(
-    dataset: Path,
+    dataset: Path | None,
     output: Path,
     grid: Grid,
     test: Path | None,
@@ -61,7 +61,13 @@ def run_grid(
     more += [*(("--restart",) if restart else ()), "--cell"]
 
     def train(cell: Cell) -> str:
-        places = [str(dataset), "--recipe", str(recipe_file(output, cell)), "--output", str(output / cell.name)]
+        places = [
+            *(() if dataset is None else (str(dataset),)),
+            "--recipe",
+            str(recipe_file(output, cell)),
+            "--output",
+            str(output / cell.name),
+        ]
         return run_child([*program, "train", *places, *more])
 
     try:
@@ -81,7 +87,7 @@ def run_grid(
 
 
 def _check_photos(
-    dataset: Path,
+    dataset: Path | None,
     output: Path,
     test: Path | None,
     cells: Sequence[Cell],
@@ -111,9 +117,10 @@ def _check_photos(
             _check_run(run, *known[sides], dataset)
 
 
-def _check_run(run: Run, data_hash: str, groups_hash: str, dataset: Path) -> None:
+def _check_run(run: Run, data_hash: str, groups_hash: str, dataset: Path | None) -> None:
     if run.data_hash != data_hash:
-        raise TrainingError(f"{run.path} is a finished run on other photos than those of {dataset}. {RUNS_ARE_KEPT}")
+        these = "these labels" if dataset is None else dataset
+        raise TrainingError(f"{run.path} is a finished run on other photos than those of {these}. {RUNS_ARE_KEPT}")
     if run.manifest["dataset"].get("groups", {}).get("sha256", "") != groups_hash:
         raise TrainingError(f"{run.path} is a finished run with other groups (--groups). {RUNS_ARE_KEPT}")
 

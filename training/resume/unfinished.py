@@ -30,7 +30,7 @@ _FILES = (
 _PARTS = tuple(part_of(Path(name)).name for name in (MODEL, CHECKPOINT))
 
 
-def find_unfinished(output: Path, dataset: Path, recipe: Recipe, restart: bool) -> CheckpointHeader | None:
+def find_unfinished(output: Path, dataset: Path | None, recipe: Recipe, restart: bool) -> CheckpointHeader | None:
     """The checkpoint to resume from; None if training starts from the beginning.
 
     Args:

@@ -6,8 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.labels import OTHER
+from contract.labels import OTHER, Side
+from training.dataset.digests import Digests
 from training.dataset.groups.together import Groups
+from training.dataset.labelled.labelled import Labelled
 from training.dataset.samples import Samples
 from training.dataset.split import split_groups
 from training.errors import DatasetError
@@ -25,6 +27,13 @@ class ByLabel(NamedTuple):
 
     taught: NDArray[np.bool_]
     held_out: NDArray[np.bool_]
+
+
+def by_label(hashes: Digests, labelled: Labelled | None) -> ByLabel:
+    """Which photos people labelled."""
+    if labelled is None:
+        return ByLabel(np.zeros(len(hashes), np.bool_), np.zeros(len(hashes), np.bool_))
+    return ByLabel(labelled.places_of(Side.LEARN, hashes), labelled.places_of(Side.HELD_OUT, hashes))
 
 
 def assign_splits(
@@ -66,6 +75,11 @@ def assign_splits(
         sides = ["train"] * len(free)
         _check_classes(samples.take(free), labels)
         _check_validation(samples.labels[validating], labels)
+    if hold_out_from == 0 and "val" not in sides and not validating.any():
+        raise DatasetError(
+            "No photo is left to validate, because people labelled all of them to learn from. Add a folder of class"
+            " folders, or label more photos: one in five is held out."
+        )
     photos = list(samples.photos)
     for number, side in zip(free, sides, strict=True):
         photos[number] = photos[number].on(side)

@@ -110,6 +110,12 @@ def read_labelled(file: Path, known: Collection[str], geometry: Geometry, report
     usable = list(_usable(given, known, left_out))
     readable = _readable(usable, geometry, left_out, reporter)
     added = _new_classes([given[digest] for digest in readable], frozenset(known), left_out)
+    if len({*known, *added}) < 2:
+        few = "; ".join(f"{count:,} {why}" for why, count in left_out.items())
+        raise DatasetError(
+            f"Labels alone need two classes with {ENOUGH} different photos each, and {printable(file)} has"
+            f" {len(added)}{f' ({few} left out)' if few else ''}. Label more photos, or pass a DATASET besides."
+        )
     labels = check_labels(sorted({*known, *added}))
     numbers = {name: number for number, name in enumerate(labels)}
     classes = {digest: numbers.get(one.said, NO_CLASS) for digest, one in given.items()}
