@@ -19,6 +19,7 @@ from learn.pipeline import AskAbout, LearnResult, learn
 from learn.publish import files_of, publish
 from learn.report import ready, write_report
 from learn.show import facts, lines
+from learn.whole_network import advice
 
 MOST_THREADS = 8
 """Each holds one photo in memory."""
@@ -61,7 +62,8 @@ def work(job: Job, threads: int, limit: Limit) -> int:
 
 
 def _show(job: Job, result: LearnResult) -> None:
-    for line in [json.dumps(facts(result))] if job.as_json else lines(result):
+    told = [json.dumps(facts(result))] if job.as_json else [*lines(result), *advice(result.whole_network, job.train_on)]
+    for line in told:
         click.echo(line)
     if job.report is not None:
         job.say("report", str(write_report(job.report, result)))

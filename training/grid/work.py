@@ -56,18 +56,13 @@ def run_grid(
     cells = plan_cells(grid)
     check_grid(output, dataset, grid, restart)
     _check_photos(dataset, output, test, cells, reporter, (groups, labels))
+    photos = [] if dataset is None else [str(dataset)]
     options = (("--test", test), ("--groups", groups), ("--labels", labels))
     more = [text for name, path in options if path is not None for text in (name, str(path))]
     more += [*(("--restart",) if restart else ()), "--cell"]
 
     def train(cell: Cell) -> str:
-        places = [
-            *(() if dataset is None else (str(dataset),)),
-            "--recipe",
-            str(recipe_file(output, cell)),
-            "--output",
-            str(output / cell.name),
-        ]
+        places = [*photos, "--recipe", str(recipe_file(output, cell)), "--output", str(output / cell.name)]
         return run_child([*program, "train", *places, *more])
 
     try:
