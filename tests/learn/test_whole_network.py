@@ -1,12 +1,13 @@
 """Where heads no longer help, learning says so, and names the command that lets the whole network learn."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from contract.labels import Side
 from contract.shipped import SHIPPED_MODEL
@@ -14,12 +15,13 @@ from learn.fitting.gate import REFUSED, Verdict
 from learn.fitting.layer import Floats, Layer
 from learn.fitting.lessons import Said
 from learn.fitting.trial import World, try_head
-from learn.label_file import Label
+from learn.fresh import learn_fresh
+from learn.label_file import Label, read_labels
 from learn.whole_network import advice, reasons
-from tests.daemon.house import ask
 from tests.learn.conftest import line
 
 WIDTH = 8
+PROGRAM = (sys.executable, "-m", "phototriage")
 OF_100 = {"photos": {"train": 90, "val": 10, "test": 5_000}}
 
 
@@ -68,15 +70,16 @@ def test_labels_that_do_harm_are_no_reason() -> None:
     assert list(reasons(OF_100, world, judged)) == []
 
 
-def test_the_command_is_named_with_the_labels_that_were_learnt(
-    draw: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "labels of today.jsonl"
-    file.write_text("".join(f"{line(draw('street', seed), 'drawings', side=Side.LEARN)}\n" for seed in range(10)))
-    monkeypatch.setattr("learn.whole_network.SHARE", 0.001)
-    done = ask("learn", "--labels", file, "--base", SHIPPED_MODEL, "--dry-run")
-    assert done.exit_code == 0, done.output
-    assert "10 labels are new to the network, which learnt from 8,728 photos. Try: phototriage train" in done.output
-    assert f"train DATASET --labels '{file}' --output run" in done.output
+def test_the_command_is_named_with_the_labels_that_were_learnt(draw: Callable[..., Path], tmp_path: Path) -> None:
+    old, new = tmp_path / "old.jsonl", tmp_path / "labels of today.jsonl"
+    for file, seeds in ((old, range(4)), (new, range(4, 6))):
+        said = [line(draw(kind, seed), kind, side=Side.LEARN) for kind in ("street", "sea") for seed in seeds]
+        file.write_text("".join(f"{one}\n" for one in said))
+    made = learn_fresh(SHIPPED_MODEL, read_labels(old), lambda _, __: None, cache=tmp_path / "cache")
+    (tmp_path / "mine.onnx").write_bytes(made.data)
+    job = ("learn", "--labels", new, "--base", tmp_path / "mine.onnx", "--dry-run")
+    done = subprocess.run([*PROGRAM, *job], capture_output=True, text=True, check=True)
+    assert "4 labels are new to the network, which learnt from 8 photos. Try: phototriage train" in done.stdout
+    assert f"train DATASET --labels '{new}' --output run" in done.stdout
     assert next(advice(["why"], ["--from-inbox", "photos"])).endswith("train DATASET --from-inbox photos --output run")
     assert list(advice(["why"], [])) == list(advice([], ["--from-inbox"])) == []
