@@ -16,7 +16,7 @@ from learn import words
 from learn.errors import NothingToLearn
 from learn.fitting.gate import REFUSED
 from learn.fitting.layer import Floats, Ints, Layer
-from learn.fitting.lessons import MOST_FILED, Said, said_of
+from learn.fitting.lessons import BESIDE, MOST_FILED, Said, said_of
 from learn.fitting.trial import Judged, World, try_head
 from learn.label_file import FiledPhoto, Label
 from learn.material import Say, memory_of, network_of, photo_features
@@ -122,6 +122,8 @@ def learn(
         raise words.nothing(labels, said)
     say("labels", words.labels(said))
     others = [one for one in filed if one.sha256 in features]
+    if memory is None and said.new and len(others) < BESIDE:
+        raise words.cannot_be_told(model, said, len(others))
     world = _world(base, root, said, memory, [features[one.sha256] for one in others])
     judged = try_head(world, None if ask is None else lambda place: ask(others[place], said.classes))
     centres = taught_centres(root, said)

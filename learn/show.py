@@ -42,7 +42,7 @@ def lines(result: LearnResult) -> Iterator[str]:
     if result.validation:
         yield f"  photos of its own that it never learnt from: {_of(judged.validation)}"
     else:
-        yield "  no memory beside the model: whether its own classes suffer cannot be told"
+        yield "  no memory beside the model: it changes less, because whether its own classes suffer cannot be told"
     yield from (f"    {name}: {_of(duel)}" for name, duel in zip(said.classes, judged.by_class, strict=False)
                 if duel.won or duel.lost)  # fmt: skip
     if judged.asked.photos:

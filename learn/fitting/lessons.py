@@ -11,6 +11,8 @@ from learn.fitting.head import Lessons, anchors, joined, labels
 from learn.fitting.layer import Doubles, Floats, Layer
 from learn.label_file import Label
 
+BESIDE = 100
+"""Filed photos without which a new class is not learnt where there is no memory: it would take every photo."""
 TOGETHER, HEAVIEST = 100.0, 5.0
 """All labels together weigh as many photos, but none more than HEAVIEST nor less than 1 (docs/measurements.md)."""
 MOST_ANCHORS, MOST_FILED = 1_000, 2_000

@@ -24,6 +24,8 @@ from learn.label_file import Label
 
 PULL = 1.0
 """Strength of the pull to the root (docs/measurements.md)."""
+PULL_BARE = 100.0
+"""The same without a memory: little else holds the head then, and nothing shows what is lost (docs/measurements.md)."""
 PULL_NEW = 0.1
 """Strength of the pull of a new class's kernel to 0."""
 STEP, MOST_PULL = 2.0, 1e5
@@ -71,7 +73,12 @@ class World:
         groups = np.unique([one.founder for one in taught], return_inverse=True)[1].astype(np.int64)
         return dealt(self.root, self.said.rows(taught), self.said.numbers(taught), groups)
 
-    def learn(self, pull: float = PULL, start: Layer | None = None) -> Layer:
+    @property
+    def pull(self) -> float:
+        """Strength of the pull to the root that learning begins with."""
+        return PULL if len(self.memory) else PULL_BARE
+
+    def learn(self, pull: float, start: Layer | None = None) -> Layer:
         """The head that learnt from what people said."""
         lessons = lessons_of(self.root, self.said, self.memory, self.filed)
         return fit(self.root, lessons, pull, start, self.new, PULL_NEW)
@@ -110,7 +117,7 @@ def try_head(world: World, ask: Ask | None, seed: int = 0) -> Judged:
         ask: asks a person; None where nobody can be asked.
         seed: of the drawing of questions.
     """
-    layer = world.learn()
+    layer = world.learn(world.pull)
     before, after = world.serving.answers(world.validation), layer.answers(world.validation)
     right = before == world.truth, after == world.truth
     validation = duel(*right)
@@ -123,7 +130,7 @@ def try_head(world: World, ask: Ask | None, seed: int = 0) -> Judged:
         held_out = duel(world.serving.answers(rows) == truth, layer.answers(rows) == truth)
     labels = world.dealt()
     verdict = judge(validation, by_class, asked, at_random=labels.is_random)
-    judged = Judged(layer, verdict, validation, by_class, asked, labels, held_out, PULL)
+    judged = Judged(layer, verdict, validation, by_class, asked, labels, held_out, world.pull)
     if judged.verdict.kind == REFUSED:
         return replace(judged, layer=world.serving)
     return _held_back(world, judged) if judged.verdict.kind == OPEN else judged
@@ -159,7 +166,7 @@ def _unseen_answers(world: World, layer: Layer, labelled: Sequence[Label]) -> In
             continue
         left_out = {one.sha256 for one, out in zip(labelled, held[count:].tolist(), strict=True) if out}
         rest = replace(world, said=world.said.without(left_out), filed=world.filed[~held[:count]])
-        head = rest.learn(PULL, layer)
+        head = rest.learn(rest.pull, layer)
         given[:count][held[:count]] = head.answers(world.filed[held[:count]])
         some = [one for one in labelled if one.sha256 in left_out]
         given[count:][held[count:]] = head.answers(world.said.rows(some)) if some else given[:0]

@@ -14,11 +14,13 @@ from contract.geometry import to_input
 from contract.session import open_model
 from contract.shipped import SHIPPED_MODEL
 from learn.errors import LearnError
+from learn.fitting.trial import PULL_BARE
 from learn.fresh import learn_fresh
 from learn.label_file import FiledPhoto, Label, read_labels
 from learn.model.base import open_base
 from learn.pipeline import LearnResult, learn
 from learn.publish import files_of, publish
+from learn.show import lines
 from tests.daemon.house import ask
 from tests.learn.conftest import Draw, line
 
@@ -114,6 +116,21 @@ def test_labels_whose_photos_are_gone_are_learnt_from_the_cache(drawn: list[Labe
     assert _learn(SHIPPED_MODEL, drawn, [], tmp_path).data == one.data
     with pytest.raises(LearnError, match="can be read any more"):
         _learn(SHIPPED_MODEL, drawn, [], tmp_path / "elsewhere")
+
+
+def test_without_its_memory_a_model_learns_no_new_class_from_that_class_alone(
+    drawn: list[Label], draw: Draw, tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone.onnx"
+    alone.write_bytes(SHIPPED_MODEL.read_bytes())
+    with pytest.raises(
+        LearnError, match=r"100 filed photos of other kinds, and there are 1\. Copy alone\.memory beside"
+    ):
+        _learn(alone, drawn, [_filed(draw(OTHER_KIND, 0))], tmp_path)
+    known = [one._replace(said="glacier") for one in drawn]
+    result = _learn(alone, known, [], tmp_path)
+    assert result.judged.pull >= PULL_BARE
+    assert any("no memory beside the model: it changes less" in each for each in lines(result))
 
 
 def test_a_file_that_changed_since_teaches_nothing(drawn: list[Label], draw: Draw, tmp_path: Path) -> None:

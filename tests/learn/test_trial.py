@@ -7,7 +7,7 @@ import numpy as np
 from learn.fitting.gate import HELPS, OPEN
 from learn.fitting.layer import Floats, Layer
 from learn.fitting.lessons import Said
-from learn.fitting.trial import World, try_head
+from learn.fitting.trial import PULL, PULL_BARE, World, try_head
 from learn.label_file import Label
 
 WIDTH, WIDE = 8, 200
@@ -76,8 +76,20 @@ def test_where_help_is_open_the_head_is_held_back_until_few_answers_change() -> 
     truth = np.concatenate([np.repeat([0, 1], 40), np.arange(20) % 2])
     judged = try_head(replace(world, validation=rows, truth=truth), None)
     assert judged.verdict.kind == OPEN
-    assert (world.learn().answers(rows) != world.root.answers(rows)).mean() > 0.1
+    assert (world.learn(PULL).answers(rows) != world.root.answers(rows)).mean() > 0.1
     assert (judged.layer.answers(rows) != world.root.answers(rows)).mean() <= 0.02
+
+
+def test_without_a_memory_the_head_changes_less() -> None:
+    world = _world(25, 40)
+    bare = replace(world, memory=world.memory[:0], validation=world.validation[:0], truth=world.truth[:0])
+    rows = _rows(200, 12, 2)
+    with_memory, without = try_head(world, lambda _: None), try_head(bare, lambda _: None)
+    assert with_memory.pull == PULL
+    assert without.pull == PULL_BARE
+    moved = [np.abs(each.layer.kernel - world.root.kernel).max() for each in (with_memory, without)]
+    assert moved[1] < moved[0] / 3
+    assert (without.layer.logits(rows)[:, 1] > world.root.logits(rows)[:, 1]).all(), "but it learns"
 
 
 def _noise(count: int, seed: int) -> Floats:
@@ -95,16 +107,16 @@ def _wide_world(said: list[str], filed: int, *, is_filed: bool = True) -> World:
         Label(f"{n:064x}", one, None, f"{n:064x}", False, False, "a", is_filed=is_filed) for n, one in enumerate(said)
     ]
     features = {one.sha256: row for one, row in zip(labels, rows, strict=True)}
-    none: Floats = np.zeros((0, WIDE), np.float32)
     truth = np.zeros(0, np.int64)
-    return World(root, root, Said(labels, features, ("a", "b"), (), {}), none, none, truth, _noise(filed, 2), known=2)
+    words = Said(labels, features, ("a", "b"), (), {})
+    return World(root, root, words, _noise(1, 4), _noise(0, 0), truth, _noise(filed, 2), known=2)
 
 
 def test_a_label_is_left_out_of_the_head_that_is_judged_on_it() -> None:
     words = ["ab"[number] for number in np.random.default_rng(3).integers(0, 2, 60).tolist()]
     world = _wide_world(words, 0)
     rows, truth = world.said.rows(world.said.taught), world.said.numbers(world.said.taught)
-    assert (world.learn().answers(rows) == truth).mean() > 0.9, "learnt by heart"
+    assert (world.learn(PULL).answers(rows) == truth).mean() > 0.9, "learnt by heart"
     assert try_head(world, lambda _: None).asked.help > 0.05
 
 
@@ -112,5 +124,5 @@ def test_a_filed_photo_is_left_out_of_the_head_that_is_asked_about_it() -> None:
     world = _wide_world(["b"] * 8, 80, is_filed=False)
     asked: list[int] = []
     try_head(world, asked.append)
-    learnt, before = world.learn().answers(world.filed[asked]), world.root.answers(world.filed[asked])
+    learnt, before = world.learn(PULL).answers(world.filed[asked]), world.root.answers(world.filed[asked])
     assert (learnt == before).any(), "anchors hold the answer to it, and without it the head changes its mind"
