@@ -122,8 +122,7 @@ def learn(
         raise words.nothing(labels, said)
     say("labels", words.labels(said))
     others = [one for one in filed if one.sha256 in features]
-    if memory is None and said.new and len(others) < BESIDE:
-        raise words.cannot_be_told(model, said, len(others))
+    _check_new(model, memory, said, len(others))
     world = _world(base, root, said, memory, [features[one.sha256] for one in others])
     judged = try_head(world, None if ask is None else lambda place: ask(others[place], said.classes))
     centres = taught_centres(root, said)
@@ -136,6 +135,12 @@ def learn(
     return LearnResult(
         data, judged, said, len(labels) - len(said.labels), changes, len(world.truth), strangers, kept, limits
     )  # fmt: skip
+
+
+def _check_new(model: Path, memory: Memory | None, said: Said, filed: int) -> None:
+    """Check that something says what a new class is not."""
+    if memory is None and said.new and filed < BESIDE:
+        raise words.cannot_be_told(model, said, filed)
 
 
 def _written(

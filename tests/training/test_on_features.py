@@ -337,7 +337,8 @@ def test_the_memory_holds_photos_that_the_head_learnt_from_once_each_and_the_oth
     sides = Sides(labels, groups, np.arange(2400), np.arange(2400, 3000), labels[:0], 3)
     chosen = on_broad(rows, sides, 0)
     learnt_from = np.setdiff1d(np.arange(3000), sides.never_learnt(0))
-    facts = write_memory(tmp_path, chosen, sides, learnt_from, ("a", "b", "c"), 0)
+    head = chosen.fit(sides, learnt_from, 0)
+    facts = write_memory(tmp_path, (chosen, head), sides, learnt_from, ("a", "b", "c"), 0)
     memory = Memory.from_bytes((tmp_path / MEMORY).read_bytes())
     known = chosen.rows(np.arange(3000))
     nearest = [int(np.abs(known - row).max(axis=1).argmin()) for row in memory.anchors()]
@@ -345,6 +346,11 @@ def test_the_memory_holds_photos_that_the_head_learnt_from_once_each_and_the_oth
     assert (facts.anchors, facts.gate, facts.strangers) == (1000, len(sides.never_learnt(0)), 0)
     assert len(set(groups[nearest])) == 1000
     assert set(nearest) <= set(learnt_from)
+    best = np.sort(head.logits(known[learnt_from[::2]]), axis=1)
+    doubtful = learnt_from[::2][np.argsort(best[:, -1] - best[:, -2])[:450]]
+    assert set(groups[doubtful]) <= set(groups[nearest]), "those between two classes are all remembered"
+    counts = np.bincount(labels[np.setdiff1d(nearest, doubtful)])
+    assert counts.min() > 100, "the others are of all classes"
     assert np.abs(gate - known[sides.never_learnt(0)]).max() < 0.005
     assert classes.tolist() == labels[sides.never_learnt(0)].tolist()
 

@@ -54,7 +54,7 @@ def train_on_features(task: Task) -> Learnt:
         learnt_from = np.setdiff1d(np.concatenate([sides.train, sides.val]), sides.never_learnt(recipe.seed))
         final = chosen.fit(sides, learnt_from, recipe.seed)
         write_network(task.output, recipe, weights, tuned.task, final, (prepared.samples, chosen))
-        memory = write_memory(task.output, chosen, sides, learnt_from, prepared.dataset.labels, recipe.seed)
+        memory = write_memory(task.output, (chosen, final), sides, learnt_from, prepared.dataset.labels, recipe.seed)
         familiar = find_familiarity(broad, sides, prepared.dataset.labels, task, weights)
         measured = measured_answers(
             _answers(prepared.samples, sides, chosen, (final, learnt_from), recipe), prepared.dataset.labels, recipe
