@@ -30,7 +30,7 @@ from tests.colour_model import LABELS, colour_model
 
 FEW, MANY = 1_000, 1_000_000
 TOGETHER = 1_000
-MEANING = "The large ledger over the small one: 1 is flat. `undo` looks for a third of the photos."
+MEANING = "The large ledger over the small one: 1 is flat. `undo` looks for a third of the photos, `audit` at all rows."
 
 
 def main() -> None:
@@ -109,6 +109,7 @@ def _words(house: Path, rows: int) -> dict[str, list[str]]:
         "status": "status",
         "model list": "model list",
         "undo --dry-run, a third": f"undo --label {LABELS[0]} --dry-run --json",
+        "audit, the draw": f"audit --export {house / 'drawn'} --model 0",
         "history --backup": f"history --backup {house / 'backup.sqlite'}",
     }
     commands = {name: [*front, *words.split()] for name, words in asked.items()}
