@@ -11,6 +11,7 @@ from common.text import printable
 from daemon.audit.errors import AuditError
 from daemon.audit.neutral_copy import copy_to, hand_over
 from daemon.ledger.audits.answers import Drawn
+from daemon.ledger.reading import root_of
 from daemon.ledger.since.places import paths_of_content
 
 HEADINGS = ("audited photo", "class")
@@ -31,8 +32,12 @@ def export(connection: sqlite3.Connection, folder: Path, photos: Iterable[Drawn]
         classes: that may be answered.
 
     Raises:
-        AuditError: the folder holds something already, or cannot be written.
+        AuditError: the folder holds something already, lies where photos are filed, or cannot be written.
     """
+    for role in ("inbox", "output"):  # the daemon would file the copies, or take them for photos that somebody brought
+        root = root_of(connection, role)
+        if root is not None and folder.resolve().is_relative_to(root):
+            raise AuditError(f"{printable(folder)} lies in the {role} {printable(root)}. Name a folder elsewhere.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if list(folder.iterdir()):

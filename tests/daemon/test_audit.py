@@ -227,6 +227,9 @@ def test_an_export_tells_no_class_and_its_photos_are_copies(house: Sorted) -> No
     assert not filed_inodes & {path.stat().st_ino for path in folder.iterdir()}
     assert not any(path.is_symlink() for path in folder.iterdir())
     assert "is not empty" in ask("audit", "--export", folder).output
+    for root in (house.inbox, house.output):
+        assert "Name a folder elsewhere" in ask("audit", "--export", root / "audit").output
+        assert not (root / "audit").exists()
 
 
 def test_a_table_is_read_partly_filled_and_twice_and_nothing_is_lost_between(house: Sorted) -> None:

@@ -32,6 +32,9 @@ def ask(ledger: Path, model: str | None, photos: int, since_s: float) -> None:
         model: how the SHA-256 of the model begins that filed them; None for the one in use.
         photos: how many.
         since_s: only photos that were filed since then; 0 for all.
+
+    Raises:
+        AuditError: no model has served, or a copy cannot be written.
     """
     with as_caller(ledger.parent), opened(ledger) as connection:
         drawn, names = _drawn(connection, ledger, model, photos, since_s)
@@ -40,13 +43,22 @@ def ask(ledger: Path, model: str | None, photos: int, since_s: float) -> None:
         with tempfile.TemporaryDirectory(prefix="phototriage-") as temporary:
             hand_over(Path(temporary))
             for number, one in enumerate(drawn, 1):
-                copy = copy_to(Path(temporary), one.token, paths_of_content(connection, one.sha256), one.sha256)
+                copy = _copied(connection, Path(temporary), one)
                 if copy is None:
                     click.echo(f"Photo {number} of {len(drawn)} was moved or changed just now; it is left out.")
                     continue
                 said = _said(connection, f"Photo {number} of {len(drawn)}: {copy}", names, one)
                 answer(connection, Clock().wall_s(), [(one.token, said)])
-                copy.unlink()
+                copy.unlink(missing_ok=True)
+
+
+def _copied(connection: sqlite3.Connection, folder: Path, one: Drawn) -> Path | None:
+    try:
+        return copy_to(folder, one.token, paths_of_content(connection, one.sha256), one.sha256)
+    except OSError as error:
+        raise AuditError(
+            f"No copy to look at can be written to {printable(folder)} ({error.strerror}). TMPDIR names another folder."
+        ) from error
 
 
 def write_export(ledger: Path, model: str | None, photos: int, since_s: float, folder: Path) -> None:
