@@ -1,8 +1,9 @@
 """What a model filed, read once: how much of each class, and of each class the photos that are drawn first.
 
 Equal photos are one. A photo that its owner moved elsewhere belongs to it like any other: without those that were
-corrected, a model would look better than it is. Photos that `undo` took back, and those that are gone from the output,
-do not, unless they are answered: nobody could be asked about them.
+corrected, a model would look better than it is. What `refile` moved belongs to the model that filed it first: no figure
+would be true of a sample that the new model chose itself. Photos that `undo` took back, and those that are gone from
+the output, do not belong to it, unless they are answered: nobody could be asked about them.
 """
 
 import sqlite3
@@ -55,15 +56,16 @@ def _filed(photo: str) -> str:
     undone = f"SELECT 1 FROM photos AS later WHERE later.undoes = {photo}.id AND later.state IN ('undone', 'retried')"
     return (
         f"{photo}.model = :model AND {photo}.state = 'filed' AND {photo}.part_of IS NULL AND {photo}.undoes IS NULL"
-        f" AND {photo}.known_as = '' AND {photo}.concluded_at >= :since AND NOT EXISTS ({undone})"
+        f" AND {photo}.known_as = '' AND {photo}.refiles IS NULL"
+        f" AND {photo}.concluded_at >= :since AND NOT EXISTS ({undone})"
         f" AND NOT EXISTS (SELECT 1 FROM places WHERE places.photo = {photo}.id AND is_gone)"
     )
 
 
 _ANSWERED = (
     "photos.model = :model AND photos.state = 'filed' AND photos.part_of IS NULL AND photos.undoes IS NULL"
-    " AND photos.known_as = '' AND photos.concluded_at >= :since AND EXISTS (SELECT 1 FROM audits"
-    " WHERE audits.sha256 = photos.sha256 AND audits.model = :model AND said <> '')"
+    " AND photos.known_as = '' AND photos.refiles IS NULL AND photos.concluded_at >= :since"
+    " AND EXISTS (SELECT 1 FROM audits WHERE audits.sha256 = photos.sha256 AND audits.model = :model AND said <> '')"
 )
 _IS_FIRST = (
     "NOT EXISTS (SELECT 1 FROM photos AS earlier WHERE earlier.sha256 = photos.sha256 AND earlier.id < photos.id"

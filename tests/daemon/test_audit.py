@@ -114,7 +114,15 @@ def test_what_is_no_answer_of_the_model_is_not_drawn(filed: FiledOutput, connect
     kept = filed.file("sea/kept.jpg")
     filed.file("sea/copy.jpg", b"sea/kept.jpg")
     for number, change in enumerate(
-        ("known_as = 'sea'", "state = 'review'", "part_of = 1", "model = 'other'", "sha256 = ''", "undoes = 1")
+        (
+            "known_as = 'sea'",
+            "state = 'review'",
+            "part_of = 1",
+            "model = 'other'",
+            "sha256 = ''",
+            "undoes = 1",
+            "refiles = 1",
+        )
     ):
         row = filed.file(f"sea/{number}.jpg")
         connection.execute(f"UPDATE photos SET {change} WHERE id = ?", (row,))
