@@ -20,6 +20,7 @@ NAMES = (
     "foreign",
     "words",
     "learn",
+    "day",
     "gpu",
     "promise",
     "filing_picture",

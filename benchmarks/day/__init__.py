@@ -1,0 +1,1 @@
+"""A day of photos, corrections, learning and refiling with a real daemon."""
