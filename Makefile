@@ -38,7 +38,7 @@ test: lint ## check everything: lint, types, import fences, all tests
 	@! $(DAEMON)/python -c 'import tensorflow' 2>/dev/null || { echo "TensorFlow is in .venv-test-daemon"; exit 1; }
 	@$(DAEMON)/python $(PYTEST) tests/contract tests/daemon tests/benchmarks
 	@echo "== training, convert, learn and the house, and that the daemon loads nothing of them where they are installed"
-	@$(TEST)/python $(PYTEST) tests/house tests/training tests/convert tests/learn tests/daemon/test_bad_input.py tests/daemon/service/test_auto_learn.py tests/benchmarks/test_notebook.py tests/benchmarks/test_learn.py
+	@$(TEST)/python $(PYTEST) tests/house tests/training tests/convert tests/learn tests/daemon/test_bad_input.py tests/daemon/service/test_auto_learn.py tests/benchmarks/test_notebook.py tests/benchmarks/test_learn.py tests/benchmarks/test_day.py
 
 lint: ## check style, types and import fences
 	@requirements/venv.sh .venv-test test

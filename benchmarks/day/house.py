@@ -71,7 +71,8 @@ class House:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if json.loads(line)["event"] == "ready":
-                threading.Thread(target=_drain, args=(self._process.stdout,), daemon=True).start()
+                self._drain = threading.Thread(target=_drain, args=(self._process.stdout,), daemon=True)
+                self._drain.start()
                 return
         raise BrokenError(f"the daemon ended before it was ready: {(self.folder / 'errors').read_text()[-2000:]}")
 
@@ -80,6 +81,7 @@ class House:
         if self._process is not None:
             self._process.send_signal(number)
             self._process.wait(PATIENCE_S)
+            self._drain.join()
             self._process = None
 
     def drop(self, photos: list[Photo], *, kill: bool) -> None:
@@ -182,6 +184,6 @@ def _digest(path: Path) -> str:
 
 
 def _drain(lines: Any) -> None:
-    with suppress(ValueError):
+    with lines:
         for _ in lines:
             pass
