@@ -12,6 +12,7 @@ from learn.fitting.gate import OPEN, REFUSED, Duel, Verdict, changes_little, due
 from learn.fitting.head import Lessons, anchors, fit, joined, labels
 from learn.fitting.layer import Floats, Ints, Layer, Marks
 from learn.fitting.lessons import HEAVIEST, TOGETHER
+from learn.fitting.lessons import remembered as of_memory
 from learn.fitting.trial import FOLDS, MOST_PULL, PULL, STEP
 
 FILED = 400
@@ -91,7 +92,7 @@ def lessons_of(world: World, inbox: Inbox, weight: Callable[[int], float] = weig
     taught = inbox.said != NOTHING
     features, root = inbox.filed.features, world.root
     return joined(
-        anchors(root, world.memory),
+        of_memory(root, world.memory, np.unique(inbox.said[taught])),
         anchors(root, features[~taught]),
         labels(inbox.said[taught], features[taught], len(root.bias), weight(int(taught.sum()))),
     )

@@ -8,13 +8,15 @@ import numpy as np
 
 from contract.labels import ENOUGH, OTHER
 from learn.fitting.head import Lessons, anchors, joined, labels
-from learn.fitting.layer import Doubles, Floats, Layer
+from learn.fitting.layer import Doubles, Floats, Ints, Layer
 from learn.label_file import Label
 
 BESIDE = 100
 """Filed photos without which a new class is not learnt where there is no memory: it would take every photo."""
 TOGETHER, HEAVIEST = 100.0, 5.0
 """All labels together weigh as many photos, but none more than HEAVIEST nor less than 1 (docs/measurements.md)."""
+UNNAMED = 3.0
+"""Weight of remembered photos of a class that no label names: labels only take from it (docs/measurements.md)."""
 MOST_ANCHORS, MOST_FILED = 1_000, 2_000
 """Remembered training photos, and the owner's own filed ones, that hold the head where the root is."""
 
@@ -93,13 +95,27 @@ def lessons_of(root: Layer, said: Said, memory: Floats, filed: Floats) -> Lesson
         filed: features of the owner's other photos, float32 [N, F].
     """
     taught = said.taught
-    held = [anchors(root, some) for some in (memory, filed) if len(some)]
-    if not (taught or held):
-        return anchors(root, memory)  # none
+    named = np.unique(said.numbers([one for one in taught if one.said not in said.new]))
+    held = [remembered(root, memory, named), anchors(root, filed)]
     if not taught:
         return joined(*held)
     weights = _weights(taught, said.new, len(memory) + len(filed))
     return joined(*held, labels(said.numbers(taught), said.rows(taught), len(said.classes), weights))
+
+
+def remembered(root: Layer, memory: Floats, named: Ints) -> Lessons:
+    """Anchors of remembered photos.
+
+    Args:
+        root: widened to all classes.
+        memory: features, float32 [M, F].
+        named: numbers of the root's classes that labels name; if there are none, all photos weigh the same.
+    """
+    held = anchors(root, memory)
+    if not len(named):
+        return held
+    other = ~np.isin(held.targets.argmax(axis=1), named)
+    return replace(held, weights=np.where(other, UNNAMED, held.weights))
 
 
 def _weights(taught: Sequence[Label], new: Collection[str], anchored: int) -> Doubles:

@@ -6,7 +6,7 @@ import numpy as np
 
 from learn.fitting.gate import HELPS, OPEN
 from learn.fitting.layer import Floats, Layer
-from learn.fitting.lessons import Said
+from learn.fitting.lessons import UNNAMED, Said, lessons_of
 from learn.fitting.trial import PULL, PULL_BARE, World, try_head
 from learn.label_file import Label
 
@@ -90,6 +90,15 @@ def test_without_a_memory_the_head_changes_less() -> None:
     moved = [np.abs(each.layer.kernel - world.root.kernel).max() for each in (with_memory, without)]
     assert moved[1] < moved[0] / 3
     assert (without.layer.logits(rows)[:, 1] > world.root.logits(rows)[:, 1]).all(), "but it learns"
+
+
+def test_remembered_photos_of_a_class_that_no_label_names_hold_more_but_not_against_a_new_class() -> None:
+    world = _world(25, 0)
+    held = lessons_of(world.root, world.said, world.memory, world.filed)
+    assert held.weights[:100].tolist() == [UNNAMED] * 50 + [1.0] * 50, "labels name class b alone"
+    new = replace(world.said, classes=("a", "c", "b"), new=("b",))
+    root = world.root.widened(1)
+    assert (lessons_of(root, new, world.memory, world.filed).weights[:100] == 1.0).all()
 
 
 def _noise(count: int, seed: int) -> Floats:
