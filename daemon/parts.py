@@ -13,18 +13,15 @@ from pathlib import Path
 
 from common.errors import PhototriageError
 from common.text import printable
-from daemon.adopt import adopt, check_mounts
+from daemon.adopt import check_mounts
 from daemon.classify.buckets import Buckets
 from daemon.classify.loaded_model import LoadedModel
 from daemon.decode.guard import HANG_S, Guard
 from daemon.decode.suspects import JOURNAL, CrashJournal
-from daemon.files.marker import tidy
-from daemon.filing.modes import check_mode
 from daemon.filing.unresolved import UnresolvedMoves
 from daemon.intake.filters import PathFilter
 from daemon.intake.walk import scan
 from daemon.ledger.ledger import Ledger
-from daemon.ledger.movers import lock_state
 from daemon.ledger.state_folder import LEDGER, state_folder
 from daemon.models.active import ActiveModel, rules_for
 from daemon.models.fit import fit_model
@@ -34,7 +31,7 @@ from daemon.photo import Mode
 from daemon.process.clock import Clock
 from daemon.process.restart import restart_process
 from daemon.process.signals import SignalHandler, signals
-from daemon.roots import InboxLock, RootError, check_roots
+from daemon.roots import InboxLock, RootError, check_roots, take_roots
 from daemon.settings import Settings
 from daemon.status.monitor import Monitor
 from daemon.status.report import Report
@@ -124,15 +121,8 @@ def build(stack: ExitStack, settings: Settings, report: Report, *, once: bool) -
     stack.enter_context(_errors_explained())
     if mounts.until(partial(_known_roots, ledger, inbox, output)) is None:
         return None
-    unmarked = Mode(settings.mode) in (Mode.COPY, Mode.SYMLINK)
-    lock = stack.enter_context(closing(InboxLock(inbox, ledger.roots, report.say, may_be_unmarked=unmarked)))
-    stack.enter_context(lock_state(state))
+    lock = take_roots(stack, ledger, roots, Mode(settings.mode), clock.wall_s(), report.say)
     status.listen(state)
-    lock.adopt()
-    adopt(ledger, "output", output, report.say)
-    for root in roots:
-        tidy(root, clock.wall_s())
-    check_mode(Mode(settings.mode), inbox, output)
     path_filter = PathFilter(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
     return Parts(
         settings, once, inbox, output, state, clock, report, monitor, stopped, ledger, lock, path_filter,

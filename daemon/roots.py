@@ -7,21 +7,33 @@ folder is the one that the ledger remembers.
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import IO
 
 from common.text import printable
-from daemon.adopt import OtherFolder, compare
+from daemon.adopt import OtherFolder, adopt, compare
 from daemon.files.locks import FolderLock, locked
-from daemon.files.marker import MARKER, UNMARKED, MountMissingError, RootError, UnwritableRootError, mark
+from daemon.files.marker import MARKER, UNMARKED, MountMissingError, RootError, UnwritableRootError, mark, tidy
 from daemon.files.mount_points import mount_point
 from daemon.files.mounts import mount_that_is_away
+from daemon.filing.modes import check_mode
+from daemon.ledger.ledger import Ledger
 from daemon.ledger.movers import lock_state
 from daemon.ledger.recorded_roots import LedgerRoots, Root
 from daemon.ledger.state_folder import _home, state_folder
+from daemon.photo import Mode
 
-__all__ = ["InboxLock", "MountMissingError", "RootError", "check_folders", "check_roots", "lock_state", "state_folder"]
+__all__ = [
+    "InboxLock",
+    "MountMissingError",
+    "RootError",
+    "check_folders",
+    "check_roots",
+    "lock_state",
+    "state_folder",
+    "take_roots",
+]
 
 
 def check_roots(inbox: Path, output: Path) -> tuple[Path, Path]:
@@ -180,6 +192,38 @@ class InboxLock:
             return os.path.samestat(status, os.fstat(self._file.fileno()))
         except OSError:  # its file system is gone for good, so this is another file
             return False
+
+
+def take_roots(
+    stack: ExitStack, ledger: Ledger, roots: tuple[Path, Path], mode: Mode, now_s: float, say: Callable[[str], None]
+) -> InboxLock:
+    """Lock inbox and ledger until the stack closes, record both folders, and check that the mode is possible.
+
+    Args:
+        stack: releases the locks.
+        ledger: of the inbox, opened; its mounts were checked.
+        roots: inbox and output, from `check_roots`.
+        mode: how photos are filed.
+        now_s: wall time.
+        say: takes one sentence for the user.
+
+    Returns:
+        The lock of the inbox, which may be checked again.
+
+    Raises:
+        RootError: another process holds a lock, or a folder cannot be written.
+        ModeError: the mode is not possible between the two folders.
+    """
+    inbox, output = roots
+    unmarked = mode in (Mode.COPY, Mode.SYMLINK)
+    lock = stack.enter_context(closing(InboxLock(inbox, ledger.roots, say, may_be_unmarked=unmarked)))
+    stack.enter_context(lock_state(ledger.path.parent))
+    lock.adopt()
+    adopt(ledger, "output", output, say)
+    for root in roots:
+        tidy(root, now_s)
+    check_mode(mode, inbox, output)
+    return lock
 
 
 def _release(file: IO[bytes] | FolderLock) -> None:

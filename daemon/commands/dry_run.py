@@ -16,17 +16,14 @@ from daemon.classify.decide import CLOCKS_DIFFER_S
 from daemon.classify.loaded_model import LoadedModel
 from daemon.files.companion_names import is_companion
 from daemon.files.identity import is_on_share, look_closely_at
-from daemon.filing.companions.waiting import Companions
-from daemon.filing.filer import begin_filing
 from daemon.filing.layout import FilingOptions, filing_options
-from daemon.filing.plan import Planner
+from daemon.filing.rehearsal import Rehearsal
 from daemon.intake.filters import PathFilter
 from daemon.intake.passed import PassedFolders
 from daemon.intake.unfinished import Unfinished
 from daemon.intake.walk import LeftOut, scan
 from daemon.labels.features.words import read_words
 from daemon.labels.store.output_ledgers import other_ledgers
-from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.state_folder import LEDGER, state_folder
@@ -34,7 +31,7 @@ from daemon.ledger.transaction import Transaction
 from daemon.models.active import rules_for
 from daemon.models.fit import fit_model
 from daemon.models.store import ModelStore, called
-from daemon.photo import DUPLICATES_FOLDER, Filing, Found, Mode, Outcome, Photo
+from daemon.photo import Found, Mode, Photo
 from daemon.predict import predict, trial_guard
 from daemon.process.clock import Clock
 from daemon.roots import RootError, check_roots
@@ -42,13 +39,6 @@ from daemon.settings import Settings
 from daemon.status.report import Report
 from daemon.status.strangers import Strangers
 from daemon.words.words import EMPTY, Words
-
-
-class _Paper(Planner):
-    """A planner that makes no folders."""
-
-    def _make(self, folder: Path) -> None:
-        pass
 
 
 def rehearse(settings: Settings) -> Report:
@@ -80,7 +70,7 @@ def rehearse(settings: Settings) -> Report:
             ready, _unless_companion, loaded, guard, count=len(ready), threads=settings.workers, words=words
         )
         photos = [photo or Photo(one) for one, photo in predicted]
-        _plan(photos, output, ledger, filing_options(settings))
+        Rehearsal(output, ledger, filing_options(settings)).plan(photos)
         report.photos(photos)
         strangers = Strangers(report.say)
         strangers.add(photos)
@@ -135,39 +125,8 @@ def _found(
             yield Found(path, seen[0], relpath=relpath, is_companion=is_companion(path))
 
 
-def _plan(photos: list[Photo], output: Path, ledger: Ledger, options: FilingOptions) -> None:
-    """Give each photo its place, as if all were filed at once."""
-    companions = Companions()
-    for photo in photos:
-        photo.filing = begin_filing(photo)
-    held = ledger.unchanged(photos, Clock().monotonic_s(), Clock().wall_s())
-    for photo in held:
-        photo.filing = Filing(Outcome.LEFT, reason=UNCHANGED, stays=True)
-    for photo in photos:
-        if photo.filing.stays:
-            continue
-        if photo.found.is_companion:
-            companions.add(photo)
-    leaving = [photo for photo in photos if photo.filing.folder]
-    planned, later, obstacles = _Paper(output, ledger, options.layout, set_aside=options.set_aside, made=_nothing).plan(
-        leaving, companions
-    )
-    for photo in leaving:
-        if id(photo) in obstacles:
-            photo.filing.outcome, photo.filing.reason = Outcome.AGAIN, obstacles[id(photo)][1]
-    first = {photo.read.sha256: photo for photo in planned}
-    for photo in later:
-        photo.filing.outcome, photo.filing.folder = Outcome.DUPLICATE, DUPLICATES_FOLDER
-        photo.filing.reason = f"the same photo as {printable(first[photo.read.sha256].path.name)}"
-    _Paper(output, ledger, options.layout, set_aside=False, made=_nothing).plan(later, companions)
-
-
 def _unless_companion(found: Found) -> Found | None:
     return None if found.is_companion else found
-
-
-def _nothing(_: Path) -> None:
-    pass
 
 
 def _sum_up(report: Report) -> None:

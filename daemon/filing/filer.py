@@ -38,6 +38,7 @@ class Filer:
         say: called with a sentence for the user: a pause has ended, or the output cannot keep something of a photo.
         unresolved: intents that the last run left open.
         options: mode and layout; by default photos are moved into the folder of their class.
+        batch: number of the batch of all photos, from `Ledger.new_batch`; None for one of each commit.
 
     Attributes:
         heartbeat: beats with each step of a batch.
@@ -51,9 +52,11 @@ class Filer:
         say: Say = unsaid,
         unresolved: UnresolvedMoves | None = None,
         options: FilingOptions | None = None,
+        batch: int | None = None,
     ) -> None:
         self._output = output
         self._ledger = ledger
+        self._batch = batch
         self._clock = clock
         self._options = options or FilingOptions()
         adopted = ledger.roots.get("output")
@@ -184,7 +187,7 @@ class Filer:
         try:
             self.flush()
             intents = [intent_for(photo, self._options.mode) for photo in planned]
-            rows = iter(self._ledger.intend(intents, self._clock.wall_s()))
+            rows = iter(self._ledger.intend(intents, self._clock.wall_s(), self._batch))
         except (OSError, sqlite3.Error) as error:
             self._hold_up(planned, f"the ledger cannot be written, or filed photos cannot be synced ({error})")
             return

@@ -1,5 +1,6 @@
 """Queries of the ledger: rows chosen by time, class, state, batch or photo."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -157,6 +158,19 @@ def how_many(connection: sqlite3.Connection, which: RecordFilter) -> int:
     condition, values = which.where()
     (count,) = connection.execute(f"SELECT count(*) FROM ({RECORDS} WHERE {condition})", values).fetchone()
     return int(count)
+
+
+def was_filed(connection: sqlite3.Connection, source: Path, sha256: str) -> bool:
+    """Tell whether a photo of this content was filed from a path, and not taken back since.
+
+    Args:
+        connection: to the ledger.
+        source: path in the inbox.
+        sha256: of its content, hexadecimal.
+    """
+    filed = f"state IN ({', '.join(repr(outcome.value) for outcome in MOVED)}) AND undoes IS NULL AND refiles IS NULL"
+    query = f"SELECT 1 FROM photos WHERE source = ? AND sha256 = ? AND {filed} AND NOT {schema.UNDONE} LIMIT 1"
+    return connection.execute(query, (os.fsencode(source), sha256)).fetchone() is not None
 
 
 def companions(connection: sqlite3.Connection, row: int) -> list[Record]:
