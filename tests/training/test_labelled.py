@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from common.errors import PhototriageError
 from contract.labels import Side
@@ -18,6 +19,7 @@ from tests.training.test_training_cli import QUICK, run
 from training.commands.inbox_labels import labels_of_inbox
 from training.commands.train import train
 from training.dataset.prepare import PreparedData, prepare
+from training.dataset.samples import Samples
 from training.errors import DatasetError, TrainingError
 from training.on_features.sides import NEVER_LEARNT, Sides, sides_of
 from training.progress import Reporter
@@ -97,7 +99,14 @@ def test_where_photos_are_few_what_is_held_out_neither_teaches_nor_judges_alone(
     root = make_dataset(tmp_path / "photos", ("blue", "red"), count=5)
     said = make_photos(tmp_path / "red", "red", 3, seed=1)
     file = write(tmp_path / "l.jsonl", line(said[0], "red", Side.HELD_OUT), *(line(path, "red") for path in said[1:]))
-    found = splits(prepare(root, None, RECIPE, reporter, FEW, labels=file))
+    seen: list[str] = []
+
+    def describe(samples: Samples) -> NDArray[np.float32]:
+        seen.extend(photo.split for photo in samples.photos)
+        return np.random.default_rng(0).normal(size=(len(samples.photos), 64)).astype(np.float32)
+
+    found = splits(prepare(root, None, RECIPE, reporter, FEW, describe, labels=file))
+    assert "val" not in seen, "the time that a training takes is told by these"
     assert said[0] not in found
     assert {split for _, split in found.values()} == {"train"}
     assert len(found) == 12

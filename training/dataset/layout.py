@@ -27,6 +27,8 @@ SPLIT_NAMES = {
     "test": ("test", "testing", "seg_test"),
 }
 NO_PHOTOS = "holds class folders but no photos. Put at least two photos into each class folder."
+HELD_OUT = "held out"
+"""Split of a photo that people labelled, and from which no head learns."""
 SHOWN = 3  # folders that cannot be listed named one by one
 
 
@@ -37,7 +39,7 @@ class Photo:
     There may be a million photos, and a Path takes half a kilobyte, so `path` creates it on demand.
 
     Attributes:
-        split: `train`, `val` or `test`; empty if the dataset has no splits yet.
+        split: `train`, `val` or `test`; empty if the dataset has no splits yet. HELD_OUT until all are split.
     """
 
     folder: str

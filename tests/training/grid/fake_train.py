@@ -19,6 +19,9 @@ from training.recipe.recipe import Recipe
 from training.recipe.recipe_file import load_recipe
 from training.run import CHECKPOINT, PREDICTIONS
 
+Files = tuple[Path | None, Path | None]
+"""Of groups, and of labels."""
+
 
 def main() -> None:
     """Take the arguments of `phototriage train`."""
@@ -27,11 +30,11 @@ def main() -> None:
     if command != "train":
         sys.exit(2)
     test = Path(given["--test"]) if "--test" in given else None
-    groups = Path(given["--groups"]) if "--groups" in given else None
-    train(Path(dataset), Path(given["--output"]), load_recipe(Path(given["--recipe"])), test, groups)
+    groups, labels = (Path(given[name]) if name in given else None for name in ("--groups", "--labels"))
+    train(Path(dataset), Path(given["--output"]), load_recipe(Path(given["--recipe"])), test, (groups, labels))
 
 
-def train(dataset: Path, output: Path, recipe: Recipe, test: Path | None, groups: Path | None) -> None:
+def train(dataset: Path, output: Path, recipe: Recipe, test: Path | None, files: Files) -> None:
     """Write the run folder, but for what the seed says."""
     output.mkdir(parents=True, exist_ok=True)
     going_on = (output / CHECKPOINT).is_file()
@@ -48,12 +51,13 @@ def train(dataset: Path, output: Path, recipe: Recipe, test: Path | None, groups
         sys.exit("a warning on the way\nphototriage: There was not enough luck. Pass another seed.")
     if recipe.seed == 14:
         os.kill(os.getpid(), signal.SIGKILL)
-    finish(dataset, output, recipe, test, groups)
+    finish(dataset, output, recipe, test, files)
 
 
-def finish(dataset: Path, output: Path, recipe: Recipe, test: Path | None, groups: Path | None) -> None:
+def finish(dataset: Path, output: Path, recipe: Recipe, test: Path | None, files: Files) -> None:
     """Write what a finished run holds; a higher seed is right more often on validation photos, less on test photos."""
-    prepared = prepare(dataset, test, recipe, Reporter(Console(stderr=True, quiet=True)), named=groups)
+    quiet = Reporter(Console(stderr=True, quiet=True))
+    prepared = prepare(dataset, test, recipe, quiet, named=files[0], labels=files[1])
     labels = prepared.dataset.labels
     val, tested = prepared.samples.of("val"), prepared.samples.of("test")
     sides = {"validation": chances(val.labels, len(labels), recipe.seed - 4)}

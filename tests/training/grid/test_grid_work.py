@@ -1,6 +1,7 @@
 """A grid is trained by one command, which goes on after whatever came between, and names what failed."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -89,6 +90,26 @@ def test_the_cells_of_a_grid_keep_the_groups_of_a_file_together(
     file.write_text(file.read_text() + "\n")  # the split stays, and so does the hash of the photos
     with pytest.raises(TrainingError, match="with other groups"):
         run_grid(dataset, tmp_path / "grid", one, None, reporter, program=program, groups=file)
+
+
+def test_the_cells_of_a_grid_learn_from_the_same_labels(
+    dataset: Path, grid: Grid, program: Program, reporter: Reporter, tmp_path: Path
+) -> None:
+    (photo, *_), name = sorted(dataset.rglob("*.jpg")), max(path.name for path in dataset.iterdir())
+    said = {"sha256": hashlib.sha256(photo.read_bytes()).hexdigest(), "said": name, "path": str(photo)}
+    file = tmp_path / "labels.jsonl"
+    file.write_text(json.dumps({**said, "side": "held out"}) + "\n")
+    one = replace(grid, axes={"seed": (1,)})
+    for _ in range(2):
+        run_grid(dataset, tmp_path / "grid", one, None, reporter, program=program, labels=file)
+    assert starts(tmp_path) == ["1"]
+    with (tmp_path / "grid" / "seed-1" / "predictions.csv").open(newline="") as rows:
+        assert (photo.relative_to(dataset).as_posix(), name) in {
+            (row["path"], row["true"]) for row in csv.DictReader(rows)
+        }
+    file.write_text(json.dumps({**said, "side": "learn"}) + "\n")
+    with pytest.raises(TrainingError, match="on other photos"):
+        run_grid(dataset, tmp_path / "grid", one, None, reporter, program=program, labels=file)
 
 
 def test_the_recipe_that_a_grid_leaves_is_the_grid(trained_grid: tuple[Path, str], grid: Grid) -> None:

@@ -10,6 +10,7 @@ from contract.labels import OTHER, Side
 from training.dataset.digests import Digests
 from training.dataset.groups.together import Groups
 from training.dataset.labelled.labelled import Labelled
+from training.dataset.layout import HELD_OUT
 from training.dataset.samples import Samples
 from training.dataset.split import split_groups
 from training.errors import DatasetError
@@ -51,7 +52,8 @@ def assign_splits(
     Labelled photos that are held out join the validation photos. Where there are no others, they are left out, because
     they alone are too few to judge, and more often wrong than others.
     """
-    split = np.array([photo.split for photo in samples.photos])
+    photos = [photo.on("val") if photo.split == HELD_OUT else photo for photo in samples.photos]
+    split = np.array([photo.split for photo in photos])
     groups, named = group_of.apart, " or are of the same group" if group_of.named else ""
     twins = (split == "val") & np.isin(groups, groups[split == "test"])
     if twins.any():
@@ -80,7 +82,6 @@ def assign_splits(
             "No photo is left to validate, because people labelled all of them to learn from. Add a folder of class"
             " folders, or label more photos: one in five is held out."
         )
-    photos = list(samples.photos)
     for number, side in zip(free, sides, strict=True):
         photos[number] = photos[number].on(side)
     checked[free] = True

@@ -20,7 +20,7 @@ from contract.labels import ENOUGH, OTHER, Side, check_labels
 from training.dataset.cache import decode_all
 from training.dataset.digests import Digests
 from training.dataset.labelled.label_file import Label, labels_in
-from training.dataset.layout import Photo
+from training.dataset.layout import HELD_OUT, Photo
 from training.errors import DatasetError
 from training.progress import Reporter
 
@@ -61,7 +61,7 @@ class Labelled:
         added: those that the dataset does not have.
         classes: of each labelled content, its number in `labels`; NO_CLASS if it has none there.
         sides: of each labelled content.
-        photos: the labelled photos that can be read and have a class, on the side `train` or `val`.
+        photos: the labelled photos that can be read and have a class, in the split `train` or HELD_OUT.
         left_out: why labels are left out, and how many.
     """
 
@@ -190,7 +190,12 @@ def _new_classes(readable: Sequence[Said], known: Collection[str], left_out: Cou
 
 def _photo(one: Said, number: int) -> Photo:
     assert one.photo is not None  # or it was not read
-    return one.photo.of(number).on("val" if one.side is Side.HELD_OUT else "train")
+    return one.photo.of(number).on(split_of(one.side))
+
+
+def split_of(side: Side) -> str:
+    """The split of a labelled photo that takes part; what is held out validates where other photos do, too."""
+    return HELD_OUT if side is Side.HELD_OUT else "train"
 
 
 def _sha256(file: Path) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from common.text import printable
 from contract.labels import Side
 from training.dataset.digests import Digests
-from training.dataset.labelled.labelled import NO_CLASS, Labelled
+from training.dataset.labelled.labelled import NO_CLASS, Labelled, split_of
 from training.dataset.layout import Photo
 from training.errors import DatasetError
 from training.progress import Reporter
@@ -46,12 +46,13 @@ def merge(
     Raises:
         DatasetError: no labelled photo can take part.
     """
-    stays = np.isin(np.arange(len(photos)), readable[readable < own])
+    can_be_read = np.zeros(len(photos), np.bool_)
+    can_be_read[readable] = True
+    stays = can_be_read & (np.arange(len(photos)) < own)
     here, part = set[bytes](), set[bytes]()
     reclassed = 0
-    can_be_read = set(readable.tolist())
     for place, digest in labelled.found(hashes):  # in the order of places, so the dataset comes first
-        if place not in can_be_read:
+        if not can_be_read[place]:
             continue
         if place < own:
             here.add(digest)
@@ -75,7 +76,7 @@ def _as_said(photo: Photo, label: int, side: Side) -> Photo | None:
         return photo.of(label)
     if side is Side.NEITHER:
         return None
-    return photo.of(label).on("val" if side is Side.HELD_OUT else "train")
+    return photo.of(label).on(split_of(side))
 
 
 def _say(labelled: Labelled, part: int, reclassed: int, reporter: Reporter) -> None:
