@@ -137,11 +137,16 @@ def test_what_a_person_said_goes_before_the_folder_and_a_copy_of_a_held_out_phot
     assert "1 photos of the dataset are of another class by their labels" in story.getvalue()
 
 
-def test_photos_of_no_class_are_learnt_where_the_dataset_has_a_folder_for_them(
+def test_a_photo_is_learnt_as_it_was_labelled_also_as_of_no_class_where_the_dataset_has_a_folder_for_these(
     tmp_path: Path, make_dataset: Make, make_photos: MakePhotos, reporter: Reporter
 ) -> None:
     root = make_dataset(tmp_path / "photos", ("blue", "red", "_other"), count=4)
     (stranger,) = make_photos(tmp_path / "sorted", "green", 1)
+    hashes = []
+    for name in ("blue", "red"):  # the class is not in the photo's path
+        file = write(tmp_path / "l.jsonl", line(stranger, name))
+        hashes.append(prepare(root, None, RECIPE, reporter, labels=file).data_hash())
+    assert hashes[0] != hashes[1]
     file = write(tmp_path / "l.jsonl", line(stranger, "_other"))
     assert splits(prepare(root, None, RECIPE, reporter, labels=file))[stranger] == ("_other", "train")
 
