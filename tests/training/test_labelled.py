@@ -169,7 +169,9 @@ def test_labels_alone_are_a_dataset_of_their_classes(
     assert splits(prepare(None, None, RECIPE, reporter, FEW, labels=file)) == taught
     alike = [line(path, "blue", founder="0" * 64) for path in said["blue"]]
     file = write(tmp_path / "few.jsonl", *lines[12:], *alike)
-    with pytest.raises(DatasetError, match=r"has 1 \(12 of blue, a new class with 1 of 10 different photos left out\)"):
+    with pytest.raises(
+        DatasetError, match=r"has 1 \(left out: 12 of blue, a new class with 1 of 10 different photos\)"
+    ):
         prepare(None, None, RECIPE, reporter, labels=file)
     file = write(tmp_path / "all.jsonl", *(one for one in lines if "held out" not in one))
     with pytest.raises(DatasetError, match="No photo is left to validate"):

@@ -66,7 +66,9 @@ def json_objects(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                         raise DatasetError(f"Line {number} of {printable(file)} is no JSON object.")
                     yield number, value
     except OSError as error:
-        raise DatasetError(f"{printable(file)} cannot be read ({error.strerror}).") from error
+        raise DatasetError(
+            f"{printable(file)} cannot be read ({error.strerror}). Pass a file that `phototriage labels export` wrote."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{printable(file)} is no file of JSON lines ({error}).") from error
 

@@ -114,7 +114,7 @@ def read_labelled(file: Path, known: Collection[str], geometry: Geometry, report
         few = "; ".join(f"{count:,} {why}" for why, count in left_out.items())
         raise DatasetError(
             f"Labels alone need two classes with {ENOUGH} different photos each, and {printable(file)} has"
-            f" {len(added)}{f' ({few} left out)' if few else ''}. Label more photos, or pass a DATASET besides."
+            f" {len(added)}{f' (left out: {few})' if few else ''}. Label more photos, or pass a DATASET besides."
         )
     labels = check_labels(sorted({*known, *added}))
     numbers = {name: number for number, name in enumerate(labels)}
