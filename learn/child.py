@@ -19,7 +19,7 @@ from learn.errors import LearnError
 from learn.job import Job
 from learn.work import MOST_THREADS, work
 
-BASE_BYTES, THREAD_BYTES, LABEL_BYTES = 320 << 20, 192 << 20, 48 << 10
+BASE_BYTES, THREAD_BYTES, LABEL_BYTES = 320 << 20, 192 << 20, 40 << 10
 """Memory beyond what the imports hold (docs/measurements.md): for the network and the fit, for each thread that reads
 photos, and for each label."""
 

@@ -7,7 +7,7 @@ read again.
 import io
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -53,7 +53,7 @@ class FeatureCache:
         compute: Callable[[Path], tuple[str, Floats] | None],
         threads: int,
         advance: Callable[[], None] = lambda: None,
-    ) -> dict[str, Floats]:
+    ) -> "Features":
         """Return the features of photos by SHA-256; photos that cannot be read, or have other bytes now, are left out.
 
         Args:
@@ -73,7 +73,7 @@ class FeatureCache:
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(_one, wanted))
-        return {sha256: self._of(sha256) for sha256 in wanted if sha256 in self._rows}
+        return Features(self, [sha256 for sha256 in wanted if sha256 in self._rows])
 
     def save(self, used: Iterable[str]) -> None:
         """Write the cache; what was used now is kept first."""
@@ -96,9 +96,33 @@ class FeatureCache:
         rows = np.round(vectors / scales[:, None] * 255).astype(np.uint8).ravel()
         self._rows[sha256], self._scales[sha256], self._is_changed = rows, scales, True
 
-    def _of(self, sha256: str) -> Floats:
+    def of(self, sha256: str) -> Floats:
+        """Return the features of a photo that is kept, float32 [F]."""
         vectors = self._rows[sha256].reshape(self._parts, -1).astype(np.float32) * (
             self._scales[sha256][:, None] / np.float32(255)
         )
         features: Floats = vectors.ravel()
         return features
+
+
+class Features(Mapping[str, Floats]):
+    """Features of photos, float32 [F], by SHA-256. They stay packed, and each is unpacked when it is asked for.
+
+    Args:
+        cache: that keeps them.
+        photos: that it has.
+    """
+
+    def __init__(self, cache: FeatureCache, photos: Iterable[str]) -> None:
+        self._cache, self._photos = cache, dict.fromkeys(photos)
+
+    def __getitem__(self, sha256: str) -> Floats:
+        if sha256 not in self._photos:
+            raise KeyError(sha256)
+        return self._cache.of(sha256)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._photos)
+
+    def __len__(self) -> int:
+        return len(self._photos)

@@ -1,7 +1,8 @@
 """Labels as `phototriage labels export` writes them, one JSON object a line, and lists of filed photos."""
 
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from learn.errors import LearnError
 from training.dataset.labelled.label_file import Label, json_objects, labels_in
 from training.errors import DatasetError
 
-__all__ = ["FiledPhoto", "Label", "read_filed", "read_labels"]
+__all__ = ["FiledPhoto", "Label", "read_filed", "read_labels", "spread"]
 
 
 class FiledPhoto(NamedTuple):
@@ -44,6 +45,29 @@ def read_labels(file: Path) -> list[Label]:
     with _as_learn_error():
         found = {label.sha256: label for label in labels_in(file)}
     return [found[sha256] for sha256 in sorted(found)]
+
+
+def spread(labels: Sequence[Label], most: int) -> list[Label]:
+    """Return at most so many labels: small classes keep all of theirs, and the others as many as each other.
+
+    Args:
+        labels: in the order of their hashes, which is random among photos. The first ones of a class are taken.
+        most: how many.
+    """
+    share = left = most
+    sizes = sorted(Counter(one.said for one in labels).values())
+    for place, size in enumerate(sizes):
+        share = left // (len(sizes) - place)
+        if size > share:
+            break
+        left -= size
+    taken = Counter[str]()
+    found = []
+    for one in labels:
+        taken[one.said] += 1
+        if taken[one.said] <= share:
+            found.append(one)
+    return found
 
 
 def _in_folders(root: Path) -> list[Label]:

@@ -10,7 +10,7 @@ from common.text import printable
 from contract.geometry import Geometry, Pixels, to_input
 from contract.memory import Memory, read_memory
 from learn.errors import LearnError
-from learn.feature_cache import FeatureCache, cache_folder
+from learn.feature_cache import FeatureCache, Features, cache_folder
 from learn.fitting.layer import Floats
 from learn.label_file import FiledPhoto, Label
 from learn.model.base import Base
@@ -80,7 +80,7 @@ def photo_features(
     say: Say,
     threads: int,
     folder: Path | None = None,
-) -> dict[str, Floats]:
+) -> Features:
     """Return features by SHA-256, from the cache where it has them; photos that cannot be read have none.
 
     Args:

@@ -14,7 +14,7 @@ from learn.errors import NothingToLearn
 from learn.fitting.gate import HELPS, REFUSED
 from learn.fresh import learn_fresh
 from learn.job import Job
-from learn.label_file import FiledPhoto, Label, read_filed, read_labels
+from learn.label_file import FiledPhoto, Label, read_filed, read_labels, spread
 from learn.pipeline import AskAbout, LearnResult, learn
 from learn.publish import files_of, publish
 from learn.report import ready, write_report
@@ -23,6 +23,8 @@ from learn.whole_network import advice
 
 MOST_THREADS = 8
 """Each holds one photo in memory."""
+MOST_LABELS = 10_000
+"""More would make no better head, but take hours and gigabytes (docs/measurements.md)."""
 Limit = Callable[[int, int], None]
 
 
@@ -39,7 +41,10 @@ def work(job: Job, threads: int, limit: Limit) -> int:
     """
     if job.report is not None:
         ready(job.report)
-    labels = read_labels(job.labels)
+    given = read_labels(job.labels)
+    labels = spread(given, MOST_LABELS)
+    if len(labels) < len(given):
+        job.say("labels", f"{len(given):,}, of which {len(labels):,} take part: of each class its share")
     if labels or job.names:  # else nothing is read
         limit(len(labels), threads)
     if job.base is None:

@@ -42,7 +42,7 @@ class Store:
     """
 
     def __init__(self, shared: Path, model: Path, place: Path) -> None:
-        self._sets, self._place = PhotoSets(shared.resolve()), place
+        self._sets, self._place, self.model = PhotoSets(shared.resolve()), place, model.resolve()
         data = model.read_bytes()
         self._contract, self._id = read_contract(data), hashlib.sha256(data).hexdigest()[:12]
         base = open_base(model.read_bytes())

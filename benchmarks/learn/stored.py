@@ -35,6 +35,10 @@ def fit_file(file: Path) -> str:
         taught = labels(kept["labels"], from_bytes(kept["stored"], kept["largest"]), len(root.bias)).in_order()
     fit(root, taught, PULL)
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    # Not getrusage: that counts the memory of the process that started this one.
+    return f"{seconds:.2f} {cpu:.2f} {peak_mb():.0f}"
+
+
+def peak_mb() -> float:
+    """Peak memory of this process. Not getrusage: that counts the memory of the process that started this one."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
-    return f"{seconds:.2f} {cpu:.2f} {int(status['VmHWM'].split()[0]) / 1024:.0f}"
+    return int(status["VmHWM"].split()[0]) / 1024

@@ -79,15 +79,15 @@ def fit(
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits
 
-    known = lessons.in_order()
-    count, size = known.targets.shape[1], len(root.kernel)
-    begun = root.logits(known.features)
+    lessons = lessons.in_order()  # many photos are not held twice
+    count, size = lessons.targets.shape[1], len(root.kernel)
+    begun = root.logits(lessons.features)
     pulled = np.full((size + 1, count), pull)
     pulled[:, count - new :] = pull_new
     pulled[-1, count - new :] = 0.0
     with threadpool_limits(1):  # in more threads, sums are rounded in another order each time
         found = minimize(
-            _objective(known, begun, pulled),
+            _objective(lessons, begun, pulled),
             (np.zeros((size + 1, count)) if start is None else _change(root, start)).ravel(),
             jac=True,
             method="L-BFGS-B",

@@ -80,8 +80,9 @@ class World:
 
     def learn(self, pull: float, start: Layer | None = None) -> Layer:
         """The head that learnt from what people said."""
-        lessons = lessons_of(self.root, self.said, self.memory, self.filed)
-        return fit(self.root, lessons, pull, start, self.new, PULL_NEW)
+        return fit(
+            self.root, lessons_of(self.root, self.said, self.memory, self.filed), pull, start, self.new, PULL_NEW
+        )
 
 
 @dataclass(frozen=True)

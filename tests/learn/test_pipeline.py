@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +17,7 @@ from contract.shipped import SHIPPED_MODEL
 from learn.errors import LearnError
 from learn.fitting.trial import PULL_BARE
 from learn.fresh import learn_fresh
-from learn.label_file import FiledPhoto, Label, read_labels
+from learn.label_file import FiledPhoto, Label, read_labels, spread
 from learn.model.base import open_base
 from learn.pipeline import LearnResult, learn
 from learn.publish import files_of, publish
@@ -155,6 +156,19 @@ def test_a_line_that_is_no_label_is_named(tmp_path: Path, draw: Draw) -> None:
     file.write_text(line(draw(KIND, 0), "../etc") + "\n")
     with pytest.raises(LearnError, match="cannot be a class"):
         read_labels(file)
+
+
+def test_of_too_many_labels_each_class_keeps_its_share_and_a_small_one_all() -> None:
+    sizes = {"sea": 5_000, "street": 900, "forest": 12, "glacier": 700}
+    labels = [
+        Label(f"{number:064x}", said, None, "", False, False, "")
+        for said, size in sizes.items()
+        for number in range(size)
+    ]
+    kept = spread(labels, 1_000)
+    assert Counter(one.said for one in kept) == {"sea": 329, "street": 329, "forest": 12, "glacier": 329}
+    assert {one.sha256 for one in kept if one.said == "sea"} == {one.sha256 for one in labels[:329]}
+    assert spread(labels, len(labels)) == labels
 
 
 def test_the_command_learns_without_loading_keras(draw: Draw, tmp_path: Path, root: Path) -> None:
