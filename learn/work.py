@@ -41,10 +41,7 @@ def work(job: Job, threads: int, limit: Limit) -> int:
     """
     if job.report is not None:
         ready(job.report)
-    given = read_labels(job.labels)
-    labels = spread(given, MOST_LABELS)
-    if len(labels) < len(given):
-        job.say("labels", f"{len(given):,}, of which {len(labels):,} take part: of each class its share")
+    labels = _labels(job)
     if labels or job.names:  # else nothing is read
         limit(len(labels), threads)
     if job.base is None:
@@ -64,6 +61,14 @@ def work(job: Job, threads: int, limit: Limit) -> int:
     if result.data is not None and not job.dry_run and _takes(job, result, asks=asks):
         publish(files_of(result, job.new))
     return apart.REFUSED if result.judged.verdict.kind == REFUSED else 0
+
+
+def _labels(job: Job) -> list[Label]:
+    given = read_labels(job.labels)
+    labels = spread(given, MOST_LABELS)
+    if len(labels) < len(given):
+        job.say("labels", f"{len(given):,}, of which {len(labels):,} take part: of each class its share")
+    return labels
 
 
 def _show(job: Job, result: LearnResult) -> None:

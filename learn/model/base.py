@@ -84,11 +84,6 @@ def open_base(data: bytes) -> Base:
             "This model cannot learn from labels, because its features are not those of the broad network. Train one"
             " with the default recipe, or use the model that ships."
         )
-    if model.contract.precision != "fp32":
-        raise LearnError(
-            f"This model has {model.contract.precision} weights, and only fp32 models learn. Convert its run without"
-            " --precision, and learn from that file."
-        )
     proto = onnx.load_model_from_string(data)
     serving = _head_of(proto, model.contract, model.sha256)
     kept = {prop.key: prop.value for prop in proto.metadata_props}.get(ROOT_KEY)

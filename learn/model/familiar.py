@@ -48,7 +48,10 @@ def taught_centres(root: Head, said: Said) -> tuple[Floats, Ints, Floats]:
             others = background_without(broad, made, others) if len(others) else others
             rows.append(made)
             classes.append(np.full(len(made), number, np.int64))
-    return np.concatenate(rows), np.concatenate(classes), others
+    centres = np.concatenate(rows)
+    if root.contract.precision == "fp16":  # as the graph holds them
+        centres, others = (one.astype(np.float16).astype(np.float32) for one in (centres, others))
+    return centres, np.concatenate(classes), others
 
 
 def strangers_passing(broad: Floats, head: tuple[Floats, Ints, Floats], limit: float) -> int:

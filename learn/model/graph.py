@@ -14,6 +14,7 @@ from learn.errors import LearnError
 from learn.fitting.layer import Floats, Ints
 
 BATCH = 16
+ROUNDINGS = ("Cast", "QuantizeLinear", "DequantizeLinear")
 
 
 class Parts(NamedTuple):
@@ -136,15 +137,15 @@ class Nodes:
             self.gather = self._made_by[NEAREST_NAME]
             self.centres = self._of(self._made_by[self.gather.input[1]].input[0], "Gemm", 2)
             self.others = self._others()
-            broad = self._made_by[self.head.input[0]]
-            if broad.op_type not in ("Concat", "Mul") or self.gather.op_type != "Gather":
-                raise KeyError(broad.op_type)
+            if self._plain(self.head.input[0]).op_type not in ("Concat", "Mul") or self.gather.op_type != "Gather":
+                raise KeyError(self.head.input[0])
         except (KeyError, IndexError) as error:
             raise LearnError("This model has no head that can learn. Train one with the default recipe.") from error
 
     def constant(self, name: str) -> Any:
-        """The value of a constant."""
-        return numpy_helper.to_array(self._constants[name])
+        """The value of a constant; float32 in every precision, if it is no integer."""
+        found = numpy_helper.to_array(self._constants[name])
+        return found.astype(np.float32) if found.dtype == np.float16 else found
 
     def set(self, name: str, value: Any) -> None:
         """Replace a constant."""
@@ -158,9 +159,16 @@ class Nodes:
             raise KeyError(name)
         return node
 
+    def _plain(self, name: str) -> onnx.NodeProto:
+        """The node that computes a value, above the roundings of a smaller precision."""
+        node = self._made_by[name]
+        while node.op_type in ROUNDINGS:
+            node = self._made_by[node.input[0]]
+        return node
+
     def _others(self) -> onnx.NodeProto | None:
         """The product with the centres of other kinds of photos; None where the model has none."""
-        node = self._made_by[FAMILIARITY_NAME]
+        node = self._plain(FAMILIARITY_NAME)
         if node.op_type != "Sub":
             return None
         relu = next(one for one in (self._made_by.get(name) for name in self._made_by[node.input[1]].input) if one)
