@@ -226,6 +226,8 @@ def test_the_shipped_memory_gives_the_accuracy_that_the_model_has_on_photos_it_h
     features, classes = memory.gate()
     assert (head.probabilities(features).argmax(axis=1) == classes).mean() == pytest.approx(0.936, abs=0.0005)
     assert len(memory.anchors()) == len(features) == 1000
+    doubtful = [float((head.probabilities(some).max(axis=1) < 0.9).mean()) for some in (memory.anchors(), features)]
+    assert doubtful == pytest.approx([0.552, 0.174], abs=0.005), "half of the anchors hold the borders"
 
 
 def test_a_threshold_moves_with_the_familiarity_of_the_least_familiar_photos() -> None:
