@@ -111,6 +111,9 @@ def _fill(target: sqlite3.Connection, connection: sqlite3.Connection, every: boo
         target.execute("DELETE FROM photos")  # of an earlier try
         rows = connection.execute("SELECT * FROM photos WHERE held IS NOT NULL")
         names = [column[0] for column in rows.description]
+        target.execute("DELETE FROM class_folders")
+        folders = connection.execute("SELECT class, folder FROM class_folders").fetchall()
+        target.executemany("INSERT INTO class_folders VALUES (?, ?)", [tuple(one) for one in folders])
         target.executemany(f"INSERT INTO photos ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows)
 
 

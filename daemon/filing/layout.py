@@ -1,6 +1,7 @@
 """Where under the output a photo goes: a template of folders, checked once at the start; and how it is filed."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +47,7 @@ class Layout:
 
     Attributes:
         parts: of the template, in order.
+        names: folder of each class that has another name than its class.
 
     Raises:
         LayoutError: it leads out of the output, does not end with `{name}`, or has an unknown field.
@@ -53,6 +55,7 @@ class Layout:
 
     def __init__(self, template: str = DEFAULT_LAYOUT) -> None:
         self._template = template
+        self.names: Mapping[str, str] = {}
         if not template.isprintable():
             raise self._refused("it holds characters that cannot be printed")
         self.parts = [self._checked(*part) for part in self._parsed()]
@@ -69,7 +72,12 @@ class Layout:
             name: its file name.
             taken: when it was taken; used only if `needs_date`.
         """
-        values = {"": "", "label": label, "relpath": "" if relpath == Path() else str(relpath), "name": name}
+        values = {
+            "": "",
+            "label": self.names.get(label, label),
+            "relpath": "" if relpath == Path() else str(relpath),
+            "name": name,
+        }
         text = ""
         for part in self.parts:
             text += part.before + (taken.strftime(part.form) if part.field == "date" else values[part.field])

@@ -91,6 +91,7 @@ class Planner:
             Photos that have a destination; photos to be planned after these are filed, because they equal one of them;
             and by `id` of the others, why their folder cannot be used.
         """
+        self._take_names()
         planned: list[Photo] = []
         later: list[Photo] = []
         obstacles: Obstacles = {}
@@ -114,6 +115,13 @@ class Planner:
                 if photo.read.sha256 and photo.filing.outcome in (Outcome.FILED, Outcome.REVIEW):
                     contents.add(photo.read.sha256)
         return planned, later, obstacles
+
+    def _take_names(self) -> None:
+        """Take the folders that people renamed; they may do so while photos are filed."""
+        names = self._ledger.class_folders()
+        if names != self._layout.names:
+            self._layout.names = names
+            self._folders.clear()
 
     def _choose_names(self, photo: Photo, promised: set[str]) -> None:
         """Give a photo and its companions names that their folder accepts; OSError if there are none."""

@@ -36,7 +36,7 @@ class ClassFolders:
     """The classes of an output by their folders.
 
     Args:
-        layout: of the output.
+        layout: of the output, with the folders that have other names than their classes.
         labels: the classes that are known.
 
     Attributes:
@@ -44,7 +44,8 @@ class ClassFolders:
     """
 
     def __init__(self, layout: Layout, labels: Iterable[str]) -> None:
-        self._labels = {key(label): label for label in labels}
+        self._labels = {key(folder): label for label, folder in layout.names.items()}
+        self._labels |= {key(label): label for label in labels}
         self.why_not = ""
         self._pattern = self._compiled(_folders_of(layout))
 

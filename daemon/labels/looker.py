@@ -5,7 +5,6 @@ written before the tree is kept. After a kill in between, the next look compares
 places come from: then each row is looked for in its place, because its folder may look as it did before.
 """
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,8 +16,6 @@ from typing import Any, NamedTuple
 from common.text import printable
 from daemon.files.locks import take_lock
 from daemon.files.marker import RootError, read_marker
-from daemon.filing.layout import Layout
-from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Findings
 from daemon.labels.listed.lister import list_output
 from daemon.labels.listed.tree import EMPTY, Tree
@@ -26,6 +23,7 @@ from daemon.labels.look import look
 from daemon.labels.rows import Contents, RowId, Sighting
 from daemon.labels.store import tree_file
 from daemon.labels.store.apply import Applier, Said, sightings_in
+from daemon.labels.store.description import end_renamings, folders_of
 from daemon.labels.store.known_rows import AllRows, LedgerRows
 from daemon.labels.store.place_new import New, forget_new, newest, place_new
 from daemon.labels.store.tree_file import Seen
@@ -114,9 +112,7 @@ class Looker:
 
     def _look(self, connection: sqlite3.Connection, output: Path, marker: str, now_s: float) -> Looked:
         obstacle = _obstacle(output, marker)
-        number, was_interrupted, layout, classes = connection.execute(
-            "SELECT number, was_interrupted, layout, classes FROM look"
-        ).fetchone()
+        number, was_interrupted = connection.execute("SELECT number, was_interrupted FROM look").fetchone()
         if obstacle:
             if not was_interrupted:
                 connection.execute("UPDATE look SET was_interrupted = 1")
@@ -124,7 +120,7 @@ class Looker:
         seen = self._last_seen()
         before = EMPTY if seen is None else seen.tree
         interrupted = bool(was_interrupted) or (seen is not None and (seen.number > number or seen.marker != marker))
-        folders = ClassFolders(Layout(layout) if layout else Layout(), json.loads(classes))
+        folders = folders_of(connection)
         listed = newest(connection)
         tree = list_output(output, before, now_s, self._left_out)
         new = place_new(connection, output, folders, listed)
@@ -138,6 +134,7 @@ class Looker:
             with Transaction(connection):
                 said = Applier(connection, self._name, folders, now_s).apply(found, sightings)
                 forget_new(connection, new)
+                end_renamings(connection, folders, tree.folders.keys())
                 connection.execute("UPDATE look SET number = ?, at = ?, was_interrupted = 0", (number, now_s))
         is_changed = seen is None or seen.number != number
         unkept = self._keep(Seen(number, marker, tree), is_changed=is_changed, now_s=now_s)

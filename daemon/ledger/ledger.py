@@ -193,6 +193,11 @@ class Ledger:
         with self._reopened_on_error():
             return paths_of_content(self._connection, sha256)
 
+    def class_folders(self) -> dict[str, str]:
+        """Return the folder of each class whose folder a person renamed."""
+        with self._reopened_on_error():
+            return dict(self._connection.execute("SELECT class, folder FROM class_folders"))
+
     def of_names(self, folder: Path, ranges: Iterable[tuple[str, str]], since_s: float) -> dict[int, Intent]:
         """Return the photos that were filed from a folder since a time, oldest first, but not those taken back.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from common.text import printable
 from daemon.ledger.audits.tables import AUDITS
 from daemon.ledger.errors import LedgerError
-from daemon.ledger.labels.tables import FILED_BY, LABELS, PLACES
+from daemon.ledger.labels.tables import CLASS_FOLDERS, FILED_BY, LABELS, PLACES
 from daemon.ledger.refiles import REFILED, REFILES
 
 MIGRATIONS = (
@@ -204,6 +204,7 @@ MIGRATIONS = (
     FILED_BY,
     AUDITS,
     REFILES,
+    CLASS_FOLDERS,
 )
 """Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
 

@@ -13,9 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from common.errors import PhototriageError
-from daemon.filing.layout import DEFAULT_LAYOUT, Layout
 from daemon.filing.recovery import OnUnresolved, ignore
-from daemon.labels.store.description import description_in
+from daemon.labels.store.description import layout_in
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.movers import Mover, mover_lock
 from daemon.ledger.queries import RECORDS, Record, companions, record_of
@@ -68,7 +67,7 @@ def plans(ledger: Path, proposals: Iterator[Proposal]) -> Iterator[list[Step]]:
     inbox, output = roots_of(ledger)
     if inbox is None or output is None:
         return
-    layout = Layout(ask_ledger(ledger, description_in).layout or DEFAULT_LAYOUT)
+    layout = ask_ledger(ledger, layout_in)
     promised: set[int] = set()
     while some := list(islice(proposals, TOGETHER)):
         found = ask_ledger(ledger, partial(_records, rows=[proposal.row for proposal in some]))

@@ -18,8 +18,9 @@ from daemon.labels.by_hand.errors import LabelError
 from daemon.labels.by_hand.given import Given, given_in
 from daemon.labels.by_hand.import_labels import EXAMPLES, Plan, compare, take, write
 from daemon.labels.by_hand.read_files import ReadFile, read_files
-from daemon.labels.by_hand.unknown import folders_of, unknown_files
+from daemon.labels.by_hand.unknown import unknown_files
 from daemon.labels.by_hand.writing import opened, writing
+from daemon.labels.store.description import folders_of
 from daemon.labels.store.output_ledgers import other_ledgers
 from daemon.ledger.reader import ask_ledger
 from daemon.ledger.reading import find_ledgers, one_ledger, roots_of

@@ -53,9 +53,9 @@ def _is_given(ctx: click.Context, name: str) -> bool:
 def answer(number: int, reply: str, inbox: Path | None) -> None:
     """Answer a question about many moves, by its number.
 
-    labels: each photo is of the class in whose folder it lies now. renamed: the class has a new name, and nothing is
-    said about single photos. ignore: the moves say nothing. In every case the places are noted, and the question is not
-    asked again.
+    labels: each photo is of the class in whose folder it lies now. renamed: the folder of the class has a new name,
+    where new photos go from now on; nothing is said about single photos. ignore: the moves say nothing. In every case
+    the places are noted, and the question is not asked again.
 
     \b
     Examples:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from contract.labels import OTHER
 from daemon.commands.labels.first_look import FirstLook
-from daemon.labels.by_hand.unknown import folders_of, unknown_files
+from daemon.labels.by_hand.unknown import unknown_files
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.findings import Why
 from daemon.labels.look import CONFIRM_S
 from daemon.labels.looker import last_look_s
+from daemon.labels.store.description import folders_of
 from daemon.labels.store.output_ledgers import other_ledgers
 from daemon.labels.store.place_columns import place_in
 from daemon.ledger.reader import PAGE, ask_ledger, reader

@@ -132,20 +132,20 @@ def _judge(
 def _model_in_use(ledger: Path, device: Literal["auto", "cpu", "cuda"]) -> "LoadedModel":
     from contract.session import open_model
     from daemon.classify.loaded_model import LoadedModel, rules_of
-    from daemon.filing.layout import DEFAULT_LAYOUT, Layout
-    from daemon.labels.store.description import description_in
+    from daemon.labels.store.description import description_in, layout_in
     from daemon.ledger.reader import ask_ledger
     from daemon.models.history import in_use
     from daemon.refile.refile import RefileError
 
-    entry, description = ask_ledger(ledger, lambda connection: (in_use(connection), description_in(connection)))
+    entry, description, layout = ask_ledger(
+        ledger, lambda connection: (in_use(connection), description_in(connection), layout_in(connection))
+    )
     if entry is None:
         raise RefileError("No model has served this inbox yet. Start `watch` or `sort` once.")
     model = open_model(entry.file, device)
-    dated = Layout(description.layout or DEFAULT_LAYOUT).needs_date
     below = description.rules.get("review_below", "off")
     unfamiliar: Literal["review", "file"] = "file" if description.rules.get("unfamiliar") == "file" else "review"
-    return LoadedModel(model, rules_of(model, below, unfamiliar=unfamiliar, dated=dated), entry.file)
+    return LoadedModel(model, rules_of(model, below, unfamiliar=unfamiliar, dated=layout.needs_date), entry.file)
 
 
 def _carry_out(ledger: Path, spool: "Spool", *, as_json: bool) -> tuple[int, _Sum]:

@@ -5,18 +5,18 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from common.text import printable
 from daemon.files.confined import TO_READ
 from daemon.files.locks import take_lock
 from daemon.labels.by_hand.errors import LabelError
-from daemon.labels.by_hand.unknown import folders_of
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.listed.listing import File
 from daemon.labels.looker import LOCK
 from daemon.labels.store.apply import Applier
+from daemon.labels.store.description import folders_of, rename_folder
 from daemon.labels.store.place_columns import FILE, file_in
 from daemon.ledger.labels.events import How
 from daemon.ledger.reading import root_of
@@ -78,7 +78,9 @@ def answer(connection: sqlite3.Connection, state: Path, number: int, reply: Repl
         LabelError: there is no such question, it has ended, or a look does not end.
     """
     with between_looks(state), Transaction(connection):
-        _check_open(connection, number)
+        left, entered = _check_open(connection, number)
+        if reply is Reply.RENAMED:
+            _rename(connection, left, entered)
         folders = folders_of(connection)
         output = root_of(connection, "output")
         applier = Applier(connection, "", folders, now_s)
@@ -115,13 +117,26 @@ def _settle(
     return "labels" if is_label and not is_back else "noted"
 
 
-def _check_open(connection: sqlite3.Connection, number: int) -> None:
-    found = connection.execute("SELECT answer FROM questions WHERE id = ?", (number,)).fetchone()
+def _rename(connection: sqlite3.Connection, left: str, entered: str) -> None:
+    """Let new photos go to the folder of the new name, if a whole class folder was renamed."""
+    folders, new = folders_of(connection), PurePath(entered).name
+    before, after = folders.where(f"{left}/x"), folders.where(f"{entered}/x")
+    above = PurePath(left).parent
+    is_whole = above == PurePath(entered).parent and folders.where(f"{above}/x") != before
+    is_free = after.name == before.name or not folders.knows(after.name)
+    if is_whole and is_free and before.is_class and after.is_class:
+        rename_folder(connection, before.name, new)
+
+
+def _check_open(connection: sqlite3.Connection, number: int) -> tuple[str, str]:
+    """Return the folder that was left and the one that was entered."""
+    found = connection.execute("SELECT answer, left, entered FROM questions WHERE id = ?", (number,)).fetchone()
     if found is None:
         raise LabelError(f"There is no question {number}. `phototriage labels` shows the open ones.")
     if found[0]:
         ended = "it ended by itself, because its photos are back" if found[0] == "ended" else f"as {found[0]}"
         raise LabelError(f"Question {number} was answered already: {ended}.")
+    return str(found[1]), str(found[2])
 
 
 def _file_at(path: Path) -> File | None:

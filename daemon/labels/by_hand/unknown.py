@@ -1,6 +1,5 @@
 """Files in the class folders of an output that no ledger knows: they are never labels by themselves."""
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from contract.formats import has_photo_name
-from daemon.filing.layout import Layout
 from daemon.labels.class_folders import ClassFolders
 from daemon.labels.listed.listing import Listing
 from daemon.labels.listed.tree import BASE_LINE_S, Tree, joined
@@ -23,12 +21,6 @@ _SEEN = "SELECT place FROM sightings"
 _LABELLED = "SELECT place FROM labels WHERE photo IS NULL"
 _TOGETHER = 50_000
 Answer = TypeVar("Answer")
-
-
-def folders_of(connection: sqlite3.Connection) -> ClassFolders:
-    """Return how the folders of a ledger's output name classes."""
-    layout, classes = connection.execute("SELECT layout, classes FROM look").fetchone()
-    return ClassFolders(Layout(layout) if layout else Layout(), json.loads(classes))
 
 
 class Unknown(NamedTuple):

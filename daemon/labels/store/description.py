@@ -3,7 +3,11 @@
 import json
 import sqlite3
 from collections.abc import Collection, Mapping
+from pathlib import PurePath
 from typing import NamedTuple
+
+from daemon.filing.layout import DEFAULT_LAYOUT, Layout
+from daemon.labels.class_folders import ClassFolders
 
 Setting = str | float
 
@@ -29,6 +33,49 @@ def describe(connection: sqlite3.Connection, description: Description) -> None:
     known = connection.execute("SELECT layout, classes, rules FROM look").fetchone()
     if tuple(known) != (layout, *as_json):
         connection.execute("UPDATE look SET layout = ?, classes = ?, rules = ?", (layout, *as_json))
+
+
+def layout_in(connection: sqlite3.Connection) -> Layout:
+    """Return the layout of the output, with the folders that people renamed."""
+    (template,) = connection.execute("SELECT layout FROM look").fetchone()
+    layout = Layout(template or DEFAULT_LAYOUT)
+    layout.names = dict(connection.execute("SELECT class, folder FROM class_folders").fetchall())
+    return layout
+
+
+def folders_of(connection: sqlite3.Connection) -> ClassFolders:
+    """Return how the folders of a ledger's output name classes."""
+    (classes,) = connection.execute("SELECT classes FROM look").fetchone()
+    return ClassFolders(layout_in(connection), json.loads(classes))
+
+
+def rename_folder(connection: sqlite3.Connection, name: str, folder: str) -> None:
+    """Let the photos of a class go to a folder of another name from now on; the caller holds a transaction.
+
+    Args:
+        connection: to the ledger.
+        name: the class.
+        folder: its folder's name; the same as the class to end a renaming.
+    """
+    connection.execute("DELETE FROM class_folders WHERE class = ? OR folder = ?", (name, folder))
+    if folder != name:
+        connection.execute("INSERT INTO class_folders VALUES (?, ?)", (name, folder))
+
+
+def end_renamings(connection: sqlite3.Connection, folders: ClassFolders, paths: Collection[str]) -> None:
+    """Forget renamed folders that are gone, where there is a folder again that is called as the class.
+
+    Args:
+        connection: to the ledger.
+        folders: tells which class a folder names.
+        paths: of all folders of the output.
+    """
+    renamed = connection.execute("SELECT class, folder FROM class_folders").fetchall()
+    if renamed:
+        there = {PurePath(path).name for path in paths if folders.where(f"{path}/x").is_class}
+        for name, folder in renamed:
+            if folder not in there and name in there:
+                connection.execute("DELETE FROM class_folders WHERE class = ?", (name,))
 
 
 def description_in(connection: sqlite3.Connection) -> Description:

@@ -117,6 +117,11 @@ of the group: `learn`, `held out`, or `neither` where it bridges both. `tried` i
 could not be made.
 """
 
+CLASS_FOLDERS = """
+CREATE TABLE class_folders (class TEXT PRIMARY KEY, folder TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+"""The folder of each class whose folder a person renamed: the model calls it by the old name."""
+
 FILED_BY = """
 CREATE TABLE filed_by (model TEXT PRIMARY KEY, photos INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO filed_by SELECT model, count(*) FROM photos
