@@ -62,7 +62,8 @@ def refiling(world: World) -> Moving:
 def undoing_a_refiling(world: World) -> Moving:
     """Move refiled photos back to the classes that they came from."""
     _run(world, *refiling(world).words)
-    return Moving(("undo", "--last", "2"), Mover.UNDO, lambda world: _is_swapped(world, LABELS))
+    moved = sum(LABELS[int(path.stem) % 3] in SWAPPED[:2] for path in files(world.output))
+    return Moving(("undo", "--last", str(moved)), Mover.UNDO, lambda world: _is_swapped(world, LABELS))
 
 
 def start_up(world: World) -> None:
