@@ -18,7 +18,7 @@ MOVED = (Outcome.FILED, Outcome.REVIEW, Outcome.FAILED, Outcome.DUPLICATE)
 """States of photos that lie in the output, as far as the ledger knows."""
 TAKEN_BACK = (Outcome.UNDONE, Outcome.RETRIED)
 _UNDOES_A_REFILING = "EXISTS (SELECT 1 FROM photos AS was WHERE was.id = photos.undoes AND was.refiles IS NOT NULL)"
-_AUDITED = "SELECT said FROM audits WHERE audits.sha256 = photos.sha256 AND said <> '' ORDER BY said_at DESC LIMIT 1"
+_AUDITED = "SELECT said FROM audits WHERE audits.sha256 = photos.sha256 AND audits.model = photos.model AND said <> ''"
 RECORDS = (
     f"SELECT photos.*, {schema.TAKEN_BACK} AS taken_back, {REFILED} AS refiled,"
     f" {_UNDOES_A_REFILING} AS undoes_refiling, ({_AUDITED}) AS audited, {places.COLUMNS} FROM photos {places.JOIN}"
@@ -40,7 +40,7 @@ class Record:
         refiled: whether a later row moved the photo to another class.
         undoes_refiling: whether it moved the photo back from another class, and not to the inbox.
         place: where the photo is now; None if it lies where it was filed, or is no longer in the output.
-        audited: what a person saw on it in an audit, which is no label; empty if nobody was asked.
+        audited: what a person saw on it in an audit of the model that filed it; no label; empty if nobody was asked.
     """
 
     row: int
