@@ -126,7 +126,7 @@ def learn(
     world = _world(base, root, said, memory, [features[one.sha256] for one in others])
     judged = try_head(world, None if ask is None else lambda place: ask(others[place], said.classes))
     centres = taught_centres(root, said)
-    strangers = _strangers(base, said, memory, centres)
+    strangers = strangers_passing(base, said, memory, centres)
     changes = _changes(world, judged, others)
     learned = _learned(root, said, judged, at or datetime.now(UTC), earlier_names(before, rename or {}))
     data = _written(base, root, world, judged, centres, learned)
@@ -190,20 +190,6 @@ def _serving(base: Base, root: Head, classes: tuple[str, ...]) -> Layer:
             place = classes.index(name)
             kernel[:, place], bias[place] = own.layer.kernel[:, number], own.layer.bias[number]
     return Layer(kernel, bias)
-
-
-def _strangers(
-    base: Base, said: Said, memory: Memory | None, centres: tuple[Floats, Ints, Floats]
-) -> tuple[int, int, int]:
-    """How many strangers pass before and after, without what a taught class claims."""
-    width, familiarity = base.root.centres.shape[1], base.root.contract.familiarity
-    own = said.rows(said.strangers)[:, -width:] if said.strangers else np.zeros((0, width), np.float32)
-    broad = own if memory is None else np.concatenate([memory.strangers(), own])
-    if familiarity is None or not len(broad):
-        return 0, 0, 0
-    now = base.serving.centres, base.serving.classes, base.serving.others
-    limit = familiarity.threshold
-    return strangers_passing(broad, now, limit), strangers_passing(broad, centres, limit), len(broad)
 
 
 def _changes(world: World, judged: Judged, filed: Sequence[FiledPhoto]) -> tuple[Change, ...]:

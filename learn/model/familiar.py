@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from contract.memory import Memory
 from learn.fitting.layer import Floats, Ints, Layer
 from learn.fitting.lessons import Said
-from learn.model.base import Head
+from learn.model.base import Base, Head
 from training.fit.familiarity import CENTRES, OTHERS, background_without
 from training.network.centres import centres_of
 
@@ -54,8 +55,42 @@ def taught_centres(root: Head, said: Said) -> tuple[Floats, Ints, Floats]:
     return centres, np.concatenate(classes), others
 
 
-def strangers_passing(broad: Floats, head: tuple[Floats, Ints, Floats], limit: float) -> int:
-    """Return how many strangers a head would take for one of its classes."""
+def strangers_passing(
+    base: Base, said: Said, memory: Memory | None, centres: tuple[Floats, Ints, Floats]
+) -> tuple[int, int, int]:
+    """How many pictures of no class pass as familiar, by the head that serves and by a new one, and of how many.
+
+    They are those of the memory, without what an added class claims, and what a person called none of the classes.
+
+    Args:
+        base: the model that learns.
+        said: the labels.
+        memory: of its root.
+        centres: of the new head, as `taught_centres` returns them.
+    """
+    width, familiarity = base.root.centres.shape[1], base.root.contract.familiarity
+    broad: Floats = np.zeros((0, width), np.float32)
+    if familiarity is None:
+        return 0, 0, 0
+    if memory is not None:
+        broad = _unclaimed(memory.strangers(), centres, len(said.classes) - len(said.new), familiarity.threshold)
+    if said.strangers:
+        broad = np.concatenate([broad, said.rows(said.strangers)[:, -width:]])
+    now = base.serving.centres, base.serving.classes, base.serving.others
+    return _passing(broad, now, familiarity.threshold), _passing(broad, centres, familiarity.threshold), len(broad)
+
+
+def _unclaimed(broad: Floats, head: tuple[Floats, Ints, Floats], known: int, limit: float) -> Floats:
+    """Those that do not pass as one of the classes that were added to the known ones."""
+    if not len(broad):
+        return broad
+    centres, classes, others = head
+    nearest = classes[(broad @ centres.T).argmax(axis=1)]
+    left: Floats = broad[(nearest < known) | (familiarity_of(broad, centres, others) < limit)]
+    return left
+
+
+def _passing(broad: Floats, head: tuple[Floats, Ints, Floats], limit: float) -> int:
     return int((familiarity_of(broad, head[0], head[2]) >= limit).sum()) if len(broad) else 0
 
 

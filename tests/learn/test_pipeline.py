@@ -18,7 +18,9 @@ from learn.errors import LearnError
 from learn.fitting.trial import PULL_BARE
 from learn.fresh import learn_fresh
 from learn.label_file import FiledPhoto, Label, read_labels, spread
+from learn.material import memory_of
 from learn.model.base import open_base
+from learn.model.familiar import strangers_passing, taught_centres
 from learn.pipeline import LearnResult, learn
 from learn.publish import files_of, publish
 from learn.show import lines
@@ -98,8 +100,18 @@ def test_it_counts_the_pictures_of_no_class_that_a_new_class_lets_pass(
     drawn: list[Label], draw: Draw, tmp_path: Path
 ) -> None:
     none = [_label(draw(KIND, seed), "_other") for seed in range(20, 26)]
-    before, after, count = _learn(SHIPPED_MODEL, [*drawn, *none], [], tmp_path).strangers
+    result = _learn(SHIPPED_MODEL, [*drawn, *none], [], tmp_path)
+    before, after, count = result.strangers
     assert before < after == count == 6, "they are drawn like those of the new class"
+    base, said = open_base(SHIPPED_MODEL.read_bytes()), result.said
+    memory = memory_of(SHIPPED_MODEL, base)
+    assert memory is not None
+    like, width = said.rows(said.strangers), base.root.centres.shape[1]
+    nobody = said.without({one.sha256 for one in none})
+    stored = memory.with_strangers(np.concatenate([like[:, -width:], base.root.centres[:3]]))
+    assert strangers_passing(base, nobody, stored, taught_centres(base.root, nobody)) == (3, 3, 3), (
+        "of those that convert stored, the new class claims what looks like it"
+    )
 
 
 def test_a_class_of_nine_groups_is_not_learnt_yet(drawn: list[Label], tmp_path: Path) -> None:
