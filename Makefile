@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo training test lint bench lock audit clean
+.PHONY: help run demo training bulk test lint bench lock audit clean
 unexport PYTHONPATH
 
 RUN := .venv/bin
@@ -32,11 +32,15 @@ training: ## make .venv-train, where `phototriage train` and `convert` have what
 	@requirements/venv.sh .venv-train auto-train
 	@echo "Ready: .venv-train/bin/phototriage train DATASET --output RUN"
 
+bulk: ## make .venv-bulk, where `phototriage bulk` has what it needs
+	@requirements/venv.sh .venv-bulk bulk
+	@echo "Ready: .venv-bulk/bin/phototriage bulk plan PHOTOS --output PLAN"
+
 test: lint ## check everything: lint, types, import fences, all tests
 	@requirements/venv.sh .venv-test-daemon test-daemon
-	@echo "== the contract and the daemon, in an environment without TensorFlow"
+	@echo "== the contract, the daemon and bulk, in an environment without TensorFlow"
 	@! $(DAEMON)/python -c 'import tensorflow' 2>/dev/null || { echo "TensorFlow is in .venv-test-daemon"; exit 1; }
-	@$(DAEMON)/python $(PYTEST) tests/contract tests/daemon tests/benchmarks
+	@$(DAEMON)/python $(PYTEST) tests/contract tests/daemon tests/bulk tests/benchmarks
 	@echo "== training, convert, learn and the house, and that the daemon loads nothing of them where they are installed"
 	@$(TEST)/python $(PYTEST) tests/house tests/training tests/convert tests/learn tests/daemon/test_bad_input.py tests/daemon/service/test_auto_learn.py tests/benchmarks/test_notebook.py tests/benchmarks/test_learn.py tests/benchmarks/test_day.py
 
@@ -65,4 +69,4 @@ audit: ## ask pypi.org for known vulnerabilities of the locked packages (needs t
 	@requirements/audit.sh $(TEST)/uv
 
 clean: ## remove environments, caches and builds; photos stay
-	rm -rf .venv .venv-train .venv-test .venv-test-daemon build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-train .venv-bulk .venv-test .venv-test-daemon build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

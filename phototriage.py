@@ -61,6 +61,9 @@ GROUPS = {
             "daemon.commands.audit.command:audit", "Measure the filing: ask blind about photos drawn at random."
         ),
     },
+    "Many photos, many machines": {
+        "bulk": Entry("bulk.commands.group:bulk", "Judge millions of photos in storage, on one machine or many."),
+    },
     "Set up and maintain": {
         "doctor": Entry("daemon.commands.doctor:doctor", "Find problems before they occur, and say how to fix each."),
         "service": Entry("daemon.commands.service:service", "Install an inbox as a systemd service, or uninstall it."),
@@ -124,9 +127,7 @@ class FrontDoor(click.Group):
                 ctx.fail(f"No such command {cmd_name!r}. Did you mean {' or '.join(near)}?")
             return None
         module, _, attribute = entry.target.partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{entry.target} is no click command")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -153,10 +154,9 @@ class FrontDoor(click.Group):
         except (ImportError, AttributeError) as error:
             from common.packages import missing_package
 
-            sentence = missing_package(f"`{ctx.invoked_subcommand}`", error)
-            if not sentence:
-                raise
-            fail(ctx, sentence)
+            if sentence := missing_package(f"`{ctx.invoked_subcommand}`", error):
+                fail(ctx, sentence)
+            raise
         except KeyboardInterrupt:
             ctx.exit(128 + signal.SIGINT)
 

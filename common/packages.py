@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +27,13 @@ LEARNING = {
     "threadpoolctl": "threadpoolctl>=3.6,<4",
 }
 """Import names that the extra `learn` brings, and what it asks for; the extra `train` brings them too."""
+BULK = {
+    "pyarrow": "pyarrow>=26,<27",
+    "fsspec": "fsspec>=2026.9",
+    "s3fs": "s3fs>=2026.9",
+    "ray": "ray[data]>=2.60,<3",
+}
+"""Import names that the extra `bulk` brings, and what it asks for; a command needs some of them."""
 TRAINING_MODULES = frozenset({"tensorflow", "keras", "tf2onnx", "cleanlab", *LEARNING})
 """Import names that only an extra brings, and `train` all of them."""
 NEWEST_WITH_TENSORFLOW = (3, 13)
@@ -114,9 +121,18 @@ def require_runtime(user: str) -> None:
 
 def require_learning(user: str) -> None:
     """Raise MissingPackageError if a package of the extra `learn` is not installed, before photos are read."""
-    missing = [asked for module, asked in LEARNING.items() if find_spec(module) is None]
+    _require(user, LEARNING)
+
+
+def require_bulk(user: str, *modules: str) -> None:
+    """Raise MissingPackageError if one of these modules of the extra `bulk` is not installed."""
+    _require(user, {module: BULK[module] for module in modules})
+
+
+def _require(user: str, wanted: Mapping[str, str]) -> None:
+    missing = [asked for module, asked in wanted.items() if find_spec(module) is None]
     if missing:
-        names = ", ".join(re.split("[<>=]", asked)[0] for asked in missing)
+        names = ", ".join(re.split(r"[\[<>=]", asked)[0] for asked in missing)
         raise MissingPackageError(
             f"{user} needs {names}, and the daemon does not, so they are an extra. Install: {pip('install', *missing)}"
         )

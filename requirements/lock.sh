@@ -12,7 +12,7 @@ lock() { # lock NAME [uv's options: which extras and groups]
     echo "requirements/$name.txt"
     # fewest: one version of each package for all Pythons, where there is one.
     "$uv" pip compile pyproject.toml "$@" --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
-        --only-binary :all: --generate-hashes --no-emit-index-url --no-emit-find-links \
+        --constraint requirements/constraints.in --only-binary :all: --generate-hashes --no-emit-index-url --no-emit-find-links \
         --custom-compile-command "make lock" --output-file "requirements/$name.txt"
 }
 
@@ -22,3 +22,4 @@ lock train --group build --extra cpu --extra train "$@"
 lock train-gpu --group build --extra cpu --extra train-gpu "$@"
 lock test --group build --extra cpu --extra train --extra dev "$@"
 lock test-daemon --group build --extra cpu --extra test "$@"
+lock bulk --group build --extra cpu --extra bulk "$@"

@@ -14,11 +14,13 @@ from click.testing import CliRunner
 
 import phototriage
 from common.packages import (
+    BULK,
     LEARNING,
     RUNTIMES,
     MissingPackageError,
     installed_runtimes,
     pip,
+    require_bulk,
     require_learning,
     two_runtimes,
 )
@@ -159,6 +161,7 @@ def test_the_packages_that_are_named_are_those_of_the_extras(root: Path) -> None
     extras = project["optional-dependencies"]
     assert (extras["cpu"], extras["cuda"]) == ([RUNTIMES["onnxruntime"]], [RUNTIMES["onnxruntime-gpu"]])
     assert extras["learn"] == list(LEARNING.values())
+    assert sorted(extras["bulk"]) == sorted(BULK.values())
     assert "onnxruntime" not in str(project["dependencies"])
 
 
@@ -171,3 +174,11 @@ def test_learning_without_its_extra_names_the_one_command_that_installs_it(monke
     command = "-m pip install 'scipy>=1.17,<2' 'threadpoolctl>=3.6,<4'"
     assert str(error.value).startswith(said)
     assert str(error.value).endswith(command)
+
+
+def test_bulk_without_its_extra_names_the_packages_of_the_command_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.packages.find_spec", lambda name: name if name == "pip" else None)
+    with pytest.raises(MissingPackageError) as error:
+        require_bulk("`bulk run`", "pyarrow", "ray")
+    assert "`bulk run` needs pyarrow, ray, and the daemon does not" in str(error.value)
+    assert str(error.value).endswith("-m pip install 'pyarrow>=26,<27' 'ray[data]>=2.60,<3'")

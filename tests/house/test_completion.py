@@ -34,7 +34,9 @@ def test_commands_are_completed_with_their_line_and_none_is_imported(
 ) -> None:
     done = asked("zsh", "phototriage h", "-X", "importtime")
     assert done.stdout.splitlines() == ["plain", "history", phototriage.COMMANDS["history"].line]
-    assert not imported(done.stderr) & (HEAVY | {"common", "contract", "training", "convert", "learn", "daemon"})
+    assert not imported(done.stderr) & (
+        HEAVY | {"common", "contract", "training", "convert", "learn", "daemon", "bulk"}
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,21 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("common", "contract", "training", "convert", "learn", "daemon")
+ROOMS = ("common", "contract", "training", "convert", "learn", "daemon", "bulk")
 # What the daemon's process must never hold; numpy, Pillow and ONNX Runtime are its own.
-FOREIGN = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "training", "convert"}
+FOREIGN = {
+    "tensorflow",
+    "keras",
+    "onnx",
+    "tf2onnx",
+    "sklearn",
+    "training",
+    "convert",
+    "bulk",
+    "pyarrow",
+    "fsspec",
+    "ray",
+}
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -45,6 +57,9 @@ def test_imports_run_downhill(copy: Path) -> None:
         ("training", "import convert"),
         ("convert", "import daemon"),
         ("daemon", "import phototriage"),
+        ("daemon", "import pyarrow"),
+        ("learn", "import bulk"),
+        ("bulk", "import learn"),
     ],
 )
 def test_a_hole_in_a_fence_is_noticed(copy: Path, room: str, line: str) -> None:
@@ -54,7 +69,7 @@ def test_a_hole_in_a_fence_is_noticed(copy: Path, room: str, line: str) -> None:
     assert "1 broken" in done.stdout or "2 broken" in done.stdout
 
 
-def test_the_daemon_at_work_holds_nothing_of_training(tmp_path: Path, root: Path) -> None:
+def test_the_daemon_at_work_holds_nothing_of_training_and_bulk(tmp_path: Path, root: Path) -> None:
     from common.drawing import KINDS, draw_scene
 
     inbox, output = tmp_path / "in", tmp_path / "out"

@@ -1,0 +1,1 @@
+"""The commands below `bulk`: they parse options and print results; the rooms beside do the work."""
