@@ -1,11 +1,13 @@
-"""What child processes of ours have in common: where they import from, and that they end with their parent."""
+"""Child processes of ours: where they import from, that they end with their parent, and that it ends tidily."""
 
 import ctypes
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 _ROOT = str(Path(__file__).parents[1])
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -43,3 +45,20 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+@contextmanager
+def tidy_end() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end this process as an error does, so that no temporary folder is left."""
+    numbers = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -1,4 +1,4 @@
-"""Read, decode and classify photos without filing them: what a dry run, a replay and other trials share.
+"""Read, decode and classify photos without filing them: what a dry run, a replay, bulk and other trials share.
 
 Photos go through the same code as in the pipeline, in batches of the largest bucket. The caller decides what follows
 from the scores. Nothing is touched: suspects are looked up in a copy of the crash journal.
@@ -36,7 +36,7 @@ def predict(
     loaded: LoadedModel,
     guard: Guard,
     *,
-    count: int,
+    count: int | None,
     threads: int = 0,
     words: Words = EMPTY,
 ) -> Iterator[tuple[Case, Photo | None]]:
@@ -49,15 +49,13 @@ def predict(
         found_of: returns the file to read, or None where there is none; called in several threads.
         loaded: the model, which classifies on the CPU each photo at once, on CUDA a batch; and its rules.
         guard: decodes.
-        count: how many cases there are, for the progress.
+        count: how many cases there are, for the progress; None to show none.
         threads: how many read; 0 for one a core.
         words: of people, which win.
 
     Raises:
         GpuError: the GPU fails.
     """
-    from rich.console import Console
-    from rich.progress import track
 
     def read(case: Case) -> Photo | None:
         found = found_of(case)
@@ -65,14 +63,20 @@ def predict(
 
     some, left = BUCKETS[-1], iter(cases)
     batches = iter(lambda: list(islice(left, some)), [])
-    console, total = Console(stderr=True), -(-count // some)
-    shown = track(batches, "", total=total, console=console, transient=True, disable=not sys.stderr.isatty())
+    shown = batches if count is None or not sys.stderr.isatty() else _shown(batches, -(-count // some))
     with silenced(), ThreadPoolExecutor(threads or usable_cores()) as pool:
         for batch in shown:
             photos = list(pool.map(read, batch))
             if loaded.model.provider == "cuda":
                 _judge([photo for photo in photos if photo is not None], loaded, words)
             yield from zip(batch, photos, strict=True)
+
+
+def _shown(batches: Iterable[list[Case]], total: int) -> Iterable[list[Case]]:
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(batches, "", total=total, console=Console(stderr=True), transient=True)
 
 
 def _read(found: Found, loaded: LoadedModel, guard: Guard, words: Words) -> Photo:

@@ -7,9 +7,6 @@ folder of this process. So however it ends, the model in use is as it was.
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 
 from common.child import environment, signal_name
 from learn.errors import LearnError
@@ -47,20 +44,3 @@ def run_apart(job: Job) -> int:
     if code not in (0, REFUSED, FAILED):
         raise LearnError(f"The process that learns crashed; why stands above. {STAYS}")
     return 1 if code == FAILED else code
-
-
-@contextmanager
-def tidy_end() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end this process as an error does, so that no temporary folder is left."""
-    numbers = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
-    for number in numbers:
-        signal.signal(number, _end)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    sys.exit(128 + number)

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from common.child import tidy_end
 from common.options import json_option
 from common.packages import require_learning, require_runtime
 from learn.job import Job
@@ -84,8 +85,6 @@ def learn(
     _check(inbox, service, file, base, output, rename, report, yes=yes, auto=auto, dry_run=dry_run)
     require_learning("`learn`")
     require_runtime("`learn`")
-    from learn.apart import tidy_end
-
     which = ["--inbox", str(inbox)] if inbox else ["--for", service] if service else []
     train_on = ["--from-inbox", *which[1:]] if file is None else ["--labels", str(file)] if file.is_file() else []
     job = Job(

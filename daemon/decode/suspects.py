@@ -50,6 +50,10 @@ class CrashJournal:
         suspect = self._suspects.get(path)
         return suspect.deaths if suspect else 0
 
+    def suspects(self) -> list[Path]:
+        """Return the photos that were in a decoder when a process ended, and those that are in one now."""
+        return list(self._suspects)
+
     def begin(self, path: Path, *, here: bool) -> None:
         """Record that a photo is in the decoder of this process (`here`) or of a child process."""
         with self._lock:

@@ -1,0 +1,1 @@
+"""What spreads the parts of a plan over cores or machines."""

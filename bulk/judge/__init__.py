@@ -1,0 +1,1 @@
+"""One part of a plan in, one part of results out."""
