@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-COMMANDS = {"plan": "bulk.commands.plan:plan"}
+COMMANDS = {"plan": "bulk.commands.plan:plan", "run": "bulk.commands.run:run"}
 """Where each step lives, in the order of their use."""
 
 
@@ -33,4 +33,5 @@ def bulk() -> None:
     \b
     Examples:
       phototriage bulk plan /photos --output plan
+      phototriage bulk run plan --output results
     """
