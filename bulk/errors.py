@@ -13,3 +13,7 @@ class PlanError(BulkError):
 
 class RootError(BulkError):
     """A folder, URL or table that names photos cannot be read."""
+
+
+class StorageError(BulkError):
+    """A photo behind a URL cannot be read now; trying again may help."""

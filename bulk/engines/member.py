@@ -11,8 +11,8 @@ from bulk.engines.job import Job
 from daemon.process.child import start_module
 
 MODULE = "bulk.engines.worker"
-HUNG, GPU_FAILED = 3, 4
-"""Exit codes of a worker: a photo hangs in the decoder; the GPU cannot be used in that process any more."""
+HUNG, FAILED = 3, 4
+"""Exit codes of a worker: a photo hangs in the decoder; the GPU or the storage failed, which may pass."""
 _END_S = 10.0
 
 

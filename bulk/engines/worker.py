@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bulk.engines.job import Job
-from bulk.engines.member import GPU_FAILED, HUNG
+from bulk.engines.member import FAILED, HUNG
+from bulk.errors import StorageError
 from bulk.judge.part import PartJudge
 from bulk.manifest.parts import open_plan
 from bulk.results.schema import VERDICTS
@@ -34,9 +35,9 @@ def main() -> None:
     try:
         with tidy_end():
             _work(Job.from_json(sys.argv[1]), Path(sys.argv[2]), say)
-    except GpuError as error:
+    except (GpuError, StorageError) as error:
         say(trouble=str(error))
-        sys.exit(GPU_FAILED)
+        sys.exit(FAILED)
     except PhototriageError as error:
         say(fatal=str(error))
 

@@ -1,7 +1,7 @@
 """Judges one part of a plan after the other with one model: the same code as in the daemon, and the same answers."""
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from math import inf
 from pathlib import Path
@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from bulk.errors import BulkError
 from bulk.judge.policy import Policy
-from bulk.judge.rows import row_of
-from bulk.judge.sources import Source, source_of
+from bulk.judge.rows import GONE, row_of
+from bulk.judge.sources import Source, check_root, is_far, source_of
 from bulk.results.schema import RESULTS
 from common.errors import ModelError, Reason
 from contract.golden import replay
@@ -21,8 +21,9 @@ from daemon.classify.loaded_model import LoadedModel, rules_of
 from daemon.classify.unjudged import IN_A_ROW
 from daemon.decode.guard import Guard
 from daemon.decode.suspects import JOURNAL, CrashJournal
-from daemon.photo import Photo
+from daemon.photo import Found, Photo
 from daemon.predict import predict
+from daemon.process.cores import FAR_READERS
 
 STEP = 64
 """After this many photos, who waits hears of them."""
@@ -36,7 +37,7 @@ class PartJudge:
         sha256: that the file must have.
         policy: the user's rules.
         device: `auto`, `cpu` or `cuda`.
-        threads: how many read photos; 1 where each core has a judge of its own.
+        threads: how many read photos; 1 where each core has a judge of its own. More read from storage far away.
 
     Raises:
         BulkError: the file has changed since `sha256` was taken.
@@ -79,10 +80,11 @@ class PartJudge:
             The columns of `RESULTS`, in the order of the manifest.
 
         Raises:
+            BulkError: no photo is there, because their disk is not mounted; StorageError for object storage.
             ModelError: the model gives no valid answers any more.
             GpuError: the GPU fails.
         """
-        rows = []
+        rows: list[dict[str, Any]] = []
         with closing(CrashJournal(folder / JOURNAL)) as notes, closing(Guard(notes)) as guard:
             if hung is not None:
                 guard.watch(hung)
@@ -90,33 +92,34 @@ class PartJudge:
                 rows.append(row)
                 if len(rows) % STEP == 0 or len(rows) == manifest.num_rows:
                     heard(len(rows))
+        if rows and all(row["error"] == str(GONE) for row in rows):
+            check_root(rows[0])
         return pa.Table.from_pylist(rows, RESULTS)
 
     def _rows(self, cases: list[dict[str, Any]], folder: Path, guard: Guard) -> Iterator[dict[str, Any]]:
-        sources: dict[int, Source] = {}
+        sources: dict[int, Source | None] = {}
         host, rules = platform.node(), self.loaded.rules
 
-        def found_of(numbered: tuple[int, Mapping[str, Any]]) -> Any:
-            source = source_of(numbered[1], folder)
-            if source is None:
-                return None
-            sources[numbered[0]] = source
-            return source.found
+        def found_of(numbered: tuple[int, dict[str, Any]]) -> Found | None:
+            number, case = numbered
+            sources[number] = source = source_of(case, folder)
+            return None if source is None else source.found
 
-        numbered = list(enumerate(cases))
-        for (number, case), photo in predict(numbered, found_of, self.loaded, guard, count=None, threads=self._threads):
-            source = sources.pop(number, None)
+        threads = max(self._threads, FAR_READERS if cases and is_far(cases[0]["path"]) else 1)
+        judged = predict(enumerate(cases), found_of, self.loaded, guard, count=None, threads=threads)
+        for (number, case), photo in judged:
             self._check(photo)
+            source = sources.pop(number)
             yield row_of(case, photo, "" if source is None else source.changed, rules, host)
             if source is not None:
                 source.close()
 
     def _check(self, photo: Photo | None) -> None:
         """Look at the model itself once many photos in a row have no valid answer."""
-        fault = None if photo is None else photo.judgement.fault
-        if photo is None or not photo.read.sha256:
-            return
-        self._unjudged = self._unjudged + 1 if fault is not None and fault.reason is Reason.UNJUDGED else 0
+        if photo is None or photo.judgement.fault is None:
+            self._unjudged = 0
+        elif photo.judgement.fault.reason is Reason.UNJUDGED:
+            self._unjudged += 1
         if self._unjudged == IN_A_ROW:
             model = self.loaded.model
             try:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bulk.errors import BulkError, StorageError
 from bulk.storage import file_system, local_path
-from daemon.files.identity import look_at
+from common.text import printable
+from daemon.files.identity import is_on_share, look_at
 from daemon.photo import Found
 
 
@@ -39,9 +41,40 @@ def source_of(case: Mapping[str, Any], folder: Path) -> Source | None:
     Args:
         case: the row.
         folder: for temporary copies.
+
+    Raises:
+        StorageError: it cannot be read now.
     """
     path = local_path(case["path"])
     return _fetched(case, folder) if path is None else _local(case, path)
+
+
+def is_far(text: str) -> bool:
+    """Tell whether each read takes round trips: from object storage, or from a share."""
+    path = local_path(text)
+    return path is None or is_on_share(path.parent)
+
+
+def check_root(case: Mapping[str, Any]) -> None:
+    """Tell photos that were taken away from a disk that is not mounted: then their root is gone or empty, too.
+
+    Args:
+        case: a row of the plan whose file is not there.
+
+    Raises:
+        BulkError: the root is gone or empty.
+    """
+    path = local_path(case["path"])
+    if path is None:
+        return
+    root = path.parents[len(Path(case["relpath"]).parts)]
+    with suppress(OSError), os.scandir(root) as entries:
+        if next(entries, None) is not None:
+            return
+    raise BulkError(
+        f"No photo of a whole part is there any more, and {printable(root)} is empty or gone. If its disk or share is"
+        " not mounted, mount it, and give the same command again; if the photos are gone for good, make a new plan."
+    )
 
 
 def _local(case: Mapping[str, Any], path: Path) -> Source | None:
@@ -62,10 +95,13 @@ def _fetched(case: Mapping[str, Any], folder: Path) -> Source | None:
     files, place = file_system(case["path"])
     path = folder / f"{case['id']}{Path(place).suffix}"
     try:
-        info = files.info(place)
-        path.write_bytes(files.cat_file(place))
+        info, data = files.info(place), files.cat_file(place)
     except FileNotFoundError:
         return None
+    except Exception as error:  # each store's library has errors of its own
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise StorageError(f"{printable(case['path'])} cannot be read: {why}") from error
+    path.write_bytes(data)
     identity = look_at(path)
     assert identity is not None
     return Source(Found(path, identity), _difference(case, identity.size, str(info.get("ETag", ""))), is_copy=True)

@@ -5,26 +5,17 @@ Engines may differ in `host`, `provider`, `judged_at` and the times alone.
 
 import pyarrow as pa
 
+from bulk.manifest.schema import SCHEMA
+
 FILED, REVIEW, FAILED, LEFT = "filed", "review", "failed", "left"
 VERDICTS = (FILED, REVIEW, FAILED, LEFT)
 """What the rules make of a photo: to its class, to `_review`, to `_failed`, or it stays where it is."""
 MS = ("read", "decode", "infer")
 """Steps whose times are kept, as `read_ms`."""
 
-MANIFEST = pa.schema(
-    [
-        ("id", pa.string()),
-        ("path", pa.string()),
-        ("relpath", pa.string()),
-        ("size", pa.int64()),
-        ("stamp", pa.string()),
-    ]
-)
-"""Columns that come from the plan unchanged."""
-
 RESULTS = pa.schema(
     [
-        *MANIFEST,
+        *SCHEMA,
         ("sha256", pa.string()),
         ("label", pa.string()),
         ("top", pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float32())]))),

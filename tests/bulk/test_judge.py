@@ -16,7 +16,8 @@ pytest.importorskip("pyarrow", reason="pyarrow comes with the extra bulk")
 from bulk.errors import BulkError
 from bulk.judge.part import PartJudge
 from bulk.judge.policy import Policy
-from bulk.results.schema import MANIFEST, RESULTS
+from bulk.manifest.schema import SCHEMA
+from bulk.results.schema import RESULTS
 from common.errors import ModelError
 from daemon.classify.loaded_model import LoadedModel
 from tests.bulk.plans import case, judge_of, manifest, model, photos
@@ -81,7 +82,7 @@ def test_what_cannot_be_judged_is_a_row_with_the_reason_in_its_place(tmp_path: P
     cases = [case(path) for path in paths]
     table = judge_of(model(tmp_path)).judge(manifest(cases), tmp_path, heard=heard.append)
     rows = table.to_pylist()
-    assert table.select(MANIFEST.names).to_pylist() == cases
+    assert table.select(SCHEMA.names).to_pylist() == cases
     assert [row["verdict"] for row in rows] == ["filed", "failed", "left", "failed", "left", "filed"]
     assert [row["folder"] for row in rows] == ["red", "_failed", "", "_failed", "", "blue"]
     assert [(row["error"] or "").partition(":")[0] for row in rows] == [
@@ -130,6 +131,15 @@ def test_a_model_that_gives_no_valid_answers_any_more_ends_the_run_and_fails_no_
     cases = [case(path) for path in photos(tmp_path / "photos", 10)]
     with pytest.raises(ModelError, match="no valid answers any more"):
         judge.judge(manifest(cases), tmp_path)
+
+
+def test_a_disk_that_is_not_mounted_ends_the_run_and_no_photo_counts_as_taken_away(tmp_path: Path) -> None:
+    judge, file = judge_of(model(tmp_path)), tmp_path / "disk/album/a.jpg"
+    cases = manifest([case(file, relpath="album"), case(file.with_name("b.jpg"), relpath="album")])
+    with pytest.raises(BulkError, match="disk is empty or gone"):
+        judge.judge(cases, tmp_path)
+    file.parent.mkdir(parents=True)  # the album is empty, but the disk is there
+    assert set(judge.judge(cases, tmp_path)["verdict"].to_pylist()) == {"left"}
 
 
 def test_a_model_file_that_was_replaced_is_not_used(tmp_path: Path) -> None:
