@@ -11,7 +11,7 @@ from learn.fitting.trial import PULL, Judged, World
 
 SHARE = 0.2
 """New labels, as a share of the photos that the network learnt from, from which it is worth to train it again."""
-LEAST_FOUND, LEAST_JUDGES = 0.8, 10
+LEAST_FOUND, LEAST_JUDGES = 0.6, 10
 """A class is not reached if the head finds less of its held-out photos, of at least so many groups of near-duplicates
 (docs/measurements.md)."""
 
