@@ -60,18 +60,24 @@ def head_of(graph: Graph) -> Head | None:
 
 def features_session(model: onnx.ModelProto, head: Head) -> ort.InferenceSession:
     """A session of the model with one output: the features that its head gets, float32 [batch, F]."""
-    opened = onnx.ModelProto()
-    opened.CopyFrom(model)
-    del opened.graph.output[:]
-    opened.graph.output.append(onnx.helper.make_tensor_value_info(head.features, onnx.TensorProto.FLOAT, None))
-    return open_on_cpu(opened.SerializeToString())
+    return open_on_cpu(cut_at(model, head.features))
+
+
+def cut_at(model: onnx.ModelProto, tensor: str) -> bytes:
+    """The model with one output, a float32 tensor in its graph."""
+    cut = onnx.ModelProto()
+    cut.CopyFrom(model)
+    del cut.graph.output[:]
+    cut.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
+    data: bytes = cut.SerializeToString()
+    return data
 
 
 def features_of(session: ort.InferenceSession, images: Pixels) -> Floats:
     """Features of uint8 [n, size, size, 3], float32 [n, F], a few images at a time.
 
     Args:
-        session: of `features_session`.
+        session: with the features as its one output.
     """
     starts = range(0, len(images), _CHUNK)
     parts: list[Floats] = [session.run(None, {INPUT_NAME: images[start : start + _CHUNK]})[0] for start in starts]

@@ -25,7 +25,6 @@ ROOT_KEY = "phototriage-root"
 """Key of the root's head among the metadata of a learned model."""
 OTHERS = 0.5
 """Weight of the other kinds of photos, as `training.fit.familiarity` has it."""
-BATCH = 16
 
 
 @dataclass(frozen=True)

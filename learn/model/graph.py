@@ -1,19 +1,21 @@
 """The graph of a model as learning reads and changes it: the head, and the centres of familiarity."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from contract.geometry import Pixels
-from contract.metadata import FAMILIARITY_NAME, INPUT_NAME, NEAREST_NAME, OUTPUT_NAME
+from contract.metadata import FAMILIARITY_NAME, NEAREST_NAME, OUTPUT_NAME
+from convert.head import cut_at
+from convert.head import features_of as run_features
 from convert.smaller.measure import one_thread
 from learn.errors import LearnError
 from learn.fitting.layer import Floats, Ints
 
-BATCH = 16
 ROUNDINGS = ("Cast", "QuantizeLinear", "DequantizeLinear")
 
 
@@ -53,26 +55,16 @@ def parts_of(proto: onnx.ModelProto) -> Parts:
 
 def features_of(proto: onnx.ModelProto) -> Callable[[Pixels], Floats]:
     """Return what gives the features under the head: uint8 [N, S, S, 3] -> float32 [N, F], task before broad."""
-    return _cut_at(proto, Nodes(proto).head.input[0])
+    return _computed(proto, Nodes(proto).head.input[0])
 
 
 def broad_features_of(proto: onnx.ModelProto) -> Callable[[Pixels], Floats]:
     """Return what gives the broad features alone, at unit length: uint8 [N, S, S, 3] -> float32 [N, B]."""
-    return _cut_at(proto, Nodes(proto).centres.input[0])
+    return _computed(proto, Nodes(proto).centres.input[0])
 
 
-def _cut_at(proto: onnx.ModelProto, features: str) -> Callable[[Pixels], Floats]:
-    cut = onnx.ModelProto()
-    cut.CopyFrom(proto)
-    del cut.graph.output[:]
-    cut.graph.output.append(helper.make_tensor_value_info(features, TensorProto.FLOAT, ["batch", None]))
-    session = one_thread(cut.SerializeToString())
-
-    def _compute(photos: Pixels) -> Floats:
-        starts = range(0, len(photos), BATCH)
-        return np.vstack([session.run([features], {INPUT_NAME: photos[start : start + BATCH]})[0] for start in starts])
-
-    return _compute
+def _computed(proto: onnx.ModelProto, features: str) -> Callable[[Pixels], Floats]:
+    return partial(run_features, one_thread(cut_at(proto, features)))
 
 
 def with_head(proto: onnx.ModelProto, head: Parts, key: str, text: str) -> onnx.ModelProto:
