@@ -31,6 +31,7 @@ __all__ = [
     "check_folders",
     "check_roots",
     "lock_state",
+    "roots_on_paper",
     "state_folder",
     "take_roots",
 ]
@@ -75,6 +76,16 @@ def check_roots(inbox: Path, output: Path) -> tuple[Path, Path]:
     if inbox.samefile(output):
         raise RootError(f"Inbox and output are the same folder, {printable(inbox)}. Pass two different folders.")
     return inbox, output
+
+
+def roots_on_paper(inbox: Path, output: Path) -> tuple[Path, Path]:
+    """Check both as for filing; an output that is not there yet is not made, but must be such that it could be."""
+    if output.exists():
+        return check_roots(inbox, output)
+    output = output.resolve()
+    if not output.parent.is_dir():
+        raise RootError(f"The output {printable(output)} cannot be made: {printable(output.parent)} is no folder.")
+    return check_roots(inbox, inbox.resolve().parent)[0], output
 
 
 def check_folders(inbox: Path, output: Path, names: Iterable[str]) -> None:

@@ -3,7 +3,6 @@
 Photos are read, judged and given their places by the same code as when they are filed, on a copy of the ledger's rows.
 """
 
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -11,30 +10,26 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-from common.text import printable
 from daemon.classify.decide import CLOCKS_DIFFER_S
 from daemon.classify.loaded_model import LoadedModel
 from daemon.files.companion_names import is_companion
 from daemon.files.identity import is_on_share, look_closely_at
-from daemon.filing.layout import FilingOptions, filing_options
-from daemon.filing.rehearsal import Rehearsal
+from daemon.filing.layout import filing_options
+from daemon.filing.rehearsal import Rehearsal, copied_ledger
 from daemon.intake.filters import PathFilter
 from daemon.intake.passed import PassedFolders
 from daemon.intake.unfinished import Unfinished
 from daemon.intake.walk import LeftOut, scan
 from daemon.labels.features.words import read_words
 from daemon.labels.store.output_ledgers import other_ledgers
-from daemon.ledger.ledger import Ledger
-from daemon.ledger.reader import ask_ledger
 from daemon.ledger.state_folder import LEDGER, state_folder
-from daemon.ledger.transaction import Transaction
 from daemon.models.active import rules_for
 from daemon.models.fit import fit_model
 from daemon.models.store import ModelStore, called
-from daemon.photo import Found, Mode, Photo
+from daemon.photo import Found, Photo
 from daemon.predict import predict, trial_guard
 from daemon.process.clock import Clock
-from daemon.roots import RootError, check_roots
+from daemon.roots import roots_on_paper
 from daemon.settings import Settings
 from daemon.status.report import Report
 from daemon.status.strangers import Strangers
@@ -47,7 +42,7 @@ def rehearse(settings: Settings) -> Report:
     Raises:
         PhototriageError: nothing could be filed, and why.
     """
-    inbox, output = _roots(settings.inbox, settings.output)
+    inbox, output = roots_on_paper(settings.inbox, settings.output)
     report = Report(
         output, as_json=settings.as_json, quiet=settings.quiet, form=settings.log_format, patience_s=inf
     )  # nothing waits for this pass, so a user may page through its lines slowly
@@ -55,7 +50,7 @@ def rehearse(settings: Settings) -> Report:
         file = ModelStore(state_folder(inbox), called(settings.model)).path()
         model = fit_model(settings, inbox, output, file)
         copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phototriage-")))
-        ledger = stack.enter_context(closing(_copied(state_folder(inbox), copy, filing_options(settings))))
+        ledger = stack.enter_context(closing(copied_ledger(state_folder(inbox), copy, filing_options(settings))))
         guard = stack.enter_context(trial_guard(state_folder(inbox)))
         found = PathFilter(inbox, recursive=settings.recursive, ignore=settings.ignore, left_out=[output])
         left_out, passed = LeftOut(), PassedFolders(found, output, watch=False)
@@ -81,40 +76,6 @@ def rehearse(settings: Settings) -> Report:
 
 def _words(ledger: Path) -> Words:
     return read_words([ledger, *other_ledgers(ledger)]) if ledger.is_file() else EMPTY
-
-
-def _roots(inbox: Path, output: Path) -> tuple[Path, Path]:
-    """Check both as for filing; an output that is not there yet is not made, but must be such that it could be."""
-    if output.exists():
-        return check_roots(inbox, output)
-    output = output.resolve()
-    if not output.parent.is_dir():
-        raise RootError(f"The output {printable(output)} cannot be made: {printable(output.parent)} is no folder.")
-    return check_roots(inbox, inbox.resolve().parent)[0], output
-
-
-def _copied(state: Path, folder: Path, options: FilingOptions) -> Ledger:
-    """Return a copy of the ledger. Photos that are moved need only its few rows of held files, not a million others."""
-    every = options.set_aside or options.mode is not Mode.MOVE
-    copy = Ledger(folder / LEDGER)
-    if (state / LEDGER).is_file():
-        with closing(sqlite3.connect(copy.path, isolation_level=None)) as target:
-            ask_ledger(state / LEDGER, lambda connection: _fill(target, connection, every))
-    return copy
-
-
-def _fill(target: sqlite3.Connection, connection: sqlite3.Connection, every: bool) -> None:
-    if every:
-        connection.backup(target)
-        return
-    with Transaction(target):
-        target.execute("DELETE FROM photos")  # of an earlier try
-        rows = connection.execute("SELECT * FROM photos WHERE held IS NOT NULL")
-        names = [column[0] for column in rows.description]
-        target.execute("DELETE FROM class_folders")
-        folders = connection.execute("SELECT class, folder FROM class_folders").fetchall()
-        target.executemany("INSERT INTO class_folders VALUES (?, ?)", [tuple(one) for one in folders])
-        target.executemany(f"INSERT INTO photos ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows)
 
 
 def _found(

@@ -1,5 +1,7 @@
 """Where photos would be filed, without touching anything: what dry runs share."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from common.text import printable
@@ -9,7 +11,10 @@ from daemon.filing.layout import FilingOptions, Layout
 from daemon.filing.plan import Planner
 from daemon.ledger.held_files import UNCHANGED
 from daemon.ledger.ledger import Ledger
-from daemon.photo import DUPLICATES_FOLDER, Filing, Outcome, Photo
+from daemon.ledger.reader import ask_ledger
+from daemon.ledger.state_folder import LEDGER
+from daemon.ledger.transaction import Transaction
+from daemon.photo import DUPLICATES_FOLDER, Filing, Mode, Outcome, Photo
 from daemon.process.clock import Clock
 
 
@@ -75,6 +80,36 @@ class Rehearsal:
             for one in (photo, *photo.filing.companions):
                 if one.filing.destination is not None:
                     self._given.add(hash(str(one.filing.destination)))
+
+
+def copied_ledger(state: Path, folder: Path, options: FilingOptions) -> Ledger:
+    """Return a copy of the ledger. Photos that are moved need only its few rows of held files, not a million others.
+
+    Args:
+        state: folder of the ledger, which need not exist.
+        folder: for the copy.
+        options: how photos would be filed.
+    """
+    every = options.set_aside or options.mode is not Mode.MOVE
+    copy = Ledger(folder / LEDGER)
+    if (state / LEDGER).is_file():
+        with closing(sqlite3.connect(copy.path, isolation_level=None)) as target:
+            ask_ledger(state / LEDGER, lambda connection: _fill(target, connection, every))
+    return copy
+
+
+def _fill(target: sqlite3.Connection, connection: sqlite3.Connection, every: bool) -> None:
+    if every:
+        connection.backup(target)
+        return
+    with Transaction(target):
+        target.execute("DELETE FROM photos")  # of an earlier try
+        rows = connection.execute("SELECT * FROM photos WHERE held IS NOT NULL")
+        names = [column[0] for column in rows.description]
+        target.execute("DELETE FROM class_folders")
+        folders = connection.execute("SELECT class, folder FROM class_folders").fetchall()
+        target.executemany("INSERT INTO class_folders VALUES (?, ?)", [tuple(one) for one in folders])
+        target.executemany(f"INSERT INTO photos ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows)
 
 
 def _nothing(_: Path) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,17 +160,17 @@ def how_many(connection: sqlite3.Connection, which: RecordFilter) -> int:
     return int(count)
 
 
-def was_filed(connection: sqlite3.Connection, source: Path, sha256: str) -> bool:
-    """Tell whether a photo of this content was filed from a path, and not taken back since.
+def were_filed(connection: sqlite3.Connection, photos: Iterable[tuple[Path, str]]) -> list[bool]:
+    """Tell of each photo whether it was filed from a path, and not taken back since.
 
     Args:
         connection: to the ledger.
-        source: path in the inbox.
-        sha256: of its content, hexadecimal.
+        photos: path in the inbox and SHA-256 of the content, hexadecimal.
     """
     filed = f"state IN ({', '.join(repr(outcome.value) for outcome in MOVED)}) AND undoes IS NULL AND refiles IS NULL"
     query = f"SELECT 1 FROM photos WHERE source = ? AND sha256 = ? AND {filed} AND NOT {schema.UNDONE} LIMIT 1"
-    return connection.execute(query, (os.fsencode(source), sha256)).fetchone() is not None
+    asked = ((os.fsencode(source), sha256) for source, sha256 in photos)
+    return [connection.execute(query, one).fetchone() is not None for one in asked]
 
 
 def companions(connection: sqlite3.Connection, row: int) -> list[Record]:

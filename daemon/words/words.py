@@ -77,6 +77,11 @@ class Words:
         alike = self._alike.get(_kind(embedding))
         return None if alike is None else alike.find(pixels, embedding, taken, name)
 
+    def may_know(self, embedding: Embedding) -> bool:
+        """Tell by its embedding alone whether `of_like` can find anything for a photo, so that it has to be decoded."""
+        alike = self._alike.get(_kind(embedding))
+        return alike is not None and alike.is_near(embedding)
+
 
 class _Rows:
     """Gathers photos with embeddings of one kind in one buffer, because objects would take three times the memory.
@@ -133,13 +138,21 @@ class _Alike:
         fit = [known for known, timely in zip(found, in_the_hour.tolist(), strict=True) if timely or known.like == name]
         return fit[-1] if fit else None
 
+    def is_near(self, embedding: Embedding) -> bool:
+        """Tell whether one of the photos has nearly this embedding."""
+        return bool(self._are_near(slice(None), embedding).any())
+
     def _look_the_same(self, near: NDArray[np.intp], thumbnail: bytes, embedding: Embedding) -> NDArray[np.bool_]:
-        colours, values = np.frombuffer(thumbnail, np.uint8).astype(np.int16), np.frombuffer(embedding.values, "<f2")
+        colours = np.frombuffer(thumbnail, np.uint8).astype(np.int16)
         apart = np.abs(self._rows["thumbnail"][near] - colours).mean(axis=1)
-        with np.errstate(invalid="ignore", over="ignore"):  # a value beyond float16 is no embedding, and compares false
-            cosines = self._rows["embedding"][near].astype(np.float32) @ values.astype(np.float32)
-            same: NDArray[np.bool_] = (apart <= MAX_THUMBNAIL_DIFFERENCE) & (cosines >= LEAST_COSINE)
+        same: NDArray[np.bool_] = (apart <= MAX_THUMBNAIL_DIFFERENCE) & self._are_near(near, embedding)
         return same
+
+    def _are_near(self, which: NDArray[np.intp] | slice, embedding: Embedding) -> NDArray[np.bool_]:
+        values = np.frombuffer(embedding.values, "<f2").astype(np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):  # a value beyond float16 is no embedding, and compares false
+            near: NDArray[np.bool_] = self._rows["embedding"][which].astype(np.float32) @ values >= LEAST_COSINE
+        return near
 
 
 def _kind(embedding: Embedding) -> _Kind:

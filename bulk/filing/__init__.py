@@ -1,0 +1,1 @@
+"""Results become moves that the ledger records, or copies in another storage."""
