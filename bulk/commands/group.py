@@ -4,7 +4,11 @@ from importlib import import_module
 
 import click
 
-COMMANDS = {"plan": "bulk.commands.plan:plan", "run": "bulk.commands.run:run"}
+COMMANDS = {
+    "plan": "bulk.commands.plan:plan",
+    "run": "bulk.commands.run:run",
+    "file": "bulk.commands.file:file",
+}
 """Where each step lives, in the order of their use."""
 
 
@@ -26,12 +30,13 @@ class Steps(click.Group):
 
 @click.group(cls=Steps)
 def bulk() -> None:
-    """Judge millions of photos in storage, on one machine or many.
+    """Judge millions of photos in storage, on one machine or many, and file them.
 
-    First list the photos: a plan holds them in parts, which processes judge one at a time. Photos stay where they are.
+    First list the photos: a plan holds them in parts, which processes judge one at a time. Only `file` moves photos.
 
     \b
     Examples:
       phototriage bulk plan /photos --output plan
       phototriage bulk run plan --output results
+      phototriage bulk file results --inbox /photos --output /sorted
     """

@@ -116,7 +116,7 @@ class _Team:
         member.is_ready, self._never_ready = True, 0
         if not self._is_begun:
             self._is_begun = True
-            self._store.begin(self._job.facts(), provider=facts["provider"], embeddings=facts["embeddings"])
+            self._store.begin(self._job.facts(), provider=facts["provider"], **facts["about"])
             self._progress.begin()
             most = usable_cores() if facts["provider"] == "cpu" else min(usable_cores(), CUDA_WORKERS)
             self._wanted = self._asked or most

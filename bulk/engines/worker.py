@@ -46,7 +46,7 @@ def _work(job: Job, scratch: Path, say: Any) -> None:
     plan, store = open_plan(job.plan), ResultStore(job.results)
     judge = PartJudge(job.model, job.sha256, job.policy, device=job.device)
     model = judge.loaded.model
-    say(ready=True, provider=model.provider, note=model.note, embeddings=judge.loaded.rules.embeddings)
+    say(ready=True, provider=model.provider, note=model.note, about=judge.about())
     for line in sys.stdin:
         name = line.rstrip("\n")
         folder = scratch / name

@@ -66,7 +66,12 @@ def file_results(store: ResultStore, wanted: Wanted, report: Report) -> bool:
         words = words_of(ledger.path)
         reader = reader_of(case, Known(ledger.known, partial(were_filed_by, ledger.path)), words, guard)
         filer = BatchFiler(stack, ledger, case, unresolved, report, stopped.event)
-        stopped.on_stop(lambda: (guard.stop(), filer.stop()))
+
+        def stop() -> None:
+            guard.stop()
+            filer.stop()
+
+        stopped.on_stop(stop)
         filer.file_all(reader)
     return filer.is_done
 

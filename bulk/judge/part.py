@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import asdict
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,14 @@ class PartJudge:
         self.loaded = LoadedModel(model, rules)
         self._threads = threads
         self._unjudged = 0
+
+    def about(self) -> dict[str, Any]:
+        """Return what filing has to know about the model and its rules, and no row holds."""
+        rules, geometry = self.loaded.rules, self.loaded.geometry
+        return {
+            "labels": rules.labels, "thresholds": dict(rules.thresholds), "familiarity_limit": rules.familiarity_limit,
+            "embeddings": rules.embeddings, "geometry": asdict(geometry),
+        }  # fmt: skip
 
     def judge(
         self,

@@ -112,7 +112,7 @@ class ResultStore:
 
         Args:
             wanted: as in `check`.
-            more: for readers alone: where the model ran first, and the id of its embeddings.
+            more: for readers alone: where the model ran first, and what filing asks about it (`PartJudge.about`).
         """
         self.check(wanted)
         if self.about() is None:

@@ -86,7 +86,10 @@ def test_what_people_said_of_a_photo_wins(judged: JudgedPhotos) -> None:
     judged.photo("again.jpg", "red", 7)
     judged.photo("other.jpg", "red")
     lines, _ = judged.file()
-    assert [(line["said"], Path(line["destination"]).parent.name) for line in lines] == [("blue", "blue"), (None, "red")]
+    assert [(line["said"], Path(line["destination"]).parent.name) for line in lines] == [
+        ("blue", "blue"),
+        (None, "red"),
+    ]
 
 
 def test_names_are_numbered_and_nothing_is_overwritten(judged: JudgedPhotos) -> None:
@@ -204,4 +207,3 @@ def test_a_class_folder_that_cannot_be_used_keeps_its_photos_alone(judged: Judge
     _, summary = judged.file(code=1)
     assert stays.read_bytes() == unique("red", 1)
     assert (summary["not_yet"], summary["counts"]) == (1, {"green": 1})
-
