@@ -80,7 +80,7 @@ def test_labels_that_harm_are_refused_with_exit_3_and_nothing_is_written(
     done = _learn(root, tmp_path, *words, "--json", "--report", tmp_path / "report")
     assert done.returncode == 3, done.stderr
     facts = json.loads(done.stdout)
-    assert (facts["verdict"], facts["why"], facts["is_new"]) == ("refused", "validation", False)
+    assert (facts["verdict"], facts["why"], facts["is_new"]) == ("refused", "a class", False)
     assert not (tmp_path / "new.onnx").exists()
     page = (tmp_path / "report" / "report.html").read_text()
     assert "<b>refused: the new model would do harm" in page
