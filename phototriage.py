@@ -62,7 +62,7 @@ GROUPS = {
         ),
     },
     "Many photos, many machines": {
-        "bulk": Entry("bulk.commands.group:bulk", "Judge millions of photos in storage, on one machine or many."),
+        "bulk": Entry("bulk.commands.group:bulk", "Judge millions of photos in storage, and file them."),
     },
     "Set up and maintain": {
         "doctor": Entry("daemon.commands.doctor:doctor", "Find problems before they occur, and say how to fix each."),

@@ -30,7 +30,7 @@ class Steps(click.Group):
 
 @click.group(cls=Steps)
 def bulk() -> None:
-    """Judge millions of photos in storage, on one machine or many, and file them.
+    """Judge millions of photos in storage, and file them.
 
     First list the photos: a plan holds them in parts, which processes judge one at a time. Only `file` moves photos.
 

@@ -20,8 +20,8 @@ from daemon.photo import FAILED_FOLDER, REVIEW_FOLDER, Embedding, Judgement, Out
 from daemon.review import Likeness, ReviewReason
 
 COLUMNS = (
-    *("path", "size", "sha256", "label", "top", "probability", "familiarity", "nearest", "embedding", "verdict"),
-    *("folder", "reason", "review_reason", "model", "provider", "decode_ms", "infer_ms"),
+    *("path", "relpath", "size", "sha256", "label", "top", "probability", "familiarity", "nearest", "embedding"),
+    *("verdict", "folder", "reason", "review_reason", "model", "provider", "decode_ms", "infer_ms"),
 )
 """What filing reads of a part."""
 _FOLDERS = {Outcome.REVIEW: REVIEW_FOLDER, Outcome.FAILED: FAILED_FOLDER, Outcome.LEFT: ""}
@@ -54,6 +54,7 @@ class Judged:
 
     Attributes:
         path: absolute, or a URL.
+        relpath: its folder below the root that was listed.
         size: of the file when it was listed, in bytes; None if that was not known.
         sha256: of the bytes that were judged; empty if they could not be read.
         judgement: what the model and the rules made of it.
@@ -61,6 +62,7 @@ class Judged:
     """
 
     path: str
+    relpath: str
     size: int | None
     sha256: str
     judgement: Judgement
@@ -107,11 +109,17 @@ def rows_of(store: ResultStore, name: str, by: JudgedBy) -> Iterator[Judged]:
         raise FilingError(f"{store}: {name} has no column {missing[0]}. Remove the part, and judge it again.")
     for number, row in enumerate(table.select(COLUMNS).to_pylist()):
         try:
-            yield Judged(row["path"], row["size"], row["sha256"] or "", _judgement(row, by), _times(row))
+            yield _judged(row, by)
         except ValueError as error:
             raise FilingError(
                 f"{store}: row {number} of {name} cannot be filed: {error}. Remove the part, and judge it again."
             ) from error
+
+
+def _judged(row: Mapping[str, Any], by: JudgedBy) -> Judged:
+    times_ms = {step: row[f"{step}_ms"] for step in ("decode", "infer") if row[f"{step}_ms"] is not None}
+    sha256, judgement = row["sha256"] or "", _judgement(row, by)
+    return Judged(row["path"], row["relpath"] or "", row["size"], sha256, judgement, times_ms)
 
 
 def _judgement(row: Mapping[str, Any], by: JudgedBy) -> Judgement:
@@ -134,7 +142,3 @@ def _judgement(row: Mapping[str, Any], by: JudgedBy) -> Judgement:
         model=row["model"] or "", provider=row["provider"] or "",
         embedding=Embedding(by.embeddings, values) if values and by.embeddings else None,
     )  # fmt: skip
-
-
-def _times(row: Mapping[str, Any]) -> dict[str, float]:
-    return {step: row[f"{step}_ms"] for step in ("decode", "infer") if row[f"{step}_ms"] is not None}

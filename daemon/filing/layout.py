@@ -44,6 +44,7 @@ class Layout:
     Args:
         template: folders and `{name}`, with the fields `{label}`, `{relpath}` (the photo's folder below the inbox),
             `{name}` and `{date}` (when the photo was taken, in strftime format).
+        option: what the user passed it by, for the error's text.
 
     Attributes:
         parts: of the template, in order.
@@ -53,8 +54,8 @@ class Layout:
         LayoutError: it leads out of the output, does not end with `{name}`, or has an unknown field.
     """
 
-    def __init__(self, template: str = DEFAULT_LAYOUT) -> None:
-        self._template = template
+    def __init__(self, template: str = DEFAULT_LAYOUT, option: str = "--layout") -> None:
+        self._template, self._option = template, option
         self.names: Mapping[str, str] = {}
         if not template.isprintable():
             raise self._refused("it holds characters that cannot be printed")
@@ -117,7 +118,7 @@ class Layout:
 
     def _refused(self, why: str) -> LayoutError:
         return LayoutError(
-            f"--layout {printable(self._template)!r} cannot be used: {why}. The default: {DEFAULT_LAYOUT}"
+            f"{self._option} {printable(self._template)!r} cannot be used: {why}. The default: {DEFAULT_LAYOUT}"
         )
 
 
