@@ -51,9 +51,9 @@ def plan(folder: Path, paths: Sequence[Path], rows: int) -> Path:
 
 
 def model(folder: Path) -> Path:
-    """Write a model that tells familiarity, too."""
+    """Write a model that tells familiarity, too; by its own thresholds no photo is red enough."""
     path = folder / "familiar.onnx"
-    path.write_bytes(colour_model(familiarity=FAMILIAR))
+    path.write_bytes(colour_model(familiarity=FAMILIAR, thresholds={"red": 1.0, "green": 0.5, "blue": 0.5}))
     return path
 
 

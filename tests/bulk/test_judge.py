@@ -58,7 +58,7 @@ def test_rows_are_bit_for_bit_what_predict_gives_in_another_process(tmp_path: Pa
     assert table.schema == RESULTS
     rows = table.to_pylist()
     assert [_comparable(row) for row in rows] == [json.loads(line) for line in done.stdout.splitlines()]
-    assert {row["verdict"] for row in rows} == {"filed", "review"}
+    assert {row["review_reason"] for row in rows} == {None, "unsure", "unfamiliar"}
 
 
 def _comparable(row: dict[str, Any]) -> list[Any]:

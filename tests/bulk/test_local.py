@@ -6,6 +6,7 @@ import resource
 import select
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +126,17 @@ def test_workers_end_with_the_driver_and_the_same_command_goes_on(tmp_path: Path
     running = Run(*words, TMPDIR=str(temporary))
     running.line()
     workers = [os.pidfd_open(pid) for pid in running.workers()]
+    if number == signal.SIGKILL:
+        for worker in workers:
+            signal.pidfd_send_signal(worker, signal.SIGSTOP)  # so that it does not end because it has nothing to do
     running.process.send_signal(number)
     _, err = running.end()
     for worker in workers:
-        assert select.select([worker], [], [], DEADLINE_S)[0], "a worker outlives its driver"
+        ended = select.select([worker], [], [], DEADLINE_S)[0]
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(worker, signal.SIGKILL)
         os.close(worker)
+        assert ended, "a worker outlives its driver"
     if number == signal.SIGINT:
         assert running.process.returncode == 130
         assert "The same command goes on" in err

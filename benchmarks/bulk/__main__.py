@@ -1,0 +1,15 @@
+"""How much of the machine does `phototriage bulk` get, and how soon is the first part judged?
+
+    python -m benchmarks.bulk local    `bulk run --engine local` over the bound of the cores, on the same photos
+    python -m benchmarks.bulk first    from the command to the first part of a plan of ten million rows
+
+Needs the extra `bulk`. Each part takes --json for scripts, --short for a look at whether it works, and --help.
+"""
+
+from benchmarks.bulk import first, local
+from benchmarks.common import run_part
+
+PARTS = {"local": local, "first": first}
+
+if __name__ == "__main__":
+    run_part("bulk", __doc__, PARTS, "few photos: rough")

@@ -1,0 +1,84 @@
+"""Plans of given photos, and `phototriage bulk run` on one of them, watched."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from benchmarks.throughput.takers import EVERY_S, Race, Seen, steady
+from benchmarks.watched import TICKS, Watched, memory_kb
+from bulk.manifest.make import make_plan
+
+Sample = tuple[float, int, float]
+"""When, how many photos of whole parts, and CPU time so far in seconds."""
+
+
+class BulkRun:
+    """`phototriage bulk run --json` as a process.
+
+    Attributes:
+        process: the driver.
+        worker_mb: the most memory that one worker held.
+    """
+
+    def __init__(self, plan: Path, place: Path, model: Path, *options: str) -> None:
+        words = ["bulk", "run", str(plan), "--model", str(model), "--output", str(place / "results"), "--device", "cpu"]
+        self.process = Watched(
+            [sys.executable, "-m", "phototriage", *words, "--json", *options], place / f"process-{time.monotonic_ns()}"
+        )
+        self.worker_mb = 0.0
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers."""
+        with suppress(OSError):
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+            return [int(pid) for pid in children.split()]
+        return []
+
+    def photos(self) -> int:
+        """Return the photos of the parts that are published."""
+        lines = self.process.said.read_bytes().split(b"\n")[:-1]
+        return sum(said["photos"] for said in map(json.loads, lines) if said["event"] == "part")
+
+    def cpu_s(self) -> float:
+        """Return the CPU time of driver and workers until now, with those that have ended."""
+        taken_s = 0.0
+        for pid in (self.process.pid, *self.workers()):
+            with suppress(OSError, ValueError):
+                fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+                taken_s += sum(map(int, fields[11:15])) / TICKS
+                if pid != self.process.pid:
+                    self.worker_mb = max(self.worker_mb, memory_kb(pid, "VmHWM") / 1024)
+        return taken_s
+
+    def watch(self) -> list[Sample]:
+        """Wait until it has ended; returns what was seen meanwhile."""
+        samples: list[Sample] = [(self.process.started_s, 0, 0.0)]
+        while not self.process.ended():
+            photos = self.photos()
+            if photos > samples[-1][1]:
+                samples.append((time.monotonic(), photos, self.cpu_s()))
+            time.sleep(EVERY_S)
+        return samples
+
+
+def plan_of(folder: Path, plan: Path, rows: int) -> None:
+    """List a folder into a plan."""
+    make_plan([str(folder)], plan, rows)
+
+
+def seen(race: Race, plan: Path, *options: str) -> Seen:
+    """Return how a run went. The last parts are left out, where some workers have nothing to do."""
+    run = BulkRun(plan, race.place, race.model, *options)
+    samples = run.watch()
+    whole = race.count / (time.monotonic() - run.process.started_s)
+    check(samples, race.count)
+    return Seen(*steady(samples, race.count), whole, run.worker_mb)
+
+
+def check(samples: Sequence[Sample], count: int) -> None:
+    """Every photo must have been judged."""
+    if samples[-1][1] != count:
+        raise SystemExit(f"{samples[-1][1]} of {count} photos were judged")
