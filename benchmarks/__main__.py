@@ -23,6 +23,7 @@ NAMES = (
     "day",
     "gpu",
     "promise",
+    "bulk",
     "filing_picture",
 )
 
