@@ -159,7 +159,7 @@ def learn_and_judge(world: World, inbox: Inbox, seed: int) -> Learnt:
 def said_at_random(world: World, inbox: Inbox) -> Dealt:
     """Whether what the owner said fits the photos better than words dealt at random."""
     taught = np.flatnonzero(inbox.said != NOTHING)
-    return dealt(world.root, inbox.filed.features[taught], inbox.said[taught], np.arange(len(taught)))
+    return dealt(world.root, inbox.filed.features[taught], inbox.said[taught])
 
 
 def held_back(world: World, inbox: Inbox, learnt: Learnt) -> Learnt:

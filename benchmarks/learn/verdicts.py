@@ -132,7 +132,7 @@ def _honest(store: Store, draws: int) -> list[Row]:
 
 def _said_right(store: Store, photos: Photos, count: int, draw: int) -> Dealt:
     some = photos.take(np.random.default_rng((draw, 4)).permutation(len(photos))[:count])
-    return dealt(store.layer, some.features, some.labels, np.arange(len(some)))
+    return dealt(store.layer, some.features, some.labels)
 
 
 def _of_labels(found: Sequence[Dealt]) -> list[Verdict]:

@@ -8,7 +8,7 @@ Right labels go to photos to which the root gives the label's class more of its 
 alike. Wrong ones do neither. Labels that agree with the root more often than by chance fit in any case.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,21 +53,28 @@ class Dealt:
         return self.movable >= ENOUGH and self.p >= LEVEL
 
 
-def dealt(root: Layer, features: Floats, classes: Ints, groups: Ints) -> Dealt:
+def looked_at(groups: Sequence[str]) -> list[int]:
+    """Return the places of the labels that are looked at: one of each group, and of many some drawn at random.
+
+    Args:
+        groups: the group of near-duplicates of each label.
+    """
+    some = np.unique(groups, return_index=True)[1]
+    chosen: list[int] = (np.random.default_rng(0).permutation(some)[:MOST] if len(some) > MOST else some).tolist()
+    return chosen
+
+
+def dealt(root: Layer, features: Floats, said: Ints) -> Dealt:
     """Look at labels.
 
     Args:
         root: widened to all classes.
         features: of the labelled photos, float32 [N, F].
-        classes: what was said of each, [N].
-        groups: number of its group of near-duplicates, of which one photo is looked at, [N].
+        said: what was said of each, [N].
     """
     from threadpoolctl import threadpool_limits
 
     rng = np.random.default_rng(0)
-    some = np.unique(groups, return_index=True)[1]
-    some = rng.permutation(some)[:MOST] if len(some) > MOST else some
-    features, said = features[some], classes[some]
     logits = root.logits(features)
     answers = logits.argmax(axis=1)
     movable = sum(len(places) - int(np.bincount(said[places]).max()) for places in _places(answers))

@@ -35,11 +35,21 @@ class Lessons:
 
     def in_order(self) -> "Lessons":
         """The same in an order that their content decides: floating-point sums depend on it."""
-        keys = np.column_stack([self.features[:, :KEYS], self.targets, self.weights])
-        order = np.lexsort(keys.T)
+        order = order_of(self.features[:, :KEYS], self.targets, self.weights)
         if (order == np.arange(len(order))).all():
             return self  # many photos are not copied
         return Lessons(self.features[order], self.targets[order], self.weights[order])
+
+
+def order_of(keys: Floats, targets: Doubles, weights: Doubles) -> Ints:
+    """Return the order of lessons that their content decides.
+
+    Args:
+        keys: the first KEYS features of each, float32 [N, KEYS].
+        targets: float64 [N, classes].
+        weights: float64 [N].
+    """
+    return np.lexsort(np.column_stack([keys, targets, weights]).T)
 
 
 def joined(*parts: Lessons) -> Lessons:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from contract.labels import ENOUGH, OTHER
-from learn.fitting.head import Lessons, anchors, joined, labels
+from learn.fitting.head import KEYS, Lessons, anchors, joined, order_of
 from learn.fitting.layer import Doubles, Floats, Ints, Layer
 from learn.label_file import Label
 
@@ -15,6 +15,8 @@ BESIDE = 100
 """Filed photos without which a new class is not learnt where there is no memory: it would take every photo."""
 TOGETHER, HEAVIEST = 100.0, 5.0
 """All labels together weigh as many photos, but none more than HEAVIEST nor less than 1 (docs/measurements.md)."""
+TOGETHER_READ = 1_000
+"""Photos whose features are unpacked at once where one after the other is looked at."""
 UNNAMED = 3.0
 """Weight of remembered photos of a class that no label names: labels only take from it (docs/measurements.md)."""
 MOST_ANCHORS, MOST_FILED = 1_000, 2_000
@@ -58,12 +60,17 @@ class Said:
         """Photos that a person called none of the classes."""
         return [one for one in self.labels if one.said == OTHER and OTHER not in self.classes]
 
-    def rows(self, some: Sequence[Label]) -> Floats:
-        """Features of some labels, float32 [N, F]."""
-        found = np.empty((len(some), len(self.features[some[0].sha256])), np.float32)
+    def rows(self, some: Sequence[Label], first: int | None = None) -> Floats:
+        """Features of some labels, float32 [N, F]; only the first ones of each if `first` says how many."""
+        found = np.empty((len(some), len(self.features[some[0].sha256][:first])), np.float32)
         for place, one in enumerate(some):  # not stacked, because then all would be there twice
-            found[place] = self.features[one.sha256]
+            found[place] = self.features[one.sha256][:first]
         return found
+
+    def answers(self, layer: Layer, some: Sequence[Label]) -> Ints:
+        """Classes that a head gives to the photos of some labels, [N], without holding all of their features."""
+        parts = [layer.answers(self.rows(some[at : at + TOGETHER_READ])) for at in range(0, len(some), TOGETHER_READ)]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def numbers(self, some: Sequence[Label]) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
         """Class numbers of some labels, [N]."""
@@ -102,8 +109,19 @@ def lessons_of(root: Layer, said: Said, memory: Floats, filed: Floats) -> Lesson
     held = [remembered(root, memory, named), anchors(root, filed)]
     if not taught:
         return joined(*held)
-    weights = _weights(taught, said.new, len(memory) + len(filed))
-    return joined(*held, labels(said.numbers(taught), said.rows(taught), len(said.classes), weights))
+    weights = np.concatenate([*(part.weights for part in held), _weights(taught, said.new, len(memory) + len(filed))])
+    targets = np.concatenate([*(part.targets for part in held), np.eye(len(said.classes))[said.numbers(taught)]])
+    keys = np.concatenate([*(part.features[:, :KEYS] for part in held), said.rows(taught, KEYS)])
+    order = order_of(keys, targets, weights)
+    # Every photo is unpacked to the place where the fit wants it: ten thousand of them hold 100 MB, and only once.
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    features = np.empty((len(order), memory.shape[1]), np.float32)
+    features[place[: len(memory)]] = memory
+    features[place[len(memory) : len(memory) + len(filed)]] = filed
+    for at, one in zip(place[len(memory) + len(filed) :].tolist(), taught, strict=True):
+        features[at] = said.features[one.sha256]
+    return Lessons(features, targets[order], weights[order])
 
 
 def remembered(root: Layer, memory: Floats, named: Ints) -> Lessons:

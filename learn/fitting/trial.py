@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from learn.fitting.at_random import Dealt, dealt
+from learn.fitting.at_random import Dealt, dealt, looked_at
 from learn.fitting.gate import (
     MOST_ASKED,
     OPEN,
@@ -70,8 +70,8 @@ class World:
         taught = self.said.taught
         if not taught:
             return Dealt(0, 0)
-        groups = np.unique([one.founder for one in taught], return_inverse=True)[1].astype(np.int64)
-        return dealt(self.root, self.said.rows(taught), self.said.numbers(taught), groups)
+        some = [taught[place] for place in looked_at([one.founder for one in taught])]
+        return dealt(self.root, self.said.rows(some), self.said.numbers(some))
 
     @property
     def pull(self) -> float:
@@ -127,8 +127,8 @@ def try_head(world: World, ask: Ask | None, seed: int = 0) -> Judged:
     held = world.said.held_out
     held_out = Duel(0, 0, 0)
     if held:
-        truth, rows = world.said.numbers(held), world.said.rows(held)
-        held_out = duel(world.serving.answers(rows) == truth, layer.answers(rows) == truth)
+        truth, said = world.said.numbers(held), world.said
+        held_out = duel(said.answers(world.serving, held) == truth, said.answers(layer, held) == truth)
     labels = world.dealt()
     verdict = judge(validation, by_class, asked, at_random=labels.is_random)
     judged = Judged(layer, verdict, validation, by_class, asked, labels, held_out, world.pull)
@@ -144,8 +144,8 @@ def _asked(world: World, layer: Layer, ask: Ask, seed: int) -> Duel:
     corrected the serving head is right by selection, and among the corrected ones wrong.
     """
     labelled = [one for one in world.said.taught if one.is_filed]
-    rows = world.filed if not labelled else np.concatenate([world.filed, world.said.rows(labelled)])
-    serving, new = world.serving.answers(rows), _unseen_answers(world, layer, labelled)
+    serving = np.concatenate([world.serving.answers(world.filed), world.said.answers(world.serving, labelled)])
+    new = _unseen_answers(world, layer, labelled)
     won = lost = photos = unanswered = 0
     for place in np.random.default_rng(seed).permutation(np.flatnonzero(serving != new))[:MOST_ASKED].tolist():
         said = ask(place) if place < len(world.filed) else labelled[place - len(world.filed)].said
@@ -170,7 +170,7 @@ def _unseen_answers(world: World, layer: Layer, labelled: Sequence[Label]) -> In
         head = rest.learn(rest.pull, layer)
         given[:count][held[:count]] = head.answers(world.filed[held[:count]])
         some = [one for one in labelled if one.sha256 in left_out]
-        given[count:][held[count:]] = head.answers(world.said.rows(some)) if some else given[:0]
+        given[count:][held[count:]] = world.said.answers(head, some)
     return given
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from learn.fitting.at_random import ENOUGH, Dealt, dealt
+from learn.fitting.at_random import ENOUGH, Dealt, dealt, looked_at
 from learn.fitting.gate import REFUSED
 from learn.fitting.layer import Floats, Ints, Layer
 from learn.fitting.lessons import Said
@@ -34,7 +34,7 @@ def _corrections(count: int, seed: int) -> tuple[Floats, Ints]:
 
 
 def _looks_random(rows: Floats, said: Ints, root: Layer = ROOT) -> bool:
-    found = dealt(root, rows, said, np.arange(len(said)))
+    found = dealt(root, rows, said)
     assert found.movable >= ENOUGH
     return found.is_random
 
@@ -87,17 +87,18 @@ def test_wrong_labels_among_right_ones_are_no_reason() -> None:
 
 def test_few_labels_and_labels_of_one_class_tell_nothing() -> None:
     rows, known = _photos(12, 5)
-    assert not dealt(ROOT, rows, np.random.default_rng(0).permutation(known), np.arange(12)).is_random
+    assert not dealt(ROOT, rows, np.random.default_rng(0).permutation(known)).is_random
     rows, _ = _photos(200, 6)
-    assert dealt(ROOT, rows, np.zeros(200, np.int64), np.arange(200)) == Dealt(200, 0)
+    assert dealt(ROOT, rows, np.zeros(200, np.int64)) == Dealt(200, 0)
 
 
 def test_near_duplicates_count_as_one_label_and_of_many_labels_a_thousand_are_looked_at() -> None:
-    rows, known = _photos(3000, 7)
-    assert dealt(ROOT, rows, known, np.arange(3000) // 100).labels == 30
-    many = dealt(ROOT, rows, known, np.arange(3000))
-    assert many.labels == 1000
-    assert many == dealt(ROOT, rows, known, np.arange(3000)), "two runs say the same"
+    groups = [f"{number // 100:02}" for number in range(3000)]
+    assert looked_at(groups) == list(range(0, 3000, 100))
+    names = [f"{number:04}" for number in range(3000)]
+    many = looked_at(names)
+    assert len(set(many)) == 1000
+    assert many == looked_at(names), "two runs look at the same"
 
 
 def _world(said: Ints, rows: Floats) -> World:
