@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from learn.fitting.gate import HELPS, OPEN
+from learn.fitting.head import Lessons
 from learn.fitting.layer import Floats, Layer
 from learn.fitting.lessons import UNNAMED, Said, lessons_of
 from learn.fitting.trial import PULL, PULL_BARE, World, try_head
@@ -95,10 +96,22 @@ def test_without_a_memory_the_head_changes_less() -> None:
 def test_remembered_photos_of_a_class_that_no_label_names_hold_more_but_not_against_a_new_class() -> None:
     world = _world(25, 0)
     held = lessons_of(world.root, world.said, world.memory, world.filed)
-    assert held.weights[:100].tolist() == [UNNAMED] * 50 + [1.0] * 50, "labels name class b alone"
+    assert _weights_of(held, world.memory) == [UNNAMED] * 50 + [1.0] * 50, "labels name class b alone"
     new = replace(world.said, classes=("a", "c", "b"), new=("b",))
     root = world.root.widened(1)
-    assert (lessons_of(root, new, world.memory, world.filed).weights[:100] == 1.0).all()
+    assert set(_weights_of(lessons_of(root, new, world.memory, world.filed), world.memory)) == {1.0}
+
+
+def _weights_of(lessons: Lessons, rows: Floats) -> list[float]:
+    """Weights of some photos among lessons, which are in an order of their own."""
+    weights = {row.tobytes(): weight for row, weight in zip(lessons.features, lessons.weights.tolist(), strict=True)}
+    return [weights[row.tobytes()] for row in rows]
+
+
+def test_lessons_come_in_the_order_that_the_fit_wants_so_that_no_photo_is_held_twice() -> None:
+    world = _world(25, 40)
+    held = lessons_of(world.root, world.said, world.memory, world.filed)
+    assert held.in_order() is held
 
 
 def _noise(count: int, seed: int) -> Floats:
