@@ -117,9 +117,10 @@ class _Team:
         if not self._is_begun:
             self._is_begun = True
             self._store.begin(self._job.facts(), provider=facts["provider"], **facts["about"])
-            self._progress.begin()
             most = usable_cores() if facts["provider"] == "cpu" else min(usable_cores(), CUDA_WORKERS)
-            self._wanted = self._asked or most
+            self._wanted = min(self._asked or most, 1 + len(self._left))
+            note = f" ({facts['note']})" if facts["note"] else ""
+            self._progress.begin(f"{facts['provider'].upper()}{note}", self._wanted)
         self._next(member)
 
     def _next(self, member: Member) -> None:
@@ -165,10 +166,10 @@ class _Team:
             with closing(CrashJournal(journal)) as notes:
                 suspects = notes.suspects()
         names = ", ".join(printable(path) for path in suspects)
-        which = f"in the decoder was {names}: take it away" if names else "no photo was in the decoder: free memory"
+        cure = f"In the decoder was {names}: take it away" if names else "Free memory, or ask for fewer --workers"
         return (
             f"{part} was judged {TRIES} times, and each time its worker ended; the last {how}. Nothing of it is"
-            f" published; {which}, and give the same command again."
+            f" published. {cure}, and give the same command again."
         )
 
     def _end(self) -> None:
@@ -188,4 +189,4 @@ def _how(code: int, trouble: str) -> str:
         return f"ended because of this: {trouble.rstrip('.')}"
     if code == -signal.SIGKILL:
         return "was killed, as the kernel does when memory runs out"
-    return f"died of {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+    return f"died of {signal_name(-code)}" if code < 0 else "crashed, and why stands above"

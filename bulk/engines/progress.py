@@ -46,9 +46,12 @@ class Progress:
         """How many photos are judged, those of unfinished parts too."""
         return self.verdicts.total() + sum(self.under_way.values())
 
-    def begin(self) -> None:
-        """Start the clock: the first worker is ready."""
+    def begin(self, where: str, workers: int) -> None:
+        """Start the clock, because the first worker is ready; say where the model runs, and in how many processes."""
         self._began_s = time.monotonic()
+        left = self.parts - self.before
+        parts, processes = f"part{'s' * (left != 1)}", f"process{'es' * (workers != 1)}"
+        click.echo(f"judging {left:,} {parts} on the {where}, in {workers} {processes}", err=True)
 
     def heard(self, part: str, photos: int) -> None:
         """Note how many photos of a part are judged; 0 if it is given back."""

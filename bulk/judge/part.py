@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from bulk.errors import BulkError
 from bulk.judge.policy import Policy
-from bulk.judge.rows import GONE, row_of
-from bulk.judge.sources import Source, check_root, is_far, source_of
+from bulk.judge.rows import row_of
+from bulk.judge.sources import GONE, Source, check_root, is_far, source_of
 from bulk.results.schema import RESULTS
 from common.errors import ModelError, Reason
 from contract.golden import replay
@@ -101,27 +101,25 @@ class PartJudge:
                 rows.append(row)
                 if len(rows) % STEP == 0 or len(rows) == manifest.num_rows:
                     heard(len(rows))
-        if rows and all(row["error"] == str(GONE) for row in rows):
+        if rows and all(row["error"] == str(GONE.fault) for row in rows):
             check_root(rows[0])
         return pa.Table.from_pylist(rows, RESULTS)
 
     def _rows(self, cases: list[dict[str, Any]], folder: Path, guard: Guard) -> Iterator[dict[str, Any]]:
-        sources: dict[int, Source | None] = {}
+        sources: dict[int, Source] = {}
         host, rules = platform.node(), self.loaded.rules
 
         def found_of(numbered: tuple[int, dict[str, Any]]) -> Found | None:
             number, case = numbered
             sources[number] = source = source_of(case, folder)
-            return None if source is None else source.found
+            return source.found
 
         threads = max(self._threads, FAR_READERS if cases and is_far(cases[0]["path"]) else 1)
         judged = predict(enumerate(cases), found_of, self.loaded, guard, count=None, threads=threads)
         for (number, case), photo in judged:
             self._check(photo)
-            source = sources.pop(number)
-            yield row_of(case, photo, "" if source is None else source.changed, rules, host)
-            if source is not None:
-                source.close()
+            with closing(sources.pop(number)) as source:
+                yield row_of(case, photo, source, rules, host)
 
     def _check(self, photo: Photo | None) -> None:
         """Look at the model itself once many photos in a row have no valid answer."""

@@ -4,26 +4,26 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bulk.judge.sources import Source
 from bulk.results.schema import FAILED, FILED, LEFT, MS, REVIEW
-from common.errors import PhotoError, Reason
+from common.errors import PhotoError
 from daemon.classify.loaded_model import Rules
 from daemon.photo import Judgement, Outcome, Photo
 
 _VERDICTS = {Outcome.FILED: FILED, Outcome.REVIEW: REVIEW, Outcome.FAILED: FAILED}
-GONE = PhotoError(Reason.CHANGED, "it was taken away after it was listed")
 
 
-def row_of(case: Mapping[str, Any], photo: Photo | None, changed: str, rules: Rules, host: str) -> dict[str, Any]:
+def row_of(case: Mapping[str, Any], photo: Photo | None, source: Source, rules: Rules, host: str) -> dict[str, Any]:
     """Return a photo's row.
 
     Args:
         case: its row in the plan.
         photo: judged; None if there is no file.
-        changed: how the file differs from its row in the plan; empty if it does not.
+        source: what the row of the plan named.
         rules: of the model.
         host: name of this machine.
     """
-    judged = Judgement(Outcome.GONE, reason=GONE.detail, fault=GONE) if photo is None else photo.judgement
+    judged = _of_fault(source.fault) if photo is None else photo.judgement
     likeness, embedding, took_ms = judged.likeness, judged.embedding, {} if photo is None else photo.times_ms
     return {
         **case,
@@ -38,10 +38,14 @@ def row_of(case: Mapping[str, Any], photo: Photo | None, changed: str, rules: Ru
         "folder": judged.folder,
         "reason": judged.reason,
         "review_reason": None if judged.review_reason is None else judged.review_reason.value,
-        "error": str(judged.fault) if judged.fault is not None else changed or None,
+        "error": str(judged.fault) if judged.fault is not None else source.changed or None,
         "model": rules.model,
         "provider": rules.provider,
         "host": host,
         "judged_at": datetime.now(UTC),
         **{f"{step}_ms": took_ms.get(step) for step in MS},
     }
+
+
+def _of_fault(fault: PhotoError | None) -> Judgement:
+    return Judgement(reason="" if fault is None else fault.detail, fault=fault)

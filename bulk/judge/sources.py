@@ -9,34 +9,41 @@ from typing import Any
 
 from bulk.errors import BulkError, StorageError
 from bulk.storage import file_system, local_path
+from common.errors import PhotoError, Reason
 from common.text import printable
-from daemon.files.identity import is_on_share, look_at
+from daemon.decode.contents import unreadable
+from daemon.files.identity import Identity, is_on_share
 from daemon.photo import Found
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to judge.
+    """What a row of a plan names.
 
     Attributes:
-        found: the file.
+        found: the file to judge; None if there is none.
+        fault: why there is none.
         changed: how it differs from its row in the plan; empty if it does not.
         is_copy: whether it is a temporary copy.
     """
 
-    found: Found
+    found: Found | None
+    fault: PhotoError | None = None
     changed: str = ""
     is_copy: bool = False
 
     def close(self) -> None:
         """Remove a temporary copy."""
-        if self.is_copy:
+        if self.is_copy and self.found is not None:
             with suppress(OSError):
                 self.found.path.unlink()
 
 
-def source_of(case: Mapping[str, Any], folder: Path) -> Source | None:
-    """Return what a row of a plan names; None if it is not there any more.
+GONE = Source(None, PhotoError(Reason.CHANGED, "it was taken away after it was listed"))
+
+
+def source_of(case: Mapping[str, Any], folder: Path) -> Source:
+    """Return what a row of a plan names.
 
     Args:
         case: the row.
@@ -77,17 +84,19 @@ def check_root(case: Mapping[str, Any]) -> None:
     )
 
 
-def _local(case: Mapping[str, Any], path: Path) -> Source | None:
-    identity = look_at(path)
-    if identity is None and path.is_symlink():  # such as a name in a store of contents
-        path = Path(os.path.realpath(path))
-        identity = look_at(path)
-    if identity is None:
-        return None
-    return Source(Found(path, identity), _difference(case, identity.size, str(identity.mtime_ns)))
+def _local(case: Mapping[str, Any], path: Path) -> Source:
+    try:
+        if path.is_symlink():  # such as a name in a store of contents
+            path = Path(os.path.realpath(path))
+        identity = Identity.of(path.lstat())
+    except FileNotFoundError:
+        return GONE
+    except OSError as error:
+        return Source(None, unreadable(error))
+    return Source(Found(path, identity), changed=_difference(case, identity.size, str(identity.mtime_ns)))
 
 
-def _fetched(case: Mapping[str, Any], folder: Path) -> Source | None:
+def _fetched(case: Mapping[str, Any], folder: Path) -> Source:
     """Copy an object to a file, because decoding a suspect in a process of its own needs one.
 
     Its name is the same at each try, so that the crash journal knows it again.
@@ -97,14 +106,19 @@ def _fetched(case: Mapping[str, Any], folder: Path) -> Source | None:
     try:
         info, data = files.info(place), files.cat_file(place)
     except FileNotFoundError:
-        return None
+        return GONE
     except Exception as error:  # each store's library has errors of its own
         why = " ".join(str(error).split()) or type(error).__name__
         raise StorageError(f"{printable(case['path'])} cannot be read: {why}") from error
-    path.write_bytes(data)
-    identity = look_at(path)
-    assert identity is not None
-    return Source(Found(path, identity), _difference(case, identity.size, str(info.get("ETag", ""))), is_copy=True)
+    try:
+        path.write_bytes(data)
+        identity = Identity.of(path.lstat())
+    except OSError as error:
+        raise StorageError(
+            f"no copy of {printable(case['path'])} can be made in {printable(folder)}: {error.strerror}"
+        ) from error
+    changed = _difference(case, identity.size, str(info.get("ETag", "")))
+    return Source(Found(path, identity), changed=changed, is_copy=True)
 
 
 def _difference(case: Mapping[str, Any], size: int, stamp: str) -> str:

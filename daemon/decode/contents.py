@@ -36,7 +36,7 @@ def opened(found: Found) -> Iterator[tuple[int, float]]:
     try:
         descriptor = open_photo(found.path, found.relpath)
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or Identity.of(status) != found.identity:
@@ -44,7 +44,7 @@ def opened(found: Found) -> Iterator[tuple[int, float]]:
         _check(descriptor, found.path, status.st_size)
         yield descriptor, max(status.st_mtime, status.st_ctime)
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
     finally:
         close(descriptor)
 
@@ -119,7 +119,8 @@ def _changed() -> PhotoError:
     return PhotoError(Reason.CHANGED, "it changed while it was read")
 
 
-def _unreadable(error: OSError) -> PhotoError:
+def unreadable(error: OSError) -> PhotoError:
+    """Return why a file could not be opened or read: it is gone, or may be readable later."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE):
         return PhotoError(Reason.CHANGED, "it was taken away before it was read")
     if error.errno == errno.EAGAIN:  # another program has a lease, as Samba has for files that its clients hold open

@@ -76,6 +76,7 @@ def test_what_cannot_be_judged_is_a_row_with_the_reason_in_its_place(tmp_path: P
         tmp_path / "gone.jpg",
         write(tmp_path / "empty.jpg", b""),
         write(tmp_path / "letter.txt", b"dear"),
+        tmp_path / ("long" * 99 + ".jpg"),
         write(tmp_path / "c.jpg", plain("blue")),
     ]
     heard: list[int] = []
@@ -83,13 +84,13 @@ def test_what_cannot_be_judged_is_a_row_with_the_reason_in_its_place(tmp_path: P
     table = judge_of(model(tmp_path)).judge(manifest(cases), tmp_path, heard=heard.append)
     rows = table.to_pylist()
     assert table.select(SCHEMA.names).to_pylist() == cases
-    assert [row["verdict"] for row in rows] == ["filed", "failed", "left", "failed", "left", "filed"]
-    assert [row["folder"] for row in rows] == ["red", "_failed", "", "_failed", "", "blue"]
+    assert [row["verdict"] for row in rows] == ["filed", "failed", "left", "failed", "left", "left", "filed"]
+    assert [row["folder"] for row in rows] == ["red", "_failed", "", "_failed", "", "", "blue"]
     assert [(row["error"] or "").partition(":")[0] for row in rows] == [
-        "", "corrupt", "changed", "empty", "foreign-file", "",
+        "", "corrupt", "changed", "empty", "foreign-file", "unreadable", "",
     ]  # fmt: skip
     assert "taken away" in rows[2]["error"]
-    assert heard == [6]
+    assert heard == [7]
 
 
 def test_a_photo_that_changed_after_it_was_listed_is_judged_as_it_is_and_says_so(tmp_path: Path) -> None:
