@@ -100,6 +100,23 @@ def _refile(mode: str, step: int, back: bool) -> None:
     _prove("refile", partial(_moves, moving.undoing_a_refiling if back else moving.refiling, mode, step))
 
 
+@main.command("bulk-file")
+@_mode
+@_step
+def _bulk_file(mode: str, step: int) -> None:
+    """Give `bulk file` again after a kill at each of its system calls, or let a daemon go on."""
+
+    def _kill(world: World, tell: Callable[[str], None]) -> dict[str, Any]:
+        world.options = ("--mode", mode)
+        world.put(range(kills.PHOTOS))
+        one = moving.bulk_filing(world)
+        itself = moving.killed_at_calls(world, one, moving.again(one), tell, step=step)
+        by_daemon = moving.killed_at_calls(world, one, moving.sort, tell, step=step)
+        return itself | {"kills settled by a daemon": by_daemon["kills"]}
+
+    _prove("bulk-file", _kill)
+
+
 def _moves(
     command: Callable[[World], moving.Moving], mode: str, step: int, world: World, tell: Callable[[str], None]
 ) -> dict[str, Any]:

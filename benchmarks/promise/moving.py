@@ -1,4 +1,7 @@
-"""A daemon starts at each system call of a running `undo` or `refile`, and after a kill -9 of one at each of them."""
+"""A daemon starts at each system call of a running `undo` or `refile`, and after a kill -9 of one at each of them.
+
+`bulk file` is the daemon itself while it runs. So it is only killed; the same command, or a daemon, goes on.
+"""
 
 import os
 import sqlite3
@@ -32,7 +35,7 @@ SWAPPED = ("green", "red", "blue")
 
 
 class Moving(NamedTuple):
-    """A command that moves filed photos.
+    """A command that moves photos.
 
     Attributes:
         words: of the command.
@@ -64,6 +67,27 @@ def undoing_a_refiling(world: World) -> Moving:
     _run(world, *refiling(world).words)
     moved = sum(LABELS[int(path.stem) % 3] in SWAPPED[:2] for path in files(world.output))
     return Moving(("undo", "--last", str(moved)), Mover.UNDO, lambda world: _is_swapped(world, LABELS))
+
+
+def bulk_filing(world: World) -> Moving:
+    """File what a run said of all photos in the inbox."""
+    plan, results = (str(world.folder / name) for name in ("plan", "results"))
+    world.output.mkdir(exist_ok=True)  # it is saved before the first kill
+    _run(world, "bulk", "plan", str(world.inbox), "--output", plan)
+    _run(world, "bulk", "run", plan, "--output", results, "--model", str(world.model), "--workers", "1")
+    words = ("bulk", "file", results, "--inbox", str(world.inbox), "--output", str(world.output), *world.options)
+    return Moving(words, Mover.DAEMON, lambda world: world.keeps or not list(files(world.inbox)))
+
+
+def again(moving: Moving) -> Start:
+    """Return what gives the same command again, which must do the rest."""
+
+    def _again(world: World) -> None:
+        _run(world, *moving.words)
+        if not moving.done(world) or _is_swapped(world, SWAPPED):
+            raise BrokenError(f"{moving.words[0]} did not go on after a kill")
+
+    return _again
 
 
 def start_up(world: World) -> None:

@@ -12,9 +12,11 @@ from benchmarks.promise.kills import CALLS
 from benchmarks.promise.world import BrokenError
 
 _SERVER = """
-import os, signal, sys
+import contextlib, os, signal, sys
 import phototriage, daemon.commands.moves.undo, daemon.startup_recovery, daemon.undo.undo
 import daemon.commands.moves.refile, daemon.refile.proposals, daemon.refile.refile, contract.session
+with contextlib.suppress(ImportError):
+    import bulk.commands.file, bulk.filing.file, bulk.results.store
 print("ready", flush=True)
 for words in sys.stdin:
     child = os.fork()

@@ -11,6 +11,8 @@ from benchmarks.promise.kills import CALLS, kills_at_calls, random_kills
 from benchmarks.promise.labels.storms import storms
 from benchmarks.promise.moving import (
     Moving,
+    again,
+    bulk_filing,
     killed_at_calls,
     moved_under_starts,
     refiling,
@@ -84,6 +86,15 @@ def test_a_refiling_and_its_undo_hold_under_kills_and_starts_of_a_daemon(
     calls = tuple(call for call in WITHOUT_OPENING if call != "pwrite64")
     assert killed_at_calls(world, one, start_up, print, calls, step=3)["kills"] >= 4
     assert moved_under_starts(world, one, start_up, print, calls)["starts"] >= 10
+
+
+@pytest.mark.system("strace")
+def test_bulk_file_killed_at_system_calls_goes_on_when_it_is_given_again(world: World) -> None:
+    pytest.importorskip("pyarrow")
+    world.put(range(3))
+    one = bulk_filing(world)
+    calls = tuple(call for call in WITHOUT_OPENING if call != "pwrite64")
+    assert killed_at_calls(world, one, again(one), print, calls, step=15)["kills"] >= 4
 
 
 def test_mutated_photos_of_every_format_are_filed_failed_or_left_with_a_reason(world: World) -> None:
