@@ -1,6 +1,9 @@
 """`phototriage bulk file --copy-to`: copies in another storage, read back, with a manifest; no original is touched."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,17 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.bulk.judged import JudgedPhotos, call, files_below
 from tests.colour_model import LABELS
-from tests.daemon.support import unique, write
+from tests.daemon.support import ROOT, unique, write
 
 IN_MEMORY = "memory://sorted/{label}/"
+
+CUT_OFF = """
+import os, phototriage, bulk.filing.copies.place as place
+from daemon.files.identity import sha256_of
+place.sha256_of = lambda path: os._exit(9) if path.name.endswith(".part") else sha256_of(path)
+phototriage.main()
+"""
+"""Runs a command that ends when the first copy is written and has no name yet."""
 
 
 @pytest.fixture
@@ -80,6 +91,21 @@ def test_objects_are_copied_from_storage_to_storage_and_a_second_call_copies_not
     assert summary["counts"] == {"copied": 5}
     assert set(objects()) == set(made)
     assert {name for name in made if files.modified(name) != made[name]} == {"/sorted/red/3.jpg"}
+
+
+def test_a_copy_that_a_kill_cut_off_is_made_whole_and_leaves_no_rest(judged: JudgedPhotos, tmp_path: Path) -> None:
+    """The process ends while it copies, as at a kill."""
+    for number in range(3):
+        judged.photo(f"{number}.jpg")
+    judged.publish()
+    to = f"{tmp_path}/to/{{label}}/"
+    words = [sys.executable, "-c", CUT_OFF, "bulk", "file", str(judged.results), "--copy-to", to]
+    assert subprocess.run(words, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=120).returncode == 9
+    assert list((tmp_path / "to/red").glob("*.jpg")) == []
+    assert list((tmp_path / "to/red").glob(".*.part"))
+    *_, summary = copy(judged, to)
+    assert summary["counts"] == {"copied": 3}
+    assert sorted(path.name for path in (tmp_path / "to/red").iterdir()) == ["0.jpg", "1.jpg", "2.jpg"]
 
 
 def test_photos_of_one_name_get_numbers_and_the_same_ones_when_it_goes_on(judged: JudgedPhotos, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ program could take its name, so let nobody else write below the same URL meanwhi
 
 import hashlib
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -80,7 +79,8 @@ class FolderPlace:
     def put(self, name: str, source: Path, sha256: str) -> bool:
         """As in `CopyPlace`."""
         target = self._root / name
-        hidden = target.with_name(f".{secrets.token_hex(8)}.part")
+        # The same name at each try: what a kill leaves of it is written over and renamed by the next call.
+        hidden = target.with_name(f".{hashlib.blake2s(os.fsencode(sha256 + name), digest_size=8).hexdigest()}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -147,7 +147,7 @@ class ObjectPlace:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as read, target.open("xb") as written:
+    with source.open("rb") as read, target.open("wb") as written:
         while part := read.read(PART_BYTES):
             written.write(part)
         written.flush()
