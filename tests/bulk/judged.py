@@ -75,8 +75,13 @@ class JudgedPhotos:
 
     def ledger_rows(self, columns: str) -> list[tuple[Any, ...]]:
         """Return columns of the ledger's rows, in their order."""
-        with closing(sqlite3.connect(state_folder(self.inbox) / LEDGER)) as book:
-            return book.execute(f"SELECT {columns} FROM photos ORDER BY id").fetchall()
+        return ledger_rows(state_folder(self.inbox) / LEDGER, columns)
+
+
+def ledger_rows(ledger: Path, columns: str) -> list[tuple[Any, ...]]:
+    """Return columns of a ledger's rows, in their order."""
+    with closing(sqlite3.connect(ledger)) as book:
+        return book.execute(f"SELECT {columns} FROM photos ORDER BY id").fetchall()
 
 
 def row(path: Path | str, data: bytes, label: str) -> dict[str, Any]:
