@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common.html import Html, h, scrolling
+from common.page import framed, note, section
 from common.publish import publish_bytes
 from common.text import printable
+from contract.pages.thumbnails import Thumbnails, picture
 from learn.errors import LearnError
 from learn.fitting.gate import Duel
 from learn.pipeline import Change, LearnResult
 from learn.show import headline
 from training.compare.pairs import difference_interval
-from training.html.page import framed, note, section
-from training.html.thumbnails import Thumbnails, picture
 from training.report.content import percent, shown_path
 
 PAGE = "report.html"

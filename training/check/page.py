@@ -1,11 +1,11 @@
 """The findings as one page in the look of the reports: counts, classes, and the worst of each kind with pictures."""
 
 from common.html import Html, h, scrolling
+from common.page import framed, note, section
 from common.text import printable
+from contract.pages.thumbnails import Thumbnails, picture
 from training.check.kinds import KIND_TEXTS, SHOWN_PHOTOS, Finding, Kind
 from training.check.report import Report
-from training.html.page import framed, note, section
-from training.html.thumbnails import Thumbnails, picture
 
 FINDINGS = 24  # of a kind
 CLASSES = 200

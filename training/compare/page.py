@@ -5,13 +5,13 @@ from itertools import chain
 from pathlib import Path
 
 from common.html import Child, Html, h, scrolling
+from common.page import framed, interval_bar, note, section
+from contract.pages.thumbnails import Thumbnails, picture
 from training.compare.comparison import Comparison
 from training.compare.pairs import ChangedPhoto, Pair
 from training.compare.show import INTERVAL, columns, row
 from training.compare.sources import Compared
 from training.html.chart import Chart
-from training.html.page import framed, interval_bar, note, section
-from training.html.thumbnails import Thumbnails, picture
 from training.report.charts import curves, learning_chart
 from training.report.content import percent, shown_path
 from training.report.sections import meanings

@@ -4,6 +4,7 @@ import shlex
 from dataclasses import asdict
 
 from common.html import Html, h, scrolling
+from common.page import framed, interval_bar, note, section
 from common.text import printable
 from training.grid.charts import (
     ROWS,
@@ -23,7 +24,6 @@ from training.grid.results import GridResults
 from training.grid.show import size
 from training.grid.tables import cell_table, class_tables, name_of, side_table, sides
 from training.html.chart import legend
-from training.html.page import framed, interval_bar, note, section
 from training.progress import duration
 from training.report.charts import learning_charts
 from training.report.content import NextStep, count, percent

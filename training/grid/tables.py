@@ -5,10 +5,10 @@ from typing import Any
 from urllib.parse import quote
 
 from common.html import Child, Html, h, scrolling
+from common.page import note
 from training.grid.outcome import CellOutcome, CellState
 from training.grid.results import GridResults
 from training.grid.show import DASH, columns, row
-from training.html.page import note
 from training.measure.figures import AVERAGES, SplitFigures
 from training.report.write import REPORT
 

@@ -1,1 +1,1 @@
-"""What the pages of reports and checks are built from: charts and thumbnails."""
+"""What the pages of reports and checks draw: charts."""

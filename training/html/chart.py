@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.html import Child, Html, h
+from common.page import style
 from common.publish import publish_bytes
-from training.html.page import style
 from training.html.svg import Frame
 
 FIGURES = "figures"

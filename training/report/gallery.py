@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.html import Html, h
-from training.html.page import note, section
-from training.html.thumbnails import Thumbnails, picture
+from common.page import note, section
+from contract.pages.thumbnails import Thumbnails, picture
 from training.report.content import ReportInput, SplitPart, percent
 
 WORST = 24

@@ -1,8 +1,8 @@
 """The section about learning: curves over the epochs, and what more photos bring."""
 
 from common.html import Html, h
+from common.page import note, section
 from training.html.chart import Chart
-from training.html.page import note, section
 from training.html.svg import Frame, axes, dot, line, whisker
 from training.measure.learning_curve import CurvePoint
 from training.report.charts import learning_charts

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.html import Html, h
-from training.html.thumbnails import Thumbnails
+from contract.pages.thumbnails import Thumbnails
 from training.report.content import ReportInput, SplitPart, count
 from training.report.gallery import gallery
 

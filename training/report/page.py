@@ -5,8 +5,8 @@ from itertools import islice
 import numpy as np
 
 from common.html import Html, h
-from training.html.page import framed, note, section
-from training.html.thumbnails import Thumbnails
+from common.page import framed, note, section
+from contract.pages.thumbnails import Thumbnails
 from training.report.content import ReportInput, count
 from training.report.gallery import WORST, examples, gallery, worst_mistakes
 from training.report.learning import learning

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from common.html import Html, h, scrolling
-from training.html.page import interval_bar, note, section
-from training.html.thumbnails import Thumbnails, picture
+from common.page import interval_bar, note, section
+from contract.pages.thumbnails import Thumbnails, picture
 from training.measure.metrics import ClassMetrics
 from training.report.charts import pr_chart
 from training.report.content import NextStep, ReportFinding, ReportInput, SplitPart, count, percent

@@ -1,7 +1,7 @@
 """Metrics of training, validation and test photos side by side."""
 
 from common.html import Html, h, scrolling
-from training.html.page import note
+from common.page import note
 from training.report.content import ReportInput, percent
 
 COLUMNS = ("photos", "number", "accuracy", "95 % interval", "precision", "recall", "F1", "AUC", "log loss",

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from common.html import Html, h, scrolling
+from common.page import note, section
+from contract.pages.thumbnails import Thumbnails, picture
 from training.html.chart import Chart
-from training.html.page import note, section
 from training.html.svg import Frame, axes, line
-from training.html.thumbnails import Thumbnails, picture
 from training.measure.metrics import Bin
 from training.report.charts import reliability_chart, review_chart
 from training.report.content import ReportInput, percent

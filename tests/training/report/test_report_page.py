@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from common.drawing import draw_scene
+from common.page import style
+from contract.pages.thumbnails import thumbnail
 from tests.training.report.conftest import MakeRun
 from tests.training.report.support import LABELS, TAKEN, TRUE, Page, probabilities
 from training.dataset.layout import Photo
-from training.html.page import style
-from training.html.thumbnails import thumbnail
 from training.measure.predictions import Predictions
 from training.report import NextStep, ReportFinding, ReportInput, report_of_run, write_report
 from training.report.page import page

@@ -46,7 +46,7 @@ class Thumbnails:
         return self._made.get(photo)
 
 
-def thumbnail(photo: Path) -> str | None:
+def thumbnail(photo: Path | bytes) -> str | None:
     """A JPEG of at most 128 x 128 pixels as a data URI, in the photo's own proportions; None if it cannot be read."""
     try:
         pixels = to_input(photo, Geometry("letterbox", SIDE_PX))
