@@ -8,6 +8,7 @@ COMMANDS = {
     "plan": "bulk.commands.plan:plan",
     "run": "bulk.commands.run:run",
     "file": "bulk.commands.file:file",
+    "report": "bulk.commands.report:report",
 }
 """Where each step lives, in the order of their use."""
 
@@ -38,5 +39,6 @@ def bulk() -> None:
     Examples:
       phototriage bulk plan /photos --output plan
       phototriage bulk run plan --output results
+      phototriage bulk report results --output report
       phototriage bulk file results --inbox /photos --output /sorted
     """
