@@ -1,14 +1,26 @@
 """`phototriage bulk file`: what results say is filed through the ledger, as one batch that can be taken back."""
 
+import os
 from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
 
 pytest.importorskip("pyarrow")
 
+from bulk.filing.case import Wanted
+from bulk.filing.file import file_results
+from bulk.filing.photos import TOGETHER
+from daemon.filing.layout import DEFAULT_LAYOUT, FilingOptions
 from daemon.ledger.movers import lock_state
 from daemon.ledger.state_folder import state_folder
+from daemon.photo import Photo
+from daemon.process.log_level import Level
+from daemon.status.report import Report
 from tests.bulk.judged import JudgedPhotos, call, files_below
 from tests.colour_model import LABELS
 from tests.daemon.support import digest, unique, write
@@ -207,3 +219,39 @@ def test_a_class_folder_that_cannot_be_used_keeps_its_photos_alone(judged: Judge
     _, summary = judged.file(code=1)
     assert stays.read_bytes() == unique("red", 1)
     assert (summary["not_yet"], summary["counts"]) == (1, {"green": 1})
+
+
+class Meanwhile(Report):
+    """Reports, and lets something happen once the first batch is filed."""
+
+    def __init__(self, output: Path, happens: Callable[[], object]) -> None:
+        super().__init__(output, as_json=True, quiet=False)
+        self._happens = happens
+        self.said: list[str] = []
+
+    def photos(self, photos: list[Photo]) -> None:
+        super().photos(photos)
+        self._happens()
+
+    def say(self, sentence: str, level: Level = Level.WARNING, /) -> None:
+        self.said.append(sentence)
+
+
+@pytest.mark.parametrize("why", ["signal", "marker"])
+def test_a_signal_or_an_output_that_goes_away_ends_it_and_the_next_call_goes_on(judged: JudgedPhotos, why: str) -> None:
+    for number in range(2 * TOGETHER + 10):
+        judged.photo(f"{number}.jpg", LABELS[number % 3])
+    before, marker = contents(judged.inbox), judged.output / ".phototriage"
+    happens = partial(marker.unlink, missing_ok=True) if why == "marker" else partial(os.kill, os.getpid(), SIGTERM)
+    report = Meanwhile(judged.output, happens)
+    wanted = Wanted(judged.inbox, judged.output, DEFAULT_LAYOUT, FilingOptions())
+    with closing(report):
+        assert not file_results(judged.publish(), wanted, report)
+    assert len(judged.tree()) == TOGETHER
+    assert report.cut_short
+    assert [sentence for sentence in report.said if sentence.startswith("filing stopped: ")] or why == "signal"
+    assert contents(judged.inbox, judged.output) == before
+    _, summary = judged.file()
+    assert (summary["filed_before"], len(judged.tree())) == (TOGETHER, 2 * TOGETHER + 10)
+    assert contents(judged.output) == before
+    assert len(set(judged.ledger_rows("batch"))) == 2
