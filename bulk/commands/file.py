@@ -124,8 +124,8 @@ def _copy(store: "ResultStore", copy_to: str, *, dry_run: bool, as_json: bool) -
 
     counts = copy_results(store, template, _tell)
     before = counts.pop("before", 0)
-    sentence = f"{_counted(counts)}{f'; {before:,} parts were copied before' if before else ''}"
-    _say(sentence, "summary", {"counts": dict(counts), "parts_before": before}, as_json=as_json)
+    sentence = f"{_counted(counts)}{f'; {before:,} were done before' if before else ''}"
+    _say(sentence, "summary", {"counts": dict(counts), "before": before}, as_json=as_json)
     return set(counts) <= {"copied", "stays"}
 
 

@@ -45,7 +45,7 @@ class BatchFiler:
         self._keep = stack.enter_context(closing(EmbeddingWriter(ledger.path.parent, None, report.say))).add
         self._departures = Departures(ledger.path, self._clock, self._came_back, report.say)
         self._filer: Filer | None = None
-        self._gone, self._returned, self._trouble = 0, 0, ""
+        self._gone, self._returned, self._first_gone, self._trouble = 0, 0, "", ""
         self.is_done = False
 
     def stop(self) -> None:
@@ -89,7 +89,10 @@ class BatchFiler:
             self._filer.file([*parts, *batch.photos])
             self._trouble = self._filer.pause.reason
             self._departures.look()
-        self._gone += sum(photo.filing.outcome is Outcome.GONE for photo in batch.photos)
+        for photo in batch.photos:
+            if photo.filing.outcome is Outcome.GONE:
+                self._gone += 1
+                self._first_gone = self._first_gone or printable(photo.path)
         self._report.photos([*(part for part in parts if part.filing.follows_row), *batch.photos])
         self._keep(batch.photos)
 
@@ -115,8 +118,10 @@ class BatchFiler:
         if skipped.outside:
             report.say(outside(skipped.outside, skipped.first, self._case.inbox))
         report.count_lonely()
-        sums = report.sums() | {"filed_before": skipped.before, "outside": skipped.outside}
-        before = f"; {skipped.before:,} were filed before" if skipped.before else ""
+        if self._gone:
+            report.say(f"{self._gone:,} of the photos that were judged are gone, such as {self._first_gone}")
+        sums = report.sums() | {"before": skipped.before, "outside": skipped.outside}
+        before = f"; {skipped.before:,} were filed or taken back before" if skipped.before else ""
         begin = "stopped early; " if report.cut_short else ""
         report.event("summary", f"{begin}filed: {report.counted()}{before}", **sums)
         stays = self._gone or self._returned or skipped.outside or report.waiting or report.cut_short

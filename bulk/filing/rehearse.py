@@ -49,9 +49,9 @@ def rehearse_filing(store: ResultStore, wanted: Wanted, report: Report) -> bool:
     if skipped.outside:
         report.say(outside(skipped.outside, skipped.first, case.inbox))
     report.count_lonely()
-    before = f"; {skipped.before:,} were filed before" if skipped.before else ""
+    before = f"; {skipped.before:,} were filed or taken back before" if skipped.before else ""
     report.event(
         "summary", f"dry run, nothing was touched: {report.counted()}{before}",
-        dry_run=True, **report.sums(), filed_before=skipped.before, outside=skipped.outside,
+        dry_run=True, **report.sums(), before=skipped.before, outside=skipped.outside,
     )  # fmt: skip
     return not (gone or skipped.outside or report.waiting)

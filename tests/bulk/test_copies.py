@@ -84,7 +84,7 @@ def test_objects_are_copied_from_storage_to_storage_and_a_second_call_copies_not
     assert summary["counts"] == {"copied": 5}
     assert objects()["/sorted/red/0.jpg"] == unique("red", 1)
     made = {name: files.modified(name) for name in objects()}
-    assert copy(judged, IN_MEMORY) == [{"event": "summary", "counts": {}, "parts_before": 1}]
+    assert copy(judged, IN_MEMORY) == [{"event": "summary", "counts": {}, "before": 5}]
     files.rm("/sorted/_copied/part-000000.parquet")  # as after a kill in the middle of a part
     files.rm("/sorted/red/3.jpg")
     *_, summary = copy(judged, IN_MEMORY)
@@ -137,6 +137,12 @@ def test_what_changed_or_went_after_it_was_judged_is_not_copied(judged: JudgedPh
     ]  # fmt: skip
     assert summary["counts"] == {"changed": 1, "gone": 2}
     assert objects() == {}
+    write(judged.inbox / "gone.jpg", unique("red", 2))
+    *_, summary = copy(judged, IN_MEMORY, code=1)
+    assert (summary["counts"], summary["before"]) == ({"changed": 1, "gone": 1, "copied": 1}, 0)
+    *_, summary = copy(judged, IN_MEMORY, code=1)
+    assert (summary["counts"], summary["before"]) == ({"changed": 1, "gone": 1}, 1)
+    assert objects() == {"/sorted/red/gone.jpg": unique("red", 2)}
 
 
 def test_copies_of_other_results_are_not_mixed_in(judged: JudgedPhotos) -> None:

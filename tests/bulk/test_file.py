@@ -67,7 +67,7 @@ def test_a_second_call_files_nothing_and_ends_well(judged: JudgedPhotos, mode: s
     judged.file("--mode", mode)
     tree, rows = judged.tree(), judged.ledger_rows("*")
     lines, summary = judged.file("--mode", mode)
-    assert (lines, summary["filed_before"], summary["counts"]) == ([], 3, {})
+    assert (lines, summary["before"], summary["counts"]) == ([], 3, {})
     assert (judged.tree(), judged.ledger_rows("*")) == (tree, rows)
     assert len(tree) == 4
     assert len(files_below(judged.inbox)) == (0 if mode == "move" else 4)
@@ -209,7 +209,7 @@ def test_a_companion_that_a_kill_left_behind_follows_its_photo(judged: JudgedPho
     write(judged.inbox / "a.xmp", b"<x/>")
     _, summary = judged.file()
     assert judged.tree() == ["red/a.jpg", "red/a.xmp"]
-    assert (summary["filed_before"], summary["counts"]) == (1, {"companion files": 1})
+    assert (summary["before"], summary["counts"]) == (1, {"companion files": 1})
 
 
 def test_a_class_folder_that_cannot_be_used_keeps_its_photos_alone(judged: JudgedPhotos) -> None:
@@ -252,6 +252,6 @@ def test_a_signal_or_an_output_that_goes_away_ends_it_and_the_next_call_goes_on(
     assert [sentence for sentence in report.said if sentence.startswith("filing stopped: ")] or why == "signal"
     assert contents(judged.inbox, judged.output) == before
     _, summary = judged.file()
-    assert (summary["filed_before"], len(judged.tree())) == (TOGETHER, 2 * TOGETHER + 10)
+    assert (summary["before"], len(judged.tree())) == (TOGETHER, 2 * TOGETHER + 10)
     assert contents(judged.output) == before
     assert len(set(judged.ledger_rows("batch"))) == 2

@@ -1,4 +1,4 @@
-"""Copies part after part, and publishes for each a part of the manifest: a part whose manifest is there is done."""
+"""Copies part after part, and publishes a part of the manifest for each: what it says to be copied is done."""
 
 import json
 import os
@@ -28,6 +28,8 @@ MANIFEST, ABOUT = "_copied", "_copied/copied.json"
 VERSION = 1
 THREADS = 16
 """Copies under way at once: a storage answers each after milliseconds, whatever the cores do."""
+SETTLED = (Copied.COPIED, Copied.STAYS)
+"""Outcomes that a next call leaves as they are. It tries the others again: a disk may not have been mounted."""
 SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("path", "target", "sha256", "label", "folder", "outcome", "reason")),
@@ -50,20 +52,33 @@ def copy_results(store: ResultStore, template: Template, tell: Tell) -> Counter[
     """
     by, manifest, counts = judged_by(store), place_of(template.base), Counter[str]()
     _begin(manifest, store, template)
-    done, target = manifest.names(MANIFEST), copy_place(template.base)
+    published, target = manifest.names(MANIFEST), copy_place(template.base)
     with tempfile.TemporaryDirectory(prefix="phototriage-") as folder:
         for name in part_names(store):
-            if name in done:
-                counts["before"] += 1
+            before = _lines(manifest, name) if name in published else {}
+            done = {path: line for path, line in before.items() if line["outcome"] in SETTLED}
+            counts["before"] += len(done)
+            if done and len(done) == len(before):
                 continue
-            lines = _copied(list(rows_of(store, name, by)), template, target, Path(folder))
+            rows = list(rows_of(store, name, by))
+            copied = _copied([row for row in rows if row.path not in done], template, target, Path(folder))
+            lines = {**done, **{line["path"]: line for line in copied}}
             buffer = BytesIO()
-            pq.write_table(pa.Table.from_pylist(lines, SCHEMA), buffer, compression="zstd")
+            pq.write_table(pa.Table.from_pylist([lines[row.path] for row in rows], SCHEMA), buffer, compression="zstd")
             manifest.write(f"{MANIFEST}/{name}", buffer.getvalue())
-            some = Counter(line["outcome"] for line in lines)
+            some = Counter(line["outcome"] for line in copied)
             counts += some
-            tell(name, some, [line for line in lines if line["outcome"] not in (Copied.COPIED, Copied.STAYS)])
+            tell(name, some, [line for line in copied if line["outcome"] not in SETTLED])
     return counts
+
+
+def _lines(manifest: Place, name: str) -> dict[str, dict[str, Any]]:
+    """Return the published rows of a part by their paths; none if it is damaged, so that it is made again."""
+    try:
+        table = pq.read_table(BytesIO(manifest.read(f"{MANIFEST}/{name}") or b""))
+    except pa.ArrowInvalid:
+        return {}
+    return {line["path"]: line for line in table.to_pylist()}
 
 
 def plan_of_copies(store: ResultStore, template: Template) -> Iterable[tuple[str, str]]:
