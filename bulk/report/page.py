@@ -35,7 +35,8 @@ def page(tally: Tally, about: Mapping[str, Any], where: str) -> str:
         ("classes", "Classes", section("classes", "By class", _classes(tally))),
     ]
     for reason in ReviewReason:
-        title = f"{tally.reviews[reason.value]:,} {reason.value} photos"
+        count = tally.reviews[reason.value]
+        title = f"{count:,} {reason.value} photo{'s' * (count != 1)}"
         shown = _drawn(tally.drawn[reason.value], reason)
         parts.append((reason.value, reason.value.capitalize(), section(reason.value, title, shown)))
     parts.append(("faults", "Not judged", section("faults", "Photos that were not judged", _faults(tally))))
@@ -119,9 +120,12 @@ def _thumbnail(text: str) -> str | None:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
     words = h("tr", [h("th", name, scope="col") for name in head])
-    lines = [h("tr", h("th", first, scope="row"), [h("td", cell, class_="number") for cell in rest])
-             for first, *rest in rows]  # fmt: skip
+    lines = [h("tr", h("th", first, scope="row"), list(map(_cell, rest))) for first, *rest in rows]
     return scrolling(h("table", h("thead", words), h("tbody", lines), class_="figures"), head[0])
+
+
+def _cell(text: str) -> Html:
+    return h("td", text, class_="number" if text[:1].isdigit() else None)
 
 
 def _share(count: int, of: int) -> str:

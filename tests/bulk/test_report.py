@@ -27,7 +27,7 @@ def test_the_page_counts_by_class_and_reason_and_shows_photos_in_review(tmp_path
     assert done.returncode == 0, done.stderr
     assert "12 photos of 2 parts" in done.stdout
     page = (tmp_path / "report/report.html").read_text()
-    for words in ("12 photos", "3 unsure photos", "1 unfamiliar photos", "corrupt", "changed", "grey&lt;b&gt;.jpg"):
+    for words in ("12 photos", "3 unsure photos", "1 unfamiliar photo<", "corrupt", "changed", "grey&lt;b&gt;.jpg"):
         assert words in page
     assert page.count("data:image/jpeg;base64,") == 4
     tally = write_report(str(tmp_path / "results"), tmp_path / "again")
