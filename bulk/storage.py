@@ -7,6 +7,7 @@ reads them.
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
@@ -37,6 +38,13 @@ def local_path(text: str) -> Path | None:
     if text.startswith(_FILE):
         return Path(os.fsdecode(unquote_to_bytes(text.removeprefix(_FILE))))
     return None if is_url(text) else Path(text)
+
+
+def storage_errors() -> tuple[type[Exception], ...]:
+    """Return what fsspec's file systems raise when storage refuses or does not answer, after one of them is loaded."""
+    named = (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError"), ("gcsfs.retry", "HttpError"))
+    loaded = ((sys.modules.get(module), name) for module, name in named)
+    return (OSError, *(getattr(module, name) for module, name in loaded if module is not None))
 
 
 def file_system(url: str) -> tuple[Any, str]:

@@ -1,67 +1,130 @@
-"""Makes a plan: lists the roots and publishes parts."""
+"""Makes a plan: lists its roots one after the other and publishes parts; the same call goes on after a kill."""
 
 import json
-import os
 import uuid
-from collections.abc import Iterator, Sequence
-from io import BytesIO
-from itertools import islice
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-import pyarrow.parquet as pq
-
-from bulk.errors import PlanError
+from bulk.errors import PlanError, RootError
+from bulk.manifest.chunk import Source
 from bulk.manifest.parts import PARTS, PLAN, VERSION, Plan, plan_of, read_facts
-from bulk.manifest.schema import part_name, table
-from bulk.storage import text_of
+from bulk.manifest.sources import open_root, resolve
+from bulk.manifest.writer import PartWriter, Progress, progress_of
 from common.publish import publish_bytes
 from common.text import printable
-from contract.formats import has_photo_name
+from daemon.files.locks import FolderLock
 
-Row = tuple[str, str, int, str]
+THREADS = 32
+"""Answers of storage that are waited for at a time. On a local disk more than one thread neither helps nor harms."""
+
+_TOLD = ("rows", "parts", "unread", "examples")
+"""What plan.json holds of a listing that has come to its end."""
+
+Tell = Callable[[Progress], None]
 
 
-def make_plan(roots: Sequence[str], output: Path, rows_per_part: int) -> Plan:
-    """List the photos below folders into a new plan.
+@dataclass(frozen=True)
+class Made:
+    """A plan that is complete.
+
+    Attributes:
+        plan: it.
+        progress: what it holds, and what could not be read.
+        was_there: rows that an earlier call had listed.
+    """
+
+    plan: Plan
+    progress: Progress
+    was_there: int
+
+
+def make_plan(roots: Sequence[str], output: Path, rows_per_part: int, tell: Tell) -> Made:
+    """List photos into a plan, or go on with one.
+
+    Args:
+        roots: folders, URLs, or tables with a column `path`.
+        output: the plan's folder.
+        rows_per_part: photos in a part.
+        tell: called after each part, and once before the first one.
 
     Raises:
-        PlanError: there is a plan already, or the folder cannot be written.
+        PlanError: the folder cannot be written, holds another plan, or another process is making it.
+        RootError: a root cannot be listed; parts stay, and a later call goes on.
     """
-    if read_facts(output) is not None:
-        raise PlanError(f"{printable(output)} holds a plan already. Name another folder, or remove it.")
-    facts = {
-        "version": VERSION, "id": uuid.uuid4().hex, "roots": list(roots), "rows_per_part": rows_per_part,
-        "is_complete": False,
-    }  # fmt: skip
+    named = [resolve(root) for root in roots]
+    _check_apart(named)
+    sources = [open_root(root) for root in named]
     try:
         (output / PARTS).mkdir(parents=True, exist_ok=True)
-        publish_bytes(output / PLAN, json.dumps(facts).encode())
-        rows, number, total = (row for root in roots for row in _rows(root)), 0, 0
-        while held := list(islice(rows, rows_per_part)):
-            paths, relpaths, sizes, stamps = zip(*held, strict=True)
-            buffer = BytesIO()
-            pq.write_table(table(paths, relpaths, sizes, stamps), buffer, compression="zstd")
-            publish_bytes(output / PARTS / part_name(number), buffer.getvalue())
-            number, total = number + 1, total + len(held)
-        facts |= {"rows": total, "parts": number, "is_complete": True}
-        publish_bytes(output / PLAN, json.dumps(facts).encode())
+        lock = FolderLock(output, f"Another process is making {printable(output)} now. Wait until it ends.")
+        try:
+            facts = _facts(output, named, rows_per_part)
+            progress = progress_of(output)
+            was_there = progress.rows
+            if not facts["is_complete"]:
+                tell(progress)
+                _list(sources, PartWriter(output, rows_per_part, progress), tell)
+                facts |= {"is_complete": True} | {name: getattr(progress, name) for name in _TOLD}
+                _publish(output, facts)
+            progress = Progress(**{name: facts[name] for name in _TOLD})
+        finally:
+            lock.close()
     except OSError as error:
-        raise PlanError(f"{printable(output)} cannot be written ({error.strerror}).") from error
-    return plan_of(output, facts)
+        raise PlanError(
+            f"The plan {printable(output)} cannot be written ({error.strerror}). What is published stays whole. Free "
+            "space or give permission, and run the same command again: it goes on where it was."
+        ) from error
+    return Made(plan_of(output, facts), progress, was_there)
 
 
-def _rows(root: str) -> Iterator[Row]:
-    base = os.path.abspath(root)  # noqa: PTH100 - links stay as they are named
-    for folder, folders, names in os.walk(os.fsencode(base)):
-        folders.sort()
-        relpath = os.path.relpath(os.fsdecode(folder), base)
-        for name in sorted(names):
-            path = os.path.join(folder, name)  # noqa: PTH118 - bytes
-            if has_photo_name(Path(os.fsdecode(name))):
-                status = os.lstat(path)
-                yield (
-                    text_of(path),
-                    "" if relpath == "." else printable(relpath),
-                    status.st_size,
-                    str(status.st_mtime_ns),
-                )
+def _list(sources: Sequence[Source], writer: PartWriter, tell: Tell) -> None:
+    first, after = writer.progress.root, writer.progress.after
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="list")
+    try:
+        for number, source in enumerate(sources[first:], first):
+            for chunk in source.chunks(pool, after if number == first else ""):
+                parts = writer.progress.parts
+                writer.add(number, chunk)
+                if writer.progress.parts != parts:
+                    tell(writer.progress)
+        writer.publish()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _facts(output: Path, roots: Sequence[str], rows_per_part: int) -> dict[str, Any]:
+    """What plan.json says; it is made if there is none, and refused if it is about something else."""
+    facts = read_facts(output)
+    if facts is None:
+        made = {
+            "version": VERSION, "id": uuid.uuid4().hex, "roots": list(roots), "rows_per_part": rows_per_part,
+            "is_complete": False,
+        }  # fmt: skip
+        _publish(output, made)
+        return made
+    if facts["roots"] != list(roots):
+        held = ", ".join(map(printable, facts["roots"]))
+        raise PlanError(f"{printable(output)} is a plan of {held}. Name the same to go on, or another --output.")
+    if facts["rows_per_part"] != rows_per_part:
+        raise PlanError(
+            f"{printable(output)} has {facts['rows_per_part']} rows in a part. Pass --rows-per-part "
+            f"{facts['rows_per_part']} to go on, or another --output."
+        )
+    return facts
+
+
+def _publish(output: Path, facts: dict[str, Any]) -> None:
+    publish_bytes(output / PLAN, json.dumps(facts, indent=1).encode())
+
+
+def _check_apart(roots: Sequence[str]) -> None:
+    """Refuse roots that hold each other, because their photos would be listed twice."""
+    for upper, lower in pairwise(sorted(root.rstrip("/") + "/" for root in roots)):
+        if lower.startswith(upper):
+            raise RootError(
+                f"{printable(lower)} lies in {printable(upper)}, so its photos would be listed twice. Name one of them."
+            )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bulk.errors import PlanError
-from bulk.manifest.schema import SCHEMA, part_names
+from bulk.manifest.schema import PROGRESS, SCHEMA, part_names
 from common.text import printable
 
 VERSION = 1
@@ -57,8 +57,7 @@ class Plan:
         names = self.parts()
         if not names:
             return 0
-        last = pq.ParquetFile(self.folder / PARTS / names[-1]).metadata.num_rows
-        return (len(names) - 1) * self.rows_per_part + int(last)
+        return int(json.loads(pq.read_schema(self.folder / PARTS / names[-1]).metadata[PROGRESS])["rows"])
 
 
 def open_plan(folder: Path) -> Plan:

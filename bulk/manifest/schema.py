@@ -18,6 +18,9 @@ SCHEMA = pa.schema([
 below the root, '' for the root itself; `stamp` is the time of its last change in ns, or its ETag. In a manifest that
 was made elsewhere the size may be null, and the stamp empty."""
 
+PROGRESS = b"phototriage"
+"""Key in a part's metadata: how far the listing had come with its last row (bulk/manifest/writer.py)."""
+
 _PART = re.compile(r"part-([0-9]{6,})\.parquet")
 
 
