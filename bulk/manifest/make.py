@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +13,7 @@ from bulk.errors import PlanError, RootError
 from bulk.manifest.chunk import Source
 from bulk.manifest.parts import PARTS, PLAN, VERSION, Plan, plan_of, read_facts
 from bulk.manifest.sources import open_root, resolve
-from bulk.manifest.writer import PartWriter, Progress, progress_of
+from bulk.manifest.writer import PartWriter, Progress, Tell, progress_of
 from common.publish import publish_bytes
 from common.text import printable
 from daemon.files.locks import FolderLock
@@ -23,8 +23,6 @@ THREADS = 32
 
 _TOLD = ("rows", "parts", "unread", "examples")
 """What plan.json holds of a listing that has come to its end."""
-
-Tell = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def make_plan(roots: Sequence[str], output: Path, rows_per_part: int, tell: Tell
             was_there = progress.rows
             if not facts["is_complete"]:
                 tell(progress)
-                _list(sources, PartWriter(output, rows_per_part, progress), tell)
+                _list(sources, PartWriter(output, rows_per_part, progress, tell))
                 facts |= {"is_complete": True} | {name: getattr(progress, name) for name in _TOLD}
                 _publish(output, facts)
             progress = Progress(**{name: facts[name] for name in _TOLD})
@@ -81,16 +79,13 @@ def make_plan(roots: Sequence[str], output: Path, rows_per_part: int, tell: Tell
     return Made(plan_of(output, facts), progress, was_there)
 
 
-def _list(sources: Sequence[Source], writer: PartWriter, tell: Tell) -> None:
+def _list(sources: Sequence[Source], writer: PartWriter) -> None:
     first, after = writer.progress.root, writer.progress.after
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="list")
     try:
         for number, source in enumerate(sources[first:], first):
             for chunk in source.chunks(pool, after if number == first else ""):
-                parts = writer.progress.parts
                 writer.add(number, chunk)
-                if writer.progress.parts != parts:
-                    tell(writer.progress)
         writer.publish()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -5,6 +5,7 @@ killed listing goes on, and nothing else has to be kept in step with them.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -44,6 +45,9 @@ class Progress:
     examples: list[str] = field(default_factory=list)
 
 
+Tell = Callable[[Progress], None]
+
+
 def progress_of(folder: Path) -> Progress:
     """Return how far the listing of a plan has come, by its last part, and remove what a killed process left.
 
@@ -73,12 +77,14 @@ class PartWriter:
         folder: of the plan.
         rows_per_part: rows of every part but the last.
         progress: where to begin; it follows what is published.
+        tell: called after each part.
     """
 
-    def __init__(self, folder: Path, rows_per_part: int, progress: Progress) -> None:
+    def __init__(self, folder: Path, rows_per_part: int, progress: Progress, tell: Tell) -> None:
         self.progress = progress
         self._parts = folder / PARTS
         self._rows_per_part = rows_per_part
+        self._tell = tell
         self._held: list[pa.Table] = []
         self._count = 0
 
@@ -115,6 +121,7 @@ class PartWriter:
         self.progress.rows += self._count
         publish_bytes(self._parts / name, _encoded(pa.concat_tables(self._held), asdict(self.progress)))
         self._held, self._count = [], 0
+        self._tell(self.progress)
 
 
 def _encoded(table: pa.Table, progress: dict[str, Any]) -> bytes:
