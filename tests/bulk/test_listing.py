@@ -17,8 +17,8 @@ from bulk.errors import RootError
 from bulk.manifest.chunk import Source
 from bulk.manifest.local import LocalFolder
 from bulk.manifest.remote import Bucket
-from bulk.manifest.sources import FolderSource, open_root
-from bulk.manifest.walk import Page, Walk
+from bulk.manifest.sources import WINDOW, FolderSource, open_root
+from bulk.manifest.walk import AHEAD, Page, Walk
 
 KEYS = (
     *("0.jpg", "a-b/1.jpg", "a-b/2.jpg", "a.jpg", "a/1.jpg", "a/b/c/1.jpg", "a/b/c/2.jpg", "a/z.jpg", "a0.jpg"),
@@ -157,6 +157,16 @@ def test_a_page_holds_few_names_however_many_a_folder_has(tmp_path: Path, pool: 
         (tmp_path / f"{number}.jpg").touch()
     chunks = list(open_root(str(tmp_path)).chunks(pool, ""))
     assert [chunk.table.num_rows for chunk in chunks] == [1_000, 1_000, 345]
+
+
+def test_no_more_than_some_pages_are_read_ahead(pool: ThreadPoolExecutor) -> None:
+    class Endless(LocalFolder):
+        def pages(self, prefix: bytes, after: bytes) -> Iterator[Page]:
+            for number in range(WINDOW + AHEAD + 10):
+                yield Page([b"%04d.jpg" % number])
+            raise AssertionError("read too far ahead")
+
+    assert next(FolderSource("", Endless(b"/nowhere")).chunks(pool, "")).table.num_rows == 0
 
 
 CSV = b'name,path,size\nx,/photos/1.jpg,12\ny,"two\nlines.jpg",\nz,s3://bucket/3.jpg,9\n'

@@ -184,7 +184,6 @@ def test_what_the_daemon_leaves_alone_because_of_its_name_is_not_listed(tmp_path
 def test_a_folder_that_cannot_be_read_is_counted_and_said_and_the_others_are_listed(tmp_path: Path) -> None:
     inside, name = tmp_path / "in", "d" * 250
     photo(inside / "1.jpg")
-    photo(inside / "z.jpg")
     here = os.open(inside, os.O_RDONLY)
     for _ in range(18):  # a path of more than 4,096 bytes cannot be opened, not even by root
         os.mkdir(name, dir_fd=here)
@@ -194,7 +193,7 @@ def test_a_folder_that_cannot_be_read_is_counted_and_said_and_the_others_are_lis
     os.close(here)
     done = call(inside, "--output", tmp_path / "plan", "--json")
     assert done.exit_code == 0
-    assert json.loads(done.stdout) == {"plan": str(tmp_path / "plan"), "rows": 2, "parts": 1, "unread": 1}
+    assert json.loads(done.stdout) == {"plan": str(tmp_path / "plan"), "rows": 1, "parts": 1, "unread": 1}
     assert done.stderr.startswith("1 not read, and left out: ")
     assert done.stderr.endswith("(File name too long)\n")
     again = call(inside, "--output", tmp_path / "plan", "--json")
