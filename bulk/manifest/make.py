@@ -40,7 +40,7 @@ class Made:
     was_there: int
 
 
-def make_plan(roots: Sequence[str], output: Path, rows_per_part: int, tell: Tell) -> Made:
+def make_plan(roots: Sequence[str], output: Path, rows_per_part: int, tell: Tell = lambda _: None) -> Made:
     """List photos into a plan, or go on with one.
 
     Args:
