@@ -1,5 +1,6 @@
 """Files batch after batch until all rows are filed, a signal comes, or an obstacle stops all photos."""
 
+import shlex
 import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -98,7 +99,7 @@ class BatchFiler:
 
     def _begin(self) -> Filer:
         number = self._ledger.new_batch()
-        undo = f"phototriage undo --inbox {printable(self._case.inbox)} --batch {number}"
+        undo = f"phototriage undo --inbox {shlex.quote(printable(self._case.inbox))} --batch {number}"
         self._report.event("batch", f"batch {number}: to take it back, {undo}", batch=number)
         output, options = self._case.output, self._case.wanted.options
         filer = Filer(output, self._ledger, self._clock, self._report.say, self._unresolved, options, number)

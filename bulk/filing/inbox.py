@@ -11,7 +11,7 @@ FOLDERS = 4096
 
 
 class InboxPaths:
-    """Finds rows in an inbox; used by one thread.
+    """Finds rows in an inbox; any thread may use it.
 
     Args:
         given: the inbox as the user names it; a plan may hold its photos under this name.

@@ -24,6 +24,8 @@ COLUMNS = (
     *("verdict", "folder", "reason", "review_reason", "model", "provider", "decode_ms", "infer_ms"),
 )
 """What filing reads of a part."""
+SOME = 1_000
+"""Rows that are objects at one time: a part may have 100,000."""
 _FOLDERS = {Outcome.REVIEW: REVIEW_FOLDER, Outcome.FAILED: FAILED_FOLDER, Outcome.LEFT: ""}
 
 
@@ -107,7 +109,8 @@ def rows_of(store: ResultStore, name: str, by: JudgedBy) -> Iterator[Judged]:
     table: pa.Table = store.read(name)
     if missing := [column for column in COLUMNS if column not in table.column_names]:
         raise FilingError(f"{store}: {name} has no column {missing[0]}. Remove the part, and judge it again.")
-    for number, row in enumerate(table.select(COLUMNS).to_pylist()):
+    rows = (row for some in table.select(COLUMNS).to_batches(SOME) for row in some.to_pylist())
+    for number, row in enumerate(rows):
         try:
             yield _judged(row, by)
         except ValueError as error:

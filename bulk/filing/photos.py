@@ -25,6 +25,7 @@ TOGETHER = 128
 """Photos that share one pair of commits, as in the daemon's backlog."""
 CHANGED = "it changed after it was judged; make a plan again and judge it"
 AWAY = "it was taken away after it was judged"
+LINK = "it is a symbolic link, which `sort` leaves alone, too"
 _NOWHERE = Identity(0, 0, 0, 0)
 _TO_FILE = (Outcome.FILED, Outcome.REVIEW)
 
@@ -147,6 +148,8 @@ class PhotoReader:
         row, path, identity = one
         if identity is None:
             found = Found(path, _NOWHERE, self._clock.monotonic_s(), relpath=path.parent.relative_to(self._inbox))
+            if path.is_symlink():
+                return Photo(found, judgement=replace(row.judgement, outcome=Outcome.LEFT, folder="", reason=LINK))
             return Photo(found, judgement=_kept(row, Outcome.GONE, PhotoError(Reason.CHANGED, AWAY)))
         found = self.found(path, identity)
         if row.judgement.outcome is Outcome.LEFT:

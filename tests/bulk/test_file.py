@@ -84,10 +84,10 @@ def test_what_changed_or_went_after_it_was_judged_stays_with_a_reason(judged: Ju
     changed = "it changed after it was judged; make a plan again and judge it"
     away = "it was taken away after it was judged"
     assert told == {
-        "edited.jpg": ("again", changed), "replaced.jpg": ("gone", away), "gone.jpg": ("gone", away),
-        "good.jpg": ("filed", ""),
+        "edited.jpg": ("again", changed), "gone.jpg": ("gone", away), "good.jpg": ("filed", ""),
+        "replaced.jpg": ("left", "it is a symbolic link, which `sort` leaves alone, too"),
     }  # fmt: skip
-    assert (summary["not_yet"], summary["counts"]) == (1, {"red": 1, "gone meanwhile": 2})
+    assert (summary["not_yet"], summary["counts"]) == (1, {"red": 1, "gone meanwhile": 1, "left in the inbox": 1})
     assert judged.tree() == ["red/good.jpg"]
 
 
@@ -188,6 +188,14 @@ def test_what_sort_leaves_alone_is_left_alone(judged: JudgedPhotos) -> None:
     assert hidden.exists()
     assert other.exists()
     assert summary["counts"] == {"left in the inbox": 2}
+
+
+def test_an_inbox_that_is_named_by_a_link_holds_the_photos_of_that_name(judged: JudgedPhotos, tmp_path: Path) -> None:
+    judged.photo("far/a.jpg")
+    (tmp_path / "link").symlink_to(judged.inbox)
+    judged.rows[0]["path"] = str(tmp_path / "link/far/a.jpg")
+    judged.file("--inbox", tmp_path / "link")
+    assert judged.tree() == ["red/far/a.jpg"]
 
 
 def test_a_layout_by_date_reads_it_from_the_photo(judged: JudgedPhotos) -> None:
