@@ -59,7 +59,7 @@ def run_plan(
         click.echo(f"{store}: {_sums(progress)}")
         if not opened.is_complete:
             click.echo("The plan is not complete: give the same `bulk plan` again, and then this command.")
-    return progress.summary()
+    return progress.summary() | {"plan_is_complete": opened.is_complete}
 
 
 def _sums(progress: Progress) -> str:
