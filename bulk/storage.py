@@ -8,6 +8,8 @@ reads them.
 import os
 import re
 import sys
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
@@ -18,6 +20,8 @@ from common.text import printable
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _FILE = "file://"
+_STAMPS = ("ETag", "etag", "e_tag", "mtime", "LastModified", "last_modified", "updated", "modified", "created")
+"""Where the file systems of fsspec say that content has changed; the surest one first."""
 
 
 def is_url(text: str) -> bool:
@@ -67,3 +71,9 @@ def file_system(url: str) -> tuple[Any, str]:
             f"{printable(url)} cannot be read ({error}). Name a folder, or a URL such as s3://bucket/folder."
         ) from error
     return system, str(path)
+
+
+def stamp_of(found: Mapping[str, Any]) -> str:
+    """Return what tells an object's content from another at the same place, of what its file system says about it."""
+    stamp = next((found[key] for key in _STAMPS if found.get(key) is not None), "")
+    return str(int(stamp.timestamp() * 1e9)) if isinstance(stamp, datetime) else str(stamp).strip('"')

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk.errors import BulkError, StorageError
-from bulk.storage import file_system, local_path
+from bulk.storage import file_system, local_path, stamp_of, storage_errors
 from common.errors import PhotoError, Reason
 from common.text import printable
 from daemon.decode.contents import unreadable
@@ -107,7 +107,7 @@ def _fetched(case: Mapping[str, Any], folder: Path) -> Source:
         info, data = files.info(place), files.cat_file(place)
     except FileNotFoundError:
         return GONE
-    except Exception as error:  # each store's library has errors of its own
+    except storage_errors() as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise StorageError(f"{printable(case['path'])} cannot be read: {why}") from error
     try:
@@ -117,7 +117,7 @@ def _fetched(case: Mapping[str, Any], folder: Path) -> Source:
         raise StorageError(
             f"no copy of {printable(case['path'])} can be made in {printable(folder)}: {error.strerror}"
         ) from error
-    changed = _difference(case, identity.size, str(info.get("ETag", "")))
+    changed = _difference(case, identity.size, stamp_of(info))
     return Source(Found(path, identity), changed=changed, is_copy=True)
 
 

@@ -1,7 +1,6 @@
 """Lists storage behind URLs: S3 page by page, and whatever else fsspec reads folder by folder."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -10,13 +9,11 @@ from bulk.errors import RootError
 from bulk.manifest.rows import rows
 from bulk.manifest.rules import is_closed, is_entered, is_photo
 from bulk.manifest.walk import PAGE, Files, Lister, Page
-from bulk.storage import file_system, storage_errors
+from bulk.storage import file_system, stamp_of, storage_errors
 from common.text import printable
 
 _HERE = (FileNotFoundError, NotADirectoryError, PermissionError)
 """What is wrong with one folder, and not with the storage."""
-_STAMPS = ("ETag", "etag", "e_tag", "mtime", "LastModified", "last_modified", "updated", "modified", "created")
-"""Where the file systems of fsspec say that content has changed; the surest one first."""
 
 Entry = tuple[bytes, int, str]
 
@@ -103,19 +100,14 @@ def _of_answer(answer: Any, skipped: int) -> Iterator[Entry]:
     for common in answer.get("CommonPrefixes", ()):
         yield common["Prefix"][skipped:].encode(), 0, ""
     for content in answer.get("Contents", ()):
-        yield content["Key"][skipped:].encode(), content["Size"], _stamp(content)
+        yield content["Key"][skipped:].encode(), content["Size"], stamp_of(content)
 
 
 def _entry(found: dict[str, Any]) -> Entry:
     name = str(found["name"]).rstrip("/").rpartition("/")[2].encode()
     if found["type"] == "directory":
         return name + b"/", 0, ""
-    return name, found["size"], _stamp(found)
-
-
-def _stamp(found: dict[str, Any]) -> str:
-    stamp = next((found[key] for key in _STAMPS if found.get(key) is not None), "")
-    return str(int(stamp.timestamp() * 1e9)) if isinstance(stamp, datetime) else str(stamp).strip('"')
+    return name, found["size"], stamp_of(found)
 
 
 def _is_listed(entry: Entry) -> bool:

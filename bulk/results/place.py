@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bulk.errors import BulkError
-from bulk.storage import file_system, local_path
+from bulk.storage import file_system, local_path, storage_errors
 from common.publish import publish_bytes
 from common.text import printable
 
@@ -114,7 +114,7 @@ class RemotePlace:
             found = self._files.ls(f"{self._root}/{folder}", detail=False)
         except FileNotFoundError:
             return set()
-        except Exception as error:  # each store's library has errors of its own
+        except storage_errors() as error:
             raise self._error("listed", error) from error
         return {path.rstrip("/").rpartition("/")[2] for path in found} - {""}
 
@@ -124,14 +124,14 @@ class RemotePlace:
             return bytes(self._files.cat_file(f"{self._root}/{name}"))
         except FileNotFoundError:
             return None
-        except Exception as error:  # as above
+        except storage_errors() as error:
             raise self._error("read", error) from error
 
     def write(self, name: str, data: bytes) -> None:
         """As in `Place`."""
         try:
             self._files.pipe_file(f"{self._root}/{name}", data)
-        except Exception as error:  # as above
+        except storage_errors() as error:
             raise self._error("written", error) from error
 
     def _error(self, done: str, error: Exception) -> BulkError:

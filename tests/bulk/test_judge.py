@@ -18,6 +18,7 @@ from bulk.judge.part import PartJudge
 from bulk.judge.policy import Policy
 from bulk.manifest.schema import SCHEMA
 from bulk.results.schema import RESULTS
+from bulk.storage import stamp_of
 from common.errors import ModelError
 from daemon.classify.loaded_model import LoadedModel
 from tests.bulk.plans import case, judge_of, manifest, model, photos
@@ -112,16 +113,19 @@ def test_photos_behind_urls_are_judged_alike_and_leave_no_copy(tmp_path: Path) -
     fsspec = pytest.importorskip("fsspec", reason="fsspec comes with the extra bulk")
     store = fsspec.filesystem("memory")
     store.pipe_file("/photos/a.jpg", plain("green"))
+    listed = stamp_of(store.info("/photos/a.jpg"))
     cases = [
-        case(tmp_path, path="memory://photos/a.jpg", size=len(plain("green")), stamp=""),
+        case(tmp_path, path="memory://photos/a.jpg", size=len(plain("green")), stamp=listed),
+        case(tmp_path, path="memory://photos/a.jpg", size=len(plain("green")), stamp="of another content"),
         case(tmp_path, path="memory://photos/gone.jpg", size=3, stamp=""),
     ]
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     rows = judge_of(model(tmp_path)).judge(manifest(cases), scratch).to_pylist()
     store.rm("/photos", recursive=True)
-    assert [(row["label"], row["verdict"]) for row in rows] == [("green", "filed"), ("", "left")]
-    assert rows[0]["error"] is None
+    assert [(row["label"], row["verdict"]) for row in rows] == [("green", "filed"), ("green", "filed"), ("", "left")]
+    assert listed
+    assert [row["error"] and row["error"].partition(":")[0] for row in rows] == [None, "judged as it is now", "changed"]
     assert not list(scratch.glob("*.jpg"))
 
 
