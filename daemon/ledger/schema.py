@@ -1,6 +1,7 @@
 """The ledger's tables: the changes of each version, in order. Append new changes; never edit an old one."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from common.text import printable
@@ -8,6 +9,7 @@ from daemon.ledger.audits.tables import AUDITS
 from daemon.ledger.errors import LedgerError
 from daemon.ledger.labels.tables import CLASS_FOLDERS, FILED_BY, LABELS, PLACES
 from daemon.ledger.refiles import REFILED, REFILES
+from daemon.ledger.transaction import Transaction
 
 MIGRATIONS = (
     """
@@ -217,13 +219,32 @@ TAKEN_BACK = f"({UNDONE} OR {REFILED})"
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a ledger up to this version.
+    """Bring a ledger up to this version, also while another process does the same.
 
     Raises:
         LedgerError: it was written by a newer version.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    while (version := _version(connection)) < len(MIGRATIONS):
+        with Transaction(connection):
+            # Another process may have applied it while this one waited for the transaction.
+            if _version(connection) == version:
+                for statement in _statements(MIGRATIONS[version]):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version + 1}")
     if version > len(MIGRATIONS):
         raise LedgerError(f"The ledger {printable(path)} was written by a newer phototriage. Update this one.")
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script; `executescript` would commit before it begins."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += f"{piece};"
+        if sqlite3.complete_statement(statement):  # a trigger holds several
+            yield statement
+            statement = ""
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)

@@ -5,6 +5,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,19 @@ def test_a_new_version_brings_an_old_ledger_up_to_date_in_order_and_once(
                 (A, Mode.MOVE)
             ]
         assert rows(path, "source, a") == [(b"/in/a.jpg", "x")]
+
+
+def test_several_that_open_a_new_ledger_at_once_all_get_it(tmp_path: Path) -> None:
+    """A daemon starts while a command opens the same ledger for the first time, or after an update."""
+    ready, path = threading.Barrier(4), tmp_path / "state" / "ledger.sqlite"
+
+    def opened(_: int) -> int:
+        ready.wait()
+        with opened_ledger(path) as ledger:
+            return int(ledger._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(opened, range(4))) == [len(MIGRATIONS)] * 4
 
 
 def test_reviews_of_an_old_ledger_are_unsure_ones_and_what_it_did_not_know_stays_unknown(
