@@ -135,6 +135,9 @@ def _for_inbox(which: Sequence[str], job: Job) -> int:
         labels, filed, new = folder / "labels.jsonl", folder / "filed.jsonl", folder / model.name
         inbox.labels(labels)
         inbox.filed(filed, ENOUGH_FILED)
+        if job.report is not None:
+            inbox.audits(audits := folder / "audits.json")
+            job = replace(job, audits=audits)
         code = run_apart(replace(job, new=new, labels=labels, base=model, filed=filed))
         if new.exists():
             job.say("model", inbox.use(new))

@@ -45,6 +45,11 @@ class Inbox:
         with file.open("w", encoding="utf-8") as out:
             self._run("history", "--json", "--state", "filed", "--limit", str(most), *self._which, out=out)
 
+    def audits(self, file: Path) -> None:
+        """Write what audits found to a new file."""
+        with file.open("w", encoding="utf-8") as out:
+            self._run("audit", "--photos", "0", "--json", *self._which, out=out)
+
     def use(self, model: Path) -> str:
         """Let a model serve; returns what was said of it."""
         return self._run("model", "use", str(model), *self._which).strip()

@@ -20,6 +20,7 @@ class Job:
         names: new names of classes, by their present ones.
         yes, auto, dry_run, as_json: as the options say.
         report: folder for the page; None for none.
+        audits: a file of what audits found; None without a report or an inbox.
         train_on: options of `train` that name the same labels; none if it cannot take them.
     """
 
@@ -33,6 +34,7 @@ class Job:
     dry_run: bool
     as_json: bool
     report: Path | None
+    audits: Path | None = None
     train_on: Sequence[str] = ()
 
     def to_json(self) -> str:
@@ -45,7 +47,7 @@ class Job:
     def from_json(cls, text: str) -> "Job":
         """The job that `to_json` wrote."""
         value = json.loads(text)
-        for key in ("new", "labels", "base", "filed", "report"):
+        for key in ("new", "labels", "base", "filed", "report", "audits"):
             value[key] = None if value[key] is None else Path(value[key])
         return cls(**value)
 

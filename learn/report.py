@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common.html import Html, h, scrolling
@@ -10,6 +10,7 @@ from common.page import framed, note, section
 from common.publish import publish_bytes
 from common.text import printable
 from contract.pages.thumbnails import Thumbnails, picture
+from learn.audits import Audited
 from learn.errors import LearnError
 from learn.fitting.gate import Duel
 from learn.pipeline import Change, LearnResult
@@ -36,14 +37,14 @@ def ready(folder: Path) -> None:
         raise _unwritable(folder, os.strerror(errno.EACCES))
 
 
-def write_report(folder: Path, result: LearnResult) -> Path:
+def write_report(folder: Path, result: LearnResult, audits: Sequence[Audited] = ()) -> Path:
     """Write the page into a folder; returns the page's path.
 
     Raises:
         LearnError: the folder cannot be written.
     """
     try:
-        publish_bytes(folder / PAGE, page(result).encode("utf-8"))
+        publish_bytes(folder / PAGE, page(result, audits).encode("utf-8"))
     except OSError as error:
         raise _unwritable(folder, error.strerror) from error
     return folder / PAGE
@@ -56,12 +57,19 @@ def _unwritable(folder: Path, why: str | None) -> LearnError:
     )
 
 
-def page(result: LearnResult) -> str:
-    """The whole page as one self-contained HTML file."""
+def page(result: LearnResult, audits: Sequence[Audited] = ()) -> str:
+    """The whole page as one self-contained HTML file.
+
+    Args:
+        result: of learning.
+        audits: of the models of the inbox.
+    """
     parts = [
         ("evidence", "Evidence", section("evidence", "What speaks for the new model, and against it", _table(result))),
         ("photos", "Photos", section("photos", "Filed photos that would go elsewhere", _photos(result.changes))),
     ]
+    if audits:
+        parts.append(("audits", "Audits", section("audits", "How much of what was filed is right", _audits(audits))))
     return framed("What was learnt", "", parts, above=h("p", h("b", headline(result))))
 
 
@@ -92,6 +100,34 @@ def _cells(duel: Duel) -> tuple[str, ...]:
     low, high = difference_interval(duel.won, duel.lost, duel.photos)
     interval = f"{percent(low)} to {percent(high)}" if duel.photos else "\N{EN DASH}"
     return f"{duel.photos:,}", f"{duel.won:,}", f"{duel.lost:,}", interval
+
+
+def _audits(audits: Sequence[Audited]) -> list[Html]:
+    names = ("model", "answered", "right", "95 % interval", "estimated by itself")
+    rows = [
+        h(
+            "tr",
+            h("th", one.model[:12] + (", in use" if one.in_use else ""), scope="row"),
+            [h("td", cell, class_="number") for cell in _audited(one)],
+        )
+        for one in audits
+    ]
+    head = h("tr", [h("th", name, scope="col") for name in names])
+    table = h("table", h("thead", head), h("tbody", rows), class_="figures")
+    how = (
+        "People answered, blind, about photos drawn at random from what each model filed (`phototriage audit`). The"
+        " estimate is the mean probability that the model gave its photos: it costs no answer, and is no audit."
+    )
+    return [scrolling(table, "What audits found"), note(how)]
+
+
+def _audited(one: Audited) -> tuple[str, ...]:
+    return (
+        f"{one.answered:,}",
+        percent(one.accuracy),
+        f"{percent(one.low)} to {percent(one.high)}",
+        percent(one.estimated),
+    )
 
 
 def _photos(changes: tuple[Change, ...]) -> list[Html]:

@@ -10,6 +10,7 @@ import click
 from contract.labels import OTHER
 from contract.shipped import SHIPPED_MODEL
 from learn import apart
+from learn.audits import read_audits
 from learn.errors import NothingToLearn
 from learn.fitting.gate import HELPS, REFUSED
 from learn.fresh import learn_fresh
@@ -76,7 +77,8 @@ def _show(job: Job, result: LearnResult) -> None:
     for line in told:
         click.echo(line)
     if job.report is not None:
-        job.say("report", str(write_report(job.report, result)))
+        audits = [] if job.audits is None else read_audits(job.audits)
+        job.say("report", str(write_report(job.report, result, audits)))
 
 
 def _takes(job: Job, result: LearnResult, *, asks: bool) -> bool:

@@ -104,3 +104,20 @@ def test_the_gate_takes_what_an_audit_knows_and_asks_about_the_rest(tmp_path: Pa
     file.write_text("\n".join(map(json.dumps, lines)))
     said = [answer_about(lambda *_: "asked", one, ("sea", "street")) for one in read_filed(file)]
     assert said == ["sea", "_other", "asked", "asked"]
+
+
+def test_the_report_shows_what_audits_found(house: House, tmp_path: Path, root: Path) -> None:
+    for number in range(4):
+        house.file(f"{number}.jpg", label="street", model=sha256(SHIPPED_MODEL.read_bytes()).hexdigest())
+    assert ask("audit", "--export", tmp_path / "to-answer").exit_code == 0
+    table = tmp_path / "to-answer" / "answers.csv"
+    head, *names = table.read_text().splitlines()
+    said = ["street", "street", "street", "sea"]
+    table.write_text("\n".join([head, *(f"{name}{one}" for name, one in zip(names, said, strict=True))]))
+    assert ask("labels", "import", table, "--yes").exit_code == 0
+    words = ("--inbox", house.inbox, "--dry-run", "--rename", "sea=coast", "--report", tmp_path / "report")
+    done = _learn(root, tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert ", in use</th>" in page
+    assert '<td class="number">4</td><td class="number">75' in page
