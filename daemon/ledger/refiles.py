@@ -28,6 +28,12 @@ CREATE INDEX photos_refiles ON photos (refiles) WHERE refiles IS NOT NULL;
 CREATE TABLE batches (last INTEGER NOT NULL) STRICT;
 INSERT INTO batches SELECT coalesce(max(batch), 0) FROM (SELECT batch FROM photos ORDER BY id DESC LIMIT 1);
 ALTER TABLE look ADD COLUMN rules TEXT NOT NULL DEFAULT '{}';
+"""
+"""`batches` has one row: the highest number of a batch. All rows of one `refile` have one number, although it commits
+them some at a time while the daemon commits others. `look.rules` holds the daemon's settings of review as JSON, because
+`refile` judges by them too.
+"""
+REFILE_TRIGGERS = """
 CREATE TRIGGER refiled AFTER UPDATE OF state ON photos
 WHEN new.refiles IS NOT NULL AND new.part_of IS NULL AND old.state = 'intent' AND new.state = 'filed' BEGIN
     DELETE FROM places WHERE photo = new.refiles;
@@ -50,10 +56,7 @@ WHEN new.undoes IS NOT NULL AND new.part_of IS NULL AND old.state = 'intent' AND
     );
 END;
 """
-"""`batches` has one row: the highest number of a batch. All rows of one `refile` have one number, although it commits
-them some at a time while the daemon commits others. `look.rules` holds the daemon's settings of review as JSON, because
-`refile` judges by them too.
-"""
+"""Places, labels and counts belong to the row in force, as soon as it is."""
 _UNDONE = "EXISTS (SELECT 1 FROM photos AS back WHERE back.undoes = photos.id AND back.state = 'undone')"
 _NEWER = f"SELECT * FROM photos WHERE refiles = ? AND state = 'filed' AND NOT {_UNDONE}"
 

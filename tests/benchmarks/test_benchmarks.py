@@ -100,7 +100,8 @@ def test_every_benchmark_has_its_place_on_the_page(root: Path) -> None:
     page = (root / "docs" / "measurements.md").read_text()
     parts = [f"training {part}" for part in ("time", "feed", "memory", "restart", "few")]
     words = [f"words {part}" for part in ("pulls", "copies", "speed")]
-    for name in (*TINY.keys() - {"words"}, "foreign", "export", "backbones", *parts, *words):
+    words += [f"bulk {part}" for part in ("local", "first", "kills")]
+    for name in (*TINY.keys() - {"words", "bulk"}, "foreign", "export", "backbones", *parts, *words):
         assert f"<!-- {name} -->" in page
         assert f"<!-- end of {name} -->" in page
 
