@@ -22,7 +22,7 @@ ON_ITS_WAY = (
     " UNION ALL SELECT 1 FROM photos AS mover WHERE mover.refiles = photos.id AND mover.state = 'intent')"
 )
 """SQL condition: `undo` or `refile` is moving this photo now, or was killed while it did."""
-REFILES = """
+_COLUMNS = """
 ALTER TABLE photos ADD COLUMN refiles INTEGER;
 CREATE INDEX photos_refiles ON photos (refiles) WHERE refiles IS NOT NULL;
 CREATE TABLE batches (last INTEGER NOT NULL) STRICT;
@@ -33,7 +33,7 @@ ALTER TABLE look ADD COLUMN rules TEXT NOT NULL DEFAULT '{}';
 them some at a time while the daemon commits others. `look.rules` holds the daemon's settings of review as JSON, because
 `refile` judges by them too.
 """
-REFILE_TRIGGERS = """
+_TRIGGERS = """
 CREATE TRIGGER refiled AFTER UPDATE OF state ON photos
 WHEN new.refiles IS NOT NULL AND new.part_of IS NULL AND old.state = 'intent' AND new.state = 'filed' BEGIN
     DELETE FROM places WHERE photo = new.refiles;
@@ -57,6 +57,8 @@ WHEN new.undoes IS NOT NULL AND new.part_of IS NULL AND old.state = 'intent' AND
 END;
 """
 """Places, labels and counts belong to the row in force, as soon as it is."""
+REFILING = (_COLUMNS, _TRIGGERS)
+"""Scripts for daemon/ledger/schema.py."""
 _UNDONE = "EXISTS (SELECT 1 FROM photos AS back WHERE back.undoes = photos.id AND back.state = 'undone')"
 _NEWER = f"SELECT * FROM photos WHERE refiles = ? AND state = 'filed' AND NOT {_UNDONE}"
 

@@ -8,7 +8,7 @@ from common.text import printable
 from daemon.ledger.audits.tables import AUDITS
 from daemon.ledger.errors import LedgerError
 from daemon.ledger.labels.tables import CLASS_FOLDERS, FILED_BY, LABELS, PLACES
-from daemon.ledger.refiles import REFILE_TRIGGERS, REFILED, REFILES
+from daemon.ledger.refiles import REFILED, REFILING
 from daemon.ledger.transaction import Transaction
 
 MIGRATIONS = (
@@ -205,8 +205,7 @@ MIGRATIONS = (
     """,
     FILED_BY,
     AUDITS,
-    REFILES,
-    REFILE_TRIGGERS,
+    *REFILING,
     CLASS_FOLDERS,
 )
 """Scripts; `PRAGMA user_version` counts those that were applied to a ledger."""
