@@ -20,6 +20,12 @@ OTHER = "_other"
 """Class of pictures that belong to no class: a model may learn it, and what it judges to be of it goes to review."""
 MARKER = ".phototriage"
 """Name of the file by which phototriage knows an inbox or an output again."""
+SPLIT_NAMES = {
+    "train": ("train", "training", "seg_train"),
+    "val": ("val", "valid", "validation", "dev", "seg_val"),
+    "test": ("test", "testing", "seg_test"),
+}
+"""Splits of a dataset, and the names of their folders."""
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 _RESERVED = frozenset(
     ("con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in "123456789"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("common", "contract", "training", "convert", "learn", "daemon", "bulk")
+ROOMS = ("common", "contract", "training", "convert", "learn", "daemon", "bulk", "collect")
 # What the daemon's process must never hold; numpy, Pillow and ONNX Runtime are its own.
 FOREIGN = {
     "tensorflow",
@@ -60,6 +60,8 @@ def test_imports_run_downhill(copy: Path) -> None:
         ("daemon", "import pyarrow"),
         ("learn", "import bulk"),
         ("bulk", "import learn"),
+        ("collect", "import training"),
+        ("daemon", "import collect"),
     ],
 )
 def test_a_hole_in_a_fence_is_noticed(copy: Path, room: str, line: str) -> None:

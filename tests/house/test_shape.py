@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-ROOMS = ("common", "contract", "training", "convert", "learn", "daemon", "bulk")
+ROOMS = ("common", "contract", "training", "convert", "learn", "daemon", "bulk", "collect")
 FILE_LINES_MAX = 250
 FUNCTION_LINES_MAX = 60
 MODULES_MAX = 20

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGED = ("phototriage.py", "common", "contract", "training", "convert", "learn", "daemon", "bulk", "systemd")
+PACKAGED = (
+    *("phototriage.py", "common", "contract", "training", "convert", "learn", "daemon", "bulk", "collect", "systemd"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,7 @@ def test_it_is_no_upload_and_asks_for_no_namesake(metadata: Message) -> None:
 def test_it_works_away_from_the_repository(installed: Path, tmp_path: Path) -> None:
     """The dependencies are lent by the environment of the tests; the house itself must be the wheel's."""
     code = (
-        "import pathlib, phototriage, contract.shipped, training, convert, daemon, bulk\n"
+        "import pathlib, phototriage, contract.shipped, training, convert, daemon, bulk, collect\n"
         "house = pathlib.Path(phototriage.__file__).parent\n"
         "assert contract.shipped.SHIPPED_MODEL.is_relative_to(house), contract.shipped.SHIPPED_MODEL\n"
         "assert contract.shipped.SHIPPED_MODEL.is_file()\n"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.text import printable
+from contract.labels import SPLIT_NAMES
 from training.check.kinds import KIND_TEXTS, Finding, Kind
-from training.dataset.layout import SPLIT_NAMES, Dataset
+from training.dataset.layout import Dataset
 
 FORMAT = 1
 

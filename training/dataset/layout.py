@@ -17,15 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.text import printable
-from contract.labels import check_labels
+from contract.labels import SPLIT_NAMES, check_labels
 from training.dataset.folders import files_below, is_beside_classes, is_photo, is_sorted_by_date, visible_folders
 from training.errors import DatasetError
 
-SPLIT_NAMES = {
-    "train": ("train", "training", "seg_train"),
-    "val": ("val", "valid", "validation", "dev", "seg_val"),
-    "test": ("test", "testing", "seg_test"),
-}
 NO_PHOTOS = "holds class folders but no photos. Put at least two photos into each class folder."
 HELD_OUT = "held out"
 """Split of a photo that people labelled, and from which no head learns."""
