@@ -85,9 +85,7 @@ GROUPS = {
         "model": Entry("daemon.commands.model:model", "Switch the model of an inbox, roll back, and list past models."),
     },
     "Train a model of your own": {
-        "collect": Entry(
-            "collect.command:collect", "Collect candidates for a class from the web, with their licences."
-        ),
+        "collect": Entry("collect.command:collect", "Collect candidates for a class from the web, with licences."),
         "check-data": Entry(
             "training.commands.check_data:check_data",
             "Find unreadable, duplicate, leaking and suspicious photos in folders of labelled photos.",
@@ -97,9 +95,7 @@ GROUPS = {
             "training.commands.train_broad:train_broad",
             "Train the broad network, from which `train` begins, on unlabelled photos of all kinds.",
         ),
-        "report": Entry(
-            "training.commands.report:report", "Write report.html and its figures from the files of a run folder."
-        ),
+        "report": Entry("training.commands.report:report", "Write report.html and its figures from a run folder."),
         "evaluate": Entry("training.commands.evaluate:evaluate", "Measure a model on labelled photos."),
         "compare": Entry(
             "training.commands.compare:compare",

@@ -30,7 +30,7 @@ class _Licences(click.ParamType["tuple[str, ...]"]):
         found = {word: code_of(word) for word in str(value).split(",") if word.strip()}
         unknown = [word for word, code in found.items() if not code]
         if unknown or not found:
-            self.fail(f"{', '.join(unknown) or value!r} is no licence. Known are: {', '.join(LICENCES)}.", param, ctx)
+            self.fail(f"{', '.join(unknown) or value} is no licence. Known are: {', '.join(LICENCES)}.", param, ctx)
         return tuple(dict.fromkeys(found.values()))
 
 

@@ -9,7 +9,7 @@ import re
 LICENCES = ("cc0", "pdm", "by", "by-sa", "by-nc", "by-nc-sa", "by-nd", "by-nc-nd")
 """From the freest to the strictest."""
 
-_NAME = re.compile(r"(?:cc[ -])?(by(?:[ -](?:nc|sa|nd))*)(?:[ -]\d(?:\.\d)?)?(?:[ -][a-z]{2,7})?")
+_NAME = re.compile(r"(?:cc[ -])?(by(?:[ -](?:nc|sa|nd))*)(?:[ -]\d(?:\.\d)?(?:[ -][a-z]{2,7})?)?")
 _ADDRESS = re.compile(r"https?://creativecommons\.org/(licenses|publicdomain)/([a-z-]+)(?:/.*)?")
 _FREE = {
     **dict.fromkeys(("cc0", "cc0 1.0", "cc0-1.0", "cc-zero", "zero"), "cc0"),

@@ -22,8 +22,9 @@ from contract.fingerprint import MAX_BITS, MAX_THUMBNAIL_DIFFERENCE, SIDE, Finge
 from daemon.process.cores import usable_cores
 
 MARKS = ".dataset"
-SAME_PAGE_DIFFERENCE = 1.5
-"""Of 255, mean over a thumbnail. Pages and smooth pictures have few hashes, so that more has to agree."""
+SAME_PAGE_DIFFERENCE, SAME_PAGE_LIKENESS = 1.5, 0.995
+"""Mean difference, of 255, and correlation of thumbnails of the same page. Pages have few hashes, so that more has to
+agree: of 60 receipts, no two have more than 0.990 in common, and none less than 0.996 with itself at half its size."""
 TOLD_EVERY = 2_000
 _PART = 512
 _THUMBNAIL = ("thumbnail", "u1", (3 * SIDE * SIDE,))
@@ -94,9 +95,19 @@ def own_marks(own: Iterable[Own], eye: Eye, file: Path, say: Callable[[str], Non
 
 def _is_among(mark: Fingerprint, bits: NDArray[np.uint64], rows: Rows) -> bool:
     near = np.flatnonzero(np.bitwise_count(bits ^ np.uint64(mark.bits)) <= MAX_BITS)
-    mine = np.frombuffer(mark.thumbnail, np.uint8).astype(np.int16)
-    apart = np.abs(rows["thumbnail"][near].astype(np.int16) - mine).mean(axis=1)
-    return bool((apart <= (MAX_THUMBNAIL_DIFFERENCE if mark.tells else SAME_PAGE_DIFFERENCE)).any())
+    mine = np.frombuffer(mark.thumbnail, np.uint8).astype(np.float32)
+    theirs = rows["thumbnail"][near].astype(np.float32)
+    apart = np.abs(theirs - mine).mean(axis=1)
+    if mark.tells:
+        return bool((apart <= MAX_THUMBNAIL_DIFFERENCE).any())
+    same = (apart <= SAME_PAGE_DIFFERENCE) & (_correlation(theirs, mine) >= SAME_PAGE_LIKENESS)
+    return bool((same | (apart == 0)).any())
+
+
+def _correlation(rows: NDArray[np.float32], one: NDArray[np.float32]) -> NDArray[np.float32]:
+    rows, one = rows - rows.mean(axis=1, keepdims=True), one - one.mean()
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(one)
+    return np.asarray(rows @ one / np.maximum(lengths, 1e-6), np.float32)
 
 
 def _rows(marks: Sequence[Fingerprint]) -> Rows:

@@ -132,7 +132,7 @@ def torn(handler: Handler) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc")
 
 
-def endless_headers(handler: Handler) -> None:
+def endless_line(handler: Handler) -> None:
     while True:
         handler.wfile.write(b"x" * 4096)
 
@@ -148,7 +148,7 @@ LIMITS = Limits(photo_bytes=10_000, stall_s=0.2)
         (silent, "did not answer in time", False),
         (half, "ended after 500 of 1,000 bytes", False),
         (torn, "cannot be fetched", False),
-        (endless_headers, "cannot be fetched", False),
+        (endless_line, "cannot be fetched", False),
         (lambda handler: handler.reply(b"<html>", "text/html; charset=utf-8"), "no picture, but text/html", True),
         (lambda handler: handler.reply(b"x", headers={"Content-Encoding": "gzip"}), "compresses", True),
         (lambda handler: handler.reply(b"", status=404), "status 404", True),
@@ -165,15 +165,28 @@ def test_a_body_that_is_endless_silent_torn_or_of_another_type_is_refused(
     assert caught.value.lasting is lasting
 
 
-@pytest.mark.parametrize("answer", [endless, endless_headers])
+def drop_by_drop(handler: Handler) -> None:
+    """Send a body byte by byte; a reset connection ends it."""
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b"x")
+
+
+def headers_drop_by_drop(handler: Handler) -> None:
+    while True:
+        handler.wfile.write(b"X: y\r\n")
+
+
+@pytest.mark.parametrize("answer", [drop_by_drop, headers_drop_by_drop])
 def test_a_slow_download_ends_by_its_rate_and_any_by_its_time(web: Server, answer: Answer) -> None:
-    """The clock goes 4 s further with each look."""
+    """The clock goes further with each look: 11 s, and 30 s."""
     web.routes["/a"] = answer
-    seconds = itertools.count(step=4)
+    slow, long = (itertools.count(step=step_s) for step_s in (11, 30))
     with pytest.raises(FetchError, match="slower than"):
-        fetcher(Limits(least_bytes_per_s=1e9), clock=lambda: next(seconds)).photo(web.url("/a"))
+        fetcher(Limits(least_bytes_per_s=1e9), clock=lambda: next(slow)).photo(web.url("/a"))
     with pytest.raises(FetchError, match="longer than 60 s"):
-        fetcher(Limits(least_bytes_per_s=0), clock=lambda: next(seconds)).photo(web.url("/a"))
+        fetcher(Limits(least_bytes_per_s=0), clock=lambda: next(long)).photo(web.url("/a"))
 
 
 def test_the_time_runs_on_over_redirects(web: Server) -> None:
@@ -240,6 +253,6 @@ def test_over_tls_the_name_is_proven_although_the_connection_goes_to_the_checked
         server.routes["/a"] = lambda handler: handler.reply(b"photo")
         assert fetcher(on=on).photo(server.url("/a", scheme="https")) == b"photo"
         assert named == ["photos.test"]
-        with pytest.raises(FetchError, match="CERTIFICATE_VERIFY_FAILED|certificate"):
+        with pytest.raises(FetchError, match="CERTIFICATE_VERIFY_FAILED"):
             fetcher(on=on).photo(server.url("/a", host="other.test", scheme="https"))
     assert len(server.asked) == 1
