@@ -12,6 +12,7 @@ from bulk.judge.policy import Policy
 from bulk.manifest.parts import open_plan
 from bulk.results.schema import VERDICTS
 from bulk.results.store import ResultStore
+from bulk.storage import absolute
 from common.child import tidy_end
 
 
@@ -25,6 +26,7 @@ def run_plan(
     review_below: str | float,
     unfamiliar: Literal["review", "file"],
     as_json: bool,
+    ray_address: str | None = None,
 ) -> dict[str, Any]:
     """Judge what is left of a plan; returns the sums.
 
@@ -37,20 +39,27 @@ def run_plan(
         review_below: as in `Policy`.
         unfamiliar: as in `Policy`.
         as_json: whether to print JSON only.
+        ray_address: of the Ray cluster that judges; None for processes on this machine.
 
     Raises:
         BulkError: judging cannot begin or go on.
     """
     opened, store = open_plan(plan), ResultStore(output)
     policy = Policy(review_below, unfamiliar)
-    job = Job(plan.absolute(), opened.identity, output, model.absolute(), hash_of_model(model), policy, device)
+    job = Job(
+        plan.absolute(), opened.identity, absolute(output), model.absolute(), hash_of_model(model), policy, device
+    )
     store.check(job.facts())
     parts, done = opened.parts(), store.done()
     left = [name for name in parts if name not in done]
     progress = Progress(len(parts), len(parts) - len(left), as_json)
     try:
         with tidy_end():
-            if left:
+            if left and ray_address is not None:
+                from bulk.engines.ray_data import run_ray
+
+                run_ray(job, left, store, progress, workers, address=ray_address)
+            elif left:
                 run_local(job, left, store, progress, workers)
     except (KeyboardInterrupt, SystemExit):
         click.echo(f"interrupted: {_sums(progress)}. The same command goes on.", err=True)

@@ -51,6 +51,11 @@ def storage_errors() -> tuple[type[Exception], ...]:
     return (OSError, *(getattr(module, name) for module, name in loaded if module is not None))
 
 
+def absolute(where: str) -> str:
+    """Return a folder or URL so that it means the same in every working directory."""
+    return where if is_url(where) else str(Path(where).absolute())
+
+
 def file_system(url: str) -> tuple[Any, str]:
     """Return the file system of fsspec behind a URL, and the URL's path in it.
 

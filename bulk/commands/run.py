@@ -24,16 +24,17 @@ from daemon.commands.shared_options import device_option, unfamiliar_option
 @click.option("--output", required=True, metavar="RESULTS", help="Folder or URL for the results; need not exist.")
 @click.option(
     "--engine",
-    type=click.Choice(["local"]),
+    type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="local: processes on this machine.",
+    help="local: processes on this machine; ray: a Ray cluster that is there.",
 )
+@click.option("--address", metavar="HOST:PORT", help="Of the Ray cluster, as `ray start --head` prints it.")
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many processes judge; default: one a core, or up to 8 on a GPU.",
+    help="How many processes judge, of all machines; default: one a core, or up to 8 on a GPU.",
 )
 @device_option
 @click.option(
@@ -50,7 +51,8 @@ def run(
     plan: Path,
     model: Path,
     output: str,
-    engine: Literal["local"],
+    engine: Literal["local", "ray"],
+    address: str | None,
     workers: int | None,
     device: Literal["auto", "cpu", "cuda"],
     review_below: str | float,
@@ -67,15 +69,27 @@ def run(
     Examples:
       phototriage bulk run plan --output results
       phototriage bulk run plan --model garden.onnx --output results --review-below auto
+      phototriage bulk run plan --output results --engine ray --address 10.0.0.1:6379
     """
     from common.packages import require_bulk, require_runtime
 
-    require_bulk("`bulk run`", "pyarrow")
+    require_bulk("`bulk run`", "pyarrow", *(["ray"] if engine == "ray" else []))
     require_runtime("`bulk run`")
+    _check(engine, address)
     from bulk.run import run_plan
 
     summary = run_plan(
-        plan, output, model, workers or 0, device, review_below=review_below, unfamiliar=unfamiliar, as_json=as_json
-    )
+        plan, output, model, workers or 0, device, review_below=review_below, unfamiliar=unfamiliar, as_json=as_json,
+        ray_address=address,
+    )  # fmt: skip
     if as_json:
         click.echo(json.dumps({"event": "summary", **summary}))
+
+
+def _check(engine: str, address: str | None) -> None:
+    if engine == "local" and address is not None:
+        raise click.UsageError("--address is of a Ray cluster: add --engine ray.")
+    if engine == "ray" and address is None:
+        from bulk.engines.ray_cluster import HOW_TO_START
+
+        raise click.UsageError(f"--engine ray joins a cluster that is there: pass its --address. {HOW_TO_START}.")

@@ -5,32 +5,20 @@ dies is replaced, and its part is judged again: photos that were in its decoder 
 """
 
 import selectors
-import signal
 import tempfile
 from collections import deque
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from bulk.engines.ends import CUDA_WORKERS, GIVEN_UP, STARTS, TRIES, given_up, how_it_ended, never_ready
 from bulk.engines.job import Job
-from bulk.engines.member import HUNG, Member
+from bulk.engines.member import Member
 from bulk.engines.progress import Progress
 from bulk.errors import BulkError
 from bulk.results.store import ResultStore
-from common.child import signal_name
-from common.text import printable
-from daemon.decode.suspects import JOURNAL, CrashJournal
 from daemon.process.cores import usable_cores
 
-TRIES = 3
-"""So often a part is judged. At the second try its suspects are decoded alone, at the third with less memory."""
-STARTS = 3
-"""So many workers in a row may end before they are ready."""
-GIVEN_UP = 3
-"""After so many parts in a row that were given up, the cause is no photo."""
-CUDA_WORKERS = 8
-"""Each holds a session on the GPU."""
 SHOW_S = 1.0
 
 
@@ -141,12 +129,12 @@ class _Team:
     def _ended(self, member: Member) -> None:
         self._selector.unregister(member)
         self._members.remove(member)
-        how = _how(member.ended(), member.trouble)
+        how = how_it_ended(member.ended(), member.trouble)
         part = member.part
         if part is None:
             self._never_ready += 1
             if self._never_ready >= STARTS:
-                raise BulkError(f"{STARTS} workers ended before they could judge anything; the last {how}.")
+                raise BulkError(never_ready(how))
             return
         self._progress.heard(part, 0)
         self._deaths[part] = self._deaths.get(part, 0) + 1
@@ -155,22 +143,9 @@ class _Team:
             self._progress.say(f"the worker that judged {part} {how}; {part} is judged again")
             return
         self._in_a_row += 1
-        self._given_up.append(self._sentence(part, how))
+        self._given_up.append(given_up(part, how, self._scratch / part))
         if self._in_a_row >= GIVEN_UP:
             raise BulkError(" ".join(self._given_up))
-
-    def _sentence(self, part: str, how: str) -> str:
-        journal = self._scratch / part / JOURNAL
-        suspects: list[Path] = []
-        if journal.exists():
-            with closing(CrashJournal(journal)) as notes:
-                suspects = notes.suspects()
-        names = ", ".join(printable(path) for path in suspects)
-        cure = f"In the decoder was {names}: take it away" if names else "Free memory, or ask for fewer --workers"
-        return (
-            f"{part} was judged {TRIES} times, and each time its worker ended; the last {how}. Nothing of it is"
-            f" published. {cure}, and give the same command again."
-        )
 
     def _end(self) -> None:
         for member in self._members:
@@ -179,14 +154,3 @@ class _Team:
             member.ended()
         self._selector.close()
         self._progress.clear()
-
-
-def _how(code: int, trouble: str) -> str:
-    """Return how a worker ended, as the rest of a sentence."""
-    if code == HUNG:
-        return "hung in the decoder"
-    if trouble:
-        return f"ended because of this: {trouble.rstrip('.')}"
-    if code == -signal.SIGKILL:
-        return "was killed, as the kernel does when memory runs out"
-    return f"died of {signal_name(-code)}" if code < 0 else "crashed, and why stands above"

@@ -13,13 +13,14 @@ from typing import Any
 
 from bulk.engines.job import Job
 from bulk.engines.member import FAILED, HUNG
-from bulk.errors import StorageError
+from bulk.errors import PlanError, StorageError
 from bulk.judge.part import PartJudge
 from bulk.manifest.parts import open_plan
 from bulk.results.schema import VERDICTS
 from bulk.results.store import ResultStore
 from common.child import tidy_end
 from common.errors import GpuError, PhototriageError
+from common.text import printable
 from daemon.process.child import limit_process
 
 
@@ -44,6 +45,8 @@ def main() -> None:
 
 def _work(job: Job, scratch: Path, say: Any) -> None:
     plan, store = open_plan(job.plan), ResultStore(job.results)
+    if plan.identity != job.identity:
+        raise PlanError(f"{printable(job.plan)} is another plan here. Name a folder that all nodes share.")
     judge = PartJudge(job.model, job.sha256, job.policy, device=job.device)
     model = judge.loaded.model
     say(ready=True, provider=model.provider, note=model.note, about=judge.about())
