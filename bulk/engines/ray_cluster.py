@@ -1,6 +1,7 @@
 """Joins a Ray cluster that is there. None is started, because Ray's workers listen on all interfaces."""
 
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ def joined(address: str) -> Iterator[None]:
         BulkError: it cannot be joined.
     """
     _reach(address)
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else its C++ part writes to the terminal
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:

@@ -65,7 +65,7 @@ def _gpus(job: Job) -> float:
 
 
 def _judged(job: Job, parts: Sequence[str], actors: int, *, with_gpu: bool) -> Iterator[dict[str, Any]]:
-    """Yield what the actors say, as they say it.
+    """Yield what the actors say, as they say it. Ray Data restarts actors, and tries their tasks again, without end.
 
     A block for each part, and one part at a time for each actor: what waits at an actor that dies would be late.
     """
@@ -81,8 +81,6 @@ def _judged(job: Job, parts: Sequence[str], actors: int, *, with_gpu: bool) -> I
         compute=pool,
         num_cpus=1,
         num_gpus=1 / CUDA_WORKERS if with_gpu else None,
-        max_restarts=-1,
-        max_task_retries=-1,
     )
     for batch in said.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         yield from map(json.loads, batch["said"].to_pylist())
