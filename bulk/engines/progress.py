@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -16,6 +16,10 @@ EVERY_S, EVERY_S_ON_TERMINAL = 30.0, 0.2
 
 def _on_terminal() -> bool:
     return sys.stderr.isatty()
+
+
+def _stdout() -> TextIO:
+    return sys.stdout
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class Progress:
     _began_s: float = field(default_factory=time.monotonic)
     _said_s: float = -EVERY_S
     _on_terminal: bool = field(default_factory=_on_terminal)
+    _out: TextIO = field(default_factory=_stdout)
 
     @property
     def photos(self) -> int:
@@ -71,7 +76,7 @@ class Progress:
     def event(self, **facts: Any) -> None:
         """Print a JSON object, where that is asked for."""
         if self.as_json:
-            click.echo(json.dumps(facts))
+            click.echo(json.dumps(facts), file=self._out)
 
     def show(self) -> None:
         """Show on standard error how far the run is, if it is time to."""

@@ -3,8 +3,9 @@
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 import ray
 
@@ -30,6 +31,11 @@ def joined(address: str) -> Iterator[None]:
         BulkError: it cannot be joined.
     """
     _reach(address)
+    with redirect_stdout(sys.stderr):  # there Ray prints what happens to nodes, among the lines of --json
+        yield from _driven(address)
+
+
+def _driven(address: str) -> Iterator[None]:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else its C++ part writes to the terminal
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)

@@ -43,7 +43,7 @@ def run_ray(
         most = int(CUDA_WORKERS * gpus or ray.cluster_resources().get("CPU", 0))
         actors = max(1, min(workers or most, len(parts)))
         progress.begin(f"Ray cluster at {address}", actors)
-        heard = _Heard(store, progress)
+        heard = Heard(store, progress)
         try:
             for facts in _judged(job, parts, actors, with_gpu=gpus > 0):
                 heard.of(facts)
@@ -86,8 +86,16 @@ def _judged(job: Job, parts: Sequence[str], actors: int, *, with_gpu: bool) -> I
         yield from map(json.loads, batch["said"].to_pylist())
 
 
-class _Heard:
-    """What the driver makes of what the actors say."""
+class Heard:
+    """What the driver makes of what the actors say.
+
+    Attributes:
+        given_up: sentences about parts that were.
+
+    Args:
+        store: where the parts must be.
+        progress: hears how it goes.
+    """
 
     def __init__(self, store: ResultStore, progress: Progress) -> None:
         self._store, self._progress = store, progress
@@ -96,6 +104,11 @@ class _Heard:
         self.given_up: list[str] = []
 
     def of(self, facts: dict[str, Any]) -> None:
+        """Take in what an actor says of a part.
+
+        Raises:
+            BulkError: judging cannot go on.
+        """
         host, part = facts["host"], facts["part"]
         if "fatal" in facts:
             raise BulkError(f"On the node {host}: {facts['fatal']}")
