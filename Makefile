@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo training bulk test lint bench lock audit clean
+.PHONY: help run demo training bulk test system lint bench lock audit clean
 unexport PYTHONPATH
 
 RUN := .venv/bin
@@ -44,6 +44,10 @@ test: lint ## check everything: lint, types, import fences, all tests
 	@echo "== training, convert, learn and the house, and that the daemon loads nothing of them where they are installed"
 	@$(TEST)/python $(PYTEST) tests/house tests/training tests/convert tests/learn tests/daemon/test_bad_input.py tests/daemon/service/test_auto_learn.py tests/benchmarks/test_notebook.py tests/benchmarks/test_learn.py tests/benchmarks/test_day.py
 
+system: ## test bulk with Ray and with an S3 server on this machine, which make test leaves out
+	@requirements/venv.sh .venv-system system
+	@.venv-system/bin/python $(PYTEST) tests/bulk
+
 lint: ## check style, types and import fences
 	@requirements/venv.sh .venv-test test
 	@echo "== style, types, import fences"
@@ -69,4 +73,4 @@ audit: ## ask pypi.org for known vulnerabilities of the locked packages (needs t
 	@requirements/audit.sh $(TEST)/uv
 
 clean: ## remove environments, caches and builds; photos stay
-	rm -rf .venv .venv-train .venv-bulk .venv-test .venv-test-daemon build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-train .venv-bulk .venv-system .venv-test .venv-test-daemon build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

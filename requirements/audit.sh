@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 uv=$1
 shift
-[ $# -gt 0 ] || set -- run cuda train train-gpu test test-daemon bulk
+[ $# -gt 0 ] || set -- run cuda train train-gpu test test-daemon bulk system
 
 failed=
 for name in "$@"; do

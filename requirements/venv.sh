@@ -67,7 +67,7 @@ needs_tensorflow() {
 }
 
 target() { # the make target that wants this lock file
-    case $lock in train | train-gpu) echo training ;; bulk) echo bulk ;; test | test-daemon) echo test ;; *) echo run ;; esac
+    case $lock in train | train-gpu) echo training ;; bulk | system) echo "$lock" ;; test | test-daemon) echo test ;; *) echo run ;; esac
 }
 
 abilities() { # what the chosen Python can do, for somebody who installs the daemon
@@ -108,6 +108,7 @@ download() { # measured on Linux x86_64, November 2026
     cuda) echo "about 1.6 GB (ONNX Runtime, CUDA 13 and cuDNN, because an NVIDIA GPU is here), some minutes" ;;
     train-gpu) echo "about 3.8 GB (TensorFlow and CUDA 12, because an NVIDIA GPU is here), some minutes" ;;
     test-daemon) echo "about 120 MB (what the daemon's tests need), half a minute" ;;
+    system) echo "about 260 MB (Ray, pyarrow and an S3 server), a minute" ;;
     bulk) echo "about 220 MB (Ray and pyarrow are most of it), a minute" ;;
     *) echo "about 750 MB (TensorFlow is most of it), some minutes" ;;
     esac

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-NAMES = ("run", "cuda", "train", "train-gpu", "test", "test-daemon", "bulk")
+NAMES = ("run", "cuda", "train", "train-gpu", "test", "test-daemon", "bulk", "system")
 TRAINING = {"tensorflow", "keras", "tf2onnx"}
 
 

@@ -105,6 +105,7 @@ def test_it_is_no_upload_and_asks_for_no_namesake(metadata: Message) -> None:
         "metrics",
         "learn",
         "bulk",
+        "system",
         "train",
         "train-gpu",
         "test",
