@@ -56,9 +56,13 @@ def _photos(run: Run) -> Mapping[str, int]:
 
 
 def _labels(run: Run) -> dict[str, Any]:
-    """How many photos people had labelled, and the hash of the labels; nothing for a run without labels."""
-    labels = run.manifest["dataset"].get("labels")
-    return {} if labels is None else {"labels": {"photos": labels["photos"], "sha256": labels["sha256"]}}
+    """How many photos people had labelled, and the hash of the labels; how many pseudo-labels taught, and their share.
+
+    Nothing for a run without the one or the other.
+    """
+    labels, pseudo = run.manifest["dataset"].get("labels"), run.manifest.get("pseudo_labels")
+    said = {} if labels is None else {"labels": {"photos": labels["photos"], "sha256": labels["sha256"]}}
+    return said if pseudo is None else {**said, "pseudo_labels": {name: pseudo[name] for name in ("photos", "share")}}
 
 
 def _smaller(made: PrecisionResult) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from training.measure.predictions import write_predictions
 from training.measure.results import run_manifest
 from training.network.device import describe_device, memory_errors, repeats, start_keras, uses_tensorflow
 from training.progress import ProgressAlone, Reporter, duration
+from training.recipe.pseudo import check_unlabelled
 from training.recipe.recipe import Recipe
 from training.resume.epoch_writer import finish
 from training.resume.timer import Timer
@@ -54,6 +55,7 @@ def train_run(
     told: bool = False,
     groups: Path | None = None,
     labels: Path | None = None,
+    unlabelled: Path | None = None,
 ) -> TrainingResult:
     """Train a classifier on folders of photos and write a run folder.
 
@@ -66,11 +68,13 @@ def train_run(
         told: say nothing of the photos, because a grid has said it before its cells.
         groups: CSV file of photos that stay on one side of a split.
         labels: what people said of photos, which join those of the dataset.
+        unlabelled: folder of photos without labels, for a recipe with pseudo-labels.
 
     Raises:
         PhototriageError: the dataset, the output or the weights cannot be used, or training fails. Decoded photos stay
             in the cache, and the epochs done so far stay in the output folder.
     """
+    check_unlabelled(recipe.pseudo_labels, unlabelled, keras_backend())
     begun = find_unfinished(output, dataset, recipe, restart) is not None
     timer = Timer()
     reporter.say(f"Training runs on {start_keras(one_thread=recipe.on_features)}.")
@@ -83,7 +87,7 @@ def train_run(
         describe = described_by(recipe, reporter, timer)
         if describe is not None and not begun:
             describe = _after_the_time(describe, recipe, reporter)
-        prepared = prepare(dataset, test, recipe, about, hold_out_from(recipe), describe, groups, labels)
+        prepared = prepare(dataset, test, recipe, about, hold_out_from(recipe), describe, groups, labels, unlabelled)
     try:
         with output_lock(output):
             header = find_unfinished(
@@ -162,9 +166,12 @@ def _train(task: Task) -> TrainingResult:
 
 def _after_the_time(describe: Describe, recipe: Recipe, reporter: Reporter) -> Describe:
     """Say how long the training will take, then describe: that alone takes minutes where there are many photos."""
+    said: list[str] = []  # photos without labels are described, too, later
 
     def told(samples: Samples) -> NDArray[np.float32]:
-        reporter.say(_time_needed(_expected_splits(samples, recipe), recipe))
+        if not said:
+            said.append(_time_needed(_expected_splits(samples, recipe), recipe))
+            reporter.say(said[0])
         return describe(samples)
 
     return told

@@ -43,8 +43,8 @@ def stages(run: Path) -> list[str]:
         return [row["stage"] for row in csv.DictReader(lines)]
 
 
-def test_the_six_recipes_are_shipped_and_the_help_names_them() -> None:
-    names = ("binary", "blocks-study", "default", "frozen-zoo", "last-four", "two-phase")
+def test_the_seven_recipes_are_shipped_and_the_help_names_them() -> None:
+    names = ("binary", "blocks-study", "default", "frozen-zoo", "last-four", "pseudo-labels", "two-phase")
     assert shipped_recipes() == names
     words = CliRunner().invoke(train, ["--help"]).output.split()
     assert all(name in {word.strip(",.") for word in words} for name in names)

@@ -14,8 +14,8 @@ from training.check.copies import conflicts_and_leaks, duplicates
 from training.check.findings import BLANK_SPREAD
 from training.check.held_out import describe_suspect, suspect_labels
 from training.check.kinds import SHOWN_PHOTOS, Finding, Kind
+from training.dataset.decode_result import DecodedDataset
 from training.dataset.layout import Dataset
-from training.dataset.prepare import DecodedDataset
 from training.dataset.samples import Samples
 from training.measure.predictions import Predictions
 

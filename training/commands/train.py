@@ -87,6 +87,9 @@ class _Layers(click.ParamType[int | str]):
     metavar="[NAME|DIR]",
     help="The labels of a service or of an inbox, or of the only one, exported now, instead of --labels.",
 )
+@click.option(
+    "--unlabelled", type=_FOLDER, help="Photos without labels, for --recipe pseudo-labels: a teacher answers them."
+)
 @click.option("--groups", type=_FOLDER, help="CSV file (path,group): photos of one group stay on one side of a split.")
 @click.option("--backbone", type=click.Choice(get_args(Backbone)), help="The pretrained network.")
 @click.option("--size-px", type=int, help="Side of the network's square input.")
@@ -116,6 +119,7 @@ def train(
     test: Path | None,
     labels: Path | None,
     from_inbox: str | None,
+    unlabelled: Path | None,
     groups: Path | None,
     cell: bool,
     **options: Any,
@@ -139,6 +143,7 @@ def train(
       phototriage train photos/train --test photos/test --output runs/mine --size-px 128
       phototriage train photos --recipe two-phase --output runs/two-phase --set head.epochs=5
       phototriage train photos --from-inbox ~/inbox --output runs/corrected
+      phototriage train few --recipe pseudo-labels --unlabelled camera --output runs/few
     """
     if labels is not None and from_inbox is not None:
         raise click.UsageError("--labels and --from-inbox cannot be combined.")
@@ -153,6 +158,7 @@ def train(
     from training.commands.inbox_labels import labels_of_inbox
 
     places = {"dataset": dataset, "output": output, "test": test, "groups": groups, "restart": restart}
+    places["unlabelled"] = unlabelled
     with labels_of_inbox(from_inbox, output, restart) if from_inbox is not None else nullcontext(labels) as file:
         if isinstance(chosen, Grid) and chosen.axes:
             _train_grid(chosen, {**places, "labels": file})

@@ -1,6 +1,7 @@
 """The cached photos of a dataset, in the order in which they were asked for."""
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from training.dataset.cache_index import IndexedPhoto
 from training.dataset.digests import SIZE, Digests
 from training.dataset.groups.capture import UNKNOWN
+from training.dataset.samples import Samples
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,24 @@ class DecodeRows:
             fresh=fresh,
             notes=notes,
         )
+
+
+@dataclass(frozen=True)
+class DecodedDataset:
+    """A dataset after decoding, before photos are left out.
+
+    Attributes:
+        samples: the readable photos, including test photos.
+        groups: for each photo, the number of its group of near duplicates.
+        difference_hashes: uint64 [N], difference hash of each photo.
+        failures: (path, reason) of the unreadable photos.
+        captures: int64 [N, 2], camera and time of each photo (training.dataset.groups.capture.Capture).
+        features: float32 [N, F], broad features of each photo; None if the recipe has none.
+    """
+
+    samples: Samples
+    groups: Sequence[int]
+    difference_hashes: NDArray[np.uint64]
+    failures: Sequence[tuple[Path, str]]
+    captures: NDArray[np.int64]
+    features: NDArray[np.float32] | None = None

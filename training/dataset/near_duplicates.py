@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from contract.fingerprint import MAX_BITS, MAX_THUMBNAIL_DIFFERENCE, is_page, thumbnail
 from training.dataset.digests import Digests
-from training.dataset.neighbours import mutual_neighbours
+from training.dataset.neighbours import Rows, mutual_neighbours
 from training.dataset.second_look import same_page, same_picture
 from training.dataset.split import UnionFind
 
@@ -34,8 +34,8 @@ def find_near_duplicates(
     hashes: Sequence[bytes],
     difference_hashes: NDArray[np.uint64],
     rows: NDArray[np.int64],
-    pixels: NDArray[np.uint8],
-    features: NDArray[np.float32] | None = None,
+    pixels: Rows,
+    features: Rows | None = None,
 ) -> list[int]:
     """Return the group number of each photo; near duplicates share a number.
 
@@ -67,7 +67,7 @@ class _Pictures:
     Thumbnails of the last photos are kept, because plain photos are compared with dozens of others.
     """
 
-    def __init__(self, rows: Ints, pixels: NDArray[np.uint8]) -> None:
+    def __init__(self, rows: Ints, pixels: Rows) -> None:
         self._rows, self._pixels = rows, pixels
         self._refused = np.zeros(len(rows), np.uint8)
         self.thumbnail = lru_cache(_THUMBNAILS)(self._thumbnail)

@@ -1,6 +1,7 @@
 """Find photos whose features are nearest to each other, a block of photos at a time."""
 
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,18 @@ _ROWS = 512
 Ints = NDArray[np.int64]
 
 
-def mutual_neighbours(features: NDArray[np.float32], among: Ints, cosine: float) -> Iterator[tuple[int, int]]:
+class Rows(Protocol):
+    """Rows that are taken by number: an array, or two of them stacked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of an array."""
+
+    def __getitem__(self, numbers: Any, /) -> Any:
+        """One row, or the rows of an array of numbers."""
+
+
+def mutual_neighbours(features: Rows, among: Ints, cosine: float) -> Iterator[tuple[int, int]]:
     """Yield pairs of photos that are among each other's nearest and have at least this cosine.
 
     Up to 20,000 photos, each is compared with all others. Where there are more, time must not grow with their square:
@@ -66,7 +78,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def _projected(features: NDArray[np.float32], among: Ints) -> NDArray[np.float32]:
+def _projected(features: Rows, among: Ints) -> NDArray[np.float32]:
     """The features less their mean over some photos, in random directions, at unit length, float32 [N, 64]."""
     rng = np.random.default_rng(0)
     mean = _unit(features[among[:: max(1, len(among) // _LIST)]]).mean(axis=0)

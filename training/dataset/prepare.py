@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from common.text import printable
 from contract.geometry import Geometry
 from training.dataset.cache import cache_folder, decode_all
-from training.dataset.decode_result import DecodeResult
+from training.dataset.decode_result import DecodedDataset, DecodeResult
 from training.dataset.groups.assign import assign_splits, by_label
 from training.dataset.groups.named import NamedGroups
 from training.dataset.groups.together import find_groups
-from training.dataset.labelled.labelled import Labelled, read_labelled
-from training.dataset.labelled.merge import merge, renumbered
+from training.dataset.labelled.labelled import Labelled
+from training.dataset.labelled.merge import merge, with_labels
 from training.dataset.layout import Dataset, Photo, find_dataset
 from training.dataset.near_duplicates import find_near_duplicates
 from training.dataset.samples import Samples
+from training.dataset.unlabelled.unlabelled import Unlabelled, pool_beside
 from training.errors import DatasetError
 from training.progress import Reporter
 from training.recipe.recipe import Recipe
@@ -30,27 +31,6 @@ Describe = Callable[[Samples], NDArray[np.float32]]
 """Gives the broad features of photos, float32 [N, F]."""
 
 SHOWN = 10  # unreadable photos named one by one; the rest is counted
-
-
-@dataclass(frozen=True)
-class DecodedDataset:
-    """A dataset after decoding, before photos are left out.
-
-    Attributes:
-        samples: the readable photos, including test photos.
-        groups: for each photo, the number of its group of near duplicates.
-        difference_hashes: uint64 [N], difference hash of each photo.
-        failures: (path, reason) of the unreadable photos.
-        captures: int64 [N, 2], camera and time of each photo (training.dataset.groups.capture.Capture).
-        features: float32 [N, F], broad features of each photo; None if the recipe has none.
-    """
-
-    samples: Samples
-    groups: Sequence[int]
-    difference_hashes: NDArray[np.uint64]
-    failures: Sequence[tuple[Path, str]]
-    captures: NDArray[np.int64]
-    features: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +47,7 @@ class PreparedData:
         named: the groups that the user named; None if there was no file of them.
         held_out: whether a person's label of each sample is held out, so that no head learns from it, bool [N].
         labelled: what people said of photos; None without labels.
+        unlabelled: photos beside the dataset that have no label, and are in no split; None if none were given.
     """
 
     dataset: Dataset
@@ -79,6 +60,7 @@ class PreparedData:
     held_out: NDArray[np.bool_]
     named: NamedGroups | None = None
     labelled: Labelled | None = None
+    unlabelled: Unlabelled | None = None
 
     @property
     def groups(self) -> NDArray[np.int64]:
@@ -93,6 +75,8 @@ class PreparedData:
             total.update(b"\0".join((name, photo.split.encode(), digest.hex().encode())) + b"\n")
         if self.labelled is not None:  # the classes of its photos are not in their paths
             total.update(self.labelled.sha256.encode())
+        if self.unlabelled is not None:
+            total.update(self.unlabelled.sha256.encode())
         return total.hexdigest()
 
 
@@ -105,6 +89,7 @@ def prepare(
     describe: Describe | None = None,
     named: Path | None = None,
     labels: Path | None = None,
+    unlabelled: Path | None = None,
 ) -> PreparedData:
     """Find, decode and split the photos of a dataset.
 
@@ -113,20 +98,18 @@ def prepare(
         test: a folder of additional test photos.
         hold_out_from: hold photos out for validation from this number of photos on; fewer all go to training, unless
             the dataset has a validation folder.
-        describe: describes all readable photos, so that more near duplicates are found: moved, mirrored, cropped,
-            brightened.
+        describe: describes all readable photos, so that moved, mirrored, cropped and brightened copies are found.
         named: CSV file of photos that stay on one side of a split (training.dataset.groups.named).
         labels: what people said of photos, as `phototriage labels export` writes it. They join those of the dataset.
+        unlabelled: folder of photos without labels, for a recipe with pseudo-labels; it takes `describe`.
 
     Raises:
         DatasetError: there is nothing to train on, or a row of `named` or of `labels` is wrong.
         ContractError: a class name cannot be a folder.
     """
-    dataset, labelled = _found(root, labels, reporter), None
+    dataset, labelled, pool = _found(root, labels, reporter), None, None
     if labels is not None:
-        labelled = read_labelled(labels, dataset.labels, _geometry(recipe, recipe.input.size_px), reporter)
-        photos = renumbered(dataset.photos, dataset.labels, labelled)
-        dataset = replace(dataset, labels=labelled.labels, photos=tuple(photos))
+        dataset, labelled = with_labels(dataset, labels, _geometry(recipe, recipe.input.size_px), reporter)
     recipe.check_classes(dataset.labels)
     photos = [*dataset.photos, *_further_tests(test, dataset, reporter)]
     own = len(photos)
@@ -137,16 +120,17 @@ def prepare(
     if labelled is not None:
         good = merge(photos, own, decoded.hashes, good, labelled, reporter)
     found = _compared(photos, decoded, good, describe, reporter)
+    if unlabelled is not None and describe is not None:  # pseudo-labels are refused where nothing is described
+        geometry = _geometry(recipe, recipe.input.size_px)
+        pool = pool_beside(found, unlabelled, geometry, recipe.seed, describe, labelled, reporter)
     groups = find_groups(found.samples.photos, found.groups, found.captures, dataset, named, reporter)
     said = by_label(found.samples.hashes, labelled)
     samples, kept = assign_splits(found.samples, groups, dataset.labels, recipe, reporter, hold_out_from, said)
-    copies = len(found.groups) - len(set(found.groups))
-    _report_split(samples, copies, reporter)
-    learning = _training_samples(samples.of("train"), recipe, reporter)
+    _report_split(samples, len(found.groups) - len(set(found.groups)), reporter)
     return PreparedData(
         dataset=dataset,
         samples=samples,
-        learning=learning,
+        learning=_training_samples(samples.of("train"), recipe, reporter),
         unreadable=len(decoded.failures),
         found=found,
         kept=kept,
@@ -154,6 +138,7 @@ def prepare(
         held_out=said.held_out[kept],
         named=groups.named,
         labelled=labelled,
+        unlabelled=pool,
     )
 
 
@@ -215,11 +200,9 @@ def _compared(
         raise DatasetError("None of the photos can be read. Check that a picture viewer can open them.")
     samples = Samples(tuple(photos), decoded.rows, decoded.hashes, decoded.pixels).take(good)
     hashes = decoded.difference_hashes[good]
-    if describe is None:
-        features = None
+    features = None if describe is None else describe(samples)
+    if features is None:
         reporter.say("Without broad features, moved, mirrored and cropped copies are not looked for.")
-    else:
-        features = describe(samples)
     groups = find_near_duplicates(samples.hashes, hashes, samples.rows, samples.pixels, features)
     return DecodedDataset(samples, groups, hashes, decoded.failures, decoded.captures[good], features)
 

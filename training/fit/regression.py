@@ -49,6 +49,10 @@ class LinearHead:
         return given
 
 
+Fit = Callable[[Features, Ints, int, float], LinearHead]
+"""Fits a head, as `fit_head` does."""
+
+
 def fit_head(features: Features, labels: Ints, classes: int, c: float) -> LinearHead:
     """Fit a head, and take the classes' shares of the photos out of its answers.
 
@@ -80,17 +84,20 @@ def fit_head(features: Features, labels: Ints, classes: int, c: float) -> Linear
     return LinearHead(kernel, bias, c)
 
 
-def out_of_fold(features: Features, labels: Ints, parts: Sequence[Fold], classes: int, c: float) -> Features:
+def out_of_fold(
+    features: Features, labels: Ints, parts: Sequence[Fold], classes: int, c: float, fit: Fit = fit_head
+) -> Features:
     """Logits of each photo by a head that has not learnt from it nor from a near copy, float32 [N, classes].
 
     Photos that cannot judge get zeros.
 
     Args:
         parts: the folds, as `folds` deals them.
+        fit: fits a head.
     """
     given = np.zeros((len(labels), classes), np.float32)
     for learnt, held in parts:
-        given[held] = fit_head(features[learnt], labels[learnt], classes, c).logits(features[held])
+        given[held] = fit(features[learnt], labels[learnt], classes, c).logits(features[held])
     return given
 
 

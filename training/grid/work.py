@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common.errors import PhototriageError
+from common.packages import keras_backend
 from common.text import printable
 from training.dataset.prepare import prepare
 from training.errors import TrainingError
@@ -18,6 +19,7 @@ from training.grid.show import show
 from training.grid.write import PAGE, write_figures, write_results
 from training.pipeline import described_by, hold_out_from
 from training.progress import Reporter, duration
+from training.recipe.pseudo import check_unlabelled
 from training.recipe.recipe_file import Grid
 from training.report.adapters import report_of_run
 from training.report.write import REPORT, unwritable, write_report
@@ -38,14 +40,15 @@ def run_grid(
     program: Sequence[str] = PROGRAM,
     groups: Path | None = None,
     labels: Path | None = None,
+    unlabelled: Path | None = None,
 ) -> GridResults:
     """Train every cell of a grid into a folder of its own in `output`, and compare them.
 
     Finished cells are kept, unfinished cells resume from their checkpoints, and a failed cell does not stop the others.
 
     Args:
-        dataset, test, restart, groups, labels: as in training.pipeline.train_run; `restart` starts unfinished cells
-            from the beginning.
+        dataset, test, restart, groups, labels, unlabelled: as in training.pipeline.train_run; `restart` starts
+            unfinished cells from the beginning.
         output: a folder that is new, empty, or belongs to this grid.
         program: the command that runs `train` for a cell.
 
@@ -54,10 +57,12 @@ def run_grid(
         KeyboardInterrupt: Ctrl-C; the running cell keeps its last complete epoch.
     """
     cells = plan_cells(grid)
+    for cell in cells:
+        check_unlabelled(cell.recipe.pseudo_labels, unlabelled, keras_backend())
     check_grid(output, dataset, grid, restart)
-    _check_photos(dataset, output, test, cells, reporter, (groups, labels))
+    _check_photos(dataset, output, test, cells, reporter, (groups, labels, unlabelled))
     photos = [] if dataset is None else [str(dataset)]
-    options = (("--test", test), ("--groups", groups), ("--labels", labels))
+    options = (("--test", test), ("--groups", groups), ("--labels", labels), ("--unlabelled", unlabelled))
     more = [text for name, path in options if path is not None for text in (name, str(path))]
     more += [*(("--restart",) if restart else ()), "--cell"]
 
@@ -87,7 +92,7 @@ def _check_photos(
     test: Path | None,
     cells: Sequence[Cell],
     reporter: Reporter,
-    files: tuple[Path | None, Path | None],
+    files: tuple[Path | None, Path | None, Path | None],
 ) -> None:
     """Check the photos before any training: whether there are any, and whether finished cells used the same ones, and
     the same groups.
@@ -95,7 +100,7 @@ def _check_photos(
     The trainings find the photos decoded here in the cache.
 
     Args:
-        files: of groups, and of labels.
+        files: of groups, of labels, and the folder of photos without labels.
     """
     known: dict[object, tuple[str, str]] = {}
     for cell in cells:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fit.regression import FOLDS, LinearHead, best_c, choose_c, fit_head, folds, out_of_fold
+from training.fit.regression import FOLDS, Fit, LinearHead, best_c, choose_c, fit_head, folds, out_of_fold
 from training.measure.learning_curve import share_of
 from training.measure.metrics import Floats
 from training.network.broad_network import unit_length
@@ -25,12 +25,14 @@ class Candidate:
         c: inverse strength of the L2 penalty.
         honest: logits float32 [judges, classes] of heads that have not learnt from the photo.
         taught: the head that has learnt from the training photos; None if there was no need for it so far.
+        fitted_by: fits a head of the candidate.
     """
 
     parts: tuple[NDArray[np.float32], ...]
     c: float
     honest: Floats
     taught: LinearHead | None = None
+    fitted_by: Fit = fit_head
 
     def rows(self, numbers: Ints) -> NDArray[np.float32]:
         """Features of some photos, float32 [n, sum of F]."""
@@ -41,7 +43,7 @@ class Candidate:
         if self.taught is not None and np.array_equal(numbers, sides.train):
             return self.taught
         chosen = most(sides, numbers, seed)
-        return fit_head(self.rows(chosen), sides.labels[chosen], sides.classes, self.c)
+        return self.fitted_by(self.rows(chosen), sides.labels[chosen], sides.classes, self.c)
 
     def right(self, sides: Sides) -> NDArray[np.bool_]:
         """Whether each judging photo is answered rightly."""

@@ -12,6 +12,7 @@ from contract.geometry import Geometry
 from contract.labels import OTHER
 from training.fit.familiarity import (
     CENTRES,
+    Centres,
     FamiliarityFile,
     FamiliarityThreshold,
     choose_threshold,
@@ -35,12 +36,18 @@ class FamiliarityResult:
     """Familiarity of a run.
 
     Attributes:
+        centres: of the classes, and of other kinds of photos.
         threshold: from which value on a photo is one of the classes.
         facts: what run.json says.
     """
 
+    centres: Centres
     threshold: FamiliarityThreshold
     facts: dict[str, Any]
+
+    def is_familiar(self, features: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Whether each photo is like those of the classes, bool [N], by its broad features [N, F]."""
+        return self.centres.familiarity(features)[0] >= self.threshold.value
 
     @property
     def sentence(self) -> str:
@@ -91,7 +98,7 @@ def find_familiarity(
         "photos": found.photos,
         **_shown(judged, judges, task),
     }
-    return FamiliarityResult(found, facts)
+    return FamiliarityResult(centres, found, facts)
 
 
 def _shown(judged: NDArray[np.float32], judges: Ints, task: Task) -> dict[str, Any]:

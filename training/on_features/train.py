@@ -1,5 +1,6 @@
 """The way from photos to a network by features: describe, fit a head, fine-tune if that helps, choose, calibrate."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +19,10 @@ from training.on_features.describe import features_of_kept
 from training.on_features.familiar import find_familiarity
 from training.on_features.fine_tune import Base, fine_tune
 from training.on_features.memory import write_memory
+from training.on_features.pseudo import PseudoLabelled, with_pseudo_labels
 from training.on_features.sides import Sides, sides_of
 from training.on_features.whole import write_network
+from training.progress import Reporter
 from training.recipe.recipe import Recipe
 
 
@@ -49,13 +52,19 @@ def train_on_features(task: Task) -> Learnt:
     base = Base(trunk, weights, prepared, sides, head, broad)
     tuned = fine_tune(base, task)
     reporter.say(tuned.choice.why)
-    chosen = tuned.candidate if tuned.candidate is not None else head
+    with timer.stage("measure"):  # not before: a kill between this file and the checkpoint would leave a strange folder
+        familiar = find_familiarity(broad, sides, prepared.dataset.labels, task, weights)
+    chosen, choice, pseudo = tuned.candidate or head, tuned.choice, None
+    if prepared.unlabelled is not None:
+        with timer.stage("pseudo-labels"):
+            pseudo = with_pseudo_labels(head, prepared.unlabelled, familiar, sides, recipe)
+        chosen, choice = pseudo.candidate, replace(choice, why=pseudo.why)
+        reporter.say(f"{pseudo.why} {pseudo.advice}")
     with timer.stage("measure"):
         learnt_from = np.setdiff1d(np.concatenate([sides.train, sides.val]), sides.never_learnt(recipe.seed))
         final = chosen.fit(sides, learnt_from, recipe.seed)
         write_network(task.output, recipe, weights, tuned.task, final, (prepared.samples, chosen))
         memory = write_memory(task.output, (chosen, final), sides, learnt_from, prepared.dataset.labels, recipe.seed)
-        familiar = find_familiarity(broad, sides, prepared.dataset.labels, task, weights)
         measured = measured_answers(
             _answers(prepared.samples, sides, chosen, (final, learnt_from), recipe), prepared.dataset.labels, recipe
         )
@@ -68,14 +77,29 @@ def train_on_features(task: Task) -> Learnt:
         tuned.interrupted,
         tuned.resumed_after,
         {
-            "choice": tuned.choice.to_dict(),
+            "choice": choice.to_dict(),
             "head": {"c": chosen.c, "photos": len(learnt_from)},
             "judged": "held out" if len(sides.val) else "out of fold",
             "familiarity": familiar.facts,
             "memory": memory.to_value(),
             "learning_curve": [point.to_dict() for point in curve],
+            **_pseudo_facts(pseudo, final, prepared.dataset.labels, len(learnt_from), reporter),
         },
     )
+
+
+def _pseudo_facts(
+    pseudo: PseudoLabelled | None, final: LinearHead, names: Sequence[str], labelled: int, reporter: Reporter
+) -> dict[str, Any]:
+    """What run.json says of pseudo-labels; nothing without them."""
+    if pseudo is None:
+        return {}
+    facts = pseudo.facts(final, names, labelled)
+    reporter.say(
+        f"The model learnt from {labelled:,} labelled photos and {facts['photos']:,} pseudo-labels"
+        f" ({facts['share']:.0%} of all)."
+    )
+    return {"pseudo_labels": facts}
 
 
 def _curve(head: Candidate, sides: Sides, seed: int) -> list[CurvePoint]:

@@ -56,6 +56,8 @@ def _rules(recipe: Recipe) -> Iterator[tuple[str, set[str]]]:
     for name, stage in (("head", head), ("fine_tune", tune)):
         if stage.schedule != "plateau":
             yield f"{name}.schedule is {stage.schedule}", {f"{name}.plateau_patience", f"{name}.plateau_factor"}
+    if not recipe.pseudo_labels.rounds:
+        yield "pseudo_labels.rounds is 0", _section("pseudo_labels") - {"pseudo_labels.rounds"}
     if not recipe.learns_from_photos:
         yield "no stage learns from photos", _section("augmentation")
 

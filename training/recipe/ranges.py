@@ -29,5 +29,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "fine_tune.label_smoothing": (0.0, 0.9),
     "fine_tune.batch_norm_momentum": (0.0, 0.9999),
     "fine_tune.averaging": (0.0, 0.99999),
+    "pseudo_labels.rounds": (0, 100),
+    "pseudo_labels.certainty": (0.0, 1.0),
+    "pseudo_labels.share": (0.0, 1.0),
+    "pseudo_labels.most": (1, 20_000),
     **{f"augmentation.{key}": limits for key, limits in augmentation.RANGES.items()},
 }

@@ -9,6 +9,7 @@ from training.errors import RecipeError
 from training.recipe.augmentation import Augmentation
 from training.recipe.backbones import check_backbone
 from training.recipe.learning import FineTune, Head
+from training.recipe.pseudo import PseudoLabels
 from training.recipe.ranges import RANGES
 from training.recipe.settings import check_ranges, flatten, replace_settings, toml_literal
 
@@ -97,6 +98,7 @@ class Recipe:
     augmentation: Augmentation = field(
         default_factory=lambda: Augmentation(crop=0.6, aspect=0.15, shift=0.03, rotation_deg=8.0, flip=True)
     )
+    pseudo_labels: PseudoLabels = field(default_factory=PseudoLabels)
     results: Results = field(default_factory=Results)
 
     def __post_init__(self) -> None:
@@ -171,3 +173,9 @@ def check_recipe(recipe: "Recipe") -> None:
                 f"The setting {name}.weight_decay is {stage.weight_decay:g}, but {stage.optimizer} has no weight decay."
                 f" Set it to 0, or set {name}.optimizer to adamw."
             )
+    if recipe.pseudo_labels.rounds and not (recipe.on_features and not recipe.fine_tune.epochs):
+        raise RecipeError(
+            f"The setting pseudo_labels.rounds is {recipe.pseudo_labels.rounds}, but only a linear head on the broad"
+            " network's features learns from pseudo-labels, without fine-tuning. Set it to 0, or begin with the recipe"
+            " pseudo-labels."
+        )

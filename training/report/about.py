@@ -98,6 +98,9 @@ def _data_rows(run: Run, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if labels := data.get("labels"):
         told = f"{labels['photos']:,} labelled photos, {labels['held_out']:,} of them held out"
         yield "Labels", f"{told}; {printable(labels['file'])}, SHA-256 {labels['sha256']}"
+    if pseudo := run.manifest.get("pseudo_labels"):
+        told = f"{pseudo['photos']:,} of the photos learnt from ({percent(float(pseudo['share']), 0)}) have one"
+        yield "Pseudo-labels", f"{told}; photos of {printable(pseudo['folder'])}, SHA-256 {pseudo['sha256']}"
 
 
 def _network(recipe: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from training.check.kinds import KIND_TEXTS, Kind
 from training.check.known import KINDS, SHOWN, DataFindings, FindingExample
 from training.errors import RunError
 from training.measure.predictions import Predictions
-from training.report.content import NextStep, ReportFinding, count
+from training.report.content import NextStep, ReportFinding, count, percent
 from training.run import MANIFEST, Run
 
 _REST = "Training does not check for files of a wrong type, tiny pictures and odd sizes; phototriage check-data does."
 _ABSENT = {Kind.BALANCE: "classes that are too small", Kind.CONFLICT: "photos under two labels",
            Kind.LEAK: "photos in two splits"}  # fmt: skip
+SHOWN_CLASSES = 12
 _ALL_KINDS = (*KINDS, Kind.SUSPECT)
 
 
@@ -33,6 +34,7 @@ def findings_of_run(run: Run) -> Iterator[ReportFinding]:
         words = {"train": "to train", "val": "to validate", "test": "to test"}
         said = ", ".join(f"{number:,} {words.get(name, name)}" for name, number in counts.items() if number)
         yield ReportFinding("Photos", "note", f"{said}.")
+    yield from _pseudo_labels(run)
     if "data_findings" in run.manifest:
         yield from _found(_read(run), run.dataset)
         return
@@ -45,11 +47,38 @@ def findings_of_run(run: Run) -> Iterator[ReportFinding]:
         yield ReportFinding("Unreadable", "ok", "Every photo could be read.")
 
 
+def _pseudo_labels(run: Run) -> Iterator[ReportFinding]:
+    """What pseudo-labels taught, of a run that had photos without labels."""
+    told = run.manifest.get("pseudo_labels")
+    if told is None:
+        return
+    try:
+        yield ReportFinding("Pseudo-labels", "note", f"{_shares(told)} {told['why']} {told['advice']}")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(run, error) from error
+
+
+def _shares(told: Mapping[str, Any]) -> str:
+    classes = sorted(told["classes"].items(), key=lambda item: -item[1])[:SHOWN_CLASSES]
+    counts = ", ".join(f"{printable(name)} {number:,}" for name, number in classes)
+    left_out = "; ".join(f"{number:,} {why}" for why, number in told["left_out"].items())
+    return (
+        f"{told['photos']:,} of the photos that the model learnt from ({percent(float(told['share']), 0)}) have no"
+        f" person's label, but a teacher's answer: {counts}. They are among {told['found']:,} photos of"
+        f" {printable(told['folder'])}{f' (left out: {left_out})' if left_out else ''}. None of them is in a figure, in"
+        " a threshold, or among the photos that test later models."
+    )
+
+
+def _damaged(run: Run, error: Exception) -> RunError:
+    return RunError(f"The manifest {run.path / MANIFEST} is damaged ({error!r}). Train the run again.")
+
+
 def _read(run: Run) -> DataFindings:
     try:
         return DataFindings.from_dict(run.manifest["data_findings"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"The manifest {run.path / MANIFEST} is damaged ({error!r}). Train the run again.") from error
+        raise _damaged(run, error) from error
 
 
 def _found(known: DataFindings, root: Path) -> Iterator[ReportFinding]:

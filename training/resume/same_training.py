@@ -26,14 +26,15 @@ def flat_settings(recipe: Recipe) -> dict[str, Any]:
 
 def photos_fingerprint(prepared: PreparedData) -> dict[str, Any]:
     """Fingerprint of the photos: the classes, and the number and hash (of paths and contents) of each split; also the
-    hash of the labels, if there are any.
+    hashes of the labels and of the photos without labels, if there are any.
     """
     root = os.fspath(prepared.dataset.root)
     sides = {"train": prepared.learning, "val": prepared.samples.of("val"), "test": prepared.samples.of("test")}
-    labelled = prepared.labelled
+    labelled, unlabelled = prepared.labelled, prepared.unlabelled
     return {
         "labels": list(prepared.dataset.labels),
         "labelled": "" if labelled is None else labelled.sha256,
+        "unlabelled": "" if unlabelled is None else unlabelled.sha256,
         **{name: {"photos": len(samples.photos), "sha256": _hash(samples, root)} for name, samples in sides.items()},
     }
 
@@ -66,6 +67,8 @@ def _photos_in_words(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterat
         yield f"classes: {', '.join(there['labels'])} there, {', '.join(now['labels'])} now"
     if there.get("labelled", "") != now["labelled"]:  # earlier versions knew no labels
         yield "what people said of photos: other labels there than now"
+    if there.get("unlabelled", "") != now["unlabelled"]:
+        yield "photos without labels: others there than now"
     for side, words in _WORDS.items():
         counts = there[side]["photos"], now[side]["photos"]
         if counts[0] != counts[1]:

@@ -1,19 +1,29 @@
 """Put what people said onto the photos of a dataset: a label goes before the folder in which a photo lies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.text import printable
+from contract.geometry import Geometry
 from contract.labels import Side
 from training.dataset.digests import Digests
-from training.dataset.labelled.labelled import NO_CLASS, Labelled, split_of
-from training.dataset.layout import Photo
+from training.dataset.labelled.labelled import NO_CLASS, Labelled, read_labelled, split_of
+from training.dataset.layout import Dataset, Photo
 from training.errors import DatasetError
 from training.progress import Reporter
 
 Ints = NDArray[np.int64]
+
+
+def with_labels(dataset: Dataset, labels: Path, geometry: Geometry, reporter: Reporter) -> tuple[Dataset, Labelled]:
+    """Read labels, and give the dataset their classes besides its own; raises as `read_labelled` does."""
+    labelled = read_labelled(labels, dataset.labels, geometry, reporter)
+    photos = renumbered(dataset.photos, dataset.labels, labelled)
+    return replace(dataset, labels=labelled.labels, photos=tuple(photos)), labelled
 
 
 def renumbered(photos: Sequence[Photo], labels: Sequence[str], labelled: Labelled) -> list[Photo]:
