@@ -1,4 +1,4 @@
-"""Plans of photos in S3, against a server on this machine; `make system` has what that needs."""
+"""Plans and copies of photos in S3, against a server on this machine; `make system` has what that needs."""
 
 import signal
 import subprocess
@@ -13,9 +13,14 @@ pytest.importorskip("pyarrow", reason="pyarrow comes with the extras bulk and te
 pytest.importorskip("moto", reason="the S3 server comes with the extra system")
 
 import boto3
+import pyarrow as pa
 from moto.server import ThreadedMotoServer
 
 from bulk.manifest.parts import open_plan
+from bulk.results.schema import RESULTS
+from bulk.results.store import ResultStore
+from tests.bulk.judged import ABOUT, row
+from tests.daemon.support import unique
 
 NAMES = ("a b#?%.jpg", "d//x.jpg", "é.jpg", "@eaDir/1.jpg", "notes.txt", "d/", "z.jpg")
 MANY = 2_100
@@ -88,3 +93,26 @@ def test_a_server_that_does_not_answer_is_one_sentence(
     done = call("s3://bucket/photos", "--output", tmp_path / "plan")
     assert done.returncode == 1
     assert "does not answer as it should" in done.stderr
+
+
+def test_photos_are_copied_inside_s3_and_read_back_and_a_second_call_copies_none(s3: Any, tmp_path: Path) -> None:
+    names = ("a b#?%.jpg", "d/x.jpg", "d/é.jpg")
+    store = ResultStore(tmp_path / "results")
+    store.begin(ABOUT)
+    rows = []
+    for number, name in enumerate(names):
+        data = unique("red", number)
+        s3.put_object(Bucket="bucket", Key=f"photos/{name}", Body=data)
+        relpath = {"relpath": "d"} if "/" in name else {}
+        rows.append(row(f"s3://bucket/photos/{name}", data, "red") | relpath)
+    store.publish("part-000000.parquet", pa.Table.from_pylist(rows, RESULTS))
+    words = [sys.executable, "-m", "phototriage", "bulk", "file", str(tmp_path / "results"), "--copy-to"]
+    for told in ("3 copied\n", "nothing to copy; 3 were done before\n"):
+        done = subprocess.run([*words, "s3://bucket/sorted/{label}/"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.endswith(told)
+    for number, name in enumerate(names):
+        assert s3.get_object(Bucket="bucket", Key=f"sorted/red/{name}")["Body"].read() == unique("red", number)
+    keys = [one["Key"] for one in s3.list_objects_v2(Bucket="bucket", Prefix="sorted/")["Contents"]]
+    manifest = ["sorted/_copied/copied.json", "sorted/_copied/part-000000.parquet"]
+    assert sorted(keys) == sorted([*manifest, *(f"sorted/red/{name}" for name in names)])
