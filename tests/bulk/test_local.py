@@ -17,6 +17,9 @@ from tests.bulk.plans import model, photos, plan
 from tests.bulk.runs import DEADLY, Run, expected, rows
 from tests.daemon.support import DEADLINE_S, environment, run, write
 
+ENDLESS = DEADLY.replace("os.kill(os.getpid(), signal.SIGKILL)", "signal.pause()")
+"""Another one: the decoder of these never ends."""
+
 CURSED = """
 import os, signal, sys
 import bulk.judge.sources as sources
@@ -63,31 +66,43 @@ def test_a_killed_worker_is_replaced_and_its_part_is_judged_once_more(tmp_path: 
     assert rows(results).drop(OF_THE_RUN) == expected(tmp_path, plan_)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_workers_end_with_the_driver_and_the_same_command_goes_on(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_worker_ends_with_a_killed_driver_whatever_it_does_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    paths = photos(tmp_path / "p", 12)
+    paths.insert(7, write(tmp_path / "p/endless.ppm", b"P3 1 1 255 1 2 3"))
+    write(tmp_path / "sitecustomize.py", ENDLESS.encode())
+    plan_, results = plan(tmp_path / "plan", paths, 5), tmp_path / "r"
+    words = (plan_, "--model", model(tmp_path), "--output", results, "--workers", "1")
+    running = Run(*words, PYTHONPATH=f"{tmp_path}{os.pathsep}{environment()['PYTHONPATH']}")
+    running.line()
+    (worker,) = (os.pidfd_open(pid) for pid in running.workers())
+    running.process.kill()
+    ended = select.select([worker], [], [], DEADLINE_S)[0]
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(worker, signal.SIGKILL)
+    os.close(worker)
+    assert ended, "the worker outlives its driver"
+    running.end()
+    assert len(ResultStore(results).done()) == 1
+    again = run("bulk", "run", *words)
+    assert "all 3 parts are judged, 1 of them before" in again.stdout
+    assert rows(results).drop(OF_THE_RUN) == expected(tmp_path, plan_)
+
+
+def test_an_interrupted_run_leaves_nothing_half_done_and_the_same_command_goes_on(tmp_path: Path) -> None:
     plan_, results = plan(tmp_path / "plan", photos(tmp_path / "p", 900), 150), tmp_path / "r"
     words = (plan_, "--model", model(tmp_path), "--output", results, "--workers", "2")
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     running = Run(*words, TMPDIR=str(temporary))
     running.line()
-    workers = [os.pidfd_open(pid) for pid in running.workers()]
-    if number == signal.SIGKILL:
-        for worker in workers:
-            signal.pidfd_send_signal(worker, signal.SIGSTOP)  # so that it does not end because it has nothing to do
-    running.process.send_signal(number)
+    workers = running.workers()
+    running.process.send_signal(signal.SIGINT)
     _, err = running.end()
-    for worker in workers:
-        ended = select.select([worker], [], [], DEADLINE_S)[0]
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(worker, signal.SIGKILL)
-        os.close(worker)
-        assert ended, "a worker outlives its driver"
-    if number == signal.SIGINT:
-        assert running.process.returncode == 130
-        assert "The same command goes on" in err
-        assert not list(temporary.iterdir())
-        assert not list((results / "parts").glob(".*"))
+    assert running.process.returncode == 130
+    assert "The same command goes on" in err
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+    assert not list(temporary.iterdir())
+    assert not list((results / "parts").glob(".*"))
     done = len(ResultStore(results).done())
     assert 0 < done < 6
     again = run("bulk", "run", *words)
