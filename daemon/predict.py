@@ -64,12 +64,22 @@ def predict(
     some, left = BUCKETS[-1], iter(cases)
     batches = iter(lambda: list(islice(left, some)), [])
     shown = batches if count is None or not sys.stderr.isatty() else _shown(batches, -(-count // some))
-    with silenced(), ThreadPoolExecutor(threads or usable_cores()) as pool:
+    with silenced(), _readers(threads or usable_cores()) as each:
         for batch in shown:
-            photos = list(pool.map(read, batch))
+            photos = list(each(read, batch))
             if loaded.model.provider == "cuda":
                 _judge([photo for photo in photos if photo is not None], loaded, words)
             yield from zip(batch, photos, strict=True)
+
+
+@contextmanager
+def _readers(threads: int) -> Iterator[Callable[..., Iterable[Photo | None]]]:
+    """Yield what calls a function for each case in order: `map`, or that of a pool if there is more than one thread."""
+    if threads == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield pool.map
 
 
 def _shown(batches: Iterable[list[Case]], total: int) -> Iterable[list[Case]]:
