@@ -9,7 +9,7 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the report; by default the run folder.")
 def report(run: Path, output: Path | None) -> None:
-    """Write report.html and its figures from the files of a run folder.
+    """Write report.html and its figures from a run folder.
 
     The command reads the photos of the mistakes again; missing ones leave an empty tile. It does not run the network.
 
