@@ -85,9 +85,7 @@ GROUPS = {
         "model": Entry("daemon.commands.model:model", "Switch the model of an inbox, roll back, and list past models."),
     },
     "Train a model of your own": {
-        "collect": Entry(
-            "collect.command:collect", "Collect candidates for a class from the web, with their licences."
-        ),
+        "collect": Entry("collect.command:collect", "Collect candidates for a class from the web, with licences."),
         "check-data": Entry(
             "training.commands.check_data:check_data",
             "Find unreadable, duplicate, leaking and suspicious photos in folders of labelled photos.",

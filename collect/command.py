@@ -70,7 +70,7 @@ def collect(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Collect candidates for a class from the web, with their licences.
+    """Collect candidates for a class from the web, with licences.
 
     CLASS is the name of the class. The command first says what leaves this machine, and asks. Candidates lie in a
     folder of their own, the likeliest first. Accept them by moving them into the folder of the class. sources.csv keeps
