@@ -6,7 +6,7 @@ by the photo's SHA-256, wherever the table lies.
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,17 +67,17 @@ def uncelled(text: str) -> str:
     return text.removeprefix("'")
 
 
-def find_sources(root: Path) -> list[Path]:
+def find_sources(root: Path, folders: Iterable[Path]) -> list[Path]:
     """Return the tables that tell of a dataset's photos.
 
-    They lie in the dataset, in its class folders, or where `collect` left them: in a folder beside the dataset. For a
-    folder such as `photos/train` that is the one beside `photos`, too.
+    Args:
+        root: the dataset.
+        folders: those that hold photos. Tables lie in them, in the dataset itself, or where `collect` left them: in a
+            folder beside the dataset. For a dataset such as `photos/train` that is the one beside `photos`, too.
     """
-    places = [root, *root.glob("*"), *root.glob("*/*")]
-    absolute = root.absolute()
-    for above in (absolute.parent, absolute.parent.parent):
-        places += (above / COLLECTED).glob("*")
-    return sorted({place / SOURCES for place in places if (place / SOURCES).is_file()})
+    above = root.absolute().parents[:2]
+    places = {root, *folders, *(place for folder in above for place in (folder / COLLECTED).glob("*"))}
+    return sorted(place / SOURCES for place in places if (place / SOURCES).is_file())
 
 
 def is_collected(name: str) -> bool:

@@ -38,6 +38,7 @@ def card(run: Run, parity: Parity, made: PrecisionResult, memory: MemoryFacts | 
                 "sha256": run.data_hash,
                 "photos": _photos(run),
                 **_labels(run),
+                **_collected(run),
             },
             made_by={**versions(), "trained with": _in_words(run.manifest.get("made_by", {}))},
             golden=made.golden,
@@ -63,6 +64,12 @@ def _labels(run: Run) -> dict[str, Any]:
     labels, pseudo = run.manifest["dataset"].get("labels"), run.manifest.get("pseudo_labels")
     said = {} if labels is None else {"labels": {"photos": labels["photos"], "sha256": labels["sha256"]}}
     return said if pseudo is None else {**said, "pseudo_labels": {name: pseudo[name] for name in ("photos", "share")}}
+
+
+def _collected(run: Run) -> dict[str, Any]:
+    """How many photos from the web taught, by licence, and what is owed; nothing for a run without them."""
+    collected = run.manifest["dataset"].get("collected")
+    return {} if collected is None else {"collected": collected}
 
 
 def _smaller(made: PrecisionResult) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 `train` reaches more from many photos, because it tunes a copy of the last blocks too (docs/measurements.md).
 """
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from contract.metadata import Contract
 from contract.session import read_model
@@ -21,6 +24,7 @@ from learn.material import Say, broad_network_of, photo_features
 from learn.model.base import Head, open_base
 from learn.model.graph import Parts, with_fresh_head
 from learn.model.write import finished
+from training.dataset.groups.collected import collected, licence_facts, read_licences
 from training.fit.familiarity import choose_threshold, fit_centres, out_of_fold_familiarity
 from training.fit.regression import can_judge, choose_c, fit_head, folds, out_of_fold
 from training.measure.calibrate import calibrate
@@ -78,16 +82,43 @@ def learn_fresh(
     numbers = np.array([classes.index(one.said) for one in known], np.int64)
     groups = np.unique([one.founder for one in known], return_inverse=True)[1].astype(np.int64)
     say("labels", ", ".join(f"{name} {counts[name]}" for name in classes))
-    return _made(base.proto, base.root, classes, (rows, numbers, groups), len(labels) - len(known))
+    return _made(base.proto, base.root, classes, (rows, numbers, groups), _from_web(known), len(labels) - len(known))
+
+
+@dataclass(frozen=True)
+class _FromWeb:
+    """Photos that were collected from the web: they teach and do not judge.
+
+    Attributes:
+        places: which they are, bool [N].
+        facts: how many, by licence, and what is owed; empty if there are none.
+    """
+
+    places: NDArray[np.bool_]
+    facts: dict[str, Any]
+
+
+def _from_web(known: Sequence[Label]) -> _FromWeb:
+    paths = [one.path for one in known if one.path is not None]
+    folders = {str(path.parent) for path in paths}
+    licences = read_licences(Path(os.path.commonpath(folders)), folders) if folders else {}
+    hashes = [bytes.fromhex(one.sha256) for one in known]
+    places = collected((one.path.name if one.path is not None else "" for one in known), hashes, licences)
+    return _FromWeb(places, licence_facts([hashes[place] for place in np.flatnonzero(places)], licences))
 
 
 def _made(
-    proto: onnx.ModelProto, root: Head, classes: tuple[str, ...], photos: tuple[Floats, Ints, Ints], gone: int
+    proto: onnx.ModelProto,
+    root: Head,
+    classes: tuple[str, ...],
+    photos: tuple[Floats, Ints, Ints],
+    web: _FromWeb,
+    gone: int,
 ) -> FreshResult:
     rows, numbers, groups = photos
     c = choose_c(rows, numbers, groups, len(classes))
     head = fit_head(rows, numbers, len(classes), c)
-    judges = can_judge(numbers, groups)
+    judges = can_judge(numbers, groups) & ~web.places
     temperature, thresholds, accuracy, sentences = 1.0, dict.fromkeys(classes, 0.0), None, tuple[str, ...]()
     if judges.any():
         logits = out_of_fold(rows, numbers, folds(numbers, groups, FOLDS), len(classes), c)[judges]
@@ -97,7 +128,7 @@ def _made(
     background = np.concatenate([root.centres, root.others])
     centres = fit_centres(rows, numbers, len(classes), background, SEED)
     judged = out_of_fold_familiarity(rows, numbers, groups, len(classes), background, SEED)
-    threshold = choose_threshold(judged)
+    threshold = choose_threshold(judged if web.places.all() else judged[~web.places])
     assert root.contract.familiarity is not None
     familiarity = replace(
         root.contract.familiarity, centres=len(centres.rows), threshold=threshold.value, kept=threshold.kept,
@@ -110,7 +141,10 @@ def _made(
         thresholds=thresholds,
         metrics={} if accuracy is None else {"out_of_fold_accuracy": accuracy, "photos": len(numbers)},
         recipe={"name": "labels on the broad network", "c": c},
-        data={"photos": {name: int((numbers == place).sum()) for place, name in enumerate(classes)}},
+        data={
+            "photos": {name: int((numbers == place).sum()) for place, name in enumerate(classes)},
+            **({"collected": web.facts} if web.facts else {}),
+        },
         made_by=versions(),
         tolerance=root.contract.tolerance,
         familiarity=familiarity,

@@ -53,11 +53,12 @@ class Eye:
         self._model, self._guard = model, guard
 
     def look(self, path: Path) -> Picture:
-        """Decode a photo.
+        """Decode a photo; a link is followed.
 
         Raises:
             PhotoError: it cannot be read.
         """
+        path = path.resolve()
         identity = look_at(path)
         if identity is None:
             raise PhotoError(Reason.UNREADABLE, "it is no file")

@@ -313,7 +313,8 @@ def test_tables_are_found_in_the_dataset_and_beside_it(tmp_path: Path) -> None:
     for place in (*places, "other/car/sources.csv"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).touch()
-    assert find_sources(tmp_path / "photos") == sorted(tmp_path / place for place in places)
-    assert tmp_path / "collected/car/sources.csv" in find_sources(tmp_path / "photos" / "train")
+    folders = [tmp_path / "photos" / "car", tmp_path / "photos" / "train" / "car"]
+    assert find_sources(tmp_path / "photos", folders) == sorted(tmp_path / place for place in places)
+    assert tmp_path / "collected/car/sources.csv" in find_sources(tmp_path / "photos" / "train", [])
     assert is_collected("collected-0001-0123456789ab.jpg")
     assert not is_collected("collected-photo.jpg")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from training.check.balance import balance
 from training.check.copies import conflicts_and_leaks, duplicates
+from training.check.from_web import from_web
 from training.check.kinds import Finding, Kind
 from training.check.scan import Scan
 from training.dataset.layout import Dataset, Photo
@@ -32,6 +33,7 @@ def find_problems(dataset: Dataset, scan: Scan) -> tuple[list[Finding], NDArray[
         *_unreadable(scan),
         *_blank(scan),
         *conflicts_and_leaks(dataset.photos, dataset.labels, groups, scan.digests),
+        *from_web(dataset, scan.digests),
         *_mistyped(dataset.photos, scan),
         *duplicates(groups, scan.digests),
         *_sizes(scan),

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     BLANK = "blank"
     CONFLICT = "two-labels"
     LEAK = "leak"
+    FROM_WEB = "from-web"
     SUSPECT = "suspect-label"
     WRONG_TYPE = "wrong-type"
     DUPLICATE = "duplicate"
@@ -73,6 +74,12 @@ KIND_TEXTS: dict[Kind, KindText] = {
     Kind.LEAK: KindText(
         "The same photo in two splits",
         "A model is measured on a photo that it has memorised. Training skips its copy; better keep only one.",
+        True,
+    ),
+    Kind.FROM_WEB: KindText(
+        "Photos from the web without a licence, or held out",
+        "Put the sources.csv of their collection into the class folder. Move what is to validate or test with to the"
+        " training photos: it says nothing about your own.",
         True,
     ),
     Kind.SUSPECT: KindText(

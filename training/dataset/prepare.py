@@ -3,9 +3,10 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from contract.geometry import Geometry
 from training.dataset.cache import cache_folder, decode_all
 from training.dataset.decode_result import DecodedDataset, DecodeResult
 from training.dataset.groups.assign import assign_splits, by_label
+from training.dataset.groups.collected import collected, licence_facts, read_licences
 from training.dataset.groups.named import NamedGroups
 from training.dataset.groups.together import find_groups
 from training.dataset.labelled.labelled import Labelled
@@ -48,6 +50,7 @@ class PreparedData:
         held_out: whether a person's label of each sample is held out, so that no head learns from it, bool [N].
         labelled: what people said of photos; None without labels.
         unlabelled: photos beside the dataset that have no label, and are in no split; None if none were given.
+        from_web: photos to train with that were collected, by licence, and what is owed; empty if there are none.
     """
 
     dataset: Dataset
@@ -61,6 +64,7 @@ class PreparedData:
     named: NamedGroups | None = None
     labelled: Labelled | None = None
     unlabelled: Unlabelled | None = None
+    from_web: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def groups(self) -> NDArray[np.int64]:
@@ -124,7 +128,9 @@ def prepare(
         geometry = _geometry(recipe, recipe.input.size_px)
         pool = pool_beside(found, unlabelled, geometry, recipe.seed, describe, labelled, reporter)
     groups = find_groups(found.samples.photos, found.groups, found.captures, dataset, named, reporter)
-    said = by_label(found.samples.hashes, labelled)
+    licences = read_licences(dataset.root, (photo.folder for photo in photos))
+    from_web = collected((photo.name for photo in found.samples.photos), found.samples.hashes, licences)
+    said = by_label(found.samples.hashes, labelled, from_web)
     samples, kept = assign_splits(found.samples, groups, dataset.labels, recipe, reporter, hold_out_from, said)
     _report_split(samples, len(found.groups) - len(set(found.groups)), reporter)
     return PreparedData(
@@ -139,6 +145,7 @@ def prepare(
         named=groups.named,
         labelled=labelled,
         unlabelled=pool,
+        from_web=licence_facts(found.samples.hashes.take(kept[from_web[kept]]), licences),
     )
 
 

@@ -129,6 +129,7 @@ def run_manifest(prepared: PreparedData, recipe: Recipe, measured: RunMeasuremen
             "unreadable": prepared.unreadable,
             **_groups_file(prepared),
             **_labels_file(prepared),
+            **({"collected": dict(prepared.from_web)} if prepared.from_web else {}),
         },
         "made_by": installed_versions(_MADE_WITH),
     }

@@ -19,22 +19,25 @@ from training.recipe.recipe import Recipe
 
 
 class ByLabel(NamedTuple):
-    """Photos that people labelled, bool [N] each.
+    """Photos that people labelled or collected, bool [N] each.
 
     Attributes:
         taught: to learn from: they teach, with their whole groups.
         held_out: no head learns from them.
+        collected: from the web: they are among those that teach.
     """
 
     taught: NDArray[np.bool_]
     held_out: NDArray[np.bool_]
+    collected: NDArray[np.bool_]
 
 
-def by_label(hashes: Digests, labelled: Labelled | None) -> ByLabel:
-    """Which photos people labelled."""
+def by_label(hashes: Digests, labelled: Labelled | None, collected: NDArray[np.bool_]) -> ByLabel:
+    """Which photos people labelled, or collected."""
     if labelled is None:
-        return ByLabel(np.zeros(len(hashes), np.bool_), np.zeros(len(hashes), np.bool_))
-    return ByLabel(labelled.places_of(Side.LEARN, hashes), labelled.places_of(Side.HELD_OUT, hashes))
+        return ByLabel(collected, np.zeros(len(hashes), np.bool_), collected)
+    held_out = labelled.places_of(Side.HELD_OUT, hashes) & ~collected
+    return ByLabel(labelled.places_of(Side.LEARN, hashes) | collected, held_out, collected)
 
 
 def assign_splits(
@@ -51,16 +54,26 @@ def assign_splits(
 
     Labelled photos that are held out join the validation photos. Where there are no others, they are left out, because
     they alone are too few to judge, and more often wrong than others.
+
+    Photos from the web teach. Where there are some, others are held out however few these are, because otherwise all
+    would judge in turn.
     """
     photos = [photo.on("val") if photo.split == HELD_OUT else photo for photo in samples.photos]
     split = np.array([photo.split for photo in photos])
     groups, named = group_of.apart, " or are of the same group" if group_of.named else ""
-    twins = (split == "val") & np.isin(groups, groups[split == "test"])
+    strangers = np.isin(split, ("val", "test")) & by_label.collected
+    if strangers.any():
+        reporter.say(
+            f"{int(strangers.sum())} photos to validate or test with are left out, because they are from the web. Move"
+            " them to the training photos."
+        )
+    twins = (split == "val") & np.isin(groups, groups[split == "test"]) & ~strangers
     if twins.any():
         reporter.say(f"{int(twins.sum())} validation photos are left out, because test photos show the same{named}.")
-    checked = np.isin(split, ("val", "test")) & ~twins
-    free = np.flatnonzero(~checked & ~twins & ~np.isin(groups, groups[checked]))
-    leaks = len(groups) - int(checked.sum()) - int(twins.sum()) - len(free)
+    left_out = twins | strangers
+    checked = np.isin(split, ("val", "test")) & ~left_out
+    free = np.flatnonzero(~checked & ~left_out & ~np.isin(groups, groups[checked]))
+    leaks = len(groups) - int(checked.sum()) - int(left_out.sum()) - len(free)
     if leaks:
         reporter.say(f"{leaks} training photos are left out, because validation or test photos show the same{named}.")
     validating = checked & (split == "val")
@@ -69,6 +82,7 @@ def assign_splits(
         sides = split_groups(
             samples.labels[free], group_of.together[free], recipe.validation, recipe.seed, labels, taught
         )
+        hold_out_from = 0 if by_label.collected[free].any() else hold_out_from
         if len(free) < hold_out_from:  # after the split, which refuses classes of one photo
             sides = ["train"] * len(free)
             checked &= ~validating
@@ -79,8 +93,8 @@ def assign_splits(
         _check_validation(samples.labels[validating], labels)
     if hold_out_from == 0 and "val" not in sides and not validating.any():
         raise DatasetError(
-            "No photo is left to validate, because people labelled all of them to learn from. Add a folder of class"
-            " folders, or label more photos: one in five is held out."
+            "No photo is left to validate, because people labelled all of them to learn from, or they are from the web."
+            " Add a folder of class folders with photos of your own, or label more photos: one in five is held out."
         )
     for number, side in zip(free, sides, strict=True):
         photos[number] = photos[number].on(side)
