@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import phototriage
 from collect.run import Wanted, collect
 from collect.sources.listed import Listed
 from common.sources import SOURCES
-from tests.collect.web import Server, fetcher, no_wait
+from tests.collect.web import Server, fetcher, no_wait, serving
 
 OWN = ("forest", "sea")
 
@@ -21,6 +22,13 @@ def call(*words: str | Path) -> str:
     done = CliRunner().invoke(phototriage.cli, list(map(str, words)), catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout
+
+
+@pytest.fixture
+def web() -> Iterator[Server]:
+    """A server at the public address."""
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture

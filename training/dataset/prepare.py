@@ -16,7 +16,7 @@ from contract.geometry import Geometry
 from training.dataset.cache import cache_folder, decode_all
 from training.dataset.decode_result import DecodedDataset, DecodeResult
 from training.dataset.groups.assign import assign_splits, by_label
-from training.dataset.groups.collected import collected, licence_facts, read_licences
+from training.dataset.groups.collected import find_from_web
 from training.dataset.groups.named import NamedGroups
 from training.dataset.groups.together import find_groups
 from training.dataset.labelled.labelled import Labelled
@@ -128,9 +128,8 @@ def prepare(
         geometry = _geometry(recipe, recipe.input.size_px)
         pool = pool_beside(found, unlabelled, geometry, recipe.seed, describe, labelled, reporter)
     groups = find_groups(found.samples.photos, found.groups, found.captures, dataset, named, reporter)
-    licences = read_licences(dataset.root, (photo.folder for photo in photos))
-    from_web = collected((photo.name for photo in found.samples.photos), found.samples.hashes, licences)
-    said = by_label(found.samples.hashes, labelled, from_web)
+    web = find_from_web(dataset.root, found.samples)
+    said = by_label(found.samples.hashes, labelled, web.places)
     samples, kept = assign_splits(found.samples, groups, dataset.labels, recipe, reporter, hold_out_from, said)
     _report_split(samples, len(found.groups) - len(set(found.groups)), reporter)
     return PreparedData(
@@ -145,7 +144,7 @@ def prepare(
         named=groups.named,
         labelled=labelled,
         unlabelled=pool,
-        from_web=licence_facts(found.samples.hashes.take(kept[from_web[kept]]), licences),
+        from_web=web.facts(found.samples, kept),
     )
 
 

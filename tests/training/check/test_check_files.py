@@ -1,5 +1,7 @@
 """What is wrong with single files is found, each for its own reason, and nothing hangs or ends the check."""
 
+import csv
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.sources import SOURCES, Source, csv_row
 from contract.geometry import MAX_FILE_BYTES
 from training.check.balance import balance
 from training.check.findings import find_problems
@@ -146,3 +149,24 @@ def test_a_folder_that_cannot_be_listed_is_a_finding(dataset: Path, as_nobody: C
         os.seteuid(os.getuid())
         closed.chmod(0o700)
     assert [finding.facts["folder"] for _, finding in found] == ["cat/closed"]
+
+
+def test_photos_from_the_web_need_a_row_and_belong_to_training(tmp_path: Path) -> None:
+    rows = []
+    for number, place in enumerate(("train/cat", "train/cat", "test/cat", "train/dog", "test/dog")):
+        path = tmp_path / "photos" / place / f"collected-{number:04d}-0123456789ab.png"
+        blocks(path, number)
+        rows.append(Source(hashlib.sha256(path.read_bytes()).hexdigest(), "https://a.test/", "by"))
+    blocks(tmp_path / "photos" / "train" / "dog" / "own.png", 9)
+    table = tmp_path / "collected" / "cat" / SOURCES
+    table.parent.mkdir(parents=True)
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([Source._fields, *map(csv_row, rows[1:3])])
+    found = [(paths[0].rpartition("/")[0], one.detail) for paths, one in findings(tmp_path / "photos")[Kind.FROM_WEB]]
+    assert sorted(found) == [
+        ("test/cat", "collected from the web, and in test"),
+        ("test/dog", "collected from the web, and in test"),
+        ("test/dog", "collected from the web, and no sources.csv names it"),
+        ("train/cat", "collected from the web, and no sources.csv names it"),
+        ("train/dog", "collected from the web, and no sources.csv names it"),
+    ]

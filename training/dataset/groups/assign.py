@@ -62,11 +62,7 @@ def assign_splits(
     split = np.array([photo.split for photo in photos])
     groups, named = group_of.apart, " or are of the same group" if group_of.named else ""
     strangers = np.isin(split, ("val", "test")) & by_label.collected
-    if strangers.any():
-        reporter.say(
-            f"{int(strangers.sum())} photos to validate or test with are left out, because they are from the web. Move"
-            " them to the training photos."
-        )
+    _say_strangers(int(strangers.sum()), reporter)
     twins = (split == "val") & np.isin(groups, groups[split == "test"]) & ~strangers
     if twins.any():
         reporter.say(f"{int(twins.sum())} validation photos are left out, because test photos show the same{named}.")
@@ -101,6 +97,14 @@ def assign_splits(
     checked[free] = True
     kept = np.flatnonzero(checked)
     return replace(samples, photos=tuple(photos)).take(kept), kept
+
+
+def _say_strangers(photos: int, reporter: Reporter) -> None:
+    if photos:
+        reporter.say(
+            f"{photos} photos to validate or test with are left out, because they are from the web. Move them to the"
+            " training photos."
+        )
 
 
 def _say_held_out(photos: int, reporter: Reporter) -> None:

@@ -6,19 +6,46 @@ They teach and never judge, because a figure about photos of the web says nothin
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.licences import owed
 from common.sources import find_sources, is_collected, read_sources
+from training.dataset.samples import Samples
 from training.errors import DatasetError
 
 UNKNOWN = "unknown"
 
 Licences = Mapping[bytes, str]
 """Codes of licences, by the SHA-256 of the photo."""
+
+
+class FromWeb(NamedTuple):
+    """Collected photos of a dataset.
+
+    Attributes:
+        places: which they are, bool [N].
+        licences: those that are known.
+    """
+
+    places: NDArray[np.bool_]
+    licences: Licences
+
+    def facts(self, samples: Samples, kept: NDArray[np.int64]) -> dict[str, Any]:
+        """Return `licence_facts` of those that take part."""
+        return licence_facts(samples.hashes.take(kept[self.places[kept]]), self.licences)
+
+
+def find_from_web(root: Path, samples: Samples) -> FromWeb:
+    """Find the collected photos of a dataset.
+
+    Raises:
+        DatasetError: a sources.csv cannot be read.
+    """
+    licences = read_licences(root, (photo.folder for photo in samples.photos))
+    return FromWeb(collected((photo.name for photo in samples.photos), samples.hashes, licences), licences)
 
 
 def read_licences(root: Path, folders: Iterable[str]) -> Licences:
