@@ -100,8 +100,7 @@ def prepare(
     Args:
         root: folder of the dataset; None where `labels` are all there is.
         test: a folder of additional test photos.
-        hold_out_from: hold photos out for validation from this number of photos on; fewer all go to training, unless
-            the dataset has a validation folder.
+        hold_out_from: photos from which some are held out to validate; of fewer, all train unless a folder validates.
         describe: describes all readable photos, so that moved, mirrored, cropped and brightened copies are found.
         named: CSV file of photos that stay on one side of a split (training.dataset.groups.named).
         labels: what people said of photos, as `phototriage labels export` writes it. They join those of the dataset.
@@ -121,8 +120,7 @@ def prepare(
     decoded = _decode(photos, recipe, recipe.input.size_px, reporter)
     _report_failures(decoded, reporter)
     good = np.flatnonzero(decoded.rows >= 0)
-    if labelled is not None:
-        good = merge(photos, own, decoded.hashes, good, labelled, reporter)
+    good = good if labelled is None else merge(photos, own, decoded.hashes, good, labelled, reporter)
     found = _compared(photos, decoded, good, describe, reporter)
     if unlabelled is not None and describe is not None:  # pseudo-labels are refused where nothing is described
         geometry = _geometry(recipe, recipe.input.size_px)
