@@ -1,7 +1,7 @@
 """`bulk run --engine local` over the bound of the cores: read, hash, decode and infer, and nothing else.
 
 Both get the same photos from the page cache, in turns. `photos/s` and `CPU ms a photo` are those at work: of the bound
-without its start, of bulk between a tenth and nine tenths of the photos. `with start x` has start and end in.
+without its start, of bulk between three and nine tenths of the photos. `with start x` has start and end in.
 """
 
 import argparse

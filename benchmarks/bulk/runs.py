@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.throughput.takers import EVERY_S, Race, Seen, steady
+from benchmarks.throughput.takers import EVERY_S, Race, Seen
 from benchmarks.watched import TICKS, Watched, memory_kb
 from bulk.manifest.make import make_plan
 
+STARTED = 0.3
+"""Share of the photos after which all workers have opened the model, which the first one does alone."""
 Sample = tuple[float, int, float]
 """When, how many photos of whole parts, and CPU time so far in seconds."""
 
@@ -70,12 +72,22 @@ def plan_of(folder: Path, plan: Path, rows: int) -> None:
 
 
 def seen(race: Race, plan: Path, *options: str) -> Seen:
-    """Return how a run went. The last parts are left out, where some workers have nothing to do."""
+    """Return how a run went. Its begin and end are left out, where not all workers have something to do."""
     run = BulkRun(plan, race.place, race.model, *options)
     samples = run.watch()
     whole = race.count / (time.monotonic() - run.process.started_s)
     check(samples, race.count)
-    return Seen(*steady(samples, race.count), whole, run.worker_mb)
+    return Seen(*_middle(samples, race.count), whole, run.worker_mb)
+
+
+def _middle(samples: Sequence[Sample], count: int) -> tuple[float, float]:
+    """Return photos a second, and ms of CPU time a photo, when all workers have started and none has ended."""
+    first = next(sample for sample in samples if sample[1] >= STARTED * count)
+    last = next(sample for sample in samples if sample[1] >= 0.9 * count)
+    done = last[1] - first[1]
+    if not done:
+        raise SystemExit("too few parts: ask for more photos, or fewer rows a part")
+    return done / (last[0] - first[0]), 1e3 * (last[2] - first[2]) / done
 
 
 def check(samples: Sequence[Sample], count: int) -> None:
