@@ -38,9 +38,9 @@ bulk: ## make .venv-bulk, where `phototriage bulk` has what it needs
 
 test: lint ## check everything: lint, types, import fences, all tests
 	@requirements/venv.sh .venv-test-daemon test-daemon
-	@echo "== the contract, the daemon and bulk, in an environment without TensorFlow"
+	@echo "== the contract, the daemon, bulk and collect, in an environment without TensorFlow"
 	@! $(DAEMON)/python -c 'import tensorflow' 2>/dev/null || { echo "TensorFlow is in .venv-test-daemon"; exit 1; }
-	@$(DAEMON)/python $(PYTEST) tests/contract tests/daemon tests/bulk tests/benchmarks
+	@$(DAEMON)/python $(PYTEST) tests/contract tests/daemon tests/bulk tests/collect tests/benchmarks
 	@echo "== training, convert, learn and the house, and that the daemon loads nothing of them where they are installed"
 	@$(TEST)/python $(PYTEST) tests/house tests/training tests/convert tests/learn tests/daemon/test_bad_input.py tests/daemon/service/test_auto_learn.py tests/benchmarks/test_notebook.py tests/benchmarks/test_learn.py tests/benchmarks/test_day.py
 

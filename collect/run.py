@@ -17,7 +17,7 @@ from collect.keep.order import Ranked, ranked
 from collect.sources.candidate import Candidate
 from collect.sources.service import Source
 from collect.web.fetch import Fetcher
-from collect.web.retry_after import Wait, patiently
+from collect.web.retry_after import Pauses, Wait, patiently
 from common import sources
 from common.errors import PhotoError
 from common.publish import publish_bytes
@@ -96,7 +96,7 @@ def collect(wanted: Wanted, source: Source, fetcher: Fetcher, wait: Wait, say: C
     found = Collected()
     with opened(wanted.output) as folder, opened_eye(wanted.output) as eye:
         marks = own_marks(wanted.own(), eye, wanted.output / MARKS, say)
-        work = _Work(wanted, folder, eye, Known(marks, folder.fingerprints), fetcher, wait, found)
+        work = _Work(wanted, folder, eye, Known(marks, folder.fingerprints), fetcher, Pauses(wait), found)
         try:
             for looked_at, candidate in enumerate(source.candidates()):
                 if len(folder.rows) >= wanted.count or looked_at >= LOOKED_AT * wanted.count:
@@ -119,7 +119,7 @@ class _Work:
     eye: Eye
     known: Known
     fetcher: Fetcher
-    wait: Wait
+    pauses: Pauses
     found: Collected
 
     def take(self, candidate: Candidate, found_by: str) -> None:
@@ -130,7 +130,7 @@ class _Work:
             self.found.leave_out("licence")
             return
         try:
-            data = patiently(lambda: self.fetcher.photo(candidate.url), self.wait)
+            data = patiently(lambda: self.fetcher.photo(candidate.url), self.pauses)
         except FetchError as error:
             self.found.leave_out("not fetched", f"{printable(candidate.url)[:200]}: {error}.")
             if error.lasting:
@@ -140,6 +140,9 @@ class _Work:
 
     def _judge(self, candidate: Candidate, data: bytes, found_by: str) -> None:
         sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 in self.folder.rows:
+            self._leave_out(candidate, "near duplicate")
+            return
         if sniff(data[:SNIFF_BYTES]) is None:
             self._leave_out(candidate, "not a photo")
             return

@@ -50,7 +50,7 @@ def read_sources(file: Path) -> Iterator[Source]:
     Raises:
         OSError: it cannot be read.
     """
-    with file.open(newline="", encoding="utf-8", errors="replace") as lines:
+    with file.open(newline="", encoding="utf-8-sig", errors="replace") as lines:
         for row in csv.DictReader(lines):
             values = {name: uncelled(row.get(name) or "") for name in Source._fields}
             if re.fullmatch("[0-9a-f]{64}", values["sha256"]) and values["licence"]:
@@ -77,7 +77,14 @@ def find_sources(root: Path, folders: Iterable[Path]) -> list[Path]:
     """
     above = root.absolute().parents[:2]
     places = {root, *folders, *(place for folder in above for place in (folder / COLLECTED).glob("*"))}
-    return sorted(place / SOURCES for place in places if (place / SOURCES).is_file())
+    return sorted(place / SOURCES for place in places if _is_file(place / SOURCES))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that this user may not look into
+        return False
 
 
 def is_collected(name: str) -> bool:

@@ -15,9 +15,9 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from collect.errors import CollectError
 from common.publish import sync_directory
@@ -45,10 +45,10 @@ class Collection:
         self.rows = {row.sha256: row for row in read_sources(folder / SOURCES)}
         self._urls: set[str] = set()
         self.fingerprints: list[Fingerprint] = []
-        for note in _notes(folder / SEEN):
-            self._urls.add(str(note.get("url")))
-            if packed := note.get("fingerprint"):
-                self.fingerprints.append(Fingerprint.from_bytes(bytes.fromhex(packed)))
+        for url, mark in _notes(folder / SEEN):
+            self._urls.add(url)
+            if mark is not None:
+                self.fingerprints.append(mark)
 
     def is_done(self, url: str) -> bool:
         """Return whether it is known what became of a URL."""
@@ -154,7 +154,11 @@ def _csv(cells: "list[str] | tuple[str, ...]") -> bytes:
     return text.getvalue().encode("utf-8", "replace")
 
 
-def _notes(file: Path) -> Iterator[dict[str, Any]]:
+def _notes(file: Path) -> Iterator[tuple[str, Fingerprint | None]]:
+    """URL and fingerprint of each note; a damaged one is left out, and its URL is downloaded again."""
     with file.open("rb") as lines:
         for line in lines:
-            yield json.loads(line)
+            with suppress(ValueError, TypeError, KeyError):
+                note = json.loads(line)
+                packed = note.get("fingerprint") if isinstance(note, dict) else None
+                yield note["url"], packed and Fingerprint.from_bytes(bytes.fromhex(packed))

@@ -34,7 +34,8 @@ class Listed:
         hosts = list(dict.fromkeys(urlsplit(each.url).hostname or "" for each in self.candidates()))
         more = f" and {len(hosts) - SHOWN} more" if len(hosts) > SHOWN else ""
         named = ", ".join(printable(host) for host in hosts[:SHOWN])
-        return f"No query leaves this machine. {len(hosts)} hosts are asked for photos: {named}{more}."
+        asked = "1 host is" if len(hosts) == 1 else f"{len(hosts)} hosts are"
+        return f"No query leaves this machine. {asked} asked for photos: {named}{more}."
 
     def candidates(self) -> Iterator[Candidate]:
         """Yield the candidates in the order of the list.

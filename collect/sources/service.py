@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from collect.errors import BusyError, CollectError, FetchError
 from collect.sources.candidate import Candidate
 from collect.web.fetch import Fetcher
-from collect.web.retry_after import Wait, patiently
+from collect.web.retry_after import Pauses, Wait, patiently
 
 
 class Source(Protocol):
@@ -36,7 +36,7 @@ class Service:
     """
 
     def __init__(self, host: str, fetcher: Fetcher, wait: Wait) -> None:
-        self.host, self._fetcher, self._wait = host, fetcher, wait
+        self.host, self._fetcher, self._pauses = host, fetcher, Pauses(wait)
 
     def ask(self, url: str, look: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
         """Return the object that the service answers with.
@@ -54,7 +54,7 @@ class Service:
             return value
 
         try:
-            return patiently(once, self._wait)
+            return patiently(once, self._pauses)
         except BusyError as busy:
             asked = "" if busy.wait_s is None else f" It asks to wait {busy.wait_s:.0f} s."
             raise CollectError(

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from collect.errors import BusyError
 
-LONGEST_WAIT_S = 120.0
+LONGEST_WAIT_S, MOST_WAITING_S = 120.0, 600.0
 PAUSES_S = (5.0, 20.0)
 """Before the second and the third try, where a server does not say how long to wait."""
 
@@ -26,20 +26,37 @@ def retry_after_s(header: str | None) -> float | None:
         return None
 
 
-def patiently(ask: Callable[[], Answer], wait: Wait) -> Answer:
+class Pauses:
+    """The pauses of one collection: none longer than `LONGEST_WAIT_S`, and all together `MOST_WAITING_S`.
+
+    Args:
+        wait: sleeps.
+    """
+
+    def __init__(self, wait: Wait) -> None:
+        self._wait, self._left_s = wait, MOST_WAITING_S
+
+    def take(self, seconds: float) -> bool:
+        """Wait, or return that it would be too long."""
+        if seconds > min(LONGEST_WAIT_S, self._left_s):
+            return False
+        self._left_s -= seconds
+        self._wait(seconds)
+        return True
+
+
+def patiently(ask: Callable[[], Answer], pauses: Pauses) -> Answer:
     """Ask up to three times, with the pauses that the server asks for.
 
     Raises:
-        BusyError: it is still busy, or asks for a longer pause than `LONGEST_WAIT_S`.
+        BusyError: it is still busy, or asks for too long a pause.
     """
     for pause_s in PAUSES_S:
         try:
             return ask()
         except BusyError as busy:
-            asked_s = pause_s if busy.wait_s is None else busy.wait_s
-            if asked_s > LONGEST_WAIT_S:
+            if not pauses.take(pause_s if busy.wait_s is None else busy.wait_s):
                 raise
-            wait(asked_s)
     return ask()
 
 

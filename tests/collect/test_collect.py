@@ -314,7 +314,7 @@ def call(tmp_path: Path) -> Call:
 def test_the_command_says_what_leaves_the_machine_and_asks(tmp_path: Path, call: Call) -> None:
     done = call("--dataset", tmp_path / "photos", "--contact", "me@example.org", input="n\n")
     assert done.exit_code == 1
-    assert "1 hosts are asked for photos: 127.0.0.1." in done.stderr
+    assert "1 host is asked for photos: 127.0.0.1." in done.stderr
     assert "(me@example.org)" in done.stderr
     assert "Go on?" in done.stderr
     assert not (tmp_path / "collected").exists()
@@ -354,8 +354,12 @@ def test_what_cannot_be_is_refused_with_a_sentence(
     assert says in done.stderr
 
 
-def test_the_note_of_each_url_is_a_line_of_json(tmp_path: Path, gallery: Gallery) -> None:
+def test_a_damaged_note_costs_a_download_and_no_more(tmp_path: Path, web: Server, gallery: Gallery) -> None:
     gallery.draw("forest", 1)
     gallery.collect(wanted(tmp_path))
-    (note,) = map(json.loads, (tmp_path / "collected" / SEEN).read_text().splitlines())
+    seen = tmp_path / "collected" / SEEN
+    (note,) = map(json.loads, seen.read_text().splitlines())
     assert (note["url"], note["outcome"]) == (gallery.candidates[0].url, "kept")
+    seen.write_text('x\n[]\n{"url": "a", "fingerprint": "00"}\n')
+    found = gallery.collect(wanted(tmp_path))
+    assert (found.total, len(found.order), len(web.asked)) == (1, 1, 2)

@@ -13,7 +13,7 @@ import pytest
 from collect.errors import BusyError, FetchError, ForbiddenError
 from collect.web.addresses import is_public
 from collect.web.fetch import Fetcher, Network
-from collect.web.retry_after import LONGEST_WAIT_S, PAUSES_S, patiently, retry_after_s
+from collect.web.retry_after import LONGEST_WAIT_S, MOST_WAITING_S, PAUSES_S, Pauses, patiently, retry_after_s
 from collect.web.watch import Limits
 from tests.collect.web import PRIVATE, PUBLIC, Answer, Handler, Server, fetcher, network, serving
 
@@ -206,19 +206,28 @@ def test_a_busy_server_is_asked_again_when_it_says_and_not_for_ever(web: Server)
 
     web.routes["/a"] = busy
     waited: list[float] = []
-    assert patiently(lambda: fetcher().photo(web.url("/a")), waited.append) == b"photo"
+    pauses = Pauses(waited.append)
+    assert patiently(lambda: fetcher().photo(web.url("/a")), pauses) == b"photo"
     assert waited == [7, PAUSES_S[1]]
     with pytest.raises(BusyError):
-        patiently(lambda: fetcher().photo(web.url("/a")), waited.append)
+        patiently(lambda: fetcher().photo(web.url("/a")), pauses)
     assert waited[2:] == [3, 3]
 
 
 def test_a_server_that_asks_for_an_hour_is_not_waited_for(web: Server) -> None:
     web.routes["/a"] = lambda handler: handler.reply(b"", status=429, headers={"Retry-After": "3600"})
     waited: list[float] = []
+    pauses = Pauses(waited.append)
     with pytest.raises(BusyError) as caught:
-        patiently(lambda: fetcher().photo(web.url("/a")), waited.append)
+        patiently(lambda: fetcher().photo(web.url("/a")), pauses)
     assert (caught.value.wait_s, waited) == (3600, [])
+
+
+def test_hosts_that_ask_for_pauses_again_and_again_are_waited_for_ten_minutes_together() -> None:
+    waited: list[float] = []
+    pauses = Pauses(waited.append)
+    assert [pauses.take(100) for _ in range(8)] == [True] * 6 + [False] * 2
+    assert sum(waited) == MOST_WAITING_S
 
 
 def test_retry_after_is_a_number_or_a_date() -> None:

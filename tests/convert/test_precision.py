@@ -1,6 +1,7 @@
 """`--precision`: fp16 and int8 are made from the verified graph, measured, and published only where they are good."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,8 @@ from training.dataset.layout import Photo
 from training.measure.predictions import Predictions, read_predictions
 from training.run import PREDICTIONS, load_run
 
+FROM_WEB = {"photos": 20, "licences": {"by": 12, "cc0": 8}, "owed": {"by": "name the creator"}}
+
 
 @pytest.fixture(scope="session")
 def int8(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -56,6 +59,7 @@ def fp16(plain: onnx.ModelProto, run_folder: Path, tmp_path_factory: pytest.Temp
     output, run = tmp_path_factory.mktemp("smaller") / "fp16.onnx", load_run(run_folder)
     validation = read_predictions(run.path / PREDICTIONS, run.dataset, run.labels)
     made = apply_precision("fp16", Graphs(plain, clean(plain), None), run, validation, 50, lambda _step, _found: None)
+    run = replace(run, manifest={**run.manifest, "dataset": {**run.manifest["dataset"], "collected": FROM_WEB}})
     output.write_bytes(stamp_model(made.model, card(run, Parity("12 photos", 1e-6, 0), made, None)))
     return output
 
@@ -65,6 +69,11 @@ def smaller(request: pytest.FixtureRequest) -> Path:
     """A file of each smaller precision."""
     path: Path = request.getfixturevalue(request.param)
     return path
+
+
+def test_the_card_counts_photos_from_the_web_by_licence_and_says_what_is_owed(fp16: Path, published: Path) -> None:
+    assert open_model(fp16, "cpu").contract.data["collected"] == FROM_WEB
+    assert "collected" not in open_model(published, "cpu").contract.data
 
 
 def test_a_smaller_file_says_what_it_is_and_what_it_cost(smaller: Path, published: Path) -> None:

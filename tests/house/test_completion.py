@@ -35,7 +35,7 @@ def test_commands_are_completed_with_their_line_and_none_is_imported(
     done = asked("zsh", "phototriage h", "-X", "importtime")
     assert done.stdout.splitlines() == ["plain", "history", phototriage.COMMANDS["history"].line]
     assert not imported(done.stderr) & (
-        HEAVY | {"common", "contract", "training", "convert", "learn", "daemon", "bulk"}
+        HEAVY | {"common", "contract", "training", "convert", "learn", "daemon", "bulk", "collect"}
     )
 
 

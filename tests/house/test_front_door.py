@@ -56,7 +56,7 @@ def test_help_lists_every_command_and_imports_none(root: Path) -> None:
         assert f"{name} {entry.line}" in " ".join(done.stdout.split())
     names = imported(done.stderr)
     assert "click" in names
-    assert not names & (HEAVY | {"common", "contract", "training", "convert", "learn", "daemon", "bulk"})
+    assert not names & (HEAVY | {"common", "contract", "training", "convert", "learn", "daemon", "bulk", "collect"})
 
 
 @pytest.mark.parametrize("name", list(phototriage.COMMANDS))
