@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,12 +25,15 @@ class BulkRun:
         worker_mb: the most memory that one worker held.
     """
 
-    def __init__(self, plan: Path, place: Path, model: Path, *options: str) -> None:
+    def __init__(
+        self, plan: Path, place: Path, model: Path, *options: str, others: Callable[[], list[int]] = list
+    ) -> None:
         words = ["bulk", "run", str(plan), "--model", str(model), "--output", str(place / "results"), "--device", "cpu"]
         self.process = Watched(
             [sys.executable, "-m", "phototriage", *words, "--json", *options], place / f"process-{time.monotonic_ns()}"
         )
         self.worker_mb = 0.0
+        self._others = others
 
     def workers(self) -> list[int]:
         """Return the process ids of the workers."""
@@ -47,7 +50,7 @@ class BulkRun:
     def cpu_s(self) -> float:
         """Return the CPU time of driver and workers until now, with those that have ended."""
         taken_s = 0.0
-        for pid in (self.process.pid, *self.workers()):
+        for pid in (self.process.pid, *self.workers(), *self._others()):
             with suppress(OSError, ValueError):
                 fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
                 taken_s += sum(map(int, fields[11:15])) / TICKS
@@ -71,9 +74,16 @@ def plan_of(folder: Path, plan: Path, rows: int) -> None:
     make_plan([str(folder)], plan, rows)
 
 
-def seen(race: Race, plan: Path, *options: str) -> Seen:
-    """Return how a run went. Its begin and end are left out, where not all workers have something to do."""
-    run = BulkRun(plan, race.place, race.model, *options)
+def seen(race: Race, plan: Path, *options: str, others: Callable[[], list[int]] = list) -> Seen:
+    """Return how a run went. Its begin and end are left out, where not all workers have something to do.
+
+    Args:
+        race: its photos.
+        plan: of them.
+        options: of the command.
+        others: tells the process ids of what else works for it.
+    """
+    run = BulkRun(plan, race.place, race.model, *options, others=others)
     samples = run.watch()
     whole = race.count / (time.monotonic() - run.process.started_s)
     check(samples, race.count)

@@ -15,13 +15,13 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray comes with the extra bulk")
 
+from benchmarks.bulk.nodes import TOKEN, RayNodes, kill_node
 from bulk.engines.progress import Progress
 from bulk.engines.ray_data import Heard
 from bulk.errors import BulkError
 from bulk.results.schema import OF_THE_RUN
 from bulk.results.store import ResultStore
 from tests.bulk.plans import model, photos, plan
-from tests.bulk.ray_nodes import TOKEN, RayNodes, kill_node, parent, workers
 from tests.bulk.runs import DEADLY, Run, expected, rows
 from tests.daemon.support import DEADLINE_S, environment, run, write
 
@@ -29,6 +29,7 @@ WRONG_MODEL = """
 import sys
 from pathlib import Path
 from bulk.engines.job import Job
+from benchmarks.bulk.nodes import TOKEN, RayNodes, kill_node
 from bulk.engines.progress import Progress
 from bulk.engines.ray_data import run_ray
 from bulk.judge.policy import Policy
@@ -46,7 +47,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayNodes]:
     """A cluster of one node."""
     folder, modules = Path(tempfile.mkdtemp(prefix="ray")), tmp_path_factory.mktemp("modules")
     write(modules / "sitecustomize.py", DEADLY.encode())
-    cluster = RayNodes(folder, modules)
+    cluster = RayNodes(folder, environment(PYTHONPATH=f"{modules}{os.pathsep}{environment()['PYTHONPATH']}"))
     yield cluster
     cluster.close()
     shutil.rmtree(folder, ignore_errors=True)
@@ -178,3 +179,19 @@ def _begun(folder: Path, nodes: RayNodes, count: int, rows_per_part: int) -> tup
     running = Run(plan_, *words, **TOKEN)
     assert running.line()["event"] == "part"
     return plan_, results, running
+
+
+def workers(results: Path) -> list[int]:
+    """Return the processes that judge into these results."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0") if folder.name.isdecimal() else []
+            if b"bulk.engines.worker" in words and any(os.fsencode(results) + b'"' in word for word in words):
+                found.append(int(folder.name))
+    return found
+
+
+def parent(pid: int) -> int:
+    """Return the process id of a process's parent."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
