@@ -98,7 +98,7 @@ def test_a_result_without_a_place_on_the_page_is_refused(tmp_path: Path) -> None
 
 def test_every_benchmark_has_its_place_on_the_page(root: Path) -> None:
     page = (root / "docs" / "measurements.md").read_text()
-    parts = [f"training {part}" for part in ("time", "feed", "memory", "restart", "few")]
+    parts = [f"training {part}" for part in ("time", "feed", "memory", "restart", "few", "pseudo")]
     words = [f"words {part}" for part in ("pulls", "copies", "speed")]
     words += [f"bulk {part}" for part in ("local", "first", "kills")]
     for name in (*TINY.keys() - {"words", "bulk"}, "foreign", "export", "backbones", *parts, *words):

@@ -19,8 +19,8 @@ from training.recipe.recipe import Recipe
 
 _STRANGE = "unlike the labelled photos"
 
-HELPS_UP_TO = 20
-"""Labelled photos of a class up to which pseudo-labels helped (docs/measurements.md)."""
+HELPS_UP_TO, HELPS_NOT_FROM = 5, 20
+"""Labelled photos of a class with which pseudo-labels helped, and from which on hardly (docs/measurements.md)."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,15 @@ def _kept(head: Candidate, student: Candidate, pool: Unlabelled, sides: Sides) -
 
 
 def _advice(labelled: int) -> str:
-    if labelled <= HELPS_UP_TO:
-        return (
-            f"The smallest class has {labelled} labelled photos. Pseudo-labels helped with up to {HELPS_UP_TO} a class;"
-            " labels help more."
-        )
-    return (
-        f"Each class has {labelled} labelled photos or more. Pseudo-labels helped with up to {HELPS_UP_TO} a class, and"
-        " brought nothing with 50: train without them, too, and compare."
+    """When they help.
+
+    Args:
+        labelled: number of labelled photos of the smallest class.
+    """
+    known = (
+        f"Pseudo-labels brought two to three points with {HELPS_UP_TO} a class, and less than one more or less from"
+        f" {HELPS_NOT_FROM} on"
     )
+    if labelled < HELPS_NOT_FROM:
+        return f"The smallest class has {labelled} labelled photos. {known}; more labels help more."
+    return f"Each class has {labelled} labelled photos or more. {known}: leave them out, or compare with a run without."
