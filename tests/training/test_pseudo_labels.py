@@ -18,6 +18,7 @@ from PIL import Image
 
 from common.errors import PhototriageError
 from contract.geometry import Geometry
+from convert.card import _labels
 from tests.training.test_labelled import FEW, RECIPE, line, write
 from training.commands.train import train
 from training.dataset.digests import Digests
@@ -270,6 +271,7 @@ def test_a_run_with_pseudo_labels_tells_their_share_and_its_figures_know_only_la
     report = (run / "report.html").read_text()
     assert "answer: " in report
     assert "None of them is in a figure" in report
+    assert _labels(load_run(run)) == {"pseudo_labels": {"photos": told["photos"], "share": told["share"]}}
     _a_damaged_manifest_is_said(load_run(run))
 
 
