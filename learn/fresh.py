@@ -139,7 +139,7 @@ def _made(
         geometry=root.contract.geometry,
         temperature=temperature,
         thresholds=thresholds,
-        metrics={} if accuracy is None else {"out_of_fold_accuracy": accuracy, "photos": len(numbers)},
+        metrics={} if accuracy is None else {"out_of_fold_accuracy": accuracy, "photos": int(judges.sum())},
         recipe={"name": "labels on the broad network", "c": c},
         data={
             "photos": {name: int((numbers == place).sum()) for place, name in enumerate(classes)},

@@ -96,6 +96,8 @@ def test_of_several_addresses_only_public_ones_are_connected_to(web: Server, ins
     web.routes["/a"] = lambda handler: handler.reply(b"photo")
     both = network(lambda host, port: [PRIVATE, PUBLIC])
     assert fetcher(on=both).photo(web.url("/a")) == b"photo"
+    with pytest.raises(FetchError):  # only the private address would answer at this port
+        fetcher(on=both).photo(inside.url("/secret"))
     assert inside.asked == []
 
 

@@ -75,6 +75,7 @@ def test_twenty_candidates_become_a_class_by_learn_and_by_train(
     told = json.loads(call("inspect", tmp_path / "learnt.onnx", "--json"))
     assert told["data"]["collected"]["licences"] == dict(found.licences)
     assert "by" in told["data"]["collected"]["owed"]
+    assert told["metrics"]["photos"] == 20, "which judged: those of one's own"
 
     small = ("--weights", "none", "--size-px", "32", "--epochs", "0", "--set", "head.epochs=1")
     call("train", photos, "--output", tmp_path / "run", *small)
