@@ -18,6 +18,7 @@ FOREIGN = {
     "training",
     "convert",
     "bulk",
+    "collect",
     "pyarrow",
     "fsspec",
     "ray",
@@ -61,7 +62,7 @@ def test_imports_run_downhill(copy: Path) -> None:
         ("learn", "import bulk"),
         ("bulk", "import learn"),
         ("collect", "import training"),
-        ("daemon", "import collect"),
+        ("bulk", "import collect"),
     ],
 )
 def test_a_hole_in_a_fence_is_noticed(copy: Path, room: str, line: str) -> None:
