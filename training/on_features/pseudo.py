@@ -19,7 +19,7 @@ from training.recipe.recipe import Recipe
 
 _STRANGE = "unlike the labelled photos"
 
-HELPS_UP_TO, HELPS_NOT_FROM = 5, 20
+HELPS_UP_TO, HELPS_NOT_FROM = 5, 10
 """Labelled photos of a class with which pseudo-labels helped, and from which on hardly (docs/measurements.md)."""
 
 
@@ -113,7 +113,7 @@ def _advice(labelled: int) -> str:
         labelled: number of labelled photos of the smallest class.
     """
     known = (
-        f"Pseudo-labels brought two to three points with {HELPS_UP_TO} a class, and less than one more or less from"
+        f"Pseudo-labels brought two to three points with {HELPS_UP_TO} a class, and at most one, or a loss, from"
         f" {HELPS_NOT_FROM} on"
     )
     if labelled < HELPS_NOT_FROM:
