@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bulk.manifest.make import Made
     from bulk.manifest.writer import Progress
 
-ROWS_PER_PART = 2_000
+ROWS_PER_PART = 1_000
 _EVERY_S = 0.2
 
 
