@@ -217,7 +217,7 @@ def test_a_folder_that_holds_another_plan_is_refused(tree: Path, tmp_path: Path)
     said = refused(tree, "--output", tmp_path / "plan")
     assert f"is a plan of {tree / 'a'}. Name the same to go on, or another --output" in said
     said = refused(tree / "a", "--output", tmp_path / "plan", "--rows-per-part", 7)
-    assert "Pass --rows-per-part 2000 to go on" in said
+    assert "Pass --rows-per-part 1000 to go on" in said
 
 
 def test_two_processes_do_not_make_one_plan(tree: Path, tmp_path: Path) -> None:
