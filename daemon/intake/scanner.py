@@ -206,7 +206,11 @@ class InboxScanner:
             self._path_filter, enter=self._enter, passed=self._passed.passed, unread=left.unread, staying=self.staying
         )
         try:
-            yield from look
+            for number, path in enumerate(look):
+                # The inbox is open by now. Something may have been mounted over it between the check and that.
+                if number == 0 and not self._may_scan():
+                    return
+                yield path
             self.troubles.tell(Topic.SCAN, "", "the inbox can be read again")
             sentence, is_new = self._passed.told()
             self.troubles.tell(Topic.PASSED, sentence, said=not is_new)

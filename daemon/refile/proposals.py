@@ -20,6 +20,7 @@ from daemon.refile.plan import Proposal
 from daemon.words.words import Words
 
 _LEAVING = "SELECT photo FROM leaving"
+_JUDGED = (Outcome.FILED.value, Outcome.REVIEW.value)
 
 
 class _Case(NamedTuple):
@@ -65,8 +66,7 @@ class Proposer:
     def __init__(self, ledger: Path, inbox: Path, loaded: LoadedModel, words: Words, names: Mapping[str, str]) -> None:
         self._ledger, self._inbox, self._loaded, self._words, self._names = ledger, inbox, loaded, words, names
         self._missing = MissingEmbeddings(ledger.parent, loaded.model.contract.familiarity)
-        states = (Outcome.FILED.value, Outcome.REVIEW.value)
-        every = RecordFilter(states=states, at_large=True)
+        every = RecordFilter(states=_JUDGED, at_large=True)
         self.judged = Judged(filed=ask_ledger(ledger, lambda connection: how_many(connection, every)))
 
     def propose(self, since_s: float | None) -> Iterator[Proposal]:
@@ -75,8 +75,7 @@ class Proposer:
         Args:
             since_s: only photos filed since this time.
         """
-        states = (Outcome.FILED.value, Outcome.REVIEW.value)
-        which = RecordFilter(since_s=since_s, states=states, at_large=True, not_by=self._loaded.rules.model)
+        which = RecordFilter(since_s=since_s, states=_JUDGED, at_large=True, not_by=self._loaded.rules.model)
         count = ask_ledger(self._ledger, lambda connection: how_many(connection, which))
         leaving = ask_ledger(self._ledger, lambda connection: {row for (row,) in connection.execute(_LEAVING)})
         found = photos(

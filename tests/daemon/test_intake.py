@@ -4,7 +4,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from common.errors import PhotoError, Reason
+from daemon.files.marker import MountMissingError
 from daemon.intake import intake as intake_module
 from daemon.intake import scanner as lookout_module
 from daemon.intake.filters import PathFilter
@@ -23,15 +24,16 @@ from daemon.intake.settle import Trigger
 from daemon.intake.unfinished import SPARE, Unfinished
 from daemon.photo import Outcome, Photo
 from daemon.process.log_level import Level
-from tests.daemon.support import DEADLINE_S, HandClock, identity, saying, wait_until, write
+from tests.daemon.support import DEADLINE_S, HandClock, identity, plain, saying, wait_until, write
 
 
 class World:
     """An intake, its clock and what it said."""
 
-    def __init__(self, inbox: Path, *, watch: bool) -> None:
+    def __init__(self, inbox: Path, *, watch: bool, check: Callable[[], None] = lambda: None) -> None:
         self.inbox, self.clock, self.said, self.levels = inbox, HandClock(), list[str](), list[Level]()
-        self.intake = Intake(PathFilter(inbox), self.clock, saying(self.said, self.levels), watch=watch)  # type: ignore[arg-type]
+        say = saying(self.said, self.levels)
+        self.intake = Intake(PathFilter(inbox), self.clock, say, watch=watch, check=check)  # type: ignore[arg-type]
         self.watched = watch
 
     def ready(self, room: int = 1000, turns: int = 8, step_s: float = 0.3) -> list[Photo]:
@@ -478,3 +480,22 @@ def test_an_upload_that_changes_all_the_time_takes_no_more_memory(inbox: Path) -
     assert len(unfinished._due) <= 2 * 3 + SPARE
     assert unfinished.due_s() >= 900.0 + STALE_S
     assert len(list(unfinished.due(1000.0 + STALE_S))) == 3
+
+
+@pytest.mark.parametrize("passes", [0, 1, 99])
+def test_nothing_is_taken_from_a_folder_that_is_mounted_over_the_inbox_between_its_check_and_its_listing(
+    tmp_path: Path, passes: int
+) -> None:
+    write(tmp_path / "a.jpg", plain("red"), mtime_s=1.0)
+    checks = 0
+
+    def check() -> None:
+        nonlocal checks
+        checks += 1
+        if checks > passes:
+            raise MountMissingError("Something was mounted over the inbox.")
+
+    world = World(tmp_path, watch=True, check=check)
+    assert world.names() == (["a.jpg"] if passes == 99 else [])
+    assert any("mounted over the inbox" in line for line in world.said) is (passes < 99)
+    world.intake.close()

@@ -180,7 +180,7 @@ def _tell(groups: "Iterable[list[Step]]", *, as_json: bool, batch: int | None) -
         if not step["reason"]:
             moved += 1
             ways[step["was"], step["folder"]] += 1
-        if len(first) < SHOWN or (step["reason"] and stay < SHOWN):
+        if len(first) < SHOWN:
             first.append(step)
     return _Sum(moved, stay, ways, first)
 

@@ -17,7 +17,7 @@ from common.tables import show
 from common.text import printable
 from contract.formats import has_photo_name
 from daemon.commands.questions.asked import AskedFile
-from daemon.commands.questions.history import facts
+from daemon.commands.questions.history import facts, state_word
 from daemon.commands.questions.lookups import about, events_of, of_id, of_name, of_unread, photo_of
 from daemon.commands.questions.row import LedgerRow
 from daemon.commands.questions.said import said_facts, said_lines
@@ -179,8 +179,7 @@ def _places(story: Story) -> list[Path]:
 
 
 def _title(record: Record) -> str:
-    state = record.state if record.intent.refiles is None else f"re{record.state}"
-    return f"{local(record.at_s):%Y-%m-%d %H:%M:%S} {state}"
+    return f"{local(record.at_s):%Y-%m-%d %H:%M:%S} {state_word(record)}"
 
 
 def _lines(row: LedgerRow) -> Iterator[tuple[str, str]]:

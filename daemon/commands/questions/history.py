@@ -142,6 +142,11 @@ def _now(row: LedgerRow) -> str:
     return ", gone since" if place.is_gone else f", now {row.shown(place.path)}"
 
 
+def state_word(record: Record) -> str:
+    """Return the state of a row in a word: a photo that `refile` moved to another class is `refiled`."""
+    return "refiled" if record.intent.refiles is not None and record.state == Outcome.FILED else record.state
+
+
 def what(record: Record) -> str:
     """Return the outcome of a photo in a few words."""
     intent = record.intent
@@ -152,5 +157,4 @@ def what(record: Record) -> str:
     said = f", said {said_words(record.said)}" if record.said else ""
     since = ", refiled since" if record.refiled else ", taken back"
     since = since if record.taken_back and record.state in MOVED else ""
-    state = record.state if intent.refiles is None else f"re{record.state}"
-    return printable(f"{state}{sure}{why}{how}{said}{since}")
+    return printable(f"{state_word(record)}{sure}{why}{how}{said}{since}")
